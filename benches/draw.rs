@@ -52,7 +52,7 @@ fn meter() -> (Meter, Memory) {
     let rules = Rules { limits: [Window::Session, Window::Day, Window::Month].map(limit).to_vec(), ..Rules::new(ROME) };
     let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::default())));
     let batch = Batch { records: (0..300).map(call).collect(), files: Vec::new() };
-    books.absorb(&batch).expect("memory takes all");
+    books.post(&batch).expect("memory takes all");
     books.flush().expect("memory takes all");
     let snapshot = Snapshot::ask(&books, &rules, &Follow::Today, now()).expect("memory answers");
     (Meter::open(rules, snapshot), books)
@@ -102,7 +102,7 @@ fn ten_thousand_sessions() -> Meter {
         one.from.at = now() - Duration::milliseconds(nth * 90);
         Record::Call(one)
     });
-    books.absorb(&Batch { records: records.collect(), files: Vec::new() }).expect("memory takes all");
+    books.post(&Batch { records: records.collect(), files: Vec::new() }).expect("memory takes all");
     books.flush().expect("memory takes all");
     let snapshot = Snapshot::ask(&books, &rules, &Follow::Today, now()).expect("memory answers");
     Meter::open(rules, snapshot)

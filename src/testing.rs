@@ -15,7 +15,7 @@ pub mod config {
     pub use crate::config::{
         Alerts, ConfigText, Email, Env, Folders, FrameRate, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError,
         Origin, Overrides, Password, SAMPLE, Server, Settings, Severity, Symbols, Tls, Token, Where, open,
-        parse_amount, read, stamp,
+        parse_amount, read, stamp, written_settings,
     };
     /// From `config::edit`.
     pub mod edit {
@@ -58,9 +58,9 @@ pub mod ingest {
 pub mod ledger {
     pub use crate::ledger::{
         Access, Backing, Batch, Books, BooksError, Change, Checkpoint, CompactRow, Decide, Delta, Fact, FactChange,
-        FactEdit, Gathered, Grain, Interner, KeyValue, Ledger, Memory, Note, Opened, Options, Order, Part, PeriodKey,
-        Quarter, Quarters, Query, Report, ReportRow, Row, RowChange, SessionRow, Space, Sqlite, Step, Store,
-        StoreError, Stored, StoredRow, Stretch, Sums, Table, Whole, before, open, total,
+        FactEdit, Gathered, Grain, Interner, KeyValue, Ledger, Memory, MemoryStore, Note, Opened, Options, Order, Part,
+        PeriodKey, Place, Quarter, Quarters, Query, Reopened, Report, ReportRow, Repriced, Row, RowChange, SessionRow,
+        Space, Sqlite, Step, Store, StoreError, Stored, StoredRow, Stretch, Sums, Table, Whole, before, open, total,
     };
 }
 

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use tokmeter::testing::config::{
     Alerts, ConfigText, Email, Env, FrameRate, Gate, KeyBinding, LimitKey, Loaded, Notify, OnError, Origin, Overrides,
     Password, SAMPLE, Server, Settings, Severity, Symbols, Tls, Token, Where, edit, open, parse_amount, stamp,
+    written_settings,
 };
 use tokmeter::testing::domain::{Instant, Label, TicketPattern, Usd, Zone};
 use tokmeter::testing::meter::{Amount, Limit, Plan, QuietHours};
@@ -355,11 +356,18 @@ fn the_sample_with_its_comments_taken_off_is_exactly_the_default() {
 
 #[test]
 fn the_sample_names_every_setting() {
-    let everything = load_file(&files("valid").into_iter().find(|path| stem(path) == "everything_else").unwrap());
-    // The settings shown with everything set cover every key.
-    for line in shown(&everything, false).lines() {
-        let Some((key, _)) = line.split_once(" = ") else { continue };
-        assert!(key.contains('.') || SAMPLE.contains(&format!("{key} = ")) || ["copy", "help"].contains(&key), "{key}");
+    let defaults = defaults();
+    for (name, value) in written_settings(&defaults) {
+        let (table, key) = name.rsplit_once('.').unwrap_or(("", name));
+        let table =
+            SAMPLE.split("\n#[").find(|part| table.is_empty() || part.starts_with(&format!("{table}]"))).unwrap();
+        // An empty user is the login name, an empty zone that of the system, and `unpriced` is an example.
+        let line = match value {
+            Some(value) if !["user", "timezone"].contains(&key) => format!("#{key} = {value}\n"),
+            Some(_) => format!("#{key} = \"\"\n"),
+            None => format!("{key} = "),
+        };
+        assert!(table.contains(&line), "{name}: {line}");
     }
     for word in [
         "[limits]",

@@ -10,8 +10,6 @@
 
 #[path = "ledger/bills.rs"]
 mod bills;
-#[path = "ledger/birth.rs"]
-mod birth;
 #[path = "ledger/claims.rs"]
 mod claims;
 #[path = "ledger/common.rs"]
@@ -22,6 +20,8 @@ mod durable;
 mod exclusive;
 #[path = "ledger/faults.rs"]
 mod faults;
+#[path = "ledger/first_fill.rs"]
+mod first_fill;
 #[path = "ledger/held.rs"]
 mod held;
 #[path = "ledger/laws.rs"]
@@ -34,3 +34,5 @@ mod shaky;
 mod shaky_data;
 #[path = "ledger/speed.rs"]
 mod speed;
+#[path = "ledger/stores.rs"]
+mod stores;

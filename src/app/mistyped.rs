@@ -22,7 +22,7 @@ pub(crate) fn mistyped(
     if word.contains(['/', '.']) {
         return Ok(());
     }
-    crate::config::meant(word, known().iter().map(String::as_str)).map_or(Ok(()), |meant| {
+    crate::text::meant(word, known().iter().map(String::as_str)).map_or(Ok(()), |meant| {
         let message = format!("'{word}' is not a file or folder; did you mean `{before} {meant}`?");
         Err(Failure::new(Exit::Usage, message))
     })

@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
 use crate::config::regular_file;
-use crate::domain::{Instant, Label};
+use crate::domain::{Instant, Label, rfc3339_millis};
 
 /// The clock of the machine.
 type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -44,7 +44,7 @@ struct Stamp(Clock);
 
 impl FormatTime for Stamp {
     fn format_time(&self, out: &mut Writer<'_>) -> fmt::Result {
-        let at = (self.0)().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let at = rfc3339_millis((self.0)());
         write!(out, "{at} {}", std::process::id())
     }
 }

@@ -90,7 +90,6 @@ pub(super) fn near_words(book: &PriceBook, model: &str) -> String {
 
 /// Up to five similar names, best match first.
 fn near(book: &PriceBook, model: &str) -> Vec<String> {
-    let distance = |name: &str| strsim::levenshtein(&name.to_ascii_lowercase(), &model.to_ascii_lowercase());
     let mut names: Vec<&str> = Vec::new();
     let mut beginning = model.trim();
     // Shorten the name part by part until something matches.
@@ -99,11 +98,8 @@ fn near(book: &PriceBook, model: &str) -> Vec<String> {
         let cut = beginning.rfind(['-', '/', '.', '@', ':', '_', ' ']).unwrap_or(0);
         beginning = &beginning[..cut];
     }
-    if names.is_empty() {
-        let most = model.chars().count() / 3;
-        names = book.names().filter(|name| distance(name) <= most).collect();
-    }
-    names.sort_by_key(|name| (distance(name), *name));
+    let mut names =
+        if names.is_empty() { text::similar(model, book.names()) } else { text::most_similar_first(model, names) };
     names.dedup();
     names.into_iter().take(NEAR).map(|name| Label::new(name).to_string()).collect()
 }

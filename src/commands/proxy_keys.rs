@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use chrono::SecondsFormat;
 use serde::Serialize;
 
 use super::{Context, Exit, Failure};
 use crate::cli::KeyCommand;
 use crate::config::proxy_keys::{self, ProxyKey};
-use crate::domain::{Instant, Label};
+use crate::domain::{Instant, Label, Zone, rfc3339_seconds};
 use crate::output;
 use crate::text;
 
@@ -107,7 +106,7 @@ struct KeyJson<'a> {
 
 impl<'a> KeyJson<'a> {
     fn new(key: &'a ProxyKey) -> Self {
-        let time = |at: Instant| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let time = |at: Instant| rfc3339_seconds(at, Zone::UTC);
         Self {
             key: &key.name,
             user: &key.user,

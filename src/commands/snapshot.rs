@@ -28,7 +28,7 @@ pub(super) fn run(
         Source::Played { before, .. } => {
             let mut books = AnyLedger::memory(&context.prices());
             let records = before.into_iter().map(Record::Call).collect();
-            books.absorb(&Batch { records, files: Vec::new() })?;
+            books.post(&Batch { records, files: Vec::new() })?;
             (books, catch_up::roots(context, &LogSelection::Everything)?)
         }
     };

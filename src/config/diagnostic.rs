@@ -191,26 +191,15 @@ pub(crate) fn quoted(name: &str) -> String {
     if letters.next().is_some() { format!("'{head}…'") } else { format!("'{head}'") }
 }
 
-/// The known name most similar to this one, if similar enough.
-pub(crate) fn meant<'n>(found: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let lower = found.to_lowercase();
-    let close = |name: &str| strsim::normalized_damerau_levenshtein(&lower, &name.to_lowercase());
-    known
-        .into_iter()
-        .map(|name| (close(name), name))
-        .filter(|(likeness, _)| *likeness >= 0.6)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, name)| name)
-}
-
 /// `; did you mean 'theme'?`, or empty.
 pub(crate) fn suggestion<'n>(found: &str, known: impl IntoIterator<Item = &'n str>) -> String {
-    meant(found, known).map(|name| format!("; did you mean '{name}'?")).unwrap_or_default()
+    text::meant(found, known).map(|name| format!("; did you mean '{name}'?")).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::meant;
     use proptest::prelude::*;
 
     fn explained(text: &str, span: Range<usize>) -> String {

@@ -10,22 +10,25 @@ use super::absolute::expanded;
 use super::amount::{AMOUNT, parse_amount, parse_count, parse_usd};
 use super::diagnostic::{quoted, suggestion};
 use super::scope::{LimitKey, TABLES, WINDOWS, matcher, scope, window, windows};
-use super::toml_reader::{Node, Walk};
+use super::toml_reader::{Node, TomlReader};
 use crate::domain::{Dimension, Matcher};
 use crate::meter::{Amount, Limit, Scope, Window};
 
 /// Parses the table; limits are returned in the order of their names.
 ///
 /// Unknown keys are errors here, not warnings: a typing error must not disable a limit.
-pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>, env: &Env, warn_at: &[u8]) -> Vec<Limit> {
-    let mut reader = Reader { env, warn_at, found: BTreeMap::new() };
+pub(crate) fn read(reader: &mut TomlReader<'_>, node: &Node<'_, '_>, env: &Env, warn_at: &[u8]) -> Vec<Limit> {
+    let mut limits = LimitReader { env, warn_at, found: BTreeMap::new() };
     match node.table() {
-        Some(table) => reader.table(walk, table, &mut Vec::new(), "limits"),
+        Some(table) => limits.table(reader, table, &mut Vec::new(), "limits"),
         None => {
-            walk.error(node.span.clone(), format!("'limits' is {}; give a table: [limits]", walk.describe_value(node)));
+            reader.error(
+                node.span.clone(),
+                format!("'limits' is {}; give a table: [limits]", reader.describe_value(node)),
+            );
         }
     }
-    reader.found.into_values().map(|(limit, _)| limit).collect()
+    limits.found.into_values().map(|(limit, _)| limit).collect()
 }
 
 /// Parses warning percentages: one number or several.
@@ -45,23 +48,29 @@ pub(crate) fn percentages(node: &Node<'_, '_>) -> Option<Vec<u8>> {
 /// Description of the syntax of percentages, for messages.
 pub(crate) const PERCENTAGES: &str = "a percentage from 1 to 100, or several: [50, 80, 95]";
 
-struct Reader<'w> {
+struct LimitReader<'w> {
     env: &'w Env,
     warn_at: &'w [u8],
     found: BTreeMap<LimitKey, (Limit, Range<usize>)>,
 }
 
-impl Reader<'_> {
-    fn table(&mut self, walk: &mut Walk<'_>, table: &DeTable<'_>, only: &mut Vec<(Dimension, Matcher)>, path: &str) {
+impl LimitReader<'_> {
+    fn table(
+        &mut self,
+        reader: &mut TomlReader<'_>,
+        table: &DeTable<'_>,
+        only: &mut Vec<(Dimension, Matcher)>,
+        path: &str,
+    ) {
         for (key, value) in table {
             let (name, node) = (key.get_ref().as_ref(), Node::new(value));
             let path = format!("{path}.{name}");
             if let Some(window) = window(name) {
-                self.limit(walk, &node, scope(only.clone()), window, &path);
+                self.limit(reader, &node, scope(only.clone()), window, &path);
             } else if let Some((dimension, _)) = TABLES.iter().find(|(_, table)| *table == name) {
-                self.names(walk, &node, *dimension, only, &path);
+                self.names(reader, &node, *dimension, only, &path);
             } else if name == "org" && only.is_empty() {
-                self.organisation(walk, &node, &path);
+                self.organisation(reader, &node, &path);
             } else {
                 let tables = TABLES.iter().map(|(_, table)| *table);
                 let org = only.is_empty().then_some("org");
@@ -73,7 +82,7 @@ impl Reader<'_> {
                 } else {
                     close
                 };
-                walk.error(key.span(), format!("limits: unknown key {}{there}", quoted(name)));
+                reader.error(key.span(), format!("limits: unknown key {}{there}", quoted(name)));
             }
         }
     }
@@ -81,47 +90,47 @@ impl Reader<'_> {
     /// Parses a table such as `users`, keyed by name.
     fn names(
         &mut self,
-        walk: &mut Walk<'_>,
+        reader: &mut TomlReader<'_>,
         node: &Node<'_, '_>,
         dimension: Dimension,
         only: &mut Vec<(Dimension, Matcher)>,
         path: &str,
     ) {
         if only.iter().any(|(known, _)| *known == dimension) {
-            return walk
+            return reader
                 .error(node.span.clone(), format!("{}: names a {dimension} within a {dimension}", quoted(path)));
         }
         let Some(table) = node.table() else {
-            let found = walk.describe_value(node);
-            return walk.error(node.span.clone(), format!("{} is {found}; give a table of names", quoted(path)));
+            let found = reader.describe_value(node);
+            return reader.error(node.span.clone(), format!("{} is {found}; give a table of names", quoted(path)));
         };
         for (key, value) in table {
             let (name, node) = (key.get_ref().as_ref(), Node::new(value));
             let path = format!("{path}.{name}");
             if name.is_empty() {
-                walk.error(key.span(), format!("{}: the name is empty", quoted(&path)));
+                reader.error(key.span(), format!("{}: the name is empty", quoted(&path)));
                 continue;
             }
             let Some(inner) = node.table() else {
-                let found = walk.describe_value(&node);
+                let found = reader.describe_value(&node);
                 let expected = format!(
                     "{} is {found}; give a table with a window, such as {{ day = {{ usd = 5 }} }}",
                     quoted(&path)
                 );
-                walk.error(node.span.clone(), expected);
+                reader.error(node.span.clone(), expected);
                 continue;
             };
             let home = if dimension == Dimension::Project { expanded(self.env, name.as_ref()) } else { None };
             only.push((dimension, home.map_or_else(|| matcher(name), |path| matcher(&path.to_string_lossy()))));
-            self.table(walk, inner, only, &path);
+            self.table(reader, inner, only, &path);
             only.pop();
         }
     }
 
-    fn organisation(&mut self, walk: &mut Walk<'_>, node: &Node<'_, '_>, path: &str) {
+    fn organisation(&mut self, reader: &mut TomlReader<'_>, node: &Node<'_, '_>, path: &str) {
         let Some(table) = node.table() else {
-            let found = walk.describe_value(node);
-            return walk.error(
+            let found = reader.describe_value(node);
+            return reader.error(
                 node.span.clone(),
                 format!(
                     "{} is {found}; give a table with a window, such as {{ day = {{ usd = 1000 }} }}",
@@ -132,7 +141,7 @@ impl Reader<'_> {
         for (key, value) in table {
             let (name, path) = (key.get_ref().as_ref(), format!("{path}.{}", key.get_ref()));
             match window(name) {
-                Some(window) => self.limit(walk, &Node::new(value), Scope::organisation(), window, &path),
+                Some(window) => self.limit(reader, &Node::new(value), Scope::organisation(), window, &path),
                 None => {
                     let close = suggestion(name, WINDOWS.iter().map(|(name, _)| *name));
                     let hint = if close.is_empty() {
@@ -140,36 +149,38 @@ impl Reader<'_> {
                     } else {
                         close
                     };
-                    walk.error(key.span(), format!("limits.org: unknown key {}{hint}", quoted(name)));
+                    reader.error(key.span(), format!("limits.org: unknown key {}{hint}", quoted(name)));
                 }
             }
         }
     }
 
-    fn limit(&mut self, walk: &mut Walk<'_>, node: &Node<'_, '_>, scope: Scope, window: Window, path: &str) {
+    fn limit(&mut self, reader: &mut TomlReader<'_>, node: &Node<'_, '_>, scope: Scope, window: Window, path: &str) {
         let label = format!("limit {}", quoted(path.strip_prefix("limits.").unwrap_or(path)));
         let mut warn_at = self.warn_at.to_vec();
         let amount = match node.value {
             DeValue::String(text) => parse_amount(text)
-                .map_err(|why| walk.error(node.span.clone(), format!("{label}: {} {why}", walk.describe_value(node))))
+                .map_err(|why| {
+                    reader.error(node.span.clone(), format!("{label}: {} {why}", reader.describe_value(node)));
+                })
                 .ok(),
-            DeValue::Table(table) => amount(walk, table, &label, &mut warn_at)
+            DeValue::Table(table) => amount(reader, table, &label, &mut warn_at)
                 .map_err(|missing| {
                     if missing {
-                        walk.error(node.span.clone(), format!("{label}: states no amount; {AMOUNT}"));
+                        reader.error(node.span.clone(), format!("{label}: states no amount; {AMOUNT}"));
                     }
                 })
                 .ok(),
             DeValue::Integer(_) | DeValue::Float(_) => {
-                let found = walk.describe_value(node);
-                walk.error(
+                let found = reader.describe_value(node);
+                reader.error(
                     node.span.clone(),
                     format!("{label}: {found} does not say of what: dollars or tokens? {AMOUNT}"),
                 );
                 None
             }
             DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) => {
-                walk.error(node.span.clone(), format!("{label}: is {}; {AMOUNT}", walk.describe_value(node)));
+                reader.error(node.span.clone(), format!("{label}: is {}; {AMOUNT}", reader.describe_value(node)));
                 None
             }
         };
@@ -181,13 +192,13 @@ impl Reader<'_> {
             if limit.1.start < other.1.start {
                 std::mem::swap(other, &mut limit);
             }
-            let line = walk.source.place(other.1.clone()).line;
-            return walk.error(
+            let line = reader.source.place(other.1.clone()).line;
+            return reader.error(
                 limit.1,
                 format!("{label}: the limit {} is already set in line {line}", quoted(&key.to_string())),
             );
         }
-        walk.came_from(&key.path().join("."), node.span.clone());
+        reader.came_from(&key.path().join("."), node.span.clone());
         self.found.insert(key, limit);
     }
 }
@@ -196,18 +207,23 @@ impl Reader<'_> {
 ///
 /// # Errors
 /// True when there is none; false when one is invalid, which has been reported.
-fn amount(walk: &mut Walk<'_>, table: &DeTable<'_>, label: &str, warn_at: &mut Vec<u8>) -> Result<Amount, bool> {
+fn amount(
+    reader: &mut TomlReader<'_>,
+    table: &DeTable<'_>,
+    label: &str,
+    warn_at: &mut Vec<u8>,
+) -> Result<Amount, bool> {
     let mut amount = Amount::default();
     let mut wrong = false;
     for (key, value) in table {
         let (name, node) = (key.get_ref().as_ref(), Node::new(value));
-        let found = walk.describe_value(&node);
+        let found = reader.describe_value(&node);
         let result: Result<(), String> = match name {
             "usd" => match node.decimal().map(|text| parse_usd(&text)) {
                 Some(Ok((usd, exact))) => {
                     if !exact {
                         let message = format!("{label}: 'usd' is {found}, more digits than are kept; taken as {usd}");
-                        walk.warning(node.span.clone(), message);
+                        reader.warning(node.span.clone(), message);
                     }
                     amount.usd = Some(usd);
                     Ok(())
@@ -233,7 +249,7 @@ fn amount(walk: &mut Walk<'_>, table: &DeTable<'_>, label: &str, warn_at: &mut V
             _ => {
                 let close = suggestion(name, ["usd", "tokens", "output_tokens", "warn_at"]);
                 let close = if close.is_empty() { "; there are: usd, tokens, output_tokens, warn_at" } else { &close };
-                walk.error(key.span(), format!("{label}: unknown key {}{close}", quoted(name)));
+                reader.error(key.span(), format!("{label}: unknown key {}{close}", quoted(name)));
                 wrong = true;
                 continue;
             }
@@ -243,7 +259,7 @@ fn amount(walk: &mut Walk<'_>, table: &DeTable<'_>, label: &str, warn_at: &mut V
             // A message that begins with what is expected follows the value; any other describes it.
             let message =
                 if why.starts_with(';') { format!("is {found}{why}") } else { format!("is {found}, which {why}") };
-            walk.error(node.span.clone(), format!("{label}: '{name}' {message}"));
+            reader.error(node.span.clone(), format!("{label}: '{name}' {message}"));
         }
     }
     let none = amount == Amount::default();

@@ -1,29 +1,29 @@
 //! The `[plans]` table: subscriptions with their price a month.
 
 use super::diagnostic::quoted;
-use super::toml_reader::{Node, Section, Walk};
+use super::toml_reader::{Node, Section, TomlReader};
 use crate::domain::{Label, Usd};
 use crate::meter::Plan;
 
 /// Parses the table: each plan has one price, or a list of dated prices.
-pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Vec<Plan> {
+pub(crate) fn read(reader: &mut TomlReader<'_>, node: &Node<'_, '_>) -> Vec<Plan> {
     let Some(named) = node.table() else {
-        let message = format!("'plans' is {}; give a table: [plans.\"my plan\"]", walk.describe_value(node));
-        walk.error(node.span.clone(), message);
+        let message = format!("'plans' is {}; give a table: [plans.\"my plan\"]", reader.describe_value(node));
+        reader.error(node.span.clone(), message);
         return Vec::new();
     };
     let mut plans: Vec<Plan> = Vec::new();
     for (name, node) in named {
         let (name, node) = (name.get_ref().as_ref(), Node::new(node));
         for version in node.list().unwrap_or_else(|| vec![node.clone()]) {
-            let Some(plan) = plan(walk, name, &version) else { continue };
+            let Some(plan) = plan(reader, name, &version) else { continue };
             if plans.iter().any(|other| other.name == plan.name && other.from == plan.from) {
                 let message =
                     format!("plan {}: there is one from the same day already; give each its own 'from'", quoted(name));
-                walk.error(version.span.clone(), message);
+                reader.error(version.span.clone(), message);
                 continue;
             }
-            walk.came_from(&plan_name(&plan), version.span.clone());
+            reader.came_from(&plan_name(&plan), version.span.clone());
             plans.push(plan);
         }
     }
@@ -31,28 +31,28 @@ pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Vec<Plan> {
     plans
 }
 
-fn plan(walk: &mut Walk<'_>, name: &str, node: &Node<'_, '_>) -> Option<Plan> {
+fn plan(reader: &mut TomlReader<'_>, name: &str, node: &Node<'_, '_>) -> Option<Plan> {
     let Some(table) = node.table() else {
         let message = format!(
             "plan {}: is {}; give a table with usd, its price a month",
             quoted(name),
-            walk.describe_value(node)
+            reader.describe_value(node)
         );
-        walk.error(node.span.clone(), message);
+        reader.error(node.span.clone(), message);
         return None;
     };
-    let before = walk.problems.len();
+    let before = reader.problems.len();
     let mut section = Section::new(table, &format!("plans.{name}"), &format!("plan {}", quoted(name)));
-    let price = section.read(walk, "usd", "dollars a month such as 20", |node| {
+    let price = section.read(reader, "usd", "dollars a month such as 20", |node| {
         let (usd, is_exact) = Usd::parse(&node.decimal()?.replace('_', "")).ok()?;
         (is_exact && !usd.is_negative()).then_some(usd)
     });
-    let from = section.read(walk, "from", "a day such as 2026-01-01", Node::day);
-    let sources = section.read(walk, "sources", "a list of log formats such as [\"claude-code\"]", Node::texts);
-    section.finish(walk);
-    if price.is_none() && walk.problems.len() == before {
+    let from = section.read(reader, "from", "a day such as 2026-01-01", Node::day);
+    let sources = section.read(reader, "sources", "a list of log formats such as [\"claude-code\"]", Node::texts);
+    section.finish(reader);
+    if price.is_none() && reader.problems.len() == before {
         let message = format!("plan {}: no usd; give its price a month such as 20", quoted(name));
-        walk.error(node.span.clone(), message);
+        reader.error(node.span.clone(), message);
     }
     let sources = sources.unwrap_or_default().iter().map(|source| Label::new(source)).collect();
     Some(Plan { name: Label::new(name), usd: price?, from, sources })

@@ -3,7 +3,7 @@
 use toml::de::DeTable;
 
 use super::diagnostic::quoted;
-use super::toml_reader::{Node, Section, Walk};
+use super::toml_reader::{Node, Section, TomlReader};
 use crate::domain::Usd;
 use crate::pricing::{CustomPrice, Rates};
 
@@ -11,11 +11,11 @@ use crate::pricing::{CustomPrice, Rates};
 const MOST: Usd = Usd::from_micro(1_000_000_000_000);
 
 /// Parses the table: each model has one price, or a list of dated prices.
-pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Vec<CustomPrice> {
+pub(crate) fn read(reader: &mut TomlReader<'_>, node: &Node<'_, '_>) -> Vec<CustomPrice> {
     let Some(models) = node.table() else {
-        walk.error(
+        reader.error(
             node.span.clone(),
-            format!("'prices' is {}; give a table: [prices.\"my-model\"]", walk.describe_value(node)),
+            format!("'prices' is {}; give a table: [prices.\"my-model\"]", reader.describe_value(node)),
         );
         return Vec::new();
     };
@@ -28,27 +28,27 @@ pub(crate) fn read(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Vec<CustomPrice>
                 let message = format!(
                     "price {}: is {}; give a table with input and output",
                     quoted(model),
-                    walk.describe_value(&version)
+                    reader.describe_value(&version)
                 );
-                walk.error(version.span.clone(), message);
+                reader.error(version.span.clone(), message);
                 continue;
             };
             let path = format!("prices.{model}");
             let mut section = Section::new(table, &path, &format!("price {}", quoted(model)));
-            let from = section.read(walk, "from", "a day such as 2026-01-01", Node::day);
-            let rates = rates(walk, &mut section, &version, model);
-            section.finish(walk);
+            let from = section.read(reader, "from", "a day such as 2026-01-01", Node::day);
+            let rates = rates(reader, &mut section, &version, model);
+            section.finish(reader);
             let Some(rates) = rates else { continue };
             if prices.iter().any(|other| other.model == model && other.from == from) {
                 let message = format!(
                     "price {}: there is one from the same day already; give each its own 'from'",
                     quoted(model)
                 );
-                walk.error(version.span.clone(), message);
+                reader.error(version.span.clone(), message);
                 continue;
             }
             let price = CustomPrice { model: model.to_owned(), from, rates };
-            walk.came_from(&price_name(&price), version.span.clone());
+            reader.came_from(&price_name(&price), version.span.clone());
             prices.push(price);
         }
     }
@@ -65,34 +65,39 @@ pub(crate) fn price_name(price: &CustomPrice) -> String {
 }
 
 /// Parses a table of rates.
-pub(crate) fn unpriced(walk: &mut Walk<'_>, node: &Node<'_, '_>) -> Option<Rates> {
+pub(crate) fn unpriced(reader: &mut TomlReader<'_>, node: &Node<'_, '_>) -> Option<Rates> {
     let Some(table): Option<&DeTable<'_>> = node.table() else {
         let message =
-            format!("gate: 'unpriced' is {}; give {{ input = 15.0, output = 75.0 }}", walk.describe_value(node));
-        walk.error(node.span.clone(), message);
+            format!("gate: 'unpriced' is {}; give {{ input = 15.0, output = 75.0 }}", reader.describe_value(node));
+        reader.error(node.span.clone(), message);
         return None;
     };
     let mut section = Section::new(table, "gate.unpriced", "gate.unpriced");
-    let rates = rates(walk, &mut section, node, "");
-    section.finish(walk);
+    let rates = rates(reader, &mut section, node, "");
+    section.finish(reader);
     rates
 }
 
 /// Parses the rates of a section; input and output are both required, since a missing one would mean free.
-fn rates(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, node: &Node<'_, '_>, model: &str) -> Option<Rates> {
-    let before = walk.problems.len();
-    let input = rate(walk, section, "input", false);
-    let output = rate(walk, section, "output", false);
+fn rates(
+    reader: &mut TomlReader<'_>,
+    section: &mut Section<'_, '_>,
+    node: &Node<'_, '_>,
+    model: &str,
+) -> Option<Rates> {
+    let before = reader.problems.len();
+    let input = rate(reader, section, "input", false);
+    let output = rate(reader, section, "output", false);
     let rates = Rates {
         input: input.unwrap_or_default(),
         output: output.unwrap_or_default(),
-        cache_read: rate(walk, section, "cache_read", false),
-        cache_write_5m: rate(walk, section, "cache_write_5m", false)
-            .or_else(|| rate(walk, section, "cache_write", false)),
-        cache_write_1h: rate(walk, section, "cache_write_1h", false),
-        web_search: rate(walk, section, "web_search", true),
+        cache_read: rate(reader, section, "cache_read", false),
+        cache_write_5m: rate(reader, section, "cache_write_5m", false)
+            .or_else(|| rate(reader, section, "cache_write", false)),
+        cache_write_1h: rate(reader, section, "cache_write_1h", false),
+        web_search: rate(reader, section, "web_search", true),
     };
-    if walk.problems[before..].iter().any(|problem| problem.severity == super::Severity::Error) {
+    if reader.problems[before..].iter().any(|problem| problem.severity == super::Severity::Error) {
         return None;
     }
     let missing = match (input, output) {
@@ -102,7 +107,7 @@ fn rates(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, node: &Node<'_, '_>
         (None, None) => "input and output",
     };
     let of = if model.is_empty() { "gate.unpriced".to_owned() } else { format!("price {}", quoted(model)) };
-    walk.error(
+    reader.error(
         node.span.clone(),
         format!("{of}: no {missing}; give dollars per million tokens such as \"0.50\", or 0"),
     );
@@ -110,11 +115,11 @@ fn rates(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, node: &Node<'_, '_>
 }
 
 /// Parses one rate: dollars per million tokens, or dollars each.
-fn rate(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, key: &'static str, each: bool) -> Option<Usd> {
+fn rate(reader: &mut TomlReader<'_>, section: &mut Section<'_, '_>, key: &'static str, each: bool) -> Option<Usd> {
     let expected =
         if each { "dollars for one search such as 0.01" } else { "dollars per million tokens such as \"0.50\"" };
     let mut exact = true;
-    let usd = section.read(walk, key, expected, |node| {
+    let usd = section.read(reader, key, expected, |node| {
         let text = node.decimal()?.replace('_', "");
         let (whole, _) = Usd::parse(&text).ok()?;
         if whole.is_negative() || whole > MOST {
@@ -125,9 +130,9 @@ fn rate(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, key: &'static str, e
         Some(usd)
     })?;
     if !exact && let Some(node) = section.get(key) {
-        walk.warning(
+        reader.warning(
             node.span.clone(),
-            format!("'{key}' is {}, more digits than are kept", walk.describe_value(&node)),
+            format!("'{key}' is {}, more digits than are kept", reader.describe_value(&node)),
         );
     }
     Some(usd)

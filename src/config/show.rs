@@ -1,19 +1,19 @@
 //! Writes the settings in force as an equivalent config.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use super::origin::Origin;
 use super::plans::plan_name;
-use super::prices::{per_million, price_name};
+use super::prices::price_name;
 use super::scope::LimitKey;
+use super::settings_table;
+use super::toml_writer::{key, percentages, rate_lines, text, texts};
 use super::values::Word as _;
-use super::{Alerts, Loaded, Password, Server, Settings};
-use crate::domain::{Label, Usd};
+use super::{Alerts, Loaded, Password, Settings};
+use crate::domain::Usd;
 use crate::meter::{Amount, Limit, Plan};
-use crate::pricing::{CustomPrice, Rates};
+use crate::pricing::CustomPrice;
 
 impl Loaded {
     /// Writes the settings in force as a config; with `origins`, each with its origin. Of the addresses of web hooks,
@@ -45,6 +45,23 @@ impl Page<'_> {
         writeln!(self.out, "\n{head}")
     }
 
+    /// Writes the settings of a table that have names of their own.
+    fn settings(&mut self, settings: &Settings, table: &str, hides: bool) -> io::Result<()> {
+        if !table.is_empty() {
+            self.table(&format!("[{table}]"))?;
+        }
+        for setting in settings_table::of_table(table) {
+            if setting.name == "server.token" && settings.server.token.is_some() {
+                // A secret is not shown, so that this can be sent to somebody.
+                writeln!(self.out, "# token is set")?;
+            }
+            let Some(value) = setting.written(settings) else { continue };
+            let is_secret = hides && ["alerts.webhook", "alerts.slack"].contains(&setting.name);
+            self.line(setting.name, setting.key(), &if is_secret { hidden(&value) } else { value })?;
+        }
+        Ok(())
+    }
+
     /// Writes one line: key, value, and the origin, looked up by dotted name.
     fn line(&mut self, name: &str, key: &str, value: &str) -> io::Result<()> {
         write!(self.out, "{key} = {value}")?;
@@ -64,25 +81,7 @@ fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut page = Page { out, origins };
-    let name = |label: &Option<crate::domain::Label>| text(label.as_deref().unwrap_or_default());
-    let paths =
-        |all: &[PathBuf]| texts(&all.iter().map(|path| path.to_string_lossy().into_owned()).collect::<Vec<_>>());
-    page.line("user", "user", &text(&settings.user))?;
-    page.line("team", "team", &name(&settings.team))?;
-    page.line("org", "org", &name(&settings.org))?;
-    page.line("timezone", "timezone", &text(settings.zone.name()))?;
-    page.line("week_start", "week_start", &text(settings.week_start.word()))?;
-    page.line("logs", "logs", &paths(&settings.logs))?;
-    page.line("homes", "homes", &paths(&settings.homes))?;
-    page.line("theme", "theme", &text(&settings.theme))?;
-    page.line("symbols", "symbols", &text(settings.symbols.word()))?;
-    page.line("color", "color", &text(settings.color.word()))?;
-    page.line("mouse", "mouse", &settings.mouse.to_string())?;
-    let frame_rate = settings.frame_rate.most().map_or_else(|| text("auto"), |rate| rate.to_string());
-    page.line("frame_rate", "frame_rate", &frame_rate)?;
-    page.line("statusline", "statusline", &text(&settings.statusline))?;
-    page.line("cost", "cost", &text(settings.cost.word()))?;
-    page.line("warn_at", "warn_at", &percentages(&settings.warn_at))?;
+    page.settings(settings, "", hides)?;
 
     page.table("[limits]")?;
     for limit in &settings.limits {
@@ -91,23 +90,16 @@ fn write(
         page.line(&path.join("."), &short.join("."), &limit_value(limit, &settings.warn_at))?;
     }
 
-    alerts(&mut page, &settings.alerts, hides)?;
-
-    page.table("[gate]")?;
-    page.line("gate.on_error", "on_error", &text(settings.gate.on_error.word()))?;
-    if let Some(rates) = &settings.gate.unpriced {
-        let inner: Vec<String> = rate_lines(rates).into_iter().map(|(key, value)| format!("{key} = {value}")).collect();
-        page.line("gate.unpriced", "unpriced", &format!("{{ {} }}", inner.join(", ")))?;
-    }
-
-    server(&mut page, &settings.server)?;
+    page.settings(settings, "alerts", hides)?;
+    email(&mut page, &settings.alerts)?;
+    page.settings(settings, "gate", hides)?;
+    page.settings(settings, "server", hides)?;
     prices(&mut page, &settings.prices)?;
     page.table("[aliases]")?;
     for (from, to) in &settings.aliases {
         page.line(&format!("aliases.{from}"), &key(from), &text(to))?;
     }
-    page.table("[attribution]")?;
-    page.line("attribution.ticket", "ticket", &text(settings.ticket.as_str()))?;
+    page.settings(settings, "attribution", hides)?;
     plans(&mut page, &settings.plans)?;
     page.table("[keys]")?;
     for binding in &settings.keys {
@@ -126,22 +118,7 @@ fn write(
     Ok(())
 }
 
-fn alerts(page: &mut Page<'_>, alerts: &Alerts, hides: bool) -> io::Result<()> {
-    let quiet = alerts.quiet.map(|quiet| format!("{}-{}", quiet.from.format("%H:%M"), quiet.until.format("%H:%M")));
-    let daily = alerts.daily.map(|daily| daily.format("%H:%M").to_string());
-    let hook = |address: &Option<String>| {
-        let address = address.as_deref().unwrap_or_default();
-        text(&if hides { hidden(address) } else { address.to_owned() })
-    };
-    page.table("[alerts]")?;
-    page.line("alerts.bell", "bell", &alerts.bell.to_string())?;
-    page.line("alerts.notify", "notify", &text(alerts.notify.word()))?;
-    page.line("alerts.command", "command", &texts(&alerts.command))?;
-    page.line("alerts.webhook", "webhook", &hook(&alerts.webhook))?;
-    page.line("alerts.slack", "slack", &hook(&alerts.slack))?;
-    page.line("alerts.daily", "daily", &text(daily.as_deref().unwrap_or_default()))?;
-    page.line("alerts.quiet", "quiet", &text(quiet.as_deref().unwrap_or_default()))?;
-    page.line("alerts.hysteresis", "hysteresis", &alerts.hysteresis.to_string())?;
+fn email(page: &mut Page<'_>, alerts: &Alerts) -> io::Result<()> {
     let Some(email) = &alerts.email else { return Ok(()) };
     page.table("[alerts.email]")?;
     page.line("alerts.email.server", "server", &text(&email.server))?;
@@ -161,28 +138,11 @@ fn alerts(page: &mut Page<'_>, alerts: &Alerts, hides: bool) -> io::Result<()> {
     }
 }
 
-/// An address of which only the host is shown.
+/// A quoted address of which only the host is shown.
 fn hidden(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else { return String::new() };
+    let Some((scheme, rest)) = address.trim_matches(['"', '\'']).split_once("://") else { return text("") };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    format!("{scheme}://{}/…", host.rsplit('@').next().unwrap_or_default())
-}
-
-fn server(page: &mut Page<'_>, server: &Server) -> io::Result<()> {
-    page.table("[server]")?;
-    page.line("server.listen", "listen", &text(&server.listen.to_string()))?;
-    if server.token.is_some() {
-        // A secret is not shown, so that this can be sent to somebody.
-        writeln!(page.out, "# token is set")?;
-    }
-    let file = server.token_file.as_ref().map(|path| path.to_string_lossy().into_owned());
-    page.line("server.token_file", "token_file", &text(&file.unwrap_or_default()))?;
-    page.line("server.socket", "socket", &server.socket.to_string())?;
-    page.line("server.body_mib", "body_mib", &server.body_mib.to_string())?;
-    page.line("server.expanded_mib", "expanded_mib", &server.expanded_mib.to_string())?;
-    page.line("server.connections", "connections", &server.connections.to_string())?;
-    page.line("server.timeout_seconds", "timeout_seconds", &server.timeout_seconds.to_string())?;
-    page.line("server.metrics_names", "metrics_names", &server.metrics_names.to_string())
+    text(&format!("{scheme}://{}/…", host.rsplit('@').next().unwrap_or_default()))
 }
 
 fn prices(page: &mut Page<'_>, prices: &[CustomPrice]) -> io::Result<()> {
@@ -217,19 +177,6 @@ fn plans(page: &mut Page<'_>, plans: &[Plan]) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn rate_lines(rates: &Rates) -> Vec<(&'static str, String)> {
-    let quoted = |rate: Usd| text(&per_million(rate));
-    let others = [
-        ("cache_read", rates.cache_read.map(quoted)),
-        ("cache_write_5m", rates.cache_write_5m.map(quoted)),
-        ("cache_write_1h", rates.cache_write_1h.map(quoted)),
-        ("web_search", rates.web_search.map(|each| text(&each.to_string()))),
-    ];
-    let mut lines = vec![("input", quoted(rates.input)), ("output", quoted(rates.output))];
-    lines.extend(others.into_iter().filter_map(|(key, value)| Some((key, value?))));
-    lines
 }
 
 fn limit_value(limit: &Limit, usual: &[u8]) -> String {
@@ -267,45 +214,4 @@ fn grouped(count: u64) -> String {
         out.push(digit);
     }
     out
-}
-
-fn percentages(all: &[u8]) -> String {
-    let all: Vec<String> = all.iter().map(u8::to_string).collect();
-    format!("[{}]", all.join(", "))
-}
-
-fn text(text: &str) -> String {
-    escaped(&toml_edit::Value::from(text).to_string())
-}
-
-/// Escapes invisible characters in a quoted text, so that a terminal shows them.
-fn escaped(quoted: &str) -> String {
-    let hidden = |letter: char| !letter.is_ascii() && !Label::is_shown(letter);
-    if !quoted.contains(hidden) {
-        return quoted.to_owned();
-    }
-    // Only basic strings have escapes; in literal strings, between apostrophes, backslashes are literal.
-    let literal = quoted.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
-    let basic = match literal {
-        Some(inner) => format!("\"{}\"", inner.replace('\\', "\\\\").replace('"', "\\\"")),
-        None => quoted.to_owned(),
-    };
-    let mut out = String::with_capacity(basic.len());
-    for letter in basic.chars() {
-        if hidden(letter) {
-            let _ = write!(out, "\\U{:08X}", u32::from(letter));
-        } else {
-            out.push(letter);
-        }
-    }
-    out
-}
-
-fn texts(all: &[String]) -> String {
-    let all: Vec<String> = all.iter().map(|one| text(one)).collect();
-    format!("[{}]", all.join(", "))
-}
-
-fn key(name: &str) -> String {
-    escaped(&toml_edit::Key::new(name).display_repr())
 }

@@ -12,13 +12,13 @@ use super::values::Word;
 use super::{Origin, Place};
 
 /// Results collected while reading.
-pub(crate) struct Walk<'t> {
+pub(crate) struct TomlReader<'t> {
     pub(crate) source: Source<'t>,
     pub(crate) problems: Vec<Diagnostic>,
     pub(crate) origins: BTreeMap<String, Origin>,
 }
 
-impl<'t> Walk<'t> {
+impl<'t> TomlReader<'t> {
     pub(crate) fn new(source: Source<'t>) -> Self {
         Self { source, problems: Vec::new(), origins: BTreeMap::new() }
     }
@@ -106,6 +106,12 @@ impl<'n, 't> Node<'n, 't> {
         self.list()?.iter().map(|item| item.text().map(str::to_owned)).collect()
     }
 
+    /// A program with its arguments; an empty list is none.
+    pub(crate) fn program(&self) -> Option<Vec<String>> {
+        self.list()?;
+        self.texts().filter(|argv| argv.first().is_none_or(|program| !program.is_empty()))
+    }
+
     /// An integer.
     pub(crate) fn whole(&self) -> Option<i128> {
         let number = self.value.as_integer()?;
@@ -158,7 +164,7 @@ impl<'n, 't> Section<'n, 't> {
     /// Reads the value of a key; an invalid one is reported with what is expected.
     pub(crate) fn read<T>(
         &mut self,
-        walk: &mut Walk<'_>,
+        reader: &mut TomlReader<'_>,
         key: &'static str,
         expected: &str,
         read: impl FnOnce(&Node<'n, 't>) -> Option<T>,
@@ -166,10 +172,10 @@ impl<'n, 't> Section<'n, 't> {
         let node = self.get(key)?;
         let value = read(&node);
         if value.is_some() {
-            walk.came_from(&format!("{}{key}", self.path), node.span);
+            reader.came_from(&format!("{}{key}", self.path), node.span);
         } else {
-            let message = format!("{}'{key}' is {}; give {expected}", self.label, walk.describe_value(&node));
-            walk.error(node.span, message);
+            let message = format!("{}'{key}' is {}; give {expected}", self.label, reader.describe_value(&node));
+            reader.error(node.span, message);
         }
         value
     }
@@ -177,38 +183,38 @@ impl<'n, 't> Section<'n, 't> {
     /// As [`Section::read`], but stores the value in `slot`, which is unchanged if there is none or it is invalid.
     pub(crate) fn set<T>(
         &mut self,
-        walk: &mut Walk<'_>,
+        reader: &mut TomlReader<'_>,
         slot: &mut T,
         key: &'static str,
         expected: &str,
         read: impl FnOnce(&Node<'n, 't>) -> Option<T>,
     ) {
-        if let Some(value) = self.read(walk, key, expected, read) {
+        if let Some(value) = self.read(reader, key, expected, read) {
             *slot = value;
         }
     }
 
     /// Reads one of a closed set of words.
-    pub(crate) fn choose<T: Word>(&mut self, walk: &mut Walk<'_>, slot: &mut T, key: &'static str) {
+    pub(crate) fn choose<T: Word>(&mut self, reader: &mut TomlReader<'_>, slot: &mut T, key: &'static str) {
         let Some(node) = self.get(key) else { return };
         if let Some(choice) = node.text().and_then(T::from_word) {
             *slot = choice;
-            walk.came_from(&format!("{}{key}", self.path), node.span);
+            reader.came_from(&format!("{}{key}", self.path), node.span);
         } else {
             let message =
-                format!("{}'{key}' is {}; {}", self.label, walk.describe_value(&node), T::expected(node.text()));
-            walk.error(node.span, message);
+                format!("{}'{key}' is {}; {}", self.label, reader.describe_value(&node), T::expected(node.text()));
+            reader.error(node.span, message);
         }
     }
 
     /// Reports every key that was not requested.
-    pub(crate) fn finish(self, walk: &mut Walk<'_>) {
+    pub(crate) fn finish(self, reader: &mut TomlReader<'_>) {
         for (key, _) in self.table {
             let name = key.get_ref();
             if !self.asked.iter().any(|known| known == name) {
                 let close = suggestion(name, self.asked.iter().copied());
                 let known = if close.is_empty() { format!("; there are: {}", self.asked.join(", ")) } else { close };
-                walk.warning(key.span(), format!("{}unknown key {}{known}", self.label, quoted(name)));
+                reader.warning(key.span(), format!("{}unknown key {}{known}", self.label, quoted(name)));
             }
         }
     }

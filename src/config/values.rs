@@ -2,11 +2,12 @@
 
 use chrono::{NaiveTime, Weekday};
 
-use super::diagnostic::{meant, quoted};
+use super::diagnostic::quoted;
 use super::{Notify, OnError, Symbols, Tls};
 use crate::domain::Zone;
 use crate::meter::QuietHours;
 use crate::pricing::CostMode;
+use crate::text::meant;
 use crate::theme::ColorWhen;
 
 /// A closed set of words.

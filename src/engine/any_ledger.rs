@@ -41,8 +41,6 @@ pub(crate) struct AnyLedger {
 enum Kept {
     Memory(Box<Memory>),
     Sqlite(Box<Sqlite>),
-    /// Placeholder while the ledger is reopened; never observed by callers.
-    Nothing(Box<Memory>),
 }
 
 impl AnyLedger {
@@ -100,7 +98,7 @@ impl AnyLedger {
     pub(crate) fn sqlite(&mut self) -> Option<&mut Sqlite> {
         match &mut self.kept {
             Kept::Sqlite(books) => Some(books),
-            Kept::Memory(_) | Kept::Nothing(_) => None,
+            Kept::Memory(_) => None,
         }
     }
 
@@ -112,10 +110,10 @@ impl AnyLedger {
         let Some((path, options)) = &self.wanted else { return Ok(Vec::new()) };
         let opened = ledger::open(path, options.clone(), Arc::clone(&self.prices) as _)?;
         let mut books = Box::new(opened.books);
-        let spare = Kept::Nothing(Box::new(Memory::new(Arc::clone(&self.prices) as _)));
+        let spare = Kept::Memory(Box::new(Memory::new(Arc::clone(&self.prices) as _)));
         match std::mem::replace(&mut self.kept, spare) {
             Kept::Memory(memory) => books.adopt(*memory),
-            Kept::Sqlite(_) | Kept::Nothing(_) => {}
+            Kept::Sqlite(_) => {}
         }
         self.kept = Kept::Sqlite(books);
         self.wanted = None;
@@ -126,7 +124,7 @@ impl AnyLedger {
     pub(crate) fn to_salvage(&self) -> bool {
         match &self.kept {
             Kept::Sqlite(books) => books.to_salvage().is_some(),
-            Kept::Memory(_) | Kept::Nothing(_) => false,
+            Kept::Memory(_) => false,
         }
     }
 
@@ -147,7 +145,7 @@ impl AnyLedger {
     pub(crate) fn unbooked(&self) -> usize {
         match &self.kept {
             Kept::Memory(books) if self.wanted.is_some() => books.len(),
-            Kept::Memory(_) | Kept::Nothing(_) => 0,
+            Kept::Memory(_) => 0,
             Kept::Sqlite(books) => books.unbooked(),
         }
     }
@@ -158,7 +156,7 @@ impl AnyLedger {
     /// When the ledger cannot be read. The batch is held all the same.
     pub(crate) fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         match &mut self.kept {
-            Kept::Memory(books) | Kept::Nothing(books) => books.post(batch),
+            Kept::Memory(books) => books.post(batch),
             Kept::Sqlite(books) => books.hold(batch),
         }
     }
@@ -166,7 +164,7 @@ impl AnyLedger {
     /// Shortens or restores the lock timeout.
     pub(crate) fn hurry(&self, hurried: bool) {
         if let Kept::Sqlite(books) = &self.kept {
-            books.wait_for_others(if hurried { HARDLY } else { books.patience() });
+            books.wait_for_others(if hurried { HARDLY } else { books.lock_timeout() });
         }
     }
 
@@ -187,7 +185,7 @@ impl AnyLedger {
                 }
             }
             Kept::Sqlite(books) if books.unbooked() >= self.most && self.failed.is_none() => {}
-            Kept::Memory(_) | Kept::Nothing(_) | Kept::Sqlite(_) => return Ok(()),
+            Kept::Memory(_) | Kept::Sqlite(_) => return Ok(()),
         }
         self.most = NEXT;
         self.flush()
@@ -201,7 +199,7 @@ impl AnyLedger {
         }
         tracing::warn!(%error, "the ledger is opened again");
         let spare = || Box::new(Memory::new(Arc::clone(prices) as _));
-        match std::mem::replace(&mut self.kept, Kept::Nothing(spare())) {
+        match std::mem::replace(&mut self.kept, Kept::Memory(spare())) {
             Kept::Sqlite(books) => match books.open_again(now) {
                 Ok(opened) => {
                     self.kept = Kept::Sqlite(Box::new(opened.books));
@@ -212,7 +210,7 @@ impl AnyLedger {
                     Some(Vec::new())
                 }
             },
-            other @ (Kept::Memory(_) | Kept::Nothing(_)) => {
+            other @ Kept::Memory(_) => {
                 self.kept = other;
                 None
             }
@@ -221,7 +219,7 @@ impl AnyLedger {
 
     /// Closes the ledger. In-memory stores are leaked, because freeing them takes longer than exiting.
     pub(crate) fn close(self) {
-        if let Kept::Memory(books) | Kept::Nothing(books) = self.kept {
+        if let Kept::Memory(books) = self.kept {
             std::mem::forget(books);
         }
     }
@@ -229,7 +227,7 @@ impl AnyLedger {
     /// The ledger's state for the screen.
     pub(crate) fn view(&self) -> LedgerView {
         match &self.kept {
-            Kept::Memory(_) | Kept::Nothing(_) => match &self.wanted {
+            Kept::Memory(_) => match &self.wanted {
                 Some((path, _)) => {
                     let path = Label::from_path(path);
                     LedgerView::Failed(Label::new(&format!("the ledger {path} cannot be opened")))
@@ -245,14 +243,14 @@ impl AnyLedger {
 
     fn books(&self) -> &dyn Ledger {
         match &self.kept {
-            Kept::Memory(books) | Kept::Nothing(books) => &**books,
+            Kept::Memory(books) => &**books,
             Kept::Sqlite(books) => &**books,
         }
     }
 
     fn books_mut(&mut self) -> &mut dyn Ledger {
         match &mut self.kept {
-            Kept::Memory(books) | Kept::Nothing(books) => &mut **books,
+            Kept::Memory(books) => &mut **books,
             Kept::Sqlite(books) => &mut **books,
         }
     }
@@ -314,7 +312,7 @@ impl Ledger for AnyLedger {
             // No room for a ledger: every call is here and stays in memory.
             let memory = Memory::new(Arc::clone(&self.prices) as _);
             let (path, options) = (books.path().to_owned(), Options::new(books.opened()));
-            let books = std::mem::replace(&mut self.kept, Kept::Nothing(Box::new(memory)));
+            let books = std::mem::replace(&mut self.kept, Kept::Memory(Box::new(memory)));
             if let Kept::Sqlite(books) = books {
                 self.kept = Kept::Memory(Box::new(books.into_memory()));
             }

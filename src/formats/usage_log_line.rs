@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 
 use super::count::Count;
@@ -10,7 +9,7 @@ use super::fields::{Slot, fields};
 use super::json::Text;
 use super::time::Stamp;
 use super::usage::tier;
-use crate::domain::{Call, CallKey, Claim, Fidelity, Geo, Instant, Label, Parts, Service, Speed};
+use crate::domain::{Call, CallKey, Claim, Fidelity, Geo, Instant, Label, Parts, Service, Speed, rfc3339};
 
 fields! {
     /// Fields only tokmeter writes, for data the usage log has no field for.
@@ -42,7 +41,7 @@ pub(crate) fn line(call: &Call, id: Option<&str>) -> String {
     let name = |label: &Option<Label>| label.as_ref().map(|label| Value::from(label.as_str()));
     let word = |word: &'static str| (!word.is_empty()).then(|| Value::from(word));
     let count = |count: u64| (count > 0).then(|| Value::from(count));
-    let time = |at: &Instant| Value::from(at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+    let time = |at: &Instant| Value::from(rfc3339(*at));
     let kept = [
         ("key", Some(Value::from(key.to_string()))),
         ("alias", alias.map(|alias| Value::from(alias.to_string()))),

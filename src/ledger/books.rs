@@ -1,10 +1,13 @@
 //! A ledger over any store: the merge rules, the buffer and the queries are the same for all of them.
 
+mod backing;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use self::backing::{Backing, Reopened};
 use super::gathered::Gathered;
 use super::interface::within;
 use super::key_value::{Fact, FactChange, KeyValue, Space};
@@ -12,78 +15,9 @@ use super::reading::{Reading, is_aligned};
 use super::store::{Access, Step, Store, Stored};
 use super::unwritten::Unwritten;
 use super::working_set::WorkingSet;
-use super::{Batch, BooksError, Change, Checkpoint, Decide, Ledger, Order, Query, Report, Row, StoreError, Sums};
+use super::{Batch, BooksError, Change, Checkpoint, Decide, Ledger, Order, Query, Report, Row, Sums};
 use crate::domain::{CallKey, Filter, Instant, Span, Status};
 use crate::pricing::Pricer;
-
-/// Where a store is, and how it is opened. A store that is always open needs only the first two methods.
-pub trait Backing: Sized {
-    /// The store.
-    type Store: Store;
-
-    /// The open store.
-    fn store(&self) -> &Self::Store;
-
-    /// Adds which ledger it was to an error of the store.
-    fn error(&self, error: StoreError) -> BooksError;
-
-    /// Called before each step of an atomic sequence, where tests kill the process.
-    fn step(&self, _name: &'static str) {}
-
-    /// True until the store has its final place; no other process has written to it.
-    fn is_new(&self) -> bool {
-        false
-    }
-
-    /// Refuses a write, for reasons known without asking the store.
-    ///
-    /// # Errors
-    /// When nothing may be written.
-    fn admit(&self) -> Result<(), BooksError> {
-        Ok(())
-    }
-
-    /// Refuses a write, for reasons known within its transaction.
-    ///
-    /// # Errors
-    /// When nothing may be written.
-    fn inspect(&self) -> Stored<()> {
-        Ok(())
-    }
-
-    /// Called before every write but those of [`Ledger::flush`].
-    ///
-    /// # Errors
-    /// When nothing may be written.
-    fn prepare(_books: &mut Books<Self>) -> Result<(), BooksError> {
-        Ok(())
-    }
-
-    /// Writes the buffered batches.
-    ///
-    /// # Errors
-    /// When nothing was written; the batches stay buffered.
-    fn flush(books: &mut Books<Self>) -> Result<(), BooksError> {
-        books.flush_gathered()
-    }
-
-    /// Called after a batch was buffered.
-    fn absorbed(_books: &mut Books<Self>) {}
-
-    /// Writes all buffered rows into an empty store, with what is derived from them, in a quicker way than one by one.
-    /// False if there is none, or the store is not empty.
-    ///
-    /// # Errors
-    /// When the transaction must be rolled back.
-    fn load(&self, _gathered: &mut Gathered, _pricer: &dyn Pricer, _step: Step<'_>) -> Stored<bool> {
-        Ok(false)
-    }
-
-    /// Opens the store again if that is what it takes to see other writers: `Some(true)` if it did.
-    fn reopen(_books: &mut Books<Self>) -> Option<bool> {
-        None
-    }
-}
 
 /// Ids of names in a backing's store.
 type Ids<B> = <<B as Backing>::Store as Store>::Ids;
@@ -110,7 +44,7 @@ pub struct Books<B: Backing> {
 
 impl<B: Backing> Books<B> {
     /// A ledger over an open store, with this price book.
-    pub fn new(backing: B, pricer: Arc<dyn Pricer>) -> Self {
+    pub fn over(backing: B, pricer: Arc<dyn Pricer>) -> Self {
         let version = backing.store().version().ok();
         Self {
             backing,
@@ -166,13 +100,13 @@ impl<B: Backing> Books<B> {
     /// Writes batches as one transaction.
     pub(super) fn book(&mut self, gathered: &mut Gathered) -> Result<(), BooksError> {
         self.write_here(|backing, working_set, pricer, step| {
-            if backing.load(gathered, pricer, step)? {
+            if backing.load(gathered, &mut working_set.state.names, pricer, step)? {
                 // The families just written may differ from those cached.
                 working_set.forget();
             } else {
                 gathered.write(backing.store(), working_set, pricer, step)?;
             }
-            backing.store().write_statuses(&gathered.core.statuses)?;
+            backing.store().write_statuses(&gathered.state.statuses)?;
             for hold in &gathered.settled {
                 backing.store().put_fact(Space::Hold, &hold.to_string(), None)?;
             }
@@ -231,8 +165,11 @@ impl<B: Backing> Books<B> {
             None => false,
         };
         let joined = if fresh { held.take() } else { None };
-        let joined = joined.map_or_else(|| Unwritten::from_gathered(store, &self.gathered, &*self.pricer), Ok)?;
-        Ok(held.insert(joined))
+        let join = || {
+            let names = &self.working_set.borrow().state.names;
+            Unwritten::from_gathered(store, &self.gathered, names, &*self.pricer)
+        };
+        Ok(held.insert(joined.map_or_else(join, Ok)?))
     }
 
     /// Holds a batch that cannot be written now and returns the changes it would make. Queries include it from now on,
@@ -242,16 +179,16 @@ impl<B: Backing> Books<B> {
     /// When the ledger cannot be read either. The batch is held all the same.
     pub fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         let mut held = self.held.take();
-        let told = self.view(|store| self.joined(&mut held)?.post(store, batch, &*self.pricer));
+        let changes = self.view(|store| self.joined(&mut held)?.post(store, batch, &*self.pricer));
         self.gathered.add(batch, self.backing.is_new());
         self.stuck = true;
-        self.held = RefCell::new(held.filter(|_| told.is_ok()));
-        told
+        self.held = RefCell::new(held.filter(|_| changes.is_ok()));
+        changes
     }
 
     /// Number of unwritten calls.
     pub fn unbooked(&self) -> usize {
-        self.gathered.core.row_store.rows().len()
+        self.gathered.state.row_store.rows().len()
     }
 }
 
@@ -262,12 +199,12 @@ impl<B: Backing> Ledger for Books<B> {
             return Ok(Vec::new());
         }
         self.write(|store, working_set, pricer, step| {
-            let mut told = Vec::with_capacity(batch.records.len());
-            working_set.post(store, batch, pricer, &mut told)?;
+            let mut changes = Vec::with_capacity(batch.records.len());
+            working_set.post(store, batch, pricer, &mut changes)?;
             working_set.write_changes(store, step)?;
             step("write files");
             store.write_files(&mut batch.files.iter())?;
-            Ok(told)
+            Ok(changes)
         })
     }
 
@@ -341,7 +278,7 @@ impl<B: Backing> Ledger for Books<B> {
 
     fn statuses(&self) -> Result<Vec<Status>, BooksError> {
         let mut all = self.backing.store().statuses().map_err(|error| self.backing.error(error))?;
-        for (name, value) in &self.gathered.core.statuses {
+        for (name, value) in &self.gathered.state.statuses {
             let known = all.entry(name.clone()).or_default();
             *known = std::mem::take(known).max(value.clone());
         }
@@ -353,8 +290,10 @@ impl<B: Backing> Ledger for Books<B> {
     }
 
     fn changed_elsewhere(&mut self) -> bool {
-        if let Some(reopened) = B::reopen(self) {
-            return reopened;
+        match B::reopen(self) {
+            Reopened::NotNeeded => {}
+            Reopened::Done => return true,
+            Reopened::NotYet => return false,
         }
         let version = self.backing.store().version().ok();
         let before = std::mem::replace(&mut self.version, version);

@@ -13,7 +13,7 @@ use crate::pricing::Pricer;
 /// Buffered batches, merged with each other.
 #[derive(Default)]
 pub struct Gathered {
-    pub(super) core: MergeState,
+    pub(super) state: MergeState,
     /// Latest checkpoint of each file.
     pub(super) files: BTreeMap<PathBuf, Checkpoint>,
     /// Calls that an older version may have stored under another key.
@@ -34,7 +34,7 @@ impl Gathered {
                 Record::Rekeyed { .. } => self.rekeyed.push(record.clone()),
                 Record::Settled(hold) => _ = self.settled.insert(*hold),
                 Record::Call(_) | Record::Descends { .. } | Record::Bill(_) | Record::Status(_) => {
-                    self.core.absorb(record);
+                    self.state.absorb(record);
                 }
             }
         }
@@ -48,7 +48,7 @@ impl Gathered {
         working_set: &mut WorkingSet<S::Ids>,
         pricer: &dyn Pricer,
     ) -> Stored<()> {
-        working_set.take_all(store, &self.core)?;
+        working_set.take_all(store, &self.state)?;
         for record in &self.rekeyed {
             working_set.rekey(store, record)?;
         }

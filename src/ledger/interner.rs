@@ -13,7 +13,7 @@ pub(super) const NONE: u32 = 0;
 pub(super) type AttributeSet = [u32; DIMENSIONS];
 
 /// Interned labels, and interned combinations of labels.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Interner {
     labels: Vec<Label>,
     numbers: FxHashMap<Label, u32>,

@@ -1,199 +1,385 @@
-//! In-memory ledger, for reports over given paths and for when no file can be written.
+//! In-memory store, for reports over given paths and for when no file can be written.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::books::{Backing, Books};
 use super::compact_row::CompactRow;
-use super::grouping::{self, admits, in_time};
-use super::key_value::{Fact, FactChange, KeyValue, Space};
-use super::merge_state::MergeState;
-use super::{Batch, BooksError, Change, Checkpoint, Decide, Grain, Ledger, Order, Query, Report, Row, Sums};
-use crate::domain::{CallKey, Filter, Record, Span, Status};
+use super::gathered::Gathered;
+use super::grouping::{self, Stretch, admits, in_time};
+use super::interner::{Interner, index};
+use super::merge_state::{Billed, MergeState};
+use super::row_store::RowTable;
+use super::spending::{Part, session_of};
+use super::store::{Access, Delta, Place, Quarters, Step, Store, Stored, Table};
+use super::{BooksError, Checkpoint, Fact, Ledger, Order, Space, StoreError};
+use crate::domain::{Bill, CallKey, Dimension, Filter, Instant};
 use crate::pricing::Pricer;
 
 /// Ledger in memory.
-pub struct Memory {
-    core: MergeState,
-    pricer: Arc<dyn Pricer>,
+pub type Memory = Books<MemoryStore>;
+
+/// Rows and what is stored with them. One ledger has it for itself, so that names have the ledger's numbers.
+///
+/// No operation fails, so that nothing is ever rolled back.
+#[derive(Default)]
+pub struct MemoryStore(RefCell<Data>);
+
+#[derive(Default)]
+struct Data {
+    shown: RowTable,
+    unmerged: RowTable,
+    has_aliases: bool,
+    /// Keys by what they are searched for, once one was searched for.
+    index: Option<BTreeSet<(Indexed, Table, CallKey)>>,
+    descents: Vec<(u32, u32)>,
+    bills: BTreeMap<(u32, CallKey), Bill>,
+    spent: BTreeMap<(u32, u32), Part>,
+    horizon: Option<Instant>,
     files: BTreeMap<PathBuf, Checkpoint>,
+    statuses: BTreeMap<String, String>,
     facts: BTreeMap<(Space, String), Fact>,
+}
+
+/// The first key in order.
+const LEAST: CallKey = CallKey::from_bytes([0; 16]);
+
+/// A property by which rows are searched for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Indexed {
+    Alias(CallKey),
+    Lineage(u32),
+    Session(u32),
+}
+
+fn indexed(row: &CompactRow, names: &Interner) -> impl Iterator<Item = Indexed> {
+    let alias = row.alias.map(Indexed::Alias);
+    alias.into_iter().chain([Indexed::Lineage(row.lineage), Indexed::Session(session_of(row, names))])
+}
+
+impl Data {
+    fn table(&self, table: Table) -> &RowTable {
+        match table {
+            Table::Shown => &self.shown,
+            Table::Unmerged => &self.unmerged,
+        }
+    }
+
+    fn put(&mut self, table: Table, key: CallKey, row: Option<&CompactRow>, names: &Interner) {
+        let rows = match table {
+            Table::Shown => &mut self.shown,
+            Table::Unmerged => &mut self.unmerged,
+        };
+        let before = rows.put(key, row.cloned());
+        if let Some(all) = &mut self.index {
+            for before in before.iter().flat_map(|before| indexed(before, names)) {
+                all.remove(&(before, table, key));
+            }
+            all.extend(row.into_iter().flat_map(|row| indexed(row, names)).map(|by| (by, table, key)));
+        }
+    }
+
+    /// Keys of the rows with a property, in both tables.
+    fn keys(&mut self, by: Indexed, names: &Interner) -> Vec<CallKey> {
+        let Self { shown, unmerged, index, .. } = self;
+        let all = index.get_or_insert_with(|| {
+            let rows = [(Table::Shown, shown), (Table::Unmerged, unmerged)];
+            let rows = rows.into_iter().flat_map(|(table, rows)| rows.rows().iter().map(move |row| (table, row)));
+            rows.flat_map(|(table, row)| indexed(row, names).map(move |by| (by, table, row.key))).collect()
+        });
+        let first = (by, Table::Shown, LEAST);
+        all.range(first..).take_while(|(other, _, _)| *other == by).map(|(_, _, key)| *key).collect()
+    }
+
+    /// The shown rows that a filter admits, in no order.
+    fn admitted<'a>(&'a self, filter: &Filter, names: &Interner) -> impl Iterator<Item = &'a CompactRow> {
+        let mut admitted: Vec<Option<bool>> = vec![None; names.sets()];
+        let rows = self.shown.rows().iter().filter(move |row| in_time(filter, row.at));
+        rows.filter(move |row| *admitted[index(row.set)].get_or_insert_with(|| admits(filter, row.set, names)))
+    }
 }
 
 impl Memory {
     /// An empty ledger with this price book.
     pub fn new(pricer: Arc<dyn Pricer>) -> Self {
-        Self { core: MergeState::default(), pricer, files: BTreeMap::new(), facts: BTreeMap::new() }
+        Self::over(MemoryStore::default(), pricer)
     }
 
-    /// A ledger from existing merge state.
-    pub(super) fn from_state(core: MergeState, pricer: Arc<dyn Pricer>) -> Self {
-        Self { core, ..Self::new(pricer) }
-    }
-
-    /// A ledger from existing merge state and checkpoints.
-    pub(super) fn with(core: MergeState, files: impl Iterator<Item = Checkpoint>, pricer: Arc<dyn Pricer>) -> Self {
-        let mut books = Self::from_state(core, pricer);
-        books.core.settle(&*books.pricer);
-        books.files.extend(files.map(|file| (file.path.clone(), file)));
+    /// A ledger of buffered batches.
+    pub(super) fn from_gathered(gathered: Gathered, pricer: Arc<dyn Pricer>) -> Self {
+        let mut books = Self { gathered: Gathered { anything: true, ..gathered }, ..Self::new(pricer) };
+        // Batches that cannot be written stay buffered, and queries include them.
+        let _ = books.flush();
         books
     }
 
-    /// Merge state, and checkpoints of the files read.
-    pub(super) fn into_parts(self) -> (MergeState, Vec<Checkpoint>) {
-        (self.core, self.files.into_values().collect())
+    /// Everything as buffered batches, for another store.
+    pub(super) fn into_gathered(mut self) -> Gathered {
+        if self.backing.0.get_mut().is_unused() || self.flush().is_err() {
+            return self.gathered;
+        }
+        let data = self.backing.0.into_inner();
+        let names = self.working_set.into_inner().state.names;
+        let mut state = MergeState { names, statuses: data.statuses, ..MergeState::default() };
+        for (child, parent) in data.descents {
+            state.families.learn(child, parent, &state.names);
+        }
+        state.families.moves();
+        data.bills.values().for_each(|bill| state.learn_bill(bill));
+        let computed = data.bills.values().flat_map(super::bills::row_keys).collect::<BTreeSet<_>>();
+        let is_plain = |row: &&CompactRow| data.unmerged.get(row.key).is_none() && !computed.contains(&row.key);
+        for row in data.unmerged.rows().iter().chain(data.shown.rows().iter().filter(is_plain)) {
+            state.row_store.feed(row.clone(), &mut state.names);
+        }
+        state.settle(&*self.pricer);
+        Gathered { state, files: data.files, anything: true, ..Gathered::default() }
     }
 
     /// Number of calls.
     pub fn len(&self) -> usize {
-        self.core.row_store.rows().len()
+        self.backing.0.borrow().shown.rows().len() + self.unbooked()
     }
 
     /// True without any call.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
 
-    fn admitted<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = &'a CompactRow> {
-        let mut admitted: Vec<Option<bool>> = vec![None; self.core.names.sets()];
-        self.core.row_store.rows().iter().filter(move |row| {
-            in_time(filter, row.at)
-                && *admitted[super::interner::index(row.set)]
-                    .get_or_insert_with(|| admits(filter, row.set, &self.core.names))
-        })
+impl Data {
+    /// True until anything was written but facts.
+    fn is_unused(&self) -> bool {
+        let is_empty = self.shown.rows().is_empty() && self.unmerged.rows().is_empty() && self.descents.is_empty();
+        is_empty && self.bills.is_empty() && self.files.is_empty() && self.statuses.is_empty()
     }
 }
 
-impl Ledger for Memory {
-    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
-        let mut told = Vec::with_capacity(batch.records.len());
-        self.core.row_store.keep_journal();
-        for record in &batch.records {
-            self.core.post(record, &*self.pricer, &mut told);
+impl Backing for MemoryStore {
+    type Store = Self;
+
+    fn store(&self) -> &Self {
+        self
+    }
+
+    fn error(&self, error: StoreError) -> BooksError {
+        error.at("(memory)".as_ref())
+    }
+
+    fn is_new(&self) -> bool {
+        true
+    }
+
+    fn load(
+        &self,
+        gathered: &mut Gathered,
+        names: &mut Interner,
+        pricer: &dyn Pricer,
+        _step: Step<'_>,
+    ) -> Stored<bool> {
+        let mut data = self.0.borrow_mut();
+        if !data.is_unused() || data.horizon.is_some() {
+            return Ok(false);
         }
-        self.core.row_store.take_journal();
-        self.keep_the_rest(batch);
-        Ok(told)
-    }
-
-    fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError> {
-        for record in &batch.records {
-            self.core.absorb(record);
-        }
-        self.core.settle(&*self.pricer);
-        self.keep_the_rest(batch);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), BooksError> {
-        Ok(())
-    }
-
-    fn report(&self, query: &Query) -> Result<Report, BooksError> {
-        let names = &self.core.names;
-        let rows = self.core.row_store.rows().iter().filter(|row| in_time(&query.filter, row.at));
-        Ok(match query.grain {
-            Grain::Call => grouping::calls(query, names, rows),
-            Grain::Session => grouping::sessions(query, names, rows.map(grouping::stretch)),
-            Grain::Quarter | Grain::Hour | Grain::Day | Grain::Week | Grain::Month | Grain::Total => {
-                let mut report = grouping::PeriodReport::new(query, names);
-                rows.for_each(|row| report.add(&grouping::quarter(row)));
-                report.finish()
-            }
-        })
-    }
-
-    fn sums(&self, filter: &Filter) -> Result<Sums, BooksError> {
-        let mut sums = Sums::default();
-        for row in self.admitted(filter) {
-            sums.add(&row.sums());
-        }
-        Ok(sums)
-    }
-
-    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError> {
-        let mut rows: Vec<&CompactRow> = self.admitted(filter).collect();
-        let newest = |row: &&CompactRow| std::cmp::Reverse((row.at, row.key));
-        if limit < rows.len() {
-            rows.select_nth_unstable_by_key(limit, newest);
-            rows.truncate(limit);
-        }
-        rows.sort_unstable_by_key(newest);
-        Ok(rows.into_iter().map(|row| row.row(&self.core.names)).collect())
-    }
-
-    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
-        let mut rows: Vec<&CompactRow> = self.admitted(filter).collect();
-        rows.sort_unstable_by_key(|row| (row.at, row.key));
-        if order == Order::Descending {
-            rows.reverse();
-        }
-        let _ = rows.into_iter().all(|row| each(&row.row(&self.core.names)));
-        Ok(())
-    }
-
-    fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {
-        let mut all = vec![Sums::default(); spans.len()];
-        for row in self.admitted(filter) {
-            for (_, sums) in spans.iter().zip(&mut all).filter(|(span, _)| span.contains(row.at)) {
-                sums.add(&row.sums());
-            }
-        }
-        Ok(all)
-    }
-
-    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError> {
-        Ok(self.core.row_store.shown_for(key).map(|row| row.row(&self.core.names)))
-    }
-
-    fn files(&self) -> Result<Vec<Checkpoint>, BooksError> {
-        Ok(self.files.values().cloned().collect())
-    }
-
-    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), BooksError> {
-        for edit in decide(self)? {
-            let place = (edit.space, edit.key);
-            self.facts.remove(&place);
-            self.facts.extend(edit.fact.map(|fact| (place, fact)));
-        }
-        Ok(())
-    }
-
-    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
-        let all = self.core.statuses.iter();
-        Ok(all.filter_map(|(name, value)| Status::from_entry(name, value)).collect())
+        let state = &mut gathered.state;
+        state.settle(pricer);
+        let Billed { bills, spent } = state.take_all_billed();
+        data.bills.extend(bills.into_iter().map(|(session, bill)| ((session, bill.id), bill)));
+        data.spent.extend(spent.into_iter().map(|(session, model, part)| ((session, model), part)));
+        data.descents.extend(state.families.descents());
+        data.has_aliases = state.row_store.has_telemetry();
+        (data.shown, data.unmerged) = std::mem::take(&mut state.row_store).into_tables();
+        *names = std::mem::take(&mut state.names);
+        Ok(true)
     }
 }
 
-impl KeyValue for Memory {
-    fn update(&mut self, space: Space, key: &str, change: FactChange<'_>) -> Result<bool, BooksError> {
-        let place = (space, key.to_owned());
-        let fact = change(self.facts.get(&place));
-        let is_written = fact.is_some();
-        self.facts.extend(fact.map(|fact| (place, fact)));
-        Ok(is_written)
-    }
+impl Store for MemoryStore {
+    type Ids = ();
 
-    fn remove(&mut self, space: Space, key: &str) -> Result<(), BooksError> {
-        self.facts.remove(&(space, key.to_owned()));
+    fn begin(&self, _access: Access) -> Stored<()> {
         Ok(())
     }
 
-    fn facts(&self, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>, BooksError> {
-        let from = self.facts.range((space, prefix.to_owned())..);
+    fn commit(&self) -> Stored<()> {
+        Ok(())
+    }
+
+    fn roll_back(&self) {}
+
+    fn version(&self) -> Stored<i64> {
+        Ok(0)
+    }
+
+    fn horizon(&self) -> Stored<Option<Instant>> {
+        Ok(self.0.borrow().horizon)
+    }
+
+    fn row(&self, _names: &mut Interner, (): &mut (), table: Table, key: CallKey) -> Stored<Option<CompactRow>> {
+        Ok(self.0.borrow().table(table).get(key).cloned())
+    }
+
+    fn set_horizon(&self, at: Instant) -> Stored<()> {
+        self.0.borrow_mut().horizon = Some(at);
+        Ok(())
+    }
+
+    fn machine(&self) -> Stored<String> {
+        Ok("memory".to_owned())
+    }
+
+    fn rows(&self, _names: &mut Interner, (): &mut (), table: Table, place: &mut Place) -> Stored<Vec<CompactRow>> {
+        let is_first = place.replace(0).is_none();
+        Ok(if is_first { self.0.borrow().table(table).rows().to_vec() } else { Vec::new() })
+    }
+
+    fn has_aliases(&self) -> Stored<bool> {
+        Ok(self.0.borrow().has_aliases)
+    }
+
+    fn index_aliases(&self) -> Stored<()> {
+        self.0.borrow_mut().has_aliases = true;
+        Ok(())
+    }
+
+    fn keys_by_alias(&self, names: &Interner, alias: CallKey) -> Stored<Vec<CallKey>> {
+        Ok(self.0.borrow_mut().keys(Indexed::Alias(alias), names))
+    }
+
+    fn keys_by_lineage(&self, names: &Interner, (): &mut (), session: u32) -> Stored<Vec<CallKey>> {
+        Ok(self.0.borrow_mut().keys(Indexed::Lineage(session), names))
+    }
+
+    fn keys_by_session(&self, names: &Interner, (): &mut (), session: u32) -> Stored<Vec<CallKey>> {
+        let mut data = self.0.borrow_mut();
+        let mut keys = data.keys(Indexed::Session(session), names);
+        keys.retain(|key| data.shown.get(*key).is_some());
+        Ok(keys)
+    }
+
+    fn descents(&self, _names: &mut Interner, (): &mut ()) -> Stored<Vec<(u32, u32)>> {
+        Ok(self.0.borrow().descents.clone())
+    }
+
+    fn has_bills(&self) -> Stored<bool> {
+        Ok(!self.0.borrow().bills.is_empty())
+    }
+
+    fn bills(&self, _names: &mut Interner, (): &mut (), session: u32) -> Stored<Vec<Bill>> {
+        let data = self.0.borrow();
+        let of_session = data.bills.range((session, LEAST)..).take_while(|((of, _), _)| *of == session);
+        Ok(of_session.map(|(_, bill)| bill.clone()).collect())
+    }
+
+    fn each_bill(&self, _names: &mut Interner, (): &mut (), each: &mut dyn FnMut(u32, &Bill)) -> Stored<()> {
+        self.0.borrow().bills.iter().for_each(|((session, _), bill)| each(*session, bill));
+        Ok(())
+    }
+
+    fn spent(&self, _names: &mut Interner, (): &mut (), session: u32) -> Stored<Vec<(u32, Part)>> {
+        let data = self.0.borrow();
+        Ok(data.spent.range((session, 0)..=(session, u32::MAX)).map(|((_, model), part)| (*model, *part)).collect())
+    }
+
+    fn apply(&self, names: &mut Interner, (): &mut (), delta: &Delta<'_>, _step: Step<'_>) -> Stored<()> {
+        let mut data = self.0.borrow_mut();
+        for (key, _, after) in &delta.rows {
+            data.put(Table::Shown, *key, *after, names);
+        }
+        for (key, row) in &delta.unmerged {
+            data.put(Table::Unmerged, *key, row.as_ref(), names);
+        }
+        data.bills.extend(delta.bills.iter().map(|(session, bill)| ((*session, bill.id), bill.clone())));
+        data.spent.extend(delta.spent.iter().map(|(session, model, part)| ((*session, *model), *part)));
+        data.descents.extend(&delta.descents);
+        Ok(())
+    }
+
+    fn write_files(&self, files: &mut dyn Iterator<Item = &Checkpoint>) -> Stored<()> {
+        self.0.borrow_mut().files.extend(files.map(|file| (file.path.clone(), file.clone())));
+        Ok(())
+    }
+
+    fn files(&self) -> Stored<Vec<Checkpoint>> {
+        Ok(self.0.borrow().files.values().cloned().collect())
+    }
+
+    fn write_statuses(&self, statuses: &BTreeMap<String, String>) -> Stored<()> {
+        let mut data = self.0.borrow_mut();
+        for (name, value) in statuses {
+            let known = data.statuses.entry(name.clone()).or_default();
+            if *known < *value {
+                known.clone_from(value);
+            }
+        }
+        Ok(())
+    }
+
+    fn statuses(&self) -> Stored<BTreeMap<String, String>> {
+        Ok(self.0.borrow().statuses.clone())
+    }
+
+    fn fact(&self, space: Space, key: &str) -> Stored<Option<Fact>> {
+        Ok(self.0.borrow().facts.get(&(space, key.to_owned())).cloned())
+    }
+
+    fn put_fact(&self, space: Space, key: &str, fact: Option<&Fact>) -> Stored<()> {
+        let (mut data, place) = (self.0.borrow_mut(), (space, key.to_owned()));
+        data.facts.remove(&place);
+        data.facts.extend(fact.map(|fact| (place, fact.clone())));
+        Ok(())
+    }
+
+    fn facts(&self, space: Space, prefix: &str) -> Stored<Vec<(String, Fact)>> {
+        let data = self.0.borrow();
+        let from = data.facts.range((space, prefix.to_owned())..);
         let found = from.take_while(|((of, key), _)| *of == space && key.starts_with(prefix));
         Ok(found.map(|((_, key), fact)| (key.clone(), fact.clone())).collect())
     }
-}
 
-impl Memory {
-    /// Keeps the parts of a batch that are not about rows.
-    fn keep_the_rest(&mut self, batch: &Batch) {
-        self.files.extend(batch.files.iter().map(|file| (file.path.clone(), file.clone())));
-        for record in &batch.records {
-            if let Record::Settled(hold) = record {
-                self.facts.remove(&(Space::Hold, hold.to_string()));
+    fn each_row(
+        &self,
+        names: &mut Interner,
+        (): &mut (),
+        filter: &Filter,
+        order: Option<Order>,
+        each: &mut dyn FnMut(CompactRow, &Interner) -> bool,
+    ) -> Stored<()> {
+        let (data, names) = (self.0.borrow(), &*names);
+        let mut rows = data.admitted(filter, names);
+        let Some(order) = order else {
+            let _ = rows.all(|row| each(row.clone(), names));
+            return Ok(());
+        };
+        // Most often only the first few are wanted.
+        let sign = if order == Order::Descending { 1 } else { -1 };
+        let mut heap: BinaryHeap<_> = rows.map(|row| (sign * row.at.timestamp(), row.key)).collect();
+        while let Some((_, key)) = heap.pop() {
+            if data.shown.get(key).is_some_and(|row| !each(row.clone(), names)) {
+                break;
             }
         }
+        Ok(())
+    }
+
+    fn quarters<'a>(
+        &'a self,
+        _names: &mut Interner,
+        (): &mut (),
+        filter: &Filter,
+        _by: &[Dimension],
+        _timeless: bool,
+    ) -> Stored<Quarters<'a, ()>> {
+        let times = Filter { since: filter.since, until: filter.until, ..Filter::default() };
+        Ok(Box::new(move |(), each| {
+            let data = self.0.borrow();
+            data.shown.rows().iter().filter(|row| in_time(&times, row.at)).map(grouping::quarter).for_each(each);
+            Ok(())
+        }))
+    }
+
+    fn stretches(&self, names: &mut Interner, (): &mut (), filter: &Filter) -> Stored<Vec<Stretch>> {
+        Ok(grouping::united(self.0.borrow().admitted(filter, names).map(grouping::stretch)))
     }
 }

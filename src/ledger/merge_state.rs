@@ -36,7 +36,7 @@ pub(super) struct Billed {
 
 impl MergeState {
     /// Converts a call to a row under its stored key.
-    pub(super) fn slim(&mut self, call: &Call) -> CompactRow {
+    pub(super) fn compact_row(&mut self, call: &Call) -> CompactRow {
         let mut compact = CompactRow::from_call(call, &mut self.names);
         if call.lineage.is_some() {
             compact.key = self.rooted(compact.key, compact.lineage);
@@ -93,7 +93,7 @@ impl MergeState {
     pub(super) fn absorb(&mut self, record: &Record) {
         match record {
             Record::Call(call) => {
-                let compact = self.slim(call);
+                let compact = self.compact_row(call);
                 self.row_store.feed(compact, &mut self.names);
             }
             Record::Descends { child, parent } => self.learn(child, parent),
@@ -108,29 +108,6 @@ impl MergeState {
                 }
             }
         }
-    }
-
-    /// Merges one record and appends its changes to `told`. The row store must keep a journal.
-    pub(super) fn post(&mut self, record: &Record, pricer: &dyn Pricer, told: &mut Vec<Change>) {
-        let mark = self.row_store.mark();
-        let key = match record {
-            Record::Call(call) => {
-                let compact = self.slim(call);
-                let key = compact.key;
-                self.row_store.feed(compact, &mut self.names);
-                Some(key)
-            }
-            Record::Descends { .. }
-            | Record::Bill(_)
-            | Record::Rekeyed { .. }
-            | Record::Status(_)
-            | Record::Settled(_) => {
-                self.absorb(record);
-                None
-            }
-        };
-        self.settle(pricer);
-        self.tell(mark, key, told);
     }
 
     /// Takes the new bills, and the changed sums of the sessions that have one, by the numbers of session and model.
@@ -172,15 +149,15 @@ impl MergeState {
     }
 
     /// Appends the changes since a mark; `key` is the posted call's, if it was a call.
-    pub(super) fn tell(&self, mark: usize, key: Option<CallKey>, told: &mut Vec<Change>) {
+    pub(super) fn report_changes(&self, mark: usize, key: Option<CallKey>, changes: &mut Vec<Change>) {
         let row = |compact: &CompactRow| compact.row(&self.names);
         let mut gone: Vec<CompactRow> = Vec::new();
-        let mut born: Vec<CompactRow> = Vec::new();
+        let mut new: Vec<CompactRow> = Vec::new();
         let mut grown: Vec<(CompactRow, CompactRow)> = Vec::new();
         for (key, before) in self.row_store.changes_since(mark) {
             match (before, self.row_store.get(key)) {
                 (Some(before), Some(after)) if *before != *after => grown.push((*before, after.clone())),
-                (None, Some(after)) => born.push(after.clone()),
+                (None, Some(after)) => new.push(after.clone()),
                 (Some(before), None) => gone.push(*before),
                 (Some(_), Some(_)) | (None, None) => {}
             }
@@ -189,37 +166,37 @@ impl MergeState {
             let shown = self.row_store.shown_for(key).map_or(key, |shown| shown.key);
             if let Some(at) = grown.iter().position(|(_, after)| after.key == shown) {
                 let (before, after) = grown.remove(at);
-                told.push(Change::Grown(RowChange { before: Some(row(&before)), after: row(&after) }));
-            } else if let Some(at) = born.iter().position(|after| after.key == shown) {
-                let after = row(&born.remove(at));
+                changes.push(Change::Grown(RowChange { before: Some(row(&before)), after: row(&after) }));
+            } else if let Some(at) = new.iter().position(|after| after.key == shown) {
+                let after = row(&new.remove(at));
                 let is_call = |before: &CompactRow| !self.row_store.is_computed(before.key);
-                told.push(match gone.iter().rposition(is_call).map(|at| gone.remove(at)) {
+                changes.push(match gone.iter().rposition(is_call).map(|at| gone.remove(at)) {
                     Some(before) => Change::Grown(RowChange { before: Some(row(&before)), after }),
                     None => Change::New(RowChange { before: None, after }),
                 });
             } else {
-                told.push(Change::Repeat);
+                changes.push(Change::Repeat);
             }
         }
         // Moved rows have new keys; they are matched by time and counts.
         let mut places: FxHashMap<(Instant, [u64; 6]), Vec<CompactRow>> = FxHashMap::default();
-        for after in born {
+        for after in new {
             places.entry((after.at, after.tokens.fields())).or_default().push(after);
         }
         let moved = |before: Option<&CompactRow>, after: &CompactRow| {
             Change::Moved(RowChange { before: before.map(&row), after: row(after) })
         };
-        told.extend(grown.iter().map(|(before, after)| moved(Some(before), after)));
+        changes.extend(grown.iter().map(|(before, after)| moved(Some(before), after)));
         let mut rest = Vec::new();
         for before in gone {
             match places.get_mut(&(before.at, before.tokens.fields())).and_then(Vec::pop) {
-                Some(after) => told.push(moved(Some(&before), &after)),
+                Some(after) => changes.push(moved(Some(&before), &after)),
                 None => rest.push(before),
             }
         }
         let mut appeared: Vec<CompactRow> = places.into_values().flatten().collect();
         appeared.sort_unstable_by_key(|after| after.key);
-        told.extend(appeared.iter().map(|after| moved(None, after)));
-        told.extend(rest.iter().map(|before| Change::Gone(row(before))));
+        changes.extend(appeared.iter().map(|after| moved(None, after)));
+        changes.extend(rest.iter().map(|before| Change::Gone(row(before))));
     }
 }

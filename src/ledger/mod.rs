@@ -1,6 +1,7 @@
 //! The ledger: one row per call, merged by key, with its queries.
 
 mod account;
+mod bill_json;
 mod bills;
 mod books;
 mod by_key;
@@ -14,6 +15,7 @@ mod interface;
 mod interner;
 mod key_value;
 mod lineage;
+mod maintenance;
 mod memory;
 mod merge_state;
 mod periods;
@@ -28,7 +30,7 @@ mod types;
 mod unwritten;
 mod working_set;
 
-pub use books::{Backing, Books};
+pub use books::{Backing, Books, Reopened};
 pub use compact_row::{CompactRow, StoredRow};
 pub use error::{BooksError, StoreError};
 pub use gathered::Gathered;
@@ -38,10 +40,12 @@ pub use interface::{Decide, Ledger};
 pub use interner::Interner;
 pub(crate) use key_value::{AlertClaim, CLAIM_LASTS, DELIVERED, alert_was_delivered, claim_alert};
 pub use key_value::{Fact, FactChange, FactEdit, KeyValue, Space};
-pub use memory::Memory;
+pub use maintenance::Repriced;
+pub(crate) use maintenance::{ExportError, ImportError};
+pub use memory::{Memory, MemoryStore};
 pub use query::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow};
 pub use spending::Part;
-pub(crate) use sqlite::{ExportError, ImportError, Info, Repriced, Salvaged, mend, remove_strays};
+pub(crate) use sqlite::{Info, Salvaged, mend, remove_strays};
 pub use sqlite::{Note, Opened, Options, Sqlite, open};
-pub use store::{Access, Delta, Quarters, Step, Store, Stored, Table};
+pub use store::{Access, Delta, Place, Quarters, Step, Store, Stored, Table};
 pub use types::{Batch, Change, Checkpoint, Row, RowChange, Sums};

@@ -24,7 +24,7 @@ pub(super) struct Reading<'a, S: Store> {
 
 impl<'a, S: Store> Reading<'a, S> {
     pub(super) fn new(store: &'a S, working_set: &'a mut WorkingSet<S::Ids>) -> Self {
-        Self { store, ids: &mut working_set.ids, names: &mut working_set.core.names, held: None }
+        Self { store, ids: &mut working_set.ids, names: &mut working_set.state.names, held: None }
     }
 
     pub(super) fn report(mut self, query: &Query) -> Stored<Report> {
@@ -110,7 +110,7 @@ impl<'a, S: Store> Reading<'a, S> {
     pub(super) fn newest(&mut self, filter: &Filter, limit: usize) -> Stored<Vec<CompactRow>> {
         let mut rows: Vec<CompactRow> = Vec::new();
         let (mut last, held) = (None, self.held);
-        self.each_row(filter, true, &mut |row| {
+        self.each_row(filter, Some(Order::Descending), &mut |row| {
             if held.is_some_and(|held| held.concern(row.key)) {
                 return true;
             }
@@ -137,11 +137,6 @@ impl<'a, S: Store> Reading<'a, S> {
             }
         }
         self.store.shown_row(self.names, self.ids, key)
-    }
-
-    /// The interner for numbers in rows.
-    pub(super) fn names(&mut self) -> &mut Interner {
-        self.names
     }
 
     /// Every row that a filter admits, unwritten ones included.
@@ -192,7 +187,7 @@ impl<'a, S: Store> Reading<'a, S> {
             second.sort_unstable_by(in_order);
             second.drain(..).all(|row| each(&row, names))
         };
-        self.store.each_row(self.names, self.ids, filter, order, &mut |row, names| {
+        self.store.each_row(self.names, self.ids, filter, Some(order), &mut |row, names| {
             if held.is_some_and(|held| held.concern(row.key)) {
                 return true;
             }
@@ -232,10 +227,10 @@ impl<'a, S: Store> Reading<'a, S> {
         for stretch in of_set.values_mut().filter(|stretch| doubtful.contains(&stretch.set)) {
             let mut ends: Option<(Instant, Instant)> = None;
             let since = Some(stretch.first);
-            self.each_row(&Filter { since, ..filter.clone() }, false, &mut |row| {
+            self.each_row(&Filter { since, ..filter.clone() }, None, &mut |row| {
                 if row.set == stretch.set && !held.concern(row.key) {
-                    let (first, _) = ends.unwrap_or((row.at, row.at));
-                    ends = Some((first.min(row.at), row.at));
+                    let (first, last) = ends.unwrap_or((row.at, row.at));
+                    ends = Some((first.min(row.at), last.max(row.at)));
                 }
                 true
             })?;
@@ -254,21 +249,20 @@ impl<'a, S: Store> Reading<'a, S> {
     /// Every stored row that a filter admits.
     pub(super) fn rows(&mut self, filter: &Filter) -> Stored<Vec<CompactRow>> {
         let mut rows = Vec::new();
-        self.each_row(filter, false, &mut |row| {
+        self.each_row(filter, None, &mut |row| {
             rows.push(row);
             true
         })?;
         Ok(rows)
     }
 
-    /// Visits each stored row that a filter admits in order of seconds, until `each` returns false.
+    /// Visits each stored row that a filter admits, until `each` returns false; see [`Store::each_row`].
     fn each_row(
         &mut self,
         filter: &Filter,
-        newest_first: bool,
+        order: Option<Order>,
         each: &mut dyn FnMut(CompactRow) -> bool,
     ) -> Stored<()> {
-        let order = if newest_first { Order::Descending } else { Order::Ascending };
         self.store.each_row(self.names, self.ids, filter, order, &mut |row, _| each(row))
     }
 }

@@ -9,15 +9,17 @@
 //! plain rows do not depend on the order or the repetition of sightings.
 
 mod shown;
+mod table;
 mod telemetry;
 mod watch;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+pub(super) use self::table::RowTable;
 use self::telemetry::Telemetry;
-use super::by_key::{ByKey, Keys};
+use super::by_key::Keys;
 use super::compact_row::{CompactRow, RowCost};
-use super::interner::{Interner, NONE, index};
+use super::interner::{Interner, NONE};
 use super::row_pricer::RowPricer;
 use super::spending::Spending;
 use crate::domain::CallKey;
@@ -25,8 +27,7 @@ use crate::pricing::Pricer;
 
 #[derive(Debug, Default)]
 pub(super) struct RowStore {
-    places: ByKey<u32>,
-    rows: Vec<CompactRow>,
+    shown: RowTable,
     /// Keys per session whose family they are stored under; may include rows that have moved.
     by_session: FxHashMap<u32, Vec<CallKey>>,
     /// Set once a row's alias equals its key.
@@ -55,23 +56,23 @@ impl RowStore {
 
     /// Changes since a mark: each key once, with the row's version at the mark.
     pub(super) fn changes_since(&self, mark: usize) -> Vec<Before> {
-        let mut met = FxHashSet::default();
+        let mut seen = FxHashSet::default();
         let journal = self.journal.as_deref().unwrap_or_default();
-        journal[mark.min(journal.len())..].iter().filter(|(key, _)| met.insert(*key)).cloned().collect()
+        journal[mark.min(journal.len())..].iter().filter(|(key, _)| seen.insert(*key)).cloned().collect()
     }
 
     /// Takes the journal, each key once, and stops keeping it.
     pub(super) fn take_journal(&mut self) -> Vec<Before> {
         let mut journal = self.journal.take().unwrap_or_default();
-        let mut met = Keys::default();
-        met.reserve(journal.len());
-        journal.retain(|(key, _)| met.insert(*key));
+        let mut seen = Keys::default();
+        seen.reserve(journal.len());
+        journal.retain(|(key, _)| seen.insert(*key));
         journal
     }
 
     /// The row shown under a key.
     pub(super) fn get(&self, key: CallKey) -> Option<&CompactRow> {
-        self.places.get(&key).map(|place| &self.rows[index(*place)])
+        self.shown.get(key)
     }
 
     /// The row in which a key is shown: its own, or the one it was merged into.
@@ -83,16 +84,20 @@ impl RowStore {
     }
 
     pub(super) fn rows(&self) -> &[CompactRow] {
-        &self.rows
+        self.shown.rows()
     }
 
     /// Every plain row, without computed ones.
     pub(super) fn plain_rows(&self) -> impl Iterator<Item = &CompactRow> {
-        let apart = self.telemetry.as_ref().map(|telemetry| &telemetry.apart);
-        let shown = self.rows.iter().filter(move |row| apart.is_none_or(|apart| !apart.contains_key(&row.key)));
+        let unmerged = self.telemetry.as_ref().map(|telemetry| &telemetry.unmerged);
+        let shown = self
+            .shown
+            .rows()
+            .iter()
+            .filter(move |row| unmerged.is_none_or(|unmerged| !unmerged.contains_key(&row.key)));
         let computed = self.spending.as_deref();
         let shown = shown.filter(move |row| computed.is_none_or(|computed| !computed.is_computed(row.key)));
-        shown.chain(apart.into_iter().flat_map(FxHashMap::values))
+        shown.chain(unmerged.into_iter().flat_map(FxHashMap::values))
     }
 
     /// True once telemetry is tracked.
@@ -104,7 +109,7 @@ impl RowStore {
     pub(super) fn look_for_telemetry(&mut self) {
         if self.telemetry.is_none() {
             let mut telemetry = Telemetry::default();
-            for row in &self.rows {
+            for row in self.shown.rows() {
                 telemetry.carry(row.alias, row.key);
             }
             self.telemetry = Some(telemetry);
@@ -121,51 +126,50 @@ impl RowStore {
         if shown {
             self.insert(compact, names);
         } else if let Some(telemetry) = &mut self.telemetry {
-            telemetry.apart.insert(compact.key, compact);
+            telemetry.unmerged.insert(compact.key, compact);
         }
     }
 
     /// Takes the hidden rows changed since the last call; `None` marks one that was removed.
-    pub(super) fn take_apart(&mut self) -> Vec<(CallKey, Option<CompactRow>)> {
+    pub(super) fn take_unmerged(&mut self) -> Vec<(CallKey, Option<CompactRow>)> {
         let Some(telemetry) = &mut self.telemetry else { return Vec::new() };
         let changed = std::mem::take(&mut telemetry.changed);
-        changed.into_iter().map(|key| (key, telemetry.apart.get(&key).cloned())).collect()
+        changed.into_iter().map(|key| (key, telemetry.unmerged.get(&key).cloned())).collect()
     }
 
     /// Every hidden row.
-    pub(super) fn apart(&self) -> impl Iterator<Item = &CompactRow> {
-        self.telemetry.iter().flat_map(|telemetry| telemetry.apart.values())
+    pub(super) fn unmerged(&self) -> impl Iterator<Item = &CompactRow> {
+        self.telemetry.iter().flat_map(|telemetry| telemetry.unmerged.values())
     }
 
     /// Merges one sighting; true when it changed anything.
-    pub(super) fn feed(&mut self, told: CompactRow, names: &mut Interner) -> bool {
-        if self.telemetry.is_none() && told.alias != Some(told.key) && !told.is_refused() {
-            return match self.places.get(&told.key) {
-                Some(place) => {
-                    let place = index(*place);
-                    let Some(joined) = self.rows[place].join(&told, names) else { return false };
-                    if joined.lineage != self.rows[place].lineage {
+    pub(super) fn feed(&mut self, sighting: CompactRow, names: &mut Interner) -> bool {
+        if self.telemetry.is_none() && sighting.alias != Some(sighting.key) && !sighting.is_refused() {
+            return match self.shown.get(sighting.key) {
+                Some(known) => {
+                    let Some(joined) = known.join(&sighting, names) else { return false };
+                    if joined.lineage != known.lineage {
                         self.index_session(&joined);
                     }
-                    self.replace(place, joined, names);
+                    self.replace(joined, names);
                     true
                 }
                 None => {
-                    self.index_session(&told);
-                    self.show(told, names);
+                    self.index_session(&sighting);
+                    self.show(sighting, names);
                     true
                 }
             };
         }
         self.look_for_telemetry();
-        let key = told.key;
+        let key = sighting.key;
         let old = self.plain(key).cloned();
         let plain = match &old {
-            Some(old) => match old.join(&told, names) {
+            Some(old) => match old.join(&sighting, names) {
                 Some(joined) => joined,
                 None => return false,
             },
-            None => told,
+            None => sighting,
         };
         self.index_session(&plain);
         let old_alias = old.and_then(|old| old.alias);
@@ -213,33 +217,40 @@ impl RowStore {
 
     /// Prices new and changed rows.
     pub(super) fn settle(&mut self, pricer: &dyn Pricer, names: &mut Interner) {
-        let mut till = RowPricer::new(pricer);
+        let mut row_pricer = RowPricer::new(pricer);
         for key in std::mem::take(&mut self.open) {
-            if let Some(place) = self.places.get(&key) {
-                let row = &mut self.rows[index(*place)];
-                if row.cost == RowCost::Pending {
-                    let before = row.tokens;
-                    till.settle(row, names);
-                    if let Some(spending) = self.spending.as_mut().filter(|_| before != row.tokens) {
-                        spending.take(&CompactRow { tokens: before, ..row.clone() }, names);
-                        spending.add(row, names);
-                    }
-                }
-            }
-            if let Some(row) = self.telemetry.as_mut().and_then(|telemetry| telemetry.apart.get_mut(&key))
+            if let Some(row) = self.shown.get_mut(key)
                 && row.cost == RowCost::Pending
             {
-                till.settle(row, names);
+                let before = row.tokens;
+                row_pricer.settle(row, names);
+                if let Some(spending) = self.spending.as_mut().filter(|_| before != row.tokens) {
+                    spending.take(&CompactRow { tokens: before, ..row.clone() }, names);
+                    spending.add(row, names);
+                }
+            }
+            if let Some(row) = self.telemetry.as_mut().and_then(|telemetry| telemetry.unmerged.get_mut(&key))
+                && row.cost == RowCost::Pending
+            {
+                row_pricer.settle(row, names);
             }
         }
     }
 
     /// Prices every row with the given price book.
     pub(super) fn reprice(&mut self, pricer: &dyn Pricer, names: &mut Interner) {
-        let mut till = RowPricer::new(pricer);
-        for row in &mut self.rows {
-            till.settle(row, names);
+        let mut row_pricer = RowPricer::new(pricer);
+        for row in self.shown.rows_mut() {
+            row_pricer.settle(row, names);
         }
+    }
+
+    /// The rows for a store that keeps them as they are: the shown ones, and the unmerged ones.
+    pub(super) fn into_tables(self) -> (RowTable, RowTable) {
+        let mut unmerged = RowTable::default();
+        let rows = self.telemetry.into_iter().flat_map(|telemetry| telemetry.unmerged.into_values());
+        rows.for_each(|row| unmerged.insert(row));
+        (self.shown, unmerged)
     }
 
     /// Removes all rows.
@@ -249,6 +260,6 @@ impl RowStore {
 
     /// The join of the sightings of a key.
     pub(super) fn plain(&self, key: CallKey) -> Option<&CompactRow> {
-        self.telemetry.as_ref().and_then(|telemetry| telemetry.apart.get(&key)).or_else(|| self.get(key))
+        self.telemetry.as_ref().and_then(|telemetry| telemetry.unmerged.get(&key)).or_else(|| self.get(key))
     }
 }

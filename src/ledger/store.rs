@@ -3,14 +3,18 @@
 //! Rows come and go as [`CompactRow`]s, whose names are numbers of an [`Interner`]. A store that has ids of its own for
 //! names keeps the two together in [`Store::Ids`]; they live exactly as long as the interner.
 
+mod transaction;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rustc_hash::FxHashSet;
 
+pub use self::transaction::{Access, Delta, Place, Table};
+use super::account;
 use super::compact_row::CompactRow;
 use super::grouping::{self, Quarter, Stretch};
-use super::inherited::Whole;
+use super::inherited::{self, Whole};
 use super::interner::Interner;
 use super::key_value::{Fact, Space};
 use super::spending::Part;
@@ -22,31 +26,6 @@ pub type Step<'a> = &'a dyn Fn(&'static str);
 
 /// Result of an operation of a store.
 pub type Stored<T> = Result<T, StoreError>;
-
-/// Rows of a store are in one of two tables, which share no key that is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Table {
-    /// Rows that queries show.
-    Shown,
-    /// Sightings that are not shown by themselves: telemetry of a call that another log names, that call's own
-    /// sighting, and refusals.
-    Apart,
-}
-
-/// Changes of one transaction. Every list is in the order in which it is to be written.
-#[derive(Debug, Default)]
-pub struct Delta<'a> {
-    /// Shown rows that changed, by key: the stored version, and the new one.
-    pub rows: Vec<(CallKey, Option<&'a CompactRow>, Option<&'a CompactRow>)>,
-    /// Rows apart that changed; `None` for one that was removed.
-    pub apart: Vec<(CallKey, Option<CompactRow>)>,
-    /// New and changed bills, with the numbers of their sessions.
-    pub bills: Vec<(u32, Bill)>,
-    /// Sums by the numbers of session and model, for sessions that have a bill.
-    pub spent: Vec<(u32, u32, Part)>,
-    /// New descents: the numbers of child and parent.
-    pub descents: Vec<(u32, u32)>,
-}
 
 /// Hands the chosen sums to a visitor.
 pub type Quarters<'a, Ids> = Box<dyn FnOnce(&mut Ids, &mut dyn FnMut(Quarter)) -> Stored<()> + 'a>;
@@ -86,13 +65,38 @@ pub trait Store {
     /// When the store cannot be read.
     fn horizon(&self) -> Stored<Option<Instant>>;
 
+    /// Stores the time before which calls were pruned.
+    ///
+    /// # Errors
+    /// When the transaction must be rolled back.
+    fn set_horizon(&self, at: Instant) -> Stored<()>;
+
+    /// Id of this machine in exports.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn machine(&self) -> Stored<String>;
+
+    /// The next rows of a table after a place, which moves on, in order of their second or all at once; none at the
+    /// end. Rows that were handed out may be changed before the next call.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn rows(
+        &self,
+        names: &mut Interner,
+        ids: &mut Self::Ids,
+        table: Table,
+        place: &mut Place,
+    ) -> Stored<Vec<CompactRow>>;
+
     /// The row of a key.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn row(&self, names: &mut Interner, ids: &mut Self::Ids, table: Table, key: CallKey) -> Stored<Option<CompactRow>>;
 
-    /// True once [`Store::index_aliases`] was called. Only then are there rows apart.
+    /// True once [`Store::index_aliases`] was called. Only then are there unmerged rows.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -108,13 +112,29 @@ pub trait Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn keys_by_alias(&self, alias: CallKey) -> Stored<Vec<CallKey>>;
+    fn keys_by_alias(&self, names: &Interner, alias: CallKey) -> Stored<Vec<CallKey>>;
 
     /// Alias and key of each shown row with one of these aliases, found without the index.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn scan_aliases(&self, wanted: &FxHashSet<CallKey>) -> Stored<Vec<(CallKey, CallKey)>>;
+    fn scan_aliases(
+        &self,
+        names: &mut Interner,
+        ids: &mut Self::Ids,
+        wanted: &FxHashSet<CallKey>,
+    ) -> Stored<Vec<(CallKey, CallKey)>> {
+        let mut found = Vec::new();
+        let mut place = Place::default();
+        loop {
+            let rows = self.rows(names, ids, Table::Shown, &mut place)?;
+            if rows.is_empty() {
+                return Ok(found);
+            }
+            let aliased = rows.iter().filter_map(|row| Some((row.alias?, row.key)));
+            found.extend(aliased.filter(|(alias, _)| wanted.contains(alias)));
+        }
+    }
 
     /// Keys of the rows whose keys are unique only within the family of this session, in both tables.
     ///
@@ -134,6 +154,12 @@ pub trait Store {
     /// When the store cannot be read.
     fn descents(&self, names: &mut Interner, ids: &mut Self::Ids) -> Stored<Vec<(u32, u32)>>;
 
+    /// Visits every bill, with the number of its session.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn each_bill(&self, names: &mut Interner, ids: &mut Self::Ids, each: &mut dyn FnMut(u32, &Bill)) -> Stored<()>;
+
     /// True when any session has a bill.
     ///
     /// # Errors
@@ -144,13 +170,18 @@ pub trait Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn bills(&self, names: &Interner, ids: &mut Self::Ids, session: u32) -> Stored<Vec<Bill>>;
+    fn bills(&self, names: &mut Interner, ids: &mut Self::Ids, session: u32) -> Stored<Vec<Bill>> {
+        Ok(self.find_bills(names, ids, &|of, _| of == session)?.into_iter().map(|(_, bill)| bill).collect())
+    }
 
     /// Sessions with a bill of this counter.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn sessions_by_counter(&self, names: &mut Interner, ids: &mut Self::Ids, counter: i64) -> Stored<Vec<u32>>;
+    fn sessions_by_counter(&self, names: &mut Interner, ids: &mut Self::Ids, counter: i64) -> Stored<Vec<u32>> {
+        let found = self.find_bills(names, ids, &|_, bill| account::started(bill) == Some(counter))?;
+        Ok(sessions(&found))
+    }
 
     /// Bills with this [`total`](super::total), with the numbers of their sessions; no more than `most`.
     ///
@@ -162,13 +193,39 @@ pub trait Store {
         ids: &mut Self::Ids,
         total: Whole,
         most: usize,
-    ) -> Stored<Vec<(u32, Bill)>>;
+    ) -> Stored<Vec<(u32, Bill)>> {
+        let mut found = self.find_bills(names, ids, &|_, bill| inherited::total(bill) == Some(total))?;
+        found.truncate(most);
+        Ok(found)
+    }
 
     /// Sessions with a bill of a run that took this total over, see [`before`](super::before).
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn sessions_by_inherited(&self, names: &mut Interner, ids: &mut Self::Ids, total: Whole) -> Stored<Vec<u32>>;
+    fn sessions_by_inherited(&self, names: &mut Interner, ids: &mut Self::Ids, total: Whole) -> Stored<Vec<u32>> {
+        let found = self.find_bills(names, ids, &|_, bill| inherited::before(bill) == Some(total))?;
+        Ok(sessions(&found))
+    }
+
+    /// The bills of one kind, with the numbers of their sessions.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn find_bills(
+        &self,
+        names: &mut Interner,
+        ids: &mut Self::Ids,
+        is_one: &dyn Fn(u32, &Bill) -> bool,
+    ) -> Stored<Vec<(u32, Bill)>> {
+        let mut found = Vec::new();
+        self.each_bill(names, ids, &mut |session, bill| {
+            if is_one(session, bill) {
+                found.push((session, bill.clone()));
+            }
+        })?;
+        Ok(found)
+    }
 
     /// A session's sums by model, as [`Delta::spent`] had them.
     ///
@@ -234,7 +291,7 @@ pub trait Store {
     /// When the store cannot be read.
     fn facts(&self, space: Space, prefix: &str) -> Stored<Vec<(String, Fact)>>;
 
-    /// Visits each shown row that a filter admits in order of its second, until `each` returns false.
+    /// Visits each shown row that a filter admits, until `each` returns false: in order of its second, or as is quickest.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -243,7 +300,7 @@ pub trait Store {
         names: &mut Interner,
         ids: &mut Self::Ids,
         filter: &Filter,
-        order: Order,
+        order: Option<Order>,
         each: &mut dyn FnMut(CompactRow, &Interner) -> bool,
     ) -> Stored<()>;
 
@@ -256,10 +313,10 @@ pub trait Store {
             return Ok(Some(row));
         }
         let is_telemetry = |row: Option<CompactRow>| row.is_some_and(|row| row.alias == Some(key));
-        if !self.has_aliases()? || !is_telemetry(self.row(names, ids, Table::Apart, key)?) {
+        if !self.has_aliases()? || !is_telemetry(self.row(names, ids, Table::Unmerged, key)?) {
             return Ok(None);
         }
-        for host in self.keys_by_alias(key)?.into_iter().collect::<BTreeSet<_>>() {
+        for host in self.keys_by_alias(names, key)?.into_iter().collect::<BTreeSet<_>>() {
             let row = self.row(names, ids, Table::Shown, host)?.filter(|row| row.alias == Some(key));
             if row.is_some() {
                 return Ok(row);
@@ -285,7 +342,7 @@ pub trait Store {
         _timeless: bool,
     ) -> Stored<Quarters<'a, Self::Ids>> {
         let mut quarters = Vec::new();
-        self.each_row(names, ids, filter, Order::Ascending, &mut |row, _| {
+        self.each_row(names, ids, filter, None, &mut |row, _| {
             quarters.push(grouping::quarter(&row));
             true
         })?;
@@ -301,7 +358,7 @@ pub trait Store {
     /// When the store cannot be read.
     fn stretches(&self, names: &mut Interner, ids: &mut Self::Ids, filter: &Filter) -> Stored<Vec<Stretch>> {
         let mut stretches = Vec::new();
-        self.each_row(names, ids, filter, Order::Ascending, &mut |row, _| {
+        self.each_row(names, ids, filter, None, &mut |row, _| {
             stretches.push(grouping::stretch(&row));
             true
         })?;
@@ -323,11 +380,7 @@ pub trait Store {
     }
 }
 
-/// Purpose of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// For queries.
-    Read,
-    /// For changes.
-    Write,
+/// The sessions of bills, each once.
+fn sessions(bills: &[(u32, Bill)]) -> Vec<u32> {
+    bills.iter().map(|(session, _)| *session).collect::<BTreeSet<_>>().into_iter().collect()
 }

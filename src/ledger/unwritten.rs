@@ -54,12 +54,13 @@ impl<Ids: Default> Unwritten<Ids> {
     pub(super) fn from_gathered(
         store: &impl Store<Ids = Ids>,
         gathered: &Gathered,
+        names: &Interner,
         pricer: &dyn Pricer,
     ) -> Stored<Self> {
         let version = store.version()?;
-        let mut working_set = WorkingSet::of_a_reader();
+        let mut working_set = WorkingSet::of_a_reader(names.clone());
         working_set.open(store)?;
-        let rows = || gathered.core.row_store.plain_rows();
+        let rows = || gathered.state.row_store.plain_rows();
         if rows().any(|row| row.alias == Some(row.key) || row.is_refused()) {
             working_set.find_carriers(store, rows().filter_map(|row| row.alias).collect())?;
         }
@@ -94,25 +95,25 @@ impl<Ids: Default> Unwritten<Ids> {
         if self.working_set.has_telemetry() || calls().any(|call| call.alias == Some(call.key) || call.is_refused()) {
             self.working_set.find_carriers(store, calls().filter_map(|call| call.alias).collect())?;
         }
-        self.working_set.core.row_store.keep_journal();
-        let mut told = Vec::with_capacity(batch.records.len());
-        self.working_set.post(store, batch, pricer, &mut told)?;
+        self.working_set.state.row_store.keep_journal();
+        let mut changes = Vec::with_capacity(batch.records.len());
+        self.working_set.post(store, batch, pricer, &mut changes)?;
         self.note_changes();
-        Ok(told)
+        Ok(changes)
     }
 
     /// The parts of a reader for one query: the store's ids, the names, and the unwritten rows.
     pub(super) fn parts(&mut self) -> (&mut Ids, &mut Interner, Changes<'_>) {
-        let core = &mut self.working_set.core;
-        let held = Changes { before: &self.before, row_store: &core.row_store };
-        (&mut self.working_set.ids, &mut core.names, held)
+        let state = &mut self.working_set.state;
+        let held = Changes { before: &self.before, row_store: &state.row_store };
+        (&mut self.working_set.ids, &mut state.names, held)
     }
 
     /// Records the stored versions of the rows that just changed.
     fn note_changes(&mut self) {
-        for (key, before) in self.working_set.core.row_store.take_journal() {
+        for (key, before) in self.working_set.state.row_store.take_journal() {
             self.before.entry(key).or_insert(before);
         }
-        self.working_set.core.row_store.keep_journal();
+        self.working_set.state.row_store.keep_journal();
     }
 }

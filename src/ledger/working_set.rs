@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::bills::Bills;
 use super::compact_row::CompactRow;
 use super::inherited::Whole;
-use super::interner::NONE;
+use super::interner::{Interner, NONE};
 use super::lineage::Move;
 use super::merge_state::{Billed, MergeState};
 use super::row_store::Before;
@@ -22,11 +22,11 @@ use crate::pricing::Pricer;
 /// Rows in use, with the ids that their names have in the store.
 #[derive(Default)]
 pub(super) struct WorkingSet<Ids> {
-    pub(super) core: MergeState,
+    pub(super) state: MergeState,
     pub(super) ids: Ids,
     fetched: FxHashSet<CallKey>,
     gathered: FxHashSet<CallKey>,
-    /// Data version at which `core.families` was read.
+    /// Data version at which `state.families` was read.
     families_at: Option<i64>,
     descents: Vec<(u32, u32)>,
     telemetry: bool,
@@ -48,9 +48,9 @@ pub(super) struct WorkingSet<Ids> {
 }
 
 impl<Ids: Default> WorkingSet<Ids> {
-    /// A working set that merges rows but writes none.
-    pub(super) fn of_a_reader() -> Self {
-        Self { reads_only: true, ..Self::default() }
+    /// A working set that merges rows but writes none. Names have the numbers that they have in the ledger.
+    pub(super) fn of_a_reader(names: Interner) -> Self {
+        Self { reads_only: true, state: MergeState { names, ..MergeState::default() }, ..Self::default() }
     }
 
     /// True once telemetry was stored or is being merged.
@@ -69,7 +69,7 @@ impl<Ids: Default> WorkingSet<Ids> {
             return Ok(());
         }
         self.carriers.extend(wanted.iter().map(|alias| (*alias, Vec::new())));
-        for (alias, key) in store.scan_aliases(&wanted)? {
+        for (alias, key) in store.scan_aliases(&mut self.state.names, &mut self.ids, &wanted)? {
             self.carriers.entry(alias).or_default().push(key);
         }
         Ok(())
@@ -80,19 +80,19 @@ impl<Ids: Default> WorkingSet<Ids> {
         self.clear();
         self.telemetry = store.has_aliases()?;
         if self.telemetry {
-            self.core.row_store.look_for_telemetry();
+            self.state.row_store.look_for_telemetry();
         }
         self.horizon = store.horizon()?;
-        self.core.horizon = self.horizon;
+        self.state.horizon = self.horizon;
         self.has_bills = store.has_bills()?;
-        self.core.row_store.keep_journal();
+        self.state.row_store.keep_journal();
         Ok(())
     }
 
     /// Drops the loaded rows.
     pub(super) fn clear(&mut self) {
-        self.core.row_store.clear();
-        self.core.bills = Bills::default();
+        self.state.row_store.clear();
+        self.state.bills = Bills::default();
         self.accounts.clear();
         self.counters.clear();
         self.parents.clear();
@@ -102,15 +102,16 @@ impl<Ids: Default> WorkingSet<Ids> {
         self.descents.clear();
     }
 
-    /// Drops everything that a failed transaction may have added.
+    /// Drops everything that a failed transaction may have added. Names keep their numbers.
     pub(super) fn forget(&mut self) {
-        *self = Self::default();
+        let names = std::mem::take(&mut self.state.names);
+        *self = Self { state: MergeState { names, ..MergeState::default() }, ..Self::default() };
     }
 
     /// Accepts calls from before the horizon.
     pub(super) fn ignore_horizon(&mut self) {
         self.horizon = None;
-        self.core.horizon = None;
+        self.state.horizon = None;
     }
 
     /// Merges records and appends their changes.
@@ -119,14 +120,14 @@ impl<Ids: Default> WorkingSet<Ids> {
         store: &impl Store<Ids = Ids>,
         batch: &Batch,
         pricer: &dyn Pricer,
-        told: &mut Vec<Change>,
+        changes: &mut Vec<Change>,
     ) -> Stored<()> {
         for record in &batch.records {
-            let mark = self.core.row_store.mark();
+            let mark = self.state.row_store.mark();
             let key = match record {
                 Record::Call(call) => {
                     self.read_families(store, call.lineage.is_some())?;
-                    let compact = self.core.slim(call);
+                    let compact = self.state.compact_row(call);
                     let key = compact.key;
                     self.take(store, compact)?;
                     Some(key)
@@ -155,21 +156,21 @@ impl<Ids: Default> WorkingSet<Ids> {
                 }
             };
             self.settle(store, pricer)?;
-            self.core.tell(mark, key, told);
+            self.state.report_changes(mark, key, changes);
         }
         Ok(())
     }
 
     /// Moves rows to the roots of their families, recomputes rows from bills, and prices new and changed rows.
     pub(super) fn settle(&mut self, store: &impl Store<Ids = Ids>, pricer: &dyn Pricer) -> Stored<()> {
-        for moved in self.core.families.moves() {
+        for moved in self.state.families.moves() {
             self.fetch_family(store, &moved)?;
             for session in &moved.sessions {
                 self.account(store, *session)?;
             }
-            self.core.follow(&moved);
+            self.state.follow(&moved);
         }
-        self.core.settle(pricer);
+        self.state.settle(pricer);
         Ok(())
     }
 
@@ -194,37 +195,37 @@ impl<Ids: Default> WorkingSet<Ids> {
                 call.key = gathered.rooted(call.key, row.lineage);
             }
             self.read_families(store, call.lineage.is_some())?;
-            let compact = self.core.slim(&call);
+            let compact = self.state.compact_row(&call);
             self.take(store, compact)?;
         }
         Ok(())
     }
 
     /// Merges one row under its stored key; true when it changed anything.
-    pub(super) fn take(&mut self, store: &impl Store<Ids = Ids>, told: CompactRow) -> Stored<bool> {
-        if self.horizon.is_some_and(|horizon| told.at < horizon) {
+    pub(super) fn take(&mut self, store: &impl Store<Ids = Ids>, sighting: CompactRow) -> Stored<bool> {
+        if self.horizon.is_some_and(|horizon| sighting.at < horizon) {
             return Ok(false);
         }
-        if told.alias == Some(told.key) || told.is_refused() {
+        if sighting.alias == Some(sighting.key) || sighting.is_refused() {
             self.expect_telemetry(store)?;
         }
-        self.fetch(store, told.key)?;
-        self.gather(store, told.key, told.alias)?;
-        self.account(store, session_of(&told, &self.core.names))?;
-        Ok(self.core.row_store.feed(told, &mut self.core.names))
+        self.fetch(store, sighting.key)?;
+        self.gather(store, sighting.key, sighting.alias)?;
+        self.account(store, session_of(&sighting, &self.state.names))?;
+        Ok(self.state.row_store.feed(sighting, &mut self.state.names))
     }
 
     /// Adds a descent. Rows move with the next [`WorkingSet::settle`].
     pub(super) fn descend(&mut self, store: &impl Store<Ids = Ids>, record: &Record) -> Stored<()> {
         let Record::Descends { child, parent } = record else { return Ok(()) };
         self.read_families(store, true)?;
-        let numbers = (self.core.names.number(Some(child)), self.core.names.number(Some(parent)));
-        if self.core.families.knows(numbers.0, numbers.1) {
+        let numbers = (self.state.names.number(Some(child)), self.state.names.number(Some(parent)));
+        if self.state.families.knows(numbers.0, numbers.1) {
             return Ok(());
         }
         self.descents.push(numbers);
         self.account(store, numbers.0)?;
-        self.core.learn(child, parent);
+        self.state.learn(child, parent);
         Ok(())
     }
 
@@ -232,32 +233,32 @@ impl<Ids: Default> WorkingSet<Ids> {
     pub(super) fn rekey(&mut self, store: &impl Store<Ids = Ids>, record: &Record) -> Stored<()> {
         let Record::Rekeyed { from, lineage, to, in_family } = record else { return Ok(()) };
         self.read_families(store, true)?;
-        let session = self.core.names.number(Some(lineage));
-        let from = self.core.rooted(*from, session);
-        let (to, session) = if *in_family { (self.core.rooted(*to, session), session) } else { (*to, NONE) };
+        let session = self.state.names.number(Some(lineage));
+        let from = self.state.rooted(*from, session);
+        let (to, session) = if *in_family { (self.state.rooted(*to, session), session) } else { (*to, NONE) };
         self.fetch(store, from)?;
-        if self.core.row_store.plain(from).is_none() {
+        if self.state.row_store.plain(from).is_none() {
             return Ok(());
         }
         for key in [from, to] {
             self.fetch(store, key)?;
             self.gather(store, key, None)?;
         }
-        self.core.row_store.rekey_one(from, to, session, &mut self.core.names);
+        self.state.row_store.rekey_one(from, to, session, &mut self.state.names);
         Ok(())
     }
 
     /// Loads every row that a move concerns: those that move, and those at their new keys.
     fn fetch_family(&mut self, store: &impl Store<Ids = Ids>, moved: &Move) -> Stored<()> {
         let (Some(from), Some(to)) =
-            (self.core.names.label(moved.from).cloned(), self.core.names.label(moved.to).cloned())
+            (self.state.names.label(moved.from).cloned(), self.state.names.label(moved.to).cloned())
         else {
             return Ok(());
         };
         // Some exist only here: new, or moved by an earlier record.
-        let mut keys = self.core.row_store.keys_of(&moved.sessions);
+        let mut keys = self.state.row_store.keys_of(&moved.sessions);
         for session in &moved.sessions {
-            keys.extend(store.keys_by_lineage(&self.core.names, &mut self.ids, *session)?);
+            keys.extend(store.keys_by_lineage(&self.state.names, &mut self.ids, *session)?);
         }
         for key in keys {
             for key in [key, key.under(&from).under(&to)] {
@@ -273,11 +274,11 @@ impl<Ids: Default> WorkingSet<Ids> {
         if !self.fetched.insert(key) {
             return Ok(());
         }
-        if let Some(row) = store.row(&mut self.core.names, &mut self.ids, Table::Shown, key)? {
+        if let Some(row) = store.row(&mut self.state.names, &mut self.ids, Table::Shown, key)? {
             self.restore(store, row, true)?;
         }
         if self.telemetry
-            && let Some(row) = store.row(&mut self.core.names, &mut self.ids, Table::Apart, key)?
+            && let Some(row) = store.row(&mut self.state.names, &mut self.ids, Table::Unmerged, key)?
         {
             self.restore(store, row, false)?;
         }
@@ -286,18 +287,18 @@ impl<Ids: Default> WorkingSet<Ids> {
 
     /// Inserts a loaded row and loads the bill of its session, which changes with the row.
     fn restore(&mut self, store: &impl Store<Ids = Ids>, row: CompactRow, shown: bool) -> Stored<()> {
-        let session = session_of(&row, &self.core.names);
-        self.core.row_store.restore(row, shown, &self.core.names);
+        let session = session_of(&row, &self.state.names);
+        self.state.row_store.restore(row, shown, &self.state.names);
         self.account(store, session)
     }
 
     /// Loads every row that shares this key's alias, stored or given.
-    fn gather(&mut self, store: &impl Store<Ids = Ids>, key: CallKey, told: Option<CallKey>) -> Stored<()> {
+    fn gather(&mut self, store: &impl Store<Ids = Ids>, key: CallKey, given: Option<CallKey>) -> Stored<()> {
         if !self.telemetry {
             return Ok(());
         }
-        let stands = self.core.row_store.plain(key).and_then(|row| row.alias);
-        for alias in [stands, told].into_iter().flatten() {
+        let stored = self.state.row_store.plain(key).and_then(|row| row.alias);
+        for alias in [stored, given].into_iter().flatten() {
             if !self.gathered.insert(alias) {
                 continue;
             }
@@ -310,7 +311,7 @@ impl<Ids: Default> WorkingSet<Ids> {
                 }
                 continue;
             }
-            for key in store.keys_by_alias(alias)? {
+            for key in store.keys_by_alias(&self.state.names, alias)? {
                 self.fetch(store, key)?;
             }
         }
@@ -324,7 +325,7 @@ impl<Ids: Default> WorkingSet<Ids> {
                 store.index_aliases()?;
             }
             self.telemetry = true;
-            self.core.row_store.look_for_telemetry();
+            self.state.row_store.look_for_telemetry();
         }
         Ok(())
     }
@@ -338,25 +339,25 @@ impl<Ids: Default> WorkingSet<Ids> {
         if self.families_at == Some(version) {
             return Ok(());
         }
-        for (child, parent) in store.descents(&mut self.core.names, &mut self.ids)? {
-            self.core.families.learn(child, parent, &self.core.names);
+        for (child, parent) in store.descents(&mut self.state.names, &mut self.ids)? {
+            self.state.families.learn(child, parent, &self.state.names);
         }
         // The process that stored a descent moved the rows, too.
-        self.core.families.moves();
+        self.state.families.moves();
         self.families_at = Some(version);
         Ok(())
     }
 
     /// Writes the changed rows.
     pub(super) fn write_changes(&mut self, store: &impl Store<Ids = Ids>, step: Step<'_>) -> Stored<()> {
-        let mut changes: Vec<Before> = self.core.row_store.take_journal();
+        let mut changes: Vec<Before> = self.state.row_store.take_journal();
         changes.sort_unstable_by_key(|(key, _)| *key);
-        let apart = self.core.row_store.take_apart();
-        let Billed { bills, spent } = self.core.take_billed();
-        let MergeState { names, row_store, .. } = &mut self.core;
+        let unmerged = self.state.row_store.take_unmerged();
+        let Billed { bills, spent } = self.state.take_billed();
+        let MergeState { names, row_store, .. } = &mut self.state;
         let rows = changes.iter().map(|(key, before)| (*key, before.as_deref(), row_store.get(*key)));
         let rows = rows.filter(|(_, before, after)| before != after).collect();
         let descents = std::mem::take(&mut self.descents);
-        store.apply(names, &mut self.ids, &Delta { rows, apart, bills, spent, descents }, step)
+        store.apply(names, &mut self.ids, &Delta { rows, unmerged, bills, spent, descents }, step)
     }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::SecondsFormat;
 use serde::{Serialize, Serializer};
 
-use crate::domain::{Instant, Label};
+use crate::domain::{Instant, Label, Zone, rfc3339_seconds};
 use crate::ledger::{BooksError, Fact, Ledger, Space};
 
 /// Value of a fact that lifts limits, before its reason. A fact without it is a revocation.
@@ -26,7 +25,7 @@ pub(crate) struct Override {
 }
 
 fn time<S: Serializer>(at: &Instant, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Secs, true))
+    to.serialize_str(&rfc3339_seconds(*at, Zone::UTC))
 }
 
 #[expect(clippy::ref_option, reason = "serde hands the field in so")]

@@ -61,7 +61,7 @@ mod tests {
             Call::new(CallKey::from_parts(&["t", &number.to_string()]), from, None, Tokens { input: 1, ..Tokens::ZERO })
         };
         let records = (0..100).map(|number| Record::Call(call(number))).collect();
-        books.absorb(&Batch { records, files: Vec::new() }).unwrap();
+        books.post(&Batch { records, files: Vec::new() }).unwrap();
         books.flush().unwrap();
         for page in [1, 2, 3, 7, 99, 100, 101] {
             let mut found = Vec::new();

@@ -1,7 +1,5 @@
 //! Reports as grids of named, typed cells: the columns of JSON, CSV and Markdown alike.
 
-use chrono::SecondsFormat;
-
 use crate::domain::{Instant, Label, Usd};
 use crate::ledger::{Grain, PeriodKey, Report, ReportRow, Row, SessionRow, Sums};
 
@@ -44,7 +42,7 @@ impl From<Option<&Label>> for Cell {
     }
 }
 
-/// Measures of every row and total, in order.
+/// Measures of every row and total, in order. The text table leaves some out, see `table.rs`.
 pub(crate) fn measures(sums: &Sums) -> [(Column, Cell); 13] {
     let tokens = &sums.tokens;
     [
@@ -185,11 +183,6 @@ pub(crate) fn call_facts(row: &Row) -> Vec<(Column, Cell)> {
         Cell::from(from.branch.as_ref()),
     ];
     OF_CALLS.into_iter().zip(cells).collect()
-}
-
-/// A time in machine-readable formats: UTC, in milliseconds.
-pub(super) fn time(at: Instant) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::cells::{named, report_grid, time};
+use super::cells::{named, report_grid};
 use super::{Cell, Grid};
-use crate::domain::Label;
+use crate::domain::{Label, rfc3339_millis};
 use crate::ledger::{PeriodKey, Query, Report, ReportRow, Row, Sums};
 
 /// Writes the grid as CSV with a header line.
@@ -110,7 +110,7 @@ fn plain(cell: &Cell) -> String {
     match cell {
         Cell::Unknown => String::new(),
         Cell::Text(text) => text.clone(),
-        Cell::Time(at) => time(*at),
+        Cell::Time(at) => rfc3339_millis(*at),
         Cell::Name(name) => name.to_string(),
         Cell::Count(count) => count.to_string(),
         Cell::Seconds(seconds) => seconds.to_string(),

@@ -7,9 +7,9 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::cells::{Cell, Column, measures, named, report_grid, time};
+use super::cells::{Cell, Column, measures, named, report_grid};
 use super::delimited::of_call;
-use crate::domain::Usd;
+use crate::domain::{Usd, rfc3339_millis};
 use crate::ledger::{Grain, Query, Report, Row, Sums};
 
 /// Dollars as a JSON number in plain decimals, exact.
@@ -27,7 +27,7 @@ impl Serialize for Cell {
         match self {
             Self::Unknown => out.serialize_none(),
             Self::Text(text) => out.serialize_str(text),
-            Self::Time(at) => out.serialize_str(&time(*at)),
+            Self::Time(at) => out.serialize_str(&rfc3339_millis(*at)),
             Self::Name(name) => name.serialize(out),
             Self::Count(count) => out.serialize_u64(*count),
             Self::Seconds(seconds) => out.serialize_i64(*seconds),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Decimal;
-use crate::domain::{Usd, Zone};
+use crate::domain::{Usd, Zone, rfc3339_seconds};
 use crate::meter::{Amount, LimitState};
 
 /// JSON form of a limit in `limits show`, `gate` and the socket's answers.
@@ -51,8 +51,7 @@ impl AmountJson {
 impl LimitJson {
     /// The state of a limit that the config names `key`; times in this zone.
     pub(crate) fn new(key: &impl ToString, state: &LimitState, zone: Zone) -> Self {
-        let time =
-            |at: crate::domain::Instant| at.with_timezone(&zone).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        let time = |at: crate::domain::Instant| rfc3339_seconds(at, zone);
         Self {
             limit: key.to_string(),
             name: state.name.clone(),

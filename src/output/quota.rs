@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Decimal;
-use crate::domain::{Instant, Quota, Usd, Zone};
+use crate::domain::{Instant, Quota, Usd, Zone, rfc3339_seconds};
 
 /// JSON form of a provider's window in `limits`, `gate` and alerts.
 #[derive(Serialize)]
@@ -21,7 +21,7 @@ pub(crate) struct QuotaJson {
 impl QuotaJson {
     /// The window as it is known; times in this zone.
     pub(crate) fn new(quota: &Quota, now: Instant, zone: Zone) -> Self {
-        let time = |at: Instant| at.with_timezone(&zone).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        let time = |at: Instant| rfc3339_seconds(at, zone);
         Self {
             source: quota.source.to_string(),
             name: quota.name.to_string(),

@@ -8,6 +8,7 @@ mod name;
 mod number;
 mod panic;
 mod quota;
+mod similar;
 mod time;
 
 pub(crate) use crate::domain::model_short;
@@ -24,6 +25,7 @@ pub(crate) use name::{ascii, ascii_text, fit, fit_end, fit_middle, fit_parts, is
 pub(crate) use number::{absent, agent_gaps, bytes, compact, compact_above, count, per_cent, plural};
 pub(crate) use panic::{has_panicked, panic_words};
 pub(crate) use quota::{quota_age, quota_name, quota_resets};
+pub(crate) use similar::{meant, most_similar_first, similar};
 pub(crate) use time::{
     clock, clock_seconds, day_name, duration, duration_short, header_time, minute, moment, moment_full, month_name,
 };

@@ -96,7 +96,7 @@ pub fn splitter(data: &[u8]) {
         let mut books = Memory::new(prices());
         let options = Options { longest_line: 4096, ..Options::default() };
         read_stream(&mut Sips(feed, sip), &Label::new("-"), &options, &now, &mut |batch| {
-            books.absorb(&Batch::from(batch)).unwrap();
+            books.post(&Batch::from(batch)).unwrap();
         })
         .unwrap();
         books.flush().unwrap();

@@ -38,7 +38,7 @@ pub fn render(data: &[u8]) {
     for (at, line) in (0..).zip(lines.split(|byte| *byte == b'\n')) {
         reader.line(line, &origin(at), &mut records);
     }
-    books.absorb(&Batch { records, files: Vec::new() }).unwrap();
+    books.post(&Batch { records, files: Vec::new() }).unwrap();
     books.flush().unwrap();
     let limit = |window| Limit {
         scope: Scope::default(),

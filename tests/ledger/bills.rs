@@ -12,7 +12,7 @@ use tokmeter::testing::pricing::{Cost, Pricer};
 
 use super::common::{Prices, at, batch_of, call, calls, key, prices, rows, total};
 use super::durable::{TO_SCHEMA_4, assert_alike, books, opened, to_schema_3};
-use super::shaky::Shaky;
+use super::stores::every_store;
 
 fn tokens(input: u64, output: u64) -> Tokens {
     Tokens { input, output, cache_write_1h: input, ..Tokens::ZERO }
@@ -109,32 +109,32 @@ proptest! {
             (Just([("s", one), ("t", other)]), Just(twice).prop_shuffle(), prop::collection::vec(1_usize..9, 6))
         }),
     ) {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut here, mut disk) = (memory(), books(&folder));
-        let mut rest = &shuffled[..];
-        for cut in cuts {
-            let (now, later) = rest.split_at(cut.min(rest.len()));
-            rest = later;
-            here.post(&batch_of(now.to_vec())).unwrap();
-            disk.post(&batch_of(now.to_vec())).unwrap();
-            // Every batch is followed by a restart.
-            drop(disk);
-            disk = books(&folder);
-            assert_alike(&here, &disk)?;
-        }
-        here.post(&batch_of(rest.to_vec())).unwrap();
-        disk.post(&batch_of(rest.to_vec())).unwrap();
-        assert_alike(&here, &disk)?;
-        for (session, life) in &lives {
-            for model in ["opus", "haiku"] {
-                let filter = Filter {
-                    only: vec![(Dimension::Session, Matcher::new(*session)), (Dimension::Model, Matcher::new(model))],
-                    ..Filter::default()
-                };
-                prop_assert_eq!(disk.sums(&filter).unwrap().tokens, life.used(model), "{} {}", session, model);
+        for mut disk in every_store() {
+            let mut here = memory();
+            let mut rest = &shuffled[..];
+            for cut in &cuts {
+                let (now, later) = rest.split_at((*cut).min(rest.len()));
+                rest = later;
+                here.post(&batch_of(now.to_vec())).unwrap();
+                disk.post(&batch_of(now.to_vec())).unwrap();
+                // Every batch is followed by a restart.
+                disk.restart();
+                assert_alike(&here, &*disk)?;
             }
+            here.post(&batch_of(rest.to_vec())).unwrap();
+            disk.post(&batch_of(rest.to_vec())).unwrap();
+            assert_alike(&here, &*disk)?;
+            for (session, life) in &lives {
+                for model in ["opus", "haiku"] {
+                    let filter = Filter {
+                        only: vec![(Dimension::Session, Matcher::new(*session)), (Dimension::Model, Matcher::new(model))],
+                        ..Filter::default()
+                    };
+                    prop_assert_eq!(disk.sums(&filter).unwrap().tokens, life.used(model), "{} {}", session, model);
+                }
+            }
+            prop_assert_eq!(disk.problems(), Vec::<String>::new());
         }
-        prop_assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
     }
 }
 
@@ -189,24 +189,23 @@ fn a_persons_session_is_a_lower_bound_until_its_bill_is_known() {
         Record::Call(listed("c", "t")),
         Record::Bill(bill("s", 20, &[("opus", tokens(2, 20))])),
     ];
-    let folder = tempfile::tempdir().unwrap();
-    let mut disk = books(&folder);
-    disk.post(&batch_of(records[..3].to_vec())).unwrap();
-    assert_eq!(total(&disk).lower_bound_calls, 3);
-    drop(disk);
-    let mut disk = books(&folder);
-    disk.post(&batch_of([records[3].clone()])).unwrap();
-    let mut turned = memory();
-    turned.post(&batch_of(records.iter().rev().cloned())).unwrap();
-    for books in [&disk as &dyn Ledger, &turned] {
-        assert_eq!(sums(books, Dimension::Session, "s").lower_bound_calls, 0);
-        assert_eq!(sums(books, Dimension::Session, "t").lower_bound_calls, 1);
-        assert_eq!(total(books).calls, 3);
+    for mut disk in every_store() {
+        disk.post(&batch_of(records[..3].to_vec())).unwrap();
+        assert_eq!(total(&*disk).lower_bound_calls, 3);
+        disk.restart();
+        disk.post(&batch_of([records[3].clone()])).unwrap();
+        let mut turned = memory();
+        turned.post(&batch_of(records.iter().rev().cloned())).unwrap();
+        for books in [&*disk as &dyn Ledger, &turned] {
+            assert_eq!(sums(books, Dimension::Session, "s").lower_bound_calls, 0);
+            assert_eq!(sums(books, Dimension::Session, "t").lower_bound_calls, 1);
+            assert_eq!(total(books).calls, 3);
+        }
+        // What is read once more is still settled.
+        disk.post(&calls([listed("a", "s"), listed("d", "s")])).unwrap();
+        assert_eq!(sums(&*disk, Dimension::Session, "s").lower_bound_calls, 0);
+        assert_eq!(disk.problems(), Vec::<String>::new());
     }
-    // What is read once more is still settled.
-    disk.post(&calls([listed("a", "s"), listed("d", "s")])).unwrap();
-    assert_eq!(sums(&disk, Dimension::Session, "s").lower_bound_calls, 0);
-    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
 }
 
 #[test]
@@ -230,17 +229,18 @@ fn a_fork_that_took_its_parents_counter_over_is_charged_for_its_own_part_only() 
     for fork_since in [Some(50), Some(10), None] {
         for maker in ["p", "f"] {
             let told = records(fork_since, maker);
-            let folder = tempfile::tempdir().unwrap();
-            let (mut once, mut disk) = (memory(), books(&folder));
+            let mut once = memory();
             once.post(&batch_of(told.clone())).unwrap();
-            for record in told.iter().rev() {
-                disk.post(&batch_of([record.clone()])).unwrap();
-            }
-            assert_alike(&once, &disk).unwrap();
-            assert_eq!(total(&disk).tokens, tokens(9, 90), "since {fork_since:?}, booked for {maker}");
-            if maker == "p" {
-                assert_eq!(sums(&disk, Dimension::Session, "p").tokens, tokens(4, 33));
-                assert_eq!(sums(&disk, Dimension::Session, "f").tokens, tokens(5, 57));
+            for mut books in every_store() {
+                for record in told.iter().rev() {
+                    books.post(&batch_of([record.clone()])).unwrap();
+                }
+                assert_alike(&once, &*books).unwrap();
+                assert_eq!(total(&*books).tokens, tokens(9, 90), "since {fork_since:?}, booked for {maker}");
+                if maker == "p" {
+                    assert_eq!(sums(&*books, Dimension::Session, "p").tokens, tokens(4, 33));
+                    assert_eq!(sums(&*books, Dimension::Session, "f").tokens, tokens(5, 57));
+                }
             }
         }
     }
@@ -312,23 +312,22 @@ fn j29_the_results_of_a_fork_leave_out_its_parents_part_whatever_is_read_first()
             if is_turned {
                 told.reverse();
             }
-            let folder = tempfile::tempdir().unwrap();
-            let (mut once, mut disk, third) = (memory(), books(&folder), Shaky::new());
+            let mut once = memory();
             once.post(&batch_of(told.clone())).unwrap();
-            for (at, record) in told.into_iter().enumerate() {
-                if at == 3 {
-                    drop(disk);
-                    disk = books(&folder);
+            for mut books in every_store() {
+                for (at, record) in told.iter().enumerate() {
+                    if at == 3 {
+                        books.restart();
+                    }
+                    books.post(&batch_of([record.clone()])).unwrap();
                 }
-                third.books().post(&batch_of([record.clone()])).unwrap();
-                disk.post(&batch_of([record])).unwrap();
+                assert_alike(&once, &*books).unwrap();
+                for (session, used) in used {
+                    let sums = sums(&*books, Dimension::Session, session);
+                    assert_eq!(sums.tokens, used, "{session}, {turn}, {is_turned}");
+                }
+                books.sound().unwrap();
             }
-            assert_alike(&once, &disk).unwrap();
-            assert_alike(&once, &third.books()).unwrap();
-            for (session, used) in used {
-                assert_eq!(sums(&disk, Dimension::Session, session).tokens, used, "{session}, {turn}, {is_turned}");
-            }
-            assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
         }
     }
 }
@@ -373,24 +372,24 @@ fn a_result_inherits_from_a_transcripts_own_total_and_never_from_its_own_session
 
 #[test]
 fn a_total_that_very_many_sessions_state_is_nobodys_inheritance() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mut once, mut disk, mut third) = (memory(), books(&folder), Shaky::new().books());
+    let (mut once, mut stores) = (memory(), every_store());
     let fork = result("f", "f", tokens(9, 30), tokens(4, 10));
     let parent = |number: u64| result(&format!("p{number}"), &format!("p{number}"), tokens(5, 20), tokens(5, 20));
     let told: Vec<Record> = (0..64).map(parent).chain([fork]).collect();
     once.post(&batch_of(told.clone())).unwrap();
-    for record in told {
-        third.post(&batch_of([record.clone()])).unwrap();
-        disk.post(&batch_of([record])).unwrap();
+    for books in &mut stores {
+        for record in &told {
+            books.post(&batch_of([record.clone()])).unwrap();
+        }
+        assert_eq!(sums(&**books, Dimension::Session, "f").tokens, tokens(4, 10));
     }
-    assert_eq!(sums(&disk, Dimension::Session, "f").tokens, tokens(4, 10));
     for number in 64..67 {
         once.post(&batch_of([parent(number)])).unwrap();
-        for books in [&mut disk as &mut dyn Ledger, &mut third] {
+        for books in &mut stores {
             books.post(&batch_of([parent(number)])).unwrap();
-            assert_alike(&once, books).unwrap();
+            assert_alike(&once, &**books).unwrap();
+            assert_eq!(sums(&**books, Dimension::Session, "f").tokens, tokens(9, 30));
         }
-        assert_eq!(sums(&disk, Dimension::Session, "f").tokens, tokens(9, 30));
     }
 }
 
@@ -413,57 +412,54 @@ fn a_bill_names_models_as_its_agent_does() {
 
 #[test]
 fn what_was_pruned_does_not_come_back_as_a_background_call() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut disk = books(&folder);
-    let day = 86_400;
-    disk.post(&batch_of([
-        Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
-        Record::Bill(bill("s", 20, &[("opus", tokens(2, 15))])),
-        Record::Call(made("b", "s", 2 * day, "opus", tokens(3, 30))),
-        Record::Bill(bill("s", 2 * day + 10, &[("opus", tokens(5, 45))])),
-    ]))
-    .unwrap();
-    assert_eq!(disk.prune(at(day)).unwrap().tokens, tokens(2, 15));
-    drop(disk);
-    let mut disk = books(&folder);
-    assert_eq!(total(&disk).tokens, tokens(3, 30));
-    disk.post(&batch_of([
-        Record::Bill(bill("s", 20, &[("opus", tokens(2, 15))])),
-        Record::Bill(bill("s", 3 * day, &[("opus", tokens(6, 49))])),
-    ]))
-    .unwrap();
-    let [row] = &background(&disk)[..] else { panic!("one call") };
-    assert_eq!((row.call.tokens, row.call.at()), (tokens(1, 4), at(2 * day + 10)));
-    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+    for mut disk in every_store() {
+        let day = 86_400;
+        disk.post(&batch_of([
+            Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
+            Record::Bill(bill("s", 20, &[("opus", tokens(2, 15))])),
+            Record::Call(made("b", "s", 2 * day, "opus", tokens(3, 30))),
+            Record::Bill(bill("s", 2 * day + 10, &[("opus", tokens(5, 45))])),
+        ]))
+        .unwrap();
+        assert_eq!(disk.prune_before(at(day)).tokens, tokens(2, 15));
+        disk.restart();
+        assert_eq!(total(&*disk).tokens, tokens(3, 30));
+        disk.post(&batch_of([
+            Record::Bill(bill("s", 20, &[("opus", tokens(2, 15))])),
+            Record::Bill(bill("s", 3 * day, &[("opus", tokens(6, 49))])),
+        ]))
+        .unwrap();
+        let [row] = &background(&*disk)[..] else { panic!("one call") };
+        assert_eq!((row.call.tokens, row.call.at()), (tokens(1, 4), at(2 * day + 10)));
+        assert_eq!(disk.problems(), Vec::<String>::new());
+    }
 }
 
 #[test]
 fn a_bill_that_is_first_learnt_after_pruning_covers_what_was_pruned() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut disk = books(&folder);
-    let day = 86_400;
-    disk.post(&calls([
-        made("a", "s", 10, "opus", tokens(1, 10)),
-        made("b", "s", 20, "opus", tokens(2, 20)),
-        made("c", "s", 2 * day, "opus", tokens(3, 30)),
-        made("d", "t", 10, "opus", tokens(9, 90)),
-    ]))
-    .unwrap();
-    disk.prune(at(15)).unwrap();
-    disk.prune(at(day)).unwrap();
-    drop(disk);
-    let mut disk = books(&folder);
-    disk.post(&batch_of([Record::Bill(bill("s", 2 * day + 10, &[("opus", tokens(6, 60))]))])).unwrap();
-    assert_eq!((background(&disk), total(&disk).tokens), (Vec::new(), tokens(3, 30)));
-    // Three more in and four more out are in no call, pruned or not.
-    disk.post(&batch_of([Record::Bill(bill("s", 3 * day, &[("opus", tokens(9, 64))]))])).unwrap();
-    drop(disk);
-    let mut disk = books(&folder);
-    let [row] = &background(&disk)[..] else { panic!("one call") };
-    assert_eq!(row.call.tokens, tokens(3, 4));
-    disk.post(&calls([made("e", "s", 2 * day + 5, "opus", tokens(3, 4))])).unwrap();
-    assert_eq!(background(&disk), []);
-    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+    for mut disk in every_store() {
+        let day = 86_400;
+        disk.post(&calls([
+            made("a", "s", 10, "opus", tokens(1, 10)),
+            made("b", "s", 20, "opus", tokens(2, 20)),
+            made("c", "s", 2 * day, "opus", tokens(3, 30)),
+            made("d", "t", 10, "opus", tokens(9, 90)),
+        ]))
+        .unwrap();
+        disk.prune_before(at(15));
+        disk.prune_before(at(day));
+        disk.restart();
+        disk.post(&batch_of([Record::Bill(bill("s", 2 * day + 10, &[("opus", tokens(6, 60))]))])).unwrap();
+        assert_eq!((background(&*disk), total(&*disk).tokens), (Vec::new(), tokens(3, 30)));
+        // Three more in and four more out are in no call, pruned or not.
+        disk.post(&batch_of([Record::Bill(bill("s", 3 * day, &[("opus", tokens(9, 64))]))])).unwrap();
+        disk.restart();
+        let [row] = &background(&*disk)[..] else { panic!("one call") };
+        assert_eq!(row.call.tokens, tokens(3, 4));
+        disk.post(&calls([made("e", "s", 2 * day + 5, "opus", tokens(3, 4))])).unwrap();
+        assert_eq!(background(&*disk), []);
+        assert_eq!(disk.problems(), Vec::<String>::new());
+    }
 }
 
 #[test]
@@ -516,22 +512,23 @@ fn d6_calls_computed_from_bills_are_verified() {
 
 #[test]
 fn an_import_brings_bills_and_not_what_was_computed_from_them() {
-    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let [mut one, mut other] = [books(&folders[0]), books(&folders[1])];
-    one.post(&batch_of([
-        Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
-        Record::Bill(bill("s", 20, &[("opus", tokens(5, 50))])),
-    ]))
-    .unwrap();
-    other.post(&calls([made("b", "s", 15, "opus", tokens(2, 20))])).unwrap();
-    let mut lines = Vec::new();
-    assert_eq!(one.export(&mut lines).unwrap(), 1);
-    for _ in 0..2 {
-        other.import(&mut &lines[..]).unwrap();
-        assert_eq!((total(&other).tokens, total(&other).calls), (tokens(5, 50), 3));
+    for (mut one, mut other) in every_store().into_iter().zip(every_store().into_iter().rev()) {
+        one.post(&batch_of([
+            Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
+            Record::Bill(bill("s", 20, &[("opus", tokens(5, 50))])),
+        ]))
+        .unwrap();
+        other.post(&calls([made("b", "s", 15, "opus", tokens(2, 20))])).unwrap();
+        let lines = one.exported();
+        assert_eq!(std::str::from_utf8(&lines).unwrap().lines().count(), 2, "a bill and a call");
+        for _ in 0..2 {
+            other.import_lines(&lines).unwrap();
+            assert_eq!((total(&*other).tokens, total(&*other).calls), (tokens(5, 50), 3));
+        }
+        let impossible =
+            String::from_utf8(lines).unwrap().replace("[5,0,0,5,50,0]", "[5,0,0,5,18446744073709551615,0]");
+        assert!(other.import_lines(impossible.as_bytes()).is_err());
     }
-    let impossible = String::from_utf8(lines).unwrap().replace("[5,0,0,5,50,0]", "[5,0,0,5,18446744073709551615,0]");
-    assert!(other.import(&mut impossible.as_bytes()).is_err());
 }
 
 #[test]
@@ -576,14 +573,12 @@ fn a_session_whose_first_statement_changes_gives_and_takes_nothing_of_the_forks_
             if backwards {
                 told.reverse();
             }
-            let folder = tempfile::tempdir().unwrap();
-            let (mut here, mut disk) = (memory(), books(&folder));
-            for record in &told {
-                here.post(&batch_of([record.clone()])).unwrap();
-                disk.post(&batch_of([record.clone()])).unwrap();
+            for mut books in every_store() {
+                for record in &told {
+                    books.post(&batch_of([record.clone()])).unwrap();
+                }
+                all.push(rows(&*books));
             }
-            assert_alike(&here, &disk).unwrap();
-            all.push(rows(&disk));
         }
     }
     assert!(all.iter().all(|rows| *rows == all[0]), "{all:?}");

@@ -2,10 +2,11 @@
 
 use rusqlite::Connection;
 use tokmeter::testing::domain::{Attribution, Call, Claim, Dimension, Label, Place};
-use tokmeter::testing::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Memory, Note, Sqlite};
+use tokmeter::testing::ledger::{Batch, Change, Checkpoint, Grain, Ledger, Note, Sqlite};
 
-use super::common::{at, call, calls, file, prices, query, rows, total};
+use super::common::{at, call, calls, file, query, rows, total};
 use super::durable::{books, opened, to_schema_3};
+use super::stores::every_store;
 
 /// A line of this session about the one call, in a log of its own.
 fn line(session: &str, claim: Claim) -> Call {
@@ -49,20 +50,25 @@ fn j29_the_surest_claim_has_the_call_whatever_is_read_first() {
                 if backwards {
                     told.reverse();
                 }
-                let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
-                let [mut one_by_one, mut at_once, mut quietly] = folders.each_ref().map(books);
-                let mut memory = Memory::new(prices());
-                for line in &told {
-                    memory.post(&calls([line.clone()])).unwrap();
-                    one_by_one.post(&calls([line.clone()])).unwrap();
-                    quietly.absorb(&calls([line.clone()])).unwrap();
+                let (mut one_by_one, mut at_once, mut quietly) = (every_store(), every_store(), every_store());
+                for books in &mut one_by_one {
+                    for line in &told {
+                        books.post(&calls([line.clone()])).unwrap();
+                    }
+                    books.sound().unwrap();
                 }
-                at_once.post(&calls(told.clone())).unwrap();
-                quietly.flush().unwrap();
-                for books in [&memory as &dyn Ledger, &one_by_one, &at_once, &quietly] {
-                    assert_eq!(maker(books), maker_of, "{told:?}");
+                for books in &mut at_once {
+                    books.post(&calls(told.clone())).unwrap();
                 }
-                sound(&one_by_one);
+                for books in &mut quietly {
+                    for line in &told {
+                        books.absorb(&calls([line.clone()])).unwrap();
+                    }
+                    books.flush().unwrap();
+                }
+                for books in one_by_one.iter().chain(&at_once).chain(&quietly) {
+                    assert_eq!(maker(&**books), maker_of, "{} {told:?}", books.name());
+                }
             }
         }
     }
@@ -72,17 +78,16 @@ fn j29_the_surest_claim_has_the_call_whatever_is_read_first() {
 fn j29_where_nothing_decides_what_is_booked_stays() {
     for claim in Claim::ALL {
         for [first, second] in [["z", "a"], ["a", "z"]] {
-            let folder = tempfile::tempdir().unwrap();
-            let mut disk = books(&folder);
-            disk.post(&calls([line(first, claim)])).unwrap();
-            let said = disk.post(&calls([line(second, claim)])).unwrap();
-            assert_eq!((said, maker(&disk).as_str()), (vec![Change::Repeat], first), "{claim:?}");
-            drop(disk);
-            let mut disk = books(&folder);
-            disk.absorb(&calls([line(second, claim), line(first, claim)])).unwrap();
-            disk.flush().unwrap();
-            assert_eq!(maker(&disk), first, "{claim:?}, after a restart");
-            sound(&disk);
+            for mut books in every_store() {
+                books.post(&calls([line(first, claim)])).unwrap();
+                let said = books.post(&calls([line(second, claim)])).unwrap();
+                assert_eq!((said, maker(&*books).as_str()), (vec![Change::Repeat], first), "{claim:?}");
+                books.restart();
+                books.absorb(&calls([line(second, claim), line(first, claim)])).unwrap();
+                books.flush().unwrap();
+                assert_eq!(maker(&*books), first, "{claim:?}, after a restart");
+                books.sound().unwrap();
+            }
         }
     }
 }
@@ -95,15 +100,11 @@ fn j29_in_one_first_reading_the_log_that_began_first_has_what_nothing_else_decid
         line
     };
     for told in [[began("a", 7), began("z", 5)], [began("z", 5), began("a", 7)]] {
-        let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
-        let [mut at_once, mut quietly] = folders.each_ref().map(books);
-        let mut memory = Memory::new(prices());
-        memory.absorb(&calls(told.clone())).unwrap();
-        at_once.post(&calls(told.clone())).unwrap();
-        quietly.absorb(&calls(told)).unwrap();
-        quietly.flush().unwrap();
-        for books in [&memory as &dyn Ledger, &at_once, &quietly] {
-            assert_eq!(maker(books), "z");
+        for (mut at_once, mut quietly) in every_store().into_iter().zip(every_store()) {
+            at_once.post(&calls(told.clone())).unwrap();
+            quietly.absorb(&calls(told.clone())).unwrap();
+            quietly.flush().unwrap();
+            assert_eq!([maker(&*at_once), maker(&*quietly)], ["z", "z"]);
         }
     }
 }
@@ -124,20 +125,15 @@ fn j29_what_changes_its_session_is_taken_out_of_the_one_and_added_to_the_other()
 
 #[test]
 fn j29_a_copy_from_another_machine_takes_no_call_from_its_maker() {
-    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    let [mut of_fork, mut of_parent] = folders.each_ref().map(books);
-    of_fork.post(&calls([line("a", Claim::Copy)])).unwrap();
-    of_parent.post(&calls([line("z", Claim::Own)])).unwrap();
-    let export = |books: &Sqlite| {
-        let mut lines = Vec::new();
-        books.export(&mut lines).unwrap();
-        lines
-    };
-    let (copy, own) = (export(&of_fork), export(&of_parent));
-    of_parent.import(&mut &copy[..]).unwrap();
-    of_fork.import(&mut &own[..]).unwrap();
-    assert_eq!([maker(&of_fork), maker(&of_parent)], ["z", "z"]);
-    sound(&of_fork);
+    for (mut of_fork, mut of_parent) in every_store().into_iter().zip(every_store()) {
+        of_fork.post(&calls([line("a", Claim::Copy)])).unwrap();
+        of_parent.post(&calls([line("z", Claim::Own)])).unwrap();
+        let (copy, own) = (of_fork.exported(), of_parent.exported());
+        of_parent.import_lines(&copy).unwrap();
+        of_fork.import_lines(&own).unwrap();
+        assert_eq!([maker(&*of_fork), maker(&*of_parent)], ["z", "z"]);
+        of_fork.sound().unwrap();
+    }
 }
 
 #[test]

@@ -1,17 +1,20 @@
 //! The durable ledger answers like the one in memory, for any records in any order.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use tokmeter::testing::domain::{Call, Dimension, Filter, Label, Matcher, Record, Span, Zone};
 use tokmeter::testing::ledger::{
     Batch, Grain, KeyValue, Ledger, Memory, Opened, Options, Order, Query, Space, Sqlite, Sums, open,
 };
+use tokmeter::testing::pricing::Pricer;
 
 use super::common::{
-    a_decided_telling_and_a_retelling, add_up, at, batch_of, call, calls, decided_records, descends, file, key, prices,
-    query, questions, rows, total,
+    Prices, a_decided_telling_and_a_retelling, add_up, at, batch_of, call, calls, decided_records, descends, file, key,
+    prices, query, questions, rows, total,
 };
+use super::stores::every_store;
 
 /// Converts today's tables to those of schema 4.
 pub const TO_SCHEMA_4: &str = "CREATE TABLE without_branches(
@@ -88,98 +91,129 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn disk_and_memory_agree_after_any_postings((told, retold) in a_decided_telling_and_a_retelling(), quietly in any::<Vec<bool>>()) {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut memory, mut disk) = (Memory::new(prices()), books(&folder));
-        memory.post(&batch_of(told)).unwrap();
-        let mut quietly = quietly.into_iter();
-        for batch in &retold {
-            if quietly.next().unwrap_or(false) {
-                disk.absorb(batch).unwrap();
-            } else {
-                disk.flush().unwrap();
-                let mut sums = total(&disk);
-                add_up(&disk.post(batch).unwrap(), &mut sums);
-                prop_assert_eq!(sums, total(&disk));
+    fn every_store_agrees_after_any_postings((told, retold) in a_decided_telling_and_a_retelling(), quietly in any::<Vec<bool>>()) {
+        let mut once = Memory::new(prices());
+        once.post(&batch_of(told)).unwrap();
+        for mut books in every_store() {
+            let mut quietly = quietly.iter().copied();
+            for batch in &retold {
+                if quietly.next().unwrap_or(false) {
+                    books.absorb(batch).unwrap();
+                } else {
+                    books.flush().unwrap();
+                    let mut sums = total(&*books);
+                    add_up(&books.post(batch).unwrap(), &mut sums);
+                    prop_assert_eq!(sums, total(&*books));
+                }
             }
+            books.flush().unwrap();
+            assert_alike(&once, &*books)?;
+            books.sound()?;
+            books.restart();
+            assert_alike(&once, &*books)?;
         }
-        disk.flush().unwrap();
-        assert_alike(&memory, &disk)?;
-        sound(&disk)?;
-        drop(disk);
-        assert_alike(&memory, &books(&folder))?;
     }
 
     #[test]
-    fn disk_and_memory_agree_on_any_filter(told in decided_records(), filter in some_filter(), limit in 0_usize..6) {
-        let folder = tempfile::tempdir().unwrap();
-        let (mut memory, mut disk) = (Memory::new(prices()), books(&folder));
-        memory.absorb(&batch_of(told.clone())).unwrap();
-        disk.absorb(&batch_of(told)).unwrap();
-        disk.flush().unwrap();
-        for question in questions() {
-            for (order, limit) in [(Order::Ascending, None), (Order::Ascending, Some(limit)), (Order::Descending, Some(limit))] {
-                let question = Query { filter: filter.clone(), order, limit, ..question.clone() };
-                prop_assert_eq!(memory.report(&question).unwrap(), disk.report(&question).unwrap());
+    fn every_store_agrees_on_any_filter(told in decided_records(), filter in some_filter(), limit in 0_usize..6) {
+        let [mut memory, mut disk, mut third] = every_store();
+        for books in [&mut memory, &mut disk, &mut third] {
+            books.absorb(&batch_of(told.clone())).unwrap();
+            books.flush().unwrap();
+        }
+        for disk in [&disk, &third] {
+            for question in questions() {
+                for (order, limit) in [(Order::Ascending, None), (Order::Ascending, Some(limit)), (Order::Descending, Some(limit))] {
+                    let question = Query { filter: filter.clone(), order, limit, ..question.clone() };
+                    prop_assert_eq!(memory.report(&question).unwrap(), disk.report(&question).unwrap());
+                }
             }
-        }
-        prop_assert_eq!(memory.sums(&filter).unwrap(), disk.sums(&filter).unwrap());
-        prop_assert_eq!(memory.calls(&filter, limit).unwrap(), disk.calls(&filter, limit).unwrap());
-        for width in [900, 86_400, 100_001] {
-            let spans: Vec<Span> = (-2..4).map(|n| Span { from: at(n * width), until: at((n + 1) * width) }).collect();
-            prop_assert_eq!(memory.spans(&spans, &filter).unwrap(), disk.spans(&spans, &filter).unwrap());
-        }
-        for row in rows(&memory) {
-            prop_assert_eq!(memory.call(row.call.key).unwrap(), disk.call(row.call.key).unwrap());
+            prop_assert_eq!(memory.sums(&filter).unwrap(), disk.sums(&filter).unwrap());
+            prop_assert_eq!(memory.calls(&filter, limit).unwrap(), disk.calls(&filter, limit).unwrap());
+            for width in [900, 86_400, 100_001] {
+                let spans: Vec<Span> = (-2..4).map(|n| Span { from: at(n * width), until: at((n + 1) * width) }).collect();
+                prop_assert_eq!(memory.spans(&spans, &filter).unwrap(), disk.spans(&spans, &filter).unwrap());
+            }
+            for row in rows(&*memory) {
+                prop_assert_eq!(memory.call(row.call.key).unwrap(), disk.call(row.call.key).unwrap());
+            }
         }
     }
 
     #[test]
     fn two_machines_merged_hold_what_one_that_read_everything_holds(told in decided_records(), turn in any::<prop::sample::Index>()) {
-        let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
-        let [mut one, mut other, mut both] = folders.each_ref().map(books);
         // No log has calls from before 1970, and an import refuses them.
         let told: Vec<Record> = told.into_iter().map(a_month_later).collect();
         // Part of it is on both machines.
         let cut = turn.index(told.len() + 1);
-        one.post(&batch_of(told[..cut].to_vec())).unwrap();
-        other.post(&batch_of(told[cut / 2..].to_vec())).unwrap();
-        both.post(&batch_of(told)).unwrap();
-        let export = |books: &Sqlite| {
-            let mut lines = Vec::new();
-            books.export(&mut lines).unwrap();
-            lines
-        };
-        let (ones, others) = (export(&one), export(&other));
-        one.import(&mut &others[..]).unwrap();
-        other.import(&mut &ones[..]).unwrap();
-        assert_alike(&one, &both)?;
-        assert_alike(&other, &both)?;
-        sound(&one)?;
-        let again = one.import(&mut &others[..]).unwrap();
-        prop_assert_eq!(again.told, 0, "an export imported twice changes nothing");
-        assert_alike(&one, &both)?;
+        let mut both = Memory::new(prices());
+        both.post(&batch_of(told.clone())).unwrap();
+        // Also between two kinds of store.
+        let others = every_store().into_iter().rev();
+        for (mut one, mut other) in every_store().into_iter().zip(others) {
+            one.post(&batch_of(told[..cut].to_vec())).unwrap();
+            other.post(&batch_of(told[cut / 2..].to_vec())).unwrap();
+            let (ones, others) = (one.exported(), other.exported());
+            one.import_lines(&others).unwrap();
+            other.import_lines(&ones).unwrap();
+            assert_alike(&*one, &both)?;
+            assert_alike(&*other, &both)?;
+            one.sound()?;
+            prop_assert_eq!(one.import_lines(&others), Ok(0), "an export imported twice changes nothing");
+            assert_alike(&*one, &both)?;
+        }
     }
 
     #[test]
     fn pruning_takes_out_what_is_older_and_nothing_else(told in decided_records(), cut in prop::sample::select(vec![-90_000_i64, 0, 450, 86_400, 999_999])) {
-        let folder = tempfile::tempdir().unwrap();
-        let mut disk = books(&folder);
-        disk.post(&batch_of(told.clone())).unwrap();
-        let kept: Vec<_> = rows(&disk).into_iter().filter(|row| row.call.at() >= at(cut)).collect();
-        let (before, gone) = (total(&disk).calls, disk.prune(at(cut)).unwrap());
-        prop_assert_eq!(before - gone.calls, total(&disk).calls);
-        prop_assert_eq!(&rows(&disk), &kept);
-        sound(&disk)?;
-        disk.compact().unwrap();
-        sound(&disk)?;
-        // Pruned calls stay pruned, even when the logs are read again from the beginning.
-        let late: Vec<Record> = told
-            .into_iter()
-            .filter(|record| matches!(record, Record::Call(call) if call.at() < at(cut)))
-            .collect();
-        disk.post(&batch_of(late)).unwrap();
-        prop_assert_eq!(&rows(&disk), &kept);
+        let is_late = |record: &Record| matches!(record, Record::Call(call) if call.at() < at(cut));
+        let late: Vec<Record> = told.iter().filter(|record| is_late(record)).cloned().collect();
+        for mut books in every_store() {
+            books.post(&batch_of(told.clone())).unwrap();
+            let kept: Vec<_> = rows(&*books).into_iter().filter(|row| row.call.at() >= at(cut)).collect();
+            let (before, gone) = (total(&*books).calls, books.prune_before(at(cut)));
+            prop_assert_eq!(before - gone.calls, total(&*books).calls);
+            prop_assert_eq!(&rows(&*books), &kept);
+            books.sound()?;
+            // Pruned calls stay pruned, even when the logs are read again from the beginning.
+            books.post(&batch_of(late.clone())).unwrap();
+            prop_assert_eq!(&rows(&*books), &kept);
+            books.sound()?;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn what_waits_to_be_written_counts_in_every_store(booked in decided_records(), waiting in decided_records()) {
+        let mut once = Memory::new(prices());
+        once.post(&batch_of(booked.clone())).unwrap();
+        once.post(&batch_of(waiting.clone())).unwrap();
+        for mut books in every_store() {
+            books.post(&batch_of(booked.clone())).unwrap();
+            let mut sums = total(&*books);
+            add_up(&books.hold_batch(&batch_of(waiting.clone())), &mut sums);
+            prop_assert_eq!(sums, total(&*books));
+            assert_alike(&once, &*books)?;
+            books.flush().unwrap();
+            assert_alike(&once, &*books)?;
+            books.sound()?;
+        }
+    }
+
+    #[test]
+    fn books_in_memory_move_to_a_file_whether_they_are_flushed_or_not(read in decided_records(), later in decided_records()) {
+        let (mut once, mut memory) = (Memory::new(prices()), Memory::new(prices()));
+        once.post(&batch_of(read.clone())).unwrap();
+        once.post(&batch_of(later.clone())).unwrap();
+        memory.post(&batch_of(read)).unwrap();
+        memory.absorb(&batch_of(later)).unwrap();
+        let mut moved = Sqlite::temporary(memory, prices()).map_err(|failed| failed.0).unwrap();
+        moved.flush().unwrap();
+        assert_alike(&once, &moved)?;
+        sound(&moved)?;
     }
 }
 
@@ -192,49 +226,49 @@ fn the_books_may_move_to_their_owner_thread() {
 
 #[test]
 fn offsets_and_rows_are_booked_together() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut disk = books(&folder);
-    let read = Batch { files: vec![file("/b", 5), file("/a", u64::MAX)], ..calls([call("a", 1, 1)]) };
-    disk.post(&read).unwrap();
-    drop(disk);
-    let disk = books(&folder);
-    assert_eq!(disk.files().unwrap(), [file("/a", u64::MAX), file("/b", 5)]);
-    assert_eq!(disk.file(Path::new("/b")).unwrap(), Some(file("/b", 5)));
-    assert_eq!(disk.file(Path::new("/c")).unwrap(), None);
-    assert_eq!(total(&disk).calls, 1);
+    for mut disk in every_store() {
+        let read = Batch { files: vec![file("/b", 5), file("/a", u64::MAX)], ..calls([call("a", 1, 1)]) };
+        disk.post(&read).unwrap();
+        disk.restart();
+        assert_eq!(disk.files().unwrap(), [file("/a", u64::MAX), file("/b", 5)]);
+        assert_eq!(disk.file(Path::new("/b")).unwrap(), Some(file("/b", 5)));
+        assert_eq!(disk.file(Path::new("/c")).unwrap(), None);
+        assert_eq!(total(&*disk).calls, 1);
+    }
 }
 
 #[test]
 fn e8_counts_beyond_the_integers_of_sqlite_are_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut disk = books(&folder);
-    let mut huge = call("a", 1, u64::MAX);
-    huge.quoted = Some(tokmeter::testing::domain::Usd::from_pico(i128::MAX));
-    huge.latency = Some(std::time::Duration::MAX);
-    huge.model = None;
-    disk.post(&calls([huge.clone()])).unwrap();
-    assert_eq!(rows(&disk)[0].call, huge);
-    assert_eq!((total(&disk).tokens.output, total(&disk).cost), (u64::MAX, huge.quoted.unwrap()));
+    for mut disk in every_store() {
+        let mut huge = call("a", 1, u64::MAX);
+        huge.quoted = Some(tokmeter::testing::domain::Usd::from_pico(i128::MAX));
+        huge.latency = Some(std::time::Duration::MAX);
+        huge.model = None;
+        disk.post(&calls([huge.clone()])).unwrap();
+        assert_eq!(rows(&*disk)[0].call, huge);
+        assert_eq!((total(&*disk).tokens.output, total(&*disk).cost), (u64::MAX, huge.quoted.unwrap()));
+    }
 }
 
 #[test]
 fn e8_sums_that_hit_their_ceiling_come_down_from_it_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut disk = books(&folder);
-    let unpriced = [("a", 1, u64::MAX), ("b", 1_000, u64::MAX - 9), ("c", 90_000, 5)].map(|(name, second, output)| {
-        let mut call = call(name, second, output);
-        call.model = None;
-        call
-    });
-    disk.post(&calls(unpriced)).unwrap();
-    assert_eq!(total(&disk).tokens.output, u64::MAX);
-    sound(&disk).unwrap();
-    disk.prune(at(900)).unwrap();
-    assert_eq!(total(&disk).tokens.output, u64::MAX - 4);
-    sound(&disk).unwrap();
-    disk.prune(at(80_000)).unwrap();
-    assert_eq!(total(&disk).tokens.output, 5);
-    sound(&disk).unwrap();
+    for mut disk in every_store() {
+        let unpriced =
+            [("a", 1, u64::MAX), ("b", 1_000, u64::MAX - 9), ("c", 90_000, 5)].map(|(name, second, output)| {
+                let mut call = call(name, second, output);
+                call.model = None;
+                call
+            });
+        disk.post(&calls(unpriced)).unwrap();
+        assert_eq!(total(&*disk).tokens.output, u64::MAX);
+        disk.sound().unwrap();
+        disk.prune_before(at(900));
+        assert_eq!(total(&*disk).tokens.output, u64::MAX - 4);
+        disk.sound().unwrap();
+        disk.prune_before(at(80_000));
+        assert_eq!(total(&*disk).tokens.output, 5);
+        disk.sound().unwrap();
+    }
 }
 
 #[test]
@@ -248,13 +282,13 @@ fn what_was_told_apart_of_a_call_is_pruned_with_it() {
         (telemetry.key, telemetry.alias) = (request, Some(request));
         disk.post(&calls([transcript, telemetry])).unwrap();
     }
-    let apart = || -> i64 {
+    let unmerged = || -> i64 {
         let conn = rusqlite::Connection::open(folder.path().join("ledger.db")).unwrap();
         conn.query_row("SELECT count(*) FROM apart", [], |row| row.get(0)).unwrap()
     };
-    assert_eq!((total(&disk).calls, apart()), (2, 4));
+    assert_eq!((total(&disk).calls, unmerged()), (2, 4));
     assert_eq!(disk.prune(at(10_000)).unwrap().calls, 1);
-    assert_eq!((total(&disk).calls, apart()), (1, 2));
+    assert_eq!((total(&disk).calls, unmerged()), (1, 2));
     sound(&disk).unwrap();
 }
 
@@ -274,20 +308,20 @@ fn what_was_pruned_stays_so_when_less_is_pruned_later() {
 
 #[test]
 fn e6_years_one_and_9999_and_a_thousand_calls_in_one_second_are_booked() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut disk = books(&folder);
-    let ends = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"].map(|time| {
-        let mut call = call(time, 0, 1);
-        call.from.at = time.parse().unwrap();
-        call
-    });
-    let crowd = (0..1000).map(|number| call(&format!("crowd {number}"), 7, 1));
-    disk.post(&calls(ends.clone().into_iter().chain(crowd))).unwrap();
-    assert_eq!(total(&disk).calls, 1002);
-    let all = rows(&disk);
-    assert_eq!((&all[0].call, &all[1001].call), (&ends[0], &ends[1]));
-    assert_eq!(disk.report(&query(Grain::Day, &[])).unwrap().rows.len(), 3);
-    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+    for mut disk in every_store() {
+        let ends = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"].map(|time| {
+            let mut call = call(time, 0, 1);
+            call.from.at = time.parse().unwrap();
+            call
+        });
+        let crowd = (0..1000).map(|number| call(&format!("crowd {number}"), 7, 1));
+        disk.post(&calls(ends.clone().into_iter().chain(crowd))).unwrap();
+        assert_eq!(total(&*disk).calls, 1002);
+        let all = rows(&*disk);
+        assert_eq!((&all[0].call, &all[1001].call), (&ends[0], &ends[1]));
+        assert_eq!(disk.report(&query(Grain::Day, &[])).unwrap().rows.len(), 3);
+        assert_eq!(disk.problems(), Vec::<String>::new());
+    }
 }
 
 #[test]
@@ -296,7 +330,7 @@ fn a_cold_start_of_many_calls_is_booked_like_any_other() {
     let (mut memory, mut disk) = (Memory::new(prices()), books(&folder));
     for part in 0..5_i64 {
         let part = calls((0..1000).map(|number| call(&format!("{}", part * 900 + number), number * 777, 3)));
-        memory.absorb(&part).unwrap();
+        memory.post(&part).unwrap();
         disk.absorb(&part).unwrap();
     }
     assert_eq!(total(&disk).calls, 0, "nothing is booked before it is flushed");
@@ -342,85 +376,79 @@ fn imported_calls_keep_their_machine_and_their_booked_cost() {
     assert_eq!(passed_on, lines, "passed on, it still names where it came from");
 }
 
+fn times(factor: u64) -> Arc<dyn Pricer> {
+    Arc::new(Prices { factor })
+}
+
 #[test]
-fn d16_a_booked_cost_stays_until_the_call_grows_or_is_priced_anew_on_request() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.db");
-    let mut disk = books(&folder);
-    disk.post(&calls([call("a", 1, 1), call("b", 2, 1)])).unwrap();
-    let booked = total(&disk).cost;
-    drop(disk);
-    let doubled = || std::sync::Arc::new(super::common::Prices { factor: 2 });
-    let mut disk = open(&path, Options::new(at(0)), doubled()).unwrap().books;
-    disk.post(&calls([call("a", 1, 1)])).unwrap();
-    assert_eq!(total(&disk).cost, booked, "seen again, but nothing new");
-    let mut grown = call("b", 2, 1);
-    grown.tokens.output = 5;
-    disk.post(&calls([grown])).unwrap();
-    let now = rows(&disk);
-    let alone = |factor, call| {
-        use tokmeter::testing::pricing::Pricer;
-        super::common::Prices { factor }.cost(call).usd().unwrap()
-    };
-    assert_eq!(now[0].cost.usd(), Some(alone(1, &now[0].call)));
-    assert_eq!(
-        now[1].cost.usd(),
-        Some(alone(2, &now[1].call)),
-        "what grew is priced with today's book, at its own time"
-    );
+fn d16_a_booked_cost_stays_until_the_call_grows_or_is_repriced_on_request() {
+    for mut books in every_store() {
+        books.post(&calls([call("a", 1_001, 1), call("b", 1_002, 1)])).unwrap();
+        let booked = total(&*books).cost;
+        books.restart_with(times(2));
+        books.post(&calls([call("a", 1_001, 1)])).unwrap();
+        assert_eq!(total(&*books).cost, booked, "seen again, but nothing new");
+        let mut grown = call("b", 1_002, 1);
+        grown.tokens.output = 5;
+        books.post(&calls([grown])).unwrap();
+        let now = rows(&*books);
+        let alone = |factor, call| times(factor).cost(call).usd().unwrap();
+        assert_eq!(now[0].cost.usd(), Some(alone(1, &now[0].call)));
+        let grown = "what grew is priced with today's book, at its own time";
+        assert_eq!(now[1].cost.usd(), Some(alone(2, &now[1].call)), "{grown}");
 
-    let would = disk.price_changes(&*doubled()).unwrap();
-    assert_eq!((would.calls, would.after), (1, alone(2, &now[0].call)));
-    let repriced = disk.report_repriced(&query(Grain::Total, &[]), doubled()).unwrap();
-    assert_eq!(repriced.total.cost, alone(2, &now[0].call) + alone(2, &now[1].call));
-    assert_eq!(rows(&disk), now, "a question changes nothing");
+        let would = books.price_changes_by(&*times(2));
+        assert_eq!((would.calls, would.after), (1, alone(2, &now[0].call)));
+        let repriced = books.report_at(&query(Grain::Total, &[]), times(2));
+        assert_eq!(repriced.total.cost, alone(2, &now[0].call) + alone(2, &now[1].call));
+        assert_eq!(rows(&*books), now, "a question changes nothing");
 
-    let did = disk.reprice(at(3)).unwrap();
-    assert_eq!((did.calls, total(&disk).cost), (1, repriced.total.cost));
-    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
-    let backup = did.backup.unwrap();
-    assert!(backup.to_string_lossy().ends_with("ledger.db.before-reprice-19700101T000003Z"), "{backup:?}");
-    assert_eq!(rows(&opened(&backup).books), now);
+        let did = books.reprice_all();
+        assert_eq!((did.calls, total(&*books).cost), (1, repriced.total.cost));
+        books.sound().unwrap();
+        if let Some(backup) = did.backup {
+            assert!(backup.to_string_lossy().ends_with("ledger.db.before-reprice-19700101T000003Z"), "{backup:?}");
+            assert_eq!(rows(&opened(&backup).books), now);
+        }
+    }
 }
 
 #[test]
 fn b21_without_a_price_book_what_was_booked_keeps_its_cost() {
     struct Nothing;
-    impl tokmeter::testing::pricing::Pricer for Nothing {
-        fn cost(&self, _: &tokmeter::testing::domain::Call) -> tokmeter::testing::pricing::Cost {
+    impl Pricer for Nothing {
+        fn cost(&self, _: &Call) -> tokmeter::testing::pricing::Cost {
             tokmeter::testing::pricing::Cost::Unpriced
         }
     }
-    let folder = tempfile::tempdir().unwrap();
-    let mut disk = books(&folder);
-    disk.post(&calls([call("a", 1, 1)])).unwrap();
-    let before = rows(&disk);
-    drop(disk);
-    let path = folder.path().join("ledger.db");
-    let mut disk = open(&path, Options::new(at(0)), std::sync::Arc::new(Nothing)).unwrap().books;
-    disk.post(&calls([call("a", 1, 1), call("b", 2, 1)])).unwrap();
-    assert_eq!(rows(&disk)[0], before[0]);
-    assert_eq!(total(&disk).unpriced_tokens, 4, "what is new has no price, and says so");
+    for mut books in every_store() {
+        books.post(&calls([call("a", 1_001, 1)])).unwrap();
+        let before = rows(&*books);
+        books.restart_with(Arc::new(Nothing));
+        books.post(&calls([call("a", 1_001, 1), call("b", 1_002, 1)])).unwrap();
+        assert_eq!(rows(&*books)[0], before[0]);
+        assert_eq!(total(&*books).unpriced_tokens, 4, "what is new has no price, and says so");
+    }
 }
 
 #[test]
 fn e1_a_changed_time_zone_changes_days_and_no_totals() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut disk = books(&folder);
-    disk.post(&calls((0..190).map(|hour| call(&format!("{hour}"), hour * 3600 + 59, 1)))).unwrap();
-    let days = |zone| {
-        let report = disk.report(&Query { zone, ..query(Grain::Day, &[]) }).unwrap();
-        assert_eq!(report.total.calls, 190);
-        report.rows.len()
-    };
-    assert_eq!(
-        [
-            days(Zone::UTC),
-            days(Zone::named("Asia/Kolkata").unwrap()),
-            days(Zone::named("America/Los_Angeles").unwrap())
-        ],
-        [8, 9, 9]
-    );
+    for mut disk in every_store() {
+        disk.post(&calls((0..190).map(|hour| call(&format!("{hour}"), hour * 3600 + 59, 1)))).unwrap();
+        let days = |zone| {
+            let report = disk.report(&Query { zone, ..query(Grain::Day, &[]) }).unwrap();
+            assert_eq!(report.total.calls, 190);
+            report.rows.len()
+        };
+        assert_eq!(
+            [
+                days(Zone::UTC),
+                days(Zone::named("Asia/Kolkata").unwrap()),
+                days(Zone::named("America/Los_Angeles").unwrap())
+            ],
+            [8, 9, 9]
+        );
+    }
 }
 
 #[test]
@@ -451,18 +479,18 @@ fn what_another_process_books_is_joined_with_and_seen() {
 
 #[test]
 fn a_call_that_moves_twice_in_one_posting_still_meets_the_one_booked_before() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut disk = books(&folder);
-    let in_session = |session: &str| {
-        let mut call = call("10,20", 5, 7);
-        call.lineage = Some(Label::new(session));
-        Record::Call(call)
-    };
-    disk.post(&batch_of([in_session("top")])).unwrap();
-    let descends = super::common::descends;
-    disk.post(&batch_of([in_session("child"), descends("child", "middle"), descends("middle", "top")])).unwrap();
-    assert_eq!(total(&disk).calls, 1);
-    assert_eq!(disk.verify().unwrap().problems, Vec::<String>::new());
+    for mut disk in every_store() {
+        let in_session = |session: &str| {
+            let mut call = call("10,20", 5, 7);
+            call.lineage = Some(Label::new(session));
+            Record::Call(call)
+        };
+        disk.post(&batch_of([in_session("top")])).unwrap();
+        let descends = super::common::descends;
+        disk.post(&batch_of([in_session("child"), descends("child", "middle"), descends("middle", "top")])).unwrap();
+        assert_eq!(total(&*disk).calls, 1);
+        assert_eq!(disk.problems(), Vec::<String>::new());
+    }
 }
 
 #[test]

@@ -45,6 +45,7 @@ fn every_decision_sees_the_one_before_and_a_call_takes_the_place_of_its_hold() {
     let mut memory = Memory::new(prices());
     assert_eq!(decide(&mut memory, 1).unwrap(), (0, 0));
     memory.absorb(&settled(1, "a")).unwrap();
+    memory.flush().unwrap();
     assert_eq!(decide(&mut memory, 2).unwrap(), (0, 1));
 }
 

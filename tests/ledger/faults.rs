@@ -72,6 +72,7 @@ pub fn in_memory(parts: usize) -> Vec<Row> {
     for (part, (_, records)) in life().iter().enumerate().take(parts) {
         memory.absorb(&told(part, records)).unwrap();
     }
+    memory.flush().unwrap();
     rows(&memory)
 }
 
@@ -183,7 +184,7 @@ fn d1_killed_at_any_step_everything_is_booked_exactly_once() {
         disk.post(&Batch { records: vec![late.clone()], files: Vec::new() }).unwrap();
         let mut memory = Memory::new(prices());
         life().into_iter().flat_map(|(_, records)| records).chain([late]).for_each(|record| {
-            memory.absorb(&Batch { records: vec![record], files: Vec::new() }).unwrap();
+            memory.post(&Batch { records: vec![record], files: Vec::new() }).unwrap();
         });
         assert_eq!(rows(&disk), rows(&memory), "killed at step {stop}, then a late call");
         sound(&disk);

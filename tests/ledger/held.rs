@@ -11,6 +11,7 @@ use tokmeter::testing::ledger::{BooksError, Ledger, Memory, Options, Order, Sqli
 
 use super::common::{add_up, any_records, at, batch_of, call, calls, decided_records, file, key, prices, rows, total};
 use super::durable::{assert_alike, some_filter};
+use super::stores::every_store;
 
 fn hurried(folder: &tempfile::TempDir) -> Sqlite {
     let options = Options { busy: Duration::ZERO, ..Options::new(at(0)) };
@@ -49,10 +50,10 @@ proptest! {
     ) {
         let folder = tempfile::tempdir().unwrap();
         let (mut memory, mut disk) = (Memory::new(prices()), hurried(&folder));
-        memory.absorb(&batch_of(booked.clone())).unwrap();
+        memory.post(&batch_of(booked.clone())).unwrap();
         disk.post(&batch_of(booked)).unwrap();
         let lock = writer(&folder);
-        memory.absorb(&batch_of(waiting.clone())).unwrap();
+        memory.post(&batch_of(waiting.clone())).unwrap();
         disk.absorb(&batch_of(waiting.clone())).unwrap();
         if !waiting.is_empty() {
             let busy = matches!(disk.flush(), Err(BooksError::Busy { .. }));
@@ -61,7 +62,7 @@ proptest! {
         // Batches added while it is held report their changes.
         let mut sums = total(&disk);
         for record in &later {
-            memory.absorb(&batch_of([record.clone()])).unwrap();
+            memory.post(&batch_of([record.clone()])).unwrap();
             add_up(&disk.hold(&batch_of([record.clone()])).unwrap(), &mut sums);
         }
         prop_assert_eq!(sums, total(&disk));
@@ -91,15 +92,15 @@ proptest! {
 
     #[test]
     fn calls_come_one_by_one_in_the_order_of_time(told in any_records(), filter in some_filter()) {
-        let folder = tempfile::tempdir().unwrap();
-        let mut disk = hurried(&folder);
-        disk.post(&batch_of(told)).unwrap();
-        let mut each = Vec::new();
-        disk.each(&filter, Order::Descending, &mut |row| { each.push(Arc::clone(row)); true }).unwrap();
-        prop_assert_eq!(&each, &disk.calls(&filter, usize::MAX).unwrap());
-        let mut first = 0;
-        disk.each(&filter, Order::Ascending, &mut |_| { first += 1; first < 2 }).unwrap();
-        prop_assert_eq!(first, each.len().min(2));
+        for mut books in every_store() {
+            books.post(&batch_of(told.clone())).unwrap();
+            let mut each = Vec::new();
+            books.each(&filter, Order::Descending, &mut |row| { each.push(Arc::clone(row)); true }).unwrap();
+            prop_assert_eq!(&each, &books.calls(&filter, usize::MAX).unwrap());
+            let mut first = 0;
+            books.each(&filter, Order::Ascending, &mut |_| { first += 1; first < 2 }).unwrap();
+            prop_assert_eq!(first, each.len().min(2));
+        }
     }
 }
 
@@ -152,11 +153,11 @@ fn j2_an_answer_held_after_other_telemetry_is_still_joined_with_the_booked_one_o
         let folder = tempfile::tempdir().unwrap();
         let (mut memory, mut disk) = (Memory::new(prices()), hurried(&folder));
         let booked = calls([answer(first, 1)]);
-        memory.absorb(&booked).unwrap();
+        memory.post(&booked).unwrap();
         disk.post(&booked).unwrap();
         let _lock = writer(&folder);
         for held in [telemetry("another"), answer(second, 2), telemetry("request")] {
-            memory.absorb(&calls([held.clone()])).unwrap();
+            memory.post(&calls([held.clone()])).unwrap();
             disk.hold(&calls([held])).unwrap();
             assert_alike(&memory, &disk).unwrap();
         }
@@ -183,12 +184,12 @@ fn j2_books_without_room_for_a_file_at_all_hold_everything_in_memory() {
 fn j13_books_in_a_temporary_file_answer_like_books_in_memory() {
     let told = || calls((0..300).map(|number| call(&format!("{number}"), number * 700, 2)));
     let (mut memory, mut first) = (Memory::new(prices()), Memory::new(prices()));
-    memory.absorb(&told()).unwrap();
+    memory.post(&told()).unwrap();
     first.absorb(&told()).unwrap();
     let mut temporary = Sqlite::temporary(first, prices()).ok().unwrap();
     temporary.flush().unwrap();
     for more in [told(), calls([call("more", 5, 9)])] {
-        memory.absorb(&more).unwrap();
+        memory.post(&more).unwrap();
         temporary.absorb(&more).unwrap();
         temporary.flush().unwrap();
     }

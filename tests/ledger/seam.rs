@@ -2,12 +2,9 @@
 
 use proptest::prelude::*;
 use tokmeter::testing::domain::{Label, Quota, Record, Span, Status, Zone};
-use tokmeter::testing::ledger::{Batch, BooksError, Change, Fact, KeyValue, Ledger, Memory, Order, Query, Space};
+use tokmeter::testing::ledger::{Batch, BooksError, Change, Fact, KeyValue, Ledger, Memory, Space};
 
-use super::common::{
-    a_decided_telling_and_a_retelling, add_up, at, batch_of, call, calls, decided_records, file, prices, questions,
-    rows, total,
-};
+use super::common::{add_up, at, batch_of, call, calls, decided_records, file, prices, questions, rows, total};
 use super::durable::{assert_alike, books, some_filter};
 use super::faults::{in_memory, life, told};
 use super::shaky::Shaky;
@@ -16,52 +13,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_third_store_agrees_with_memory_after_any_postings((told, retold) in a_decided_telling_and_a_retelling(), quietly in any::<Vec<bool>>()) {
-        let (mut memory, store) = (Memory::new(prices()), Shaky::new());
-        memory.post(&batch_of(told)).unwrap();
-        let (mut books, mut quietly) = (store.books(), quietly.into_iter());
-        for batch in &retold {
-            if quietly.next().unwrap_or(false) {
-                books.absorb(batch).unwrap();
-            } else {
-                books.flush().unwrap();
-                let mut sums = total(&books);
-                add_up(&books.post(batch).unwrap(), &mut sums);
-                prop_assert_eq!(sums, total(&books));
-            }
-        }
-        books.flush().unwrap();
-        assert_alike(&memory, &books)?;
-        assert_alike(&memory, &store.books())?;
-    }
-
-    #[test]
-    fn a_third_store_agrees_with_memory_on_any_filter(told in decided_records(), filter in some_filter(), limit in 0_usize..6) {
-        let (mut memory, mut books) = (Memory::new(prices()), Shaky::new().books());
-        memory.absorb(&batch_of(told.clone())).unwrap();
-        books.post(&batch_of(told)).unwrap();
-        for question in questions() {
-            for (order, limit) in [(Order::Ascending, None), (Order::Ascending, Some(limit)), (Order::Descending, Some(limit))] {
-                let question = Query { filter: filter.clone(), order, limit, ..question.clone() };
-                prop_assert_eq!(memory.report(&question).unwrap(), books.report(&question).unwrap());
-            }
-        }
-        prop_assert_eq!(memory.sums(&filter).unwrap(), books.sums(&filter).unwrap());
-        prop_assert_eq!(memory.calls(&filter, limit).unwrap(), books.calls(&filter, limit).unwrap());
-        for width in [900, 86_400, 100_001] {
-            let spans: Vec<Span> = (-2..4).map(|n| Span { from: at(n * width), until: at((n + 1) * width) }).collect();
-            prop_assert_eq!(memory.spans(&spans, &filter).unwrap(), books.spans(&spans, &filter).unwrap());
-        }
-        for row in rows(&memory) {
-            prop_assert_eq!(memory.call(row.call.key).unwrap(), books.call(row.call.key).unwrap());
-        }
-    }
-
-    #[test]
     fn two_ledgers_on_one_store_add_up_to_one(told in decided_records(), turns in any::<Vec<bool>>()) {
         let (mut memory, store) = (Memory::new(prices()), Shaky::new());
         let mut both = [store.books(), store.books()];
-        memory.absorb(&batch_of(told.clone())).unwrap();
+        memory.post(&batch_of(told.clone())).unwrap();
         for (record, turn) in told.into_iter().zip(turns.into_iter().chain(std::iter::repeat(true))) {
             both[usize::from(turn)].post(&batch_of([record])).unwrap();
         }
@@ -75,7 +30,7 @@ proptest! {
         let (mut memory, store) = (Memory::new(prices()), Shaky::new());
         let mut books = store.books();
         for batch in [&booked, &waiting, &later] {
-            memory.absorb(&batch_of(batch.clone())).unwrap();
+            memory.post(&batch_of(batch.clone())).unwrap();
         }
         books.post(&batch_of(booked)).unwrap();
         let kept = store.data();
@@ -198,7 +153,7 @@ fn the_newest_statement_counts_in_any_store_also_before_it_is_written() {
         assert_eq!((disk.post(&batch).unwrap(), third.post(&batch).unwrap()), (Vec::new(), Vec::new()));
     }
     for batch in [state(10_080, 7, 50), state(300, 25, 35)] {
-        memory.absorb(&batch).unwrap();
+        memory.post(&batch).unwrap();
         assert_eq!((disk.hold(&batch).unwrap(), third.hold(&batch).unwrap()), (Vec::new(), Vec::new()));
     }
     let known = memory.statuses().unwrap();

@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rustc_hash::FxHashSet;
-use tokmeter::testing::domain::{Bill, CallKey, Counter, Filter, Instant, Label};
+use tokmeter::testing::domain::{Bill, CallKey, Filter, Instant, Label};
 use tokmeter::testing::ledger::{
-    Access, Backing, Books, BooksError, Checkpoint, CompactRow, Delta, Fact, Interner, Order, Part, Space, Step, Store,
-    StoreError, Stored, StoredRow, Table, Whole, before, total,
+    Access, Backing, Books, BooksError, Checkpoint, CompactRow, Delta, Fact, Interner, Order, Part, Place, Space, Step,
+    Store, StoreError, Stored, StoredRow, Table,
 };
 
 use super::common::prices;
@@ -45,7 +44,7 @@ impl Shaky {
 
     /// A ledger over another handle.
     pub fn books(&self) -> Books<Self> {
-        Books::new(self.another(), prices())
+        Books::over(self.another(), prices())
     }
 
     /// Everything in the store.
@@ -133,7 +132,27 @@ impl Store for Shaky {
     }
 
     fn horizon(&self) -> Stored<Option<Instant>> {
-        Ok(None)
+        Ok(self.ask()?.horizon)
+    }
+
+    fn set_horizon(&self, at: Instant) -> Stored<()> {
+        self.ask()?.horizon = Some(at);
+        Ok(())
+    }
+
+    fn machine(&self) -> Stored<String> {
+        Ok("shaky".to_owned())
+    }
+
+    fn rows(&self, names: &mut Interner, (): &mut (), table: Table, place: &mut Place) -> Stored<Vec<CompactRow>> {
+        // Those of one second at a time, so that the ledger has to ask again.
+        let (data, last) = (self.ask()?, *place);
+        let of_table = data.rows.iter().filter(|((of, _), _)| *of == table).map(|(_, row)| row);
+        let second = |row: &StoredRow| row.row.call.at().timestamp();
+        let later = of_table.filter(|row| last.is_none_or(|last| second(row) > last));
+        *place = later.clone().map(second).min();
+        let page = later.filter(|row| Some(second(row)) == *place);
+        Ok(page.map(|row| CompactRow::from_stored(row, names)).collect())
     }
 
     fn row(&self, names: &mut Interner, (): &mut (), table: Table, key: CallKey) -> Stored<Option<CompactRow>> {
@@ -149,15 +168,8 @@ impl Store for Shaky {
         Ok(())
     }
 
-    fn keys_by_alias(&self, alias: CallKey) -> Stored<Vec<CallKey>> {
+    fn keys_by_alias(&self, _names: &Interner, alias: CallKey) -> Stored<Vec<CallKey>> {
         self.keys(|_, row| row.row.call.alias == Some(alias))
-    }
-
-    fn scan_aliases(&self, wanted: &FxHashSet<CallKey>) -> Stored<Vec<(CallKey, CallKey)>> {
-        let data = self.ask()?;
-        let shown = data.rows.iter().filter(|((table, _), _)| *table == Table::Shown);
-        let found = shown.filter_map(|((_, key), row)| Some((row.row.call.alias?, *key)));
-        Ok(found.filter(|(alias, _)| wanted.contains(alias)).collect())
     }
 
     fn keys_by_lineage(&self, names: &Interner, (): &mut (), session: u32) -> Stored<Vec<CallKey>> {
@@ -177,25 +189,9 @@ impl Store for Shaky {
         Ok(!self.ask()?.bills.is_empty())
     }
 
-    fn bills(&self, names: &Interner, (): &mut (), session: u32) -> Stored<Vec<Bill>> {
-        let data = self.ask()?;
-        let of_session = data.bills.iter().filter(|((of, _), _)| Some(of) == names.label(session));
-        Ok(of_session.map(|(_, bill)| bill.clone()).collect())
-    }
-
-    fn sessions_by_counter(&self, names: &mut Interner, (): &mut (), counter: i64) -> Stored<Vec<u32>> {
-        let counts = |bill: &Bill| matches!(bill.counter, Counter::Session { started, .. } if started == Some(counter));
-        Ok(self.ask()?.sessions(names, counts))
-    }
-
-    fn bills_by_total(&self, names: &mut Interner, (): &mut (), whole: Whole, most: usize) -> Stored<Vec<(u32, Bill)>> {
-        let data = self.ask()?;
-        let found = data.bills.iter().filter(|(_, bill)| total(bill) == Some(whole)).take(most);
-        Ok(found.map(|((of, _), bill)| (names.number(Some(of)), bill.clone())).collect())
-    }
-
-    fn sessions_by_inherited(&self, names: &mut Interner, (): &mut (), whole: Whole) -> Stored<Vec<u32>> {
-        Ok(self.ask()?.sessions(names, |bill| before(bill) == Some(whole)))
+    fn each_bill(&self, names: &mut Interner, (): &mut (), each: &mut dyn FnMut(u32, &Bill)) -> Stored<()> {
+        self.ask()?.bills.iter().for_each(|((session, _), bill)| each(names.number(Some(session)), bill));
+        Ok(())
     }
 
     fn spent(&self, names: &mut Interner, (): &mut (), session: u32) -> Stored<Vec<(u32, Part)>> {
@@ -214,11 +210,11 @@ impl Store for Shaky {
                 None => data.rows.remove(&(Table::Shown, *key)),
             };
         }
-        for (key, row) in &delta.apart {
+        for (key, row) in &delta.unmerged {
             let mut data = self.ask()?;
             let _ = match row {
-                Some(row) => data.rows.insert((Table::Apart, *key), row.stored(names)),
-                None => data.rows.remove(&(Table::Apart, *key)),
+                Some(row) => data.rows.insert((Table::Unmerged, *key), row.stored(names)),
+                None => data.rows.remove(&(Table::Unmerged, *key)),
             };
         }
         let mut data = self.ask()?;
@@ -271,14 +267,14 @@ impl Store for Shaky {
         names: &mut Interner,
         (): &mut (),
         filter: &Filter,
-        order: Order,
+        order: Option<Order>,
         each: &mut dyn FnMut(CompactRow, &Interner) -> bool,
     ) -> Stored<()> {
         let data = self.ask()?;
         let shown = data.rows.iter().filter(|((table, _), row)| *table == Table::Shown && filter.admits(&row.row.call));
         let mut rows: Vec<&StoredRow> = shown.map(|(_, row)| row).collect();
         rows.sort_by_key(|row| row.row.call.at());
-        if order == Order::Descending {
+        if order == Some(Order::Descending) {
             rows.reverse();
         }
         let _ = rows.into_iter().all(|row| each(CompactRow::from_stored(row, names), names));

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use tokmeter::testing::domain::{Bill, CallKey, Label};
-use tokmeter::testing::ledger::{Checkpoint, Fact, Interner, Space, StoredRow, Table};
+use tokmeter::testing::domain::{Bill, CallKey, Instant, Label};
+use tokmeter::testing::ledger::{Checkpoint, Fact, Space, StoredRow, Table};
 
 /// Everything that a store holds.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,19 +16,13 @@ pub struct Data {
     pub spent: BTreeMap<(Label, Option<Label>), [u64; 7]>,
     pub files: BTreeMap<PathBuf, Checkpoint>,
     pub statuses: BTreeMap<String, String>,
+    pub horizon: Option<Instant>,
     pub facts: BTreeMap<(Space, String), Fact>,
     /// Number of transactions by handle.
     pub commits: BTreeMap<usize, i64>,
 }
 
 impl Data {
-    /// Sessions with a bill of this kind.
-    pub fn sessions(&self, names: &mut Interner, is_one: impl Fn(&Bill) -> bool) -> Vec<u32> {
-        let found: BTreeSet<&Label> =
-            self.bills.iter().filter(|(_, bill)| is_one(bill)).map(|((session, _), _)| session).collect();
-        found.into_iter().map(|session| names.number(Some(session))).collect()
-    }
-
     /// Takes in statements that are newer than those there.
     pub fn state(&mut self, statuses: &BTreeMap<String, String>) {
         for (name, value) in statuses {

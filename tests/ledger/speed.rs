@@ -137,6 +137,7 @@ fn speed_of_a_cold_start() {
         let before = resident();
         let mut memory = Memory::new(prices());
         timed("memory: absorb", || all.iter().for_each(|batch| memory.absorb(batch).unwrap()));
+        timed("memory: flush", || memory.flush().unwrap());
         println!("{:>10} bytes a row", (resident() - before) * 1024 / u64::try_from(memory.len()).unwrap());
         best("memory: report day", || memory.report(&query(Grain::Day, &[])).unwrap());
         best("memory: report session by model", || memory.report(&query(Grain::Session, &[Dimension::Model])).unwrap());

@@ -33,7 +33,7 @@ fn books(calls: &[Change]) -> Memory {
         }
     }
     let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Quoted)));
-    books.absorb(&Batch { records, files: Vec::new() }).unwrap();
+    books.post(&Batch { records, files: Vec::new() }).unwrap();
     books.flush().unwrap();
     books
 }

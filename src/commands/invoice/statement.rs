@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::commands::Context;
 use crate::commands::plans::{Plans, WithPlans};
-use crate::domain::{Day, Instant, Label, day_of};
+use crate::domain::{Day, Instant, Label, Zone, day_of, rfc3339_seconds};
 use crate::ledger::{Report, ReportRow, Sums};
 use crate::output::{self, Cell, Grid};
 use crate::text;
@@ -34,7 +34,7 @@ impl Statement<'_> {
         let grid = output::report_grid(self.report);
         let document = Document {
             month: self.month.format("%Y-%m").to_string(),
-            issued_at: self.issued.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            issued_at: rfc3339_seconds(self.issued, Zone::UTC),
             month_is_over: !self.running,
             prices_as_of: self.prices.to_string(),
             report: output::report_document(self.report, &grid),

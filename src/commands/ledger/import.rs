@@ -47,7 +47,7 @@ pub(crate) fn import(context: &mut Context<'_>, file: &Path) -> Result<Exit, Fai
         context.out,
         "{} read, {} of them new or with new data.{refused}",
         text::plural(imported.calls, "call"),
-        text::count(imported.told)
+        text::count(imported.new)
     )?;
     Ok(if imported.refused > 0 { Exit::Attention } else { Exit::Fine })
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{nothing_yet, open};
 use crate::commands::{Context, Exit, Failure};
-use crate::domain::{Instant, Label};
+use crate::domain::{Instant, Label, rfc3339_millis};
 use crate::ledger::Info;
 use crate::output::{self};
 use crate::text;
@@ -69,10 +69,10 @@ pub(crate) fn info(context: &mut Context<'_>, json: bool) -> Result<Exit, Failur
             guessed_calls: info.sums.guessed_calls,
             sessions: info.sessions,
             files: info.files,
-            first: info.span.map(|(first, _)| rfc(first)),
-            last: info.span.map(|(_, last)| rfc(last)),
+            first: info.span.map(|(first, _)| rfc3339_millis(first)),
+            last: info.span.map(|(_, last)| rfc3339_millis(last)),
             future_calls: info.future_calls,
-            pruned_before: info.pruned_before.map(rfc),
+            pruned_before: info.pruned_before.map(rfc3339_millis),
             imported: info.imported.into_iter().collect(),
             prices: info.prices.into_iter().map(|(price, calls)| PriceJson { price, calls }).collect(),
         };
@@ -81,10 +81,6 @@ pub(crate) fn info(context: &mut Context<'_>, json: bool) -> Result<Exit, Failur
     }
     write_info(context, &info, &path, books.is_read_only())?;
     Ok(Exit::Fine)
-}
-
-pub(crate) fn rfc(at: Instant) -> String {
-    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 pub(crate) fn write_info(context: &mut Context<'_>, info: &Info, path: &Label, read_only: bool) -> io::Result<()> {

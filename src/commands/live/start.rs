@@ -50,8 +50,10 @@ pub(crate) fn start(
     if let Some(why) = books.why_only_read() {
         context.note(why);
     }
-    let records = before.into_iter().map(crate::domain::Record::Call).collect();
-    books.absorb(&crate::ledger::Batch { records, files: Vec::new() })?;
+    if !before.is_empty() {
+        let records = before.into_iter().map(crate::domain::Record::Call).collect();
+        books.post(&crate::ledger::Batch { records, files: Vec::new() })?;
+    }
     let is_stdin = |path: &std::path::PathBuf| catch_up::is_stdin(path);
     let stdin = match &selection {
         LogSelection::Paths(paths) if paths.iter().any(is_stdin) => {

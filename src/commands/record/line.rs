@@ -1,13 +1,12 @@
 //! Builds lines of the usage log from flags or JSON. A line holds the call and nothing else of the input, which may be
 //! a whole model response. Each line is parsed again before it is sent, to be sure that it is readable.
 
-use chrono::SecondsFormat;
 use serde_json::value::RawValue;
 
 use crate::cli::RecordArgs;
 use crate::commands::{Exit, Failure};
 use crate::config::Settings;
-use crate::domain::{Call, Instant, Label, Record};
+use crate::domain::{Call, Instant, Label, Record, rfc3339};
 use crate::formats::{self, Decoder, Origin, Outcome};
 
 /// A line of the usage log with the call it encodes.
@@ -92,7 +91,7 @@ fn complete(text: &str, settings: &Settings, now: Instant) -> Result<Input, Stri
     let mut added = String::new();
     let added_time = calls.iter().any(|call| call.at() == UNKNOWN);
     if added_time {
-        added = format!("\"at\":\"{}\",", now.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+        added = format!("\"at\":\"{}\",", rfc3339(now));
     }
     if calls.iter().any(|call| call.from.user.is_none()) {
         let user = serde_json::to_string(&settings.user).map_err(|error| error.to_string())?;

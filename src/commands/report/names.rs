@@ -1,9 +1,9 @@
 //! Names in a filter that no call has, such as a typing error.
 
 use crate::commands::{Context, Failure};
-use crate::config::meant;
 use crate::domain::{Filter, Label, Zone};
 use crate::ledger::{Grain, Ledger, Query};
+use crate::text::meant;
 
 /// Up to this many known names are listed instead of a suggestion.
 pub(crate) const FEW: usize = 8;

@@ -24,7 +24,7 @@ fn j11_books_hold_no_more_calls_in_memory_than_they_may() {
     let ledger = |name: &str| AnyLedger::ledger(&folder.path().join(name), options(), &prices).unwrap().0;
     let whole = {
         let mut any_ledger = AnyLedger::memory(&prices);
-        any_ledger.absorb(&batch_of(0..1000)).unwrap();
+        any_ledger.post(&batch_of(0..1000)).unwrap();
         any_ledger.report(&Query::new(crate::ledger::Grain::Day, crate::domain::Zone::UTC)).unwrap()
     };
     for mut any_ledger in [AnyLedger::memory(&prices), ledger("one.db")] {

@@ -1,4 +1,5 @@
-//! Claude Code: the input of its hooks and of its status line, and its settings file.
+//! Claude Code: the input of its hooks and of its status line, and its settings file. The answers to its hooks are
+//! `commands/gate/claude`.
 
 pub(crate) mod hook_input;
 pub(crate) mod json_members;

@@ -11,9 +11,9 @@ const MODEL: usize = place(Dimension::Model);
 const BRANCH: usize = place(Dimension::Branch);
 
 /// The greater of two names, by their numbers.
-fn greater(kept: u32, told: u32, names: &Interner) -> u32 {
-    let is_kept = kept == told || told == NONE || (kept != NONE && names.label(kept) >= names.label(told));
-    if is_kept { kept } else { told }
+fn greater(kept: u32, seen: u32, names: &Interner) -> u32 {
+    let is_kept = kept == seen || seen == NONE || (kept != NONE && names.label(kept) >= names.label(seen));
+    if is_kept { kept } else { seen }
 }
 
 impl CompactRow {
@@ -21,17 +21,17 @@ impl CompactRow {
     ///
     /// Equivalent to [`Call::join`], usually without comparing labels. The booked cost is kept as long as its inputs
     /// are unchanged.
-    pub(in crate::ledger) fn join(&self, told: &Self, names: &mut Interner) -> Option<Self> {
-        let Some((from, charge)) = self.winners(told, names) else { return self.join_slowly(told, names) };
-        let lineage = greater(self.lineage, told.lineage, names);
+    pub(in crate::ledger) fn join(&self, seen: &Self, names: &mut Interner) -> Option<Self> {
+        let Some((from, charge)) = self.winners(seen, names) else { return self.join_slowly(seen, names) };
+        let lineage = greater(self.lineage, seen.lineage, names);
         let branch_of = |row: &Self| names.set(row.set)[BRANCH];
-        let branch = greater(branch_of(self), branch_of(told), names);
-        let alias = self.alias.max(told.alias);
+        let branch = greater(branch_of(self), branch_of(seen), names);
+        let alias = self.alias.max(seen.alias);
         let is_known = lineage == self.lineage && alias == self.alias && branch == branch_of(self);
         if from == Winner::Kept && charge == Winner::Kept && is_known {
             return None;
         }
-        let (first, most) = (from.pick(self, told), charge.pick(self, told));
+        let (first, most) = (from.pick(self, seen), charge.pick(self, seen));
         let mut set = *names.set(first.set);
         let model = names.set(most.set)[MODEL];
         let set = if (set[MODEL], set[BRANCH]) == (model, branch) {
@@ -49,12 +49,12 @@ impl CompactRow {
             offset: first.offset,
             machine: first.machine,
             claim: first.claim,
-            booked: self.booked || told.booked,
+            booked: self.booked || seen.booked,
             lineage,
             alias,
             ..most.clone()
         };
-        Some(joined.keep_cost(self, told, names))
+        Some(joined.keep_cost(self, seen, names))
     }
 
     /// Joins this row with telemetry of the same call. On a tie this row's attribution is kept, whichever was stored
@@ -66,48 +66,48 @@ impl CompactRow {
     }
 
     /// The winning attribution and the winning counts, if decidable without comparing labels.
-    fn winners(&self, told: &Self, names: &Interner) -> Option<(Winner, Winner)> {
-        let (mine, theirs) = (names.set(self.set), names.set(told.set));
+    fn winners(&self, seen: &Self, names: &Interner) -> Option<(Winner, Winner)> {
+        let (mine, theirs) = (names.set(self.set), names.set(seen.set));
         let same_attribution = || {
             let mut pairs = mine.iter().zip(theirs).enumerate();
             let same = pairs.all(|(at, (mine, theirs))| at == MODEL || at == BRANCH || mine == theirs);
-            same && self.folder == told.folder
-                && (self.path, self.offset, self.machine) == (told.path, told.offset, told.machine)
+            same && self.folder == seen.folder
+                && (self.path, self.offset, self.machine) == (seen.path, seen.offset, seen.machine)
         };
-        let from = match told.claim.cmp(&self.claim).then_with(|| self.at.cmp(&told.at)) {
+        let from = match seen.claim.cmp(&self.claim).then_with(|| self.at.cmp(&seen.at)) {
             Ordering::Less => Winner::Kept,
-            Ordering::Greater => Winner::Told,
+            Ordering::Greater => Winner::Seen,
             Ordering::Equal if same_attribution() => Winner::Kept,
             Ordering::Equal => return None,
         };
         let size = |compact: &Self| (compact.is_refused(), compact.tokens.output, compact.tokens.total());
-        let charge = match size(self).cmp(&size(told)) {
+        let charge = match size(self).cmp(&size(seen)) {
             Ordering::Greater => Winner::Kept,
-            Ordering::Less => Winner::Told,
-            Ordering::Equal if mine[MODEL] == theirs[MODEL] && self.charges_the_same(told) => Winner::Kept,
+            Ordering::Less => Winner::Seen,
+            Ordering::Equal if mine[MODEL] == theirs[MODEL] && self.charges_the_same(seen) => Winner::Kept,
             Ordering::Equal => return None,
         };
         Some((from, charge))
     }
 
-    fn join_slowly(&self, told: &Self, names: &mut Interner) -> Option<Self> {
-        let (mine, theirs) = (self.call(names), Call { key: self.key, ..told.call(names) });
-        let order = match (mine.from.evidence(&theirs.from), self.booked, told.booked) {
+    fn join_slowly(&self, seen: &Self, names: &mut Interner) -> Option<Self> {
+        let (mine, theirs) = (self.call(names), Call { key: self.key, ..seen.call(names) });
+        let order = match (mine.from.evidence(&theirs.from), self.booked, seen.booked) {
             (Ordering::Equal, true, false) => Ordering::Less,
             (Ordering::Equal, false, true) => Ordering::Greater,
             (_, _, _) => mine.from.precedence(&theirs.from),
         };
         let machine = match order {
             Ordering::Less => self.machine,
-            Ordering::Equal if names.label(self.machine) <= names.label(told.machine) => self.machine,
-            Ordering::Equal | Ordering::Greater => told.machine,
+            Ordering::Equal if names.label(self.machine) <= names.label(seen.machine) => self.machine,
+            Ordering::Equal | Ordering::Greater => seen.machine,
         };
-        let booked = self.booked || told.booked;
+        let booked = self.booked || seen.booked;
         let joined = Self { machine, booked, ..Self::from_call(&mine.join_in_order(theirs, order), names) };
-        (!joined.says_the_same(self)).then(|| joined.keep_cost(self, told, names))
+        (!joined.says_the_same(self)).then(|| joined.keep_cost(self, seen, names))
     }
 
-    fn keep_cost(mut self, kept: &Self, told: &Self, names: &Interner) -> Self {
+    fn keep_cost(mut self, kept: &Self, seen: &Self, names: &Interner) -> Self {
         let priced_alike = |other: &Self| {
             let kind = |compact: &Self| {
                 let set = names.set(compact.set);
@@ -117,8 +117,8 @@ impl CompactRow {
         };
         self.cost = if priced_alike(kept) {
             kept.cost
-        } else if priced_alike(told) {
-            told.cost
+        } else if priced_alike(seen) {
+            seen.cost
         } else {
             RowCost::Pending
         };
@@ -129,14 +129,14 @@ impl CompactRow {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Winner {
     Kept,
-    Told,
+    Seen,
 }
 
 impl Winner {
-    fn pick<'a>(self, kept: &'a CompactRow, told: &'a CompactRow) -> &'a CompactRow {
+    fn pick<'a>(self, kept: &'a CompactRow, seen: &'a CompactRow) -> &'a CompactRow {
         match self {
             Self::Kept => kept,
-            Self::Told => told,
+            Self::Seen => seen,
         }
     }
 }

@@ -3,23 +3,23 @@
 use super::RowStore;
 use crate::domain::CallKey;
 use crate::ledger::compact_row::{CompactRow, RowCost};
-use crate::ledger::interner::{Interner, NONE, count, index};
+use crate::ledger::interner::{Interner, NONE};
 use crate::ledger::spending::session_of;
 
 impl RowStore {
     /// Recomputes which rows with one alias are shown, and merges them.
     pub(super) fn regroup(&mut self, alias: CallKey, names: &mut Interner) {
         let Some(telemetry) = &self.telemetry else { return };
-        let told = self.plain(alias).filter(|plain| plain.alias == Some(alias)).cloned();
+        let telemetry_row = self.plain(alias).filter(|plain| plain.alias == Some(alias)).cloned();
         let carriers = telemetry.carriers.get(&alias).cloned().unwrap_or_default();
-        let host = told.as_ref().and_then(|_| carriers.iter().min().copied());
-        let sums_up = told.as_ref().is_some_and(|told| told.sums_up(names));
+        let host = telemetry_row.as_ref().and_then(|_| carriers.iter().min().copied());
+        let sums_up = telemetry_row.as_ref().is_some_and(|telemetry_row| telemetry_row.sums_up(names));
         for carrier in carriers {
             let Some(plain) = self.plain(carrier).cloned() else { continue };
-            match &told {
-                Some(told) if host == Some(carrier) && !sums_up => {
-                    self.set_apart(plain.clone());
-                    let shown = plain.show_with(told, names);
+            match &telemetry_row {
+                Some(telemetry_row) if host == Some(carrier) && !sums_up => {
+                    self.keep_unmerged(plain.clone());
+                    let shown = plain.show_with(telemetry_row, names);
                     if shown.is_refused() {
                         self.hide(carrier, names);
                     } else {
@@ -27,29 +27,29 @@ impl RowStore {
                     }
                 }
                 Some(_) | None => {
-                    if !plain.is_refused() && self.drop_apart(carrier) {
+                    if !plain.is_refused() && self.drop_unmerged(carrier) {
                         self.show(plain, names);
                     }
                 }
             }
         }
-        if let Some(told) = told {
+        if let Some(telemetry_row) = telemetry_row {
             if host.is_some() {
-                self.set_apart(told);
+                self.keep_unmerged(telemetry_row);
                 self.hide(alias, names);
-            } else if !told.is_refused() && self.drop_apart(alias) {
-                self.show(told, names);
+            } else if !telemetry_row.is_refused() && self.drop_unmerged(alias) {
+                self.show(telemetry_row, names);
             }
         }
     }
 
     pub(super) fn put_plain(&mut self, plain: CompactRow, names: &Interner) {
-        let apart = self.telemetry.as_ref().is_some_and(|telemetry| telemetry.apart.contains_key(&plain.key));
+        let unmerged = self.telemetry.as_ref().is_some_and(|telemetry| telemetry.unmerged.contains_key(&plain.key));
         if plain.is_refused() {
             self.hide(plain.key, names);
-            self.set_apart(plain);
-        } else if apart {
-            self.set_apart(plain);
+            self.keep_unmerged(plain);
+        } else if unmerged {
+            self.keep_unmerged(plain);
         } else {
             self.show(plain, names);
         }
@@ -60,7 +60,7 @@ impl RowStore {
         if let Some(telemetry) = &mut self.telemetry {
             telemetry.drop_carrier(plain.alias, key);
         }
-        self.drop_apart(key);
+        self.drop_unmerged(key);
         self.hide(key, names);
         if let Some(alias) = plain.alias.filter(|_| self.telemetry.is_some()) {
             self.regroup(alias, names);
@@ -68,21 +68,21 @@ impl RowStore {
         Some(plain)
     }
 
-    pub(super) fn set_apart(&mut self, plain: CompactRow) {
+    pub(super) fn keep_unmerged(&mut self, plain: CompactRow) {
         if let Some(telemetry) = &mut self.telemetry
-            && telemetry.apart.get(&plain.key) != Some(&plain)
+            && telemetry.unmerged.get(&plain.key) != Some(&plain)
         {
             if plain.cost == RowCost::Pending {
                 self.open.push(plain.key);
             }
             telemetry.changed.insert(plain.key);
-            telemetry.apart.insert(plain.key, plain);
+            telemetry.unmerged.insert(plain.key, plain);
         }
     }
 
-    pub(super) fn drop_apart(&mut self, key: CallKey) -> bool {
+    pub(super) fn drop_unmerged(&mut self, key: CallKey) -> bool {
         let Some(telemetry) = &mut self.telemetry else { return false };
-        let dropped = telemetry.apart.remove(&key).is_some();
+        let dropped = telemetry.unmerged.remove(&key).is_some();
         if dropped {
             telemetry.changed.insert(key);
         }
@@ -94,14 +94,10 @@ impl RowStore {
             Some(spending) => spending.settled(row, names),
             None => row,
         };
-        match self.places.get(&row.key) {
-            Some(place) => {
-                let place = index(*place);
-                // Unchanged except for the cost: the booked cost is kept.
-                if !self.rows[place].says_the_same(&row) {
-                    self.replace(place, row, names);
-                }
-            }
+        match self.shown.get(row.key) {
+            // Unchanged except for the cost: the booked cost is kept.
+            Some(known) if known.says_the_same(&row) => {}
+            Some(_) => self.replace(row, names),
             None => {
                 if let Some(journal) = &mut self.journal {
                     journal.push((row.key, None));
@@ -117,20 +113,21 @@ impl RowStore {
         }
     }
 
-    pub(super) fn replace(&mut self, place: usize, mut row: CompactRow, names: &Interner) {
+    /// Shows a row in the place of the one with its key.
+    pub(super) fn replace(&mut self, mut row: CompactRow, names: &Interner) {
+        let Some(known) = self.shown.get_mut(row.key) else { return };
         if let Some(spending) = &mut self.spending {
             row = spending.settled(row, names);
-            spending.take(&self.rows[place], names);
+            spending.take(known, names);
             spending.add(&row, names);
-            if session_of(&row, names) != session_of(&self.rows[place], names) {
+            if session_of(&row, names) != session_of(known, names) {
                 spending.index(&row, names);
             }
         }
-        let was_open = self.rows[place].cost == RowCost::Pending;
-        if row.cost == RowCost::Pending && !was_open {
+        if row.cost == RowCost::Pending && known.cost != RowCost::Pending {
             self.open.push(row.key);
         }
-        let before = std::mem::replace(&mut self.rows[place], row);
+        let before = std::mem::replace(known, row);
         if let Some(journal) = &mut self.journal {
             journal.push((before.key, Some(Box::new(before))));
         }
@@ -140,18 +137,13 @@ impl RowStore {
         if let Some(spending) = &mut self.spending {
             spending.index(&row, names);
         }
-        self.places.insert(row.key, count(self.rows.len()));
-        self.rows.push(row);
+        self.shown.insert(row);
     }
 
     pub(super) fn hide(&mut self, key: CallKey, names: &Interner) {
-        let Some(place) = self.places.remove(&key) else { return };
-        let row = self.rows.swap_remove(index(place));
+        let Some(row) = self.shown.remove(key) else { return };
         if let Some(spending) = &mut self.spending {
             spending.take(&row, names);
-        }
-        if let Some(moved) = self.rows.get(index(place)) {
-            self.places.insert(moved.key, place);
         }
         if let Some(journal) = &mut self.journal {
             journal.push((key, Some(Box::new(row))));

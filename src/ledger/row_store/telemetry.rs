@@ -10,8 +10,8 @@ pub(super) struct Telemetry {
     /// The keys that carry an alias.
     pub(super) carriers: FxHashMap<CallKey, Vec<CallKey>>,
     /// Plain rows that are not shown as they are: telemetry rows of calls that another row names, and those rows.
-    pub(super) apart: FxHashMap<CallKey, CompactRow>,
-    /// Keys whose entry in `apart` changed since it was asked last.
+    pub(super) unmerged: FxHashMap<CallKey, CompactRow>,
+    /// Keys whose entry in `unmerged` changed since it was asked last.
     pub(super) changed: FxHashSet<CallKey>,
 }
 

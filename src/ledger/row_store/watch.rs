@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::RowStore;
 use crate::domain::{CallKey, Dimension, Fidelity};
 use crate::ledger::compact_row::CompactRow;
-use crate::ledger::interner::{Interner, index, place};
+use crate::ledger::interner::{Interner, place};
 use crate::ledger::spending::{Part, Spending, part, session_of};
 
 impl RowStore {
@@ -16,7 +16,7 @@ impl RowStore {
 
     /// Knows rows by their session from now on.
     pub(in crate::ledger) fn look_for_spending(&mut self, names: &Interner) -> &mut Spending {
-        let rows = &self.rows;
+        let rows = self.shown.rows();
         self.spending.get_or_insert_with(|| {
             let mut spending = Box::<Spending>::default();
             for row in rows {
@@ -51,10 +51,8 @@ impl RowStore {
         let mut keys: Vec<CallKey> = keys.into_iter().collect();
         keys.sort_unstable();
         for key in keys {
-            if let Some(place) = self.places.get(&key).copied()
-                && self.rows[index(place)].fidelity == Fidelity::Unlisted
-            {
-                self.replace(index(place), self.rows[index(place)].clone(), names);
+            if let Some(row) = self.get(key).filter(|row| row.fidelity == Fidelity::Unlisted) {
+                self.replace(row.clone(), names);
             }
         }
     }

@@ -1,14 +1,18 @@
 //! A SQLite file behind its connection: states in which it is not written, drafts, bulk loads.
 
+use std::path::PathBuf;
+
 use rusqlite::Connection;
 
 use super::connect::CACHE_KIB;
+use super::db_file::back_up;
 use super::file::{Sqlite, SqliteFile};
 use super::new_file::NewFile;
 use super::options::Standing;
-use super::{bulk_load, schema};
-use crate::ledger::books::Backing;
+use super::{bulk_load, mend, schema};
+use crate::ledger::books::{Backing, Reopened};
 use crate::ledger::gathered::Gathered;
+use crate::ledger::interner::Interner;
 use crate::ledger::store::{Step, Stored};
 use crate::ledger::{BooksError, StoreError};
 use crate::pricing::Pricer;
@@ -60,12 +64,12 @@ impl Backing for SqliteFile {
     }
 
     fn prepare(books: &mut Sqlite) -> Result<(), BooksError> {
-        books.be_born(true).map(drop)
+        books.move_into_place(true).map(drop)
     }
 
     fn flush(books: &mut Sqlite) -> Result<(), BooksError> {
         if books.backing.new_file.is_some() {
-            return books.flush_at_birth();
+            return books.flush_first_fill();
         }
         if books.gathered.anything {
             books.look_again();
@@ -77,10 +81,16 @@ impl Backing for SqliteFile {
         books.draft();
     }
 
-    fn load(&self, gathered: &mut Gathered, pricer: &dyn Pricer, step: Step<'_>) -> Stored<bool> {
+    fn load(
+        &self,
+        gathered: &mut Gathered,
+        _names: &mut Interner,
+        pricer: &dyn Pricer,
+        step: Step<'_>,
+    ) -> Stored<bool> {
         let conn = &self.conn;
         if let Some(mut draft) = self.new_file.as_ref().and_then(NewFile::draft) {
-            draft.finish(conn, &mut gathered.core, pricer, step)?;
+            draft.finish(conn, &mut gathered.state, pricer, step)?;
             return Ok(true);
         }
         if !bulk_load::is_empty(conn)? {
@@ -88,17 +98,29 @@ impl Backing for SqliteFile {
         }
         // With too small a cache, pages would be written and read again before the commit.
         conn.pragma_update(None, "cache_size", -4 * CACHE_KIB)?;
-        let written = bulk_load::write_all(conn, &mut gathered.core, pricer, step);
+        let written = bulk_load::write_all(conn, &mut gathered.state, pricer, step);
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
         Ok(written.map(|()| true)?)
     }
 
-    fn reopen(books: &mut Sqlite) -> Option<bool> {
+    fn check(&self) -> Stored<Vec<String>> {
+        Ok(mend::problems(&self.conn)?)
+    }
+
+    fn distrust(&self) {
+        self.damaged.set(true);
+    }
+
+    fn back_up(&self, why: &str) -> Stored<Option<PathBuf>> {
+        Ok(Some(back_up(&self.conn, &self.path, why)?))
+    }
+
+    fn reopen(books: &mut Sqlite) -> Reopened {
         // With a full disk the file is read as if there were no writers; reopen once there is room.
         if books.backing.standing.get() != Standing::Full {
-            return None;
+            return Reopened::NotNeeded;
         }
         books.look_again();
-        Some(books.backing.standing.get() != Standing::Full)
+        if books.backing.standing.get() == Standing::Full { Reopened::NotYet } else { Reopened::Done }
     }
 }

@@ -1,22 +1,19 @@
 //! Bills in tables, and the sums of calls that they are compared with.
 
 use rusqlite::{Connection, Result, params};
-use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::bill_index;
-use super::bill_json::{Written, parsed};
+use super::bill_index::{self, parsed};
 use super::id_map::Ids;
 use super::rollup::{self, QUARTERS};
 use super::rollup_delta::moment;
 use super::row_codec::damaged;
 use super::row_mapping;
-use crate::domain::{Bill, CallKey, Dimension, Instant, quarter_of};
+use crate::domain::{Bill, CallKey, Instant, quarter_of};
 use crate::ledger::account::started;
-use crate::ledger::bills::row_keys;
-use crate::ledger::compact_row::CompactRow;
+use crate::ledger::bill_json::Written;
 use crate::ledger::inherited::Whole;
-use crate::ledger::interner::{Interner, NONE, place};
-use crate::ledger::spending::{self, Part};
+use crate::ledger::interner::Interner;
+use crate::ledger::spending::Part;
 
 /// A session's bills.
 pub(super) fn of_session(conn: &Connection, names: &Interner, ids: &mut Ids, session: u32) -> Result<Vec<Bill>> {
@@ -108,11 +105,6 @@ pub(super) fn all(conn: &Connection) -> Result<Vec<(i64, Bill)>> {
     found.map(|found| found.and_then(|(session, body)| Ok((session, parsed(&body)?)))).collect()
 }
 
-/// Keys of rows that may be computed from bills.
-pub(super) fn computed(conn: &Connection) -> Result<FxHashSet<CallKey>> {
-    Ok(all(conn)?.iter().flat_map(|(_, bill)| row_keys(bill)).collect())
-}
-
 /// Writes bills, and sums by the numbers of session and model.
 pub(super) fn write(
     conn: &Connection,
@@ -143,51 +135,6 @@ fn put_sums(conn: &Connection, session: i64, model: i64, part: &Part) -> Result<
     let sums = serde_json::to_string(&part.fields()).map_err(|_| damaged("the sums of a session"))?;
     let put = "INSERT OR REPLACE INTO spent(session, model, sums) VALUES(?, ?, ?)";
     conn.prepare_cached(put)?.execute(params![session, model, sums]).map(drop)
-}
-
-/// Sums of pruned rows by session and model number.
-#[derive(Default)]
-pub(super) struct Pruned(FxHashMap<(u32, u32, bool), Part>);
-
-impl Pruned {
-    /// Takes in a row; computed ones stand for what a bill has beyond the calls.
-    pub(super) fn take(&mut self, row: &CompactRow, is_computed: bool, names: &Interner) {
-        let set = names.set(row.set);
-        let session = set[place(Dimension::Session)];
-        if session != NONE {
-            let of = (session, set[place(Dimension::Model)], is_computed);
-            self.0.entry(of).or_default().add(&spending::part(row));
-        }
-    }
-
-    /// Adds to the stored sums what they lack: of a session with a bill the computed rows, which must not be computed
-    /// again; of any other all rows, since a bill that is learnt later covers them, too.
-    pub(super) fn write(self, conn: &Connection, ids: &mut Ids, names: &Interner) -> Result<()> {
-        for ((session, model, is_computed), part) in self.0 {
-            let (session, model) = (ids.label(conn, names, session)?, ids.label(conn, names, model)?);
-            let has_bill = conn.prepare_cached("SELECT 1 FROM bills WHERE session = ? LIMIT 1")?.exists([session])?;
-            if has_bill && !is_computed {
-                continue;
-            }
-            let mut select = conn.prepare_cached("SELECT sums FROM spent WHERE session = ? AND model = ?")?;
-            let found: Vec<String> = select.query_map([session, model], |row| row.get(0))?.collect::<Result<_>>()?;
-            let mut sums = found.first().map(|fields| sums_of(fields)).transpose()?.unwrap_or_default();
-            sums.add(&part);
-            put_sums(conn, session, model, &sums)?;
-        }
-        Ok(())
-    }
-}
-
-/// The stored sums by the numbers that sessions and models have in the database.
-pub(super) fn all_spent(conn: &Connection) -> Result<FxHashMap<(i64, i64), Part>> {
-    let mut select = conn.prepare("SELECT session, model, sums FROM spent")?;
-    let mut found = select.query([])?;
-    let mut sums = FxHashMap::default();
-    while let Some(row) = found.next()? {
-        sums.insert((row.get(0)?, row.get(1)?), sums_of(row.get_ref(2)?.as_str()?)?);
-    }
-    Ok(sums)
 }
 
 fn sums_of(fields: &str) -> Result<Part> {

@@ -2,8 +2,9 @@
 
 use rusqlite::{Connection, Result};
 
-use super::bill_json::parsed;
+use super::row_codec::damaged;
 use crate::domain::Bill;
+use crate::ledger::bill_json::Written;
 use crate::ledger::inherited::{Whole, before, total};
 
 /// Indexes of bills, created with the first: most ledgers have none.
@@ -44,4 +45,10 @@ pub(super) fn fill(conn: &Connection) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The bill in this column.
+pub(super) fn parsed(body: &str) -> Result<Bill> {
+    let written: Written = serde_json::from_str(body).map_err(|_| damaged("a bill"))?;
+    written.bill().map_err(|_| damaged("a bill"))
 }

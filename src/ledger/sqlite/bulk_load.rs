@@ -53,24 +53,24 @@ impl Draft {
     }
 
     /// Writes the rows changed since the last call, except the newest.
-    pub(super) fn write(&mut self, conn: &Connection, core: &mut MergeState, pricer: &dyn Pricer) -> Result<()> {
-        let (mut changes, mut told) = self.changes(core, pricer);
+    pub(super) fn write(&mut self, conn: &Connection, state: &mut MergeState, pricer: &dyn Pricer) -> Result<()> {
+        let (mut changes, mut told) = self.changes(state, pricer);
         if !told.is_empty() {
             let middle = told.len() / 2;
             self.reached = self.reached.max(*told.select_nth_unstable(middle).1);
         }
         let settled = if self.waiting.len() > PATIENCE { Instant::MAX_UTC } else { self.reached - LAG };
         changes.extend(self.waiting.extract_if(|_, at| *at <= settled).map(|(key, _)| (key, None)));
-        self.write_changes(conn, &core.row_store, &mut core.names, &changes)
+        self.write_changes(conn, &state.row_store, &mut state.names, &changes)
     }
 
     /// Changes of written rows since the last call, with the times of all changed rows. Rows not written yet wait.
-    fn changes(&mut self, core: &mut MergeState, pricer: &dyn Pricer) -> (Vec<Before>, Vec<Instant>) {
-        core.settle(pricer);
-        let (mut changes, mut told) = (core.row_store.take_journal(), Vec::new());
-        core.row_store.keep_journal();
+    fn changes(&mut self, state: &mut MergeState, pricer: &dyn Pricer) -> (Vec<Before>, Vec<Instant>) {
+        state.settle(pricer);
+        let (mut changes, mut told) = (state.row_store.take_journal(), Vec::new());
+        state.row_store.keep_journal();
         changes.retain(|(key, before)| {
-            let at = core.row_store.get(*key).map(|row| row.at);
+            let at = state.row_store.get(*key).map(|row| row.at);
             told.extend(at);
             match at {
                 Some(at) if before.is_none() || self.waiting.contains_key(key) => {
@@ -88,19 +88,19 @@ impl Draft {
     pub(super) fn finish(
         &mut self,
         conn: &Connection,
-        core: &mut MergeState,
+        state: &mut MergeState,
         pricer: &dyn Pricer,
         step: Step<'_>,
     ) -> Result<()> {
-        let (mut changes, _) = self.changes(core, pricer);
+        let (mut changes, _) = self.changes(state, pricer);
         changes.extend(self.waiting.drain().map(|(key, _)| (key, None)));
         step("write rows");
-        let tally = summed(&core.row_store, Tally::first, || {
-            self.write_changes(conn, &core.row_store, &mut core.names, &changes)?;
+        let tally = summed(&state.row_store, Tally::first, || {
+            self.write_changes(conn, &state.row_store, &mut state.names, &changes)?;
             step("index rows");
             conn.execute_batch(INDEX)
         })?;
-        write_rest(conn, core, &mut self.ids, &tally, step)?;
+        write_rest(conn, state, &mut self.ids, &tally, step)?;
         conn.execute_batch(INDEX_BOUNDS)
     }
 
@@ -143,23 +143,23 @@ pub(super) fn is_empty(conn: &Connection) -> Result<bool> {
 }
 
 /// Writes all rows of a merge state at once.
-pub(super) fn write_all(conn: &Connection, core: &mut MergeState, pricer: &dyn Pricer, step: Step<'_>) -> Result<()> {
-    core.settle(pricer);
+pub(super) fn write_all(conn: &Connection, state: &mut MergeState, pricer: &dyn Pricer, step: Step<'_>) -> Result<()> {
+    state.settle(pricer);
     let mut ids = Ids::default();
-    let mut rows: Vec<&CompactRow> = core.row_store.rows().iter().collect();
+    let mut rows: Vec<&CompactRow> = state.row_store.rows().iter().collect();
     rows.sort_by_cached_key(|row| row_mapping::order(row));
     let many = rows.len() > MANY;
     if many {
         conn.execute_batch(DROP_INDEX)?;
     }
     step("write rows");
-    let names = &mut core.names;
-    let tally = summed(&core.row_store, Tally::default, || {
+    let names = &mut state.names;
+    let tally = summed(&state.row_store, Tally::default, || {
         Inserter::new(conn, "calls")?.fill(&rows, &mut FxHashSet::default(), &mut ids, names)?;
         step("index rows");
         if many { conn.execute_batch(INDEX) } else { Ok(()) }
     })?;
-    write_rest(conn, core, &mut ids, &tally, step)
+    write_rest(conn, state, &mut ids, &tally, step)
 }
 
 /// Sums all rows on a second thread while `write` writes and indexes them; on this thread if none can be started.
@@ -179,16 +179,16 @@ fn summed(row_store: &RowStore, begin: fn() -> Tally, write: impl FnOnce() -> Re
 }
 
 /// Writes sums, sessions, bills and other derived data into a ledger that holds only rows.
-fn write_rest(conn: &Connection, core: &mut MergeState, ids: &mut Ids, tally: &Tally, step: Step<'_>) -> Result<()> {
-    let Billed { bills, spent } = core.take_all_billed();
-    let MergeState { names, row_store, families, .. } = core;
+fn write_rest(conn: &Connection, state: &mut MergeState, ids: &mut Ids, tally: &Tally, step: Step<'_>) -> Result<()> {
+    let Billed { bills, spent } = state.take_all_billed();
+    let MergeState { names, row_store, families, .. } = state;
     step("write rows apart");
     if row_store.has_telemetry() {
         conn.execute_batch(INDEX_ALIAS)?;
         conn.execute("INSERT OR REPLACE INTO meta VALUES('telemetry', 1)", [])?;
     }
     let mut inserter = Inserter::new(conn, "apart")?;
-    for row in row_store.apart() {
+    for row in row_store.unmerged() {
         inserter.insert(row, ids, names)?;
     }
     tally.write(conn, ids, names, step)?;
@@ -207,8 +207,8 @@ mod tests {
     fn the_newest_rows_wait_for_those_that_other_logs_tell_of_the_same_hours() {
         let mut conn = Connection::open_in_memory().unwrap();
         schema::create(&mut conn).unwrap();
-        let mut core = MergeState::default();
-        core.row_store.keep_journal();
+        let mut state = MergeState::default();
+        state.row_store.keep_journal();
         let mut draft = Draft::begin(&conn).unwrap();
         // Hours with the output tokens of their calls.
         let drafted = |conn: &Connection| -> Vec<(i64, i64)> {
@@ -224,9 +224,9 @@ mod tests {
             (4, &[90], &[(90, 4), (100, 1), (101, 2), (103, 1), (104, 2)]),
         ] {
             for hour in told {
-                core.absorb(&call(*hour, output));
+                state.absorb(&call(*hour, output));
             }
-            draft.write(&conn, &mut core, &Free).unwrap();
+            draft.write(&conn, &mut state, &Free).unwrap();
             assert_eq!(drafted(&conn), written);
         }
         assert_eq!(draft.waiting.len(), 4);

@@ -50,7 +50,7 @@ pub(super) fn open_with(
     known: i64,
 ) -> Result<Opened, BooksError> {
     let mut notes = Vec::new();
-    if let Some(books) = Sqlite::unborn(path, &options, &pricer) {
+    if let Some(books) = Sqlite::begin_first_fill(path, &options, &pricer) {
         return Ok(Opened { books, notes });
     }
     for second_try in [false, true] {
@@ -60,7 +60,7 @@ pub(super) fn open_with(
                 if let Some(aside) = notes.iter().find_map(Note::set_aside) {
                     salvage::begin(&conn, aside).map_err(|error| at(path, &error))?;
                 }
-                let books = Sqlite::new(SqliteFile::new(path.to_owned(), conn, options, standing), pricer);
+                let books = Sqlite::over(SqliteFile::new(path.to_owned(), conn, options, standing), pricer);
                 return Ok(Opened { books, notes });
             }
             Err(BooksError::Damaged { what, .. }) if !second_try && !options.read_only && seen.is_some() => {
@@ -140,7 +140,7 @@ fn try_open(
         if options.glance == 0 {
             return Ok(());
         }
-        let looked = quick_check::glance(conn, options.glance).map_err(because)?;
+        let looked = quick_check::glance(conn, options.glance).map_err(|error| at(path, error))?;
         looked.map_err(|what| BooksError::Damaged { path: path.to_owned(), what })
     };
     if standing != Standing::Writable {

@@ -7,16 +7,17 @@
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Connection, Result};
 
-use super::compare::{Findings, compare_sums};
 use super::rollup;
 use super::store::WorkingSet;
 use crate::ledger::Sums;
+use crate::ledger::maintenance::{Findings, compare_sums};
+use crate::ledger::store::Stored;
 
 /// Ledgers with at most this many calls are compared with their rows.
 const FEW_CALLS: i64 = 300;
 
 /// Checks at most `budget` sums; the inner error describes the inconsistency.
-pub(super) fn glance(conn: &Connection, budget: usize) -> Result<std::result::Result<(), String>> {
+pub(super) fn glance(conn: &Connection, budget: usize) -> Stored<std::result::Result<(), String>> {
     let _snapshot = conn.unchecked_transaction()?;
     let mut many = conn.prepare_cached("SELECT 1 FROM calls LIMIT 1 OFFSET ?")?;
     if !many.exists([FEW_CALLS])? {
@@ -24,9 +25,11 @@ pub(super) fn glance(conn: &Connection, budget: usize) -> Result<std::result::Re
         compare_sums(conn, &mut WorkingSet::default(), &mut findings)?;
         return Ok(findings.problems.pop().map_or(Ok(()), Err));
     }
-    if budget <= 1 {
-        return newest_agrees(conn);
-    }
+    Ok(if budget <= 1 { newest_agrees(conn)? } else { levels_agree(conn, budget)? })
+}
+
+/// Compares the levels with each other, newest day first, as far as the budget goes.
+fn levels_agree(conn: &Connection, budget: usize) -> Result<std::result::Result<(), String>> {
     let mut statements = Vec::new();
     for table in ["rollup_days", "rollup_kinds", "rollup"] {
         statements.push(conn.prepare_cached(&format!("SELECT day, sums FROM {table} ORDER BY day DESC"))?);

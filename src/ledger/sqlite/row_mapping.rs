@@ -125,11 +125,6 @@ pub(super) fn charge(tier: Tier, fidelity: Fidelity, claim: Claim, is_price_gues
         | position_of(&GEOS, &tier.geo)
 }
 
-/// The condition that a row is a free refusal, in SQL; `charge` is the expression for what [`charge`] gave.
-pub(super) fn is_refused(charge: &str) -> String {
-    format!("(({charge}) >> 12 & 15) = {}", place_of(Fidelity::Refused))
-}
-
 fn place_of(fidelity: Fidelity) -> u32 {
     count(Fidelity::STORED.iter().position(|(stored, _)| *stored == fidelity).unwrap_or(0))
 }

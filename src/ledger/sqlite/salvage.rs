@@ -123,27 +123,32 @@ impl Sqlite {
         self.write(|conn, working_set, pricer, step| {
             let mut calls = 0;
             for row in &rows {
-                let mut call = row.call(&old.core.names);
+                let mut call = row.call(&old.state.names);
                 call.fidelity = call.fidelity.as_read();
                 if call.lineage.is_some() {
-                    call.key = old.core.rooted(row.key, row.lineage);
+                    call.key = old.state.rooted(row.key, row.lineage);
                 }
                 working_set.read_families(conn, call.lineage.is_some())?;
-                let mut compact = working_set.core.slim(&call);
+                let mut compact = working_set.state.compact_row(&call);
                 working_set.fetch(conn, compact.key)?;
-                if working_set.core.row_store.shown_for(compact.key).is_some() {
+                if working_set.state.row_store.shown_for(compact.key).is_some() {
                     continue;
                 }
                 compact.cost = match row.cost {
                     RowCost::Priced { usd, saved, price, is_guessed } => {
-                        let price = old.core.names.label(price).cloned();
-                        RowCost::Priced { usd, saved, price: working_set.core.names.number(price.as_ref()), is_guessed }
+                        let price = old.state.names.label(price).cloned();
+                        RowCost::Priced {
+                            usd,
+                            saved,
+                            price: working_set.state.names.number(price.as_ref()),
+                            is_guessed,
+                        }
                     }
                     RowCost::Quoted(usd) => RowCost::Quoted(usd),
                     RowCost::Pending | RowCost::Unpriced => RowCost::Unpriced,
                 };
-                let machine = old.core.names.label(row.machine).cloned();
-                compact.machine = working_set.core.names.number(machine.as_ref());
+                let machine = old.state.names.label(row.machine).cloned();
+                compact.machine = working_set.state.names.number(machine.as_ref());
                 calls += u64::from(working_set.take(conn, compact)?);
             }
             working_set.settle(conn, pricer)?;
@@ -177,8 +182,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn descents(&self) -> Vec<Record> {
-        let name = |number| self.working_set.core.names.label(number).cloned();
-        let all = self.working_set.core.families.descents();
+        let name = |number| self.working_set.state.names.label(number).cloned();
+        let all = self.working_set.state.families.descents();
         all.filter_map(|(child, parent)| Some(Record::Descends { child: name(child)?, parent: name(parent)? }))
             .collect()
     }
@@ -225,9 +230,9 @@ impl Reader<'_> {
         while let Some(row) = found.next()? {
             let id: i64 = row.get(0)?;
             *next = id.saturating_add(1);
-            let WorkingSet { core, ids, .. } = &mut self.working_set;
+            let WorkingSet { state, ids, .. } = &mut self.working_set;
             // Skip a row that cannot be decoded; later ones may be intact.
-            let Ok(row) = row_mapping::read(row, self.conn, ids, &mut core.names) else {
+            let Ok(row) = row_mapping::read(row, self.conn, ids, &mut state.names) else {
                 self.gaps = true;
                 continue;
             };

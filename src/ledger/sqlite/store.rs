@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rusqlite::{Connection, Error, ErrorCode, OptionalExtension};
+use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, params};
 use rustc_hash::FxHashSet;
 
 use super::id_map::Ids;
@@ -20,8 +20,11 @@ use crate::ledger::grouping::Stretch;
 use crate::ledger::inherited::Whole;
 use crate::ledger::interner::Interner;
 use crate::ledger::spending::Part;
-use crate::ledger::store::{Access, Delta, Quarters, Step, Store, Stored, Table};
+use crate::ledger::store::{Access, Delta, Place, Quarters, Step, Store, Stored, Table};
 use crate::ledger::{Checkpoint, Fact, Order, Query, Space, StoreError};
+
+/// Rows handed out together by [`Store::rows`].
+const PAGE: usize = 10_000;
 
 /// Rows in use, with their ids in the database.
 pub(super) type WorkingSet = crate::ledger::working_set::WorkingSet<Ids>;
@@ -46,6 +49,13 @@ impl From<&Error> for StoreError {
 impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         Self::from(&error)
+    }
+}
+
+fn table_name(table: Table) -> &'static str {
+    match table {
+        Table::Shown => "calls",
+        Table::Unmerged => "apart",
     }
 }
 
@@ -80,11 +90,30 @@ impl Store for Connection {
         Ok(meta::horizon(self)?)
     }
 
+    fn set_horizon(&self, at: Instant) -> Stored<()> {
+        for (name, value) in [("horizon", at.timestamp()), ("horizon_ns", at.timestamp_subsec_nanos().into())] {
+            self.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", params![name, value])?;
+        }
+        Ok(())
+    }
+
+    fn machine(&self) -> Stored<String> {
+        Ok(self.query_row("SELECT value FROM meta WHERE name = 'machine'", [], |row| row.get(0))?)
+    }
+
+    fn rows(&self, names: &mut Interner, ids: &mut Ids, table: Table, place: &mut Place) -> Stored<Vec<CompactRow>> {
+        let table = table_name(table);
+        let select = format!("SELECT {COLUMNS} FROM {table} WHERE id > ? ORDER BY id LIMIT {PAGE}");
+        let mut select = self.prepare_cached(&select)?;
+        let found = select.query_map([place.unwrap_or(i64::MIN)], |row| {
+            *place = Some(row.get(0)?);
+            row_mapping::read(row, self, ids, names)
+        })?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
     fn row(&self, names: &mut Interner, ids: &mut Ids, table: Table, key: CallKey) -> Stored<Option<CompactRow>> {
-        let table = match table {
-            Table::Shown => "calls",
-            Table::Apart => "apart",
-        };
+        let table = table_name(table);
         let mut select = self.prepare_cached(&format!("SELECT {COLUMNS} FROM {table} WHERE {OF_KEY}"))?;
         let row = select.query_row(row_mapping::of_key(key), |row| row_mapping::read(row, self, ids, names));
         Ok(row.optional()?)
@@ -100,14 +129,19 @@ impl Store for Connection {
         Ok(())
     }
 
-    fn keys_by_alias(&self, alias: CallKey) -> Stored<Vec<CallKey>> {
+    fn keys_by_alias(&self, _names: &Interner, alias: CallKey) -> Stored<Vec<CallKey>> {
         let find = "SELECT hash, rest FROM calls WHERE alias = ?1 UNION SELECT hash, rest FROM apart WHERE alias = ?1";
         let mut find = self.prepare_cached(find)?;
         let keys = find.query_map([alias.bytes()], |row| Ok(row_mapping::key([row.get(0)?, row.get(1)?])))?;
         Ok(keys.collect::<rusqlite::Result<_>>()?)
     }
 
-    fn scan_aliases(&self, wanted: &FxHashSet<CallKey>) -> Stored<Vec<(CallKey, CallKey)>> {
+    fn scan_aliases(
+        &self,
+        _names: &mut Interner,
+        _ids: &mut Ids,
+        wanted: &FxHashSet<CallKey>,
+    ) -> Stored<Vec<(CallKey, CallKey)>> {
         let mut select = self.prepare("SELECT alias, hash, rest FROM calls WHERE alias IS NOT NULL")?;
         let (mut rows, mut found) = (select.query([])?, Vec::new());
         while let Some(row) = rows.next()? {
@@ -147,7 +181,14 @@ impl Store for Connection {
         Ok(self.prepare_cached("SELECT 1 FROM bills LIMIT 1")?.exists([])?)
     }
 
-    fn bills(&self, names: &Interner, ids: &mut Ids, session: u32) -> Stored<Vec<Bill>> {
+    fn each_bill(&self, names: &mut Interner, ids: &mut Ids, each: &mut dyn FnMut(u32, &Bill)) -> Stored<()> {
+        for (session, bill) in bill::all(self)? {
+            each(ids.known_label(self, names, session)?, &bill);
+        }
+        Ok(())
+    }
+
+    fn bills(&self, names: &mut Interner, ids: &mut Ids, session: u32) -> Stored<Vec<Bill>> {
         Ok(bill::of_session(self, names, ids, session)?)
     }
 
@@ -180,7 +221,7 @@ impl Store for Connection {
         step("write rows");
         let mut tally = Tally::default();
         let mut delete = self.prepare_cached(&format!("DELETE FROM calls WHERE {OF_KEY}"))?;
-        let mut born: Vec<&CompactRow> = Vec::new();
+        let mut new: Vec<&CompactRow> = Vec::new();
         for (key, before, after) in &delta.rows {
             if let Some(before) = before {
                 delete.execute(row_mapping::of_key(*key))?;
@@ -188,16 +229,16 @@ impl Store for Connection {
             }
             if let Some(after) = after {
                 tally.add(after);
-                born.push(after);
+                new.push(after);
             }
         }
-        born.sort_unstable_by_key(|row| row_mapping::order(row));
+        new.sort_unstable_by_key(|row| row_mapping::order(row));
         let mut inserter = Inserter::new(self, "calls")?;
-        for row in born {
+        for row in new {
             inserter.insert(row, ids, names)?;
         }
         step("write rows apart");
-        for (key, row) in &delta.apart {
+        for (key, row) in &delta.unmerged {
             self.prepare_cached(&format!("DELETE FROM apart WHERE {OF_KEY}"))?.execute(row_mapping::of_key(*key))?;
             if let Some(row) = row {
                 Inserter::new(self, "apart")?.insert(row, ids, names)?;
@@ -250,10 +291,10 @@ impl Store for Connection {
         names: &mut Interner,
         ids: &mut Ids,
         filter: &Filter,
-        order: Order,
+        order: Option<Order>,
         each: &mut dyn FnMut(CompactRow, &Interner) -> bool,
     ) -> Stored<()> {
-        Ok(Tables { conn: self, ids, names }.each_row(filter, order == Order::Descending, each)?)
+        Ok(Tables { conn: self, ids, names }.each_row(filter, order == Some(Order::Descending), each)?)
     }
 
     fn quarters<'a>(

@@ -1,7 +1,6 @@
 //! Ledgers without a file at their path: temporary files, and buffers that cannot be written.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +13,6 @@ use super::open::open;
 use super::options::{Options, Standing};
 use super::schema;
 use crate::domain::Instant;
-use crate::ledger::gathered::Gathered;
 use crate::ledger::{BooksError, Memory};
 use crate::pricing::Pricer;
 
@@ -36,7 +34,7 @@ impl Sqlite {
         match made {
             Ok(conn) => {
                 let file = SqliteFile::new(PathBuf::new(), conn, options, Standing::Writable);
-                let mut books = Self::new(SqliteFile { home: Home::Temporary, ..file }, pricer);
+                let mut books = Self::over(SqliteFile { home: Home::Temporary, ..file }, pricer);
                 books.adopt(memory);
                 Ok(books)
             }
@@ -46,10 +44,7 @@ impl Sqlite {
 
     /// Takes over an in-memory ledger; written with the next `Ledger::flush`.
     pub fn adopt(&mut self, memory: Memory) {
-        let (core, files) = memory.into_parts();
-        let anything = !core.row_store.rows().is_empty() || !files.is_empty() || !core.statuses.is_empty();
-        let files = files.into_iter().map(|file| (file.path.clone(), file)).collect();
-        self.gathered = Gathered { core, files, rekeyed: Vec::new(), settled: BTreeSet::new(), anything };
+        self.gathered = memory.into_gathered();
         self.held = RefCell::default();
     }
 
@@ -81,7 +76,7 @@ impl Sqlite {
 
     /// The buffered rows as an in-memory ledger.
     pub fn into_memory(self) -> Memory {
-        Memory::with(self.gathered.core, self.gathered.files.into_values(), self.pricer)
+        Memory::from_gathered(self.gathered, self.pricer)
     }
 
     /// Sets the lock timeout.
@@ -96,7 +91,7 @@ impl Sqlite {
     }
 
     /// Lock timeout given when the ledger was opened.
-    pub fn patience(&self) -> Duration {
+    pub fn lock_timeout(&self) -> Duration {
         self.backing.options.busy
     }
 }

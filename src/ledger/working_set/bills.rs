@@ -16,27 +16,27 @@ impl<Ids: Default> WorkingSet<Ids> {
     pub(in crate::ledger) fn bill(&mut self, store: &impl Store<Ids = Ids>, bill: &Bill) -> Stored<()> {
         let Some(session) = &bill.from.session else { return Ok(()) };
         self.has_bills = true;
-        let session = self.core.names.number(Some(session));
+        let session = self.state.names.number(Some(session));
         self.account(store, session)?;
         if let Some(started) = started(bill) {
             self.family(store, started)?;
         }
         self.fetch_parents(store, bill)?;
-        let known = self.core.bills.known(session, bill.id).cloned();
+        let known = self.state.bills.known(session, bill.id).cloned();
         for bill in known.iter().chain([bill]) {
             self.fetch_heirs(store, bill)?;
         }
-        let is_first = !self.core.bills.has(session);
+        let is_first = !self.state.bills.has(session);
         if is_first {
-            for key in store.keys_by_session(&self.core.names, &mut self.ids, session)? {
+            for key in store.keys_by_session(&self.state.names, &mut self.ids, session)? {
                 self.fetch(store, key)?;
             }
         }
         self.read_families(store, bill.counter == Counter::Piece)?;
-        self.core.learn_bill(bill);
+        self.state.learn_bill(bill);
         if is_first {
             let pruned = self.spent(store, session)?;
-            let sums = self.core.row_store.look_for_spending(&self.core.names);
+            let sums = self.state.row_store.look_for_spending(&self.state.names);
             sums.add_pruned(session, pruned.into_iter());
         }
         Ok(())
@@ -44,7 +44,7 @@ impl<Ids: Default> WorkingSet<Ids> {
 
     /// The stored sums of a session: of its calls, if it has a bill, else of those that were pruned.
     fn spent(&mut self, store: &impl Store<Ids = Ids>, session: u32) -> Stored<FxHashMap<u32, Part>> {
-        Ok(store.spent(&mut self.core.names, &mut self.ids, session)?.into_iter().collect())
+        Ok(store.spent(&mut self.state.names, &mut self.ids, session)?.into_iter().collect())
     }
 
     /// Loads a session's bill and those of sessions that share its counter.
@@ -52,23 +52,23 @@ impl<Ids: Default> WorkingSet<Ids> {
         if !self.has_bills || session == NONE || !self.accounts.insert(session) {
             return Ok(());
         }
-        let bills = store.bills(&self.core.names, &mut self.ids, session)?;
+        let bills = store.bills(&mut self.state.names, &mut self.ids, session)?;
         if bills.is_empty() {
             return Ok(());
         }
         self.read_families(store, bills.iter().any(|bill| bill.counter == Counter::Piece))?;
         for bill in bills {
             self.fetch_parents(store, &bill)?;
-            self.core.bills.restore(session, bill);
+            self.state.bills.restore(session, bill);
         }
-        let keys: Vec<_> = self.core.bills.booked(session).collect();
-        self.core.row_store.look_for_spending(&self.core.names).compute(keys.iter().copied());
+        let keys: Vec<_> = self.state.bills.booked(session).collect();
+        self.state.row_store.look_for_spending(&self.state.names).compute(keys.iter().copied());
         for key in keys {
             self.fetch(store, key)?;
         }
         let sums = self.spent(store, session)?;
-        self.core.row_store.watch(session, Some(sums), &self.core.names);
-        for counter in self.core.bills.counters_of(session) {
+        self.state.row_store.watch(session, Some(sums), &self.state.names);
+        for counter in self.state.bills.counters_of(session) {
             self.family(store, counter)?;
         }
         Ok(())
@@ -81,10 +81,10 @@ impl<Ids: Default> WorkingSet<Ids> {
         solved: &[(CompactRow, CompactRow)],
     ) -> Stored<()> {
         for (before, after) in solved {
-            self.account(store, spending::session_of(after, &self.core.names))?;
-            let sums = self.core.row_store.look_for_spending(&self.core.names);
-            sums.take(before, &self.core.names);
-            sums.add(after, &self.core.names);
+            self.account(store, spending::session_of(after, &self.state.names))?;
+            let sums = self.state.row_store.look_for_spending(&self.state.names);
+            sums.take(before, &self.state.names);
+            sums.add(after, &self.state.names);
         }
         Ok(())
     }
@@ -93,9 +93,9 @@ impl<Ids: Default> WorkingSet<Ids> {
     fn fetch_parents(&mut self, store: &impl Store<Ids = Ids>, bill: &Bill) -> Stored<()> {
         let Some(whole) = before(bill).filter(|whole| self.parents.insert(*whole)) else { return Ok(()) };
         // One more than are looked at.
-        let found = store.bills_by_total(&mut self.core.names, &mut self.ids, whole, NEAREST + 1)?;
+        let found = store.bills_by_total(&mut self.state.names, &mut self.ids, whole, NEAREST + 1)?;
         for (session, bill) in found {
-            self.core.bills.note(session, &bill);
+            self.state.bills.note(session, &bill);
         }
         Ok(())
     }
@@ -103,7 +103,7 @@ impl<Ids: Default> WorkingSet<Ids> {
     /// Loads the sessions that may have inherited from a bill.
     fn fetch_heirs(&mut self, store: &impl Store<Ids = Ids>, bill: &Bill) -> Stored<()> {
         let Some(whole) = total(bill).filter(|whole| self.heirs.insert(*whole)) else { return Ok(()) };
-        for session in store.sessions_by_inherited(&mut self.core.names, &mut self.ids, whole)? {
+        for session in store.sessions_by_inherited(&mut self.state.names, &mut self.ids, whole)? {
             self.account(store, session)?;
         }
         Ok(())
@@ -114,7 +114,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         if !self.counters.insert(counter) {
             return Ok(());
         }
-        for session in store.sessions_by_counter(&mut self.core.names, &mut self.ids, counter)? {
+        for session in store.sessions_by_counter(&mut self.state.names, &mut self.ids, counter)? {
             self.account(store, session)?;
         }
         Ok(())

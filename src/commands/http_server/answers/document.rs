@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::running::{Amounts, Running, money};
 use super::trouble::Trouble;
 use crate::config::LimitKey;
-use crate::domain::Label;
+use crate::domain::{Label, rfc3339};
 use crate::engine::BooksView;
 use crate::ledger::Sums;
 use crate::meter::Summary;
@@ -67,7 +67,7 @@ pub(super) fn write(summary: &Summary, books: &BooksView<'_>, out: &mut dyn Writ
     let zone = books.settings.zone;
     let document = Document {
         schema: 1,
-        at: summary.now.to_rfc3339(),
+        at: rfc3339(summary.now),
         zone: zone.name().to_owned(),
         user: &books.settings.user,
         today: of(&summary.today),
@@ -99,7 +99,7 @@ pub(super) fn write(summary: &Summary, books: &BooksView<'_>, out: &mut dyn Writ
             .take(CALLS)
             .map(|line| Call {
                 key: line.row.call.key.to_string(),
-                at: line.row.call.at().to_rfc3339(),
+                at: rfc3339(line.row.call.at()),
                 model: line.row.call.model.as_ref().map(Label::as_str),
                 project: line.row.call.from.project.as_ref().map(Label::as_str),
                 agent: line.row.call.from.agent.as_ref().map(Label::as_str),

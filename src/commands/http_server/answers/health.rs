@@ -1,5 +1,6 @@
 //! `GET /api/v1/health`: the state of sources and ledger.
 
+use crate::domain::rfc3339;
 use crate::engine::{HealthView, LedgerView, SourceView, Watching};
 
 /// The state as a JSON document.
@@ -57,7 +58,7 @@ pub(super) fn document(view: &HealthView) -> impl serde::Serialize + '_ {
                 watching: words(source.watching),
                 files: source.files,
                 bad_lines: source.bad,
-                last: source.last.map(|last| last.to_rfc3339()),
+                last: source.last.map(rfc3339),
                 trouble: source.trouble.as_deref(),
             })
             .collect(),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::{Label, Usd};
+use crate::domain::{Label, Usd, rfc3339};
 use crate::ledger::Sums;
 use crate::meter::{Activity, FleetLine};
 use crate::output::{self, Decimal};
@@ -72,8 +72,8 @@ impl<'a> Running<'a> {
                 Activity::Waiting => "waiting",
                 Activity::Ended => "ended",
             },
-            started: line.started.to_rfc3339(),
-            last: line.last.to_rfc3339(),
+            started: rfc3339(line.started),
+            last: rfc3339(line.last),
             today: Amounts::of(&line.today),
             cost_per_hour_usd: money(line.cost_per_hour),
             agents: line

@@ -16,20 +16,20 @@ use crate::pricing::Pricer;
 
 impl Sqlite {
     /// A new ledger in a temporary file; `None` as in [`NewFile::begin`].
-    pub(super) fn unborn(path: &Path, options: &Options, pricer: &Arc<dyn Pricer>) -> Option<Self> {
+    pub(super) fn begin_first_fill(path: &Path, options: &Options, pricer: &Arc<dyn Pricer>) -> Option<Self> {
         let (conn, new_file) = NewFile::begin(path, options)?;
         let file = SqliteFile::new(path.to_owned(), conn, options.clone(), Standing::Writable);
-        let mut new = Self::new(file, Arc::clone(pricer));
+        let mut new = Self::over(file, Arc::clone(pricer));
         new.backing.identity = identity(new_file.path());
         new.backing.new_file = Some(new_file);
-        new.gathered.core.row_store.keep_journal();
+        new.gathered.state.row_store.keep_journal();
         Some(new)
     }
 
     /// Writes part of the buffered rows to the draft, once there are enough.
     pub(super) fn draft(&mut self) {
         let Some(new_file) = self.backing.new_file.as_mut().filter(|new_file| !new_file.spoilt) else { return };
-        if self.gathered.core.row_store.mark() < self.backing.options.together {
+        if self.gathered.state.row_store.mark() < self.backing.options.together {
             return;
         }
         if let Some(step) = &self.backing.options.step {
@@ -39,21 +39,21 @@ impl Sqlite {
         let mut write = || -> rusqlite::Result<()> {
             let draft = new_file.draft.get_mut();
             let begun = draft.take().map_or_else(|| Draft::begin(conn), Ok)?;
-            draft.insert(begun).write(conn, &mut self.gathered.core, &*self.pricer)
+            draft.insert(begun).write(conn, &mut self.gathered.state, &*self.pricer)
         };
         // The rows are still buffered, and are written in place if the draft is abandoned.
         new_file.spoilt = write().is_err();
     }
 
     /// Writes the rest of the draft and moves the database into place.
-    pub(super) fn flush_at_birth(&mut self) -> Result<(), BooksError> {
+    pub(super) fn flush_first_fill(&mut self) -> Result<(), BooksError> {
         let mut gathered = std::mem::take(&mut self.gathered);
         let spoilt = self.backing.new_file.as_ref().is_some_and(|new_file| new_file.spoilt);
         if let Some(new_file) = &mut self.backing.new_file {
             new_file.settle();
         }
         let whole = !spoilt && (!gathered.anything || self.book(&mut gathered).is_ok());
-        let placed = self.be_born(whole);
+        let placed = self.move_into_place(whole);
         if matches!(placed, Ok(true)) {
             // Freeing so many rows takes long enough to do it on a thread.
             let _ = std::thread::Builder::new().name("letting go".to_owned()).spawn(move || drop(gathered));
@@ -66,7 +66,7 @@ impl Sqlite {
 
     /// Opens the ledger at its path, after moving this file there if it is complete and the path is free. True when
     /// this file's data is in the ledger.
-    pub(super) fn be_born(&mut self, whole: bool) -> Result<bool, BooksError> {
+    pub(super) fn move_into_place(&mut self, whole: bool) -> Result<bool, BooksError> {
         let Some(new_file) = self.backing.new_file.take() else { return Ok(true) };
         let spare = Connection::open_in_memory().map_err(|error| self.because(&error))?;
         let conn = std::mem::replace(&mut self.backing.conn, spare);
@@ -98,7 +98,8 @@ mod tests {
     fn d3_what_a_draft_that_failed_was_told_is_booked_all_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { beside: true, together: 100, ..Options::new(Instant::default()) };
-        let mut books = Sqlite::unborn(&folder.path().join("ledger.db"), &options, &(Arc::new(Free) as _)).unwrap();
+        let mut books =
+            Sqlite::begin_first_fill(&folder.path().join("ledger.db"), &options, &(Arc::new(Free) as _)).unwrap();
         let pages = |count: i64, books: &mut Sqlite, hours: std::ops::Range<i64>| {
             books.backing.conn.query_row(&format!("PRAGMA max_page_count = {count}"), [], |_| Ok(())).unwrap();
             books.absorb(&Batch { records: hours.map(|hour| call(hour, 0)).collect(), files: Vec::new() }).unwrap();

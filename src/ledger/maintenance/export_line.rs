@@ -1,41 +1,37 @@
-//! JSONL export and import of the ledger.
+//! A line of an export: its fields, and what it says.
 
 mod fields;
 mod plausible;
 
-use std::io::{self, Write};
 use std::time::Duration;
 
-use chrono::SecondsFormat;
-use rusqlite::Connection;
-use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
-use self::fields::{GEOS, SERVICES, SPEEDS, ToldParts, is_zero, meaning, word};
+use self::fields::{GEOS, PartsLine, SERVICES, SPEEDS, is_zero, meaning, word};
+pub(super) use self::plausible::Wrong;
 use self::plausible::{impossible_count, possible};
-use super::bill;
-use super::bill_json::Written;
-use super::file::Sqlite;
-use super::maintenance;
-use super::store::WorkingSet;
-use crate::domain::{Attribution, Bill, Call, CallKey, Claim, Instant, Label, Place, Record, Tier, Tokens, Usd};
-use crate::ledger::bills::row_keys;
+use crate::domain::{
+    Attribution, Bill, Call, CallKey, Claim, Instant, Label, Place, Record, Tier, Tokens, Usd, rfc3339,
+};
+use crate::ledger::StoreError;
+use crate::ledger::bill_json::Written;
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::interner::NONE;
-use crate::ledger::{BooksError, StoreError};
-pub(super) use plausible::Wrong;
+use crate::ledger::merge_state::MergeState;
+use crate::ledger::store::Store;
+use crate::ledger::working_set::WorkingSet;
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Line {
+pub(super) enum Line {
     Descent { child: String, parent: String },
     Bill { bill: Box<Written> },
-    Call(Box<Told>),
+    Call(Box<CallLine>),
 }
 
 /// One call; its measures are named as in the usage log.
 #[derive(Serialize, Deserialize)]
-struct Told {
+pub(super) struct CallLine {
     key: String,
     at: String,
     source: String,
@@ -48,7 +44,7 @@ struct Told {
     output_tokens: u64,
     reasoning_tokens: u64,
     #[serde(flatten)]
-    parts: ToldParts,
+    parts: PartsLine,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     speed: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -112,85 +108,9 @@ struct Who {
     offset: Option<u64>,
 }
 
-impl Sqlite {
-    /// Writes the ledger as JSONL: descents first, then one call per line, oldest first.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read, or `out` cannot be written.
-    pub fn export(&self, out: &mut dyn Write) -> Result<u64, ExportError> {
-        let books = |error: StoreError| ExportError::Books(self.because(error));
-        let _snapshot = self.backing.conn.unchecked_transaction().map_err(|error| books(error.into()))?;
-        let working_set = &mut self.working_set.borrow_mut();
-        let mut calls = 0;
-        let (descents, machine) = self.names_of_export(working_set).map_err(books)?;
-        for (child, parent) in descents {
-            line(&Line::Descent { child, parent }, out)?;
-        }
-        let mut computed = FxHashSet::default();
-        for (_, bill) in bill::all(&self.backing.conn).map_err(|error| books(error.into()))? {
-            computed.extend(row_keys(&bill));
-            if let Some(bill) = Written::from_bill(&bill) {
-                line(&Line::Bill { bill: Box::new(bill) }, out)?;
-            }
-        }
-        // Telemetry rows that are part of another row are exported as read.
-        let mut apart = FxHashSet::default();
-        let mut failed = None;
-        for table in ["apart", "calls"] {
-            let written =
-                maintenance::batches(&self.backing.conn, working_set, table, i64::MAX, |working_set, mut batch| {
-                    batch.sort_unstable_by_key(|row| (row.at, row.key));
-                    for row in batch {
-                        let skip = if table == "apart" { !apart.insert(row.key) } else { apart.contains(&row.key) };
-                        // Rows computed from a bill are computed again on import.
-                        let skip = skip || computed.contains(&row.key);
-                        if !skip && failed.is_none() {
-                            failed = line(&Line::Call(Box::new(tell(&row, working_set, &machine))), out).err();
-                            calls += 1;
-                        }
-                    }
-                    Ok(())
-                });
-            written.map_err(|error| books(error.into()))?;
-            if let Some(error) = failed {
-                return Err(error);
-            }
-        }
-        Ok(calls)
-    }
-
-    fn names_of_export(
-        &self,
-        working_set: &mut WorkingSet,
-    ) -> std::result::Result<(Vec<(String, String)>, String), StoreError> {
-        working_set.read_families(&self.backing.conn, true)?;
-        let name = |number| working_set.core.names.label(number).map_or_else(String::new, ToString::to_string);
-        let mut descents: Vec<(String, String)> =
-            working_set.core.families.descents().map(|(child, parent)| (name(child), name(parent))).collect();
-        descents.sort_unstable();
-        Ok((descents, maintenance::machine(&self.backing.conn)?))
-    }
-}
-
-/// Why an export failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    /// The ledger cannot be read.
-    #[error(transparent)]
-    Books(#[from] BooksError),
-    /// The output cannot be written.
-    #[error("write failed: {0}")]
-    Write(#[from] io::Error),
-}
-
-fn line(line: &Line, out: &mut dyn Write) -> Result<(), ExportError> {
-    serde_json::to_writer(&mut *out, line).map_err(io::Error::from)?;
-    out.write_all(b"\n")?;
-    Ok(())
-}
-
-fn tell(row: &CompactRow, working_set: &WorkingSet, here: &str) -> Told {
-    let names = &working_set.core.names;
+/// A row as a line; `here` is the machine of this ledger.
+pub(super) fn call_line(row: &CompactRow, state: &MergeState, here: &str) -> CallLine {
+    let names = &state.names;
     let call = row.call(names);
     let text = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
     let (booked, saved, price) = match row.cost {
@@ -201,10 +121,10 @@ fn tell(row: &CompactRow, working_set: &WorkingSet, here: &str) -> Told {
         }
     };
     // The root under which a call is stored is local to this ledger; export the key given by the log.
-    let key = if row.lineage == NONE { row.key } else { working_set.core.rooted(row.key, row.lineage) };
-    Told {
+    let key = if row.lineage == NONE { row.key } else { state.rooted(row.key, row.lineage) };
+    CallLine {
         key: key.to_string(),
-        at: call.at().to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        at: rfc3339(call.at()),
         source: call.from.source.to_string(),
         who: Who {
             model: text(&call.model),
@@ -246,7 +166,7 @@ fn tell(row: &CompactRow, working_set: &WorkingSet, here: &str) -> Told {
 }
 
 /// A parsed line of an export.
-pub(super) enum Heard {
+pub(super) enum Parsed {
     Descent(Record),
     Bill(Box<Bill>),
     Call { call: Box<Call>, cost: BookedCost, is_price_guessed: bool, machine: String },
@@ -256,73 +176,73 @@ pub(super) enum Heard {
 ///
 /// # Errors
 /// [`Wrong`] when the line cannot be imported.
-pub(super) fn understand(text: &str) -> Result<Heard, Wrong> {
+pub(super) fn parse(text: &str) -> Result<Parsed, Wrong> {
     match serde_json::from_str(text) {
         Ok(Line::Descent { child, parent }) => {
-            Ok(Heard::Descent(Record::Descends { child: Label::new(&child), parent: Label::new(&parent) }))
+            Ok(Parsed::Descent(Record::Descends { child: Label::new(&child), parent: Label::new(&parent) }))
         }
-        Ok(Line::Call(told)) => {
-            let (call, cost) = call(&told).map_err(Wrong::Foreign)?;
+        Ok(Line::Call(line)) => {
+            let (call, cost) = call(&line).map_err(Wrong::Foreign)?;
             possible(&call, &cost).map_err(Wrong::Impossible)?;
-            let is_price_guessed = told.is_price_guessed;
-            Ok(Heard::Call { call: Box::new(call), cost, is_price_guessed, machine: told.machine })
+            let is_price_guessed = line.is_price_guessed;
+            Ok(Parsed::Call { call: Box::new(call), cost, is_price_guessed, machine: line.machine })
         }
-        Ok(Line::Bill { bill }) => bill.bill().map(|bill| Heard::Bill(Box::new(bill))).map_err(Wrong::Foreign),
+        Ok(Line::Bill { bill }) => bill.bill().map(|bill| Parsed::Bill(Box::new(bill))).map_err(Wrong::Foreign),
         Err(error) => Err(impossible_count(text)
             .map_or_else(|| Wrong::Foreign(format!("not a line of an export: {error}")), Wrong::Impossible)),
     }
 }
 
-/// Merges one line: `Some(true)` for a call that is new or has new data.
-pub(super) fn take(
-    conn: &Connection,
-    working_set: &mut WorkingSet,
-    heard: Heard,
+/// Merges one line; for a call, whether it is new or has new data.
+pub(super) fn take<S: Store>(
+    store: &S,
+    working_set: &mut WorkingSet<S::Ids>,
+    parsed: Parsed,
     here: &str,
 ) -> Result<Option<bool>, StoreError> {
-    match heard {
-        Heard::Descent(record) => {
-            working_set.descend(conn, &record)?;
+    match parsed {
+        Parsed::Descent(record) => {
+            working_set.descend(store, &record)?;
             Ok(None)
         }
-        Heard::Bill(bill) => {
-            working_set.bill(conn, &bill)?;
+        Parsed::Bill(bill) => {
+            working_set.bill(store, &bill)?;
             Ok(None)
         }
-        Heard::Call { call, cost, is_price_guessed, machine } => {
-            working_set.read_families(conn, call.lineage.is_some())?;
-            let mut compact = working_set.core.slim(&call);
+        Parsed::Call { call, cost, is_price_guessed, machine } => {
+            working_set.read_families(store, call.lineage.is_some())?;
+            let mut compact = working_set.state.compact_row(&call);
             compact.cost = match cost {
                 Some((usd, Some((saved, price)))) => {
-                    let price = working_set.core.names.number(Some(&price));
+                    let price = working_set.state.names.number(Some(&price));
                     RowCost::Priced { usd, saved, price, is_guessed: is_price_guessed }
                 }
                 Some((usd, None)) => RowCost::Quoted(usd),
                 None => RowCost::Unpriced,
             };
             if machine != here {
-                compact.machine = working_set.core.names.number(Some(&Label::new(&machine)));
+                compact.machine = working_set.state.names.number(Some(&Label::new(&machine)));
             }
-            working_set.take(conn, compact).map(Some)
+            working_set.take(store, compact).map(Some)
         }
     }
 }
 
 pub(super) type BookedCost = Option<(Usd, Option<(Usd, Label)>)>;
 
-fn call(told: &Told) -> Result<(Call, BookedCost), String> {
+fn call(line: &CallLine) -> Result<(Call, BookedCost), String> {
     let label = |text: &Option<String>| text.as_deref().map(Label::new);
     let usd = |text: &Option<String>| {
         let parsed = text.as_deref().map(|text| Usd::parse(text).map_err(|error| format!("'{text}' is {error}")));
         parsed.transpose().map(|usd| usd.map(|(usd, _)| usd))
     };
     let key = |text: &str| text.parse::<CallKey>().map_err(|_| format!("'{text}' is not a key"));
-    let at = chrono::DateTime::parse_from_rfc3339(&told.at).map_err(|error| format!("at '{}': {error}", told.at))?;
-    let who = &told.who;
-    let cost = usd(&told.booked_usd)?;
-    let saved = usd(&told.saved_usd)?.unwrap_or_default();
+    let at = chrono::DateTime::parse_from_rfc3339(&line.at).map_err(|error| format!("at '{}': {error}", line.at))?;
+    let who = &line.who;
+    let cost = usd(&line.booked_usd)?;
+    let saved = usd(&line.saved_usd)?.unwrap_or_default();
     let call = Call {
-        key: key(&told.key)?,
+        key: key(&line.key)?,
         from: Attribution {
             session: label(&who.session),
             agent: label(&who.agent),
@@ -333,30 +253,30 @@ fn call(told: &Told) -> Result<(Call, BookedCost), String> {
             team: label(&who.team),
             feature: label(&who.feature),
             org: label(&who.org),
-            claim: Claim::of_word(&told.claim).ok_or_else(|| format!("claim '{}' is not known", told.claim))?,
+            claim: Claim::of_word(&line.claim).ok_or_else(|| format!("claim '{}' is not known", line.claim))?,
             place: who.path.as_deref().map(|path| Place { path: Label::new(path), offset: who.offset.unwrap_or(0) }),
-            ..Attribution::new(Instant::from(at), Label::new(&told.source))
+            ..Attribution::new(Instant::from(at), Label::new(&line.source))
         },
         model: label(&who.model),
         tokens: Tokens {
-            input: told.input_tokens,
-            cache_read: told.cache_read_tokens,
-            cache_write_5m: told.cache_write_5m_tokens,
-            cache_write_1h: told.cache_write_1h_tokens,
-            output: told.output_tokens,
-            reasoning: told.reasoning_tokens,
+            input: line.input_tokens,
+            cache_read: line.cache_read_tokens,
+            cache_write_5m: line.cache_write_5m_tokens,
+            cache_write_1h: line.cache_write_1h_tokens,
+            output: line.output_tokens,
+            reasoning: line.reasoning_tokens,
         },
-        parts: (&told.parts).into(),
+        parts: (&line.parts).into(),
         tier: Tier {
-            speed: meaning(&SPEEDS, &told.speed, "speed")?,
-            service: meaning(&SERVICES, &told.service, "service")?,
-            geo: meaning(&GEOS, &told.geo, "geo")?,
+            speed: meaning(&SPEEDS, &line.speed, "speed")?,
+            service: meaning(&SERVICES, &line.service, "service")?,
+            geo: meaning(&GEOS, &line.geo, "geo")?,
         },
-        web_searches: told.web_searches,
-        quoted: usd(&told.quoted_usd)?,
-        latency: told.latency_s.as_deref().map(seconds).transpose()?,
-        fidelity: meaning(&crate::domain::Fidelity::STORED, &told.fidelity, "fidelity")?.as_read(),
-        alias: told.alias.as_deref().map(key).transpose()?,
+        web_searches: line.web_searches,
+        quoted: usd(&line.quoted_usd)?,
+        latency: line.latency_s.as_deref().map(seconds).transpose()?,
+        fidelity: meaning(&crate::domain::Fidelity::STORED, &line.fidelity, "fidelity")?.as_read(),
+        alias: line.alias.as_deref().map(key).transpose()?,
         lineage: label(&who.lineage),
     };
     Ok((call, cost.map(|usd| (usd, label(&who.price).map(|price| (saved, price))))))

@@ -8,7 +8,7 @@ use crate::domain::{Geo, Parts, Service, Speed};
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_field_names, reason = "the names that stand in the export")]
-pub(super) struct ToldParts {
+pub(super) struct PartsLine {
     #[serde(skip_serializing_if = "is_none")]
     audio_input_tokens: u64,
     #[serde(skip_serializing_if = "is_none")]
@@ -19,7 +19,7 @@ pub(super) struct ToldParts {
     cache_write_unstated_lifetime_tokens: u64,
 }
 
-impl From<Parts> for ToldParts {
+impl From<Parts> for PartsLine {
     fn from(parts: Parts) -> Self {
         Self {
             audio_input_tokens: parts.audio_input,
@@ -30,13 +30,13 @@ impl From<Parts> for ToldParts {
     }
 }
 
-impl From<&ToldParts> for Parts {
-    fn from(told: &ToldParts) -> Self {
+impl From<&PartsLine> for Parts {
+    fn from(line: &PartsLine) -> Self {
         Self {
-            audio_input: told.audio_input_tokens,
-            audio_cache_read: told.audio_cache_read_tokens,
-            audio_output: told.audio_output_tokens,
-            write_of_unstated_lifetime: told.cache_write_unstated_lifetime_tokens,
+            audio_input: line.audio_input_tokens,
+            audio_cache_read: line.audio_cache_read_tokens,
+            audio_output: line.audio_output_tokens,
+            write_of_unstated_lifetime: line.cache_write_unstated_lifetime_tokens,
         }
     }
 }

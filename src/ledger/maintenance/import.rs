@@ -4,10 +4,10 @@ use std::io::{BufRead, Read as _};
 
 use rusqlite::Connection;
 
-use super::export_import::{self, Wrong};
-use super::file::Sqlite;
-use super::maintenance;
-use crate::ledger::{BooksError, Ledger};
+use super::export_line::{self, Wrong};
+use crate::ledger::books::{Backing, Books};
+use crate::ledger::store::Store as _;
+use crate::ledger::{BooksError, Ledger, StoreError};
 
 /// Lines per transaction; other processes can write after each, within a fraction of a second.
 const TURN: usize = 2_000;
@@ -21,7 +21,7 @@ pub struct Imported {
     /// Calls imported, known ones included.
     pub calls: u64,
     /// Calls that were new or had new data.
-    pub told: u64,
+    pub new: u64,
     /// Lines refused for implausible values.
     pub refused: u64,
     /// The first of them: line number from 1, and reason.
@@ -77,7 +77,7 @@ impl Checked {
     }
 }
 
-impl Sqlite {
+impl<B: Backing> Books<B> {
     /// Merges an export into this ledger. Calls in both count once, and costs booked here are kept.
     ///
     /// Every line is read and checked first. A line that is not part of an export rejects the whole file; a line with
@@ -92,30 +92,30 @@ impl Sqlite {
         let checked = self.check(lines, &mut imported)?;
         let mut last = 0;
         loop {
-            let (reached, texts) = checked.behind(last).map_err(|error| self.because(&error))?;
+            let (reached, texts) = checked.behind(last).map_err(|error| self.backing.error(StoreError::from(error)))?;
             if texts.is_empty() {
                 return Ok(imported);
             }
             last = reached;
-            self.write(|conn, working_set, pricer, step| {
+            self.write(|store, working_set, pricer, step| {
                 working_set.ignore_horizon();
-                let machine = maintenance::machine(conn)?;
+                let machine = store.machine()?;
                 for text in &texts {
                     // The line parsed when it was checked.
-                    let Ok(heard) = export_import::understand(text) else { continue };
-                    let told = export_import::take(conn, working_set, heard, &machine)?;
-                    imported.calls += u64::from(told.is_some());
-                    imported.told += u64::from(told == Some(true));
+                    let Ok(parsed) = export_line::parse(text) else { continue };
+                    let is_new = export_line::take(store, working_set, parsed, &machine)?;
+                    imported.calls += u64::from(is_new.is_some());
+                    imported.new += u64::from(is_new == Some(true));
                 }
-                working_set.settle(conn, pricer)?;
-                working_set.write_changes(conn, step)
+                working_set.settle(store, pricer)?;
+                working_set.write_changes(store, step)
             })?;
         }
     }
 
     /// Reads every line and keeps the valid ones.
     fn check(&self, lines: &mut dyn BufRead, imported: &mut Imported) -> Result<Checked, ImportError> {
-        let checked = Checked::new().map_err(|error| self.because(&error))?;
+        let checked = Checked::new().map_err(|error| self.backing.error(StoreError::from(error)))?;
         let mut line = 0_u64;
         let mut bytes = Vec::new();
         loop {
@@ -133,8 +133,8 @@ impl Sqlite {
             if text.is_empty() {
                 continue;
             }
-            match export_import::understand(text) {
-                Ok(_) => checked.keep(line, text).map_err(|error| self.because(&error))?,
+            match export_line::parse(text) {
+                Ok(_) => checked.keep(line, text).map_err(|error| self.backing.error(StoreError::from(error)))?,
                 Err(Wrong::Foreign(what)) => return Err(wrong(what)),
                 Err(Wrong::Impossible(what)) => {
                     imported.refused += 1;

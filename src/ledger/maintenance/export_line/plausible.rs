@@ -7,7 +7,7 @@ use crate::domain::{Call, Instant, Tokens, Usd};
 const DEAREST: Usd = Usd::from_micro(1_000_000_000_000);
 
 /// Why a line is refused.
-pub(in crate::ledger::sqlite) enum Wrong {
+pub(in crate::ledger::maintenance) enum Wrong {
     /// Not a line of an export; the whole file is rejected.
     Foreign(String),
     /// A count, cost or time that no log could hold.

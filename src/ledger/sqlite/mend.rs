@@ -1,49 +1,21 @@
-//! Full check of the file, and of all derived data against the rows.
+//! Moves a damaged ledger aside, after a full check.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags, Result};
 
-use super::compare::{Findings, compare};
 use super::db_file::{identity, set_aside};
-use super::file::{Sqlite, at};
+use super::file::at;
 use super::open::open;
 use super::options::Options;
 use super::salvage;
 use super::schema::{self, KNOWN};
 use super::store::WorkingSet;
 use super::warning::Note;
-use crate::ledger::BooksError;
+use crate::ledger::maintenance::{Findings, compare};
+use crate::ledger::{BooksError, StoreError};
 use crate::pricing::Pricer;
-
-impl Sqlite {
-    /// Checks the file, and its sums against its rows.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read at all.
-    pub fn verify(&self) -> std::result::Result<Findings, BooksError> {
-        let attempt = || {
-            let _snapshot = self.backing.conn.unchecked_transaction()?;
-            let mut findings = Findings::default();
-            if let Err(what) = quick_check(&self.backing.conn)? {
-                findings.problems.push(what);
-                return Ok(findings);
-            }
-            compare(&self.backing.conn, &mut self.working_set.borrow_mut(), &mut findings)?;
-            Ok(findings)
-        };
-        let found: Result<Findings> = attempt();
-        match found.map_err(|error| self.because(&error)) {
-            Err(BooksError::Damaged { what, .. }) => Ok(Findings { calls: 0, problems: vec![what] }),
-            Ok(findings) => {
-                self.backing.damaged.set(self.backing.damaged.get() || !findings.problems.is_empty());
-                Ok(findings)
-            }
-            Err(error) => Err(error),
-        }
-    }
-}
 
 /// Moves a damaged ledger aside if a full check confirms the damage, and creates a new one that refers to it.
 ///
@@ -69,29 +41,42 @@ pub(crate) fn mend(
 /// Full check of a file that this process does not have open; the error describes the damage. A file that cannot be
 /// checked now, on a full disk or while locked, does not count as damaged.
 pub(super) fn check(path: &Path) -> std::result::Result<(), String> {
-    let attempt = || -> Result<std::result::Result<(), String>> {
+    let attempt = || -> Result<std::result::Result<(), String>, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(path, flags)?;
         if let Err(what) = quick_check(&conn)? {
             return Ok(Err(what));
         }
-        if schema::version(&conn)? > KNOWN {
-            // Unknown sums of a newer version are no damage.
-            return Ok(Ok(()));
+        // Unknown sums of a newer version are no damage.
+        match schema::version(&conn)? {
+            KNOWN => {}
+            newer if newer > KNOWN => return Ok(Ok(())),
+            older => return Ok(Err(uncheckable(older))),
         }
         let mut findings = Findings::default();
         compare(&conn, &mut WorkingSet::default(), &mut findings)?;
         Ok(findings.problems.pop().map_or(Ok(()), Err))
     };
-    match attempt().map_err(|error| at(path, &error)) {
+    match attempt().map_err(|error| at(path, error)) {
         Ok(checked) => checked,
         Err(BooksError::Damaged { what, .. }) => Err(what),
         Err(_) => Ok(()),
     }
 }
 
+/// The problem of a file whose sums are those of another schema.
+fn uncheckable(found: i64) -> String {
+    format!("schema {found} cannot be checked by a program that knows schema {KNOWN}")
+}
+
+/// Problems of an open file that its rows do not show.
+pub(super) fn problems(conn: &Connection) -> Result<Vec<String>> {
+    let of_schema = || Ok(Some(schema::version(conn)?).filter(|found| *found != KNOWN).map(uncheckable));
+    quick_check(conn)?.map_or_else(|what| Ok(Some(what)), |()| of_schema()).map(|problem| problem.into_iter().collect())
+}
+
 fn quick_check(conn: &Connection) -> Result<std::result::Result<(), String>> {
     let mut check = conn.prepare("PRAGMA quick_check(1)")?;
-    let said: String = check.query_row([], |row| row.get(0))?;
-    Ok(if said == "ok" { Ok(()) } else { Err(said) })
+    let answer: String = check.query_row([], |row| row.get(0))?;
+    Ok(if answer == "ok" { Ok(()) } else { Err(answer) })
 }

@@ -1,18 +1,9 @@
 //! A bill's JSON form, in tables and exports.
 
-use chrono::SecondsFormat;
-use rusqlite::Result;
 use serde::{Deserialize, Serialize};
 
-use super::row_codec::damaged;
-use crate::domain::{Attribution, Bill, Billed, Counter, Instant, Label, Place, Tokens};
-use crate::ledger::bills::MOST;
-
-/// The stored bill of this column.
-pub(super) fn parsed(body: &str) -> Result<Bill> {
-    let written: Written = serde_json::from_str(body).map_err(|_| damaged("a bill"))?;
-    written.bill().map_err(|_| damaged("a bill"))
-}
+use super::bills::MOST;
+use crate::domain::{Attribution, Bill, Billed, Counter, Instant, Label, Place, Tokens, rfc3339};
 
 /// A bill's JSON form, in the column `body` and in exports.
 #[derive(Serialize, Deserialize)]
@@ -62,7 +53,6 @@ impl Written {
     /// Converts a bill; `None` without a session.
     pub(super) fn from_bill(bill: &Bill) -> Option<Self> {
         let text = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
-        let time = |at: Instant| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         let (started, since, own) = match bill.counter {
             Counter::Session { started, since } => (started, since, None),
             Counter::Run { own } => (None, None, Some(own.fields())),
@@ -76,7 +66,7 @@ impl Written {
         });
         Some(Self {
             id: bill.id.to_string(),
-            at: time(bill.from.at),
+            at: rfc3339(bill.from.at),
             source: bill.from.source.to_string(),
             session: text(&bill.from.session)?,
             project: text(&bill.from.project),
@@ -86,7 +76,7 @@ impl Written {
             path: bill.from.place.as_ref().map(|place| place.path.to_string()),
             offset: bill.from.place.as_ref().map(|place| place.offset),
             started,
-            since: since.map(time),
+            since: since.map(rfc3339),
             own,
             piece: bill.counter == Counter::Piece,
             models: models.collect(),
@@ -97,7 +87,7 @@ impl Written {
     ///
     /// # Errors
     /// Names the invalid field.
-    pub(super) fn bill(&self) -> std::result::Result<Bill, String> {
+    pub(super) fn bill(&self) -> Result<Bill, String> {
         let label = |text: &Option<String>| text.as_deref().map(Label::new);
         let time = |text: &str| {
             chrono::DateTime::parse_from_rfc3339(text).map(Instant::from).map_err(|error| format!("'{text}': {error}"))

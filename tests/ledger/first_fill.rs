@@ -16,7 +16,7 @@ fn beside() -> Options {
     Options { beside: true, together: 4, ..Options::new(at(0)) }
 }
 
-fn unborn(path: &Path) -> Sqlite {
+fn begin_first_fill(path: &Path) -> Sqlite {
     open(path, beside(), prices()).unwrap().books
 }
 
@@ -71,7 +71,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
         let mut memory = Memory::new(prices());
-        memory.absorb(&batch_of(told)).unwrap();
+        memory.post(&batch_of(told)).unwrap();
         let mut disk = open(&path, Options { together, ..beside() }, prices()).unwrap().books;
         for batch in &retold {
             disk.absorb(batch).unwrap();
@@ -112,7 +112,7 @@ fn d1_a_first_fill_that_is_killed_leaves_no_books_or_whole_ones() {
         let path = folder.path().join("ledger.db");
         let status = run("cold", &path, stop);
         let was_there = path.exists();
-        let mut disk = unborn(&path);
+        let mut disk = begin_first_fill(&path);
         assert_eq!(rows(&disk), in_memory(if was_there { life().len() } else { 0 }), "killed at step {stop}");
         sound(&disk);
         for (part, (_, records)) in life().iter().enumerate() {
@@ -154,7 +154,7 @@ fn d3_a_first_fill_that_met_a_full_disk_is_kept_and_may_be_tried_again() {
 fn d12_of_several_first_fills_at_once_one_is_put_in_place_and_the_others_join_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let mut both = [unborn(&path), unborn(&path)];
+    let mut both = [begin_first_fill(&path), begin_first_fill(&path)];
     for (number, disk) in both.iter_mut().enumerate() {
         disk.absorb(&calls([call("everyone's", 1, 1), call(&format!("own {number}"), 2, 1)])).unwrap();
     }
@@ -182,7 +182,7 @@ fn d12_of_several_first_fills_at_once_one_is_put_in_place_and_the_others_join_it
 fn d7_a_first_fill_whose_file_is_removed_is_booked_in_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let mut disk = unborn(&path);
+    let mut disk = begin_first_fill(&path);
     disk.absorb(&calls([call("a", 1, 1)])).unwrap();
     for name in names(folder.path()) {
         fs::remove_file(folder.path().join(name)).unwrap();
@@ -204,7 +204,7 @@ fn d8_a_log_that_an_older_ledger_left_is_not_taken_for_that_of_a_new_one() {
         if !late {
             leave();
         }
-        let mut disk = unborn(&path);
+        let mut disk = begin_first_fill(&path);
         if late {
             leave();
         }
@@ -218,7 +218,8 @@ fn d8_a_log_that_an_older_ledger_left_is_not_taken_for_that_of_a_new_one() {
 #[test]
 fn whoever_writes_before_the_first_flush_writes_where_others_see_it() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut one, mut other) = (unborn(&folder.path().join("ledger.db")), unborn(&folder.path().join("ledger.db")));
+    let (mut one, mut other) =
+        (begin_first_fill(&folder.path().join("ledger.db")), begin_first_fill(&folder.path().join("ledger.db")));
     other.absorb(&calls([call("a", 1, 1)])).unwrap();
     let claim = |books: &mut Sqlite| books.claim(Space::Alert, "day", at(0)).unwrap();
     assert_eq!((claim(&mut one), claim(&mut other)), (true, false));
@@ -229,9 +230,9 @@ fn whoever_writes_before_the_first_flush_writes_where_others_see_it() {
 #[test]
 fn books_that_were_never_filled_leave_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    drop(unborn(&folder.path().join("ledger.db")));
+    drop(begin_first_fill(&folder.path().join("ledger.db")));
     assert_eq!(names(folder.path()), Vec::<String>::new());
-    let mut empty = unborn(&folder.path().join("ledger.db"));
+    let mut empty = begin_first_fill(&folder.path().join("ledger.db"));
     empty.flush().unwrap();
     drop(empty);
     assert_eq!(names(folder.path()), ["ledger.db"], "who has read every log and found nothing has books too");

@@ -1,0 +1,42 @@
+//! Transactions of a store: their purpose, their changes, and where the changed rows are.
+
+use crate::domain::{Bill, CallKey};
+use crate::ledger::compact_row::CompactRow;
+use crate::ledger::spending::Part;
+
+/// Purpose of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// For queries.
+    Read,
+    /// For changes.
+    Write,
+}
+
+/// Rows of a store are in one of two tables, which share no key that is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// Rows that queries show.
+    Shown,
+    /// Sightings that are not shown by themselves: telemetry of a call that another log names, that call's own
+    /// sighting, and refusals.
+    Unmerged,
+}
+
+/// Changes of one transaction. Every list is in the order in which it is to be written.
+#[derive(Debug, Default)]
+pub struct Delta<'a> {
+    /// Shown rows that changed, by key: the stored version, and the new one.
+    pub rows: Vec<(CallKey, Option<&'a CompactRow>, Option<&'a CompactRow>)>,
+    /// Unmerged rows that changed; `None` for one that was removed.
+    pub unmerged: Vec<(CallKey, Option<CompactRow>)>,
+    /// New and changed bills, with the numbers of their sessions.
+    pub bills: Vec<(u32, Bill)>,
+    /// Sums by the numbers of session and model, for sessions that have a bill.
+    pub spent: Vec<(u32, u32, Part)>,
+    /// New descents: the numbers of child and parent.
+    pub descents: Vec<(u32, u32)>,
+}
+
+/// A place between the rows of a table, which the store understands; `None` is the beginning.
+pub type Place = Option<i64>;
