@@ -74,6 +74,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper_rustls", &["server"]),
     ("brotli_decompressor", &["server"]),
     ("prost", &["server"]),
+    ("tokio_io_timeout", &["server"]),
     ("listenfd", &["commands"]),
     ("tokio", &["ingest", "engine", "server", "tui", "app", "commands"]),
     ("clap", &["cli"]),

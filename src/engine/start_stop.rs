@@ -190,6 +190,7 @@ impl Engine {
                 pending: Vec::new(),
                 daily: Daily::default(),
                 alerts: alerts.clone(),
+                began: now,
             },
             env: setup.env,
             reader: reader.clone(),

@@ -123,6 +123,23 @@ fn a_client_that_sends_slowly_is_cut_off() {
     assert_eq!(served.client.get("/healthz").status, 200);
 }
 
+/// Whoever takes nothing of an answer, here of many that were asked for in one go, loses the connection, and its place.
+#[test]
+fn a_client_that_reads_nothing_is_cut_off() {
+    let home = Home::new();
+    home.config("[server]\nconnections = 1\ntimeout_seconds = 1\n");
+    let served = Served::start(&home);
+    let began = Instant::now();
+    let mut deaf = TcpStream::connect(served.client.address).unwrap();
+    deaf.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let request = format!("GET /page/views.css HTTP/1.1\r\nhost: {}\r\n\r\n", served.client.address);
+    // Until both sides' buffers are full.
+    while began.elapsed() < Duration::from_secs(20) && deaf.write_all(request.as_bytes()).is_ok() {}
+    assert!(began.elapsed() < Duration::from_secs(20), "the server took every request");
+    assert_eq!(served.client.get("/healthz").status, 200);
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+}
+
 #[test]
 fn a_head_or_a_path_of_any_length_is_answered_or_cut_off() {
     let home = Home::new();
