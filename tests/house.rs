@@ -73,7 +73,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper_util", &["server"]),
     ("hyper_rustls", &["server"]),
     ("brotli_decompressor", &["server"]),
-    ("prost", &["server"]),
+    ("prost", &["output", "server"]),
     ("tokio_io_timeout", &["server"]),
     ("listenfd", &["commands"]),
     ("tokio", &["ingest", "engine", "server", "tui", "app", "commands"]),

@@ -6,7 +6,7 @@ use chrono::NaiveTime;
 
 use super::toml_reader::{Node, Section, Walk};
 use super::values::quiet;
-use super::{Alerts, Email, Env, Password, Tls, absolute};
+use super::{Alerts, Email, Env, Password, Tls, absolute, address};
 
 /// Recipients of a mail.
 const MOST_RECIPIENTS: usize = 20;
@@ -20,8 +20,8 @@ pub(super) fn read(walk: &mut Walk<'_>, mut section: Section<'_, '_>, env: &Env,
     section.choose(walk, &mut alerts.notify, "notify");
     let command = "a program and its arguments, such as [\"notify-send\", \"{title}\", \"{body}\"]";
     section.set(walk, &mut alerts.command, "command", command, program);
-    alerts.webhook = address(walk, &mut section, "webhook");
-    alerts.slack = address(walk, &mut section, "slack");
+    alerts.webhook = address::read(walk, &mut section, "alerts", "webhook");
+    alerts.slack = address::read(walk, &mut section, "alerts", "slack");
     let hours = "hours such as \"22:00-07:00\", or \"\"";
     section.set(walk, &mut alerts.quiet, "quiet", hours, |node| match node.text()? {
         "" => Some(None),
@@ -48,26 +48,6 @@ pub(super) fn read(walk: &mut Walk<'_>, mut section: Section<'_, '_>, env: &Env,
 fn program(node: &Node<'_, '_>) -> Option<Vec<String>> {
     node.list()?;
     node.texts().filter(|argv| argv.first().is_none_or(|program| !program.is_empty()))
-}
-
-/// The address of a web hook. It may be a secret: no message repeats it.
-fn address(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, key: &'static str) -> Option<String> {
-    let node = section.get(key)?;
-    let is_address = |text: &str| {
-        let rest = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
-        rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_control))
-    };
-    match node.text() {
-        Some(text) if text.is_empty() || is_address(text) => {
-            walk.came_from(&format!("alerts.{key}"), node.span);
-            Some(text.to_owned()).filter(|text| !text.is_empty())
-        }
-        Some(_) | None => {
-            let expected = "give an address that begins with https:// or http://, or \"\"";
-            walk.error(node.span, format!("alerts: '{key}' is no web address; {expected}"));
-            None
-        }
-    }
 }
 
 /// Reads `[alerts.email]`; `None` when something that a mail needs is missing or wrong.

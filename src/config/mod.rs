@@ -1,6 +1,7 @@
 //! Settings from files, variables and flags.
 
 mod absolute;
+mod address;
 mod alerts;
 mod amount;
 mod diagnostic;
@@ -12,6 +13,7 @@ mod file;
 mod limits;
 mod load;
 mod origin;
+mod otlp_headers;
 mod paths;
 mod plans;
 mod prices;
@@ -41,6 +43,7 @@ pub use file::{SAMPLE, open, read, stamp};
 pub(crate) use file::{change, init};
 pub use load::{ConfigText, Loaded};
 pub use origin::Origin;
+pub(crate) use otlp_headers::otlp_headers;
 pub(crate) use paths::{Paths, journals};
 pub use scope::LimitKey;
 pub use server::{Server, Token};

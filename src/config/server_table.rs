@@ -1,12 +1,12 @@
 //! Reads the `[server]` table.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
 use super::server::TOKEN_VARIABLE;
 use super::toml_reader::{Node, Section, Walk};
-use super::{Env, Server, Token, absolute};
+use super::{Env, Server, Token, absolute, address};
 
 /// Reads the table.
 pub(crate) fn read(walk: &mut Walk<'_>, table: &DeTable<'_>, env: &Env) -> Server {
@@ -38,6 +38,13 @@ pub(crate) fn read(walk: &mut Walk<'_>, table: &DeTable<'_>, env: &Env) -> Serve
     let seconds = "a whole number of seconds from 1 to 600";
     section.set(walk, &mut server.timeout_seconds, "timeout_seconds", seconds, |node| within(node, 1, 600));
     section.set(walk, &mut server.metrics_names, "metrics_names", "true or false", Node::truth);
+    server.otlp_endpoint = address::read(walk, &mut section, "server", "otlp_endpoint");
+    let file = "a file with one header a line, such as \"~/.config/tokmeter/otlp-headers\"";
+    server.otlp_headers_file = read_file(walk, &mut section, "otlp_headers_file", file, env);
+    let interval = "a whole number of seconds from 1 to 86400";
+    section.set(walk, &mut server.otlp_interval_seconds, "otlp_interval_seconds", interval, |node| {
+        within(node, 1, 86_400)
+    });
     section.finish(walk);
     if let Some(node) = listen.filter(|_| !server.listen.ip().is_loopback() && !has_token) {
         let why = "server: 'listen' can be reached from other machines, and there is no token; set 'token_file'";
@@ -66,15 +73,26 @@ fn read_token(walk: &mut Walk<'_>, section: &mut Section<'_, '_>, server: &mut S
         }
     }
     let file = "a file whose first line is the token, such as \"~/.config/tokmeter/token\"";
-    let path = section.read(walk, "token_file", file, |node| match node.text()? {
+    server.token_file = read_file(walk, section, "token_file", file, env);
+    has_token || server.token_file.is_some()
+}
+
+/// Reads the path of a file; an empty one is none.
+fn read_file(
+    walk: &mut Walk<'_>,
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    expected: &str,
+    env: &Env,
+) -> Option<PathBuf> {
+    let path = section.read(walk, key, expected, |node| match node.text()? {
         "" => Some(None),
         text => {
             let path = Path::new(text);
             absolute::expanded(env, path).or_else(|| path.is_absolute().then(|| path.to_owned())).map(Some)
         }
     });
-    server.token_file = path.flatten();
-    has_token || server.token_file.is_some()
+    path.flatten()
 }
 
 fn within(node: &Node<'_, '_>, least: u32, most: u32) -> Option<u32> {

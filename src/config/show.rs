@@ -100,7 +100,7 @@ fn write(
         page.line("gate.unpriced", "unpriced", &format!("{{ {} }}", inner.join(", ")))?;
     }
 
-    server(&mut page, &settings.server)?;
+    server(&mut page, &settings.server, hides)?;
     prices(&mut page, &settings.prices)?;
     page.table("[aliases]")?;
     for (from, to) in &settings.aliases {
@@ -129,16 +129,12 @@ fn write(
 fn alerts(page: &mut Page<'_>, alerts: &Alerts, hides: bool) -> io::Result<()> {
     let quiet = alerts.quiet.map(|quiet| format!("{}-{}", quiet.from.format("%H:%M"), quiet.until.format("%H:%M")));
     let daily = alerts.daily.map(|daily| daily.format("%H:%M").to_string());
-    let hook = |address: &Option<String>| {
-        let address = address.as_deref().unwrap_or_default();
-        text(&if hides { hidden(address) } else { address.to_owned() })
-    };
     page.table("[alerts]")?;
     page.line("alerts.bell", "bell", &alerts.bell.to_string())?;
     page.line("alerts.notify", "notify", &text(alerts.notify.word()))?;
     page.line("alerts.command", "command", &texts(&alerts.command))?;
-    page.line("alerts.webhook", "webhook", &hook(&alerts.webhook))?;
-    page.line("alerts.slack", "slack", &hook(&alerts.slack))?;
+    page.line("alerts.webhook", "webhook", &address(&alerts.webhook, hides))?;
+    page.line("alerts.slack", "slack", &address(&alerts.slack, hides))?;
     page.line("alerts.daily", "daily", &text(daily.as_deref().unwrap_or_default()))?;
     page.line("alerts.quiet", "quiet", &text(quiet.as_deref().unwrap_or_default()))?;
     page.line("alerts.hysteresis", "hysteresis", &alerts.hysteresis.to_string())?;
@@ -161,6 +157,12 @@ fn alerts(page: &mut Page<'_>, alerts: &Alerts, hides: bool) -> io::Result<()> {
     }
 }
 
+/// A web address, which may be a secret.
+fn address(address: &Option<String>, hides: bool) -> String {
+    let address = address.as_deref().unwrap_or_default();
+    text(&if hides { hidden(address) } else { address.to_owned() })
+}
+
 /// An address of which only the host is shown.
 fn hidden(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else { return String::new() };
@@ -168,7 +170,7 @@ fn hidden(address: &str) -> String {
     format!("{scheme}://{}/…", host.rsplit('@').next().unwrap_or_default())
 }
 
-fn server(page: &mut Page<'_>, server: &Server) -> io::Result<()> {
+fn server(page: &mut Page<'_>, server: &Server, hides: bool) -> io::Result<()> {
     page.table("[server]")?;
     page.line("server.listen", "listen", &text(&server.listen.to_string()))?;
     if server.token.is_some() {
@@ -182,7 +184,11 @@ fn server(page: &mut Page<'_>, server: &Server) -> io::Result<()> {
     page.line("server.expanded_mib", "expanded_mib", &server.expanded_mib.to_string())?;
     page.line("server.connections", "connections", &server.connections.to_string())?;
     page.line("server.timeout_seconds", "timeout_seconds", &server.timeout_seconds.to_string())?;
-    page.line("server.metrics_names", "metrics_names", &server.metrics_names.to_string())
+    page.line("server.metrics_names", "metrics_names", &server.metrics_names.to_string())?;
+    page.line("server.otlp_endpoint", "otlp_endpoint", &address(&server.otlp_endpoint, hides))?;
+    let file = server.otlp_headers_file.as_ref().map(|path| path.to_string_lossy().into_owned());
+    page.line("server.otlp_headers_file", "otlp_headers_file", &text(&file.unwrap_or_default()))?;
+    page.line("server.otlp_interval_seconds", "otlp_interval_seconds", &server.otlp_interval_seconds.to_string())
 }
 
 fn prices(page: &mut Page<'_>, prices: &[CustomPrice]) -> io::Result<()> {

@@ -3,6 +3,7 @@
 //! One thread serves all connections; another decodes telemetry, so that a large export delays nobody else.
 
 mod accept;
+mod accepts;
 mod answers;
 mod api;
 mod body;
@@ -31,7 +32,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use tokio::sync::{Semaphore, watch};
 
-pub(crate) use answers::{Answer, AnswerFn, Kind, Params, Refusal, Topic};
+pub(crate) use answers::{Answer, AnswerFn, Exposition, Kind, Params, Refusal, Topic};
 pub(crate) use bounds::Bounds;
 use shared::Shared;
 

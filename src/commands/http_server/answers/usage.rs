@@ -73,7 +73,7 @@ pub(super) fn usage(period: &str, params: &Params, books: &BooksView<'_>) -> Res
     let mut body = Vec::new();
     let written = match kind {
         Kind::Csv => output::csv(&output::report_grid(&report.with_marked_rows()), &mut body),
-        Kind::Json | Kind::Metrics => output::report_json(&report, &mut body),
+        Kind::Json | Kind::Metrics(_) => output::report_json(&report, &mut body),
     };
     written.map_err(Trouble::from)?;
     Ok(Answer { kind, body })
