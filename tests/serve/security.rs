@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::client::Served;
 use crate::common::Home;
 
-const PATHS: [(&str, &str); 18] = [
+const PATHS: [(&str, &str); 19] = [
     ("POST", "/v1/traces"),
     ("POST", "/v1/logs"),
     ("POST", "/v1/metrics"),
@@ -21,6 +21,7 @@ const PATHS: [(&str, &str); 18] = [
     ("GET", "/api/v1/health"),
     ("GET", "/api/v1/gate"),
     ("GET", "/api/v1/events"),
+    ("GET", "/api/v1/openapi.json"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/"),

@@ -19,9 +19,9 @@ use crate::server::http::{Answer, Kind, Params, Refusal, Topic};
 /// Answers a question.
 pub(super) fn answer(topic: Topic, params: &Params, books: &BooksView<'_>) -> Result<Answer, Refusal> {
     match topic {
-        Topic::Usage => usage::usage("day", params, books),
-        Topic::Sessions => usage::usage("session", params, books),
-        Topic::Calls => usage::usage("call", params, books),
+        Topic::Usage => usage::usage(None, params, books),
+        Topic::Sessions => usage::usage(Some("session"), params, books),
+        Topic::Calls => usage::usage(Some("call"), params, books),
         Topic::Call => call::call(params, books),
         Topic::Summary => json(|out| document::write(&summary(books)?, books, out)),
         Topic::Limits => json(|out| {

@@ -90,6 +90,11 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMa
     response
 }
 
+/// `GET /api/v1/openapi.json`.
+pub(super) async fn openapi(State(shared): State<Arc<Shared>>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], shared.document.clone()).into_response()
+}
+
 /// The server is up.
 pub(super) async fn alive() -> &'static str {
     "ok\n"
