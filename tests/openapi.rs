@@ -215,7 +215,7 @@ fn real_answers_fit_the_schemas() {
     validate(&document, &answers);
 }
 
-/// Validates the document, and the answers by its schemas, with libraries of PyPI.
+/// Validates the document, and the answers by its schemas, with libraries for Python.
 #[expect(clippy::disallowed_methods, reason = "CI must not skip what it has installed")]
 fn validate(document: &Value, answers: &[(&str, Value)]) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/serve/openapi.py");

@@ -48,7 +48,8 @@ fn served(home: &Home) -> Served {
 }
 
 fn book(client: &Client, number: u64) {
-    let (model, project) = if number % 2 == 0 { ("claude-opus-5", "/p/one") } else { ("gpt-4o", "/p/\\\"two\\\"") };
+    let (model, project) =
+        if number.is_multiple_of(2) { ("claude-opus-5", "/p/one") } else { ("gpt-4o", "/p/\\\"two\\\"") };
     let who = format!("\"user\":\"alice\",\"project\":\"{project}\",\"latency_ms\":900,\"input_tokens\"");
     let line = native(&number.to_string(), &now(), model, 1_000 + number, 100).replace("\"input_tokens\"", &who);
     assert_eq!(client.post("/api/v1/calls", &[], line.as_bytes()).status, 200);
@@ -139,8 +140,8 @@ impl Prometheus {
 
     /// The result of a query.
     fn query(&self, query: &str) -> Vec<Value> {
-        let encoded: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        let answer = self.client.get(&format!("/api/v1/query?query={encoded}")).json();
+        let encoded: Vec<String> = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let answer = self.client.get(&format!("/api/v1/query?query={}", encoded.concat())).json();
         assert_eq!(answer["status"], "success", "{query}: {answer}");
         answer["data"]["result"].as_array().unwrap().clone()
     }
@@ -192,11 +193,12 @@ fn prometheus_scrapes_it_and_every_query_of_the_dashboard_has_an_answer() {
     let report = home.tokmeter().args(["report", "total", "--json"]).output().unwrap();
     let total = serde_json::from_slice::<Value>(&report.stdout).unwrap()["total"].clone();
     for (query, wanted) in [
-        ("sum(tokmeter_calls_total)", &total["calls"]),
-        ("sum(tokmeter_tokens_total)", &total["total_tokens"]),
-        ("tokmeter_today_tokens", &total["total_tokens"]),
+        ("sum(tokmeter_calls_total)", total["calls"].to_string()),
+        ("sum(tokmeter_tokens_total)", total["total_tokens"].to_string()),
+        ("tokmeter_today_tokens", total["total_tokens"].to_string()),
     ] {
-        let is_right = || prometheus.query(query).first().is_some_and(|one| one["value"][1] == wanted.to_string());
+        let is_right =
+            || prometheus.query(query).first().is_some_and(|one| one["value"][1].as_str() == Some(wanted.as_str()));
         while !is_right() {
             assert!(began.elapsed() < Duration::from_secs(90), "{query} is not {wanted}");
             std::thread::sleep(Duration::from_millis(100));

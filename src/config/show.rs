@@ -133,8 +133,8 @@ fn alerts(page: &mut Page<'_>, alerts: &Alerts, hides: bool) -> io::Result<()> {
     page.line("alerts.bell", "bell", &alerts.bell.to_string())?;
     page.line("alerts.notify", "notify", &text(alerts.notify.word()))?;
     page.line("alerts.command", "command", &texts(&alerts.command))?;
-    page.line("alerts.webhook", "webhook", &address(&alerts.webhook, hides))?;
-    page.line("alerts.slack", "slack", &address(&alerts.slack, hides))?;
+    page.line("alerts.webhook", "webhook", &address(alerts.webhook.as_deref(), hides))?;
+    page.line("alerts.slack", "slack", &address(alerts.slack.as_deref(), hides))?;
     page.line("alerts.daily", "daily", &text(daily.as_deref().unwrap_or_default()))?;
     page.line("alerts.quiet", "quiet", &text(quiet.as_deref().unwrap_or_default()))?;
     page.line("alerts.hysteresis", "hysteresis", &alerts.hysteresis.to_string())?;
@@ -158,8 +158,8 @@ fn alerts(page: &mut Page<'_>, alerts: &Alerts, hides: bool) -> io::Result<()> {
 }
 
 /// A web address, which may be a secret.
-fn address(address: &Option<String>, hides: bool) -> String {
-    let address = address.as_deref().unwrap_or_default();
+fn address(address: Option<&str>, hides: bool) -> String {
+    let address = address.unwrap_or_default();
     text(&if hides { hidden(address) } else { address.to_owned() })
 }
 
@@ -185,7 +185,7 @@ fn server(page: &mut Page<'_>, server: &Server, hides: bool) -> io::Result<()> {
     page.line("server.connections", "connections", &server.connections.to_string())?;
     page.line("server.timeout_seconds", "timeout_seconds", &server.timeout_seconds.to_string())?;
     page.line("server.metrics_names", "metrics_names", &server.metrics_names.to_string())?;
-    page.line("server.otlp_endpoint", "otlp_endpoint", &address(&server.otlp_endpoint, hides))?;
+    page.line("server.otlp_endpoint", "otlp_endpoint", &address(server.otlp_endpoint.as_deref(), hides))?;
     let file = server.otlp_headers_file.as_ref().map(|path| path.to_string_lossy().into_owned());
     page.line("server.otlp_headers_file", "otlp_headers_file", &text(&file.unwrap_or_default()))?;
     page.line("server.otlp_interval_seconds", "otlp_interval_seconds", &server.otlp_interval_seconds.to_string())

@@ -40,7 +40,9 @@ impl LabelSets {
         let combination: Vec<String> = labels.iter().map(|(_, value)| value.clone()).collect();
         if !self.combinations.contains(&combination) {
             if self.combinations.len() >= COMBINATIONS {
-                labels.iter_mut().for_each(|(_, value)| OTHER.clone_into(value));
+                for (_, value) in &mut labels {
+                    OTHER.clone_into(value);
+                }
             } else {
                 self.combinations.insert(combination);
             }

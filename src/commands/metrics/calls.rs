@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::View;
-use crate::domain::{Dimension, Filter, Span, Usd};
+use crate::domain::{Dimension, Filter, Label, Span, Usd};
 use crate::ledger::{BooksError, ReportRow, Sums};
 use crate::meter::{Histogram, Sizes, Spread};
 use crate::output::{Buckets, Kind, LabelPair, LabelSets, Metrics};
@@ -51,13 +51,19 @@ pub(super) fn totals(
     ];
     for (name, help, count) in counts {
         let family = metrics.begin(name, Kind::Counter, help);
-        sums.iter().for_each(|(labels, sums)| family.sample(labels, count(sums)));
+        for (labels, sums) in &sums {
+            family.sample(labels, count(sums));
+        }
     }
     let cost =
         metrics.begin("tokmeter_cost_usd_total", Kind::Counter, "Cost in US dollars of the calls that have a price.");
-    sums.iter().for_each(|(labels, sums)| cost.sample(labels, sums.cost));
+    for (labels, sums) in &sums {
+        cost.sample(labels, sums.cost);
+    }
     let saved = metrics.begin("tokmeter_cache_saved_usd", Kind::Gauge, "US dollars that caching saved.");
-    sums.iter().for_each(|(labels, sums)| saved.sample(labels, sums.saved));
+    for (labels, sums) in &sums {
+        saved.sample(labels, sums.saved);
+    }
 }
 
 /// Sums of today.
@@ -98,7 +104,7 @@ pub(super) fn sizes(metrics: &mut Metrics, spread: &Spread, sets: &mut LabelSets
             if histogram.is_empty() {
                 continue;
             }
-            let model = sets.value("model", model.map(|model| model.as_str()).unwrap_or_default());
+            let model = sets.value("model", model.map(Label::as_str).unwrap_or_default());
             match models.get_mut(&model) {
                 Some(known) => known.add(histogram),
                 None => _ = models.insert(model, histogram.clone()),
