@@ -100,12 +100,13 @@ fn every_good_file_is_read_without_a_word() {
 fn what_is_shown_of_every_good_file_reads_back_as_the_same() {
     for path in files("valid") {
         let loaded = load_file(&path);
-        // Of a web hook only the host is shown.
+        // Of a web hook or a collector only the host is shown.
         let mut again = load(&shown(&loaded, true));
         let hides = |hook: &Option<String>| hook.as_ref().is_some_and(|hook| hook.ends_with("/…"));
         for (again, before) in [
             (&mut again.settings.alerts.webhook, &loaded.settings.alerts.webhook),
             (&mut again.settings.alerts.slack, &loaded.settings.alerts.slack),
+            (&mut again.settings.server.otlp_endpoint, &loaded.settings.server.otlp_endpoint),
         ] {
             assert_eq!(hides(again), before.is_some());
             again.clone_from(before);
@@ -603,11 +604,13 @@ prop_compose! {
         file in prop::option::of(name()),
         (body_mib, expanded_mib, connections, timeout_seconds) in (1_u32..=1024, 1_u32..=1024, 1_u32..=10_000, 1_u32..=600),
         (socket, metrics_names) in any::<(bool, bool)>(),
+        (endpoint, headers, otlp_interval_seconds) in (prop::option::of(name()), prop::option::of(name()), 1_u32..=86_400),
     ) -> Server {
         let token_file = file.map(|name| Path::new("/").join(name));
         // Without a token there would be a warning beyond loopback.
         let listen = if token_file.is_some() { listen.into() } else { Server::default().listen };
-        Server { listen, token: None, token_file, socket, body_mib, expanded_mib, connections, timeout_seconds, metrics_names }
+        Server { listen, token: None, token_file, socket, body_mib, expanded_mib, connections, timeout_seconds, metrics_names, otlp_interval_seconds,
+            otlp_endpoint: endpoint.map(|name| format!("https://{name}")), otlp_headers_file: headers.map(|name| Path::new("/").join(name)) }
     }
 }
 
@@ -625,7 +628,7 @@ prop_compose! {
         limits in limits(),
         alerts in alerts(),
         gate in (any::<bool>(), prop::option::of(rates())),
-        server in server(),
+        server in server().boxed(),
         prices in prices(),
         (aliases, views, plans, upstreams) in (prop::collection::btree_map(name(), name(), 0..3),
             prop::collection::btree_map(name(), name(), 0..3), plans(), prop::collection::btree_map(name(), name(), 0..3)),

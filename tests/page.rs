@@ -106,6 +106,15 @@ fn an_appended_call_is_seen_within_150_ms() {
 }
 
 #[test]
+fn an_alert_is_shown_when_it_is_raised() {
+    let Some(browser) = browser() else { return };
+    let home = Home::new();
+    home.config("[limits.users.\"*\"]\nday = { tokens = 1000 }\n[alerts]\nnotify = \"off\"\n");
+    home.write(seed::LOG, "");
+    run("alerts.cjs", &served(&home), &home, &browser, &[]);
+}
+
+#[test]
 fn a_token_opens_the_page_and_a_wrong_one_does_not() {
     let Some(browser) = browser() else { return };
     let home = Home::new();

@@ -241,6 +241,7 @@ fn health() -> HealthView {
         awaited: Vec::new(),
         absent: Vec::new(),
         found: vec![("codex", "E".to_owned(), "compactions by the service, up to 0.149")],
+        lags: Vec::new(),
         notes: vec![Label::new("3 sources gone, kept in the ledger")],
     }
 }

@@ -18,6 +18,8 @@ mod ladder;
 mod listening;
 #[path = "serve/load.rs"]
 mod load;
+#[path = "serve/otlp_out.rs"]
+mod otlp_out;
 #[path = "serve/security.rs"]
 mod security;
 #[path = "serve/settings.rs"]

@@ -5,21 +5,38 @@ pub(super) mod proxy;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::app::{Context, Exit, Failure};
-use crate::config::Token;
 use crate::config::server::TOKEN_VARIABLE;
+use crate::config::{self, Token};
 use crate::domain::Label;
-use crate::engine::Doors;
+use crate::engine::{Destination, Doors, Exporter};
 use crate::server::http::{self, Server};
 
 /// Bytes of a token file.
 const TOKEN_FILE: u64 = 4096;
 
-/// Starts the HTTP server on a bound address.
-pub(super) fn start(context: &Context<'_>, bound: Bound, doors: Doors) -> Result<Server, Failure> {
+/// The HTTP server, and what sends metrics. First no more calls come in, then the last metrics go out.
+pub(super) struct Serving {
+    /// The server.
+    pub(super) server: Server,
+    _exporter: Option<Exporter>,
+}
+
+/// Starts the HTTP server on a bound address, and what sends metrics to this destination.
+pub(super) fn start(
+    context: &Context<'_>,
+    bound: Bound,
+    destination: Option<Destination>,
+    doors: Doors,
+) -> Result<Serving, Failure> {
     let Bound { listener, token } = bound;
-    Server::start(http::Setup {
+    let exporter = destination
+        .map(|to| Exporter::start(to, doors.clone(), answers::measured::export))
+        .transpose()
+        .map_err(|error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}")))?;
+    let server = Server::start(http::Setup {
         listener,
         token,
         doors,
@@ -28,7 +45,19 @@ pub(super) fn start(context: &Context<'_>, bound: Bound, doors: Doors) -> Result
         env: context.env.clone(),
         bounds: http::Bounds::from_settings(&context.settings.server),
     })
-    .map_err(|error| Failure::new(Exit::Unavailable, format!("the HTTP server cannot start: {error}")))
+    .map_err(|error| Failure::new(Exit::Unavailable, format!("the HTTP server cannot start: {error}")))?;
+    Ok(Serving { server, _exporter: exporter })
+}
+
+/// Where the config says that metrics are sent.
+///
+/// # Errors
+/// When the headers cannot be read: exit code 78.
+pub(super) fn destination(context: &Context<'_>) -> Result<Option<Destination>, Failure> {
+    let server = &context.settings.server;
+    let Some(endpoint) = server.otlp_endpoint.clone() else { return Ok(None) };
+    let headers = config::otlp_headers(server, &context.env).map_err(|why| Failure::new(Exit::Config, why))?;
+    Ok(Some(Destination { endpoint, headers, interval: Duration::from_secs(server.otlp_interval_seconds.into()) }))
 }
 
 /// A bound address, and the token that clients must present there.

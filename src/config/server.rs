@@ -26,8 +26,14 @@ pub struct Server {
     pub connections: u32,
     /// Seconds for a request to arrive.
     pub timeout_seconds: u32,
-    /// Whether `/metrics` names users, sessions and other people's labels.
+    /// Whether metrics name users, teams, projects and agents.
     pub metrics_names: bool,
+    /// Address of the collector that metrics are sent to.
+    pub otlp_endpoint: Option<String>,
+    /// File with the headers of those requests; `~` is already expanded.
+    pub otlp_headers_file: Option<PathBuf>,
+    /// Seconds between two of them.
+    pub otlp_interval_seconds: u32,
 }
 
 impl Default for Server {
@@ -42,6 +48,9 @@ impl Default for Server {
             connections: 256,
             timeout_seconds: 30,
             metrics_names: false,
+            otlp_endpoint: None,
+            otlp_headers_file: None,
+            otlp_interval_seconds: 60,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The table of settings: the name of each, how its value is read, and how it is written. Tables keyed by names that
 //! users choose (`[limits]`, `[prices]`, `[keys]`) and `[alerts.email]` are read and written by their own files.
 
+mod value_reader;
+
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveTime;
@@ -8,9 +10,10 @@ use chrono::NaiveTime;
 use super::toml_reader::{Node, Section, TomlReader};
 use super::toml_writer::{self, percentages, rate_lines, texts};
 use super::values::{self, Word};
-use super::{Env, FrameRate, Settings, Token, absolute, limits, prices};
+use super::{Env, FrameRate, Settings, limits, prices};
 use crate::domain::{Label, TicketPattern};
 use crate::pricing::Rates;
+use value_reader::ValueReader;
 
 /// A setting.
 pub(super) struct Setting {
@@ -73,6 +76,7 @@ const TIME: &str = "a time of day such as \"08:00\", or \"\"";
 const HOURS: &str = "hours such as \"22:00-07:00\", or \"\"";
 const MIB: &str = "a whole number of MiB from 1 to 1024";
 const TOKEN_FILE: &str = "a file whose first line is the token, such as \"~/.config/tokmeter/token\"";
+const HEADERS_FILE: &str = "a file with one header a line, such as \"~/.config/tokmeter/otlp-headers\"";
 const LISTEN: &str = "an address such as \"127.0.0.1:4318\"";
 
 /// Every setting with a name of its own, in the order in which they are written.
@@ -210,6 +214,24 @@ const SETTINGS: &[Setting] = &[
         written: |s| plain(s.server.metrics_names),
     },
     Setting {
+        name: "server.otlp_endpoint",
+        read: |s, r| r.address(&mut s.server.otlp_endpoint),
+        written: |s| optional(s.server.otlp_endpoint.as_deref()),
+    },
+    Setting {
+        name: "server.otlp_headers_file",
+        read: |s, r| r.file(&mut s.server.otlp_headers_file, HEADERS_FILE),
+        written: |s| optional(s.server.otlp_headers_file.as_deref().map(Path::to_string_lossy).as_deref()),
+    },
+    Setting {
+        name: "server.otlp_interval_seconds",
+        read: |s, r| {
+            let expected = "a whole number of seconds from 1 to 86400";
+            r.set(&mut s.server.otlp_interval_seconds, expected, |node| whole(node, 1, 86_400));
+        },
+        written: |s| plain(s.server.otlp_interval_seconds),
+    },
+    Setting {
         name: "attribution.ticket",
         read: |s, r| {
             let expected = "a regular expression such as \"[A-Z]+-[0-9]+\"";
@@ -218,137 +240,6 @@ const SETTINGS: &[Setting] = &[
         written: |s| text(s.ticket.as_str()),
     },
 ];
-
-/// Reads the value of one key.
-struct ValueReader<'r, 'w, 'n, 't> {
-    reader: &'r mut TomlReader<'w>,
-    section: &'r mut Section<'n, 't>,
-    key: &'static str,
-    name: &'static str,
-    env: &'r Env,
-    themes: &'r [&'r str],
-}
-
-impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
-    fn set<T>(&mut self, slot: &mut T, expected: &str, read: impl FnOnce(&Node<'n, 't>) -> Option<T>) {
-        self.section.set(self.reader, slot, self.key, expected, read);
-    }
-
-    /// As [`ValueReader::set`], where an empty text is none.
-    fn set_optional<T>(&mut self, slot: &mut Option<T>, expected: &str, read: impl FnOnce(&str) -> Option<T>) {
-        self.set(slot, expected, |node| match node.text()? {
-            "" => Some(None),
-            text => read(text).map(Some),
-        });
-    }
-
-    fn file(&mut self, slot: &mut Option<PathBuf>, expected: &str) {
-        let env = self.env;
-        self.set_optional(slot, expected, |text| {
-            let path = Path::new(text);
-            absolute::expanded(env, path).or_else(|| path.is_absolute().then(|| path.to_owned()))
-        });
-    }
-
-    fn choose<T: Word>(&mut self, slot: &mut T) {
-        self.section.choose(self.reader, slot, self.key);
-    }
-
-    /// An empty name is the login name, which is no setting of the file.
-    fn user(&mut self, settings: &mut Settings) {
-        let name =
-            |node: &Node<'n, 't>| node.text().map(|text| Some(text).filter(|text| !text.is_empty()).map(Label::new));
-        match self.section.read(self.reader, self.key, NAME, name) {
-            Some(Some(user)) => settings.user = user,
-            Some(None) => drop(self.reader.origins.remove(self.name)),
-            None => {}
-        }
-    }
-
-    /// An empty name is the system's zone.
-    fn zone(&mut self, settings: &mut Settings) {
-        let Some(node) = self.section.get(self.key) else { return };
-        match node.text().map(values::zone) {
-            Some(_) if node.text() == Some("") => {}
-            Some(Ok(zone)) => {
-                settings.zone = zone;
-                self.reader.came_from(self.name, node.span);
-            }
-            Some(Err(why)) => self.wrong(&node, &format!(", which is {why}")),
-            None => self.wrong(&node, &format!("; give {ZONE}")),
-        }
-    }
-
-    fn theme(&mut self, settings: &mut Settings) {
-        let Some(node) = self.section.get(self.key) else { return };
-        match node.text().map(|text| values::theme(text, self.themes)) {
-            Some(Ok(theme)) => {
-                settings.theme = theme;
-                self.reader.came_from(self.name, node.span);
-            }
-            Some(Err(why)) => self.reader.error(node.span, why),
-            None => self.wrong(&node, &format!("; give {NAME}")),
-        }
-    }
-
-    /// A list of paths, which must not depend on the working directory.
-    fn paths(&mut self, slot: &mut Vec<PathBuf>, expected: &str) {
-        let Some(node) = self.section.get(self.key) else { return };
-        if node.texts().is_none() {
-            self.wrong(&node, &format!("; give {expected}"));
-            return;
-        }
-        self.reader.came_from(self.name, node.span.clone());
-        for item in node.list().unwrap_or_else(|| vec![node.clone()]) {
-            let path = PathBuf::from(item.text().unwrap_or_default());
-            let Some(path) = absolute::expanded(self.env, &path).or_else(|| path.is_absolute().then(|| path.clone()))
-            else {
-                let is_home = path.starts_with("~");
-                let why = if is_home { "there is no home folder to begin at" } else { "relative to nothing" };
-                let value = self.reader.describe_value(&item);
-                let give = "give a path that begins with / or ~/";
-                self.reader.error(item.span.clone(), format!("{}: {value} is {why}; {give}", self.key));
-                continue;
-            };
-            slot.push(path);
-        }
-    }
-
-    /// The address of a web hook. It may be a secret: no message repeats it.
-    fn address(&mut self, slot: &mut Option<String>) {
-        let Some(node) = self.section.get(self.key) else { return };
-        let is_address = |text: &str| {
-            let rest = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
-            rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_control))
-        };
-        if let Some(text) = node.text().filter(|text| text.is_empty() || is_address(text)) {
-            self.reader.came_from(self.name, node.span);
-            *slot = Some(text.to_owned()).filter(|text| !text.is_empty());
-        } else {
-            let expected = "give an address that begins with https:// or http://, or \"\"";
-            self.reader.error(node.span, format!("alerts: '{}' is no web address; {expected}", self.key));
-        }
-    }
-
-    /// The value is a secret: no message repeats it.
-    fn token(&mut self, settings: &mut Settings) {
-        let Some(node) = self.section.get(self.key) else { return };
-        match node.text().map(Token::new) {
-            Some(_) if node.text() == Some("") => {}
-            Some(Ok(token)) => {
-                settings.server.token = Some(token);
-                self.reader.came_from(self.name, node.span);
-            }
-            Some(Err(why)) => self.reader.error(node.span, format!("server: 'token' {why}")),
-            None => self.reader.error(node.span, "server: 'token' is not a text; give letters and digits in quotes"),
-        }
-    }
-
-    fn wrong(&mut self, node: &Node<'_, '_>, why: &str) {
-        let message = format!("'{}' is {}{why}", self.key, self.reader.describe_value(node));
-        self.reader.error(node.span.clone(), message);
-    }
-}
 
 #[expect(clippy::unnecessary_wraps, reason = "the readers of other texts can fail")]
 fn label(text: &str) -> Option<Label> {

@@ -56,7 +56,7 @@ impl Page<'_> {
                 writeln!(self.out, "# token is set")?;
             }
             let Some(value) = setting.written(settings) else { continue };
-            let is_secret = hides && ["alerts.webhook", "alerts.slack"].contains(&setting.name);
+            let is_secret = hides && ["alerts.webhook", "alerts.slack", "server.otlp_endpoint"].contains(&setting.name);
             self.line(setting.name, setting.key(), &if is_secret { hidden(&value) } else { value })?;
         }
         Ok(())

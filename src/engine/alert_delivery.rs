@@ -10,6 +10,7 @@ mod slack;
 mod terminal;
 
 pub(crate) use channel::{Channel, Message};
+pub(super) use outside::host;
 
 use std::sync::Arc;
 

@@ -53,6 +53,8 @@ pub(crate) struct ConfigEdits {
     pub(crate) daily: Daily,
     /// Alerts as they are raised, for the listeners of a server.
     pub(crate) alerts: broadcast::Sender<Arc<str>>,
+    /// When this run began.
+    pub(crate) began: Instant,
 }
 
 impl ConfigEdits {
@@ -79,8 +81,10 @@ impl ConfigEdits {
                 Err(message) => vec![Feed::Note(Note::new(Tone::Warning, &message))],
             },
             Request::Alert(alert) => {
-                // Whoever listens here hears it, also when another process delivers it.
-                if let Some(document) = alert_delivery::document(&alert, &self.settings, now) {
+                // Whoever listens here hears it, also when another process delivers it, but not what an earlier run
+                // has delivered: every threshold that is still reached is due again at the start.
+                let is_old = alert.was_delivered_before(self.began, books).unwrap_or(false);
+                if let Some(document) = alert_delivery::document(&alert, &self.settings, now).filter(|_| !is_old) {
                     let _ = self.alerts.send(document);
                 }
                 self.alert(*alert, books, now)

@@ -10,6 +10,8 @@ pub(crate) use words::{OLD_PRICES, condition_words, prices_words, state_name, st
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 
+use chrono::Duration;
+
 #[cfg(unix)]
 use self::socket::{SocketCounters, SocketJson};
 use crate::domain::{Dimension, Instant, Label, Record, Zone};
@@ -48,6 +50,8 @@ pub(crate) struct HealthState {
     unread_files: u64,
     /// Counters per watched place and feed.
     brought: BTreeMap<Label, Brought>,
+    /// Time between the latest call of a log format and its arrival.
+    lags: BTreeMap<Label, Duration>,
     /// Counters of the socket, once served.
     #[cfg(unix)]
     socket: SocketCounters,
@@ -78,6 +82,7 @@ impl HealthState {
             ledger,
             unread_files: 0,
             brought: BTreeMap::new(),
+            lags: BTreeMap::new(),
             #[cfg(unix)]
             socket: SocketCounters::default(),
         }
@@ -135,6 +140,15 @@ impl HealthState {
     /// Counts records from the socket.
     pub(crate) fn delivered(&mut self, records: &[Record]) {
         self.bring(&Label::new(SOCKET), records, 0);
+    }
+
+    /// Notes how long the latest of these calls were under way.
+    pub(crate) fn arrived(&mut self, records: &[Record], now: Instant) {
+        for record in records {
+            if let Record::Call(call) = record {
+                self.lags.insert(call.from.source.clone(), (now - call.at()).max(Duration::zero()));
+            }
+        }
     }
 
     /// Answers `{"query":"socket"}` with the counters of the socket, as JSON.
@@ -295,6 +309,7 @@ impl HealthState {
             bad_lines,
             unpriced: self.unpriced.iter().map(|(model, tokens)| (model.clone(), *tokens)).collect(),
             prices: Some(Label::new(&prices_words(prices, now))),
+            lags: self.lags.iter().map(|(source, lag)| (source.clone(), *lag)).collect(),
             ..view
         }
     }

@@ -26,7 +26,7 @@ pub(crate) enum LedgerMessage {
     Daily,
     /// The socket received a bad line.
     BadLine,
-    /// An alert's delivery failed after it was started.
+    /// An alert's delivery failed after it was started, or metrics could not be sent.
     Late(String),
     /// Standard input has ended and no other source is followed.
     InputEnded,

@@ -54,6 +54,8 @@ pub(crate) struct LedgerThread {
     pub(crate) policy: watch::Sender<Policy>,
     /// Lifecycle flags shared with the main thread.
     pub(crate) course: Arc<Lifecycle>,
+    /// State of the metrics.
+    pub(crate) scrape: std::cell::RefCell<super::Scrape>,
     /// State kept between messages.
     pub(crate) state: State,
 }
@@ -206,6 +208,9 @@ impl LedgerThread {
 
     fn batch(&mut self, batch: ReadBatch) {
         let troubled = self.health.batch(&batch);
+        if self.state.caught_up {
+            self.health.arrived(&batch.records, self.env.now());
+        }
         self.state.unread_again |= batch.file.is_none();
         let posting = Batch::from(batch);
         if self.state.caught_up {

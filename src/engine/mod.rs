@@ -13,10 +13,12 @@ mod inbox;
 mod ledger_thread;
 mod lifecycle;
 mod log_reader;
+mod otlp_export;
 pub(crate) mod playback;
 pub(crate) mod process;
 mod protocol;
 mod questions;
+mod scrape;
 mod start_stop;
 
 pub(crate) use admissions::{Admitted, LimitState, Limits};
@@ -26,9 +28,11 @@ pub(crate) use config_edits::Faces;
 pub(crate) use demo::{Scene, Step, limits as demo_limits, scene as demo_scene};
 pub(crate) use driver::Driver;
 pub(crate) use ledger_thread::salvaged_words;
+pub(crate) use otlp_export::{Destination, Exporter};
 pub use protocol::{
     BadLineView, Explained, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView,
     Tone, Watching,
 };
 pub(crate) use questions::BooksView;
+pub(crate) use scrape::Scrape;
 pub(crate) use start_stop::{Doors, Engine, Events, Setup, StartError, Stdin};

@@ -185,6 +185,8 @@ pub struct HealthView {
     pub absent: Vec<&'static str>,
     /// Agents that were found, how exact their logs are, and what is not in them.
     pub found: Vec<(&'static str, String, &'static str)>,
+    /// Time between the latest call of each log format and its arrival, of calls that came while this runs.
+    pub lags: Vec<(Label, Duration)>,
     /// Other notes: `3 sources gone, kept in the ledger`.
     pub notes: Vec<Label>,
 }

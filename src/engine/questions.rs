@@ -1,8 +1,9 @@
 //! Questions to the books of the running meter, answered on the thread that owns them.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::HealthView;
+use super::{HealthView, Scrape};
 use crate::config::Settings;
 use crate::domain::Instant;
 use crate::ledger::Ledger;
@@ -30,6 +31,8 @@ pub(crate) struct BooksView<'a> {
     pub(crate) unread_files: u64,
     /// False during the first reading, when numbers are still too small.
     pub(crate) is_caught_up: bool,
+    /// State of the metrics.
+    pub(crate) scrape: &'a RefCell<Scrape>,
     /// The time now.
     pub(crate) now: Instant,
 }

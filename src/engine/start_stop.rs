@@ -23,6 +23,7 @@ use super::lifecycle::{Lifecycle, Running, spawn};
 use super::log_reader::{self, Control};
 use super::playback::{self, Steps};
 use super::questions::Question;
+use super::scrape::Scrape;
 use super::{Feed, Request};
 use crate::config::{Env, Overrides, Paths, Settings};
 use crate::domain::{Instant, Label};
@@ -93,6 +94,15 @@ pub(crate) struct Doors {
     pub(crate) revision: watch::Receiver<u64>,
     /// Alerts as they are raised, as JSON.
     pub(crate) alerts: broadcast::Sender<Arc<str>>,
+    messages: mpsc::WeakSender<LedgerMessage>,
+}
+
+impl Doors {
+    /// Shows a note to the user, unless the ledger thread is busy or gone.
+    pub(super) fn note(&self, text: String) {
+        tracing::warn!("{text}");
+        let _ = self.messages.upgrade().is_some_and(|messages| messages.try_send(LedgerMessage::Late(text)).is_ok());
+    }
 }
 
 /// Whether standard input is read.
@@ -190,12 +200,14 @@ impl Engine {
                 pending: Vec::new(),
                 daily: Daily::default(),
                 alerts: alerts.clone(),
+                began: now,
             },
             env: setup.env,
             reader: reader.clone(),
             revision,
             policy,
             course: Arc::clone(&course),
+            scrape: Scrape::new(now),
             state: State::default(),
         };
         let inbox = Inbox { messages: inbox, requests: requested, deliveries, questions, admissions };
@@ -234,6 +246,7 @@ impl Engine {
                 ask,
                 revision: revised,
                 alerts,
+                messages: messages.downgrade(),
             },
             messages,
             ledger_thread,

@@ -9,7 +9,7 @@ use super::limit::{LimitState, Verdict};
 use super::quiet_hours::QuietHours;
 use super::window::Window;
 use crate::domain::{Instant, Quota, Span, Zone};
-use crate::ledger::{AlertClaim, BooksError, Ledger, Space, claim_alert};
+use crate::ledger::{AlertClaim, BooksError, Fact, Ledger, Space, claim_alert};
 
 /// An alert to deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,20 @@ impl Alert {
             }
         }
         claim_alert(books, self.id.as_str(), now)
+    }
+
+    /// True when it was delivered before this time, in the period that it is about.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub(crate) fn was_delivered_before(&self, time: Instant, books: &dyn Ledger) -> Result<bool, BooksError> {
+        let (period, of_period) = (self.period(), format!("{} ", self.id.stem()));
+        let is_same = |(id, fact): &(String, Fact)| {
+            id == self.id.as_str() || (id.starts_with(&of_period) && period.is_some_and(|span| span.contains(fact.at)))
+        };
+        let known = books.facts(Space::Alert, self.id.stem())?;
+        let mut known = known.into_iter().filter(is_same);
+        Ok(known.any(|(_, fact)| fact.at < time && AlertClaim::after(&fact, time) == AlertClaim::Done))
     }
 
     /// The period in which it is delivered once.

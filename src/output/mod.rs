@@ -1,9 +1,12 @@
-//! Results as tables, JSON, CSV and Markdown. Only formats the numbers of ledger and meter.
+//! Results as tables, JSON, CSV and Markdown, and metrics. Only formats the numbers of ledger and meter.
 
 mod cells;
 mod delimited;
 mod json;
+mod label_sets;
 mod limit;
+mod metrics;
+mod otlp;
 mod plan;
 mod prometheus;
 mod quota;
@@ -16,9 +19,12 @@ pub(crate) mod tariff;
 pub(crate) use cells::{Cell, Grid, call_facts, cost_cell, measures, report_grid, session_facts};
 pub(crate) use delimited::{CallLines, csv, markdown};
 pub(crate) use json::{CallObjects, Decimal, is_zero, report as report_json, report_document, to_line};
+pub(crate) use label_sets::LabelSets;
 pub(crate) use limit::{LimitJson, micro};
+pub(crate) use metrics::{Buckets, Kind, LabelPair, Metrics};
+pub(crate) use otlp::{Times, otlp};
 pub(crate) use plan::{PlanJson, plan_line};
-pub(crate) use prometheus::{Kind, Metrics};
+pub(crate) use prometheus::{Format as PrometheusFormat, prometheus};
 pub(crate) use quota::QuotaJson;
 pub(crate) use reconcile::Outcome;
 pub(crate) use session::session_json;

@@ -76,6 +76,26 @@ fn an_alert_is_heard_at_once_over_both() {
 
 #[cfg(unix)]
 #[test]
+fn an_alert_that_an_earlier_run_delivered_is_no_event_again() {
+    let home = Home::new();
+    home.config("[limits]\nday = { tokens = 1000 }\nweek = { tokens = 5000 }\n[alerts]\nnotify = \"off\"\n");
+    let mut served = Served::start(&home);
+    let mut events = served.client.events("");
+    events.next().unwrap();
+    book(&served.client, "a", 1_200);
+    events.find(|(_, data)| data["threshold"] == 100).unwrap();
+    assert_eq!(served.terminate(), Some(0));
+    let served = Served::start(&home);
+    let mut events = served.client.events("");
+    book(&served.client, "b", 4_000);
+    let (id, alert) = events.find(|(_, data)| data["threshold"].is_u64()).unwrap();
+    assert_eq!(alert["limit"]["limit"], "week");
+    // The last number counts the alerts of the run.
+    assert!(id.ends_with("-1"), "{id}");
+}
+
+#[cfg(unix)]
+#[test]
 fn open_streams_do_not_hold_up_the_end() {
     let home = Home::new();
     let mut served = Served::start(&home);

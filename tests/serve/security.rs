@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::client::Served;
 use crate::common::Home;
 
-const PATHS: [(&str, &str); 18] = [
+const PATHS: [(&str, &str); 19] = [
     ("POST", "/v1/traces"),
     ("POST", "/v1/logs"),
     ("POST", "/v1/metrics"),
@@ -21,6 +21,7 @@ const PATHS: [(&str, &str); 18] = [
     ("GET", "/api/v1/health"),
     ("GET", "/api/v1/gate"),
     ("GET", "/api/v1/events"),
+    ("GET", "/api/v1/openapi.json"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/"),
@@ -121,6 +122,23 @@ fn a_client_that_sends_slowly_is_cut_off() {
     }
     assert!(began.elapsed() < Duration::from_secs(20));
     assert_eq!(served.client.get("/healthz").status, 200);
+}
+
+/// Whoever takes nothing of an answer, here of many that were asked for in one go, loses the connection, and its place.
+#[test]
+fn a_client_that_reads_nothing_is_cut_off() {
+    let home = Home::new();
+    home.config("[server]\nconnections = 1\ntimeout_seconds = 1\n");
+    let served = Served::start(&home);
+    let began = Instant::now();
+    let mut deaf = TcpStream::connect(served.client.address).unwrap();
+    deaf.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let request = format!("GET /page/views.css HTTP/1.1\r\nhost: {}\r\n\r\n", served.client.address);
+    // Until both sides' buffers are full.
+    while began.elapsed() < Duration::from_secs(20) && deaf.write_all(request.as_bytes()).is_ok() {}
+    assert!(began.elapsed() < Duration::from_secs(20), "the server took every request");
+    assert_eq!(served.client.get("/healthz").status, 200);
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -3,12 +3,13 @@
 mod call;
 mod document;
 mod health;
+pub(super) mod measured;
 mod running;
 mod trouble;
 mod usage;
 
 use self::trouble::Trouble;
-use crate::commands::{gate, limits, metrics};
+use crate::commands::{gate, limits};
 use crate::engine::BooksView;
 use crate::ledger::BooksError;
 use crate::meter::{Follow, Meter, Snapshot, Summary, overrides};
@@ -18,9 +19,9 @@ use crate::server::http::{Answer, Kind, Params, Refusal, Topic};
 /// Answers a question.
 pub(super) fn answer(topic: Topic, params: &Params, books: &BooksView<'_>) -> Result<Answer, Refusal> {
     match topic {
-        Topic::Usage => usage::usage("day", params, books),
-        Topic::Sessions => usage::usage("session", params, books),
-        Topic::Calls => usage::usage("call", params, books),
+        Topic::Usage => usage::usage(None, params, books),
+        Topic::Sessions => usage::usage(Some("session"), params, books),
+        Topic::Calls => usage::usage(Some("call"), params, books),
         Topic::Call => call::call(params, books),
         Topic::Summary => json(|out| document::write(&summary(books)?, books, out)),
         Topic::Limits => json(|out| {
@@ -40,20 +41,7 @@ pub(super) fn answer(topic: Topic, params: &Params, books: &BooksView<'_>) -> Re
                 gate::query::query_with(&question, books.ledger, books.rules, books.settings, warning, books.now);
             Ok(Answer { kind: Kind::Json, body: body.into_bytes() })
         }
-        Topic::Metrics => {
-            let mut body = Vec::new();
-            let mut limits = summary(books)?.limits;
-            let mut names = &metrics::NAMES[..];
-            // Whoever may scrape need not know who spends.
-            if !books.settings.server.metrics_names {
-                limits.retain(|limit| !limit.names_someone());
-                names = &[];
-            }
-            metrics::metrics(books.ledger, &limits, books.unread_files, books.prices, names)?
-                .write(&mut body)
-                .map_err(Trouble::from)?;
-            Ok(Answer { kind: Kind::Metrics, body })
-        }
+        Topic::Metrics(form) => measured::text(form, books),
     }
 }
 

@@ -5,14 +5,13 @@ use std::time::Duration;
 use super::Source;
 use crate::app::catch_up::{self, LogSelection};
 use crate::cli::LiveArgs;
-use crate::commands::http_server::{self, Bound};
+use crate::commands::http_server::{self, Bound, Serving};
 use crate::commands::{Context, Exit, Failure, tui_options};
 use crate::domain::{Dimension, Filter, Matcher};
 use crate::engine::{Engine, Events, Faces, Setup, StartError, Stdin};
 use crate::ingest::Roots;
 use crate::ledger::{self, Ledger};
 use crate::meter::{Follow, Meter, Rules, SessionId};
-use crate::server::http::Server;
 
 /// The running engine, and all that a face needs of it.
 pub(crate) struct Started {
@@ -24,7 +23,7 @@ pub(crate) struct Started {
     pub(crate) meter: Meter,
     /// The HTTP server, if one was asked for. It ends before the engine stops: first no more calls come in, then
     /// everything that came is booked.
-    pub(crate) server: Option<Server>,
+    pub(in crate::commands) server: Option<Serving>,
     pub(crate) roots: Roots,
 }
 
@@ -42,6 +41,7 @@ pub(crate) fn start(
         Source::Played { before, after, speed } => (LogSelection::Paths(Vec::new()), before, Some((after, speed))),
     };
     let roots = catch_up::roots(context, &selection)?;
+    let destination = if bound.is_some() { http_server::destination(context)? } else { None };
     #[cfg(unix)]
     let socket = bind(context, args)?;
     // A short lock timeout, because a user is watching; calls that cannot be written are held meanwhile.
@@ -92,7 +92,7 @@ pub(crate) fn start(
         error @ StartError::Thread(_) => Failure::new(Exit::Code(71), error.to_string()),
         error @ StartError::Socket(_) => Failure::new(Exit::Unavailable, error.to_string()),
     })?;
-    let server = bound.map(|bound| http_server::start(context, bound, engine.doors())).transpose()?;
+    let server = bound.map(|bound| http_server::start(context, bound, destination, engine.doors())).transpose()?;
     Ok(Started { engine, events, meter, server, roots })
 }
 

@@ -28,7 +28,7 @@ pub(super) fn until_signal(
     let started = live::start::start(context, live, rules, live::Source::Logs(selection), bound)?;
     let Started { engine, mut events, meter, server, .. } = started;
     if let Some(server) = &server {
-        context.note(&format!("listening on http://{}", server.address));
+        context.note(&format!("listening on http://{}", server.server.address));
     }
     let proxy = match proxy {
         Some(bound) => Some(forwarding::start(context, bound, engine.doors())?),

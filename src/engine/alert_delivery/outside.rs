@@ -168,7 +168,7 @@ pub(super) fn post(url: &str, json: &str) -> Result<(), String> {
 }
 
 /// The host of an address.
-pub(super) fn host(url: &str) -> Label {
+pub(in crate::engine) fn host(url: &str) -> Label {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     Label::new(host.rsplit('@').next().unwrap_or_default())

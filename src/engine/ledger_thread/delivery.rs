@@ -14,6 +14,7 @@ impl LedgerThread {
     pub(super) fn delivery(&mut self, delivery: Delivery) {
         if let Said::Records(records) | Said::Export(records) = &delivery.said {
             self.health.delivered(records);
+            self.health.arrived(records, self.env.now());
         }
         let reply = match delivery.said {
             Said::Query(question) => {
@@ -38,6 +39,7 @@ impl LedgerThread {
             match delivery.said {
                 Said::Export(export) => {
                     self.health.delivered(&export);
+                    self.health.arrived(&export, self.env.now());
                     records.extend(export);
                     replies.push(delivery.reply);
                 }
@@ -107,6 +109,7 @@ impl LedgerThread {
             warning: self.health.doubt(),
             unread_files: self.health.unread_files(),
             is_caught_up: self.state.caught_up,
+            scrape: &self.scrape,
             now,
         });
     }

@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 
 use super::bounds::Bounds;
 use crate::server::accepting;
@@ -23,11 +24,14 @@ pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
     let room = Arc::new(Semaphore::new(bounds.connections));
     let all = u32::try_from(bounds.connections).unwrap_or(u32::MAX);
     while let Some((stream, place)) = accepting::next(&listener, &room, &mut ending).await {
+        // A client that takes nothing any more is left, whatever it was being sent.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(bounds.arrival));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(bounds.head)
             .max_buf_size(HEAD_BYTES)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()))
+            .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router.clone()))
             .with_upgrades();
         let mut ending = ending.clone();
         tokio::spawn(async move {

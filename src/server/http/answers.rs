@@ -21,8 +21,17 @@ pub(crate) enum Topic {
     Health,
     /// Whether a call may be made.
     Gate,
-    /// Metrics for Prometheus.
-    Metrics,
+    /// Metrics in this form.
+    Metrics(Exposition),
+}
+
+/// Form of metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exposition {
+    /// Prometheus' text format.
+    Text,
+    /// OpenMetrics.
+    OpenMetrics,
 }
 
 /// Parameters of a query, in their order.
@@ -35,8 +44,8 @@ pub(crate) enum Kind {
     Json,
     /// CSV.
     Csv,
-    /// Prometheus' text format.
-    Metrics,
+    /// Metrics in this form.
+    Metrics(Exposition),
 }
 
 /// An answer.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::oneshot;
 
-use super::answers::{Answer, Kind, Params, Refusal, Topic};
+use super::accepts;
+use super::answers::{Answer, Exposition, Kind, Params, Refusal, Topic};
 use super::shared::{PATIENCE, Shared};
 use super::status::Problem;
 
@@ -40,7 +41,8 @@ async fn answer(shared: &Shared, topic: Topic, params: Params) -> Response {
             let kind = match kind {
                 Kind::Json => "application/json",
                 Kind::Csv => "text/csv; charset=utf-8",
-                Kind::Metrics => "text/plain; version=0.0.4; charset=utf-8",
+                Kind::Metrics(Exposition::Text) => accepts::TEXT,
+                Kind::Metrics(Exposition::OpenMetrics) => accepts::OPENMETRICS,
             };
             ([(header::CONTENT_TYPE, kind)], body).into_response()
         }
@@ -81,8 +83,16 @@ pub(super) async fn gate(State(shared): State<Arc<Shared>>, Query(params): Query
     answer(&shared, Topic::Gate, params).await
 }
 
-pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    answer(&shared, Topic::Metrics, Params::new()).await
+/// `GET /metrics`, in the format that the client prefers.
+pub(super) async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let mut response = answer(&shared, Topic::Metrics(accepts::preferred(&headers)), Params::new()).await;
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+/// `GET /api/v1/openapi.json`.
+pub(super) async fn openapi(State(shared): State<Arc<Shared>>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], shared.document.clone()).into_response()
 }
 
 /// The server is up.

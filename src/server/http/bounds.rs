@@ -13,7 +13,7 @@ pub(crate) struct Bounds {
     pub(super) expanded: u64,
     /// Connections served at once; others wait in the system's backlog.
     pub(super) connections: usize,
-    /// Time for a body to arrive.
+    /// Time for a body to arrive, and for a client to take something of its answer.
     pub(super) arrival: Duration,
     /// Time for the head of a request to arrive.
     pub(super) head: Duration,

@@ -39,9 +39,14 @@ pub(super) async fn check(State(shared): State<Arc<Shared>>, request: Request, n
     response
 }
 
+/// True for a path that needs no token.
+pub(super) fn is_open(path: &str) -> bool {
+    OPEN.contains(&path) || path.starts_with(page::FILES)
+}
+
 fn refusal(token: Option<&Token>, path: &str, headers: &HeaderMap) -> Option<Problem> {
     let is_known = token.is_some_and(|token| token::is_presented(token, headers));
-    if !is_known && token.is_some() && !OPEN.contains(&path) && !path.starts_with(page::FILES) {
+    if !is_known && token.is_some() && !is_open(path) {
         return Some(Problem::new(StatusCode::UNAUTHORIZED, "send the token as Authorization: Bearer …"));
     }
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());

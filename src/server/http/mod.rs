@@ -3,6 +3,7 @@
 //! One thread serves all connections; another decodes telemetry, so that a large export delays nobody else.
 
 mod accept;
+mod accepts;
 mod answers;
 mod api;
 mod body;
@@ -12,10 +13,13 @@ mod events;
 mod guard;
 mod json;
 mod latest;
+mod openapi;
 mod otlp;
 mod page;
+mod parameters;
 mod protobuf;
 mod room;
+mod routes;
 mod shared;
 mod status;
 mod telemetry;
@@ -27,12 +31,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
 
-use axum::Router;
-use axum::routing::{get, post};
 use tokio::sync::{Semaphore, watch};
 
-pub(crate) use answers::{Answer, AnswerFn, Kind, Params, Refusal, Topic};
+pub(crate) use answers::{Answer, AnswerFn, Exposition, Kind, Params, Refusal, Topic};
 pub(crate) use bounds::Bounds;
+pub(crate) use parameters::{PERIOD, REPORT};
 use shared::Shared;
 
 use crate::config::{Env, Token};
@@ -89,6 +92,7 @@ impl Server {
         let shared = Arc::new(Shared {
             token: setup.token,
             doors: setup.doors,
+            document: openapi::document(),
             answer: setup.answer,
             user: setup.user,
             env: setup.env,
@@ -108,7 +112,7 @@ impl Server {
                 ];
                 let ending = shared.ending.clone();
                 let bounds = shared.bounds;
-                accept::serve(listener, router(shared), bounds, ending).await;
+                accept::serve(listener, routes::router(shared), bounds, ending).await;
                 feeding.iter().for_each(tokio::task::JoinHandle::abort);
             });
         })?;
@@ -123,30 +127,4 @@ impl Drop for Server {
             let _ = thread.join();
         }
     }
-}
-
-fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/v1/traces", post(otlp::traces))
-        .route("/v1/logs", post(otlp::logs))
-        .route("/v1/metrics", post(otlp::metrics))
-        .route("/metrics", get(api::metrics))
-        .route("/api/v1/usage", get(api::usage))
-        .route("/api/v1/summary", get(api::summary))
-        .route("/api/v1/sessions", get(api::sessions))
-        .route("/api/v1/calls", get(api::calls).post(calls::book))
-        .route("/api/v1/calls/{key}", get(api::call))
-        .route("/api/v1/limits", get(api::limits))
-        .route("/api/v1/health", get(api::health))
-        .route("/api/v1/gate", get(api::gate))
-        .route("/api/v1/events", get(events::stream))
-        .route("/api/v1/ws", get(websocket::open))
-        .route("/healthz", get(api::alive))
-        .route("/readyz", get(api::ready))
-        .route("/", get(page::index))
-        .route("/page/{name}", get(page::part))
-        .fallback(api::unknown)
-        .method_not_allowed_fallback(api::wrong_method)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), guard::check))
-        .with_state(shared)
 }

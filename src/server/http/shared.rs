@@ -23,6 +23,8 @@ pub(super) struct Shared {
     pub(super) token: Option<Token>,
     /// Ways into the engine.
     pub(super) doors: Doors,
+    /// The API document.
+    pub(super) document: String,
     /// Answers questions to the books.
     pub(super) answer: AnswerFn,
     /// User of calls that name none.

@@ -18,8 +18,6 @@ use super::latest::Event;
 use super::shared::Shared;
 use super::status::Problem;
 
-/// How long a client may take to receive a message before it is left.
-const SLOWEST: Duration = Duration::from_secs(30);
 /// Bytes of a message of the client, which has nothing to say.
 const HEARD: usize = 4 * 1024;
 
@@ -38,10 +36,12 @@ pub(super) async fn open(
     };
     let last_id = params.iter().find(|(name, _)| name == "last_event_id").map_or("", |(_, id)| id);
     let listener = Listener::after(last_id, &shared);
-    upgrade.max_message_size(HEARD).on_upgrade(move |socket| serve(socket, listener, place))
+    let slowest = shared.bounds.arrival;
+    upgrade.max_message_size(HEARD).on_upgrade(move |socket| serve(socket, listener, slowest, place))
 }
 
-async fn serve(mut socket: WebSocket, mut listener: Listener, _place: OwnedSemaphorePermit) {
+/// `slowest` is the time that a client may take to receive a message before it is left.
+async fn serve(mut socket: WebSocket, mut listener: Listener, slowest: Duration, _place: OwnedSemaphorePermit) {
     let mut alive = tokio::time::interval(ALIVE);
     // Two signs of life without an answer, and the client is gone.
     let mut unanswered = 0;
@@ -68,7 +68,7 @@ async fn serve(mut socket: WebSocket, mut listener: Listener, _place: OwnedSemap
             }
         };
         // While it waits nothing is queued: the next event is the latest then.
-        match tokio::time::timeout(SLOWEST, socket.send(message)).await {
+        match tokio::time::timeout(slowest, socket.send(message)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return,
         }

@@ -8,58 +8,32 @@ use crate::domain::Dimension;
 use crate::engine::BooksView;
 use crate::ledger::{Grain, Order, Query};
 use crate::output;
-use crate::server::http::{Answer, Kind, Params, Refusal};
+use crate::server::http::{Answer, Kind, PERIOD, Params, REPORT, Refusal};
 
 /// Calls in an answer, unless the question names another number.
 const CALLS: usize = 100;
 
-/// Parameters that are flags of `tokmeter report` under the same or another name.
-const FLAGS: [(&str, &str); 18] = [
-    ("by", "by"),
-    ("start", "since"),
-    ("since", "since"),
-    ("end", "until"),
-    ("until", "until"),
-    ("user", "user"),
-    ("project", "project"),
-    ("model", "model"),
-    ("agent", "agent"),
-    ("team", "team"),
-    ("feature", "feature"),
-    ("org", "org"),
-    ("source", "source"),
-    ("session", "session"),
-    ("branch", "branch"),
-    ("ticket", "ticket"),
-    ("order", "order"),
-    ("limit", "limit"),
-];
-
-/// A report, with the parameters that the command has as flags, `period`, and `format` (`json` or `csv`).
-pub(super) fn usage(period: &str, params: &Params, books: &BooksView<'_>) -> Result<Answer, Refusal> {
+/// A report, with the parameters that the API document names; `period` where none is given here.
+pub(super) fn usage(fixed: Option<&str>, params: &Params, books: &BooksView<'_>) -> Result<Answer, Refusal> {
     let mut kind = Kind::Json;
-    let mut period = period;
+    let mut period = fixed.unwrap_or("day");
     let mut words = vec!["tokmeter".into(), "report".into()];
+    let known = || REPORT.iter().chain((fixed.is_none()).then_some(&PERIOD));
     for (name, value) in params {
-        if let Some((_, flag)) = FLAGS.iter().find(|(known, _)| known == name) {
-            words.push(format!("--{flag}={value}").into());
-            continue;
-        }
+        let Some(parameter) = known().find(|parameter| parameter.name == name) else {
+            let names: Vec<&str> = known().map(|parameter| parameter.name).collect();
+            return Err(Refusal::Question(format!(
+                "'{}' is no parameter; there are: {}",
+                crate::domain::Label::new(name),
+                names.join(", ")
+            )));
+        };
         match (name.as_str(), value.as_str()) {
+            _ if !parameter.flag.is_empty() => words.push(format!("--{}={value}", parameter.flag).into()),
             ("format", "json") => kind = Kind::Json,
             ("format", "csv") => kind = Kind::Csv,
             ("period", "hour" | "day" | "week" | "month" | "session" | "call" | "total") => period = value,
-            ("format" | "period", _) => {
-                return Err(Refusal::Question(format!("'{}' is no {name}", crate::domain::Label::new(value))));
-            }
-            _ => {
-                let names: Vec<&str> = FLAGS.iter().map(|(name, _)| *name).collect();
-                return Err(Refusal::Question(format!(
-                    "'{}' is no parameter; there are: period, format, {}",
-                    crate::domain::Label::new(name),
-                    names.join(", ")
-                )));
-            }
+            _ => return Err(Refusal::Question(format!("'{}' is no {name}", crate::domain::Label::new(value)))),
         }
     }
     let cli: Cli = crate::cli::parse(&words).map_err(|error| {
@@ -73,7 +47,7 @@ pub(super) fn usage(period: &str, params: &Params, books: &BooksView<'_>) -> Res
     let mut body = Vec::new();
     let written = match kind {
         Kind::Csv => output::csv(&output::report_grid(&report.with_marked_rows()), &mut body),
-        Kind::Json | Kind::Metrics => output::report_json(&report, &mut body),
+        Kind::Json | Kind::Metrics(_) => output::report_json(&report, &mut body),
     };
     written.map_err(Trouble::from)?;
     Ok(Answer { kind, body })

@@ -1,0 +1,181 @@
+//! Sends the metrics to an OpenTelemetry collector: OTLP over HTTP, as protobuf.
+//!
+//! The sums are cumulative, so that an export says all that those before it said. Nothing is therefore queued: what
+//! could not be sent is contained in the next attempt, and at the end of the run there is a last one.
+
+use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use super::alert_delivery::host;
+use super::questions::BooksView;
+use super::start_stop::Doors;
+use crate::domain::Label;
+
+/// Time for an export to be accepted.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The same for the last one, which delays the end of the program.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
+/// Delay after a first failure, doubled with each further one.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+/// Longest delay that failures lead to, and the longest that a server may ask for.
+const LONGEST_DELAY: Duration = Duration::from_secs(300);
+/// Path of the metrics below the address of a collector.
+const PATH: &str = "/v1/metrics";
+
+/// Writes the metrics as an export.
+pub(crate) type Encode = fn(&BooksView<'_>) -> Result<Vec<u8>, String>;
+
+/// Where the metrics are sent, and how often.
+pub(crate) struct Destination {
+    /// Address of the collector, with or without the path of its metrics.
+    pub(crate) endpoint: String,
+    /// Headers of every request, which may be secrets.
+    pub(crate) headers: Vec<(String, String)>,
+    /// Time between two exports.
+    pub(crate) interval: Duration,
+}
+
+/// The running exporter. When dropped, before the engine stops, it sends what has changed since the last time.
+pub(crate) struct Exporter {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Exporter {
+    /// Starts the thread that sends.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(crate) fn start(to: Destination, doors: Doors, encode: Encode) -> io::Result<Self> {
+        let (stop, stopped) = mpsc::channel();
+        let url = url(&to.endpoint);
+        let sender = Sender { url, headers: to.headers, interval: to.interval, doors, encode };
+        let thread = thread::Builder::new().name("otlp".into()).spawn(move || sender.run(&stopped))?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The address of the metrics of a collector.
+fn url(endpoint: &str) -> String {
+    let base = endpoint.trim_end_matches('/');
+    if base.ends_with(PATH) { base.to_owned() } else { format!("{base}{PATH}") }
+}
+
+struct Sender {
+    url: String,
+    headers: Vec<(String, String)>,
+    interval: Duration,
+    doors: Doors,
+    encode: Encode,
+}
+
+/// Why an export was not accepted.
+#[derive(Debug)]
+struct Failure {
+    why: String,
+    /// True when the same export may be accepted later.
+    is_temporary: bool,
+    /// How long the server asks to wait.
+    after: Option<Duration>,
+}
+
+impl Failure {
+    fn temporary(why: String) -> Self {
+        Self { why, is_temporary: true, after: None }
+    }
+}
+
+impl Sender {
+    /// Sends until `stopped` is closed.
+    fn run(self, stopped: &mpsc::Receiver<()>) {
+        let (mut wait, mut delay, mut is_failing) = (self.interval, FIRST_DELAY, false);
+        loop {
+            let is_last = matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Disconnected));
+            let sent = self.export(if is_last { LAST_PATIENCE } else { PATIENCE });
+            if is_last {
+                return;
+            }
+            match sent {
+                Ok(()) => (wait, delay, is_failing) = (self.interval, FIRST_DELAY, false),
+                Err(failure) => {
+                    if !std::mem::replace(&mut is_failing, true) {
+                        let host = host(&self.url);
+                        self.doors.note(format!("server.otlp_endpoint at {host}: {}", failure.why));
+                    }
+                    if failure.is_temporary {
+                        wait = failure.after.unwrap_or(delay).clamp(delay, LONGEST_DELAY);
+                        delay = (delay * 2).min(LONGEST_DELAY);
+                    } else {
+                        wait = self.interval;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends the metrics as they are now.
+    fn export(&self, patience: Duration) -> Result<(), Failure> {
+        let (reply, answer) = mpsc::channel();
+        let encode = self.encode;
+        let question = Box::new(move |books: &BooksView<'_>| {
+            // During the first reading the sums are still too small.
+            let _ = reply.send(books.is_caught_up.then(|| encode(books)));
+        });
+        if self.doors.ask.try_send(question).is_err() {
+            return Err(Failure::temporary("the ledger is busy".to_owned()));
+        }
+        match answer.recv_timeout(patience) {
+            Ok(Some(Ok(body))) => self.post(&body, patience),
+            Ok(Some(Err(why))) => Err(Failure::temporary(why)),
+            Ok(None) => Ok(()),
+            Err(_) => Err(Failure::temporary("the ledger is busy".to_owned())),
+        }
+    }
+
+    /// Posts an export. Only the statuses that the protocol names for it are worth another attempt.
+    fn post(&self, body: &[u8], patience: Duration) -> Result<(), Failure> {
+        let config =
+            ureq::Agent::config_builder().timeout_global(Some(patience)).max_redirects(0).http_status_as_error(false);
+        let mut request = config.build().new_agent().post(&self.url).content_type("application/x-protobuf");
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let answer =
+            request.send(body).map_err(|error| Failure::temporary(Label::new(&error.to_string()).to_string()))?;
+        if answer.status().is_success() {
+            tracing::debug!(bytes = body.len(), "metrics exported");
+            return Ok(());
+        }
+        let status = answer.status().as_u16();
+        let after = answer.headers().get("retry-after").and_then(|after| after.to_str().ok()?.trim().parse().ok());
+        Err(Failure {
+            why: format!("http status: {status}"),
+            is_temporary: matches!(status, 429 | 502 | 503 | 504),
+            after: after.map(Duration::from_secs),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_metrics_is_added_unless_it_is_there() {
+        for endpoint in ["http://c:4318", "http://c:4318/", "http://c:4318/v1/metrics", "http://c:4318/v1/metrics/"] {
+            assert_eq!(url(endpoint), "http://c:4318/v1/metrics");
+        }
+        assert_eq!(url("https://c/otlp"), "https://c/otlp/v1/metrics");
+    }
+}

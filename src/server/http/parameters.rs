@@ -1,0 +1,134 @@
+//! Parameters of the API: what is accepted, and what the API document says of it.
+
+/// A parameter of a query, a path or a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parameter {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// The flag of `tokmeter report` that it stands for; empty for none.
+    pub(crate) flag: &'static str,
+    /// Where it is given.
+    pub(super) place: Place,
+    /// Its values.
+    pub(super) values: Values,
+    /// One sentence.
+    pub(super) meaning: &'static str,
+}
+
+/// Where a parameter is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Query,
+    Path,
+    Header,
+}
+
+/// Values of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Values {
+    /// A text.
+    Text,
+    /// Texts: the parameter may be repeated.
+    Texts,
+    /// A number of rows.
+    Rows,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// Any of these words: the parameter may be repeated.
+    AnyOf(&'static [&'static str]),
+}
+
+const fn query(name: &'static str, flag: &'static str, values: Values, meaning: &'static str) -> Parameter {
+    Parameter { name, flag, place: Place::Query, values, meaning }
+}
+
+const fn filter(name: &'static str) -> Parameter {
+    query(name, name, Values::Texts, "Only calls with this name; `*` stands for any letters.")
+}
+
+const DIMENSIONS: &[&str] = &[
+    "model", "source", "user", "project", "agent", "team", "feature", "org", "session", "branch", "fidelity", "repo",
+    "ticket",
+];
+
+const SINCE: &str = "Only calls from this time on: a date, a time, or a span before now such as 7d.";
+const UNTIL: &str = "Only calls before this time.";
+
+/// Parameters of reports.
+pub(crate) const REPORT: [Parameter; 19] = [
+    query("format", "", Values::OneOf(&["json", "csv"]), "Format of the answer."),
+    query("by", "by", Values::AnyOf(DIMENSIONS), "Splits rows."),
+    query("start", "since", Values::Text, SINCE),
+    query("since", "since", Values::Text, SINCE),
+    query("end", "until", Values::Text, UNTIL),
+    query("until", "until", Values::Text, UNTIL),
+    filter("user"),
+    filter("project"),
+    filter("model"),
+    filter("agent"),
+    filter("team"),
+    filter("feature"),
+    filter("org"),
+    filter("source"),
+    query("session", "session", Values::Text, "Only this session, by its id or a beginning of it, or `latest`."),
+    filter("branch"),
+    filter("ticket"),
+    query(
+        "order",
+        "order",
+        Values::OneOf(&["asc", "desc"]),
+        "Oldest first, or newest first; calls are always newest first.",
+    ),
+    query("limit", "limit", Values::Rows, "Most rows; of calls there are 100 without it."),
+];
+
+/// The unit that a row sums up.
+pub(crate) const PERIOD: Parameter = query(
+    "period",
+    "",
+    Values::OneOf(&["hour", "day", "week", "month", "session", "call", "total"]),
+    "The unit that a row sums up; day without it.",
+);
+
+const fn name(name: &'static str) -> Parameter {
+    query(name, "", Values::Text, "Name in this dimension of the call that is to be made.")
+}
+
+/// Parameters of the gate.
+pub(super) const GATE: [Parameter; 9] = [
+    name("user"),
+    name("model"),
+    name("project"),
+    name("team"),
+    name("agent"),
+    name("feature"),
+    name("org"),
+    name("source"),
+    name("session"),
+];
+
+/// The key in the path of a call.
+pub(super) const KEY: Parameter = Parameter {
+    name: "key",
+    flag: "",
+    place: Place::Path,
+    values: Values::Text,
+    meaning: "The call's key or a beginning of it, in hexadecimal digits.",
+};
+
+/// The position in a stream, for the WebSocket.
+pub(super) const LAST_EVENT: Parameter =
+    query("last_event_id", "", Values::Text, "Leaves out the events up to this id, which the client has.");
+
+/// The same as a header, for Server-Sent Events.
+pub(super) const LAST_EVENT_HEADER: Parameter = Parameter {
+    name: "Last-Event-ID",
+    flag: "",
+    place: Place::Header,
+    values: Values::Text,
+    meaning: "Leaves out the events up to this id, which the client has.",
+};
+
+/// The name of a file of the page.
+pub(super) const FILE: Parameter =
+    Parameter { name: "name", flag: "", place: Place::Path, values: Values::Text, meaning: "Name of the file." };

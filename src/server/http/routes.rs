@@ -1,0 +1,218 @@
+//! All paths of the server: who answers them, and what the API document says of them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{MethodRouter, get, post};
+
+use super::parameters::{FILE, GATE, KEY, LAST_EVENT, LAST_EVENT_HEADER, PERIOD, Parameter, REPORT};
+use super::shared::Shared;
+use super::{accepts, api, calls, events, guard, otlp, page, websocket};
+
+/// A path.
+pub(super) struct Route {
+    /// The path, with parameters in braces.
+    pub(super) path: &'static str,
+    /// Answers it.
+    handler: fn() -> MethodRouter<Arc<Shared>>,
+    /// What can be done with it.
+    pub(super) operations: &'static [Operation],
+}
+
+/// A method of a path.
+pub(super) struct Operation {
+    /// In lower case.
+    pub(super) method: &'static str,
+    /// Name in generated clients.
+    pub(super) id: &'static str,
+    /// One sentence.
+    pub(super) summary: &'static str,
+    /// Its parameters.
+    pub(super) parameters: &'static [&'static [Parameter]],
+    /// Media types and schemas of the request's body.
+    pub(super) body: &'static [(&'static str, &'static str)],
+    /// Status, media type and schema of the answers besides errors. Without a schema it is text; without a media type
+    /// there is no body.
+    pub(super) answers: &'static [(&'static str, &'static str, &'static str)],
+    /// Schema of errors.
+    pub(super) errors: &'static str,
+}
+
+const JSON: &str = "application/json";
+const LINES: &str = "application/x-ndjson";
+const PROTOBUF: &str = "application/x-protobuf";
+
+/// A question that is answered with a document of this schema.
+const fn asks(
+    id: &'static str,
+    summary: &'static str,
+    parameters: &'static [&'static [Parameter]],
+    answers: &'static [(&'static str, &'static str, &'static str)],
+) -> Operation {
+    Operation { method: "get", id, summary, parameters, body: &[], answers, errors: "Problem" }
+}
+
+/// An export of telemetry.
+const fn export(id: &'static str, summary: &'static str) -> Operation {
+    Operation {
+        method: "post",
+        id,
+        summary,
+        parameters: &[],
+        body: &[(JSON, "OtlpExport"), (PROTOBUF, "")],
+        answers: &[("200", JSON, "OtlpResponse"), ("200", PROTOBUF, "")],
+        errors: "OtlpStatus",
+    }
+}
+
+/// Every path.
+pub(super) const ROUTES: [Route; 19] = [
+    Route {
+        path: "/v1/traces",
+        handler: || post(otlp::traces),
+        operations: &[export("exportTraces", "Takes spans (OTLP over HTTP).")],
+    },
+    Route {
+        path: "/v1/logs",
+        handler: || post(otlp::logs),
+        operations: &[export("exportLogs", "Takes log records (OTLP over HTTP).")],
+    },
+    Route {
+        path: "/v1/metrics",
+        handler: || post(otlp::metrics),
+        operations: &[export("exportMetrics", "Takes metrics (OTLP over HTTP).")],
+    },
+    Route {
+        path: "/metrics",
+        handler: || get(api::metrics),
+        operations: &[asks(
+            "metrics",
+            "Metrics in the text format of Prometheus, or as OpenMetrics where Accept prefers it.",
+            &[],
+            &[("200", accepts::TEXT, ""), ("200", accepts::OPENMETRICS, "")],
+        )],
+    },
+    Route {
+        path: "/api/v1/usage",
+        handler: || get(api::usage),
+        operations: &[asks(
+            "usage",
+            "Tokens and cost by period, split by any dimension.",
+            &[&[PERIOD], &REPORT],
+            &[("200", JSON, "Report"), ("200", "text/csv", "")],
+        )],
+    },
+    Route {
+        path: "/api/v1/summary",
+        handler: || get(api::summary),
+        operations: &[asks("summary", "The numbers of the live screen.", &[], &[("200", JSON, "Summary")])],
+    },
+    Route {
+        path: "/api/v1/sessions",
+        handler: || get(api::sessions),
+        operations: &[asks(
+            "sessions",
+            "Tokens and cost by session.",
+            &[&REPORT],
+            &[("200", JSON, "Report"), ("200", "text/csv", "")],
+        )],
+    },
+    Route {
+        path: "/api/v1/calls",
+        handler: || get(api::calls).post(calls::book),
+        operations: &[
+            asks("calls", "The latest calls.", &[&REPORT], &[("200", JSON, "Report"), ("200", "text/csv", "")]),
+            Operation {
+                method: "post",
+                id: "book",
+                summary: "Books calls, one JSON object a line, and answers each line with one. A call that is booked \
+                          already is a repeat, so that a body can be sent again.",
+                parameters: &[],
+                body: &[(LINES, "CallLine"), (JSON, "CallLine")],
+                answers: &[("200", LINES, "Booked"), ("503", LINES, "Booked")],
+                errors: "Problem",
+            },
+        ],
+    },
+    Route {
+        path: "/api/v1/calls/{key}",
+        handler: || get(api::call),
+        operations: &[asks("call", "The arithmetic of one call.", &[&[KEY]], &[("200", JSON, "Call")])],
+    },
+    Route {
+        path: "/api/v1/limits",
+        handler: || get(api::limits),
+        operations: &[asks("limits", "The limits with their use.", &[], &[("200", JSON, "Limits")])],
+    },
+    Route {
+        path: "/api/v1/health",
+        handler: || get(api::health),
+        operations: &[asks("health", "State of sources and ledger.", &[], &[("200", JSON, "Health")])],
+    },
+    Route {
+        path: "/api/v1/gate",
+        handler: || get(api::gate),
+        operations: &[asks("gate", "Whether a call may be made.", &[&GATE], &[("200", JSON, "Gate")])],
+    },
+    Route {
+        path: "/api/v1/events",
+        handler: || get(events::stream),
+        operations: &[asks(
+            "events",
+            "Server-Sent Events: `summary` (a Summary) with every change, and `alert` (an Alert) when one is raised.",
+            &[&[LAST_EVENT_HEADER]],
+            &[("200", "text/event-stream", "")],
+        )],
+    },
+    Route {
+        path: "/api/v1/ws",
+        handler: || get(websocket::open),
+        operations: &[asks(
+            "ws",
+            "The events over a WebSocket, each a text message that is an Event.",
+            &[&[LAST_EVENT]],
+            &[("101", "", "")],
+        )],
+    },
+    Route {
+        path: "/api/v1/openapi.json",
+        handler: || get(api::openapi),
+        operations: &[asks("openapi", "This document.", &[], &[("200", JSON, "Document")])],
+    },
+    Route {
+        path: "/healthz",
+        handler: || get(api::alive),
+        operations: &[asks("healthz", "The server is up.", &[], &[("200", "text/plain", "")])],
+    },
+    Route {
+        path: "/readyz",
+        handler: || get(api::ready),
+        operations: &[asks("readyz", "The logs have been read.", &[], &[("200", "text/plain", "")])],
+    },
+    Route {
+        path: "/",
+        handler: || get(page::index),
+        operations: &[asks("page", "The web page.", &[], &[("200", "text/html", "")])],
+    },
+    Route {
+        path: "/page/{name}",
+        handler: || get(page::part),
+        operations: &[asks(
+            "pageFile",
+            "A file of the web page.",
+            &[&[FILE]],
+            &[("200", "text/javascript", ""), ("200", "text/css", "")],
+        )],
+    },
+];
+
+/// Answers all paths.
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    ROUTES
+        .iter()
+        .fold(Router::new(), |router, route| router.route(route.path, (route.handler)()))
+        .fallback(api::unknown)
+        .method_not_allowed_fallback(api::wrong_method)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), guard::check))
+        .with_state(shared)
+}
