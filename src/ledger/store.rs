@@ -92,6 +92,21 @@ pub trait Store {
     /// When the store cannot be read.
     fn row(&self, names: &mut Interner, ids: &mut Self::Ids, table: Table, key: CallKey) -> Stored<Option<CompactRow>>;
 
+    /// The rows of these keys, as far as there are any.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn rows(
+        &self,
+        names: &mut Interner,
+        ids: &mut Self::Ids,
+        table: Table,
+        keys: &[CallKey],
+    ) -> Stored<Vec<CompactRow>> {
+        let rows = keys.iter().map(|key| self.row(names, ids, table, *key)).filter_map(Result::transpose);
+        rows.collect()
+    }
+
     /// True once [`Store::index_aliases`] was called. Only then are there rows apart.
     ///
     /// # Errors
@@ -104,11 +119,20 @@ pub trait Store {
     /// When the store cannot be written.
     fn index_aliases(&self) -> Stored<()>;
 
-    /// Keys of the rows with this alias, in both tables.
+    /// Keys of the rows with this alias, in both tables; that of a row whose alias is its own key may be left out.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn keys_by_alias(&self, alias: CallKey) -> Stored<Vec<CallKey>>;
+
+    /// Keys of the rows with any of these aliases, as [`Store::keys_by_alias`] has them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn keys_by_aliases(&self, aliases: &[CallKey]) -> Stored<Vec<CallKey>> {
+        let keys: Vec<Vec<CallKey>> = aliases.iter().map(|alias| self.keys_by_alias(*alias)).collect::<Stored<_>>()?;
+        Ok(keys.into_iter().flatten().collect())
+    }
 
     /// Alias and key of each shown row with one of these aliases, found without the index.
     ///

@@ -29,6 +29,8 @@ CREATE INDEX sessions_first ON sessions(first);",
     Migration { to: 5, sql: TOTALS, fill: bill_index::fill },
     Migration { to: 6, sql: FACTS, fill: facts::take_alerts },
     Migration { to: 7, sql: WITH_BRANCHES, fill: |_| Ok(()) },
+    // Telemetry's rows are not in the index by alias, and earlier versions would take them for rows of other logs.
+    Migration { to: 8, sql: "", fill: |_| Ok(()) },
 ];
 
 /// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 in a

@@ -10,7 +10,6 @@ mod bounds;
 mod calls;
 mod events;
 mod guard;
-mod json;
 mod latest;
 mod otlp;
 mod page;
