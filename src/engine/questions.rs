@@ -1,12 +1,13 @@
 //! Questions to the books of the running meter, answered on the thread that owns them.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::HealthView;
 use crate::config::Settings;
 use crate::domain::Instant;
 use crate::ledger::Ledger;
-use crate::meter::Rules;
+use crate::meter::{Recent, Rules};
 use crate::pricing::PriceBook;
 
 /// A question: it is called with the books and sends its answer itself. Dropped unanswered when the meter closes.
@@ -30,6 +31,8 @@ pub(crate) struct BooksView<'a> {
     pub(crate) unread_files: u64,
     /// False during the first reading, when numbers are still too small.
     pub(crate) is_caught_up: bool,
+    /// The calls of the last hours, as snapshots keep them.
+    pub(crate) recent: &'a RefCell<Recent>,
     /// The time now.
     pub(crate) now: Instant,
 }

@@ -107,6 +107,7 @@ impl LedgerThread {
             warning: self.health.doubt(),
             unread_files: self.health.unread_files(),
             is_caught_up: self.state.caught_up,
+            recent: &self.state.recent,
             now,
         });
     }
