@@ -41,7 +41,7 @@ pub use key_value::{Fact, FactChange, FactEdit, KeyValue, Space};
 pub use memory::Memory;
 pub use query::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow};
 pub use spending::Part;
-pub(crate) use sqlite::{ExportError, ImportError, Info, Repriced, Salvaged, mend, remove_strays};
+pub(crate) use sqlite::{ExportError, ImportError, Info, Repeats, Repriced, Salvaged, mend, remove_strays};
 pub use sqlite::{Note, Opened, Options, Sqlite, open};
 pub use store::{Access, Delta, Quarters, Step, Store, Stored, Table};
 pub use types::{Batch, Change, Checkpoint, Row, RowChange, Sums};
