@@ -38,8 +38,10 @@ pub(super) fn read(walk: &mut Walk<'_>, mut section: Section<'_, '_>, env: &Env,
         "" => Some(None),
         text => NaiveTime::parse_from_str(text, "%H:%M").ok().map(Some),
     });
-    if let Some(node) = daily.filter(|_| alerts.daily.is_some() && email.is_none() && alerts.slack.is_none()) {
-        walk.warning(node.span, "alerts: 'daily' is sent to nobody; give 'slack' or [alerts.email]");
+    let is_heard = email.is_some() || alerts.slack.is_some() || alerts.webhook.is_some() || !alerts.command.is_empty();
+    if let Some(node) = daily.filter(|_| alerts.daily.is_some() && !is_heard) {
+        let ways = "'slack', 'webhook', 'command' or [alerts.email]";
+        walk.warning(node.span, format!("alerts: 'daily' is sent to nobody; give {ways}"));
     }
     section.finish(walk);
 }
@@ -102,10 +104,12 @@ fn read_email(walk: &mut Walk<'_>, node: &Node<'_, '_>, env: &Env) -> Option<Ema
     });
     let user = section.read(walk, "user", "the name to log in with, or \"\"", |node| node.text().map(str::to_owned));
     let user = user.filter(|user| !user.is_empty());
-    let file = section.read(walk, "password_file", "a file, such as \"~/.smtp-password\"", |node| {
+    let path = |node: &Node<'_, '_>| {
         let path = PathBuf::from(node.text()?);
         absolute::expanded(env, &path).or_else(|| path.is_absolute().then_some(path))
-    });
+    };
+    let ca_file = section.read(walk, "ca_file", "a file, such as \"~/.smtp-ca.pem\"", path);
+    let file = section.read(walk, "password_file", "a file, such as \"~/.smtp-password\"", path);
     let expected = "a program and its arguments, such as [\"pass\", \"show\", \"smtp\"]";
     let command = section.read(walk, "password_command", expected, program).filter(|argv| !argv.is_empty());
     section.finish(walk);
@@ -135,5 +139,5 @@ fn read_email(walk: &mut Walk<'_>, node: &Node<'_, '_>, env: &Env) -> Option<Ema
         walk.error(span, format!("{NAME}: with tls = \"none\" everybody on the way can read the password"));
     }
     let (server, from, to) = (server?, from?, to?);
-    complete.then(|| Email { server, port: port.unwrap_or(tls.port()), tls, from, to, user, password })
+    complete.then(|| Email { server, port: port.unwrap_or(tls.port()), tls, ca_file, from, to, user, password })
 }
