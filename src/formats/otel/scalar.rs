@@ -99,6 +99,25 @@ impl<'de: 'v, 'v> Deserialize<'de> for Found<'v> {
     }
 }
 
+/// Whether a member's name is one of [`TYPED`]: read without keeping it.
+struct IsTyped(bool);
+
+impl<'de> Deserialize<'de> for IsTyped {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl Visitor<'_> for Name {
+            type Value = IsTyped;
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a name")
+            }
+            fn visit_str<E>(self, name: &str) -> Result<IsTyped, E> {
+                Ok(IsTyped(TYPED.contains(&name)))
+            }
+        }
+        from.deserialize_str(Name)
+    }
+}
+
 /// Reads a scalar; within a typed value there is no further one.
 struct AnyScalar {
     is_typed: bool,
@@ -145,9 +164,9 @@ impl<'de> Visitor<'de> for AnyScalar {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut found, mut members) = (None, 0);
-        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
+        while let Some(IsTyped(is_typed)) = map.next_key()? {
             members += 1;
-            if !self.is_typed && TYPED.contains(&&*name) {
+            if !self.is_typed && is_typed {
                 found = map.next_value_seed(Self { is_typed: true })?;
             } else {
                 map.next_value::<IgnoredAny>()?;
