@@ -1,7 +1,7 @@
 //! Telemetry of coding agents: their own events, outside the conventions.
 
 use super::super::BadLine;
-use super::super::keys::{gemini_key, request_key, timed_key};
+use super::super::keys::{request_key, timed_key};
 use super::super::qwen_code;
 use super::super::usage::{Counts, tier};
 use super::Desk;
@@ -150,7 +150,7 @@ fn gemini(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     }
     // The session's chat holds the same answer.
     if let (Some(session), Some(model)) = (&call.from.session, &call.model) {
-        call.key = gemini_key(session, model, &tokens);
+        call.key = CallKey::of_gemini(session, model, &tokens);
         call.alias = Some(call.key);
     }
     Ok(call)

@@ -22,6 +22,7 @@ mod insert;
 mod leftover_files;
 mod maintenance;
 mod meta;
+mod migrate_gemini;
 mod migrate_wide_rows;
 mod migrations;
 mod network;
