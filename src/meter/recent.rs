@@ -125,8 +125,11 @@ mod tests {
     use crate::ledger::{Batch, Memory};
     use crate::pricing::{CostMode, PriceBook};
 
-    /// Minutes, the sessions that spent in them, and how much; the rows by which they are known.
-    fn heard(recent: &mut Recent, books: &Memory) -> (Vec<(i64, Label, u64)>, Vec<Arc<Row>>) {
+    /// A minute, a session that spent in it, and how much.
+    type Minute = (i64, Label, u64);
+
+    /// Every minute, and the rows by which they are known.
+    fn heard(recent: &mut Recent, books: &Memory) -> (Vec<Minute>, Vec<Arc<Row>>) {
         let (mut all, mut rows) = (Vec::new(), Vec::new());
         recent
             .each(books, 1_000, &mut |heard| {

@@ -200,7 +200,7 @@ enum Parsed<'b> {
 struct Records<'b> {
     resource: Rc<Option<Value>>,
     scope: Option<Value>,
-    records: Vec<Parsed<'b>>,
+    all: Vec<Parsed<'b>>,
 }
 
 /// The counted records of an export.
@@ -222,8 +222,8 @@ impl<'b> Export<'b> {
             for Scope { scope, records } in group.scopes.into_iter().flatten() {
                 let records = records.unwrap_or_default().into_iter().map(RawValue::get);
                 let records = records.filter(|record| counted.find(record.as_bytes()).is_some());
-                let records = records.map(parse).collect::<serde_json::Result<_>>()?;
-                all.push(Records { resource: Rc::clone(&resource), scope, records });
+                let parsed = records.map(parse).collect::<serde_json::Result<_>>()?;
+                all.push(Records { resource: Rc::clone(&resource), scope, all: parsed });
             }
         }
         Ok(Counted(all))
@@ -233,11 +233,11 @@ impl<'b> Export<'b> {
 impl Counted<'_> {
     pub(super) fn signals(&self) -> Vec<Signal<'_>> {
         let mut signals = Vec::new();
-        for Records { resource, scope, records } in &self.0 {
+        for Records { resource, scope, all } in &self.0 {
             let attributes = resource.as_ref().as_ref().and_then(|resource| resource.get("attributes"));
             let resource = Rc::new(Attributes::from_json(attributes));
             let scope = scope.as_ref().and_then(|scope| scope.get("name")).and_then(Value::as_str).unwrap_or_default();
-            for record in records {
+            for record in all {
                 match record {
                     Parsed::Usual(record) => signals.push(record.signal(&resource, scope)),
                     Parsed::Other(Value::Object(record)) => {
@@ -330,7 +330,7 @@ mod tests {
                 let scope = json!({"scope": {"name": "library"}, names[2]: [{"body": "tool_result"}, record]});
                 let text = json!({names[0]: [{"resource": resource, names[1]: [scope]}]}).to_string();
                 let counted = parsed(&text);
-                assert_eq!(matches!(counted.0[0].records[0], Parsed::Usual(_)), is_usual);
+                assert_eq!(matches!(counted.0[0].all[0], Parsed::Usual(_)), is_usual);
                 assert_eq!(format!("{:?}", counted.signals()), wanted);
             }
         }
