@@ -94,3 +94,79 @@ impl<Ids: Default> WorkingSet<Ids> {
         told.extend(rows.map(|row| Change::New(RowChange { before: None, after: row.row(&self.core.names) })));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use crate::domain::{Attribution, Call, CallKey, Filter, Instant, Label, Record, Tokens, Usd};
+    use crate::ledger::{Batch, Change, Ledger, Memory, Options, Row, open};
+    use crate::pricing::{Cost, Pricer};
+
+    struct ByOutput;
+
+    impl Pricer for ByOutput {
+        fn cost(&self, call: &Call) -> Cost {
+            Cost::Quoted(Usd::from_micro(i64::try_from(call.tokens.output).unwrap()))
+        }
+    }
+
+    /// A sighting of one of a few answers: by telemetry, by a transcript that names the request, or by one that does not.
+    fn sighting((answer, kind, output): (u8, u8, u64)) -> Record {
+        let request = CallKey::from_parts(&["request", &answer.to_string()]);
+        let message = CallKey::from_parts(&["message", &answer.to_string()]);
+        let (key, alias, source) = match kind {
+            0..=5 => (request, Some(request), "otlp"),
+            6 | 7 => (message, Some(request), "claude-code"),
+            _ => (message, None, "claude-code"),
+        };
+        let at = Instant::from_timestamp(1_790_000_000 + i64::from(answer), 0).unwrap();
+        let from = Attribution { session: Some(Label::new("s")), ..Attribution::new(at, Label::new(source)) };
+        let model = Some(Label::new("claude-opus-5"));
+        Record::Call(Call { alias, ..Call::new(key, from, model, Tokens { output, ..Tokens::ZERO }) })
+    }
+
+    fn shown(books: &dyn Ledger) -> BTreeMap<CallKey, Row> {
+        let rows = books.calls(&Filter::default(), usize::MAX).unwrap();
+        rows.into_iter().map(|row| (row.call.key, Arc::unwrap_or_clone(row))).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        #[test]
+        fn many_calls_at_once_are_merged_and_told_as_one_after_the_other(
+            sightings in prop::collection::vec((0_u8..30, 0_u8..10, 1_u64..4), 0..120),
+            size in 1_usize..60,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("ledger.db");
+            let mut books = open(&path, Options::new(Instant::default()), Arc::new(ByOutput)).unwrap().books;
+            let mut single = Memory::new(Arc::new(ByOutput));
+            let records: Vec<Record> = sightings.into_iter().map(sighting).collect();
+            let mut told: BTreeMap<CallKey, Row> = BTreeMap::new();
+            for records in records.chunks(size) {
+                for change in books.post(&Batch { records: records.to_vec(), files: Vec::new() }).unwrap() {
+                    let (before, after) = change.rows();
+                    if let Some(before) = before {
+                        let known = told.remove(&before.call.key);
+                        prop_assert_eq!(known.as_ref(), Some(&**before));
+                    }
+                    if let Some(after) = after {
+                        prop_assert!(told.insert(after.call.key, (**after).clone()).is_none());
+                    }
+                    prop_assert!(!matches!(&change, Change::New(change) if change.before.is_some()));
+                }
+            }
+            for record in records {
+                single.post(&Batch { records: vec![record], files: Vec::new() }).unwrap();
+            }
+            prop_assert_eq!(&shown(&books), &told);
+            prop_assert_eq!(shown(&books), shown(&single));
+            prop_assert!(books.verify().unwrap().problems.is_empty());
+        }
+    }
+}
