@@ -14,7 +14,7 @@ mod smtp;
 use std::process::{Child, Command, Stdio};
 
 use common::{Home, native, now};
-use smtp::Server;
+use smtp::{Encryption, Manners, Server};
 
 const LOG: &str = ".local/share/tokmeter/usage.jsonl";
 
@@ -35,6 +35,134 @@ fn email(port: u16, more: &str) -> String {
     format!(
         "[alerts.email]\nserver = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nfrom = \"Meter <tok@example.org>\"\nto = [\"alice@example.org\", \"Bob <bob@example.org>\"]\n{more}"
     )
+}
+
+const CA: &str = concat!("ca_file = \"", env!("CARGO_MANIFEST_DIR"), "/tests/alerts/tls/ca.pem\"\n");
+const LOGIN: &str = "user = \"tok\"\npassword_command = [\"/bin/echo\", \"hunter2\"]\n";
+
+/// A server that wants encryption, and a home whose config has the way and these further lines.
+fn encrypting(encryption: Encryption, login: &'static str, more: &str) -> (Server, Home) {
+    let server = Server::with(Manners { verdict: "250 taken", login, encryption });
+    let tls = if encryption == Encryption::AtOnce { "tls = \"tls\"" } else { "tls = \"starttls\"" };
+    let home = home(&email(server.port, &format!("{LOGIN}{more}")).replace("tls = \"none\"", tls));
+    (server, home)
+}
+
+/// Sends the digest of yesterday; the exit code and what was said.
+fn send(home: &Home) -> (Option<i32>, String) {
+    let said = home.tokmeter().args(["report", "--yesterday", "--send"]).output().unwrap();
+    (said.status.code(), [said.stdout, said.stderr].map(|text| String::from_utf8(text).unwrap()).concat())
+}
+
+#[test]
+fn mail_goes_encrypted_to_a_server_whose_authority_is_named() {
+    for encryption in [Encryption::AtOnce, Encryption::WhenAsked] {
+        let (server, home) = encrypting(encryption, "235 fine", CA);
+        let (code, said) = send(&home);
+        assert_eq!(code, Some(0), "{encryption:?}: {said}");
+        let mail = server.mail();
+        assert!(mail.is_encrypted && mail.text.contains("Requests  1"), "{mail:?}");
+        let at = |what: &str| mail.commands.iter().position(|command| command.starts_with(what));
+        assert!(at("AUTH") > at("STARTTLS"), "{:?}", mail.commands);
+    }
+}
+
+#[test]
+fn a_server_that_nobody_vouches_for_gets_neither_password_nor_mail() {
+    for encryption in [Encryption::AtOnce, Encryption::WhenAsked] {
+        let (server, home) = encrypting(encryption, "235 fine", "");
+        let (code, said) = send(&home);
+        assert!(code == Some(69) && said.contains("certificate"), "{encryption:?}: {said}");
+        assert!(server.is_quiet() && !said.contains("hunter2"));
+    }
+    // Encryption that the server does not offer is not done without.
+    let server = Server::start("250 taken");
+    let home = home(&email(server.port, &format!("{LOGIN}{CA}")).replace("tls = \"none\"", "tls = \"starttls\""));
+    let (code, said) = send(&home);
+    assert!(code == Some(69) && server.is_quiet(), "{said}");
+    for (file, why) in [("~/none.pem", "none.pem"), ("~/.config/tokmeter/config.toml", "no certificates")] {
+        let (_server, home) = encrypting(Encryption::AtOnce, "235 fine", &format!("ca_file = \"{file}\"\n"));
+        let (code, said) = send(&home);
+        assert!(code == Some(69) && said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn a_wrong_password_is_said_without_it() {
+    let (server, home) = encrypting(Encryption::WhenAsked, "535 5.7.8 wrong", CA);
+    let (code, said) = send(&home);
+    assert!(code == Some(69) && said.contains("535") && !said.contains("hunter2"), "{said}");
+    assert!(server.is_quiet());
+}
+
+#[test]
+fn what_was_claimed_and_not_delivered_is_sent_once_the_server_is_back() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let home = home(&email(port, ""));
+    let (code, said) = send(&home);
+    assert!(code == Some(69) && said.contains(&port.to_string()), "{said}");
+    // Another program may have taken the port since.
+    let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) else { return };
+    let manners = Manners { verdict: "250 taken", login: "235 fine", encryption: Encryption::Never };
+    let server = Server::on(listener, manners);
+    let (code, said) = send(&home);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(server.mail().text.contains("Requests  1"));
+}
+
+/// A web server that takes one request; what it got.
+fn web() -> (u16, std::thread::JoinHandle<String>) {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let taking = std::thread::spawn(move || {
+        let mut reader = BufReader::new(listener.accept().unwrap().0);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            let line = line.trim_end().to_lowercase();
+            length = line.strip_prefix("content-length: ").map_or(length, |text| text.parse().unwrap());
+            if line.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        reader.get_mut().write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").unwrap();
+        String::from_utf8(body).unwrap()
+    });
+    (port, taking)
+}
+
+#[cfg(unix)]
+#[test]
+fn the_digest_goes_to_a_web_hook_and_through_a_program() {
+    let (port, taking) = web();
+    let home = home(&format!(
+        "webhook = \"http://127.0.0.1:{port}/hook\"\ncommand = [\"/bin/sh\", \"-c\", \"printf '%s\\n%s' \\\"$0\\\" \\\"$1\\\" > out\", \"{{title}}\", \"{{body}}\"]\n"
+    ));
+    let (code, said) = send(&home);
+    assert_eq!(
+        (code, &*said),
+        (
+            Some(0),
+            "sent by webhook to 127.0.0.1:PORT\nsent by command to /bin/sh\n"
+                .replace("PORT", &port.to_string())
+                .as_str()
+        )
+    );
+    let body: serde_json::Value = serde_json::from_str(&taking.join().unwrap()).unwrap();
+    let out = std::fs::read_to_string(home.path().join("out")).unwrap();
+    for text in [format!("{}\n{}", body["title"].as_str().unwrap(), body["body"].as_str().unwrap()), out] {
+        assert!(text.starts_with("tokmeter: ") && text.contains("Requests  1"), "{text}");
+    }
+    // What fails is said, and tried again.
+    home.config("timezone = \"UTC\"\n[alerts]\nnotify = \"off\"\ncommand = [\"/bin/false\"]\n");
+    let (code, said) = send(&home);
+    assert!(code == Some(69) && said.contains("'/bin/false' ended with"), "{said}");
 }
 
 fn serve(home: &Home) -> Child {

@@ -585,17 +585,23 @@ fn alerts() -> impl Strategy<Value = Alerts> {
         })
 }
 
-fn email() -> impl Strategy<Value = Email> {
+/// Boxed, because all strategies together are too large for the stack of a test.
+fn email() -> BoxedStrategy<Email> {
     let tls = prop::sample::select(vec![Tls::Tls, Tls::Starttls, Tls::None]);
     let password = prop_oneof![
         name().prop_map(|name| Password::File(format!("/{name}").into())),
         prop::collection::vec(name(), 1..3).prop_map(Password::Command),
     ];
-    (1_u16.., tls, prop::option::of((name(), password)), 1_usize..4).prop_map(|(port, tls, login, count)| {
-        let (user, password) = login.unzip();
-        let to = (0..count).map(|number| format!("Bob <bob{number}@example.org>")).collect();
-        Email { server: "localhost".to_owned(), port, tls, from: "tok@example.org".to_owned(), to, user, password }
-    })
+    let ca = prop::option::of(name());
+    (1_u16.., tls, ca, prop::option::of((name(), password)), 1_usize..4)
+        .prop_map(|(port, tls, ca, login, count)| {
+            let (user, password) = login.unzip();
+            let to = (0..count).map(|number| format!("Bob <bob{number}@example.org>")).collect();
+            let ca_file = ca.map(|name| format!("/{name}").into());
+            let (server, from) = ("localhost".to_owned(), "tok@example.org".to_owned());
+            Email { server, port, tls, ca_file, from, to, user, password }
+        })
+        .boxed()
 }
 
 prop_compose! {

@@ -5,7 +5,7 @@ mod import;
 mod info;
 mod reprice;
 
-pub(super) use facts::LedgerFacts;
+pub(super) use facts::{LedgerFacts, RepeatsJson};
 pub(super) use reprice::write_changes;
 
 use std::sync::Arc;

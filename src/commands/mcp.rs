@@ -41,7 +41,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, Failure> {
         }
         // After the greeting, which nobody shall wait for while the logs are read for the first time.
         if books.open.is_none() {
-            let _ = books.refresh(context);
+            let _ = books.refresh(context).map(|books| books.summary(context));
         }
     }
     ending.begins();

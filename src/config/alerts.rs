@@ -16,8 +16,10 @@ pub(super) fn read(reader: &mut TomlReader<'_>, mut section: Section<'_, '_>, en
     let email = section.get("email");
     alerts.email = email.as_ref().and_then(|node| read_email(reader, node, env));
     let daily = section.get("daily");
-    if let Some(node) = daily.filter(|_| alerts.daily.is_some() && email.is_none() && alerts.slack.is_none()) {
-        reader.warning(node.span, "alerts: 'daily' is sent to nobody; give 'slack' or [alerts.email]");
+    let is_heard = email.is_some() || alerts.slack.is_some() || alerts.webhook.is_some() || !alerts.command.is_empty();
+    if let Some(node) = daily.filter(|_| alerts.daily.is_some() && !is_heard) {
+        let ways = "'slack', 'webhook', 'command' or [alerts.email]";
+        reader.warning(node.span, format!("alerts: 'daily' is sent to nobody; give {ways}"));
     }
     section.finish(reader);
 }
@@ -54,10 +56,12 @@ fn read_email(reader: &mut TomlReader<'_>, node: &Node<'_, '_>, env: &Env) -> Op
     });
     let user = section.read(reader, "user", "the name to log in with, or \"\"", |node| node.text().map(str::to_owned));
     let user = user.filter(|user| !user.is_empty());
-    let file = section.read(reader, "password_file", "a file, such as \"~/.smtp-password\"", |node| {
+    let path = |node: &Node<'_, '_>| {
         let path = PathBuf::from(node.text()?);
         absolute::expanded(env, &path).or_else(|| path.is_absolute().then_some(path))
-    });
+    };
+    let ca_file = section.read(reader, "ca_file", "a file, such as \"~/.smtp-ca.pem\"", path);
+    let file = section.read(reader, "password_file", "a file, such as \"~/.smtp-password\"", path);
     let expected = "a program and its arguments, such as [\"pass\", \"show\", \"smtp\"]";
     let command = section.read(reader, "password_command", expected, Node::program).filter(|argv| !argv.is_empty());
     section.finish(reader);
@@ -87,5 +91,5 @@ fn read_email(reader: &mut TomlReader<'_>, node: &Node<'_, '_>, env: &Env) -> Op
         reader.error(span, format!("{NAME}: with tls = \"none\" everybody on the way can read the password"));
     }
     let (server, from, to) = (server?, from?, to?);
-    complete.then(|| Email { server, port: port.unwrap_or(tls.port()), tls, from, to, user, password })
+    complete.then(|| Email { server, port: port.unwrap_or(tls.port()), tls, ca_file, from, to, user, password })
 }

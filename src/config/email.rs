@@ -11,6 +11,8 @@ pub struct Email {
     pub port: u16,
     /// How the connection is encrypted.
     pub tls: Tls,
+    /// Certificates to be trusted besides the usual ones.
+    pub ca_file: Option<PathBuf>,
     /// The sender.
     pub from: String,
     /// The recipients.

@@ -124,6 +124,9 @@ fn email(page: &mut Page<'_>, alerts: &Alerts) -> io::Result<()> {
     page.line("alerts.email.server", "server", &text(&email.server))?;
     page.line("alerts.email.port", "port", &email.port.to_string())?;
     page.line("alerts.email.tls", "tls", &text(email.tls.word()))?;
+    if let Some(file) = &email.ca_file {
+        page.line("alerts.email.ca_file", "ca_file", &text(&file.to_string_lossy()))?;
+    }
     page.line("alerts.email.from", "from", &text(&email.from))?;
     page.line("alerts.email.to", "to", &texts(&email.to))?;
     if let Some(user) = &email.user {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::Tokens;
+
 /// Identifies a call, as chosen by its log format: two sightings with one key are one call.
 ///
 /// A 128-bit hash of the identifying parts, small enough for a register and a row.
@@ -30,6 +32,14 @@ impl CallKey {
     pub fn under(self, root: &str) -> Self {
         let Self(root) = Self::from_parts(&["lineage", root]);
         Self(std::array::from_fn(|at| self.0[at] ^ root[at]))
+    }
+
+    /// The second name of a Gemini CLI answer: its session, model and counts, since its chats and its telemetry share no id.
+    ///
+    /// The prompt of a session grows from call to call, so that no two of its answers have the same counts.
+    pub fn of_gemini(session: &str, model: &str, tokens: &Tokens) -> Self {
+        let counts = tokens.fields().map(u64::to_le_bytes).concat();
+        Self::from_parts(&[b"gemini".as_slice(), session.as_bytes(), model.as_bytes(), &counts])
     }
 
     /// The key as bytes.

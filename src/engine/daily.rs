@@ -103,7 +103,7 @@ impl Daily {
         let yesterday = today.pred_opt()?;
         let mut text: Option<(String, String)> = None;
         let mut is_done = true;
-        for channel in Channel::all(settings) {
+        for channel in Channel::of_digest(settings) {
             let id = id(yesterday, &channel);
             let claim = claim_alert(books, &id, now);
             is_done &= matches!(claim, Ok(AlertClaim::Done));

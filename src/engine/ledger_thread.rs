@@ -8,6 +8,7 @@ mod stuck;
 
 pub(crate) use stuck::salvaged_words;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -25,7 +26,7 @@ use crate::domain::{Label, Record};
 use crate::engine::{Explained, Feed, LedgerView, Note, Progress, Request, Tone};
 use crate::ingest::{Delivery, Event, ReadBatch, Said};
 use crate::ledger::{Batch, Change, Ledger};
-use crate::meter::{Follow, Rules, Snapshot};
+use crate::meter::{Follow, Recent, Rules, Snapshot};
 use crate::pricing::PriceBook;
 
 /// Interval of progress updates during the first reading.
@@ -76,6 +77,8 @@ pub(crate) struct State {
     began: Option<crate::domain::Instant>,
     /// Set while writes fail and calls are held in memory.
     stuck: Option<stuck::Stuck>,
+    /// The calls of the last hours, as the last snapshot left them.
+    recent: RefCell<Recent>,
     /// Batches were dropped because too many calls are held; they are read again later.
     behind: bool,
 }
@@ -298,7 +301,8 @@ impl LedgerThread {
         {
             return;
         }
-        match Snapshot::ask(&self.books, &self.rules, &self.follow, now) {
+        let recent = self.state.recent.get_mut();
+        match Snapshot::ask_again(&self.books, &self.rules, &self.follow, now, recent) {
             Ok(snapshot) => self.tell(Feed::Snapshot(Box::new(snapshot))),
             Err(error) => _ = self.failed(&error),
         }

@@ -7,7 +7,7 @@ use super::{HealthView, Scrape};
 use crate::config::Settings;
 use crate::domain::Instant;
 use crate::ledger::Ledger;
-use crate::meter::Rules;
+use crate::meter::{Recent, Rules};
 use crate::pricing::PriceBook;
 
 /// A question: it is called with the books and sends its answer itself. Dropped unanswered when the meter closes.
@@ -33,6 +33,8 @@ pub(crate) struct BooksView<'a> {
     pub(crate) is_caught_up: bool,
     /// State of the metrics.
     pub(crate) scrape: &'a RefCell<Scrape>,
+    /// The calls of the last hours, as snapshots keep them.
+    pub(crate) recent: &'a RefCell<Recent>,
     /// The time now.
     pub(crate) now: Instant,
 }

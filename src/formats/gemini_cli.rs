@@ -18,7 +18,6 @@ use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Seen, Slot, fields};
 use super::json::{self, List, Text};
-use super::keys::gemini_key;
 use super::split::Counts;
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
@@ -217,7 +216,7 @@ impl Chat {
             place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
             ..Attribution::new(at, self.source.clone())
         };
-        let alias = model.map(|model| gemini_key(session, model, &tokens));
+        let alias = model.map(|model| CallKey::of_gemini(session, model, &tokens));
         let fidelity = if is_guessed || model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
         let model = self.labels.find(model);
         Ok(Some(Call { fidelity, alias, ..Call::new(key, from, model, tokens) }))

@@ -24,14 +24,6 @@ pub(crate) fn thread_key(id: &str) -> CallKey {
     CallKey::from_parts(&["thread", id])
 }
 
-/// The second name of a Gemini CLI answer: its session, model and counts, since its chats and its telemetry share no id.
-///
-/// The prompt of a session grows from call to call, so that no two of its answers have the same counts.
-pub(crate) fn gemini_key(session: &str, model: &str, tokens: &Tokens) -> CallKey {
-    let counts = tokens.fields().map(u64::to_le_bytes).concat();
-    CallKey::from_parts(&[b"gemini".as_slice(), session.as_bytes(), model.as_bytes(), &counts])
-}
-
 /// Key of an answer that an agent names by nothing but its time, to the millisecond, its model and its counts.
 pub(crate) fn timed_key(agent: &str, at: Option<Instant>, model: Option<&str>, tokens: &Tokens) -> CallKey {
     let at = at.map(|at| at.timestamp_millis()).unwrap_or_default().to_le_bytes();

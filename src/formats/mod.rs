@@ -108,7 +108,7 @@ pub(crate) use format::Format;
 pub use format::{BadLine, Origin, Reader, Reading};
 pub use location::Framing;
 pub(crate) use location::{Env, Location};
-pub(crate) use otel::{Refused, Telemetry};
+pub(crate) use otel::Telemetry;
 pub use registry::{FormatId, format_of_name};
 pub(crate) use registry::{format_of_place, formats_of_name, indexes, locations};
 pub(crate) use repair::whole;

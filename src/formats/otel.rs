@@ -3,8 +3,10 @@
 mod agents;
 mod attributes;
 mod gen_ai;
+mod log_records;
 mod metrics;
 mod nesting;
+mod scalar;
 mod signal;
 
 use std::cell::OnceCell;
@@ -135,6 +137,34 @@ impl Telemetry {
             labels: Labels::default(),
             spans: Spans::default(),
         })
+    }
+
+    /// Appends the calls in an export of log records in protobuf. `None` when it is malformed.
+    pub(crate) fn protobuf_logs(&mut self, body: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Option<Refused> {
+        let signals = log_records::of_protobuf(body)?;
+        Some(self.0.read(&signals, body, origin, out))
+    }
+
+    /// Appends the calls in an export in JSON. `None` when it is no export.
+    ///
+    /// # Errors
+    /// When it is no JSON.
+    pub(crate) fn json(
+        &mut self,
+        body: &[u8],
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> serde_json::Result<Option<Refused>> {
+        match serde_json::from_slice::<log_records::Export<'_>>(body) {
+            Ok(export) => Ok(Some(self.0.read(&export.counted()?.signals(), body, origin, out))),
+            // Spans, metrics, older names, or no export at all.
+            Err(_) => {
+                let export: Value = serde_json::from_slice(body)?;
+                // An empty object is an empty export.
+                let is_empty = export.as_object().is_some_and(serde_json::Map::is_empty);
+                Ok(self.export(&export, body, origin, out).or_else(|| is_empty.then(Refused::default)))
+            }
+        }
     }
 
     /// Appends the calls in an export; `body` identifies signals that have no id. `None` when it is no export.

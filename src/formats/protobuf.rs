@@ -23,18 +23,25 @@ pub(super) fn number(message: &[u8], number: u64) -> Option<u64> {
 
 /// True when the whole message consists of fields.
 pub(super) fn is_whole(message: &[u8]) -> bool {
-    let mut rest = message;
-    while !rest.is_empty() {
-        if field(&mut rest).is_none() {
-            return false;
-        }
-    }
-    true
+    each(message, |_, _| Some(())).is_some()
 }
 
-enum Field<'a> {
+/// A field's value.
+pub(super) enum Field<'a> {
+    /// A whole number of variable length.
     Number(u64),
+    /// Text, bytes, a message, or a number of fixed length.
     Bytes(&'a [u8]),
+}
+
+/// Passes each field with its number to `take`; `None` when the message is malformed or `take` said so.
+pub(super) fn each<'a>(message: &'a [u8], mut take: impl FnMut(u64, Field<'a>) -> Option<()>) -> Option<()> {
+    let mut rest = message;
+    while !rest.is_empty() {
+        let (number, value) = field(&mut rest)?;
+        take(number, value)?;
+    }
+    Some(())
 }
 
 /// The fields of a message, up to the first that is none.

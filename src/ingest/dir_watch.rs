@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
 
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
@@ -12,6 +13,14 @@ use super::PollReason;
 use super::fs::is_out_of_descriptors;
 use super::roots::lies_in;
 use crate::domain::Label;
+
+/// Pause after an event of a database's write-ahead log, such as the ledger's own, which is written page by page:
+/// meanwhile the system joins equal events.
+const PAUSE: Duration = Duration::from_micros(500);
+
+fn is_of_write_ahead_log(event: &Event) -> bool {
+    event.paths.iter().all(|path| path.as_os_str().as_encoded_bytes().ends_with(b"-wal"))
+}
 
 /// Wakes the live reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,10 +50,14 @@ impl System {
     /// Sends hints about these places; when the queue is full, `flooded` is set instead.
     pub(super) fn new(places: Places, hints: SyncSender<Hint>, flooded: Arc<AtomicBool>) -> Result<Self, PollReason> {
         let tell = move |event: notify::Result<Event>| {
+            let is_burst = event.as_ref().is_ok_and(is_of_write_ahead_log);
             for hint in places.hints(event) {
                 if let Err(TrySendError::Full(_)) = hints.try_send(hint) {
                     flooded.store(true, Ordering::Relaxed);
                 }
+            }
+            if is_burst {
+                std::thread::sleep(PAUSE);
             }
         };
         match RecommendedWatcher::new(tell, Config::default()) {

@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use notify::event::ModifyKind;
 use notify::{EventKind, RecursiveMode, Watcher};
+
+/// Pause after each event.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Keeps the watch alive; dropping it ends it.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub(crate) fn watch_files(files: Vec<PathBuf>, tell: impl Fn(&Path) + Send + 'st
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         if let Ok(event) = event {
             let _ = say.send(Some(event));
+            // The ledger's own log may be written thousands of times a second: meanwhile the system joins equal events.
+            thread::sleep(PAUSE);
         }
     });
     let mut places = Places { watcher: watcher.ok()?, watched: Vec::new(), files };

@@ -258,6 +258,21 @@ impl RowStore {
         *self = Self::default();
     }
 
+    /// True when no row has this key, as its own or as its alias.
+    pub(super) fn is_free(&self, key: CallKey) -> bool {
+        self.plain(key).is_none() && self.telemetry.as_ref().is_none_or(|telemetry| !telemetry.has_carriers(key))
+    }
+
+    /// Adds a row of telemetry whose key is free, see [`RowStore::is_free`].
+    pub(super) fn add_free(&mut self, row: CompactRow, names: &Interner) {
+        self.show(row, names);
+    }
+
+    /// Aliases of the rows of these keys.
+    pub(super) fn aliases_of(&self, keys: &[CallKey]) -> Vec<CallKey> {
+        keys.iter().filter_map(|key| self.plain(*key)?.alias).collect()
+    }
+
     /// The join of the sightings of a key.
     pub(super) fn plain(&self, key: CallKey) -> Option<&CompactRow> {
         self.telemetry.as_ref().and_then(|telemetry| telemetry.unmerged.get(&key)).or_else(|| self.get(key))

@@ -96,6 +96,21 @@ pub trait Store {
     /// When the store cannot be read.
     fn row(&self, names: &mut Interner, ids: &mut Self::Ids, table: Table, key: CallKey) -> Stored<Option<CompactRow>>;
 
+    /// The rows of these keys, as far as there are any.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn rows_of(
+        &self,
+        names: &mut Interner,
+        ids: &mut Self::Ids,
+        table: Table,
+        keys: &[CallKey],
+    ) -> Stored<Vec<CompactRow>> {
+        let rows = keys.iter().map(|key| self.row(names, ids, table, *key)).filter_map(Result::transpose);
+        rows.collect()
+    }
+
     /// True once [`Store::index_aliases`] was called. Only then are there unmerged rows.
     ///
     /// # Errors
@@ -108,11 +123,21 @@ pub trait Store {
     /// When the store cannot be written.
     fn index_aliases(&self) -> Stored<()>;
 
-    /// Keys of the rows with this alias, in both tables.
+    /// Keys of the rows with this alias, in both tables; that of a row whose alias is its own key may be left out.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn keys_by_alias(&self, names: &Interner, alias: CallKey) -> Stored<Vec<CallKey>>;
+
+    /// Keys of the rows with any of these aliases, as [`Store::keys_by_alias`] has them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn keys_by_aliases(&self, names: &Interner, aliases: &[CallKey]) -> Stored<Vec<CallKey>> {
+        let keys: Vec<Vec<CallKey>> =
+            aliases.iter().map(|alias| self.keys_by_alias(names, *alias)).collect::<Stored<_>>()?;
+        Ok(keys.into_iter().flatten().collect())
+    }
 
     /// Alias and key of each shown row with one of these aliases, found without the index.
     ///

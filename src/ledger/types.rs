@@ -68,7 +68,7 @@ pub struct RowChange {
 }
 
 /// Sums over calls. Exact, so that a call can be subtracted again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Sums {
     /// Number of calls.
     pub calls: u64,

@@ -1,5 +1,6 @@
 //! Rows loaded for a transaction: fetched on first use, merged, and written back at the end.
 
+mod ahead;
 mod bills;
 
 use std::collections::BTreeMap;
@@ -122,7 +123,14 @@ impl<Ids: Default> WorkingSet<Ids> {
         pricer: &dyn Pricer,
         changes: &mut Vec<Change>,
     ) -> Stored<()> {
+        self.fetch_ahead(store, &batch.records)?;
+        let mut news: Vec<CallKey> = Vec::new();
         for record in &batch.records {
+            if let Some(key) = self.add_new(store, record)? {
+                news.push(key);
+                continue;
+            }
+            self.tell_new(&mut news, pricer, changes);
             let mark = self.state.row_store.mark();
             let key = match record {
                 Record::Call(call) => {
@@ -158,6 +166,7 @@ impl<Ids: Default> WorkingSet<Ids> {
             self.settle(store, pricer)?;
             self.state.report_changes(mark, key, changes);
         }
+        self.tell_new(&mut news, pricer, changes);
         Ok(())
     }
 

@@ -134,8 +134,12 @@ pub(crate) struct Thread {
 impl Thread {
     /// Counts a call's minute, and notes it if it is the latest: its sums are counted apart.
     pub(crate) fn hear(&mut self, row: &Row, now: Instant) {
-        let spent = Spent::from(Used::from_sums(&Sums::from_row(row), None));
-        self.minutes.add(row.call.at(), &spent, now);
+        self.hear_several(row, &Sums::from_row(row), now);
+    }
+
+    /// Counts calls of one minute, as [`Thread::hear`] does one; `row` is the latest of them.
+    pub(crate) fn hear_several(&mut self, row: &Row, sums: &Sums, now: Instant) {
+        self.minutes.add(row.call.at(), &Spent::from(Used::from_sums(sums, None)), now);
         let last = LastCall::from_row(row);
         if self.last.as_ref().is_none_or(|known| (known.at, known.key) <= (last.at, last.key)) {
             self.last = Some(last);

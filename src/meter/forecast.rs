@@ -10,7 +10,8 @@ use chrono::{Duration, Timelike};
 
 use super::curve::Ahead;
 use super::limit::{LimitState, Measure, Rules};
-use super::rate::{KEPT, Minutes, Spent, minute_of};
+use super::rate::{KEPT, Minutes, Spent};
+use super::recent::minute_of;
 use super::window::Window;
 use crate::domain::{Filter, Instant, Span, Usd, Zone, day_of, day_start};
 use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query};

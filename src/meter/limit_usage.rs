@@ -9,6 +9,7 @@ use super::forecast::{Habits, Outlook};
 use super::limit::{CallContext, Limit, LimitState, LimitedSession, Rules, Verdict};
 use super::pages::every_call;
 use super::rate::{Minutes, Spent};
+use super::recent::Heard;
 use super::subject::{Subject, grouped, overridden};
 use super::summary::SessionId;
 use super::window::Window;
@@ -190,12 +191,13 @@ impl LimitUsage {
         Ok(())
     }
 
-    /// Counts a call for the forecast only: the snapshot's sums include it.
-    pub(crate) fn pace(&mut self, row: &Row, rules: &Rules, now: Instant) {
-        let Some(subject) = Subject::from_call(&row.call, &self.limit, rules) else { return };
+    /// Counts calls for the forecast only: the snapshot's sums include them.
+    pub(crate) fn pace(&mut self, heard: &Heard, rules: &Rules, now: Instant) {
+        let call = &heard.last.call;
+        let Some(subject) = Subject::from_call(call, &self.limit, rules) else { return };
         if let Some(group) = self.groups.get_mut(&subject) {
-            let spent = Spent::from(Used::from_sums(&Sums::from_row(row), rules.fallback.as_ref()));
-            group.minutes.add(row.call.at(), &spent, now);
+            let spent = Spent::from(Used::from_sums(&heard.sums, rules.fallback.as_ref()));
+            group.minutes.add(call.at(), &spent, now);
         }
     }
 

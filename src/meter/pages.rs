@@ -1,6 +1,7 @@
 //! Visits every call that a filter admits, page by page to bound memory.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::domain::{CallKey, Filter, Instant};
 use crate::ledger::{BooksError, Ledger, Row};
@@ -12,11 +13,15 @@ const PAGE: usize = 5_000;
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn every_call(books: &dyn Ledger, filter: &Filter, each: &mut dyn FnMut(&Row)) -> Result<(), BooksError> {
+pub(crate) fn every_call(
+    books: &dyn Ledger,
+    filter: &Filter,
+    each: &mut dyn FnMut(&Arc<Row>),
+) -> Result<(), BooksError> {
     pages(books, filter, PAGE, each)
 }
 
-fn pages(books: &dyn Ledger, filter: &Filter, page: usize, each: &mut dyn FnMut(&Row)) -> Result<(), BooksError> {
+fn pages(books: &dyn Ledger, filter: &Filter, page: usize, each: &mut dyn FnMut(&Arc<Row>)) -> Result<(), BooksError> {
     let mut filter = filter.clone();
     let mut size = page;
     // The next page begins with the moment the last one ended in, whose calls may be cut in two.
@@ -44,8 +49,6 @@ fn pages(books: &dyn Ledger, filter: &Filter, page: usize, each: &mut dyn FnMut(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::domain::{Attribution, Call, Label, Record, Tokens};
     use crate::ledger::{Batch, Memory};

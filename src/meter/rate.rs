@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::evaluate::Used;
+use super::recent::minute_of;
 use crate::domain::{Instant, Usd};
 
 /// Minutes in a trend.
@@ -16,11 +17,6 @@ const WEIGHTS: [i128; 15] =
 const MOVING: i64 = 15;
 /// Minutes by which the clock may lag behind the log's without being considered wrong.
 const AHEAD: i64 = 2;
-
-/// Minutes since 1970.
-pub(crate) fn minute_of(at: Instant) -> i64 {
-    at.timestamp().div_euclid(60)
-}
 
 /// The oldest minute of which all is known: what is older may have been forgotten.
 fn oldest_of(now: Instant) -> i64 {

@@ -12,8 +12,8 @@ use super::forecast::Habits;
 use super::limit::{CallContext, Limit, LimitState, Rules};
 use super::limit_usage::LimitUsage;
 use super::overrides;
-use super::pages::every_call;
 use super::rate::{KEPT, Minutes, Spent};
+use super::recent::{Recent, minute_of};
 use super::session::{is_active, recency};
 use super::summary::{Follow, SessionId};
 use super::window::Window;
@@ -84,6 +84,20 @@ impl Snapshot {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn ask(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant) -> Result<Self, BooksError> {
+        Self::ask_again(books, rules, follow, now, &mut Recent::default())
+    }
+
+    /// Queries the ledger, with the calls of the last hours as the snapshot before left them.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub(crate) fn ask_again(
+        books: &dyn Ledger,
+        rules: &Rules,
+        follow: &Follow,
+        now: Instant,
+        recent: &mut Recent,
+    ) -> Result<Self, BooksError> {
         let view = &rules.view;
         let by_model =
             Query { by: vec![Dimension::Model], filter: view.clone(), ..Query::new(Grain::Total, rules.zone) };
@@ -101,17 +115,18 @@ impl Snapshot {
             usage.read_ahead(books, rules)?;
             pots.push(usage);
         }
-        let since = now.checked_sub_signed(Duration::minutes(KEPT));
         let mut paces: BTreeMap<SessionId, Paces> = sessions.iter().map(|row| (id_of(row), Paces::default())).collect();
-        every_call(books, &Filter { since, ..Filter::default() }, &mut |row| {
+        recent.each(books, minute_of(now).saturating_sub(KEPT), &mut |heard| {
             for usage in pots.iter_mut().filter(|usage| usage.limit.window != Window::Call) {
-                usage.pace(row, rules, now);
+                usage.pace(heard, rules, now);
             }
-            if let Some(paces) = paces.get_mut(&SessionId::from_call(&row.call)).filter(|_| view.admits(&row.call)) {
-                let spent = Spent::from(Used::from_sums(&Sums::from_row(row), None));
-                paces.entry(row.call.model.clone()).or_default().add(row.call.at(), &spent, now);
-                let threads = threads.entry(SessionId::from_call(&row.call)).or_default();
-                threads.entry(row.call.from.agent.clone()).or_default().hear(row, now);
+            let call = &heard.last.call;
+            let id = SessionId::from_call(call);
+            if let Some(paces) = paces.get_mut(&id).filter(|_| view.admits(call)) {
+                let spent = Spent::from(Used::from_sums(&heard.sums, None));
+                paces.entry(call.model.clone()).or_default().add(call.at(), &spent, now);
+                let thread = threads.entry(id).or_default().entry(call.from.agent.clone()).or_default();
+                thread.hear_several(&heard.last, &heard.sums, now);
             }
         })?;
         Ok(Self {
@@ -255,12 +270,13 @@ pub fn states(
             id.into_iter().filter(|id| id.session.is_some()).collect()
         }
         None if rules.limits.iter().any(|limit| limit.window.is_per_session()) => {
-            let since = now.checked_sub_signed(Duration::minutes(5));
-            let mut ids = BTreeSet::new();
-            every_call(books, &Filter { since, ..Filter::default() }, &mut |row| {
-                ids.insert(SessionId::from_call(&row.call));
-            })?;
-            ids.into_iter().collect()
+            let since = now.checked_sub_signed(Duration::minutes(5)).unwrap_or_default();
+            // From a quarter hour on, because then no row need be read.
+            let from = Instant::from_timestamp(since.timestamp().div_euclid(900) * 900, 0);
+            let filter = Filter { since: from, ..Filter::default() };
+            let rows = books.report(&Query { filter, ..Query::new(Grain::Session, rules.zone) })?.rows;
+            let sessions = rows.iter().filter_map(|row| row.session.as_ref());
+            sessions.filter(|session| session.ended >= since).map(|session| id_of(session)).collect()
         }
         None => Vec::new(),
     };

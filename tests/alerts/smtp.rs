@@ -1,8 +1,12 @@
 //! A mail server on this machine, for one test: takes what it is told, and refuses what it is asked to refuse.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// A mail as it came.
 #[derive(Debug)]
@@ -10,6 +14,26 @@ pub struct Mail {
     /// The commands before the text.
     pub commands: Vec<String>,
     pub text: String,
+    /// Password and text came encrypted.
+    pub is_encrypted: bool,
+}
+
+/// How a server encrypts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encryption {
+    Never,
+    AtOnce,
+    WhenAsked,
+}
+
+/// A server's answers.
+#[derive(Clone, Copy)]
+pub struct Manners {
+    /// Answer to the text of a mail.
+    pub verdict: &'static str,
+    /// Answer to a password.
+    pub login: &'static str,
+    pub encryption: Encryption,
 }
 
 /// A running server.
@@ -21,14 +45,21 @@ pub struct Server {
 impl Server {
     /// Starts one that answers the text of a mail with this line.
     pub fn start(verdict: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::with(Manners { verdict, login: "235 fine", encryption: Encryption::Never })
+    }
+
+    pub fn with(manners: Manners) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), manners)
+    }
+
+    pub fn on(listener: TcpListener, manners: Manners) -> Self {
         let port = listener.local_addr().unwrap().port();
         let (tell, mails) = mpsc::channel();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let tell = tell.clone();
                 // A client that leaves early has sent no mail.
-                std::thread::spawn(move || serve(&stream.unwrap(), verdict).map(|mail| tell.send(mail)));
+                std::thread::spawn(move || serve(stream.unwrap(), manners).map(|mail| tell.send(mail)));
             }
         });
         Self { port, mails }
@@ -45,25 +76,62 @@ impl Server {
     }
 }
 
-fn serve(stream: &TcpStream, verdict: &str) -> Option<Mail> {
+fn serve(stream: TcpStream, manners: Manners) -> Option<Mail> {
+    let mut mail = Mail { commands: Vec::new(), text: String::new(), is_encrypted: false };
+    if manners.encryption == Encryption::AtOnce {
+        mail.is_encrypted = true;
+        return talk(encrypted(stream), mail, manners).map(|(mail, _)| mail);
+    }
+    match talk(stream, mail, manners)? {
+        (mail, Some(stream)) => {
+            let mail = Mail { is_encrypted: true, ..mail };
+            talk(encrypted(stream), mail, manners).map(|(mail, _)| mail)
+        }
+        (mail, None) => Some(mail),
+    }
+}
+
+fn encrypted(stream: TcpStream) -> StreamOwned<ServerConnection, TcpStream> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/alerts/tls");
+    let chain = CertificateDer::pem_file_iter(format!("{folder}/server.pem")).unwrap();
+    let chain = chain.collect::<Result<_, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_file(format!("{folder}/server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+    StreamOwned::new(ServerConnection::new(Arc::new(config)).unwrap(), stream)
+}
+
+/// Talks to a client; the mail, and the stream where encryption is to begin.
+fn talk<S: Read + Write>(stream: S, mut mail: Mail, manners: Manners) -> Option<(Mail, Option<S>)> {
     let mut reader = BufReader::new(stream);
-    let mut writer = stream;
-    let mut say = |line: &str| writer.write_all(format!("{line}\r\n").as_bytes()).ok();
-    let (mut mail, mut taken) = (Mail { commands: Vec::new(), text: String::new() }, false);
-    say("220 test")?;
+    let offers_encryption = manners.encryption == Encryption::WhenAsked && !mail.is_encrypted;
+    let mut taken = false;
+    // After encryption has begun the client speaks first.
+    let mut due =
+        if manners.encryption == Encryption::WhenAsked && mail.is_encrypted { None } else { Some("220 test") };
     loop {
+        if let Some(line) = due.take() {
+            let writer = reader.get_mut();
+            writer.write_all(format!("{line}\r\n").as_bytes()).and_then(|()| writer.flush()).ok()?;
+        }
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 {
-            return taken.then_some(mail);
+            return taken.then_some((mail, None));
         }
         let command = line.trim_end().to_owned();
         let verb = command.split(' ').next().unwrap_or_default().to_uppercase();
         mail.commands.push(command);
-        match verb.as_str() {
-            "EHLO" => say("250-test\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME")?,
-            "AUTH" => say("235 fine")?,
+        due = Some(match verb.as_str() {
+            "EHLO" if offers_encryption => "250-test\r\n250-STARTTLS\r\n250 8BITMIME",
+            "EHLO" => "250-test\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME",
+            "STARTTLS" if offers_encryption => {
+                reader.get_mut().write_all(b"220 go on\r\n").ok()?;
+                return Some((mail, Some(reader.into_inner())));
+            }
+            "AUTH" => manners.login,
             "DATA" => {
-                say("354 go on")?;
+                reader.get_mut().write_all(b"354 go on\r\n").and_then(|()| reader.get_mut().flush()).ok()?;
                 loop {
                     let mut line = String::new();
                     reader.read_line(&mut line).ok()?;
@@ -72,14 +140,11 @@ fn serve(stream: &TcpStream, verdict: &str) -> Option<Mail> {
                     }
                     mail.text.push_str(&line);
                 }
-                taken = verdict.starts_with("250");
-                say(verdict)?;
+                taken = manners.verdict.starts_with("250");
+                manners.verdict
             }
-            "QUIT" => {
-                say("221 bye")?;
-                return taken.then_some(mail);
-            }
-            _ => say("250 fine")?,
-        }
+            "QUIT" => return taken.then_some((mail, None)),
+            _ => "250 fine",
+        });
     }
 }

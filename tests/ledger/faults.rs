@@ -460,7 +460,7 @@ fn d9_books_of_a_newer_version_are_only_read() {
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 999").unwrap();
     let opened = opened(&path);
     assert_eq!(opened.notes, [Note::Newer { found: 999 }]);
-    assert!(opened.notes[0].to_string().contains("newer version of tokmeter (schema 999, this one knows 8)"));
+    assert!(opened.notes[0].to_string().contains("newer version of tokmeter (schema 999, this one knows 9)"));
     let mut disk = opened.books;
     assert_eq!(rows(&disk), in_memory(life().len()));
     assert!(matches!(disk.post(&calls([call("b", 1, 1)])), Err(BooksError::Newer { found: 999, .. })));

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """Lets real agents send their telemetry to `tokmeter serve`, and holds its totals against the bill.
 
-usage: telemetry.py [--tokmeter BINARY] KIT FOLDER [AGENT[:SCENARIO]...]
+usage: telemetry.py [--tokmeter BINARY] [--setup] KIT FOLDER [AGENT[:SCENARIO]...]
 
 KIT is a folder with `agents.py`, as for repeat.sh. Each run is compared twice: telemetry alone, and then together with the
-agent's own logs, which report the same calls. Exit code 0: every total is equal.
+agent's own logs, which report the same calls. With --setup, telemetry is switched on by `tokmeter setup` in a fresh home, and by
+nothing else. Exit code 0: every total is equal.
 """
 import argparse
 import collections
+import contextlib
+import importlib
+import io
 import json
 import os
 import pathlib
@@ -20,6 +24,8 @@ import urllib.request
 
 CLASSES = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
 USUAL = ["claude-code:tools", "claude-code:agent", "codex:tools", "codex:agent", "gemini-cli:tools", "copilot:tools", "qwen-code:tools"]
+# The agents that `tokmeter setup` can connect.
+SET_UP = ("claude", "codex", "gemini")
 
 
 class Served:
@@ -80,13 +86,44 @@ def compare(name, found, wanted):
     return False
 
 
+def run_agent(kit, folder, agent, scenario, url, form):
+    """Runs an agent whose telemetry the kit switches on; what the kit printed."""
+    command = [sys.executable, str(kit / "agents.py"), "run", agent, "--dir", str(folder), "--scenario", scenario]
+    command += ["--telemetry", url, "--otlp", form]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout
+
+
+def set_up_and_run(binary, kit, folder, agent, scenario, url):
+    """Runs an agent whose telemetry `tokmeter setup` switches on; what the kit printed."""
+    sys.path.insert(0, str(kit))
+    agents = importlib.import_module("agents")
+    which = agents.AGENTS[agent]
+    theirs = type(which).setup
+
+    def setup(self, run):
+        theirs(self, run)
+        env = {"HOME": run.home, "XDG_DATA_HOME": run.home + "/.data", "XDG_CONFIG_HOME": run.home + "/.conf"}
+        command = [binary, "setup", agent.split("-")[0], "--telemetry", url, "--yes"]
+        subprocess.run(command, env=env, cwd=run.work, check=True, stdout=sys.stderr)
+
+    type(which).setup = setup
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out):
+            agents.run(str(folder), agent, scenario)
+    finally:
+        type(which).setup = theirs
+    return out.getvalue()
+
+
 def run(binary, kit, folder, agent, scenario, form):
     data = folder / "data" / f"{agent}-{scenario}-{form}"
     (data / "empty").mkdir(parents=True)
     served = Served(binary, data / "empty", data)
-    command = [sys.executable, str(kit / "agents.py"), "run", agent, "--dir", str(folder), "--scenario", scenario]
-    command += ["--telemetry", served.url, "--otlp", form]
-    out = subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout
+    if form == "setup":
+        out = set_up_and_run(binary, kit, folder, agent, scenario, served.url)
+    else:
+        out = run_agent(kit, folder, agent, scenario, served.url, form)
     found = re.search(r"bill (\S+)", out)
     if not found:
         served.stop()
@@ -106,13 +143,15 @@ def run(binary, kit, folder, agent, scenario, form):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tokmeter", default="target/debug/tokmeter")
+    parser.add_argument("--setup", action="store_true")
     parser.add_argument("kit", type=pathlib.Path)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("agents", nargs="*")
     args = parser.parse_args()
     binary, folder = os.path.abspath(args.tokmeter), args.folder.absolute()
-    runs = [name.partition(":") for name in args.agents or USUAL]
-    forms = ["json", "protobuf"]
+    usual = [name for name in USUAL if name.split("-")[0].split(":")[0] in SET_UP] if args.setup else USUAL
+    runs = [name.partition(":") for name in args.agents or usual]
+    forms = ["setup"] if args.setup else ["json", "protobuf"]
     right = [
         run(binary, args.kit, folder, agent, scenario or "tools", form)
         for agent, _, scenario in runs

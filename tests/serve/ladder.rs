@@ -129,6 +129,13 @@ fn claude_codes_record_span_metric_and_transcript_are_one_call() {
     post(&served.client, "/v1/traces", &span);
     post(&served.client, "/v1/metrics", &metric("s-1", 1, (at(0), at(60)), &[("input", 100), ("output", 10)]));
     assert_eq!(counted(&served.client), (1, 100));
+    let doctor = home.tokmeter().args(["doctor", "--json"]).output().unwrap();
+    let doctor: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let repeats = json!([{"counted": "claude-code", "repeated": "otlp", "calls": 1}]);
+    assert_eq!(doctor["ledger"]["repeats"], repeats);
+    let doctor = home.tokmeter().arg("doctor").output().unwrap();
+    let doctor = String::from_utf8(doctor.stdout).unwrap();
+    assert!(doctor.contains("1 call of claude-code reported by otlp as well, booked once"), "{doctor}");
 }
 
 /// Codex' event of an answer.

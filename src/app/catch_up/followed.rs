@@ -9,8 +9,8 @@ use crate::app::exit::Failure;
 use crate::config::{self, Stamp};
 use crate::domain::{Filter, Record};
 use crate::ingest::Tails;
-use crate::ledger::{Batch, BooksError, Change, Ledger};
-use crate::meter::{Follow, Meter, Snapshot, Summary};
+use crate::ledger::{Batch, BooksError, Ledger};
+use crate::meter::{Follow, Meter, Recent, Snapshot, Summary};
 
 /// How long books that could not be opened are stood in for before they are tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
@@ -24,6 +24,7 @@ pub(crate) struct Followed {
     tails: Tails,
     /// The numbers of the screen, once they were asked for; changes go into them.
     meter: Option<Meter>,
+    recent: Recent,
     opened: Instant,
     /// State of the config when it was last read.
     config: Option<Stamp>,
@@ -42,7 +43,8 @@ impl Followed {
         let mut tails = Tails::new(&roots(context, &LogSelection::Everything)?, tail_options(context));
         tails.resume(books.ledger.files()?);
         let opened = Instant::now();
-        let mut followed = Self { books, tails, meter: None, opened, config, config_problem: None };
+        let mut followed =
+            Self { books, tails, meter: None, recent: Recent::default(), opened, config, config_problem: None };
         followed.read(context)?;
         Ok(followed)
     }
@@ -74,7 +76,8 @@ impl Followed {
             Some(meter) => meter,
             None => {
                 let rules = context.rules(Filter::default());
-                let snapshot = Snapshot::ask(&self.books.ledger, &rules, &Follow::Latest, now)?;
+                let (ledger, recent) = (&self.books.ledger, &mut self.recent);
+                let snapshot = Snapshot::ask_again(ledger, &rules, &Follow::Latest, now, recent)?;
                 Meter::open(rules, snapshot)
             }
         };
@@ -93,9 +96,15 @@ impl Followed {
             // A later place in a log must never be written before the calls of an earlier one.
             let written = if holds { None } else { ledger.post(&batch).ok() };
             match (&written, meter.as_mut()) {
-                (Some(changes), Some(open)) if !stated && !changes.contains(&Change::Repeat) => {
+                // Whether another process wrote what is a repeat here is asked with the next summary.
+                (Some(changes), Some(open)) => {
                     for change in changes {
                         open.apply(change, context.now());
+                    }
+                    match stated.then(|| ledger.statuses()) {
+                        Some(Ok(statuses)) => open.state(statuses),
+                        Some(Err(_)) => *meter = None,
+                        None => {}
                     }
                 }
                 _ => *meter = None,

@@ -29,9 +29,9 @@ pub(in crate::commands) fn run(
         write!(context.out, "{title}\n\n{body}")?;
         return Ok(Exit::Fine);
     }
-    let channels = Channel::all(&context.settings);
+    let channels = Channel::of_digest(&context.settings);
     if channels.is_empty() {
-        let why = "there is nobody to send to: give [alerts.email] or 'slack' under [alerts] in the config";
+        let why = "there is nobody to send to: give [alerts.email], or 'slack', 'webhook' or 'command' under [alerts] in the config";
         return Err(Failure::new(Exit::Config, why));
     }
     let today = day_of(now, context.settings.zone);

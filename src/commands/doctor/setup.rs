@@ -2,7 +2,7 @@
 
 use super::{Report, State};
 use crate::app::catch_up::Books;
-use crate::commands::ledger::LedgerFacts;
+use crate::commands::ledger::{LedgerFacts, RepeatsJson};
 use crate::commands::{Context, tui_options};
 use crate::config::Loaded;
 use crate::domain::Label;
@@ -66,6 +66,10 @@ impl Report {
         }
         if let Some(trouble) = books.warning() {
             self.say("ledger", State::Attention, trouble);
+        }
+        for RepeatsJson { counted, repeated, calls } in &facts.repeats {
+            let calls = text::plural(*calls, "call");
+            self.say("repeats", State::Ok, format!("{calls} of {counted} reported by {repeated} as well, booked once"));
         }
         if facts.future_calls > 0 {
             let calls = text::plural(facts.future_calls, "call");

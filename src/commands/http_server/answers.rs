@@ -53,7 +53,8 @@ fn json(write: impl FnOnce(&mut Vec<u8>) -> Result<(), Trouble>) -> Result<Answe
 
 /// The numbers of the live screen.
 fn summary(books: &BooksView<'_>) -> Result<Summary, BooksError> {
-    let snapshot = Snapshot::ask(books.ledger, books.rules, &Follow::Today, books.now)?;
+    let recent = &mut books.recent.borrow_mut();
+    let snapshot = Snapshot::ask_again(books.ledger, books.rules, &Follow::Today, books.now, recent)?;
     let mut meter = Meter::open(books.rules.clone(), snapshot);
     meter.follow(Follow::Today);
     Ok(meter.summary(books.now))

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::commands::Context;
 use crate::domain::Label;
-use crate::ledger::{self, BooksError, Options};
+use crate::ledger::{self, BooksError, Options, Repeats};
 use crate::output::Decimal;
 use crate::pricing::PriceBook;
 
@@ -21,6 +21,24 @@ pub(crate) struct LedgerFacts {
     pub(crate) calls: u64,
     pub(crate) future_calls: u64,
     pub(crate) cost_usd: Option<Decimal>,
+    /// Calls that were reported twice and are booked once.
+    pub(crate) repeats: Vec<RepeatsJson>,
+}
+
+/// Calls that two sources reported.
+#[derive(Serialize)]
+pub(crate) struct RepeatsJson {
+    /// The source that names the call by itself.
+    pub(crate) counted: Label,
+    /// The source that reported them as well.
+    pub(crate) repeated: Label,
+    pub(crate) calls: u64,
+}
+
+impl From<Repeats> for RepeatsJson {
+    fn from(Repeats { counted, repeated, calls }: Repeats) -> Self {
+        Self { counted, repeated, calls }
+    }
 }
 
 impl LedgerFacts {
@@ -35,6 +53,7 @@ impl LedgerFacts {
             calls: 0,
             future_calls: 0,
             cost_usd: None,
+            repeats: Vec::new(),
         };
         let Some(path) = context.paths.ledger().filter(|path| path.exists()) else { return facts };
         let told = |error: &BooksError| Some(Label::new(&error.to_string()));
@@ -50,6 +69,10 @@ impl LedgerFacts {
                         (facts.calls, facts.future_calls) = (info.sums.calls, info.future_calls);
                         facts.cost_usd = Some(Decimal(info.sums.cost));
                     }
+                }
+                match opened.books.repeats() {
+                    Err(error) => (facts.state, facts.note) = ("not available", told(&error)),
+                    Ok(repeats) => facts.repeats = repeats.into_iter().map(RepeatsJson::from).collect(),
                 }
             }
         }

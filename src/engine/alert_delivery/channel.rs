@@ -1,10 +1,10 @@
-//! Messages to people: by mail, and to Slack-compatible web hooks.
+//! Messages to people: by mail, to web hooks, Slack-compatible ones among them, and by a program of theirs.
 
 use std::time::Duration;
 
 use super::{email, outside, slack};
 use crate::config::{Email, Env, Settings};
-use crate::domain::Instant;
+use crate::domain::{Instant, Label};
 
 /// Time for one step of a delivery.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -15,6 +15,10 @@ pub(crate) enum Channel {
     Email(Box<Email>),
     /// The address of the hook, which is a secret.
     Slack(String),
+    /// Likewise; it gets JSON with title and body.
+    Webhook(String),
+    /// A program with its arguments.
+    Command(String, Vec<String>),
 }
 
 /// A text to be sent. Names from outside in it are labels, hence printable.
@@ -31,7 +35,15 @@ pub(crate) struct Message {
 }
 
 impl Channel {
-    /// Every configured one.
+    /// Every configured one for the digest.
+    pub(crate) fn of_digest(settings: &Settings) -> Vec<Self> {
+        let alerts = &settings.alerts;
+        let command = alerts.command.split_first();
+        let command = command.map(|(program, arguments)| Self::Command(program.clone(), arguments.to_vec()));
+        Self::all(settings).into_iter().chain(alerts.webhook.clone().map(Self::Webhook)).chain(command).collect()
+    }
+
+    /// Every configured one that gets the words of an alert as a message.
     pub(crate) fn all(settings: &Settings) -> Vec<Self> {
         let email = settings.alerts.email.clone().map(|email| Self::Email(Box::new(email)));
         email.into_iter().chain(settings.alerts.slack.clone().map(Self::Slack)).collect()
@@ -42,6 +54,8 @@ impl Channel {
         match self {
             Self::Email(_) => "email",
             Self::Slack(_) => "slack",
+            Self::Webhook(_) => "webhook",
+            Self::Command(..) => "command",
         }
     }
 
@@ -49,7 +63,8 @@ impl Channel {
     pub(crate) fn recipient(&self) -> String {
         match self {
             Self::Email(email) => email.to.join(", "),
-            Self::Slack(url) => outside::host(url).to_string(),
+            Self::Slack(url) | Self::Webhook(url) => outside::host(url).to_string(),
+            Self::Command(program, _) => Label::new(program).to_string(),
         }
     }
 
@@ -61,6 +76,8 @@ impl Channel {
         match self {
             Self::Email(email) => email::send(email, message, env),
             Self::Slack(url) => outside::post(url, &slack::payload(message)),
+            Self::Webhook(url) => outside::post(url, &outside::payload(message)),
+            Self::Command(program, arguments) => outside::run(program, arguments, message),
         }
         .map_err(|why| format!("alerts.{}: {why}", self.name()))
     }

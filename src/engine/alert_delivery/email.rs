@@ -2,19 +2,23 @@
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder};
 use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, Tls as Encryption, TlsParameters};
 use lettre::{SmtpTransport, Transport as _};
 
 use super::channel::{Message, PATIENCE};
+use super::outside;
 use crate::config::regular_file;
 use crate::config::{Email, Env, Password, Tls};
 use crate::domain::Label;
 use crate::engine::process;
 
+/// Bytes of a file of certificates: those of all authorities have a quarter of it.
+const CERTIFICATES: u64 = 1 << 20;
 /// Bytes of a password.
 const PASSWORD: u64 = 4096;
 /// Time for the program that prints the password; a person may have to unlock it.
@@ -24,17 +28,35 @@ const UNLOCK: Duration = Duration::from_secs(20);
 pub(super) fn send(email: &Email, message: &Message, env: &Env) -> Result<(), String> {
     let at = format!("{}:{}", email.server, email.port);
     let mail = mail(email, message)?;
-    let builder = match email.tls {
-        Tls::Tls => SmtpTransport::relay(&email.server),
-        Tls::Starttls => SmtpTransport::starttls_relay(&email.server),
-        Tls::None => Ok(SmtpTransport::builder_dangerous(&email.server)),
+    let tls = match email.tls {
+        Tls::Tls => Encryption::Wrapper(trusted(email, &at)?),
+        Tls::Starttls => Encryption::Required(trusted(email, &at)?),
+        Tls::None => Encryption::None,
     };
-    let builder = builder.map_err(|error| format!("{at}: {}", told(&error)))?;
-    let mut builder = builder.port(email.port).timeout(Some(PATIENCE));
+    let builder = SmtpTransport::builder_dangerous(&email.server);
+    let mut builder = builder.tls(tls).port(email.port).timeout(Some(PATIENCE));
     if let (Some(user), Some(password)) = (&email.user, &email.password) {
         builder = builder.credentials(Credentials::new(user.clone(), read(password, env)?));
     }
     builder.build().send(&mail).map(drop).map_err(|error| format!("{at}: {}", told(&error)))
+}
+
+/// Which certificates a server may show.
+fn trusted(email: &Email, at: &str) -> Result<TlsParameters, String> {
+    let wrong = |error| format!("{at}: {}", told(&error));
+    let mut parameters = TlsParameters::builder(email.server.clone());
+    if let Some(path) = &email.ca_file {
+        let named = Label::from_path(path);
+        let text = regular_file::read_text(path, CERTIFICATES)
+            .map_err(|error| format!("{named} {}", regular_file::why(&error)))?;
+        if !text.contains("-----BEGIN CERTIFICATE-----") {
+            return Err(format!("{named} has no certificates in PEM"));
+        }
+        let certificate =
+            Certificate::from_pem(text.as_bytes()).map_err(|error| format!("{named}: {}", told(&error)))?;
+        parameters = parameters.add_root_certificate(certificate);
+    }
+    parameters.build().map_err(wrong)
 }
 
 /// The error with its causes. What a server says is from outside.
@@ -99,18 +121,6 @@ fn printed(argv: &[String], env: &Env) -> Result<String, String> {
         let _ = output.map(|output| output.take(PASSWORD).read_to_end(&mut bytes));
         bytes
     });
-    let began = Instant::now();
-    loop {
-        match child.try_wait().map_err(|error| format!("'{name}': {error}"))? {
-            Some(status) if status.success() => break,
-            Some(status) => return Err(format!("'{name}' ended with {status}")),
-            None if began.elapsed() >= UNLOCK => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("'{name}' printed no password within {} seconds", UNLOCK.as_secs()));
-            }
-            None => std::thread::sleep(Duration::from_millis(10)),
-        }
-    }
+    outside::ended(child, &name, UNLOCK)?;
     String::from_utf8(reading.join().unwrap_or_default()).map_err(|_| format!("'{name}' printed no text"))
 }

@@ -1,8 +1,9 @@
 //! Delivery outside this process: desktop notification, user program, web hook. No shell is involved.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -13,6 +14,9 @@ use crate::domain::{Instant, Label, Zone};
 use crate::engine::process;
 use crate::meter::{About, Alert};
 use crate::output::{LimitJson, QuotaJson};
+
+/// Time for a program that sends a message on.
+const PROGRAM: Duration = Duration::from_secs(20);
 
 /// True when a notification program is installed.
 pub(super) fn has_desktop(env: &Env) -> bool {
@@ -56,6 +60,34 @@ pub(super) fn command(program: &str, arguments: &[String], words: &Words, later:
     let mut command = Command::new(program);
     command.args(arguments.iter().map(|argument| filled(argument, words)));
     start(command, &format!("alerts.command '{}'", Label::new(program)), later)
+}
+
+/// Runs the user's program with a message, and waits until it has succeeded.
+pub(super) fn run(program: &str, arguments: &[String], message: &Message) -> Result<(), String> {
+    let words = Words { title: message.title.clone(), body: message.body.trim_end().to_owned() };
+    let mut command = Command::new(program);
+    command.args(arguments.iter().map(|argument| filled(argument, &words)));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let name = Label::new(program);
+    let child = process::spawn(&mut command).map_err(|error| format!("'{name}' could not be started: {error}"))?;
+    ended(child, &name, PROGRAM)
+}
+
+/// Waits until a program has succeeded; ends it when that takes longer than this.
+pub(super) fn ended(mut child: Child, name: &Label, patience: Duration) -> Result<(), String> {
+    let began = std::time::Instant::now();
+    loop {
+        match child.try_wait().map_err(|error| format!("'{name}': {error}"))? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => return Err(format!("'{name}' ended with {status}")),
+            None if began.elapsed() >= patience => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("'{name}' did not end within {} seconds", patience.as_secs()));
+            }
+            None => thread::sleep(Duration::from_millis(10)),
+        }
+    }
 }
 
 /// Replaces both placeholders in one pass, so that `{body}` inside a title is left alone.
@@ -137,6 +169,11 @@ pub(super) fn webhook(
         }
     });
     started.map(drop).map_err(|error| format!("alerts.webhook: {error}"))
+}
+
+/// A message that is no alert, as JSON.
+pub(super) fn payload(message: &Message) -> String {
+    serde_json::json!({"schema": 1, "title": message.title, "body": message.body}).to_string()
 }
 
 /// Sends an alert's message on a thread.

@@ -110,6 +110,7 @@ impl LedgerThread {
             unread_files: self.health.unread_files(),
             is_caught_up: self.state.caught_up,
             scrape: &self.scrape,
+            recent: &self.state.recent,
             now,
         });
     }

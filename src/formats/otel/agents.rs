@@ -1,7 +1,7 @@
 //! Telemetry of coding agents: their own events, outside the conventions.
 
 use super::super::BadLine;
-use super::super::keys::{gemini_key, request_key, timed_key};
+use super::super::keys::{request_key, timed_key};
 use super::super::qwen_code;
 use super::super::usage::{Counts, tier};
 use super::Desk;
@@ -71,7 +71,7 @@ fn piece(call: Call) -> Option<Bill> {
 /// True for one of these events; agents write the prefix in the name, the body, or both.
 fn is_event(signal: &Signal<'_>, prefix: &str, events: &[&str]) -> bool {
     let event = |text: &str| events.contains(&text.strip_prefix(prefix).unwrap_or(text));
-    event(&signal.name) || event(signal.body)
+    event(&signal.name) || event(&signal.body)
 }
 
 /// Claude Code: input excludes cached tokens; versions since 2.1.332 name the lifetimes of cache writes.
@@ -93,7 +93,9 @@ fn claude(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     };
     let micros = found.text(&["cost_usd_micros"]).and_then(|micros| micros.parse().ok()).map(Usd::from_micro);
     let speed = found.text(&["speed"]);
-    let mut call = call(signal, desk, tokens, &["user.email", "user.account_uuid", "user.id"]);
+    // A transcript names the same answer by its message, and has this id as well.
+    let named = found.text(&["request_id"]).map(|id| request_key(&id));
+    let mut call = call(signal, desk, tokens, &["user.email", "user.account_uuid", "user.id"], named);
     call.tier = tier(speed.as_deref(), None, None);
     // The dollar amount is exact to the float's last digit; micro-dollars are rounded.
     call.quoted = found.usd(&["cost_usd"]).or_else(|| micros.filter(|usd| *usd > Usd::ZERO));
@@ -106,11 +108,6 @@ fn claude(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     // A guess until derived from the stated cost, see `Pricer::solve_lifetimes`.
     if writes > 0 && !is_split {
         call.fidelity = Fidelity::Guessed;
-    }
-    // A transcript names the same answer by its message, and has this id as well.
-    if let Some(id) = found.text(&["request_id"]) {
-        call.key = request_key(&id);
-        call.alias = Some(call.key);
     }
     Ok(call)
 }
@@ -127,7 +124,7 @@ fn codex(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
         ..Counts::default()
     }
     .split();
-    let mut call = call(signal, desk, tokens, &["user.email", "user.account_id", "user.id"]);
+    let mut call = call(signal, desk, tokens, &["user.email", "user.account_id", "user.id"], None);
     if is_guessed {
         call.fidelity = Fidelity::Guessed;
     }
@@ -147,13 +144,13 @@ fn gemini(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
         ..Counts::default()
     }
     .split();
-    let mut call = call(signal, desk, tokens, &["user.email", "user.id"]);
+    let mut call = call(signal, desk, tokens, &["user.email", "user.id"], None);
     if is_guessed {
         call.fidelity = Fidelity::Guessed;
     }
     // The session's chat holds the same answer.
     if let (Some(session), Some(model)) = (&call.from.session, &call.model) {
-        call.key = gemini_key(session, model, &tokens);
+        call.key = CallKey::of_gemini(session, model, &tokens);
         call.alias = Some(call.key);
     }
     Ok(call)
@@ -171,7 +168,7 @@ fn qwen(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
         ..Counts::default()
     }
     .split();
-    let mut call = call(signal, desk, tokens, &["user.email", "user.id"]);
+    let mut call = call(signal, desk, tokens, &["user.email", "user.id"], None);
     if is_guessed {
         call.fidelity = Fidelity::Guessed;
     }
@@ -184,24 +181,34 @@ fn qwen(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     Ok(call)
 }
 
-/// Fields common to all agents' events; the user's name is the first of `user`.
-fn call(signal: &Signal<'_>, desk: &mut Desk<'_>, tokens: Tokens, user: &[&'static str]) -> Call {
+/// Fields common to all agents' events; the user's name is the first of `user`. `named` is the second name of the answer,
+/// by which other logs know it.
+fn call(
+    signal: &Signal<'_>,
+    desk: &mut Desk<'_>,
+    tokens: Tokens,
+    user: &[&'static str],
+    named: Option<CallKey>,
+) -> Call {
     let found = &signal.attributes;
     let mut from = attribution(signal, desk);
     let person = found.text(user).or_else(|| signal.resource.text(user));
     from.user = desk.labels.find(person.as_deref()).or(from.user);
     let model = desk.labels.find(found.text(&["model"]).as_deref());
-    // Events are distinguished by session, time, sequence number and counts.
-    let session = from.session.clone().unwrap_or_else(|| "".into());
-    let number = found.text(&["event.sequence", "prompt_id", "prompt.id"]).unwrap_or_default();
-    let counts = format!("{:?}", tokens.fields());
-    let key = match signal.at {
-        Some(at) => CallKey::from_parts(&[&*signal.name, &*session, &at.to_rfc3339(), &*number, &counts]),
-        None => desk.content_key(),
-    };
+    let key = named.unwrap_or_else(|| event_key(signal, from.session.as_ref(), &tokens, desk));
     Call {
         fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
         latency: found.milliseconds(&["duration_ms"]).or(signal.latency),
+        alias: named,
         ..Call::new(key, from, model, tokens)
     }
+}
+
+/// Key of an event without ids: events are distinguished by session, time, sequence number and counts.
+fn event_key(signal: &Signal<'_>, session: Option<&Label>, tokens: &Tokens, desk: &Desk<'_>) -> CallKey {
+    let Some(at) = signal.at else { return desk.content_key() };
+    let session = session.map_or("", Label::as_str);
+    let number = signal.attributes.text(&["event.sequence", "prompt_id", "prompt.id"]).unwrap_or_default();
+    let counts = format!("{:?}", tokens.fields());
+    CallKey::from_parts(&[&*signal.name, session, &at.to_rfc3339(), &*number, &counts])
 }

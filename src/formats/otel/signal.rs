@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::super::time::Stamp;
-use super::attributes::{Attributes, scalar};
+use super::attributes::Attributes;
+use super::scalar::Scalar;
 use crate::domain::Instant;
 
 /// A span or a log record.
@@ -22,7 +23,7 @@ pub(super) struct Signal<'v> {
     /// Name of the span or event.
     pub(super) name: Cow<'v, str>,
     /// Text of the log record.
-    pub(super) body: &'v str,
+    pub(super) body: Cow<'v, str>,
     /// Library that created it.
     pub(super) scope: &'v str,
     /// Ids in lower-case hexadecimal digits, if they are ids.
@@ -101,7 +102,29 @@ pub(super) fn of_export(line: &Value) -> Option<Vec<Signal<'_>>> {
     Some(signals)
 }
 
-fn read<'v>(
+/// A log record with nothing but these.
+pub(super) fn of_record<'v>(
+    attributes: Attributes<'v>,
+    resource: Rc<Attributes<'v>>,
+    scope: &'v str,
+    name: &'v str,
+    at: Option<Instant>,
+) -> Signal<'v> {
+    Signal {
+        name: attributes.text(&["event.name"]).unwrap_or(Cow::Borrowed(name)),
+        body: Cow::default(),
+        scope,
+        trace: None,
+        span: None,
+        parent: None,
+        at: at.or_else(|| attributes.text(&["event.timestamp"]).and_then(|at| super::super::time::parse(&at))),
+        latency: None,
+        attributes,
+        resource,
+    }
+}
+
+pub(super) fn read<'v>(
     record: &'v Map<String, Value>,
     attributes: Attributes<'v>,
     resource: Rc<Attributes<'v>>,
@@ -131,7 +154,10 @@ fn read<'v>(
         .unwrap_or_else(|| text(record, &["name", "eventName", "event_name"]).unwrap_or_default().into());
     Signal {
         name,
-        body: record.get("body").and_then(scalar).and_then(Value::as_str).unwrap_or_default(),
+        body: match record.get("body").and_then(Scalar::from_json) {
+            Some(Scalar::Text(body)) => body,
+            Some(Scalar::Int(_) | Scalar::Huge(_) | Scalar::Double(_) | Scalar::Bool(_)) | None => Cow::default(),
+        },
         scope,
         trace: id(record, &["traceId", "trace_id", "TraceId"]),
         span: id(record, &["spanId", "span_id", "SpanId"]),
@@ -152,10 +178,16 @@ fn text<'v>(map: &'v Map<String, Value>, names: &[&str]) -> Option<&'v str> {
     names.iter().find_map(|name| map.get(*name)?.as_str()).filter(|text| !text.trim_matches('0').is_empty())
 }
 
-/// The first of these fields with an id, in one form: some exporters write upper case, a prefix, or the base64 of
-/// protobuf's own JSON.
+/// The first of these fields with an id.
 fn id<'v>(map: &'v Map<String, Value>, names: &[&str]) -> Option<Cow<'v, str>> {
-    let written = text(map, names)?;
+    id_of(text(map, names)?)
+}
+
+/// An id in one form: some exporters write upper case, a prefix, or the base64 of protobuf's own JSON. Zeros are none.
+pub(super) fn id_of(written: &str) -> Option<Cow<'_, str>> {
+    if written.trim_matches('0').is_empty() {
+        return None;
+    }
     let bare = written.strip_prefix("0x").unwrap_or(written);
     // Bytes of a trace's id and of a span's.
     let is_base64 = [(16, [24, 22]), (8, [12, 11])].iter().find(|(_, lengths)| lengths.contains(&bare.len()));
@@ -175,7 +207,7 @@ fn id<'v>(map: &'v Map<String, Value>, names: &[&str]) -> Option<Cow<'v, str>> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

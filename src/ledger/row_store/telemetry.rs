@@ -25,6 +25,10 @@ impl Telemetry {
         }
     }
 
+    pub(super) fn has_carriers(&self, alias: CallKey) -> bool {
+        self.carriers.get(&alias).is_some_and(|keys| !keys.is_empty())
+    }
+
     pub(super) fn drop_carrier(&mut self, alias: Option<CallKey>, key: CallKey) {
         if let Some(keys) = alias.and_then(|alias| self.carriers.get_mut(&alias)) {
             keys.retain(|carrier| *carrier != key);

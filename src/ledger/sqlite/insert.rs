@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 
 use super::id_map::Ids;
 use super::row_codec::{Body, RareFields, damaged};
-use super::row_mapping::{charge, of_key, slots};
+use super::row_mapping::{OWN_ALIAS, charge, of_key, slots};
 use crate::domain::{CallKey, Usd};
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::interner::{Interner, NONE};
@@ -137,7 +137,8 @@ fn bind_usual(
         tokens: row.tokens,
         usd,
         saved,
-        charge: charge(row.tier, row.fidelity, row.claim, matches!(row.cost, RowCost::Priced { is_guessed: true, .. })),
+        charge: charge(row.tier, row.fidelity, row.claim, matches!(row.cost, RowCost::Priced { is_guessed: true, .. }))
+            | if row.alias == Some(row.key) { OWN_ALIAS } else { 0 },
         path: ids.label(conn, names, row.path)?,
         offset: row.offset,
     };
@@ -151,7 +152,8 @@ fn bind_usual(
     statement.raw_bind_parameter(first + 4, price)?;
     statement.raw_bind_parameter(first + 5, ids.optional(conn, names, row.lineage)?)?;
     statement.raw_bind_parameter(first + 6, Json(text))?;
-    statement.raw_bind_parameter(first + 7, row.alias.map(CallKey::bytes))?;
+    let alias = row.alias.filter(|alias| *alias != row.key);
+    statement.raw_bind_parameter(first + 7, alias.map(CallKey::bytes))?;
     Ok(first + 8)
 }
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Result, TransactionBehavior};
 
 use super::facts::{self, FACTS};
 use super::schema::{DROP_VIEW, WITH_BRANCHES, keep_readable, version};
-use super::{bill_index, migrate_wide_rows, rollup_delta};
+use super::{bill_index, migrate_gemini, migrate_wide_rows, rollup_delta};
 
 /// One migration, from the schema before.
 pub(super) struct Migration {
@@ -30,6 +30,8 @@ CREATE INDEX sessions_first ON sessions(first);",
     Migration { to: 6, sql: FACTS, fill: facts::take_alerts },
     Migration { to: 7, sql: WITH_BRANCHES, fill: |_| Ok(()) },
     Migration { to: 8, sql: DROP_VIEW, fill: keep_readable },
+    // Telemetry's rows are not in the index by alias, and earlier versions would take them for rows of other logs.
+    Migration { to: 9, sql: "", fill: migrate_gemini::rekey },
 ];
 
 /// Marks the calls of transcripts as [`crate::domain::Claim::Unchecked`], which is 4 << 16 in a

@@ -62,8 +62,10 @@ pub(super) fn read(
         },
     };
     let (tier, fidelity, claim) = uncharge(body.charge).ok_or_else(|| damaged("a charge"))?;
+    let key = key([row.get(1)?, row.get(2)?]);
+    let alias = row.get::<_, Option<[u8; 16]>>(7)?.map(CallKey::from_bytes);
     Ok(CompactRow {
-        key: key([row.get(1)?, row.get(2)?]),
+        key,
         at: Instant::from_timestamp(second, body.ns).ok_or_else(|| damaged("a time"))?,
         set: ids.known_session(conn, names, row.get(3)?)?,
         path: ids.known_label(conn, names, body.path)?,
@@ -71,7 +73,7 @@ pub(super) fn read(
         offset: body.offset,
         lineage: ids.known_label(conn, names, row.get::<_, Option<i64>>(5)?.unwrap_or(0))?,
         machine: ids.known_label(conn, names, tail.machine)?,
-        alias: row.get::<_, Option<[u8; 16]>>(7)?.map(CallKey::from_bytes),
+        alias: alias.or((body.charge & OWN_ALIAS != 0).then_some(key)),
         tokens: body.tokens,
         tier,
         fidelity,
@@ -111,6 +113,8 @@ const CLAIMS: [Claim; 5] = [Claim::Own, Claim::Copy, Claim::Parent, Claim::Maker
 
 /// Bit set when a row's price is a guess.
 const GUESSED_PRICE: u32 = 1 << 20;
+/// Bit set when a row's alias is its key: nobody searches for it by that alias, so that the index can do without it.
+pub(super) const OWN_ALIAS: u32 = 1 << 21;
 
 /// Packs tier, fidelity, claim and price guess into one integer, 0 in the most common case.
 pub(super) fn charge(tier: Tier, fidelity: Fidelity, claim: Claim, is_price_guessed: bool) -> u32 {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Result, TransactionBehavior};
 
 use super::facts::FACTS;
 
-pub(super) const KNOWN: i64 = 8;
+pub(super) const KNOWN: i64 = 9;
 /// SQLite application id of a ledger.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 
@@ -26,8 +26,8 @@ pub(super) const COLUMNS: &str = "id, hash, rest, session, price, lineage, body,
 pub(super) const OF_KEY: &str = "hash = ?1 AND rest = ?2";
 
 /// Columns of both row tables. `id` is the call's second times 2²⁰ plus some bits of its key, so that rows are stored
-/// in order of time and a time span is a range of ids. `hash` and `rest` are the halves of the key. Fields never
-/// searched by have no column, see `row_codec.rs`.
+/// in order of time and a time span is a range of ids. `hash` and `rest` are the halves of the key. `alias` is null where
+/// it is the key itself, which the body says then. Fields never searched by have no column, see `row_codec.rs`.
 macro_rules! rows {
     ($table:literal) => {
         concat!(

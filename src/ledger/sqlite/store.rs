@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, params, params_from_iter};
 use rustc_hash::FxHashSet;
 
 use super::id_map::Ids;
@@ -15,6 +15,7 @@ use super::row_mapping;
 use super::schema::{COLUMNS, INDEX_ALIAS, OF_KEY};
 use super::{bill, facts, files, status};
 use crate::domain::{Bill, CallKey, Dimension, Filter, Instant};
+use crate::ledger::by_key::Keys;
 use crate::ledger::compact_row::CompactRow;
 use crate::ledger::grouping::Stretch;
 use crate::ledger::inherited::Whole;
@@ -119,6 +120,22 @@ impl Store for Connection {
         Ok(row.optional()?)
     }
 
+    fn rows_of(&self, names: &mut Interner, ids: &mut Ids, table: Table, keys: &[CallKey]) -> Stored<Vec<CompactRow>> {
+        let table = table_name(table);
+        let select = format!("SELECT {COLUMNS} FROM {table} WHERE hash IN ({})", marks());
+        let (mut select, mut rows) = (self.prepare_cached(&select)?, Vec::new());
+        for some in together(keys) {
+            let mut found = select.query(params_from_iter(some.map(|key| row_mapping::of_key(key)[0])))?;
+            while let Some(row) = found.next()? {
+                rows.push(row_mapping::read(row, self, ids, names)?);
+            }
+        }
+        // Few have half of their key in common.
+        let wanted: Keys = keys.iter().copied().collect();
+        rows.retain(|row| wanted.contains(&row.key));
+        Ok(rows)
+    }
+
     fn has_aliases(&self) -> Stored<bool> {
         Ok(meta(self, "telemetry")?.is_some())
     }
@@ -134,6 +151,21 @@ impl Store for Connection {
         let mut find = self.prepare_cached(find)?;
         let keys = find.query_map([alias.bytes()], |row| Ok(row_mapping::key([row.get(0)?, row.get(1)?])))?;
         Ok(keys.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn keys_by_aliases(&self, _names: &Interner, aliases: &[CallKey]) -> Stored<Vec<CallKey>> {
+        let mut keys = Vec::new();
+        for table in ["calls", "apart"] {
+            let find = format!("SELECT hash, rest FROM {table} WHERE alias IN ({})", marks());
+            let mut find = self.prepare_cached(&find)?;
+            for some in together(aliases) {
+                let mut found = find.query(params_from_iter(some.map(CallKey::bytes)))?;
+                while let Some(row) = found.next()? {
+                    keys.push(row_mapping::key([row.get(0)?, row.get(1)?]));
+                }
+            }
+        }
+        Ok(keys)
     }
 
     fn scan_aliases(
@@ -320,6 +352,21 @@ impl Store for Connection {
         let Some(runs) = tables.first_runs(query)? else { return Ok(None) };
         Ok(Some(tables.stretches(&query.filter, runs)?))
     }
+}
+
+/// Keys in one lookup.
+const TOGETHER: usize = 64;
+
+fn marks() -> String {
+    vec!["?"; TOGETHER].join(", ")
+}
+
+/// The keys in portions of equal size; the last one repeats a key.
+fn together(keys: &[CallKey]) -> impl Iterator<Item = [CallKey; TOGETHER]> {
+    keys.chunks(TOGETHER).filter_map(|some| {
+        let last = *some.last()?;
+        Some(std::array::from_fn(|at| some.get(at).copied().unwrap_or(last)))
+    })
 }
 
 /// Adds descents, given as the numbers of child and parent.

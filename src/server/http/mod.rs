@@ -11,7 +11,6 @@ mod bounds;
 mod calls;
 mod events;
 mod guard;
-mod json;
 mod latest;
 mod openapi;
 mod otlp;

@@ -1,14 +1,11 @@
-//! The fields of OTLP's messages that matter here, as numbered in opentelemetry-proto 1.9 (read 2026-11-26); all others
-//! are skipped. Messages become the same JSON as the other encoding, so that one reader decides about both.
+//! The fields of OTLP's spans and metrics that matter here, as numbered in opentelemetry-proto 1.9 (read 2026-11-26); all
+//! others are skipped. Messages become the same JSON as the other encoding, so that one reader decides about both.
 
 mod metrics;
 
-use memchr::memmem;
-use prost::Message;
 use prost::bytes::Bytes;
+use prost::{DecodeError, Message};
 use serde_json::{Map, Value, json};
-
-use super::json::{COUNTED, object};
 
 /// Kind of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,38 +47,11 @@ struct Scope {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct ScopeLogs {
-    #[prost(message, optional, tag = "1")]
-    scope: Option<Scope>,
-    /// Kept as bytes, because most have no counts.
-    #[prost(bytes = "bytes", repeated, tag = "2")]
-    records: Vec<Bytes>,
-}
-
-#[derive(Clone, PartialEq, Message)]
 struct ScopeSpans {
     #[prost(message, optional, tag = "1")]
     scope: Option<Scope>,
     #[prost(message, repeated, tag = "2")]
     spans: Vec<Span>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct LogRecord {
-    #[prost(fixed64, tag = "1")]
-    time: u64,
-    #[prost(message, optional, tag = "5")]
-    body: Option<AnyValue>,
-    #[prost(message, repeated, tag = "6")]
-    attributes: Vec<KeyValue>,
-    #[prost(bytes = "vec", tag = "9")]
-    trace: Vec<u8>,
-    #[prost(bytes = "vec", tag = "10")]
-    span: Vec<u8>,
-    #[prost(fixed64, tag = "11")]
-    observed: u64,
-    #[prost(string, tag = "12")]
-    event_name: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -129,68 +99,48 @@ enum Scalar {
     Double(f64),
 }
 
-/// The JSON form of an export.
+/// The JSON form of an export of spans.
 ///
 /// # Errors
 /// When the bytes are no such message.
-pub(super) fn to_json(bytes: Bytes, signals: Signals) -> Result<Value, prost::DecodeError> {
-    let export = Export::decode(bytes)?;
-    let counted = memmem::Finder::new(COUNTED);
-    let mut groups = Vec::with_capacity(export.groups.len());
-    for group in export.groups {
-        let mut scopes = Vec::with_capacity(group.scopes.len());
-        for scope in group.scopes {
-            match signals {
-                Signals::Logs => {
-                    let ScopeLogs { scope, records } = ScopeLogs::decode(scope)?;
-                    let counted = records.into_iter().filter(|record| counted.find(record).is_some());
-                    let records = counted.map(|record| LogRecord::decode(record).map(log_record));
-                    let records: Vec<Value> = records.collect::<Result<_, _>>()?;
-                    let scope = json!({"name": scope.unwrap_or_default().name});
-                    scopes.push(object([("scope", scope), ("logRecords", Value::Array(records))]));
-                }
-                Signals::Traces => {
-                    let ScopeSpans { scope, spans } = ScopeSpans::decode(scope)?;
-                    let spans: Vec<Value> = spans.into_iter().map(span).collect();
-                    let scope = json!({"name": scope.unwrap_or_default().name});
-                    scopes.push(object([("scope", scope), ("spans", Value::Array(spans))]));
-                }
-                Signals::Metrics => {
-                    let metrics::ScopeMetrics { metrics } = metrics::ScopeMetrics::decode(scope)?;
-                    let metrics: Vec<Value> = metrics.into_iter().map(metrics::to_json).collect();
-                    scopes.push(object([("metrics", Value::Array(metrics))]));
-                }
-            }
-        }
-        let resource = attributes(group.resource.unwrap_or_default().attributes);
-        let name = match signals {
-            Signals::Logs => "scopeLogs",
-            Signals::Traces => "scopeSpans",
-            Signals::Metrics => "scopeMetrics",
-        };
-        let resource = object([("attributes", resource)]);
-        groups.push(object([("resource", resource), (name, Value::Array(scopes))]));
-    }
-    let name = match signals {
-        Signals::Logs => "resourceLogs",
-        Signals::Traces => "resourceSpans",
-        Signals::Metrics => "resourceMetrics",
-    };
-    Ok(Value::Object(Map::from_iter([(name.to_owned(), Value::Array(groups))])))
+pub(super) fn spans(bytes: Bytes) -> Result<Value, DecodeError> {
+    to_json(bytes, ["resourceSpans", "scopeSpans"], |scope| {
+        let ScopeSpans { scope, spans } = ScopeSpans::decode(scope)?;
+        let spans: Vec<Value> = spans.into_iter().map(span).collect();
+        let scope = json!({"name": scope.unwrap_or_default().name});
+        Ok(object([("scope", scope), ("spans", Value::Array(spans))]))
+    })
 }
 
-fn log_record(record: LogRecord) -> Value {
-    let mut object = Map::new();
-    insert_time(&mut object, "timeUnixNano", record.time);
-    insert_time(&mut object, "observedTimeUnixNano", record.observed);
-    if let Some(Scalar::Text(body)) = record.body.and_then(|body| body.value) {
-        object.insert("body".to_owned(), Value::String(body));
-    }
-    insert_text(&mut object, "eventName", record.event_name);
-    insert_text(&mut object, "traceId", hex(&record.trace));
-    insert_text(&mut object, "spanId", hex(&record.span));
-    object.insert("attributes".to_owned(), attributes(record.attributes));
-    Value::Object(object)
+/// The JSON form of an export of metrics.
+///
+/// # Errors
+/// When the bytes are no such message.
+pub(super) fn metrics(bytes: Bytes) -> Result<Value, DecodeError> {
+    to_json(bytes, ["resourceMetrics", "scopeMetrics"], |scope| {
+        let metrics::ScopeMetrics { metrics } = metrics::ScopeMetrics::decode(scope)?;
+        let metrics: Vec<Value> = metrics.into_iter().map(metrics::to_json).collect();
+        Ok(object([("metrics", Value::Array(metrics))]))
+    })
+}
+
+fn to_json(
+    bytes: Bytes,
+    [outer, inner]: [&str; 2],
+    scope: impl Fn(Bytes) -> Result<Value, DecodeError>,
+) -> Result<Value, DecodeError> {
+    let group = |group: Group| -> Result<Value, DecodeError> {
+        let scopes: Vec<Value> = group.scopes.into_iter().map(&scope).collect::<Result<_, _>>()?;
+        let resource = object([("attributes", attributes(group.resource.unwrap_or_default().attributes))]);
+        Ok(object([("resource", resource), (inner, Value::Array(scopes))]))
+    };
+    let groups = Export::decode(bytes)?.groups.into_iter().map(group).collect::<Result<_, _>>()?;
+    Ok(object([(outer, Value::Array(groups))]))
+}
+
+/// An object of these members. `json!` would copy them, which takes longer than to parse them.
+fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
 }
 
 fn span(span: Span) -> Value {
@@ -273,29 +223,31 @@ mod tests {
             key: key.into(),
             value: Some(AnyValue { value: Some(Scalar::Text(value.into())) }),
         };
-        let count = KeyValue { key: "output_tokens".into(), value: Some(AnyValue { value: Some(Scalar::Int(7)) }) };
-        let empty = KeyValue { key: "nothing".into(), value: None };
-        let record = LogRecord {
-            time: 1_790_000_000_000_000_000,
-            trace: vec![0xAB, 1],
-            event_name: "claude_code.api_request".into(),
-            attributes: vec![text("model", "claude-opus-5"), count, empty],
-            ..LogRecord::default()
+        let count = KeyValue {
+            key: "gen_ai.usage.output_tokens".into(),
+            value: Some(AnyValue { value: Some(Scalar::Int(7)) }),
         };
-        let scope =
-            ScopeLogs { scope: Some(Scope { name: "events".into() }), records: vec![record.encode_to_vec().into()] };
-        let resource = Resource { attributes: vec![text("service.name", "claude-code")] };
+        let empty = KeyValue { key: "nothing".into(), value: None };
+        let span = Span {
+            start: 1_790_000_000_000_000_000,
+            trace: vec![0xAB, 1],
+            name: "chat".into(),
+            attributes: vec![text("gen_ai.request.model", "claude-opus-5"), count, empty],
+            ..Span::default()
+        };
+        let scope = ScopeSpans { scope: Some(Scope { name: "library".into() }), spans: vec![span] };
+        let resource = Resource { attributes: vec![text("service.name", "shop")] };
         let export =
             Export { groups: vec![Group { resource: Some(resource), scopes: vec![scope.encode_to_vec().into()] }] };
         assert_eq!(
-            to_json(export.encode_to_vec().into(), Signals::Logs).unwrap(),
-            json!({"resourceLogs": [{
-                "resource": {"attributes": {"service.name": "claude-code"}},
-                "scopeLogs": [{"scope": {"name": "events"}, "logRecords": [{
-                    "timeUnixNano": 1_790_000_000_000_000_000_u64,
+            spans(export.encode_to_vec().into()).unwrap(),
+            json!({"resourceSpans": [{
+                "resource": {"attributes": {"service.name": "shop"}},
+                "scopeSpans": [{"scope": {"name": "library"}, "spans": [{
+                    "startTimeUnixNano": 1_790_000_000_000_000_000_u64,
                     "traceId": "ab01",
-                    "eventName": "claude_code.api_request",
-                    "attributes": {"model": "claude-opus-5", "output_tokens": 7},
+                    "name": "chat",
+                    "attributes": {"gen_ai.request.model": "claude-opus-5", "gen_ai.usage.output_tokens": 7},
                 }]}],
             }]})
         );
@@ -303,7 +255,8 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_an_error() {
-        assert!(to_json(Bytes::from_static(b"{\"resourceLogs\":[]}"), Signals::Logs).is_err());
-        assert_eq!(to_json(Bytes::new(), Signals::Traces).unwrap(), json!({"resourceSpans": []}));
+        assert!(spans(Bytes::from_static(b"{\"resourceSpans\":[]}")).is_err());
+        assert_eq!(spans(Bytes::new()).unwrap(), json!({"resourceSpans": []}));
+        assert_eq!(metrics(Bytes::new()).unwrap(), json!({"resourceMetrics": []}));
     }
 }

@@ -6,11 +6,9 @@ use std::thread;
 
 use axum::http::StatusCode;
 use prost::bytes::Bytes;
-use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::body::{self, Coding};
-use super::json;
 use super::protobuf::{self, Signals};
 use super::status::Problem;
 use crate::domain::{Instant, Label, Record};
@@ -93,19 +91,23 @@ impl Reader {
     ) -> Result<(Vec<Record>, u64, String), Problem> {
         let body = Bytes::from(body::expanded(body, coding, self.expanded)?);
         let malformed = |why: &dyn std::fmt::Display| Problem::new(StatusCode::BAD_REQUEST, why.to_string());
-        let export: Value = if is_json {
-            json::parse(&body).map_err(|error| malformed(&error))?
-        } else {
-            protobuf::to_json(body.clone(), signals).map_err(|error| malformed(&error))?
-        };
         let origin = Origin { path: Label::new("telemetry"), offset: self.offset, modified: now };
         self.offset += 1;
         let mut records = Vec::new();
-        // An empty object is an empty export.
-        let refused = match self.telemetry.export(&export, &body, &origin, &mut records) {
-            Some(refused) => refused,
-            None if export.as_object().is_some_and(serde_json::Map::is_empty) => crate::formats::Refused::default(),
-            None => return Err(malformed(&"expected resourceSpans, resourceLogs or resourceMetrics")),
+        let refused = if is_json {
+            let read = self.telemetry.json(&body, &origin, &mut records).map_err(|error| malformed(&error))?;
+            read.ok_or_else(|| malformed(&"expected resourceSpans, resourceLogs or resourceMetrics"))?
+        } else {
+            let export = match signals {
+                Signals::Logs => Ok(None),
+                Signals::Traces => protobuf::spans(body.clone()).map(Some),
+                Signals::Metrics => protobuf::metrics(body.clone()).map(Some),
+            };
+            let read = match export.map_err(|error| malformed(&error))? {
+                Some(export) => self.telemetry.export(&export, &body, &origin, &mut records),
+                None => self.telemetry.protobuf_logs(&body, &origin, &mut records),
+            };
+            read.ok_or_else(|| malformed(&"not a message of log records"))?
         };
         for record in &mut records {
             if let Record::Call(call) = record

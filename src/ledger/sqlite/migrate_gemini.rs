@@ -1,0 +1,121 @@
+//! Gives calls that older versions read from Gemini CLI's telemetry the key by which its chats name them.
+//!
+//! Those versions did not read chats and keyed an event by its time, so that a call would count again once its chat is
+//! read. Where that has happened already, the older row is kept apart, as telemetry is.
+
+use rusqlite::{Connection, Result};
+
+use super::id_map::Ids;
+use super::row_codec::damaged;
+use super::row_mapping;
+use super::schema::COLUMNS;
+use crate::domain::{CallKey, Dimension};
+use crate::ledger::StoreError;
+use crate::ledger::compact_row::CompactRow;
+use crate::ledger::interner::Interner;
+use crate::ledger::store::{Delta, Store, Table};
+
+/// Events of Gemini CLI: of a Gemini model and a session, and without the project that spans have.
+const EVENTS: &str = "SELECT s.id FROM sessions s JOIN kinds k ON k.id = s.kind JOIN labels f ON f.id = k.source
+  JOIN labels m ON m.id = k.model WHERE f.name IN ('otel', 'otlp') AND m.name LIKE 'gemini%' AND k.project = 0
+  AND s.session <> 0";
+
+pub(super) fn rekey(conn: &Connection) -> Result<()> {
+    let (mut ids, mut names) = (Ids::default(), Interner::default());
+    let rows = events(conn, &mut ids, &mut names)?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    move_all(conn, &mut ids, &mut names, &rows).map_err(|error| damaged(&error.to_string()))
+}
+
+fn events(conn: &Connection, ids: &mut Ids, names: &mut Interner) -> Result<Vec<CompactRow>> {
+    let select =
+        format!("SELECT {COLUMNS} FROM calls WHERE alias IS NULL AND lineage IS NULL AND session IN ({EVENTS})");
+    let mut select = conn.prepare(&select)?;
+    let (mut found, mut rows) = (select.query([])?, Vec::new());
+    while let Some(row) = found.next()? {
+        rows.push(row_mapping::read(row, conn, ids, names)?);
+    }
+    Ok(rows)
+}
+
+fn move_all(
+    conn: &Connection,
+    ids: &mut Ids,
+    names: &mut Interner,
+    rows: &[CompactRow],
+) -> std::result::Result<(), StoreError> {
+    if !conn.has_aliases()? {
+        conn.index_aliases()?;
+    }
+    for row in rows {
+        let name = |dimension| names.value(row.set, dimension).map(ToString::to_string).unwrap_or_default();
+        let key = CallKey::of_gemini(&name(Dimension::Session), &name(Dimension::Model), &row.tokens);
+        let moved = CompactRow { key, alias: Some(key), ..row.clone() };
+        let mut delta = Delta { rows: vec![(row.key, Some(row), None)], ..Delta::default() };
+        match conn.keys_by_alias(names, key)?.into_iter().min() {
+            Some(host) => {
+                if let Some(own) = conn.row(names, ids, Table::Shown, host)? {
+                    delta.unmerged.push((host, Some(own)));
+                }
+                delta.unmerged.push((key, Some(moved.clone())));
+            }
+            // Two events with the same counts were two rows of one answer.
+            None if conn.row(names, ids, Table::Shown, key)?.is_some() => {}
+            None => delta.rows.push((key, None, Some(&moved))),
+        }
+        conn.apply(names, ids, &delta, &|_| {})?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::fixture::Free;
+    use super::super::{Options, open};
+    use super::*;
+    use crate::domain::{Attribution, Call, Filter, Instant, Label, Record, Tokens};
+    use crate::ledger::{Batch, Ledger};
+
+    fn call(key: &str, source: &str, second: i64, model: &str, input: u64) -> Call {
+        let at = Instant::from_timestamp(1_790_000_000 + second, 0).unwrap();
+        let from = Attribution { session: Some(Label::new("g-1")), ..Attribution::new(at, Label::new(source)) };
+        Call::new(CallKey::from_parts(&[key]), from, Some(Label::new(model)), Tokens { input, ..Tokens::ZERO })
+    }
+
+    /// As the reader of chats names an answer.
+    fn chat(key: &str, second: i64, input: u64) -> Call {
+        let call = call(key, "gemini-cli", second, "gemini-3.1-pro", input);
+        Call { alias: Some(CallKey::of_gemini("g-1", "gemini-3.1-pro", &call.tokens)), ..call }
+    }
+
+    #[test]
+    fn a_call_that_an_older_version_read_from_telemetry_is_one_with_its_chats() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let opened = || open(&path, Options::new(Instant::default()), Arc::new(Free)).unwrap().books;
+        let post = |calls: Vec<Call>| {
+            let records = calls.into_iter().map(Record::Call).collect();
+            opened().post(&Batch { records, files: Vec::new() }).unwrap();
+        };
+        let counted = || {
+            let sums = opened().sums(&Filter::default()).unwrap();
+            (sums.calls, sums.tokens.input)
+        };
+        post(vec![
+            call("a", "otlp", 1, "gemini-3.1-pro", 10),
+            call("b", "otel", 2, "gemini-3.1-pro", 20),
+            call("other", "otlp", 3, "gpt-5", 40),
+            chat("chat-a", 1, 10),
+        ]);
+        assert_eq!(counted(), (4, 80));
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
+        assert_eq!(counted(), (3, 70));
+        post(vec![chat("chat-b", 2, 20), chat("chat-c", 4, 80), chat("chat-a", 1, 10)]);
+        assert_eq!(counted(), (4, 150));
+        assert!(opened().verify().unwrap().problems.is_empty());
+    }
+}

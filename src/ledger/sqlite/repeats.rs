@@ -1,0 +1,65 @@
+//! Calls that telemetry reported and another log as well: they are booked once.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension as _, Result};
+use rustc_hash::FxHashMap;
+
+use super::Sqlite;
+use super::row_mapping::{OWN_ALIAS, key};
+use crate::domain::{CallKey, Label};
+use crate::ledger::BooksError;
+
+/// Calls that two sources reported.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Repeats {
+    /// The source that names the call by itself.
+    pub(crate) counted: Label,
+    /// The source that reported them as well.
+    pub(crate) repeated: Label,
+    /// Their number.
+    pub(crate) calls: u64,
+}
+
+impl Sqlite {
+    /// The calls that telemetry and another log reported, by the two sources.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub(crate) fn repeats(&self) -> std::result::Result<Vec<Repeats>, BooksError> {
+        self.count_repeats().map_err(|error| self.because(&error))
+    }
+
+    fn count_repeats(&self) -> Result<Vec<Repeats>> {
+        let conn = &self.backing.conn;
+        let mut sources: FxHashMap<i64, Label> = FxHashMap::default();
+        let mut select = conn.prepare(
+            "SELECT s.id, l.name FROM sessions s JOIN kinds k ON k.id = s.kind JOIN labels l ON l.id = k.source",
+        )?;
+        let mut found = select.query([])?;
+        while let Some(row) = found.next()? {
+            sources.insert(row.get(0)?, Label::new(row.get_ref(1)?.as_str()?));
+        }
+        let mut counts: BTreeMap<(i64, i64), u64> = BTreeMap::new();
+        // The shown row may have the time and the source of either; the other log's own sighting is apart, too.
+        let mut host = conn.prepare(
+            "SELECT a.session FROM calls c JOIN apart a ON a.hash = c.hash AND a.rest = c.rest WHERE c.alias = ?",
+        )?;
+        let mut select = conn.prepare("SELECT hash, rest, session, body ->> 9, alias FROM apart")?;
+        let mut found = select.query([])?;
+        while let Some(row) = found.next()? {
+            let (key, session, charge): (CallKey, i64, u32) =
+                (key([row.get(0)?, row.get(1)?]), row.get(2)?, row.get(3)?);
+            let is_telemetry = charge & OWN_ALIAS != 0 || row.get::<_, Option<[u8; 16]>>(4)? == Some(key.bytes());
+            if is_telemetry && let Some(shown) = host.query_row([key.bytes()], |row| row.get(0)).optional()? {
+                *counts.entry((shown, session)).or_default() += 1;
+            }
+        }
+        let name = |session: i64| sources.get(&session).cloned().unwrap_or_else(|| Label::new("?"));
+        let mut all: BTreeMap<(Label, Label), u64> = BTreeMap::new();
+        for ((shown, told), calls) in counts {
+            *all.entry((name(shown), name(told))).or_default() += calls;
+        }
+        Ok(all.into_iter().map(|((counted, repeated), calls)| Repeats { counted, repeated, calls }).collect())
+    }
+}

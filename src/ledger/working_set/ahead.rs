@@ -1,0 +1,172 @@
+//! Many calls at once: their rows are looked for together, and those that are new to everybody are priced together.
+
+use rustc_hash::FxHashSet;
+
+use super::WorkingSet;
+use crate::domain::{CallKey, Record};
+use crate::ledger::spending::session_of;
+use crate::ledger::store::{Store, Stored, Table};
+use crate::ledger::{Change, RowChange};
+use crate::pricing::Pricer;
+
+/// Calls from which on one lookup for all is quicker than one for each.
+const MANY: usize = 16;
+
+impl<Ids: Default> WorkingSet<Ids> {
+    /// Loads the rows of these calls, and those that share an alias with them, before they are merged one by one.
+    pub(super) fn fetch_ahead(&mut self, store: &impl Store<Ids = Ids>, records: &[Record]) -> Stored<()> {
+        if records.len() < MANY || self.reads_only {
+            return Ok(());
+        }
+        let (mut keys, mut aliases) = (FxHashSet::default(), FxHashSet::default());
+        for record in records {
+            // Where its row is depends on the family.
+            let Record::Call(call) = record else { continue };
+            if call.lineage.is_none() {
+                keys.insert(call.key);
+            }
+            aliases.extend(call.alias);
+        }
+        if records.iter().any(|record| matches!(record, Record::Call(call) if call.alias == Some(call.key))) {
+            self.expect_telemetry(store)?;
+        }
+        if self.telemetry {
+            aliases.retain(|alias| !self.gathered.contains(alias));
+            keys.extend(&aliases);
+            let mut aliases: Vec<CallKey> = aliases.into_iter().collect();
+            aliases.sort_unstable();
+            keys.extend(store.keys_by_aliases(&self.state.names, &aliases)?);
+            self.gathered.extend(aliases);
+        }
+        keys.retain(|key| !self.fetched.contains(key));
+        // In the order of the index.
+        let mut keys: Vec<CallKey> = keys.into_iter().collect();
+        keys.sort_unstable();
+        self.fetched.extend(&keys);
+        let apart = if self.telemetry {
+            store.rows_of(&mut self.state.names, &mut self.ids, Table::Unmerged, &keys)?
+        } else {
+            Vec::new()
+        };
+        for row in store.rows_of(&mut self.state.names, &mut self.ids, Table::Shown, &keys)? {
+            self.restore(store, row, true)?;
+        }
+        for row in apart {
+            self.restore(store, row, false)?;
+        }
+        // What a loaded row is joined with.
+        for alias in self.state.row_store.aliases_of(&keys) {
+            self.gather(store, alias, Some(alias))?;
+        }
+        Ok(())
+    }
+
+    /// Adds a call of telemetry that neither the store nor this transaction has anything of; its key, if it was one.
+    /// Its change is told with [`WorkingSet::tell_new`], because prices are looked up sooner for many at once.
+    pub(super) fn add_new(&mut self, store: &impl Store<Ids = Ids>, record: &Record) -> Stored<Option<CallKey>> {
+        let Record::Call(call) = record else { return Ok(None) };
+        let key = call.key;
+        let is_telemetry = call.alias == Some(key) && call.lineage.is_none() && self.telemetry;
+        let is_looked_for = self.fetched.contains(&key) && self.gathered.contains(&key);
+        if !is_telemetry || !is_looked_for || !self.state.row_store.is_free(key) {
+            return Ok(None);
+        }
+        let compact = self.state.compact_row(call);
+        if compact.is_refused() || self.horizon.is_some_and(|horizon| compact.at < horizon) {
+            return Ok(None);
+        }
+        self.account(store, session_of(&compact, &self.state.names))?;
+        // Bills are compared after each call.
+        if !self.state.bills.is_empty() {
+            return Ok(None);
+        }
+        self.state.row_store.add_free(compact, &self.state.names);
+        Ok(Some(key))
+    }
+
+    /// Prices new calls, and appends their changes.
+    pub(super) fn tell_new(&mut self, news: &mut Vec<CallKey>, pricer: &dyn Pricer, told: &mut Vec<Change>) {
+        if news.is_empty() {
+            return;
+        }
+        self.state.settle(pricer);
+        let rows = news.drain(..).filter_map(|key| self.state.row_store.get(key));
+        told.extend(rows.map(|row| Change::New(RowChange { before: None, after: row.row(&self.state.names) })));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use crate::domain::{Attribution, Call, CallKey, Filter, Instant, Label, Record, Tokens, Usd};
+    use crate::ledger::{Batch, Change, Ledger, Memory, Options, Row, open};
+    use crate::pricing::{Cost, Pricer};
+
+    struct ByOutput;
+
+    impl Pricer for ByOutput {
+        fn cost(&self, call: &Call) -> Cost {
+            Cost::Quoted(Usd::from_micro(i64::try_from(call.tokens.output).unwrap()))
+        }
+    }
+
+    /// A sighting of one of a few answers: by telemetry, by a transcript that names the request, or by one that does not.
+    fn sighting((answer, kind, output): (u8, u8, u64)) -> Record {
+        let request = CallKey::from_parts(&["request", &answer.to_string()]);
+        let message = CallKey::from_parts(&["message", &answer.to_string()]);
+        let (key, alias, source) = match kind {
+            0..=5 => (request, Some(request), "otlp"),
+            6 | 7 => (message, Some(request), "claude-code"),
+            _ => (message, None, "claude-code"),
+        };
+        let at = Instant::from_timestamp(1_790_000_000 + i64::from(answer), 0).unwrap();
+        let from = Attribution { session: Some(Label::new("s")), ..Attribution::new(at, Label::new(source)) };
+        let model = Some(Label::new("claude-opus-5"));
+        Record::Call(Call { alias, ..Call::new(key, from, model, Tokens { output, ..Tokens::ZERO }) })
+    }
+
+    fn shown(books: &dyn Ledger) -> BTreeMap<CallKey, Row> {
+        let rows = books.calls(&Filter::default(), usize::MAX).unwrap();
+        rows.into_iter().map(|row| (row.call.key, Arc::unwrap_or_clone(row))).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        #[test]
+        fn many_calls_at_once_are_merged_and_told_as_one_after_the_other(
+            sightings in prop::collection::vec((0_u8..30, 0_u8..10, 1_u64..4), 0..120),
+            size in 1_usize..60,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("ledger.db");
+            let mut books = open(&path, Options::new(Instant::default()), Arc::new(ByOutput)).unwrap().books;
+            let mut single = Memory::new(Arc::new(ByOutput));
+            let records: Vec<Record> = sightings.into_iter().map(sighting).collect();
+            let mut told: BTreeMap<CallKey, Row> = BTreeMap::new();
+            for records in records.chunks(size) {
+                for change in books.post(&Batch { records: records.to_vec(), files: Vec::new() }).unwrap() {
+                    let (before, after) = change.rows();
+                    if let Some(before) = before {
+                        let known = told.remove(&before.call.key);
+                        prop_assert_eq!(known.as_ref(), Some(&**before));
+                    }
+                    if let Some(after) = after {
+                        prop_assert!(told.insert(after.call.key, (**after).clone()).is_none());
+                    }
+                    prop_assert!(!matches!(&change, Change::New(change) if change.before.is_some()));
+                }
+            }
+            for record in records {
+                single.post(&Batch { records: vec![record], files: Vec::new() }).unwrap();
+            }
+            prop_assert_eq!(&shown(&books), &told);
+            prop_assert_eq!(shown(&books), shown(&single));
+            prop_assert!(books.verify().unwrap().problems.is_empty());
+        }
+    }
+}

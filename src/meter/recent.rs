@@ -1,0 +1,175 @@
+//! The calls of the last hours, added up by minute and kept from one snapshot to the next.
+//!
+//! Rates and forecasts need every minute, which no sum of the ledger has: on a busy day most of a snapshot would be the
+//! reading of tens of thousands of rows. Only quarter hours whose sums have changed are read again.
+
+use std::collections::{BTreeMap, btree_map, hash_map};
+use std::hash::{Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use chrono::Duration;
+use rustc_hash::{FxHashMap, FxHasher};
+
+use super::pages::every_call;
+use crate::domain::{Dimension, Filter, Instant, Label, Zone};
+use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query, Row, Sums};
+
+const QUARTER: Duration = Duration::minutes(15);
+
+/// Minutes since 1970.
+pub(crate) fn minute_of(at: Instant) -> i64 {
+    at.timestamp().div_euclid(60)
+}
+
+/// Calls of one minute that have all their names in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    /// The latest of them.
+    pub(crate) last: Arc<Row>,
+    /// Their sums.
+    pub(crate) sums: Sums,
+}
+
+/// Quarter hours by their beginning, each with a hash of its sums by every name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recent {
+    quarters: BTreeMap<Instant, (u64, Vec<Heard>)>,
+}
+
+impl Recent {
+    /// Reads what has changed, and passes every minute after this one to `each`, oldest quarter hour first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub(crate) fn each(
+        &mut self,
+        books: &dyn Ledger,
+        after: i64,
+        each: &mut dyn FnMut(&Heard),
+    ) -> Result<(), BooksError> {
+        let since = Instant::from_timestamp(after.saturating_mul(60).div_euclid(900) * 900, 0).unwrap_or_default();
+        // Before the rows: what is written in between is read again next time.
+        let hashes = hashes(books, since)?;
+        self.quarters.retain(|from, (hash, _)| hashes.get(from) == Some(hash));
+        for (from, hash) in hashes {
+            if let btree_map::Entry::Vacant(place) = self.quarters.entry(from) {
+                place.insert((hash, read(books, from)?));
+            }
+        }
+        let heard = self.quarters.values().flat_map(|(_, heard)| heard);
+        heard.filter(|heard| minute_of(heard.last.call.at()) > after).for_each(each);
+        Ok(())
+    }
+}
+
+/// A hash of the sums of each quarter hour since then.
+fn hashes(books: &dyn Ledger, since: Instant) -> Result<BTreeMap<Instant, u64>, BooksError> {
+    let by = Dimension::ALL.to_vec();
+    let filter = Filter { since: Some(since), ..Filter::default() };
+    let mut hashes: BTreeMap<Instant, u64> = BTreeMap::new();
+    for row in books.report(&Query { by, filter, ..Query::new(Grain::Quarter, Zone::UTC) })?.rows {
+        let Some(from) = quarter(&row.period) else { continue };
+        let mut hasher = FxHasher::default();
+        row.by.hash(&mut hasher);
+        row.sums.hash(&mut hasher);
+        let hash = hashes.entry(from).or_default();
+        // Whatever the order of the rows.
+        *hash = hash.wrapping_add(hasher.finish());
+    }
+    Ok(hashes)
+}
+
+fn quarter(period: &PeriodKey) -> Option<Instant> {
+    match period {
+        PeriodKey::Quarter(from) => Some(*from),
+        PeriodKey::Hour(_)
+        | PeriodKey::Day(_)
+        | PeriodKey::Week(_)
+        | PeriodKey::Month(_)
+        | PeriodKey::Session(..)
+        | PeriodKey::Call(..)
+        | PeriodKey::Total => None,
+    }
+}
+
+/// Adds up the rows of a quarter hour.
+fn read(books: &dyn Ledger, from: Instant) -> Result<Vec<Heard>, BooksError> {
+    type Names = ([Option<Label>; Dimension::ALL.len()], i64, bool);
+    let filter = Filter { since: Some(from), until: from.checked_add_signed(QUARTER), ..Filter::default() };
+    let mut all: FxHashMap<Names, Heard> = FxHashMap::default();
+    every_call(books, &filter, &mut |row| {
+        let sums = Sums::from_row(row);
+        let names = Dimension::ALL.map(|dimension| dimension.label_of(&row.call).cloned());
+        // Fallback prices are for the tokens of calls that have none.
+        let heard = (names, minute_of(row.call.at()), sums.unpriced_tokens > 0);
+        match all.entry(heard) {
+            hash_map::Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.sums.add(&sums);
+                if (known.last.call.at(), known.last.call.key) < (row.call.at(), row.call.key) {
+                    known.last = Arc::clone(row);
+                }
+            }
+            hash_map::Entry::Vacant(place) => {
+                place.insert(Heard { last: Arc::clone(row), sums });
+            }
+        }
+    })?;
+    Ok(all.into_values().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Attribution, Call, CallKey, Record, Tokens};
+    use crate::ledger::{Batch, Memory};
+    use crate::pricing::{CostMode, PriceBook};
+
+    /// A minute, a session that spent in it, and how much.
+    type Minute = (i64, Label, u64);
+
+    /// Every minute, and the rows by which they are known.
+    fn heard(recent: &mut Recent, books: &Memory) -> (Vec<Minute>, Vec<Arc<Row>>) {
+        let (mut all, mut rows) = (Vec::new(), Vec::new());
+        recent
+            .each(books, 1_000, &mut |heard| {
+                let call = &heard.last.call;
+                let session = call.from.session.clone().unwrap();
+                all.push((minute_of(call.at()), session, heard.sums.tokens.input));
+                rows.push(Arc::clone(&heard.last));
+            })
+            .unwrap();
+        all.sort();
+        (all, rows)
+    }
+
+    #[test]
+    fn what_is_kept_is_what_a_new_reading_finds_and_only_changed_quarter_hours_are_read() {
+        let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)));
+        let call = |key: &str, second: i64, session: &str, input: u64| {
+            let at = Instant::from_timestamp(second, 0).unwrap();
+            let from = Attribution { session: Some(Label::new(session)), ..Attribution::new(at, Label::new("t")) };
+            Record::Call(Call::new(CallKey::from_parts(&[key]), from, None, Tokens { input, ..Tokens::ZERO }))
+        };
+        let post = |books: &mut Memory, records: Vec<Record>| {
+            books.post(&Batch { records, files: Vec::new() }).unwrap();
+        };
+        // Minute 1000 is not asked for; 1010 and 1011 are in one quarter hour, 1030 is in another.
+        let first = [("a", 60_000, 1), ("b", 60_600, 2), ("c", 60_610, 4), ("d", 60_660, 8), ("e", 61_800, 16)];
+        post(&mut books, first.map(|(key, second, input)| call(key, second, "one", input)).to_vec());
+        let mut kept = Recent::default();
+        let (all, rows) = heard(&mut kept, &books);
+        let one = Label::new("one");
+        assert_eq!(all, [(1_010, one.clone(), 6), (1_011, one.clone(), 8), (1_030, one, 16)]);
+        // A new call, a grown one, and one of another session with no other difference.
+        for change in [call("f", 61_810, "one", 32), call("e", 61_800, "one", 64), call("g", 61_810, "two", 32)] {
+            post(&mut books, vec![change]);
+            let (all, now) = heard(&mut kept, &books);
+            assert_eq!(all, heard(&mut Recent::default(), &books).0);
+            for row in rows.iter().filter(|row| minute_of(row.call.at()) < 1_030) {
+                assert!(now.iter().any(|other| Arc::ptr_eq(row, other)), "read again");
+            }
+        }
+        assert_eq!(heard(&mut kept, &books).0.iter().map(|(_, _, input)| input).sum::<u64>(), 142);
+    }
+}
