@@ -287,6 +287,12 @@ impl Ledger for AnyLedger {
         let absorbed = self.books_mut().absorb(batch);
         traced(&absorbed, batch, "batch taken");
         absorbed?;
+        // In place of a ledger that cannot be opened, calls are shown at once and written later.
+        if let Kept::Memory(books) = &mut self.kept
+            && self.wanted.is_some()
+        {
+            books.flush()?;
+        }
         if let Err(error) = self.make_room() {
             // The calls stay held; the error is reported at the end.
             self.failed.get_or_insert(error);
