@@ -41,7 +41,7 @@ pub use file::{SAMPLE, open, read, stamp};
 pub(crate) use file::{change, init};
 pub use load::{ConfigText, Loaded};
 pub use origin::Origin;
-pub(crate) use paths::{Paths, journals};
+pub(crate) use paths::{JOURNALS, Paths, journals};
 pub use scope::LimitKey;
 pub use server::{Server, Token};
 pub use settings::{Alerts, FrameRate, Gate, KeyBinding, Notify, OnError, Overrides, Settings, Symbols};
