@@ -20,6 +20,8 @@ mod mock;
 mod passing;
 #[path = "proxy/running.rs"]
 mod running;
+#[path = "proxy/streams.rs"]
+mod streams;
 #[path = "proxy/upstreams.rs"]
 mod upstreams;
 
