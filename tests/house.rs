@@ -72,6 +72,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &["server"]),
     ("hyper_util", &["server"]),
     ("hyper_rustls", &["server"]),
+    ("rustls", &["server"]),
+    ("rustls_native_certs", &["server"]),
     ("brotli_decompressor", &["server"]),
     ("prost", &["output", "server"]),
     ("tokio_io_timeout", &["server"]),

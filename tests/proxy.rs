@@ -20,6 +20,10 @@ mod mock;
 mod passing;
 #[path = "proxy/running.rs"]
 mod running;
+#[path = "proxy/streams.rs"]
+mod streams;
+#[path = "proxy/upstreams.rs"]
+mod upstreams;
 
 /// The next line with this text.
 fn line_with(lines: &mut impl std::io::BufRead, text: &str) -> Option<String> {

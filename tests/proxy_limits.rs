@@ -15,6 +15,8 @@ mod common;
 mod relay;
 #[path = "proxy_limits/service.rs"]
 mod service;
+#[path = "proxy_limits/storm.rs"]
+mod storm;
 
 use std::sync::Arc;
 

@@ -18,7 +18,7 @@ pub(crate) use limits::{GateArgs, LimitsCommand, RecordArgs};
 pub(crate) use live::{Listen, LiveArgs};
 pub(crate) use proxy_keys::{KeyCommand, ProxyCommand};
 pub(crate) use reports::{InvoiceArgs, ReconcileArgs, ReportArgs, Style};
-pub(crate) use serve::{BenchCommand, ProxyArgs, ServeArgs};
+pub(crate) use serve::{BenchCommand, BenchProxyArgs, ProxyArgs, ServeArgs};
 pub(crate) use setup::{SetupArgs, SetupCommand};
 pub(crate) use upkeep::{ConfigCommand, LedgerCommand, PricesCommand};
 pub(crate) use when::When;

@@ -52,13 +52,25 @@ pub struct ProxyArgs {
     pub token_file: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, clap::Subcommand)]
+#[derive(Clone, Debug, clap::Subcommand)]
 pub enum BenchCommand {
     /// Time that the proxy adds to a call, compared with a bare pass-through
-    #[command(after_help = "Example:\n  tokmeter bench proxy")]
-    Proxy {
-        /// Calls of each connection
-        #[arg(long, value_name = "N", default_value = "150", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-        calls: u32,
-    },
+    #[command(after_help = "Examples:\n  tokmeter bench proxy\n  tokmeter bench proxy --limits --calls 600")]
+    Proxy(BenchProxyArgs),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct BenchProxyArgs {
+    /// Calls of each connection
+    #[arg(long, value_name = "N", default_value = "150", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub calls: u32,
+    /// Also measure a proxy that has limits to check
+    #[arg(long)]
+    pub limits: bool,
+    /// Where the service listens that answers the calls, by default anywhere
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub service: SocketAddr,
+    /// Also measure another proxy, which forwards to the service, as NAME=ADDR
+    #[arg(long, value_name = "NAME=ADDR")]
+    pub beside: Vec<String>,
 }

@@ -1,54 +1,110 @@
 //! `bench proxy`: what the proxy adds on this machine, as a table.
 
-use std::io::{BufRead as _, BufReader};
+mod measured;
+
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use self::measured::Measured;
 use super::{Context, Exit, Failure};
-use crate::server::proxy::bench::{Times, bare, measure, service};
+use crate::cli::BenchProxyArgs;
+use crate::domain::Label;
+use crate::server::proxy::bench::{Streams, Times, bare, measure, service};
 
 /// Time in which the service answers.
 const DELAY: Duration = Duration::from_millis(20);
 /// Connections at once.
 const CONNECTIONS: [usize; 3] = [1, 4, 16];
+/// Calls of each connection in one round. The ways take turns, so that whatever else the machine does falls on all.
+const ROUND: usize = 30;
 /// Calls of each connection without a delay.
 const HURRIED: usize = 500;
+/// Streams that are open at once.
+const STREAMS: usize = 1000;
+
+/// Where calls go.
+struct Way {
+    name: String,
+    address: SocketAddr,
+    times: Times,
+}
 
 /// Measures and prints the table.
-pub(super) fn proxy(context: &mut Context<'_>, calls: usize) -> Result<Exit, Failure> {
+pub(super) fn proxy(context: &mut Context<'_>, args: &BenchProxyArgs) -> Result<Exit, Failure> {
     let failed = |error: std::io::Error| Failure::new(Exit::Unavailable, format!("the measurement failed: {error}"));
-    let straight = service(DELAY).map_err(failed)?;
-    let through = bare(straight).map_err(failed)?;
-    let proxy = Measured::start(straight).map_err(failed)?;
-    writeln!(context.out, "service answers after 20 ms; client, service and proxy share this machine")?;
+    let straight = service(args.service, DELAY).map_err(failed)?;
+    let proxy = Measured::start(straight, false).map_err(failed)?;
+    let limited = if args.limits { Some(Measured::start(straight, true).map_err(failed)?) } else { None };
+    let mut addresses =
+        vec![("straight".to_owned(), straight), ("bare hyper".to_owned(), bare(straight).map_err(failed)?)];
+    addresses.push(("tokmeter".to_owned(), proxy.address));
+    addresses.extend(limited.iter().map(|limited| ("with limits".to_owned(), limited.address)));
+    for text in &args.beside {
+        addresses.push(beside(text)?);
+    }
+    let calls = usize::try_from(args.calls).unwrap_or(usize::MAX);
+    writeln!(context.out, "service answers after 20 ms; client, service and proxies share this machine")?;
     writeln!(context.out, "{calls} calls a connection; added: over the same calls straight to the service\n")?;
-    writeln!(context.out, "connections  way           p50 ms    p99 ms  added p50  added p99")?;
+    writeln!(context.out, "connections  way             p50 ms    p99 ms  added p50  added p99")?;
     for connections in CONNECTIONS {
-        let base = measure(straight, connections, calls).map_err(failed)?;
-        let ways = [("straight", straight), ("bare hyper", through), ("tokmeter", proxy.address)];
-        for (name, address) in ways {
-            let times =
-                if address == straight { None } else { Some(measure(address, connections, calls).map_err(failed)?) };
-            let line = line(connections, name, times.as_ref().unwrap_or(&base), &base);
-            writeln!(context.out, "{line}")?;
+        let way = |(name, address): &(String, SocketAddr)| Way {
+            name: name.clone(),
+            address: *address,
+            times: Times::default(),
+        };
+        let mut ways: Vec<Way> = addresses.iter().map(way).collect();
+        rounds(&mut ways, connections, calls).map_err(failed)?;
+        for way in &ways {
+            writeln!(context.out, "{}", line(connections, way, &ways[0].times))?;
         }
     }
-    let hurried = service(Duration::ZERO).map_err(failed)?;
-    let proxy = Measured::start(hurried).map_err(failed)?;
+    drop(limited);
+    let streams = Streams::open(proxy.address, STREAMS).map_err(failed)?;
+    if let Some(memory) = proxy.memory() {
+        let memory = memory.div_ceil(1_000_000);
+        writeln!(context.out, "\n{memory} MB of memory with {STREAMS} open streams")?;
+    }
+    drop(streams);
+    drop(proxy);
+    let hurried = service(SocketAddr::from(([127, 0, 0, 1], 0)), Duration::ZERO).map_err(failed)?;
+    let proxy = Measured::start(hurried, false).map_err(failed)?;
     let began = Instant::now();
     measure(proxy.address, 16, HURRIED).map_err(failed)?;
     let calls = 16 * HURRIED as u128;
     let rate = calls * 1000 / began.elapsed().as_millis().max(1);
-    writeln!(context.out, "\n{rate} calls a second over 16 connections, when the service answers at once")?;
+    writeln!(context.out, "{rate} calls a second over 16 connections, when the service answers at once")?;
     Ok(Exit::Fine)
 }
 
-fn line(connections: usize, name: &str, times: &Times, base: &Times) -> String {
-    let (half, most) = (times.per_mille(500), times.per_mille(990));
+/// Measures each way in turn until all calls are made.
+fn rounds(ways: &mut [Way], connections: usize, calls: usize) -> std::io::Result<()> {
+    let mut left = calls;
+    while left > 0 {
+        let round = left.min(ROUND);
+        for way in &mut *ways {
+            way.times.add(measure(way.address, connections, round)?);
+        }
+        left -= round;
+    }
+    Ok(())
+}
+
+/// Another proxy, from `NAME=ADDR`.
+fn beside(text: &str) -> Result<(String, SocketAddr), Failure> {
+    let parsed =
+        text.split_once('=').and_then(|(name, address)| Some((Label::new(name).to_string(), address.parse().ok()?)));
+    parsed.ok_or_else(|| {
+        let why = format!("--beside: '{}' is not such as litellm=127.0.0.1:4000", Label::new(text));
+        Failure::new(Exit::Usage, why)
+    })
+}
+
+fn line(connections: usize, way: &Way, base: &Times) -> String {
+    let (half, most) = (way.times.per_mille(500), way.times.per_mille(990));
     let added = |time: Duration, base: Duration| milliseconds(time.saturating_sub(base));
     format!(
-        "{connections:>11}  {name:<10}  {:>8}  {:>8}  {:>9}  {:>9}",
+        "{connections:>11}  {:<12}  {:>8}  {:>8}  {:>9}  {:>9}",
+        way.name,
         milliseconds(half),
         milliseconds(most),
         added(half, base.per_mille(500)),
@@ -59,45 +115,4 @@ fn line(connections: usize, name: &str, times: &Times, base: &Times) -> String {
 fn milliseconds(time: Duration) -> String {
     let micros = time.as_micros();
     format!("{}.{:03}", micros / 1000, micros % 1000)
-}
-
-/// A proxy in a process of its own, as it is used, with books of its own.
-struct Measured {
-    child: Child,
-    address: SocketAddr,
-    folder: std::path::PathBuf,
-}
-
-impl Measured {
-    fn start(upstream: SocketAddr) -> std::io::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("tokmeter-bench-{}-{}", std::process::id(), upstream.port()));
-        std::fs::create_dir_all(&folder)?;
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["proxy", "--listen", "127.0.0.1:0", "--upstream", &format!("http://{upstream}")])
-            .arg("--data-dir")
-            .arg(&folder)
-            .env_clear()
-            .env("HOME", &folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let said = child.stderr.take().map(BufReader::new);
-        let lines = said.into_iter().flat_map(BufReader::lines).map_while(Result::ok);
-        let mut addresses = lines.filter_map(|line| line.split_once("forwarding on http://")?.1.trim().parse().ok());
-        let address = addresses.next();
-        let measured = Self { child, address: address.unwrap_or(upstream), folder };
-        if address.is_none() {
-            return Err(std::io::Error::other("the proxy did not start"));
-        }
-        Ok(measured)
-    }
-}
-
-impl Drop for Measured {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
 }

@@ -19,9 +19,7 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
             proxy_keys::run(context, &command)
         }
         Some(Command::Proxy(args)) => serve::proxy::run(context, &args),
-        Some(Command::Bench { command: BenchCommand::Proxy { calls } }) => {
-            bench::proxy(context, usize::try_from(calls).unwrap_or(usize::MAX))
-        }
+        Some(Command::Bench { command: BenchCommand::Proxy(args) }) => bench::proxy(context, &args),
         Some(Command::Limits { command }) => limits::run(context, command),
         Some(Command::Prices { command }) => prices::run(context, command),
         Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
@@ -152,6 +152,17 @@ impl Settings {
                     node.text().filter(|text| !text.is_empty()).map(str::to_owned)
                 });
             }
+            let file = "a file of certificates in PEM form, such as \"~/company-ca.pem\"";
+            let path = proxy.read(reader, "ca_file", file, |node| match node.text()? {
+                "" => Some(None),
+                text => {
+                    let path = Path::new(text);
+                    super::absolute::expanded(env, path)
+                        .or_else(|| path.is_absolute().then(|| path.to_owned()))
+                        .map(Some)
+                }
+            });
+            self.upstream_ca = path.flatten();
             proxy.finish(reader);
         }
         if let Some(table) = section(reader, &mut top, "views") {

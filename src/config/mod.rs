@@ -44,7 +44,7 @@ pub(crate) use file::{change, init};
 pub use load::{ConfigText, Loaded};
 pub use origin::Origin;
 pub(crate) use otlp_headers::otlp_headers;
-pub(crate) use paths::{Paths, journals};
+pub(crate) use paths::{JOURNALS, Paths, journals};
 pub use scope::LimitKey;
 pub use server::{Server, Token};
 pub use settings::{Alerts, FrameRate, Gate, KeyBinding, Notify, OnError, Overrides, Settings, Symbols};

@@ -127,15 +127,24 @@ impl Paths {
     }
 }
 
-/// Journals of proxies in a data folder.
+/// Folder of the journals of proxies, within the data folder: a journal is written with every call, and whoever watches the
+/// data folder would be woken each time.
+pub(crate) const JOURNALS: &str = "proxy";
+
+/// Journals of proxies in a data folder. Earlier versions kept them in the data folder itself, as `proxy-PID-N.jsonl`.
 pub(crate) fn journals(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let journals = entries.filter_map(Result::ok).filter(|entry| {
-        let name = entry.file_name();
-        let stem = name.to_str().and_then(|name| name.strip_suffix(".jsonl"));
-        stem.is_some_and(|stem| stem.starts_with("proxy-"))
-    });
-    journals.map(|entry| entry.path()).collect()
+    let lines = |folder: &Path, beginning: &str| -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+        let journals = entries.filter_map(Result::ok).filter(|entry| {
+            let name = entry.file_name();
+            let stem = name.to_str().and_then(|name| name.strip_suffix(".jsonl"));
+            stem.is_some_and(|stem| stem.starts_with(beginning))
+        });
+        journals.map(|entry| entry.path()).collect()
+    };
+    let mut all = lines(&folder.join(JOURNALS), "");
+    all.extend(lines(folder, "proxy-"));
+    all
 }
 
 /// For each location: why it is ignored in the working directory, and the flag that may name it.

@@ -63,6 +63,8 @@ pub struct Settings {
     pub keys: Vec<KeyBinding>,
     /// Model services that the proxy forwards to: the beginning of the path, and the address.
     pub upstreams: Vec<(String, String)>,
+    /// File with certificates that the proxy trusts beside those of the machine.
+    pub upstream_ca: Option<PathBuf>,
     /// Views saved under a name: the view, and a filter; the screen validates them.
     pub views: Vec<(String, String)>,
 }
@@ -211,6 +213,7 @@ impl Settings {
             plans: Vec::new(),
             keys: Vec::new(),
             upstreams: Vec::new(),
+            upstream_ca: None,
             views: Vec::new(),
         }
     }

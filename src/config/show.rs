@@ -111,6 +111,10 @@ fn write(
             page.line(&format!("proxy.upstreams.{prefix}"), &key(prefix), &text(url))?;
         }
     }
+    if let Some(file) = &settings.upstream_ca {
+        page.table("[proxy]")?;
+        page.line("proxy.ca_file", "ca_file", &text(&file.to_string_lossy()))?;
+    }
     page.table("[views]")?;
     for (name, view) in &settings.views {
         page.line(&format!("views.{name}"), &key(name), &text(view))?;

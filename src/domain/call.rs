@@ -85,14 +85,14 @@ impl Call {
         Self { from, alias, lineage, ..greatest }
     }
 
-    /// Orders sightings by what they report: a free refusal, output, total, how much of it the cache served or kept,
+    /// Orders sightings by what they report: a free refusal, counts that are stated as final, output, total, how much of it the cache served or kept,
     /// how the split is known, every field.
     ///
     /// Two instrumentations of one request agree on its size, but one may not see the cache.
     fn greatness(&self, other: &Self) -> Ordering {
         let rank = |call: &Self| {
             let (output, total, cached, fields) = call.tokens.rank();
-            (call.is_refused(), output, total, cached, call.fidelity.split(), fields)
+            (call.is_refused(), call.fidelity.is_stated(), output, total, cached, call.fidelity.split(), fields)
         };
         rank(self)
             .cmp(&rank(other))
@@ -191,10 +191,28 @@ mod tests {
             let read = cached.min(input);
             let knowing = Tokens { cache_read: read, input: input - read, cache_write_5m: 0, cache_write_1h: 0, ..a.tokens };
             let blind = Tokens { cache_read: 0, input, ..knowing };
-            prop_assume!(a.is_refused() == b.is_refused());
+            prop_assume!(a.is_refused() == b.is_refused() && a.fidelity.is_stated() == b.fidelity.is_stated());
             let (knowing, blind) = (Call { tokens: knowing, ..a }, Call { tokens: blind, ..b });
             prop_assert_eq!(knowing.clone().join(blind.clone()).tokens, knowing.tokens);
             prop_assert_eq!(blind.join(knowing.clone()).tokens, knowing.tokens);
+        }
+    }
+
+    #[test]
+    fn stated_counts_stand_before_a_greater_estimate_and_before_what_was_stated_on_the_way() {
+        let one = |fidelity, output| Call {
+            fidelity,
+            ..Call::new(
+                CallKey::from_parts(&["one"]),
+                Attribution::new(Instant::UNIX_EPOCH, Label::new("test")),
+                None,
+                Tokens { output, ..Tokens::ZERO },
+            )
+        };
+        let stated = one(Fidelity::Final, 5);
+        for other in [one(Fidelity::Guessed, 50), one(Fidelity::LowerBound, 50)] {
+            assert_eq!(stated.clone().join(other.clone()), stated);
+            assert_eq!(other.join(stated.clone()), stated);
         }
     }
 

@@ -71,6 +71,12 @@ impl Fidelity {
         if self == Self::Settled { Self::Unlisted } else { self }
     }
 
+    /// True for counts that are stated as final: an estimate, or what was stated on the way, does not stand beside them.
+    /// Solved counts were a guess before, and a later sighting of them is one.
+    pub(crate) fn is_stated(self) -> bool {
+        !matches!(self, Self::Guessed | Self::Solved | Self::LowerBound)
+    }
+
     /// How the split into classes is known: guessed, solved, or stated.
     pub(super) fn split(self) -> u8 {
         match self {

@@ -1,21 +1,24 @@
-//! The door of the proxy: asks the thread that owns the books whether a call may be made, and tells it when one is over.
+//! The door of the proxy: asks whether a call may be made. A connection of its own to the ledger answers, or the thread
+//! that owns the books where there is none.
+
+pub(super) mod second_books;
+pub(super) mod verdict;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant as Clock};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
+use self::second_books::SecondBooks;
 use crate::config::OnError;
-use crate::domain::{Call, HoldId, Instant, Label, Record};
-use crate::ingest::{Delivery, Reply, Said};
+use crate::domain::{Call, HoldId, Instant, Label};
 use crate::meter::admission::Coming;
 
 /// How long the books may take to answer before the answer is that of `gate.on_error`.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a call that was made may take to be booked before it is handed on otherwise.
-const BOOKING: Duration = Duration::from_secs(10);
 /// How often a full queue is tried again.
 const AGAIN: Duration = Duration::from_millis(2);
 
@@ -76,8 +79,8 @@ pub(crate) struct Policy {
 #[derive(Clone)]
 pub(crate) struct Limits {
     pub(super) admit: mpsc::Sender<Admit>,
-    pub(super) deliver: mpsc::Sender<Delivery>,
     pub(super) policy: watch::Receiver<Policy>,
+    pub(super) second_books: Arc<SecondBooks>,
 }
 
 impl Limits {
@@ -86,35 +89,39 @@ impl Limits {
         self.policy.borrow().has_limits
     }
 
+    /// Asks whether a call may be made, as [`Limits::admit`] does, without waiting for anybody; `None` if that is not
+    /// possible now.
+    pub(crate) fn admit_at_once(&self, call: &Call) -> Option<(Admitted, Option<HoldId>)> {
+        let coming = Coming { hold: fresh(), call: call.clone() };
+        Some(with_hold(self.second_books.admit_at_once(&coming)?, coming.hold))
+    }
+
     /// Asks whether a call may be made; its tokens are an estimate. Waits for the books, at most two seconds.
     pub(crate) fn admit(&self, call: Call) -> (Admitted, Option<HoldId>) {
-        let hold = fresh();
-        let (reply, answer) = sync_channel(1);
+        let coming = Coming { hold: fresh(), call };
+        let hold = coming.hold;
         let until = Clock::now() + PATIENCE;
-        let sent = send(&self.admit, Admit { coming: Coming { hold, call }, reply }, until);
+        if let Some(admitted) = self.second_books.admit(&coming) {
+            return with_hold(admitted, hold);
+        }
+        let (reply, answer) = sync_channel(1);
+        let sent = send(&self.admit, Admit { coming, reply }, until);
         let left = until.saturating_duration_since(Clock::now());
         let answered = sent.then(|| answer.recv_timeout(left));
         match answered {
-            Some(Ok(admitted)) => {
-                let is_held = matches!(admitted, Admitted::Go { is_held: true, .. });
-                (admitted, is_held.then_some(hold))
-            }
+            Some(Ok(admitted)) => with_hold(admitted, hold),
             None | Some(Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) => {
                 tracing::warn!("the books do not answer whether a call may be made");
                 (self.policy.borrow().on_error.admitted(None), None)
             }
         }
     }
+}
 
-    /// Books the calls and ends the hold, in one transaction. False when they were not booked. Waits for the books.
-    pub(crate) fn settle(&self, hold: HoldId, calls: &[Call]) -> bool {
-        let calls = calls.iter().cloned().map(Record::Call);
-        let records = calls.chain([Record::Settled(hold)]).collect();
-        let (reply, answer) = oneshot::channel();
-        let until = Clock::now() + BOOKING;
-        send(&self.deliver, Delivery { said: Said::Records(records), reply }, until)
-            && !matches!(answer.blocking_recv(), Err(_) | Ok(Reply::Error(_)))
-    }
+/// The answer, and the hold if an amount is held.
+fn with_hold(admitted: Admitted, hold: HoldId) -> (Admitted, Option<HoldId>) {
+    let is_held = matches!(admitted, Admitted::Go { is_held: true, .. });
+    (admitted, is_held.then_some(hold))
 }
 
 impl OnError {

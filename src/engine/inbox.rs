@@ -18,6 +18,8 @@ pub(crate) enum LedgerMessage {
     Config,
     /// Another process may have written to the ledger.
     Ledger,
+    /// Another process may have written to it while the proxy did.
+    Look,
     /// Retry timer for failed writes.
     Retry,
     /// Claims of other processes on alerts have lapsed.

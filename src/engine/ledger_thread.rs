@@ -3,6 +3,7 @@
 
 mod admission;
 mod delivery;
+mod elsewhere;
 mod models;
 mod stuck;
 
@@ -15,6 +16,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, watch};
 
 use super::admissions::Policy;
+use super::admissions::second_books::SecondBooks;
 use super::any_ledger::AnyLedger;
 use super::config_edits::ConfigEdits;
 use super::health::HealthState;
@@ -53,6 +55,8 @@ pub(crate) struct LedgerThread {
     pub(crate) revision: watch::Sender<u64>,
     /// The limits in outline, for servers.
     pub(crate) policy: watch::Sender<Policy>,
+    /// The proxy's own connection to the ledger.
+    pub(crate) second_books: Arc<SecondBooks>,
     /// Lifecycle flags shared with the main thread.
     pub(crate) course: Arc<Lifecycle>,
     /// State of the metrics.
@@ -81,6 +85,8 @@ pub(crate) struct State {
     recent: RefCell<Recent>,
     /// Batches were dropped because too many calls are held; they are read again later.
     behind: bool,
+    /// The proxy wrote, and another process may have.
+    is_to_look: bool,
 }
 
 impl LedgerThread {
@@ -126,6 +132,7 @@ impl LedgerThread {
             LedgerMessage::Config => self.config(),
             LedgerMessage::Late(text) => self.tell(Feed::Note(Note::new(Tone::Warning, &text))),
             LedgerMessage::Ledger => self.look_at_ledger(),
+            LedgerMessage::Look => self.look_again(),
             LedgerMessage::Retry => self.retry(),
             LedgerMessage::PendingAlerts => self.pending_alerts(),
             LedgerMessage::Daily => self.daily(),
@@ -141,6 +148,7 @@ impl LedgerThread {
 
     /// Books what is left and closes the ledger.
     fn stop(mut self, done: &std::sync::mpsc::Sender<()>) {
+        self.second_books.set(None);
         let _ = self.come_home();
         self.config_edits.daily.finish(&mut self.books, self.env.now());
         // An interrupted first reading starts again from the checkpoints.
@@ -282,15 +290,6 @@ impl LedgerThread {
         }
     }
 
-    fn look_at_ledger(&mut self) {
-        if self.state.caught_up && self.books.changed_elsewhere() {
-            self.open_again();
-            if self.state.stuck.is_none() && self.health.ledger_became(&self.books.view()) {
-                self.tell_health();
-            }
-        }
-    }
-
     /// Sends a complete snapshot of the ledger to the screen.
     fn open_again(&mut self) {
         let now = self.env.now();
@@ -347,6 +346,7 @@ impl LedgerThread {
 
     /// Plays the demo on books of its own: what is made up is never booked.
     fn demo(&mut self) {
+        self.second_books.set(None);
         std::mem::replace(&mut self.books, AnyLedger::memory(&self.prices)).close();
         if self.health.ledger_became(&self.books.view()) {
             self.tell_health();

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
 
+use super::admissions::second_books::SecondBooks;
 use super::admissions::{Limits, Policy};
 use super::any_ledger::AnyLedger;
 use super::config_edits::{ConfigEdits, Faces};
@@ -168,6 +169,7 @@ impl Engine {
         let (admit, admissions) = mpsc::channel(ADMISSIONS);
         let (revision, revised) = watch::channel(0);
         let (policy, policies) = watch::channel(Policy::default());
+        let second_books = Arc::new(SecondBooks::default());
         let alerts = broadcast::Sender::new(ALERTS);
         let (reader, control) = mpsc::unbounded_channel();
         let course = Arc::new(Lifecycle::default());
@@ -206,6 +208,7 @@ impl Engine {
             reader: reader.clone(),
             revision,
             policy,
+            second_books: Arc::clone(&second_books),
             course: Arc::clone(&course),
             scrape: Scrape::new(now),
             state: State::default(),
@@ -241,7 +244,7 @@ impl Engine {
             },
             requests,
             doors: Doors {
-                limits: Limits { admit, deliver: deliver.clone(), policy: policies },
+                limits: Limits { admit, policy: policies, second_books },
                 deliver,
                 ask,
                 revision: revised,

@@ -142,7 +142,7 @@ impl Rollout {
         let (key, in_family) = match id.map(|id| (id, keys::answer_key(id))) {
             Some((_, Some(key))) => (key, false),
             // Ids that another service may reuse are unique only within the family.
-            Some((id, None)) => (CallKey::from_parts(&[NAME, "response", id]), true),
+            Some((id, None)) => (keys::codex_key(id), true),
             None => {
                 let totals = payload.thread_usage.totals()?;
                 (CallKey::from_parts(&[NAME.as_bytes(), b"record", &totals.bytes(), &tokens_name(tokens)]), true)

@@ -19,6 +19,11 @@ pub(crate) fn request_key(id: &str) -> CallKey {
     CallKey::from_parts(&["request", id])
 }
 
+/// Key of an answer by an id that another service may reuse, in a thread of Codex: unique within the thread's family.
+pub(crate) fn codex_key(id: &str) -> CallKey {
+    CallKey::from_parts(&["codex", "response", id])
+}
+
 /// Key of a thread's totals, which represent all its answers.
 pub(crate) fn thread_key(id: &str) -> CallKey {
     CallKey::from_parts(&["thread", id])

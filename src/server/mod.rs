@@ -4,4 +4,5 @@
 mod accepting;
 pub(crate) mod http;
 mod loopback;
+mod open_files;
 pub(crate) mod proxy;

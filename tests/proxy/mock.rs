@@ -15,6 +15,8 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -22,6 +24,7 @@ pub struct Received {
     pub path: String,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+    pub version: hyper::Version,
 }
 
 /// A part of an answer.
@@ -79,6 +82,28 @@ type Script = dyn Fn(&Received, usize) -> Reply + Send + Sync;
 impl Mock {
     /// A service with this script: from the request and its number, beginning at 0, to the answer.
     pub fn start(script: impl Fn(&Received, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::serve(None, script)
+    }
+
+    /// A service over TLS that speaks these protocols, with the certificate in `tls/localhost.pem`.
+    pub fn secure(protocols: &[&str], script: impl Fn(&Received, usize) -> Reply + Send + Sync + 'static) -> Self {
+        let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/localhost.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/localhost.key")).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Self::serve(Some(tokio_rustls::TlsAcceptor::from(Arc::new(config))), script)
+    }
+
+    fn serve(
+        tls: Option<tokio_rustls::TlsAcceptor>,
+        script: impl Fn(&Received, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -91,11 +116,17 @@ impl Mock {
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
                     stream.set_nodelay(true).unwrap();
-                    let (script, seen) = (Arc::clone(&script), Arc::clone(&seen));
+                    let (script, seen, tls) = (Arc::clone(&script), Arc::clone(&seen), tls.clone());
                     tokio::spawn(async move {
                         let service = service_fn(|request| answer(request, Arc::clone(&script), Arc::clone(&seen)));
                         let builder = auto::Builder::new(TokioExecutor::new());
-                        let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+                        match tls {
+                            None => _ = builder.serve_connection(TokioIo::new(stream), service).await,
+                            Some(tls) => {
+                                let Ok(stream) = tls.accept(stream).await else { return };
+                                let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+                            }
+                        }
                     });
                 }
             });
@@ -118,7 +149,8 @@ async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return Ok(Response::new(empty())) };
-    let received = Received { path: head.uri.to_string(), headers: head.headers, body: body.to_bytes().to_vec() };
+    let (path, version) = (head.uri.path_and_query().unwrap().to_string(), head.version);
+    let received = Received { path, headers: head.headers, body: body.to_bytes().to_vec(), version };
     let number = {
         let mut seen = seen.lock().unwrap();
         seen.push(received.clone());

@@ -41,6 +41,10 @@ impl Running {
         Self { child, address, said, listening: Some(listening) }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

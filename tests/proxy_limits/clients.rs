@@ -84,6 +84,26 @@ fn anthropics_python_package_raises_its_rate_limit_error_once() {
     assert_eq!(told(&text), format!("billing_error {SAID}"));
 }
 
+/// Calls with a key in the path, as README's recipes do: one goes through and is its user's, and one is refused.
+#[test]
+fn langchain_calls_with_a_key_in_the_path_and_is_refused_once() {
+    let Some(client) = Client::new(&["python3", "-c", "import langchain_openai"]) else { return };
+    let home = &client.0;
+    home.tokmeter().args(["limits", "set", "user:carol:day", "1k"]).assert().success();
+    let out = home.tokmeter().args(["proxy", "key", "add", "--user", "carol", "--team", "web"]).output().unwrap();
+    let key = String::from_utf8(out.stdout).unwrap().trim().to_owned();
+    let script = format!(
+        "import os, openai\nfrom langchain_openai import ChatOpenAI\nmodel = ChatOpenAI(model='gpt-4o', base_url=os.environ['BASE'] + '/k/{key}/v1')\nfor _ in range(20):\n  try:\n    print('GOT', model.invoke('hi').content)\n  except openai.RateLimitError as error:\n    print('TOLD', error.code)\n    break"
+    );
+    let service = Service::start(true);
+    let proxy = Proxy::start(home, service.address);
+    let vars: Vars = |_, base| vec![("BASE", base.to_owned()), ("OPENAI_API_KEY", "x".to_owned())];
+    let (text, _) = client.run(&proxy, vars, &["python3", "-c", &script]);
+    assert!(text.starts_with("GOT ok") && told(&text) == "insufficient_quota", "{text}");
+    proxy.end();
+    assert_eq!(crate::booked(home, "carol"), (service.count() as u64, service.count() as u64 * 100));
+}
+
 #[test]
 fn openais_node_package_throws_its_rate_limit_error_once() {
     let script = "const { OpenAI } = require('openai'); new OpenAI().chat.completions.create({ model: 'gpt-4o', messages: [{ role: 'user', content: 'hi' }] }).catch((error) => console.log('TOLD', error.constructor.name, error.code, error.error.message))";

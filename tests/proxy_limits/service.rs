@@ -51,7 +51,7 @@ impl Service {
 
 fn serve(mut stream: &TcpStream, counted: &AtomicUsize, gate: &(Mutex<bool>, Condvar)) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
-    while let Some((path, _, request)) = read(&mut reader) {
+    while let Some((path, headers, request)) = read(&mut reader) {
         let number = counted.fetch_add(1, Ordering::SeqCst);
         drop(gate.1.wait_while(gate.0.lock().unwrap(), |is_open| !*is_open).unwrap());
         let (body, id) = if path.contains("/messages") { (MESSAGE, "msg_") } else { (CHAT, "chatcmpl-0123456789") };
@@ -60,6 +60,14 @@ fn serve(mut stream: &TcpStream, counted: &AtomicUsize, gate: &(Mutex<bool>, Con
         let (body, kind) = if is_stream { (events(&body), "text/event-stream") } else { (body, "application/json") };
         let length = body.len();
         let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n");
+        match headers.iter().find(|(name, _)| name == "x-fault").map_or("", |(_, fault)| fault) {
+            "reset" => {
+                let _ = stream.write_all(format!("{head}{}", &body[..60]).as_bytes());
+                return;
+            }
+            "slow" => std::thread::sleep(std::time::Duration::from_millis(3)),
+            _ => {}
+        }
         if stream.write_all(format!("{head}{body}").as_bytes()).is_err() {
             return;
         }

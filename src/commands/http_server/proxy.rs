@@ -8,7 +8,7 @@ use crate::commands::http_server;
 use crate::commands::{Context, Exit, Failure};
 use crate::domain::Label;
 use crate::engine::Doors;
-use crate::server::proxy::{self, Gaps, KeyRing, Limited, Proxy, Upstream};
+use crate::server::proxy::{self, Gaps, KeyRing, Limited, Proxy, Upstream, Usual};
 use crate::text::plural;
 
 /// A bound address, and where its calls go.
@@ -71,10 +71,15 @@ pub(in crate::commands) fn start(context: &mut Context<'_>, bound: Bound, doors:
         listener: bound.bound.listener,
         token: bound.bound.token,
         upstreams: bound.upstreams,
+        ca: context.settings.upstream_ca.clone(),
         admission: Arc::new(Limited { limits: doors.limits.clone(), keys: KeyRing::new(context.paths.proxy_keys()) }),
         doors,
         folder,
-        user: context.settings.user.clone(),
+        usual: Usual {
+            user: context.settings.user.clone(),
+            team: context.settings.team.clone(),
+            org: context.settings.org.clone(),
+        },
         env: context.env.clone(),
     })
     .map_err(|error| Failure::new(Exit::Unavailable, format!("the proxy cannot start: {error}")))?;

@@ -77,6 +77,8 @@ impl LedgerThread {
     pub(super) fn stuck(&mut self) {
         if self.state.stuck.is_none() {
             tracing::warn!("the ledger cannot be written; calls are held");
+            // It would not see them.
+            self.second_books.set(None);
             self.state.stuck = Some(Stuck { wait: SOON });
             self.books.hurry(true);
             self.retry_later();
@@ -99,6 +101,7 @@ impl LedgerThread {
 
     /// After the ledger was reopened: reads missing calls again from the logs.
     pub(super) fn start_over(&mut self, error: &BooksError, notes: &[crate::ledger::Note]) {
+        self.second_books.set(None);
         let words: Vec<String> = notes.iter().map(ToString::to_string).collect();
         let words = if words.is_empty() { error.to_string() } else { words.join("; ") };
         self.tell(Feed::Note(Note::new(Tone::Warning, &format!("{words}; the logs are read again"))));

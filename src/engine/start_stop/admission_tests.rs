@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
+use tokio::sync::oneshot;
+
 use super::{Engine, Events, Setup, Stdin};
 use crate::config::{Env, OnError, Overrides, Paths, Settings};
-use crate::domain::{Attribution, Call, CallKey, HoldId, Instant, Label, Tokens};
+use crate::domain::{Attribution, Call, CallKey, HoldId, Instant, Label, Record, Tokens};
 use crate::engine::config_edits::Faces;
 use crate::engine::{Admitted, AnyLedger, Doors};
-use crate::ingest::{self, Roots};
+use crate::ingest::{self, Delivery, Reply, Roots, Said};
 use crate::ledger::{self, KeyValue, Ledger, Options, Space, Sqlite};
 use crate::meter::{Amount, Follow, Limit, Rules, Scope, Window};
 use crate::pricing::PriceBook;
@@ -77,6 +79,14 @@ impl Running {
         self.doors.limits.admit(call(number, user, output))
     }
 
+    /// Books calls and ends their hold.
+    fn settle(&self, hold: HoldId, calls: &[Call]) -> bool {
+        let records = calls.iter().cloned().map(Record::Call).chain([Record::Settled(hold)]).collect();
+        let (reply, answer) = oneshot::channel();
+        self.doors.deliver.blocking_send(Delivery { said: Said::Records(records), reply }).unwrap();
+        !matches!(answer.blocking_recv(), Err(_) | Ok(Reply::Error(_)))
+    }
+
     fn stop(self) {
         drop(self.doors);
         self.engine.stop(self.events);
@@ -135,7 +145,7 @@ fn a_call_is_held_booked_and_refused_by_name() {
     assert_eq!(first, Admitted::Go { is_held: true, near: None });
     assert!(running.doors.limits.exist());
     assert!(matches!(running.admit(2, "bob", 1), (Admitted::Go { near: None, .. }, Some(_))), "another user");
-    assert!(running.doors.limits.settle(hold.unwrap(), &[call(1, "alice", 85)]));
+    assert!(running.settle(hold.unwrap(), &[call(1, "alice", 85)]));
     let (near, hold) = running.admit(3, "alice", 85);
     let Admitted::Go { near: Some(near), .. } = near else { panic!("{near:?}") };
     assert_eq!(
@@ -146,7 +156,7 @@ fn a_call_is_held_booked_and_refused_by_name() {
     let (waits, none) = running.admit(4, "alice", 1);
     let Admitted::Over(state) = waits else { panic!("{waits:?}") };
     assert_eq!((state.waits, state.used.as_str(), none), (true, "170 of 100", None));
-    assert!(running.doors.limits.settle(hold.unwrap(), &[call(3, "alice", 20)]));
+    assert!(running.settle(hold.unwrap(), &[call(3, "alice", 20)]));
     let (over, _) = running.admit(5, "alice", 1);
     let Admitted::Over(state) = over else { panic!("{over:?}") };
     assert_eq!((state.waits, state.used.as_str(), state.percent), (false, "105 of 100", 105));
@@ -170,7 +180,7 @@ fn a_ledger_that_cannot_be_written_answers_by_on_error_and_refuses_what_is_over(
             let running = start(&path, options(), 100, on_error);
             let (_, hold) = running.admit(1, "alice", 100);
             let calls: Vec<Call> = (0..200).map(|number| call(number, "alice", 1)).collect();
-            assert!(running.doors.limits.settle(hold.unwrap(), &calls));
+            assert!(running.settle(hold.unwrap(), &calls));
             running.stop();
             let (options, lock) = broken(&path);
             let running = start(&path, options, 100, on_error);
@@ -196,6 +206,5 @@ fn a_meter_that_has_ended_answers_by_on_error_at_once() {
     running.stop();
     let began = Clock::now();
     assert_eq!(limits.admit(call(2, "alice", 1)), (Admitted::Denied, None));
-    assert!(!limits.settle(HoldId::new(1), &[]));
     assert!(began.elapsed() < Duration::from_secs(2));
 }

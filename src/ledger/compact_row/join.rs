@@ -80,7 +80,9 @@ impl CompactRow {
             Ordering::Equal if same_attribution() => Winner::Kept,
             Ordering::Equal => return None,
         };
-        let size = |compact: &Self| (compact.is_refused(), compact.tokens.output, compact.tokens.total());
+        let size = |compact: &Self| {
+            (compact.is_refused(), compact.fidelity.is_stated(), compact.tokens.output, compact.tokens.total())
+        };
         let charge = match size(self).cmp(&size(seen)) {
             Ordering::Greater => Winner::Kept,
             Ordering::Less => Winner::Seen,

@@ -37,6 +37,7 @@ mod row_codec;
 mod row_mapping;
 mod salvage;
 mod schema;
+mod second;
 mod session_index;
 mod status;
 mod store;

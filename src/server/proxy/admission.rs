@@ -1,7 +1,7 @@
 //! Whether a call may be made: the question before its first byte goes upstream, and the settlement after its last.
 
 pub(crate) use crate::domain::HoldId;
-use crate::domain::{Call, Instant, Label};
+use crate::domain::{Instant, Label};
 pub(crate) use crate::engine::LimitState;
 
 /// API that a request belongs to.
@@ -36,6 +36,17 @@ pub(crate) struct Who {
     pub(crate) key: Option<Label>,
 }
 
+/// Whose calls are that name nobody, from the config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Usual {
+    /// User.
+    pub(crate) user: Label,
+    /// Team.
+    pub(crate) team: Option<Label>,
+    /// Organisation.
+    pub(crate) org: Option<Label>,
+}
+
 /// A call that is about to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ask {
@@ -45,6 +56,8 @@ pub(crate) struct Ask {
     pub(crate) model: Option<Label>,
     /// Who makes it.
     pub(crate) who: Who,
+    /// The organisation that it is booked to.
+    pub(crate) org: Option<Label>,
     /// Estimate of its input tokens.
     pub(crate) input: u64,
     /// Most output tokens, if the request bounds them.
@@ -76,15 +89,6 @@ pub(crate) enum Decision {
     Refuse(Refusal),
 }
 
-/// Whether a settlement wrote the calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Settled {
-    /// The calls are in the books, in the transaction that ended the hold.
-    Booked,
-    /// They are not: the caller hands them to the engine.
-    NotBooked,
-}
-
 /// Owner of a key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Owner {
@@ -104,13 +108,10 @@ pub(crate) trait Admission: Send + Sync {
     /// True when there is any limit: only then [`Admission::admit`] is asked, and the beginning of the body awaited.
     fn has_limits(&self) -> bool;
 
+    /// As [`Admission::admit`], without waiting for anybody: `None` if that is not possible now.
+    fn admit_at_once(&self, ask: &Ask) -> Option<Decision>;
+
     /// Checks the limits and holds the call's estimated cost, in one transaction. May wait for the books a few
     /// milliseconds; called on a thread of its own.
     fn admit(&self, ask: &Ask) -> Decision;
-
-    /// Ends a hold with the calls that were made: none, one, or one with the rounds charged beside it. May wait.
-    fn settle(&self, hold: HoldId, calls: &[Call]) -> Settled;
-
-    /// Ends a hold without a call. May wait.
-    fn release(&self, hold: HoldId);
 }

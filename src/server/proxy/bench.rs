@@ -1,5 +1,7 @@
 //! Measures what a proxy adds: the same calls straight to a service, through a bare pass-through, and through the proxy.
 
+mod streams;
+
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -7,9 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use futures_util::{StreamExt as _, stream};
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::client::legacy::Client as Pool;
@@ -17,15 +21,27 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 
+pub(crate) use self::streams::Streams;
+
 /// The answer of the service, with its usage.
 const BODY: &str = r#"{"id":"chatcmpl-bench000000000000000000","object":"chat.completion","created":1795730000,"model":"gpt-5","choices":[{"index":0,"message":{"role":"assistant","content":"A short answer."},"finish_reason":"stop"}],"usage":{"prompt_tokens":1200,"completion_tokens":12,"total_tokens":1212}}"#;
+/// The first event of a stream, and the type of streams.
+const EVENT: &str = "data: {\"id\":\"chatcmpl-bench000000000000000000\",\"object\":\"chat.completion.chunk\",\"model\":\"gpt-5\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"A\"}}]}\n\n";
+const EVENTS: &str = "text/event-stream";
 /// Calls before the first that is measured.
-const WARM_UP: usize = 20;
+const WARM_UP: usize = 5;
 
 /// Times of the calls of one way, ascending.
+#[derive(Default)]
 pub(crate) struct Times(Vec<Duration>);
 
 impl Times {
+    /// Adds those of another round.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.0.extend(other.0);
+        self.0.sort_unstable();
+    }
+
     /// The time that this many of a thousand calls do not exceed.
     pub(crate) fn per_mille(&self, part: usize) -> Duration {
         let place = (self.0.len() * part).div_ceil(1000).saturating_sub(1);
@@ -33,18 +49,27 @@ impl Times {
     }
 }
 
-/// A model service on a thread of its own, which answers after this time. It runs until the program ends.
+/// A model service on a thread of its own, which answers after this time, or begins a stream that does not end. It runs
+/// until the program ends.
 ///
 /// # Errors
 /// When it cannot listen or no thread can be started.
-pub(crate) fn service(delay: Duration) -> io::Result<SocketAddr> {
-    serving(move |request: Request<Incoming>| async move {
+pub(crate) fn service(address: SocketAddr, delay: Duration) -> io::Result<SocketAddr> {
+    serving(address, move |request: Request<Incoming>| async move {
+        let is_stream = request.headers().get(ACCEPT).is_some_and(|kind| kind == EVENTS);
         let _ = request.into_body().collect().await;
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        let mut answer = Response::new(Full::new(Bytes::from_static(BODY.as_bytes())));
-        super::headers::insert(answer.headers_mut(), hyper::header::CONTENT_TYPE, "application/json");
+        let (kind, body) = if is_stream {
+            let first = Frame::data(Bytes::from_static(EVENT.as_bytes()));
+            let frames = stream::iter([Ok::<_, Infallible>(first)]).chain(stream::pending());
+            (EVENTS, StreamBody::new(frames).boxed_unsync())
+        } else {
+            ("application/json", Full::new(Bytes::from_static(BODY.as_bytes())).boxed_unsync())
+        };
+        let mut answer = Response::new(body);
+        super::headers::insert(answer.headers_mut(), CONTENT_TYPE, kind);
         Ok::<_, Infallible>(answer)
     })
 }
@@ -57,7 +82,7 @@ pub(crate) fn bare(upstream: SocketAddr) -> io::Result<SocketAddr> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let pool: Pool<_, Incoming> = Pool::builder(TokioExecutor::new()).build(connector);
-    serving(move |mut request: Request<Incoming>| {
+    serving(SocketAddr::from(([127, 0, 0, 1], 0)), move |mut request: Request<Incoming>| {
         let pool = pool.clone();
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         if let Ok(uri) = format!("http://{upstream}{path}").parse() {
@@ -68,7 +93,7 @@ pub(crate) fn bare(upstream: SocketAddr) -> io::Result<SocketAddr> {
 }
 
 /// Serves on a thread of its own.
-fn serving<S, F, B, E>(answer: S) -> io::Result<SocketAddr>
+fn serving<S, F, B, E>(address: SocketAddr, answer: S) -> io::Result<SocketAddr>
 where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Response<B>, E>> + Send + 'static,
@@ -76,7 +101,7 @@ where
     B::Error: std::error::Error + Send + Sync,
     E: std::error::Error + Send + Sync + 'static,
 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let listener = std::net::TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;

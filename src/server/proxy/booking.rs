@@ -1,45 +1,42 @@
-//! From finished calls to the books: a bounded queue, a journal on disk, and a second queue to the engine, so that
-//! neither a slow disk nor locked books delay a call.
+//! From finished calls to the books: a journal on disk, and a bounded queue to the engine, so that locked books never
+//! delay a call.
+//!
+//! The journal is written where the call ends, without a change of threads: a write to a file takes microseconds. While
+//! the disk is slow a thread writes it, and the forwarding thread waits for nothing.
 
-use std::collections::{HashMap, VecDeque};
+mod books_thread;
+mod keeping;
+
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::admission::{Admission, HoldId, Settled};
-use super::count::{self, About};
+use self::books_thread::BooksThread;
+use self::keeping::Keeping;
+use super::admission::HoldId;
+use super::count::About;
 use super::journal::Journal;
 use super::meter::Seen;
-use crate::domain::{Call, CallKey, Record};
-use crate::ingest::{self, Delivery, Reply, Said};
+use crate::domain::{Call, Record};
+use crate::ingest::{self, Delivery};
 
-/// Finished calls that wait for the journal.
+/// Finished calls that wait for a slow journal.
 const FINISHED: usize = 8192;
 /// Calls that wait for the books; more go by way of the spool.
-const WAITING: usize = 1024;
-/// Calls handed to the engine at once.
-const BATCH: usize = 64;
-/// Names of repeatable calls that are remembered.
-const REPEATS: usize = 10_000;
+const WAITING: usize = 4096;
 /// How often an idle journal is looked after.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// A finished call.
 pub(super) enum Finished {
     /// It was answered, wholly or in part.
-    Answered {
-        seen: Seen,
-        about: Box<About>,
-        hold: Option<HoldId>,
-        /// Told once the call is on disk.
-        written: oneshot::Sender<()>,
-    },
+    Answered { seen: Seen, about: Box<About>, hold: Option<HoldId> },
     /// Nothing is charged for it.
     Nothing(HoldId),
 }
@@ -55,7 +52,7 @@ pub(crate) struct Gaps {
 
 /// Takes finished calls. The books close when it is dropped.
 pub(super) struct Books {
-    finished: Option<SyncSender<Finished>>,
+    desk: Option<Desk>,
     threads: Vec<JoinHandle<()>>,
     pub(super) gaps: Arc<Gaps>,
 }
@@ -63,7 +60,9 @@ pub(super) struct Books {
 /// A way into the books for the calls of one proxy.
 #[derive(Clone)]
 pub(super) struct Desk {
-    finished: SyncSender<Finished>,
+    keeping: Arc<Mutex<Keeping>>,
+    /// To the thread of a slow journal.
+    finished: SyncSender<(Box<Finished>, oneshot::Sender<()>)>,
     gaps: Arc<Gaps>,
 }
 
@@ -71,10 +70,14 @@ pub(super) struct Desk {
 pub(super) struct Setup {
     /// Takes calls.
     pub(super) deliver: mpsc::Sender<Delivery>,
-    /// Holds that end with their calls.
-    pub(super) admission: Arc<dyn Admission>,
     /// The data folder and the spool in it, where there is one.
     pub(super) folder: Option<(PathBuf, PathBuf)>,
+}
+
+/// The calls of an answer, and what is held for them.
+struct ToBook {
+    calls: Vec<Call>,
+    hold: Option<HoldId>,
 }
 
 impl Books {
@@ -88,34 +91,29 @@ impl Books {
         let booked = Arc::new(AtomicU64::new(0));
         let gaps = Arc::new(Gaps::default());
         let spool = setup.folder.as_ref().map(|(_, spool)| spool.clone());
-        let keeping = Keeping {
-            journal: setup.folder.and_then(|(folder, spool)| Journal::open(&folder, &spool).ok()),
-            spool: spool.clone(),
-            waiting: Some(waiting),
-            written: 0,
-            booked: Arc::clone(&booked),
-            repeats: Repeats::default(),
-            gaps: Arc::clone(&gaps),
-        };
-        let booking =
-            Booking { deliver: setup.deliver, admission: setup.admission, spool, booked, gaps: Arc::clone(&gaps) };
+        let journal = setup.folder.and_then(|(folder, spool)| Journal::open(&folder, &spool).ok());
+        let keeping = Keeping::new(journal, spool.clone(), waiting, Arc::clone(&booked), Arc::clone(&gaps));
+        let keeping = Arc::new(Mutex::new(keeping));
+        let books = BooksThread { deliver: setup.deliver, spool, booked, gaps: Arc::clone(&gaps) };
+        let slow = Arc::clone(&keeping);
         let name = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let threads = vec![
-            name("proxy-books").spawn(move || booking.run(&to_book))?,
-            name("proxy-journal").spawn(move || keeping.run(&arriving))?,
+            name("proxy-books").spawn(move || books.run(&to_book))?,
+            name("proxy-journal").spawn(move || look_after(&slow, &arriving))?,
         ];
-        Ok(Self { finished: Some(finished), threads, gaps })
+        let desk = Desk { keeping, finished, gaps: Arc::clone(&gaps) };
+        Ok(Self { desk: Some(desk), threads, gaps })
     }
 
     /// A way in. The books close once none is left.
     pub(super) fn desk(&self) -> Option<Desk> {
-        Some(Desk { finished: self.finished.clone()?, gaps: Arc::clone(&self.gaps) })
+        self.desk.clone()
     }
 }
 
 impl Drop for Books {
     fn drop(&mut self) {
-        self.finished = None;
+        self.desk = None;
         for thread in self.threads.drain(..).rev() {
             let _ = thread.join();
         }
@@ -123,167 +121,60 @@ impl Drop for Books {
 }
 
 impl Desk {
-    /// Hands in a call; never waits.
-    pub(super) fn hand_in(&self, finished: Finished) {
-        if self.finished.try_send(finished).is_err() {
+    /// Hands in a call: it is on disk when this returns nothing, else when the receiver is told. Never waits.
+    pub(super) fn hand_in(&self, finished: Finished) -> Option<oneshot::Receiver<()>> {
+        if let Ok(mut keeping) = self.keeping.try_lock()
+            && !keeping.is_slow()
+        {
+            keeping.keep(finished);
+            drop(keeping);
+            self.pass_on_soon();
+            return None;
+        }
+        let (written, told) = oneshot::channel();
+        if self.finished.try_send((Box::new(finished), written)).is_err() {
             self.gaps.lost.fetch_add(1, Ordering::Relaxed);
+            return None;
         }
+        Some(told)
     }
 }
 
-/// Keys of calls by the name that their client gave them.
-#[derive(Debug, Default)]
-struct Repeats {
-    known: HashMap<CallKey, CallKey>,
-    order: VecDeque<CallKey>,
-}
-
-impl Repeats {
-    /// The key of the first attempt of this name.
-    fn key(&mut self, name: CallKey, key: CallKey) -> CallKey {
-        // An estimate has the name as its key, and joins the answer in the books.
-        if key == name {
-            return key;
-        }
-        if let Some(known) = self.known.get(&name) {
-            return *known;
-        }
-        if self.order.len() == REPEATS
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        self.order.push_back(name);
-        self.known.insert(name, key);
-        key
-    }
-}
-
-/// The calls of an answer, and what is held for them.
-struct ToBook {
-    calls: Vec<Call>,
-    hold: Option<HoldId>,
-}
-
-/// The journal's thread.
-struct Keeping {
-    journal: Option<Journal>,
-    spool: Option<PathBuf>,
-    waiting: Option<SyncSender<ToBook>>,
-    written: u64,
-    booked: Arc<AtomicU64>,
-    repeats: Repeats,
-    gaps: Arc<Gaps>,
-}
-
-impl Keeping {
-    fn run(mut self, arriving: &Receiver<Finished>) {
-        loop {
-            match arriving.recv_timeout(IDLE) {
-                Ok(Finished::Answered { seen, about, hold, written }) => {
-                    let calls = self.counted(&seen, &about);
-                    let _ = self.journal.as_mut().map(|journal| journal.write(&calls));
-                    let _ = written.send(());
-                    self.pass_on(ToBook { calls, hold });
-                }
-                Ok(Finished::Nothing(hold)) => self.pass_on(ToBook { calls: Vec::new(), hold: Some(hold) }),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+impl Desk {
+    /// Wakes the books' thread once the end of the answer has been sent.
+    fn pass_on_soon(&self) {
+        let keeping = Arc::clone(&self.keeping);
+        let pass_on = move || {
+            // Whoever has it hands on what is there.
+            if let Ok(mut keeping) = keeping.try_lock() {
+                keeping.pass_on();
             }
-            if self.booked.load(Ordering::Acquire) == self.written
-                && let Some(journal) = &mut self.journal
-            {
-                journal.booked();
-            }
-        }
-        // The books are closed in this order: nothing more comes, everything is booked, the journal is not needed.
-        self.waiting = None;
-        while self.booked.load(Ordering::Acquire) < self.written {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        // Calls that nothing else kept are still in it.
-        if self.gaps.lost.load(Ordering::Relaxed) == 0
-            && let Some(journal) = self.journal.take()
-        {
-            journal.remove();
-        }
-    }
-
-    fn counted(&mut self, seen: &Seen, about: &About) -> Vec<Call> {
-        let mut calls = count::calls(seen, about);
-        if let (Some(name), Some(call)) = (about.repeat_key(), calls.first_mut()) {
-            call.key = self.repeats.key(name, call.key);
-        }
-        if calls.iter().any(|call| call.fidelity == crate::domain::Fidelity::Guessed) {
-            self.gaps.estimated.fetch_add(1, Ordering::Relaxed);
-        }
-        calls
-    }
-
-    /// Hands calls to the books, or to the spool when these are behind.
-    fn pass_on(&mut self, to_book: ToBook) {
-        let Some(waiting) = &self.waiting else { return };
-        match waiting.try_send(to_book) {
-            Ok(()) => self.written += 1,
-            Err(TrySendError::Full(to_book) | TrySendError::Disconnected(to_book)) => {
-                // A hold of these expires.
-                keep(self.spool.as_ref(), to_book.calls, &self.gaps);
-            }
+        };
+        match tokio::runtime::Handle::try_current() {
+            // A task runs after the one that is sending.
+            Ok(runtime) => _ = runtime.spawn(async move { pass_on() }),
+            Err(_) => pass_on(),
         }
     }
 }
 
-/// The books' thread.
-struct Booking {
-    deliver: mpsc::Sender<Delivery>,
-    admission: Arc<dyn Admission>,
-    spool: Option<PathBuf>,
-    booked: Arc<AtomicU64>,
-    gaps: Arc<Gaps>,
-}
-
-impl Booking {
-    fn run(self, to_book: &Receiver<ToBook>) {
-        while let Ok(first) = to_book.recv() {
-            let mut count = 0;
-            let mut calls = Vec::new();
-            let mut next = Some(first);
-            while let Some(ToBook { calls: made, hold }) = next {
-                count += 1;
-                if self.settled(hold, &made) == Settled::NotBooked {
-                    calls.extend(made);
-                }
-                next = if count < BATCH { to_book.try_recv().ok() } else { None };
+/// The journal's thread: writes while the disk is slow, empties the journal when it is long, and ends it.
+fn look_after(keeping: &Mutex<Keeping>, arriving: &Receiver<(Box<Finished>, oneshot::Sender<()>)>) {
+    let lock = || keeping.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        match arriving.recv_timeout(IDLE) {
+            Ok((finished, written)) => {
+                lock().keep(*finished);
+                let _ = written.send(());
             }
-            self.book(calls);
-            self.booked.fetch_add(count as u64, Ordering::AcqRel);
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
         }
+        let mut keeping = lock();
+        keeping.pass_on();
+        keeping.shorten();
     }
-
-    fn settled(&self, hold: Option<HoldId>, calls: &[Call]) -> Settled {
-        match hold {
-            None => Settled::NotBooked,
-            Some(hold) if calls.is_empty() => {
-                self.admission.release(hold);
-                Settled::Booked
-            }
-            Some(hold) => self.admission.settle(hold, calls),
-        }
-    }
-
-    fn book(&self, calls: Vec<Call>) {
-        if calls.is_empty() {
-            return;
-        }
-        let records: Vec<Record> = calls.iter().cloned().map(Record::Call).collect();
-        let (reply, answer) = oneshot::channel();
-        let delivery = Delivery { said: Said::Records(records), reply };
-        let is_sent = self.deliver.blocking_send(delivery).is_ok();
-        let reply = if is_sent { answer.blocking_recv().ok() } else { None };
-        if matches!(reply, None | Some(Reply::Error(_))) {
-            keep(self.spool.as_ref(), calls, &self.gaps);
-        }
-    }
+    lock().end();
 }
 
 /// Keeps calls in the spool; what it cannot take is counted as lost.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::admission::{Protocol, Who};
+use super::admission::{Protocol, Usual, Who};
 use super::facts::{Facts, tokens_of};
 use super::meter::Seen;
 use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Place, Record};
-use crate::formats::keys::request_key;
+use crate::formats::keys::{answer_key, codex_key, request_key};
 use crate::formats::{Decoder, Origin};
 
 /// Source of the proxy's calls.
@@ -36,8 +36,10 @@ pub(super) struct About {
     pub(super) idempotency: Option<String>,
     /// The vendor's id of the request.
     pub(super) request: Option<String>,
-    /// User of calls that name none.
-    pub(super) user: Label,
+    /// Whose calls are that name nobody.
+    pub(super) usual: Usual,
+    /// Codex calls, and logs it under the answer's id.
+    pub(super) is_codex: bool,
 }
 
 impl About {
@@ -68,11 +70,17 @@ pub(super) fn calls(seen: &Seen, about: &About) -> Vec<Call> {
     } else if !seen.is_whole {
         complete(&mut calls, seen, about.protocol);
     }
-    let names_answer = has_id(seen);
+    let id = answer_id(seen);
     for (place, call) in calls.iter_mut().enumerate() {
         attribute(call, about);
-        if !names_answer && place == 0 {
-            call.key = about.own_key();
+        match &id {
+            None if place == 0 => call.key = about.own_key(),
+            // An id that another service may reuse names an answer within the family of a session only.
+            Some(id) if place == 0 && about.is_codex && answer_key(id).is_none() && call.from.session.is_some() => {
+                call.key = codex_key(id);
+                call.lineage.clone_from(&call.from.session);
+            }
+            None | Some(_) => {}
         }
         call.alias = about.repeat_key().or_else(|| about.request.as_deref().map(request_key));
     }
@@ -149,12 +157,13 @@ fn estimated(seen: &Seen, about: &About) -> Vec<Call> {
     calls
 }
 
-/// True when the answer has an id.
-fn has_id(seen: &Seen) -> bool {
+/// The id of the answer.
+fn answer_id(seen: &Seen) -> Option<String> {
     let documents = seen.first.iter().chain(&seen.usage);
-    documents.filter_map(|document| serde_json::from_slice::<Value>(document).ok()).any(|document| {
+    documents.filter_map(|document| serde_json::from_slice::<Value>(document).ok()).find_map(|document| {
         let within = ["response", "message"].iter().filter_map(|name| document.get(name)?.get("id"));
-        within.chain(document.get("id")).any(|id| id.as_str().is_some_and(|id| !id.is_empty()))
+        let mut ids = within.chain(document.get("id")).filter_map(Value::as_str);
+        ids.find(|id| !id.is_empty()).map(str::to_owned)
     })
 }
 
@@ -167,8 +176,9 @@ fn attribute(call: &mut Call, about: &About) {
     // A transcript knows more of the session, but not whose key it was.
     let is_named = who.user.is_some() || who.team.is_some();
     call.from = Attribution {
-        user: pick(&who.user, &body.user, from.user).or_else(|| Some(about.user.clone())),
-        team: pick(&who.team, &body.team, from.team),
+        user: pick(&who.user, &body.user, from.user).or_else(|| Some(about.usual.user.clone())),
+        team: pick(&who.team, &body.team, from.team).or_else(|| about.usual.team.clone()),
+        org: from.org.or_else(|| about.usual.org.clone()),
         session: pick(&who.session, &body.session, from.session),
         agent: pick(&who.agent, &body.agent, from.agent),
         project: pick(&who.project, &body.project, from.project),
@@ -200,7 +210,8 @@ mod tests {
             bytes: 1000,
             idempotency: None,
             request: None,
-            user: Label::new("alice"),
+            usual: Usual { user: Label::new("alice"), team: Some(Label::new("web")), org: Some(Label::new("acme")) },
+            is_codex: false,
         }
     }
 
@@ -227,7 +238,9 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].key, crate::formats::keys::response_key(ID));
         assert_eq!((found[0].tokens.input, found[0].tokens.output, found[0].fidelity), (9, 3, Fidelity::Final));
-        assert_eq!(found[0].from.user, Some(Label::new("alice")));
+        let from = &found[0].from;
+        let names = [&from.user, &from.team, &from.org].map(|name| name.as_ref().map_or("", Label::as_str));
+        assert_eq!(names, ["alice", "web", "acme"]);
     }
 
     #[test]
@@ -265,6 +278,20 @@ mod tests {
         let repeat = About { id: "c3".to_owned(), ..again.clone() };
         let key = |about: &About| calls(&seen(body, &[body], 0, true), about)[0].key;
         assert_eq!(key(&again), key(&repeat));
+    }
+
+    #[test]
+    fn codex_logs_a_short_id_under_its_thread_and_so_is_its_call_booked() {
+        let body = r#"{"type":"response.completed","response":{"object":"response","id":"resp_1","model":"gpt-5","usage":{"input_tokens":9,"output_tokens":3,"total_tokens":12}}}"#;
+        let who = Who { session: Some(Label::new("thread")), ..Who::default() };
+        let about = About { who, is_codex: true, ..about(Protocol::Responses) };
+        let found = calls(&seen(body, &[body], 0, true), &about);
+        assert_eq!((found[0].key, &found[0].lineage), (codex_key("resp_1"), &about.who.session));
+        let long = body.replace("resp_1", "resp_0123456789abcdef");
+        let found = calls(&seen(&long, &[&long], 0, true), &about);
+        assert_eq!((Some(found[0].key), &found[0].lineage), (answer_key("resp_0123456789abcdef"), &None));
+        let other = About { is_codex: false, ..about };
+        assert_eq!(calls(&seen(body, &[body], 0, true), &other)[0].lineage, None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::config::journals;
+use crate::config::{JOURNALS, journals};
 use crate::domain::Call;
 use crate::formats;
 
@@ -36,9 +36,14 @@ impl Journal {
             // Whatever cannot be read now is left for the next time.
             let _ = take_over(&path, spool);
         }
+        let folder = folder.join(JOURNALS);
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.recursive(true).create(&folder)?;
         let process = std::process::id();
         for number in 0..SAME {
-            let path = folder.join(format!("proxy-{process}-{number}.jsonl"));
+            let path = folder.join(format!("{process}-{number}.jsonl"));
             let mut options = OpenOptions::new();
             options.append(true).create_new(true);
             #[cfg(unix)]
@@ -122,6 +127,13 @@ mod tests {
     fn a_journal_that_nobody_writes_goes_to_the_spool_and_others_stay() {
         let folder = tempfile::tempdir().unwrap();
         let spool = folder.path().join("spool.jsonl");
+        // As earlier versions named it.
+        let line = formats::kept_line(&call("old"), None) + "\n";
+        std::fs::write(folder.path().join("proxy-1-0.jsonl"), &line).unwrap();
+        let earlier = Journal::open(folder.path(), &spool).unwrap();
+        assert_eq!((std::fs::read_to_string(&spool).unwrap(), journals(folder.path()).len()), (line + "\n", 1));
+        earlier.remove();
+        std::fs::remove_file(&spool).unwrap();
         let mut killed = Journal::open(folder.path(), &spool).unwrap();
         killed.write(&[call("a"), call("b")]).unwrap();
         killed.file.write_all(b"{\"cut").unwrap();

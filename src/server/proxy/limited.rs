@@ -1,6 +1,6 @@
 //! Admission by the limits of the books and the keys of the proxy.
 
-use super::admission::{Admission, Ask, Decision, HoldId, Owner, Protocol, Refusal, Settled};
+use super::admission::{Admission, Ask, Decision, HoldId, Owner, Protocol, Refusal};
 use super::count::SOURCE;
 use super::keys::KeyRing;
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Tokens};
@@ -30,6 +30,7 @@ fn coming(ask: &Ask) -> Call {
         user: who.user,
         team: who.team,
         feature: who.feature,
+        org: ask.org.clone(),
         ..Attribution::new(ask.at, Label::new(SOURCE))
     };
     let output = match ask.protocol {
@@ -53,21 +54,19 @@ impl Admission for Limited {
         self.limits.exist()
     }
 
+    fn admit_at_once(&self, ask: &Ask) -> Option<Decision> {
+        self.limits.admit_at_once(&coming(ask)).map(decision)
+    }
+
     fn admit(&self, ask: &Ask) -> Decision {
-        let (admitted, hold) = self.limits.admit(coming(ask));
-        match admitted {
-            Admitted::Go { near, .. } => Decision::Go { hold, near },
-            Admitted::Over(state) => Decision::Refuse(Refusal::Over(state)),
-            Admitted::Denied => Decision::Refuse(Refusal::Books),
-        }
+        decision(self.limits.admit(coming(ask)))
     }
+}
 
-    fn settle(&self, hold: HoldId, calls: &[Call]) -> Settled {
-        if self.limits.settle(hold, calls) { Settled::Booked } else { Settled::NotBooked }
-    }
-
-    fn release(&self, hold: HoldId) {
-        // If this fails the hold lapses.
-        let _ = self.limits.settle(hold, &[]);
+fn decision((admitted, hold): (Admitted, Option<HoldId>)) -> Decision {
+    match admitted {
+        Admitted::Go { near, .. } => Decision::Go { hold, near },
+        Admitted::Over(state) => Decision::Refuse(Refusal::Over(state)),
+        Admitted::Denied => Decision::Refuse(Refusal::Books),
     }
 }

@@ -1,7 +1,7 @@
 //! The tracking proxy: forwards calls to a model service as they are, counts them, and stops those over a limit.
 //!
-//! One thread forwards. It never waits for a disk or the books: finished calls go through a queue to a thread that keeps
-//! a journal, and from there to the engine.
+//! One thread forwards. It never waits for the books, nor for a disk that is slow: a finished call is appended to a
+//! journal, and goes through a queue to the engine.
 
 mod accept;
 pub(crate) mod admission;
@@ -41,6 +41,7 @@ use std::thread;
 use tokio::sync::{mpsc, watch};
 
 use admission::Admission;
+pub(crate) use admission::Usual;
 use booking::Books;
 pub(crate) use keys::KeyRing;
 pub(crate) use limited::Limited;
@@ -51,7 +52,6 @@ use upstream::Client;
 
 use crate::config::Env;
 use crate::config::Token;
-use crate::domain::Label;
 use crate::engine::Doors;
 
 /// Everything the proxy needs to start.
@@ -62,14 +62,16 @@ pub(crate) struct Setup {
     pub(crate) token: Option<Token>,
     /// The model services.
     pub(crate) upstreams: Vec<Upstream>,
+    /// File of certificates that are trusted beside those of the machine.
+    pub(crate) ca: Option<PathBuf>,
     /// Decides about calls.
     pub(crate) admission: Arc<dyn Admission>,
     /// Ways into the engine.
     pub(crate) doors: Doors,
     /// The data folder and the spool in it, where there is one.
     pub(crate) folder: Option<(PathBuf, PathBuf)>,
-    /// User of calls that name none.
-    pub(crate) user: Label,
+    /// Whose calls are that name nobody.
+    pub(crate) usual: Usual,
     /// The machine.
     pub(crate) env: Env,
 }
@@ -99,16 +101,13 @@ impl Proxy {
     /// When the listener cannot be used, no thread can be started, or an upstream needs TLS and this machine trusts
     /// nobody.
     pub(crate) fn start(setup: Setup) -> io::Result<Self> {
+        crate::server::open_files::raise();
         setup.listener.set_nonblocking(true)?;
         let address = setup.listener.local_addr()?;
         let (stop, ending) = watch::channel(false);
         let (alive, gone) = mpsc::channel(1);
-        let client = Client::new(setup.upstreams.iter().any(Upstream::is_secure))?;
-        let books = Books::open(booking::Setup {
-            deliver: setup.doors.deliver,
-            admission: Arc::clone(&setup.admission),
-            folder: setup.folder,
-        })?;
+        let client = Client::new(setup.upstreams.iter().any(Upstream::is_secure), setup.ca.as_deref())?;
+        let books = Books::open(booking::Setup { deliver: setup.doors.deliver, folder: setup.folder })?;
         let desk = books.desk().ok_or(io::ErrorKind::BrokenPipe)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let shared = Arc::new(Shared {
@@ -118,7 +117,7 @@ impl Proxy {
             admission: setup.admission,
             desk,
             token: setup.token,
-            user: setup.user,
+            usual: setup.usual,
             env: setup.env,
             count: AtomicU64::new(0),
             alive,

@@ -88,14 +88,14 @@ impl CallRecord {
         }
     }
 
-    /// Hands the call to the books; told once it is on disk.
+    /// Hands the call to the books. It is then on disk, or the receiver is told when it is.
     pub(super) fn hand_in(&mut self) -> Option<oneshot::Receiver<()>> {
         if self.is_handed_in() {
             return None;
         }
         if self.state == State::Unsent {
             if let Some(hold) = self.hold.take() {
-                self.desk.hand_in(Finished::Nothing(hold));
+                let _ = self.desk.hand_in(Finished::Nothing(hold));
             }
             self.state = State::HandedIn(0);
             return None;
@@ -103,11 +103,9 @@ impl CallRecord {
         let usage = self.meter.as_ref().map_or(0, Meter::usage_events);
         self.state = State::HandedIn(usage);
         let seen = self.meter.as_mut().map_or_else(Seen::default, Meter::seen);
-        let (written, told) = oneshot::channel();
         let (facts, bytes) = self.sent.known();
         let about = About { latency: self.began.elapsed(), facts, bytes, ..self.about.clone() };
-        self.desk.hand_in(Finished::Answered { seen, about: Box::new(about), hold: self.hold.take(), written });
-        Some(told)
+        self.desk.hand_in(Finished::Answered { seen, about: Box::new(about), hold: self.hold.take() })
     }
 }
 

@@ -67,6 +67,11 @@ impl Sent {
         if known.is_whole { known.kept.take().map(|(chunks, _)| chunks.into()) } else { None }
     }
 
+    /// The answer is there: the body is not sent again.
+    pub(super) fn answered(&self) {
+        self.lock().kept = None;
+    }
+
     /// The body came to its end.
     fn ended(&self) {
         self.lock().is_whole = true;

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 
-use super::admission::Admission;
+use super::admission::{Admission, Usual};
 use super::booking::Desk;
 use super::memory::Memory;
 use super::route::Upstream;
 use super::upstream::Client;
 use crate::config::Env;
 use crate::config::Token;
-use crate::domain::{CallKey, Label};
+use crate::domain::CallKey;
 
 /// State shared by all requests.
 pub(super) struct Shared {
@@ -23,8 +23,8 @@ pub(super) struct Shared {
     pub(super) desk: Desk,
     /// The token that clients must present where no key does.
     pub(super) token: Option<Token>,
-    /// User of calls that name none.
-    pub(super) user: Label,
+    /// Whose calls are that name nobody.
+    pub(super) usual: Usual,
     pub(super) env: Env,
     /// Requests so far.
     pub(super) count: AtomicU64,

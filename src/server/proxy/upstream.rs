@@ -1,6 +1,8 @@
 //! Connections to the upstreams, which are kept and shared.
 
 use std::io;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -9,6 +11,9 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client as Pool, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
 
 use super::request::Outgoing;
 
@@ -21,17 +26,38 @@ const IDLE: Duration = Duration::from_secs(90);
 #[derive(Clone)]
 pub(super) enum Client {
     /// Where no upstream needs TLS.
-    Plain(Pool<HttpConnector, Outgoing>),
+    Plain(Pool<HttpConnector, Box<Outgoing>>),
     /// TLS with the roots of this machine; HTTP/2 where the upstream has it.
-    Secure(Pool<HttpsConnector<HttpConnector>, Outgoing>),
+    Secure(Pool<HttpsConnector<HttpConnector>, Box<Outgoing>>),
+}
+
+/// TLS that trusts the certificates of a file beside those of this machine.
+fn trusting(ca: &Path) -> io::Result<ClientConfig> {
+    // The path is the user's own, and the cause names nothing of the content.
+    let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidInput, format!("proxy.ca_file: {why}"));
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let mut count = 0;
+    for certificate in CertificateDer::pem_file_iter(ca).map_err(|error| wrong(error.to_string()))? {
+        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+        count += 1;
+    }
+    if count == 0 {
+        return Err(wrong("there is no certificate in PEM form in it".to_owned()));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| wrong(error.to_string()))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 impl Client {
-    /// A client; `is_secure` when any upstream is reached over TLS.
+    /// A client; `is_secure` when any upstream is reached over TLS, `ca` a file of further certificates to be trusted.
     ///
     /// # Errors
-    /// When this machine trusts nobody.
-    pub(super) fn new(is_secure: bool) -> io::Result<Self> {
+    /// When this machine trusts nobody, or the file holds no certificates.
+    pub(super) fn new(is_secure: bool, ca: Option<&Path>) -> io::Result<Self> {
         let mut http = HttpConnector::new();
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT));
@@ -42,13 +68,19 @@ impl Client {
         if !is_secure {
             return Ok(Self::Plain(builder.build(http)));
         }
-        let tls = HttpsConnectorBuilder::new().with_native_roots()?;
+        let tls = HttpsConnectorBuilder::new();
+        let tls = match ca {
+            None => tls.with_native_roots()?,
+            Some(ca) => tls.with_tls_config(trusting(ca)?),
+        };
         let https = tls.https_or_http().enable_all_versions().wrap_connector(http);
         Ok(Self::Secure(builder.build(https)))
     }
 
     /// Sends a request.
     pub(super) async fn send(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, Error> {
+        // Each connection has a queue with room for dozens of requests.
+        let request = request.map(Box::new);
         match self {
             Self::Plain(pool) => pool.request(request).await,
             Self::Secure(pool) => pool.request(request).await,

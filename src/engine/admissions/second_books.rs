@@ -1,0 +1,122 @@
+//! The ledger as the proxy sees it: a connection of its own, so that a call is not held up by what the ledger thread does.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant as Clock};
+
+use super::verdict;
+use super::{Admitted, PATIENCE};
+use crate::config::Env;
+use crate::domain::Zone;
+use crate::ledger::{BooksError, Sqlite};
+use crate::meter::Rules;
+use crate::meter::admission::{self, Coming};
+use crate::pricing::PriceBook;
+
+/// How often a ledger that another connection is writing is tried again.
+const AGAIN: Duration = Duration::from_micros(200);
+/// Time of an admission from which the disk is slow, and how long it is then taken to be.
+const SLOW: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
+
+/// A connection with everything that a decision needs.
+pub(crate) struct Open {
+    pub(crate) books: Sqlite,
+    pub(crate) rules: Rules,
+    pub(crate) prices: Arc<PriceBook>,
+    pub(crate) zone: Zone,
+    pub(crate) env: Env,
+}
+
+/// The connection, while the ledger thread grants it.
+#[derive(Default)]
+pub(crate) struct SecondBooks {
+    open: Mutex<Option<Open>>,
+    /// It wrote since the ledger thread looked.
+    has_written: AtomicBool,
+    /// Until then nobody who must not wait asks.
+    slow_until: Mutex<Option<Clock>>,
+}
+
+/// Outcome of one attempt.
+enum Tried {
+    Done(Admitted),
+    /// Another connection writes.
+    Busy,
+    /// The ledger thread must be asked.
+    Closed,
+}
+
+impl SecondBooks {
+    /// Grants a connection, or takes it back.
+    pub(crate) fn set(&self, open: Option<Open>) {
+        *lock(&self.open) = open;
+    }
+
+    /// Takes it back unless it decides by these rules.
+    pub(crate) fn keep_for(&self, rules: &Rules, zone: &Zone) {
+        let mut open = lock(&self.open);
+        if open.as_ref().is_some_and(|open| open.rules != *rules || open.zone != *zone) {
+            *open = None;
+        }
+    }
+
+    /// True while there is one.
+    pub(crate) fn is_open(&self) -> bool {
+        lock(&self.open).is_some()
+    }
+
+    /// True if it wrote since this was asked.
+    pub(crate) fn has_written(&self) -> bool {
+        self.has_written.swap(false, Ordering::AcqRel)
+    }
+
+    /// Decides without waiting for anybody; `None` if that is not possible.
+    pub(super) fn admit_at_once(&self, coming: &Coming) -> Option<Admitted> {
+        let began = Clock::now();
+        let mut slow_until = self.slow_until.try_lock().ok()?;
+        if slow_until.is_some_and(|until| began < until) {
+            return None;
+        }
+        let mut open = self.open.try_lock().ok()?;
+        let tried = self.attempt(&mut open, coming);
+        let (most, rest) = SLOW;
+        *slow_until = (began.elapsed() >= most).then(|| Clock::now() + rest);
+        if let Tried::Done(admitted) = tried { Some(admitted) } else { None }
+    }
+
+    /// Decides, and waits while others write; `None` if the ledger thread must be asked.
+    pub(super) fn admit(&self, coming: &Coming) -> Option<Admitted> {
+        let until = Clock::now() + PATIENCE / 4;
+        loop {
+            match self.attempt(&mut lock(&self.open), coming) {
+                Tried::Done(admitted) => return Some(admitted),
+                Tried::Closed => return None,
+                Tried::Busy if Clock::now() >= until => return None,
+                Tried::Busy => std::thread::sleep(AGAIN),
+            }
+        }
+    }
+
+    fn attempt(&self, open: &mut Option<Open>, coming: &Coming) -> Tried {
+        let Some(Open { books, rules, prices, zone, env }) = open else { return Tried::Closed };
+        let now = env.now();
+        match admission::admit(books, rules, coming, &**prices, now) {
+            Ok((decision, is_held)) => {
+                if is_held {
+                    self.has_written.store(true, Ordering::Release);
+                }
+                Tried::Done(verdict::admitted(&decision, is_held, now, *zone))
+            }
+            Err(BooksError::Busy { .. }) => Tried::Busy,
+            // The ledger thread knows what to do about it.
+            Err(_) => {
+                *open = None;
+                Tried::Closed
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,44 @@
+//! From a decision of the meter to the answer of the door, in words.
+
+use super::{Admitted, LimitState};
+use crate::domain::{Instant, Label, Zone};
+use crate::meter::gate::Decision;
+use crate::meter::{self, Verdict};
+use crate::text;
+
+/// The answer to a call.
+pub(crate) fn admitted(decision: &Decision, is_held: bool, now: Instant, zone: Zone) -> Admitted {
+    if decision.allowed {
+        Admitted::Go { is_held, near: near(decision, now, zone) }
+    } else {
+        refused(decision, now, zone)
+    }
+}
+
+/// The answer to a call that may not be made.
+pub(crate) fn refused(decision: &Decision, now: Instant, zone: Zone) -> Admitted {
+    // Without a limit that stops, the decision would allow the call.
+    let stop = decision.stops().next().map(|state| state_of(state, decision.waits, now, zone));
+    stop.map_or(Admitted::Denied, Admitted::Over)
+}
+
+/// The limit that is nearest, of those that warn.
+pub(crate) fn near(decision: &Decision, now: Instant, zone: Zone) -> Option<LimitState> {
+    let warns = |state: &&meter::LimitState| state.verdict != Verdict::Under && !state.is_quiet();
+    decision.states.iter().find(warns).map(|state| state_of(state, false, now, zone))
+}
+
+fn state_of(state: &meter::LimitState, waits: bool, now: Instant, zone: Zone) -> LimitState {
+    // A rolling window ends now, and frees up later.
+    let resets_at = state.span.map(|span| span.until).filter(|_| state.limit.window.is_periodic());
+    LimitState {
+        limit: Label::new(&state.name),
+        period: Label::new(&state.limit.window.adjective()),
+        percent: state.percent,
+        threshold: state.threshold().unwrap_or_default(),
+        used: Label::new(&text::used_of(state)),
+        again: Label::new(&text::again(state, now, zone)),
+        resets_at,
+        waits,
+    }
+}

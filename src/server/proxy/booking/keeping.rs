@@ -1,0 +1,153 @@
+//! Counts a finished call, writes it to the journal and hands it to the books.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::{Duration, Instant};
+
+use super::{Finished, Gaps, ToBook, keep};
+use crate::domain::{Call, CallKey, Fidelity};
+use crate::server::proxy::count::{self, About};
+use crate::server::proxy::journal::Journal;
+use crate::server::proxy::meter::Seen;
+
+/// Names of repeatable calls that are remembered.
+const REPEATS: usize = 10_000;
+/// Time of a write from which the disk is slow, and how long it is then taken to be.
+const SLOW: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
+
+/// Keys of calls by the name that their client gave them.
+#[derive(Debug, Default)]
+struct Repeats {
+    known: HashMap<CallKey, CallKey>,
+    order: VecDeque<CallKey>,
+}
+
+impl Repeats {
+    /// The key of the first attempt of this name.
+    fn key(&mut self, name: CallKey, key: CallKey) -> CallKey {
+        // An estimate has the name as its key, and joins the answer in the books.
+        if key == name {
+            return key;
+        }
+        if let Some(known) = self.known.get(&name) {
+            return *known;
+        }
+        if self.order.len() == REPEATS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        self.order.push_back(name);
+        self.known.insert(name, key);
+        key
+    }
+}
+
+/// What becomes of finished calls.
+pub(super) struct Keeping {
+    journal: Option<Journal>,
+    spool: Option<PathBuf>,
+    /// Calls that are on disk and not handed on.
+    to_book: Vec<ToBook>,
+    /// To the books' thread.
+    waiting: Option<SyncSender<ToBook>>,
+    /// Calls handed to it, and those it has booked.
+    written: u64,
+    booked: Arc<AtomicU64>,
+    repeats: Repeats,
+    gaps: Arc<Gaps>,
+    /// The disk was slow; until then it is not waited for.
+    slow_until: Option<Instant>,
+}
+
+impl Keeping {
+    pub(super) fn new(
+        journal: Option<Journal>,
+        spool: Option<PathBuf>,
+        waiting: SyncSender<ToBook>,
+        booked: Arc<AtomicU64>,
+        gaps: Arc<Gaps>,
+    ) -> Self {
+        let (waiting, repeats) = (Some(waiting), Repeats::default());
+        Self { journal, spool, to_book: Vec::new(), waiting, written: 0, booked, repeats, gaps, slow_until: None }
+    }
+
+    /// True while whoever must not wait leaves the writing to a thread.
+    pub(super) fn is_slow(&self) -> bool {
+        self.slow_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Writes a call to the journal. It is handed on by [`Keeping::pass_on`].
+    pub(super) fn keep(&mut self, finished: Finished) {
+        match finished {
+            Finished::Answered { seen, about, hold } => {
+                let calls = self.counted(&seen, &about);
+                self.write(&calls);
+                self.to_book.push(ToBook { calls, hold });
+            }
+            Finished::Nothing(hold) => self.to_book.push(ToBook { calls: Vec::new(), hold: Some(hold) }),
+        }
+    }
+
+    fn write(&mut self, calls: &[Call]) {
+        let Some(journal) = &mut self.journal else { return };
+        let began = Instant::now();
+        // Without it the call is booked all the same; only a kill would lose it.
+        let _ = journal.write(calls);
+        let (most, rest) = SLOW;
+        self.slow_until = (began.elapsed() >= most).then(|| Instant::now() + rest);
+    }
+
+    fn counted(&mut self, seen: &Seen, about: &About) -> Vec<Call> {
+        let mut calls = count::calls(seen, about);
+        if let (Some(name), Some(call)) = (about.repeat_key(), calls.first_mut()) {
+            call.key = self.repeats.key(name, call.key);
+        }
+        if calls.iter().any(|call| call.fidelity == Fidelity::Guessed) {
+            self.gaps.estimated.fetch_add(1, Ordering::Relaxed);
+        }
+        calls
+    }
+
+    /// Hands calls to the books, or to the spool when these are behind.
+    pub(super) fn pass_on(&mut self) {
+        let Some(waiting) = &self.waiting else { return };
+        for to_book in self.to_book.drain(..) {
+            match waiting.try_send(to_book) {
+                Ok(()) => self.written += 1,
+                Err(TrySendError::Full(to_book) | TrySendError::Disconnected(to_book)) => {
+                    // A hold of these expires.
+                    keep(self.spool.as_ref(), to_book.calls, &self.gaps);
+                }
+            }
+        }
+    }
+
+    /// Empties the journal when it is long and every call in it is booked.
+    pub(super) fn shorten(&mut self) {
+        if self.to_book.is_empty()
+            && self.booked.load(Ordering::Acquire) == self.written
+            && let Some(journal) = &mut self.journal
+        {
+            journal.booked();
+        }
+    }
+
+    /// Closes in this order: nothing more comes, everything is booked, the journal is not needed.
+    pub(super) fn end(&mut self) {
+        self.pass_on();
+        self.waiting = None;
+        while self.booked.load(Ordering::Acquire) < self.written {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // Calls that nothing else kept are still in it.
+        if self.gaps.lost.load(Ordering::Relaxed) == 0
+            && let Some(journal) = self.journal.take()
+        {
+            journal.remove();
+        }
+    }
+}
