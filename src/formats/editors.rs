@@ -12,13 +12,7 @@ const SERVERS: [&str; 3] = [".vscode-server", ".vscode-server-insiders", ".curso
 
 /// A place in the `globalStorage` of every editor, whether it exists or not.
 pub(super) fn global_storage(env: &Env<'_>, parts: &[&str]) -> Vec<PathBuf> {
-    let settings = if cfg!(target_os = "macos") {
-        env.home("Library/Application Support")
-    } else if cfg!(windows) {
-        env.path("APPDATA").or_else(|| env.home("AppData/Roaming"))
-    } else {
-        env.config_home()
-    };
+    let settings = env.program_config();
     let user = |folder: &Path, first: &[&str]| joined(folder, &[first, &["User", "globalStorage"], parts].concat());
     let own = settings.iter().flat_map(|folder| EDITORS.map(|editor| user(folder, &[editor])));
     let served = SERVERS.iter().filter_map(|server| env.home(server)).map(|server| user(&server, &["data"]));
