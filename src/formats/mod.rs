@@ -22,6 +22,7 @@ mod claude_opening;
 mod claude_text;
 mod claude_usage;
 mod cline;
+mod cline_task;
 mod codebuff;
 mod codewhale;
 mod codex;
