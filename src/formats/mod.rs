@@ -73,6 +73,7 @@ mod open_code_review;
 mod openai;
 mod openclaw;
 mod opencode;
+mod opencode_query;
 mod openhands;
 mod otel;
 mod pi;
