@@ -34,6 +34,7 @@ mod codex_usage;
 mod command_code;
 mod continue_dev;
 mod copilot;
+mod copilot_chat;
 mod copilot_line;
 pub(crate) mod count;
 mod crush;
@@ -125,6 +126,7 @@ pub static ALL: &[&dyn Format] = &[
     &gemini_cli::GeminiCli,
     &qwen_code::QwenCode,
     &copilot::Copilot,
+    &copilot_chat::CopilotChat,
     &pi::PI,
     &pi::OH_MY_PI,
     &pi::SENPI,
