@@ -50,6 +50,11 @@ pub trait Format: Sync {
         false
     }
 
+    /// True when its lines are text, in which parts of a JSON value stand now and then.
+    fn is_text(&self) -> bool {
+        false
+    }
+
     /// Files that say of all that a log holds what the log itself does not: the project, the model. Its reader gets the
     /// beginning of each that is there (`Reader::beside`).
     fn project_files(&self, _log: &Path) -> Vec<PathBuf> {

@@ -66,6 +66,7 @@ mod langfuse;
 mod langsmith;
 mod litellm;
 mod llm;
+mod lm_studio;
 mod location;
 mod muse;
 mod mux;
@@ -184,6 +185,7 @@ pub static ALL: &[&dyn Format] = &[
     &zcode::ZCode,
     &forge::Forge,
     &unsloth::Unsloth,
+    &lm_studio::LmStudio,
     &shelley::Shelley,
     &antigravity::Antigravity,
 ];
