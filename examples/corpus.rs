@@ -1,7 +1,7 @@
 //! Writes generated agent logs of a given size with their true totals, to measure any reader of such logs.
 //!
 //! `cargo run --release --example corpus -- 500M FOLDER [SEED]` makes `FOLDER/home/.claude`,
-//! `FOLDER/home/.codex` and `FOLDER/truth.json`.
+//! `FOLDER/home/.codex` and `FOLDER/truth.json`; with `--all-agents` a fifth of it is the logs of a dozen others.
 
 use std::io::Write;
 use std::path::Path;
@@ -10,10 +10,18 @@ use std::process::ExitCode;
 #[path = "../benches/corpus/mod.rs"]
 mod corpus;
 
-const USE: &str = "corpus SIZE FOLDER [SEED]: SIZE is a number of bytes with K, M or G, e.g. 500M";
+const USE: &str = "corpus [--all-agents] SIZE FOLDER [SEED]: SIZE is a number of bytes with K, M or G, e.g. 500M";
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (flags, args): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|word| word.starts_with("--"));
+    let write = match flags.as_slice() {
+        [] => corpus::write,
+        [flag] if flag == "--all-agents" => corpus::write_all_agents,
+        _ => {
+            let _ = writeln!(std::io::stderr(), "{USE}");
+            return ExitCode::from(64);
+        }
+    };
     let parsed = match args.as_slice() {
         [size, folder] => bytes(size).map(|bytes| (bytes, folder, 1)),
         [size, folder, seed] => bytes(size).zip(seed.parse().ok()).map(|(bytes, seed)| (bytes, folder, seed)),
@@ -23,7 +31,7 @@ fn main() -> ExitCode {
         let _ = writeln!(std::io::stderr(), "{USE}");
         return ExitCode::from(64);
     };
-    match corpus::write(Path::new(folder), bytes, seed) {
+    match write(Path::new(folder), bytes, seed) {
         Ok(truth) => {
             let total = truth.total();
             let _ = writeln!(

@@ -9,6 +9,8 @@
     reason = "a test that fails here has found what it was looking for"
 )]
 
+#[path = "agents/editors.rs"]
+mod editors;
 #[path = "agents/full_speed.rs"]
 mod full_speed;
 #[path = "agents/gemini.rs"]

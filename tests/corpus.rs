@@ -41,6 +41,23 @@ fn counted(books: &dyn Ledger) -> BTreeMap<corpus::Key, corpus::Count> {
 }
 
 #[test]
+fn made_up_logs_of_all_agents_are_counted_exactly_in_memory_and_in_the_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let truth = corpus::write_all_agents(folder.path(), 12_000_000, 3).unwrap();
+    let agents: BTreeSet<_> = truth.rows.keys().map(|(_, agent, _)| agent.as_str()).collect();
+    assert_eq!(agents.len(), 14, "{agents:?}");
+    let mut memory = Memory::new(prices());
+    read(folder.path(), 2, &mut memory);
+    assert_eq!(counted(&memory), truth.rows);
+    let options = ledger::Options::new(chrono::DateTime::UNIX_EPOCH);
+    let mut books = ledger::open(&folder.path().join("ledger.db"), options, prices()).unwrap().books;
+    for _ in 0..2 {
+        read(folder.path(), 2, &mut books);
+        assert_eq!(counted(&books), truth.rows);
+    }
+}
+
+#[test]
 fn made_up_logs_are_counted_exactly_in_memory_and_in_the_ledger() {
     let mut traps = BTreeSet::new();
     for seed in [1, 7] {

@@ -9,6 +9,7 @@
 mod claude;
 mod codex;
 mod draw;
+mod others;
 mod truth;
 
 use std::fs;
@@ -61,20 +62,66 @@ pub(crate) fn generate(bytes: u64, seed: u64, sink: &mut dyn FnMut(&Log) -> io::
     Ok(truth)
 }
 
-/// Writes logs to `folder/home`, and their totals to `folder/truth.json`.
+/// Of a hundred bytes of a home with all agents, how many are those of others than Claude Code and Codex.
+const OTHERS_SHARE: u64 = 20;
+
+/// Adds sessions of other agents, one agent after the other, until they are this many bytes.
+///
+/// # Errors
+/// Whatever `sink` answers.
+fn generate_others(
+    truth: &mut Truth,
+    bytes: u64,
+    seed: u64,
+    sink: &mut dyn FnMut(&Log) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut draw = Draw::new(seed);
+    let (until, mut turn) = (truth.bytes + bytes, 0);
+    while truth.bytes < until {
+        let goal = draw.within(20_000, 400_000);
+        let log = others::session(&mut draw, truth, goal, turn);
+        truth.bytes += log.text.len() as u64;
+        truth.files += 1;
+        turn += 1;
+        sink(&log)?;
+    }
+    Ok(())
+}
+
+/// Writes logs of Claude Code and Codex to `folder/home`, and their totals to `folder/truth.json`.
 ///
 /// # Errors
 /// When a file cannot be written.
 pub(crate) fn write(folder: &Path, bytes: u64, seed: u64) -> io::Result<Truth> {
     let home = folder.join("home");
-    let truth = generate(bytes, seed, &mut |log| {
-        let path = home.join(&log.path);
-        path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        fs::write(path, &log.text)
-    })?;
-    fs::create_dir_all(folder)?;
+    let truth = generate(bytes, seed, &mut |log| put(&home, log))?;
     fs::write(folder.join("truth.json"), truth.to_json())?;
     Ok(truth)
+}
+
+/// As [`write`], with a part of the logs those of a dozen other agents.
+///
+/// # Errors
+/// When a file cannot be written.
+pub(crate) fn write_all_agents(folder: &Path, bytes: u64, seed: u64) -> io::Result<Truth> {
+    let home = folder.join("home");
+    let others = bytes / 100 * OTHERS_SHARE;
+    let mut truth = generate(bytes - others, seed, &mut |log| put(&home, log))?;
+    generate_others(&mut truth, others, seed, &mut |log| put(&home, log))?;
+    fs::write(folder.join("truth.json"), truth.to_json())?;
+    Ok(truth)
+}
+
+/// Writes a log; the statements of a database are carried out.
+fn put(home: &Path, log: &Log) -> io::Result<()> {
+    let path = home.join(&log.path);
+    path.parent().map_or(Ok(()), fs::create_dir_all)?;
+    if !log.path.ends_with(".db") {
+        return fs::write(path, &log.text);
+    }
+    let database = rusqlite::Connection::open(path).map_err(io::Error::other)?;
+    let statements = format!("PRAGMA synchronous = OFF; BEGIN; {} COMMIT;", log.text);
+    database.execute_batch(&statements).map_err(io::Error::other)
 }
 
 /// Makes logs in memory.

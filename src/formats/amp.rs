@@ -3,11 +3,12 @@
 //! From readers of this format (ccusage 20.0, tokscale 4.17, looked up 2026-11-26); the agent signs in at its own service and could
 //! not be run. `usageLedger.events` is the truth: one request each, with input and output; the cache stands in the
 //! `usage` of the message that `toMessageId` names. A thread without a ledger has the messages' `usage` alone. Counts are
-//! disjoint; with OpenAI's models the whole uncached prompt stands as written to the cache, so that the three parts make up
-//! `totalInputTokens`, and input is what the prices call it. `credits` are no dollars and not kept. Newer versions keep threads
-//! at the service: what is no longer written here is in no log.
+//! disjoint; a request may have a `total` alone, which then stands as output. With OpenAI's models the whole uncached
+//! prompt stands as written to the cache, so that the three parts make up `totalInputTokens`, and input is what the
+//! prices call it. `AMP_DATA_DIR` may name several folders. `credits` are no dollars and not kept. Newer versions keep
+//! threads at the service: what is no longer written here is in no log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::author::Author;
 use super::count::Count;
@@ -34,8 +35,9 @@ impl Format for Amp {
         "threads that newer versions keep at the service; dollars: it states credits"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
-        let folder = env.path("AMP_DATA_DIR").or_else(|| env.data_home().map(|data| data.join("amp")));
-        folder.into_iter().map(|folder| Location::tree(folder.join("threads"))).collect()
+        let usual = || env.data_home().map(|data| data.join("amp")).into_iter().collect();
+        let folders = env.paths("AMP_DATA_DIR").unwrap_or_else(usual);
+        folders.into_iter().map(|folder| Location::tree(folder.join("threads"))).collect()
     }
     fn framing(&self, name: &[u8]) -> Option<Framing> {
         (name.starts_with(b"T-") && name.ends_with(b".json")).then_some(Framing::Document)
@@ -80,6 +82,8 @@ fields! {
     Message {
         id: Named<'a> = "messageId" | "id",
         usage: Usage<'a> = "usage",
+        model: Text<'a> = "model",
+        at: Stamp = "timestamp",
     }
 }
 
@@ -100,6 +104,7 @@ fields! {
     Counts {
         input: Count = "input",
         output: Count = "output",
+        total: Count = "total",
         cache_read: Count = "cacheReadInputTokens",
         cache_write: Count = "cacheCreationInputTokens",
     }
@@ -144,11 +149,13 @@ impl Reader for Threads {
                 take(self.message(&thread, message, origin));
             }
         } else {
-            let messages: BTreeMap<&str, &Usage<'_>> =
-                thread.messages.0.iter().filter_map(|message| Some((message.id.get()?, &message.usage))).collect();
+            let messages: BTreeMap<&str, &Message<'_>> =
+                thread.messages.0.iter().filter_map(|message| Some((message.id.get()?, message))).collect();
+            let mut answered = BTreeSet::new();
             for event in &thread.ledger.events.0 {
                 let beside = event.message.get().and_then(|id| messages.get(id).copied());
-                take(self.event(&thread, event, beside, origin));
+                let is_first = event.message.get().is_some_and(|id| answered.insert(id));
+                take(self.event(&thread, event, beside, is_first, origin));
             }
         }
         bad.map_or(Ok(Reading::Mine), Err)
@@ -161,27 +168,36 @@ impl Threads {
         &mut self,
         thread: &Thread<'_>,
         event: &Event<'_>,
-        beside: Option<&Usage<'_>>,
+        beside: Option<&Message<'_>>,
+        is_first: bool,
         origin: &Origin,
     ) -> Result<Option<Call>, BadLine> {
-        let none = Usage::default();
-        let (counts, beside) = (&event.tokens, beside.unwrap_or(&none));
-        let tokens = Tokens {
+        let none = Message::default();
+        let (counts, message) = (&event.tokens, beside.unwrap_or(&none));
+        let beside = &message.usage;
+        let mut tokens = Tokens {
             input: counts.input.tokens("input")?,
             cache_read: counts.cache_read.or(&beside.cache_read).tokens("cacheReadInputTokens")?,
             cache_write_5m: counts.cache_write.or(&beside.cache_write).tokens("cacheCreationInputTokens")?,
             output: counts.output.tokens("output")?,
             ..Tokens::default()
         };
+        let is_sum = counts.input.is_absent() && counts.output.is_absent();
+        if is_sum {
+            tokens.output = counts.total.tokens("total")?.saturating_sub(tokens.total());
+        }
+        // The first request of a message is the one that the message's own counts repeat, and that they are read from while
+        // there is no ledger yet.
         let key = match event.id.get() {
-            Some(id) => CallKey::from_parts(&[NAME, "event", id]),
-            None => CallKey::from_parts(&[
-                NAME,
-                thread.id.get().unwrap_or_default(),
-                event.message.get().unwrap_or_default(),
-            ]),
+            Some(id) if !is_first => CallKey::from_parts(&[NAME, "event", id]),
+            _ => key_of(thread, event.message.get()),
         };
-        let mut call = self.call(thread, key, event.at, event.model.get(), tokens, origin);
+        let at = event.at.or(&beside.at).or(&message.at);
+        let model = event.model.or(&beside.model).or(&message.model);
+        let mut call = self.call(thread, key, *at, model.get(), tokens, origin);
+        if is_sum && let Some(call) = &mut call {
+            call.fidelity = Fidelity::Guessed;
+        }
         let errand = event.operation.get().filter(|operation| *operation != "inference");
         if let Some(call) = &mut call {
             call.from.feature = self.0.label(errand);
@@ -204,9 +220,9 @@ impl Threads {
             output: usage.output.tokens("outputTokens")?,
             ..Tokens::default()
         };
-        let key =
-            CallKey::from_parts(&[NAME, thread.id.get().unwrap_or_default(), message.id.get().unwrap_or_default()]);
-        Ok(self.call(thread, key, usage.at, usage.model.get(), tokens, origin))
+        let key = key_of(thread, message.id.get());
+        let (at, model) = (usage.at.or(&message.at), usage.model.or(&message.model));
+        Ok(self.call(thread, key, *at, model.get(), tokens, origin))
     }
 
     fn call(
@@ -228,4 +244,9 @@ impl Threads {
         let fidelity = if model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
         Some(Call { fidelity, ..Call::new(key, from, model, tokens) })
     }
+}
+
+/// The key of an answer, by its message.
+fn key_of(thread: &Thread<'_>, message: Option<&str>) -> CallKey {
+    CallKey::from_parts(&[NAME, thread.id.get().unwrap_or_default(), message.unwrap_or_default()])
 }

@@ -7,7 +7,6 @@
 //! `<…>/local_<id>/.claude` below [`COWORK`], beside an `audit.jsonl` with the same answers under the same ids; and the variants
 //! that cc-mirror makes, each with a home `~/.cc-mirror/<variant>/config` (tokscale 4.17 and two other readers).
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::{Env, Location};
@@ -20,14 +19,14 @@ const COWORK: &str = "Claude/local-agent-mode-sessions";
 
 /// Every place, whether it exists or not.
 pub(super) fn locations(env: &Env<'_>) -> Vec<Location> {
-    let own = match env.var("CLAUDE_CONFIG_DIR") {
-        Some(list) => split(&list),
+    let own = match env.paths("CLAUDE_CONFIG_DIR") {
+        Some(list) => list,
         None => {
             let config = env.config_home().map(|config| config.join("claude"));
             env.home(".claude").into_iter().chain(config).collect()
         }
     };
-    let data = env.app_data();
+    let data = env.program_config();
     let hosts = data.iter().flat_map(|data| HOSTS.map(|host| data.join(host)));
     let homes = own.into_iter().chain(env.home(".openclaude")).chain(hosts);
     let places = homes.map(|home| home.join("projects")).chain(data.iter().map(|data| data.join(COWORK)));
@@ -43,12 +42,4 @@ pub(super) fn indexes(env: &Env<'_>) -> Vec<PathBuf> {
 pub(super) fn indexed(index: &Path, content: &[u8]) -> Vec<Location> {
     let names = std::str::from_utf8(content).unwrap_or_default().lines().filter(|name| !name.starts_with('.'));
     names.map(|name| Location::tree(index.join(name).join("config/projects"))).collect()
-}
-
-/// A comma list of folders. Text that is not UTF-8 is one folder.
-fn split(list: &OsString) -> Vec<PathBuf> {
-    match list.to_str() {
-        Some(text) => text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(PathBuf::from).collect(),
-        None => vec![PathBuf::from(list)],
-    }
 }

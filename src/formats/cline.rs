@@ -1,18 +1,16 @@
 //! Cline: the CLI's sessions, `~/.cline/data/sessions/<session>/*.messages.json`, and the tasks of the editor extension, from
-//! which Roo Code and Kilo Code descend: `globalStorage/<extension>/tasks/<task>/ui_messages.json`.
+//! which Roo Code and Kilo Code descend: `globalStorage/<extension>/tasks/<task>/ui_messages.json` (`cline_task.rs`).
 //!
-//! CLI: seen with 3.0.65 against a service whose bill is known (2026-11-26): `metrics` of a message are one answer, equal to
-//! the bill; `inputTokens` includes what was read from and written to a cache. A sub-agent has a document of its own in its parent's folder. A compaction takes the counts off
-//! all messages and leaves their sum in `usageBefore` (its source, 2026-11-26), a part of the session's total. The sums of
-//! the session's own `<session>.json` are not read; the project stands there.
-//!
-//! Extensions (their source, 2026; 53 requests of real logs): a message `api_req_started` is one request, whose counts
-//! stand as JSON in its `text`, disjoint, once it has ended. `deleted_api_reqs` sums up requests whose messages were
-//! removed: a part of the task's total. The model stands in `modelInfo`, in older ones nowhere.
+//! CLI, and the extension from 4.1 on: seen with 3.0.65 against a service whose bill is known (2026-11-26): `metrics` of a
+//! message are one answer, equal to the bill; `inputTokens` includes what was read from and written to a cache. A sub-agent has
+//! a document of its own in its parent's folder. A compaction takes the counts off all messages and leaves their sum in
+//! `usageBefore` (its source, 2026-11-26), a part of the session's total. Of the session's own `<session>.json`, whose sums
+//! repeat the messages', `usage` counts where no message has metrics; the project stands there, too.
 
 use std::path::{Path, PathBuf};
 
 use super::author::Author;
+use super::cline_task::{self, Meaning};
 use super::count::Count;
 use super::editors;
 use super::exactness::Exactness;
@@ -22,17 +20,23 @@ use super::running::bill;
 use super::split::Counts;
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
-use crate::domain::{Attribution, Bill, Call, CallKey, Fidelity, Record, Tokens};
+use crate::domain::{Bill, Call, CallKey, Fidelity, Record, Tokens};
 
-/// One agent of the family: its name and the ids of its extension.
+/// One agent of the family: its name, the ids of its extension, and the meaning of its tasks' input.
 pub(super) struct Cline {
     name: &'static str,
     extensions: &'static [&'static str],
+    meaning: Meaning,
 }
 
-pub(super) const CLINE: Cline = Cline { name: "cline", extensions: &["saoudrizwan.claude-dev"] };
-pub(super) const ROO: Cline = Cline { name: "roo-code", extensions: &["rooveterinaryinc.roo-cline"] };
-pub(super) const KILO: Cline = Cline { name: "kilo-code", extensions: &["kilocode.kilo-code"] };
+pub(super) const CLINE: Cline =
+    Cline { name: "cline", extensions: &["saoudrizwan.claude-dev"], meaning: Meaning::OfProvider };
+/// Whole prompts since 3.29.5, of 2025-11-01.
+pub(super) const ROO: Cline =
+    Cline { name: "roo-code", extensions: &["rooveterinaryinc.roo-cline"], meaning: Meaning::Whole(1_761_955_200_000) };
+/// Whole prompts since 4.119.0, of 2025-11-12.
+pub(super) const KILO: Cline =
+    Cline { name: "kilo-code", extensions: &["kilocode.kilo-code"], meaning: Meaning::Whole(1_762_905_600_000) };
 
 const TASK: &[u8] = b"ui_messages.json";
 const SESSION: &[u8] = b".messages.json";
@@ -45,7 +49,7 @@ impl Format for Cline {
         &[Exactness::Calls, Exactness::Cost]
     }
     fn gaps(&self) -> &'static str {
-        "calls before a compaction one by one; the model of older tasks"
+        "calls before a compaction one by one; the tokens of a condensed context, whose cost counts; the model of older tasks"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let tasks = self.extensions.iter().flat_map(|id| editors::global_storage(env, &[id, "tasks"]));
@@ -55,21 +59,33 @@ impl Format for Cline {
         };
         let named = env.path("CLINE_SESSION_DATA_DIR").or_else(|| data().map(|data| data.join("sessions")));
         let sessions = if self.name == CLINE.name { named } else { None };
-        let own = if self.name == CLINE.name { data().map(|data| data.join("tasks")) } else { None };
+        let own = match self.name {
+            "cline" => data().map(|data| data.join("tasks")),
+            // Roo Code's CLI.
+            "roo-code" => env.home(".vscode-mock/global-storage/tasks"),
+            _ => None,
+        };
         sessions.into_iter().chain(own).chain(tasks).map(Location::tree).collect()
     }
     fn framing(&self, name: &[u8]) -> Option<Framing> {
         (name == TASK || name.ends_with(SESSION)).then_some(Framing::Document)
     }
-    fn project_file(&self, log: &Path) -> Option<PathBuf> {
-        let folder = log.parent()?;
-        if log.file_name()?.as_encoded_bytes() == TASK {
-            return Some(folder.join("history_item.json"));
+    fn project_files(&self, log: &Path) -> Vec<PathBuf> {
+        let Some(folder) = log.parent() else { return Vec::new() };
+        if log.file_name().is_some_and(|name| name.as_encoded_bytes() == TASK) {
+            return ["api_conversation_history.json", "task_metadata.json", "history_item.json"]
+                .map(|name| folder.join(name))
+                .into();
         }
-        Some(folder.join(folder.file_name()?).with_extension("json"))
+        folder.file_name().map(|name| folder.join(name).with_extension("json")).into_iter().collect()
+    }
+    /// The history of a task names the model of each request.
+    fn project_bytes(&self) -> usize {
+        1 << 20
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Task { name: self.name, author: Author::new(self.name), project: None })
+        let task = cline_task::Task::new(self.name, self.meaning);
+        Box::new(Documents { name: self.name, author: Author::new(self.name), own: Own::default(), task })
     }
 }
 
@@ -77,6 +93,7 @@ fields! {
     /// A session of the CLI.
     Session {
         id: Text<'a> = "sessionId",
+        role: Text<'a> = "agent",
         origin: Birth<'a> = "origin",
         messages: List<Message<'a>> = "messages",
     }
@@ -109,14 +126,14 @@ fields! {
 }
 
 fields! {
-    /// The model of the CLI and of the extensions.
+    /// The model.
     Model {
-        id: Text<'a> = "id" | "modelId",
+        id: Text<'a> = "id",
     }
 }
 
 fields! {
-    /// The counts of the CLI.
+    /// Counts of the CLI.
     Metrics {
         input: Count = "inputTokens",
         output: Count = "outputTokens",
@@ -128,47 +145,49 @@ fields! {
 }
 
 fields! {
-    /// A message of an extension.
-    Said {
-        at: Stamp = "ts",
-        what: Text<'a> = "say",
-        text: Text<'a> = "text",
-        model: Model<'a> = "modelInfo",
-    }
-}
-
-fields! {
-    /// Counts of a request in a message of an extension.
-    Request {
-        input: Count = "tokensIn",
-        output: Count = "tokensOut",
-        cache_read: Count = "cacheReads",
-        cache_write: Count = "cacheWrites",
-        cost: Money = "cost",
-    }
-}
-
-fields! {
-    /// The files that name the project: `<session>.json` and `history_item.json`.
+    /// The file `<session>.json`.
     About {
-        cwd: Text<'a> = "workspace" | "cwd" | "workspace_root",
+        cwd: Text<'a> = "cwd" | "workspace_root",
+        began: Stamp = "started_at",
+        model: Text<'a> = "model",
+        metadata: Sums<'a> = "metadata",
     }
 }
 
-struct Task {
+fields! {
+    /// The sums of a session: without and with its sub-agents'.
+    Sums {
+        usage: Metrics<'a> = "usage",
+    }
+}
+
+/// Facts about a session from `<session>.json`.
+#[derive(Default)]
+struct Own {
+    cwd: Option<String>,
+    began: Stamp,
+    model: Option<String>,
+    total: Tokens,
+}
+
+struct Documents {
     name: &'static str,
     author: Author,
-    project: Option<String>,
+    own: Own,
+    /// Reads the tasks of an extension.
+    task: cline_task::Task,
 }
 
-impl Reader for Task {
+impl Reader for Documents {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        if line.starts_with(b"[") {
-            let said: List<Said<'_>> = json::parse(line)?;
-            return self.task(&said.0, origin, out);
+        let is_list = line.starts_with(b"[");
+        let is_session = origin.path.as_bytes().ends_with(SESSION);
+        if is_list && !is_session {
+            return self.task.read(line, origin, out);
         }
-        let session: Session<'_> = json::parse(line)?;
-        if session.id.is_absent() || session.messages.is_absent() {
+        let session: Session<'_> =
+            if is_list { Session { messages: json::parse(line)?, ..Session::default() } } else { json::parse(line)? };
+        if session.messages.is_absent() || (session.id.is_absent() && !is_list) {
             return Ok(Reading::NotMine);
         }
         // One count that cannot be true spoils its own message and no other.
@@ -179,16 +198,30 @@ impl Reader for Task {
                 Err(why) => bad = bad.or(Some(why)),
             }
         }
-        out.extend(self.compacted(&session, origin)?.map(Record::Bill));
+        out.extend(self.total(&session, origin)?.map(Record::Bill));
         bad.map_or(Ok(Reading::Mine), Err)
     }
 
     fn beside(&mut self, text: &[u8]) {
-        self.project = json::parse::<About<'_>>(text).ok().and_then(|about| about.cwd.get().map(str::to_owned));
+        self.task.beside(text);
+        let about: About<'_> = json::parse(text).unwrap_or_default();
+        self.own = Own {
+            cwd: about.cwd.get().map(str::to_owned),
+            began: about.began,
+            model: about.model.get().map(str::to_owned),
+            total: about.metadata.usage.split(Count::total).unwrap_or_default().0,
+        };
     }
 }
 
-impl Task {
+/// The session whose folder a document lies in, of a sub-agent; `None` of the session itself.
+fn parent<'a>(session: &'a Session<'_>, origin: &'a Origin) -> Option<&'a str> {
+    let is_agent = matches!(session.role.get(), Some("subagent" | "teammate"));
+    let folder = || origin.folder(0).filter(|folder| is_agent && session.id.get() != Some(folder));
+    session.origin.parent.get().or_else(folder)
+}
+
+impl Documents {
     /// An answer of the CLI.
     fn answer(
         &mut self,
@@ -201,9 +234,9 @@ impl Task {
         if tokens.is_zero() {
             return Ok(None);
         }
-        let own = session.id.get();
-        let parent = session.origin.parent.get();
-        let mut from = self.author.attribution(message.at.0, parent.or(own), self.project.as_deref(), origin);
+        let own = session.id.get().or(origin.folder(0));
+        let parent = parent(session, origin);
+        let mut from = self.author.attribution(message.at.0, parent.or(own), self.own.cwd.as_deref(), origin);
         from.agent = self.author.label(parent.and_then(|_| session.origin.agent.get().or(own)));
         let at = message.at.0.map(|at| at.timestamp_millis()).unwrap_or_default().to_string();
         let key = match message.id.get() {
@@ -211,68 +244,33 @@ impl Task {
             Some(id) => CallKey::from_parts(&[self.name, id, &at]),
             None => CallKey::from_parts(&[self.name, own.unwrap_or_default(), "at", &at]),
         };
-        let model = self.author.label(message.model.id.get());
+        let model = self.author.label(message.model.id.get().or(self.own.model.as_deref()));
         let fidelity = if is_guessed || model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
         Ok(Some(Call { quoted: metrics.cost.0, fidelity, ..Call::new(key, from, model, tokens) }))
     }
 
-    /// The total of a session that was compacted, which took the counts off all its messages. A sub-agent's is a part of
-    /// its parent's session, of which it knows nothing else.
-    fn compacted(&mut self, session: &Session<'_>, origin: &Origin) -> Result<Option<Bill>, BadLine> {
+    /// The total of a session whose messages do not have all of it: a compaction took the counts off all of them, or it was
+    /// interrupted before any had some. A sub-agent's is a part of its parent's session, of which it knows nothing else.
+    fn total(&mut self, session: &Session<'_>, origin: &Origin) -> Result<Option<Bill>, BadLine> {
         let messages = &session.messages.0;
-        let Some(first) = messages.iter().find(|message| !message.about.before.is_absent()) else { return Ok(None) };
-        if !session.origin.parent.is_absent() {
+        if parent(session, origin).is_some() {
             return Ok(None);
         }
-        let mut total = first.about.before.split(Count::total)?.0;
-        for message in messages {
-            total = total.saturating_add(message.metrics.split(Count::tokens).unwrap_or_default().0);
-        }
-        let from = self.author.attribution(first.at.0, session.id.get(), self.project.as_deref(), origin);
-        let model = messages.iter().rev().find_map(|message| message.model.id.get()).unwrap_or("unknown");
-        Ok(bill(self.name, from, [(model, total)]))
-    }
-
-    /// A task of an extension: its messages.
-    fn task(&mut self, said: &[Said<'_>], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        let (mut bad, mut total, mut removed, mut last) = (None, Tokens::default(), Tokens::default(), None);
-        let task = origin.path.rsplit(['/', '\\']).nth(1).unwrap_or_else(|| origin.stem()).to_owned();
-        for message in said {
-            let (Some(what @ ("api_req_started" | "deleted_api_reqs")), Some(text)) =
-                (message.what.get(), message.text.get())
-            else {
-                continue;
-            };
-            let Ok(request) = json::parse::<Request<'_>>(text.as_bytes()) else { continue };
-            let tokens = match request.tokens() {
-                Ok(tokens) if tokens.is_zero() => continue,
-                Ok(tokens) => tokens,
-                Err(why) => {
-                    bad = bad.or(Some(why));
-                    continue;
-                }
-            };
-            let from = self.author.attribution(message.at.0, Some(&task), self.project.as_deref(), origin);
-            if what == "deleted_api_reqs" {
-                removed = removed.saturating_add(tokens);
-                last = Some(from);
-                continue;
+        let mut at = messages.first().and_then(|message| message.at.0);
+        let mut total = Tokens::default();
+        if let Some(first) = messages.iter().find(|message| !message.about.before.is_absent()) {
+            (at, total) = (first.at.0, first.about.before.split(Count::total)?.0);
+            for message in messages {
+                total = total.saturating_add(message.metrics.split(Count::tokens).unwrap_or_default().0);
             }
-            total = total.saturating_add(tokens);
-            let at = message.at.0.map(|at| at.timestamp_millis()).unwrap_or_default().to_string();
-            let model = self.author.label(message.model.id.get());
-            let fidelity = if model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
-            let key = CallKey::from_parts(&[self.name, "task", &task, &at]);
-            out.push(Record::Call(Call { quoted: request.cost.0, fidelity, ..Call::new(key, from, model, tokens) }));
+        } else if messages.iter().all(|message| message.metrics.is_absent()) {
+            total = self.own.total;
         }
-        out.extend(last.and_then(|from| self.total(from, said, total.saturating_add(removed))).map(Record::Bill));
-        bad.map_or(Ok(Reading::Mine), Err)
-    }
-
-    /// The total of a task of which messages were removed. They do not name their model: it is that of the others.
-    fn total(&self, from: Attribution, said: &[Said<'_>], total: Tokens) -> Option<Bill> {
-        let model = said.iter().rev().find_map(|message| message.model.id.get()).unwrap_or("unknown");
-        bill(self.name, from, [(model, total)])
+        let own = session.id.get().or(origin.folder(0));
+        let from = self.author.attribution(at.or(self.own.began.0), own, self.own.cwd.as_deref(), origin);
+        let named = messages.iter().rev().find_map(|message| message.model.id.get());
+        let model = named.or(self.own.model.as_deref()).unwrap_or("unknown");
+        Ok(bill(self.name, from, [(model, total)]))
     }
 }
 
@@ -289,18 +287,5 @@ impl Metrics<'_> {
             ..Counts::default()
         };
         Ok(counts.split())
-    }
-}
-
-impl Request<'_> {
-    fn tokens(&self) -> Result<Tokens, BadLine> {
-        Ok(Tokens {
-            input: self.input.tokens("tokensIn")?,
-            cache_read: self.cache_read.tokens("cacheReads")?,
-            cache_write_5m: self.cache_write.tokens("cacheWrites")?,
-            cache_write_1h: 0,
-            output: self.output.tokens("tokensOut")?,
-            reasoning: 0,
-        })
     }
 }

@@ -7,6 +7,9 @@
 //! model and counts join the three. `session.shutdown` states the totals of a session over its resumptions, without
 //! compactions: the bill, which counts alone in older versions, whose `assistant.message` has the output only.
 //!
+//! The desktop program's `data.db` has the totals of a session (tokscale's `copilot_desktop.rs`, commit 0d0d778, read 2026-11-27),
+//! which count where nothing else is known of it.
+//!
 //! Input includes cache reads and writes, output includes reasoning; nothing states how long
 //! cache writes live. Costs are in AI credits (`totalNanoAiu`), which are
 //! no dollars. `COPILOT_HOME` stands instead of `~/.copilot` (its documentation, looked up 2026-11-26).
@@ -26,7 +29,7 @@ use super::rows::at;
 use super::running::{Running, bill};
 use super::split::unstated_lifetime;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading, RowQuery, Schema, Value};
-use crate::domain::{Attribution, Bill, Call, CallKey, Fidelity, Instant, Label, Record, Tokens};
+use crate::domain::{Attribution, Bill, Call, CallKey, Counter, Fidelity, Instant, Label, Record, Tokens};
 
 /// Copilot CLI.
 pub(super) struct Copilot;
@@ -56,12 +59,15 @@ impl Format for Copilot {
         folders.chain(spans).collect()
     }
     fn framing(&self, name: &[u8]) -> Option<Framing> {
-        if name == b"session-store.db" {
+        if matches!(name, b"session-store.db" | b"data.db") {
             return Some(Framing::Sqlite);
         }
         name.ends_with(b".jsonl").then_some(Framing::Lines)
     }
     fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
+        if schema.has("sessions", &["id", "model", "total_input_tokens", "total_output_tokens"]) {
+            return Some(vec![of_desktop(schema)]);
+        }
         if !schema.has(TABLE, &["id", "session_id", "model", "input_tokens", "output_tokens"]) {
             return None;
         }
@@ -156,7 +162,10 @@ impl Reader for Events {
         origin: &Origin,
         out: &mut Vec<Record>,
     ) -> Result<Reading, BadLine> {
-        let Some(session) = at(row, 2).text() else { return Ok(Reading::NotMine) };
+        let Some(session) = at(row, 2).text() else {
+            out.extend(self.desktop(row, origin)?.map(Record::Bill));
+            return Ok(Reading::Mine);
+        };
         let count = |place: usize, name| at(row, place).count().tokens(name);
         let tokens = split([
             count(6, "input_tokens")?,
@@ -189,7 +198,36 @@ impl Reader for Events {
     }
 }
 
+/// The totals of the desktop program's sessions; no session stands where the rows of the other database have it.
+fn of_desktop(schema: &Schema) -> RowQuery {
+    let columns = ["total_cached_tokens", "total_reasoning_tokens", "created_at", "cwd"];
+    let columns = columns.map(|column| schema.column("sessions", column)).join(", ");
+    let sql = format!(
+        "SELECT sessions.rowid, NULL, NULL, sessions.id, sessions.model, sessions.total_input_tokens, \
+         sessions.total_output_tokens, {columns} FROM sessions WHERE sessions.total_input_tokens + sessions.total_output_tokens > 0"
+    );
+    RowQuery { table: "sessions", sql }
+}
+
 impl Events {
+    /// The total of a session of the desktop program.
+    fn desktop(&mut self, row: &[Value<'_>], origin: &Origin) -> Result<Option<Bill>, BadLine> {
+        let Some(session) = at(row, 3).text() else { return Ok(None) };
+        let count = |place: usize, name| at(row, place).count().total(name);
+        let tokens = split([
+            count(5, "total_input_tokens")?,
+            count(6, "total_output_tokens")?,
+            count(7, "total_cached_tokens")?,
+            0,
+            count(8, "total_reasoning_tokens")?,
+        ]);
+        let from = self.author.attribution(at(row, 9).time(), Some(session), at(row, 10).text(), origin);
+        let model = at(row, 4).text().filter(|model| *model != "auto").unwrap_or("unknown");
+        let stated = bill(NAME, from, [(model, tokens)]);
+        let id = CallKey::from_parts(&[NAME, "desktop", session]);
+        Ok(stated.map(|stated| Bill { id, counter: Counter::Piece, ..stated }))
+    }
+
     fn start(&mut self, data: &Data<'_>) {
         let keep = |text: &Text<'_>| text.get().unwrap_or_default().to_owned();
         (self.kept.session, self.kept.cwd) = (keep(&data.session), keep(&data.context.cwd));

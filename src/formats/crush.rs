@@ -37,7 +37,7 @@ impl Format for Crush {
         env.home(".crush").into_iter().map(Location::flat).collect()
     }
     fn indexes(&self, env: &Env<'_>) -> Vec<PathBuf> {
-        let data = || if cfg!(windows) { env.absolute("LOCALAPPDATA") } else { env.data_home() };
+        let data = || if env.is_windows() { env.local() } else { env.data_home() };
         let folder = env.absolute("CRUSH_GLOBAL_DATA").or_else(|| data().map(|data| data.join("crush")));
         folder.map(|folder| folder.join("projects.json")).into_iter().collect()
     }

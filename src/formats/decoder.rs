@@ -111,6 +111,9 @@ impl Decoder {
             self.opening = if origin.offset == 0 { OPENING } else { 0 };
         }
         let line = self.trimmed(line);
+        if let Some(own) = self.own.filter(|own| ALL[*own].is_text()) {
+            return self.text(own, line, origin, out);
+        }
         let Some(line) = sse::payload(line).filter(|line| !line.is_empty()) else { return Outcome::Passed };
         let offer = match self.offer(line, origin, out) {
             Ok(offer) => offer,
@@ -127,6 +130,14 @@ impl Decoder {
             (Offer::Refused, Some(json)) if is_sound(json) => self.items(json, origin, out),
             (Offer::Refused, Some(_)) => self.mended(line, origin, out),
         }
+    }
+
+    /// Decodes a line of text, which is no JSON value and cannot be torn.
+    fn text(&mut self, own: usize, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
+        if self.current != Some(own) || self.sieve().first(line, Some(own)).is_none() {
+            return Outcome::Passed;
+        }
+        self.known(|reader| reader.line(line, origin, out))
     }
 
     /// Reads a whole document of the known format, and appends what it says to `out`.

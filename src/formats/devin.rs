@@ -33,7 +33,7 @@ impl Format for Devin {
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let usual = env.data_home().map(|data| data.join("devin/cli"));
-        let windows = env.absolute("APPDATA").map(|data| data.join("devin/cli")).filter(|_| cfg!(windows));
+        let windows = env.roaming().map(|data| data.join("devin/cli")).filter(|_| env.is_windows());
         usual.into_iter().chain(windows).map(Location::flat).collect()
     }
     fn framing(&self, name: &[u8]) -> Option<Framing> {

@@ -44,9 +44,10 @@ impl Format for Droid {
     fn framing(&self, name: &[u8]) -> Option<Framing> {
         (name.ends_with(SETTINGS.as_bytes()) && name.len() > SETTINGS.len()).then_some(Framing::Document)
     }
-    fn project_file(&self, log: &Path) -> Option<PathBuf> {
-        let session = log.file_name()?.to_str()?.strip_suffix(SETTINGS)?;
-        Some(log.with_file_name(format!("{session}.jsonl")))
+    fn project_files(&self, log: &Path) -> Vec<PathBuf> {
+        let name = log.file_name().and_then(|name| name.to_str());
+        let session = name.and_then(|name| name.strip_suffix(SETTINGS));
+        session.map(|session| log.with_file_name(format!("{session}.jsonl"))).into_iter().collect()
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Settings { author: Author::new(NAME), cwd: None, kept: Kept::default() })

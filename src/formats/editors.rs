@@ -5,20 +5,22 @@ use std::path::{Path, PathBuf};
 use super::Env;
 use super::location::joined;
 
-/// Names of the editors' folders.
+/// Names of the editors' folders, the first three of them Visual Studio Code's own.
 const EDITORS: [&str; 6] = ["Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf", "Trae"];
 /// Folders of editors that run on this machine for a screen elsewhere.
 const SERVERS: [&str; 3] = [".vscode-server", ".vscode-server-insiders", ".cursor-server"];
 
+/// A place among the user's data of Visual Studio Code itself, whether it exists or not.
+pub(super) fn vscode(env: &Env<'_>, parts: &[&str]) -> Vec<PathBuf> {
+    let of = |folder: &PathBuf| {
+        EDITORS[..3].iter().map(|name| joined(folder, &[&[*name, "User"], parts].concat())).collect()
+    };
+    env.program_config().as_ref().map_or_else(Vec::new, of)
+}
+
 /// A place in the `globalStorage` of every editor, whether it exists or not.
 pub(super) fn global_storage(env: &Env<'_>, parts: &[&str]) -> Vec<PathBuf> {
-    let settings = if cfg!(target_os = "macos") {
-        env.home("Library/Application Support")
-    } else if cfg!(windows) {
-        env.path("APPDATA").or_else(|| env.home("AppData/Roaming"))
-    } else {
-        env.config_home()
-    };
+    let settings = env.program_config();
     let user = |folder: &Path, first: &[&str]| joined(folder, &[first, &["User", "globalStorage"], parts].concat());
     let own = settings.iter().flat_map(|folder| EDITORS.map(|editor| user(folder, &[editor])));
     let served = SERVERS.iter().filter_map(|server| env.home(server)).map(|server| user(&server, &["data"]));

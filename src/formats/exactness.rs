@@ -70,8 +70,9 @@ impl Tokenless {
 }
 
 /// Agents of which only a proxy or telemetry can count the tokens (agentsview's inventory of session formats, commit
-/// 001b402, and the agents' own documentation, looked up on 2026-11-26).
-pub(crate) const TOKENLESS: [Tokenless; 10] = [
+/// 001b402, and the agents' own documentation, looked up on 2026-11-26; of Octofriend, OpenCodex and Qoder tokscale, commit
+/// 2d7b2fb, and readers of their files, on 2026-11-27).
+pub(crate) const TOKENLESS: [Tokenless; 13] = [
     Tokenless {
         name: "amazon-q",
         folders: &[".local/share/amazon-q", "Library/Application Support/amazon-q", ".aws/amazonq"],
@@ -88,6 +89,21 @@ pub(crate) const TOKENLESS: [Tokenless; 10] = [
         name: "kiro",
         folders: &[".kiro", ".local/share/kiro-cli", "Library/Application Support/kiro-cli"],
         gaps: "credits, which are no money, and no tokens",
+    },
+    Tokenless {
+        name: "octofriend",
+        folders: &[".local/share/octofriend"],
+        gaps: "a history of inputs; its service states the counts of a key",
+    },
+    Tokenless {
+        name: "opencodex",
+        folders: &[".opencodex"],
+        gaps: "a router's own record of calls that stand in the logs of Codex and the others that use it",
+    },
+    Tokenless {
+        name: "qoder",
+        folders: &[".qoder", ".qoder-cn", ".qoderwork"],
+        gaps: "credits, which are no money; its counts of tokens are zero",
     },
     Tokenless { name: "qwenpaw", folders: &[".qwenpaw", ".copaw"], gaps: "session memory without counts" },
     Tokenless {

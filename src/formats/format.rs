@@ -50,10 +50,20 @@ pub trait Format: Sync {
         false
     }
 
-    /// A small file that says of all that a log holds what the log itself does not: the project, the model. Its reader
-    /// gets the file's beginning (`Reader::beside`).
-    fn project_file(&self, _log: &Path) -> Option<PathBuf> {
-        None
+    /// True when its lines are text, in which parts of a JSON value stand now and then.
+    fn is_text(&self) -> bool {
+        false
+    }
+
+    /// Files that say of all that a log holds what the log itself does not: the project, the model. Its reader gets the
+    /// beginning of each that is there (`Reader::beside`).
+    fn project_files(&self, _log: &Path) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    /// Length of such a beginning.
+    fn project_bytes(&self) -> usize {
+        8 * 1024
     }
 
     /// The questions to ask of a database of this schema; `None` when it is not one that is known.
@@ -123,17 +133,8 @@ pub trait Reader: Send {
         Ok(Reading::NotMine)
     }
 
-    /// The first eight kilobytes of `Format::project_file`, whose first line names the project unless a format knows
-    /// better.
-    fn beside(&mut self, text: &[u8]) {
-        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
-        if !line.is_empty() {
-            self.set_project(&Label::from_bytes(line));
-        }
-    }
-
-    /// The project of all that is read.
-    fn set_project(&mut self, _project: &Label) {}
+    /// Learns from the beginning of one of `Format::project_files`.
+    fn beside(&mut self, _text: &[u8]) {}
 
     /// Examines an opening line, see `Format::opening`; true when no more are needed.
     fn open(&mut self, _line: &[u8]) -> bool {

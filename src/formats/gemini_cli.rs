@@ -7,7 +7,8 @@
 //!
 //! `input` includes cached tokens; `output` excludes `thoughts`, and `input` excludes `tool`: the total is the sum of
 //! the four. A rewind, a shorter list or a shorter document takes messages out of the conversation and not off the bill.
-//! The router's calls and the summaries of old sessions stand in no chat. The agent's telemetry reports the same answers:
+//! The router's calls, one for each prompt, and the summaries of old sessions stand in no chat: unless the settings name a
+//! model, the calls of a main session are at least what was used. The agent's telemetry reports the same answers:
 //! session, model and counts join the two. Project: the text of `.project_root` next to the chats.
 
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Seen, Slot, fields};
-use super::json::{self, List, Text};
+use super::json::{self, List, NameOr, Text};
 use super::split::Counts;
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
@@ -49,9 +50,12 @@ impl Format for GeminiCli {
         // Beside the chats lie lists of prompts and checkpoints, which are `.json` too.
         (name.starts_with(b"session-") && name.ends_with(b".json")).then_some(Framing::Document)
     }
-    fn project_file(&self, log: &Path) -> Option<PathBuf> {
-        let chats = log.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "chats"))?;
-        Some(chats.parent()?.join(".project_root"))
+    fn project_files(&self, log: &Path) -> Vec<PathBuf> {
+        let chats = log.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "chats"));
+        let Some(project) = chats.and_then(Path::parent) else { return Vec::new() };
+        // `~/.gemini/tmp/<project>/chats`
+        let settings = project.ancestors().nth(2).map(|home| home.join("settings.json"));
+        [project.join(".project_root")].into_iter().chain(settings).collect()
     }
     fn markers(&self) -> &'static [&'static str] {
         &[TOKENS, HEADER]
@@ -66,7 +70,13 @@ impl Format for GeminiCli {
 
 /// A reader of chats as this agent and its forks write them.
 pub(super) fn chats(source: &str) -> Box<dyn Reader> {
-    Box::new(Chat { source: Label::new(source), labels: Labels::default(), project: None, head: Head::default() })
+    Box::new(Chat {
+        is_routed: source == NAME,
+        source: Label::new(source),
+        labels: Labels::default(),
+        project: None,
+        head: Head::default(),
+    })
 }
 
 const TOKENS: &str = "\"tokens\"";
@@ -118,6 +128,20 @@ fields! {
     }
 }
 
+fields! {
+    /// The user's settings.
+    Settings {
+        model: NameOr<'a, Model<'a>> = "model",
+    }
+}
+
+fields! {
+    /// The model that the user fixed.
+    Model {
+        name: Text<'a> = "name",
+    }
+}
+
 /// Facts from the header of a chat.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -128,6 +152,8 @@ struct Head {
 }
 
 struct Chat {
+    /// A router may choose the model of each prompt, by a call that stands nowhere. Nobody knows of the older documents.
+    is_routed: bool,
     source: Label,
     labels: Labels,
     project: Option<Label>,
@@ -138,6 +164,7 @@ impl Reader for Chat {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let parsed: Line<'_> = json::parse(line)?;
         let is_header = parsed.hash.is_some() && !parsed.session.is_absent();
+        self.is_routed &= !is_header || parsed.messages.is_absent();
         if is_header {
             let session = parsed.session.get().unwrap_or_default().to_owned();
             self.head = Head { session, is_sub_agent: parsed.thread.get() == Some("subagent") };
@@ -166,8 +193,19 @@ impl Reader for Chat {
         bad.map_or(Ok(Reading::Mine), Err)
     }
 
-    fn set_project(&mut self, project: &Label) {
-        self.project = Some(project.clone());
+    fn beside(&mut self, text: &[u8]) {
+        if text.starts_with(b"{") {
+            let settings: Settings<'_> = json::parse(text).unwrap_or_default();
+            let model = match &settings.model {
+                NameOr::Name(name) => Some(name.as_ref()),
+                NameOr::Object(model) => model.name.get(),
+                NameOr::Neither => None,
+            };
+            self.is_routed &= model.is_none_or(|name| name.starts_with("auto"));
+            return;
+        }
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+        self.project = Some(Label::from_bytes(line)).filter(|_| !line.is_empty());
     }
 
     fn state(&self) -> String {
@@ -217,7 +255,12 @@ impl Chat {
             ..Attribution::new(at, self.source.clone())
         };
         let alias = model.map(|model| CallKey::of_gemini(session, model, &tokens));
-        let fidelity = if is_guessed || model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
+        let fidelity = match model {
+            _ if is_guessed => Fidelity::Guessed,
+            None => Fidelity::Guessed,
+            Some(_) if self.is_routed && parent.is_none() => Fidelity::Unlisted,
+            Some(_) => Fidelity::Final,
+        };
         let model = self.labels.find(model);
         Ok(Some(Call { fidelity, alias, ..Call::new(key, from, model, tokens) }))
     }

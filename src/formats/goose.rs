@@ -52,12 +52,12 @@ impl Format for Goose {
             None => {
                 let mut folders: Vec<_> = env.data_home().map(|data| data.join("goose")).into_iter().collect();
                 folders.extend(env.home(".local/share/Block/goose"));
-                if cfg!(target_os = "macos") {
+                if env.is_macos() {
                     folders.extend(env.home("Library/Application Support/Block/goose"));
                     folders.extend(env.home("Library/Application Support/goose"));
                 }
-                if cfg!(windows) {
-                    folders.extend(env.path("APPDATA").map(|data| data.join(r"Block\goose\data")));
+                if env.is_windows() {
+                    folders.extend(env.roaming().map(|data| data.join("Block/goose/data")));
                 }
                 folders
             }

@@ -1,5 +1,7 @@
 //! Keys shared by several formats, so that an answer reported by two logs is counted once.
 
+use std::time::Duration;
+
 use crate::domain::{CallKey, Instant, Tokens};
 
 /// Key of an Anthropic answer, from its `msg_…` id.
@@ -34,6 +36,14 @@ pub(crate) fn timed_key(agent: &str, at: Option<Instant>, model: Option<&str>, t
     let at = at.map(|at| at.timestamp_millis()).unwrap_or_default().to_le_bytes();
     let counts = tokens.fields().map(u64::to_le_bytes).concat();
     CallKey::from_parts(&[agent.as_bytes(), b"at", &at, model.unwrap_or_default().as_bytes(), &counts])
+}
+
+/// The second name of a Qwen Code answer: its session, model, counts and duration, since its ledger and its telemetry have no
+/// id of the answer, and their times are those of writing, a millisecond apart now and then.
+pub(crate) fn qwen_key(session: &str, model: &str, took: Option<Duration>, tokens: &Tokens) -> CallKey {
+    let took = took.map(|took| took.as_millis()).unwrap_or_default().to_le_bytes();
+    let counts = tokens.fields().map(u64::to_le_bytes).concat();
+    CallKey::from_parts(&[b"qwen".as_slice(), session.as_bytes(), model.as_bytes(), &took, &counts])
 }
 
 /// Key of an answer that several logs name by nothing in common but its session, model and counts, without reasoning.

@@ -47,9 +47,9 @@ impl Format for Kimi {
         let cli = env.path("KIMI_SHARE_DIR").or_else(|| env.home(".kimi"));
         [code, cli].into_iter().flatten().map(|home| Location::tree(home.join("sessions"))).collect()
     }
-    fn project_file(&self, log: &Path) -> Option<PathBuf> {
-        let agents = log.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "agents"))?;
-        Some(agents.parent()?.join("state.json"))
+    fn project_files(&self, log: &Path) -> Vec<PathBuf> {
+        let agents = log.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "agents"));
+        agents.and_then(Path::parent).map(|session| session.join("state.json")).into_iter().collect()
     }
     fn markers(&self) -> &'static [&'static str] {
         &MARKERS

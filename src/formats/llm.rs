@@ -36,13 +36,7 @@ impl Format for Llm {
     }
     /// The folder is that of applications' settings, by each system's custom.
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
-        let usual = if cfg!(target_os = "macos") {
-            env.home("Library/Application Support/io.datasette.llm")
-        } else if cfg!(windows) {
-            env.path("APPDATA").map(|data| data.join("io.datasette.llm"))
-        } else {
-            env.config_home().map(|config| config.join("io.datasette.llm"))
-        };
+        let usual = env.program_config().map(|config| config.join("io.datasette.llm"));
         env.path("LLM_USER_PATH").or(usual).into_iter().map(Location::flat).collect()
     }
     fn framing(&self, name: &[u8]) -> Option<Framing> {

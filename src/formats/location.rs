@@ -3,17 +3,58 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+/// By whose customs programs choose their folders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum System {
+    Windows,
+    MacOs,
+    Other,
+}
+
 /// The machine as formats may see it: the home folder and the environment variables.
 #[derive(Clone, Copy)]
 pub struct Env<'a> {
     home: Option<&'a Path>,
     var: &'a dyn Fn(&str) -> Option<OsString>,
+    system: System,
 }
 
 impl<'a> Env<'a> {
     /// This home folder and these variables.
     pub fn new(home: Option<&'a Path>, var: &'a dyn Fn(&str) -> Option<OsString>) -> Self {
-        Self { home, var }
+        let system = if cfg!(windows) {
+            System::Windows
+        } else if cfg!(target_os = "macos") {
+            System::MacOs
+        } else {
+            System::Other
+        };
+        Self { home, var, system }
+    }
+
+    /// The home of a user of Windows, seen from elsewhere: `/mnt/c/Users/<name>` in WSL.
+    pub fn of_windows(home: &'a Path) -> Self {
+        Self { home: Some(home), var: &|_| None, system: System::Windows }
+    }
+
+    /// True where programs choose folders as on Windows.
+    pub(super) fn is_windows(&self) -> bool {
+        self.system == System::Windows
+    }
+
+    /// True where programs choose folders as on macOS.
+    pub(super) fn is_macos(&self) -> bool {
+        self.system == System::MacOs
+    }
+
+    /// `%APPDATA%`, where programs of Windows keep settings.
+    pub(super) fn roaming(&self) -> Option<PathBuf> {
+        self.absolute("APPDATA").or_else(|| self.home("AppData/Roaming"))
+    }
+
+    /// `%LOCALAPPDATA%`, where programs of Windows keep data.
+    pub(super) fn local(&self) -> Option<PathBuf> {
+        self.absolute("LOCALAPPDATA").or_else(|| self.home("AppData/Local"))
     }
 
     /// A variable that is set and not empty.
@@ -24,6 +65,15 @@ impl<'a> Env<'a> {
     /// A variable that names a path.
     pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         self.var(name).map(PathBuf::from)
+    }
+
+    /// A variable that names folders, separated by commas. Text that is not UTF-8 is one folder.
+    pub(super) fn paths(&self, name: &str) -> Option<Vec<PathBuf>> {
+        let list = self.var(name)?;
+        Some(match list.to_str() {
+            Some(text) => text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(PathBuf::from).collect(),
+            None => vec![PathBuf::from(list)],
+        })
     }
 
     /// A variable that names an absolute path; any other is as good as none, as the XDG rules have it.
@@ -43,38 +93,29 @@ impl<'a> Env<'a> {
 
     /// Where desktop programs keep their data: `$XDG_DATA_HOME`, `~/Library/Application Support`, `%LOCALAPPDATA%`.
     pub(super) fn program_data(&self) -> Option<PathBuf> {
-        self.of_system("LOCALAPPDATA", Self::data_home)
+        self.of_system(Self::local, Self::data_home)
     }
 
     /// Where desktop programs keep their settings: `$XDG_CONFIG_HOME`, `~/Library/Application Support`, `%APPDATA%`.
     pub(super) fn program_config(&self) -> Option<PathBuf> {
-        self.of_system("APPDATA", Self::config_home)
+        self.of_system(Self::roaming, Self::config_home)
     }
 
-    fn of_system(&self, on_windows: &str, on_unix: fn(&Self) -> Option<PathBuf>) -> Option<PathBuf> {
-        if cfg!(windows) {
-            self.absolute(on_windows)
-        } else if cfg!(target_os = "macos") {
-            self.home("Library/Application Support")
-        } else {
-            on_unix(self)
+    fn of_system(
+        &self,
+        on_windows: fn(&Self) -> Option<PathBuf>,
+        on_unix: fn(&Self) -> Option<PathBuf>,
+    ) -> Option<PathBuf> {
+        match self.system {
+            System::Windows => on_windows(self),
+            System::MacOs => self.home("Library/Application Support"),
+            System::Other => on_unix(self),
         }
     }
 
     /// `$XDG_DATA_HOME`, else `~/.local/share`.
     pub(super) fn data_home(&self) -> Option<PathBuf> {
         self.absolute("XDG_DATA_HOME").or_else(|| self.home(".local/share"))
-    }
-
-    /// Where programs with windows keep their data on this platform.
-    pub(super) fn app_data(&self) -> Option<PathBuf> {
-        if cfg!(windows) {
-            self.absolute("APPDATA").or_else(|| self.home("AppData/Roaming"))
-        } else if cfg!(target_os = "macos") {
-            self.home("Library/Application Support")
-        } else {
-            self.config_home()
-        }
     }
 }
 

@@ -22,6 +22,7 @@ mod claude_opening;
 mod claude_text;
 mod claude_usage;
 mod cline;
+mod cline_task;
 mod codebuff;
 mod codewhale;
 mod codex;
@@ -33,6 +34,7 @@ mod codex_usage;
 mod command_code;
 mod continue_dev;
 mod copilot;
+mod copilot_chat;
 mod copilot_line;
 pub(crate) mod count;
 mod crush;
@@ -64,6 +66,7 @@ mod langfuse;
 mod langsmith;
 mod litellm;
 mod llm;
+mod lm_studio;
 mod location;
 mod muse;
 mod mux;
@@ -72,6 +75,7 @@ mod open_code_review;
 mod openai;
 mod openclaw;
 mod opencode;
+mod opencode_query;
 mod openhands;
 mod otel;
 mod pi;
@@ -123,6 +127,7 @@ pub static ALL: &[&dyn Format] = &[
     &gemini_cli::GeminiCli,
     &qwen_code::QwenCode,
     &copilot::Copilot,
+    &copilot_chat::CopilotChat,
     &pi::PI,
     &pi::OH_MY_PI,
     &pi::SENPI,
@@ -180,6 +185,7 @@ pub static ALL: &[&dyn Format] = &[
     &zcode::ZCode,
     &forge::Forge,
     &unsloth::Unsloth,
+    &lm_studio::LmStudio,
     &shelley::Shelley,
     &antigravity::Antigravity,
 ];

@@ -1,7 +1,8 @@
 //! OpenClaw's sessions: `~/.openclaw/agents/<agent>/agent/openclaw-agent.sqlite`, before that `sessions/*.jsonl`.
 //!
 //! From readers of this format (agentsview 0.41.1, tokscale 4.17, looked up 2026-11-26); entries are written like pi's.
-//! The table `transcript_events` has one entry a row; the older files, archived under `.deleted.` and `.reset.`, hold the
+//! The table `transcript_events` has one entry a row, since schema 23 also compressed in `event_zstd` (codeburn, commit
+//! 30e1a93, read 2026-11-27); the older files, archived under `.deleted.` and `.reset.`, hold the
 //! same entries: an entry's id, time and counts are the key, for `/fork` copies them under other sessions. Entries of the API
 //! `openclaw-transcript` mirror what another program delivered. A turn that Codex made (`idempotencyKey`
 //! `codex-app-server:<thread>:<turn>`) stands in the rollouts below `codex-home`, too: what OpenClaw says of a thread is
@@ -63,10 +64,11 @@ impl Format for OpenClaw {
         }
         let created = schema.column(TABLE, "created_at");
         let event = format!("{TABLE}.event_json");
+        let packed = schema.column(TABLE, "event_zstd");
         // Texts of a conversation are taken out before a row is read.
         let sql = format!(
             "SELECT rowid, NULL, session_id, {created}, CASE WHEN json_valid({event}) THEN json_remove({event}, '$.message.content', \
-             '$.summary') END FROM {TABLE} WHERE rowid > ?1"
+             '$.summary') END, CASE WHEN {event} IS NULL THEN {packed} END FROM {TABLE} WHERE rowid > ?1"
         );
         Some(vec![RowQuery { table: TABLE, sql }])
     }
@@ -122,11 +124,12 @@ impl Reader for Events {
         origin: &Origin,
         out: &mut Vec<Record>,
     ) -> Result<Reading, BadLine> {
-        let (Some(session), Some(event)) = (at(row, 2).text(), at(row, 4).text()) else { return Ok(Reading::NotMine) };
+        let event = at(row, 4).bytes().or_else(|| at(row, 5).bytes());
+        let (Some(session), Some(event)) = (at(row, 2).text(), event) else { return Ok(Reading::NotMine) };
         if self.session.head.session != session {
             self.session.head = super::pi::Head { session: session.to_owned(), ..Default::default() };
         }
-        let mut entry: Entry<'_> = json::parse(event.as_bytes())?;
+        let mut entry: Entry<'_> = json::parse(event)?;
         if entry.at.is_absent() && entry.message.at.is_absent() {
             entry.at = super::time::Stamp(at(row, 3).time());
         }

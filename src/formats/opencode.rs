@@ -6,23 +6,30 @@
 //! is read. A row is made when the answer begins, without counts, and changed in place until `time.completed` is set.
 //! The sums in the table `session` and the parts of type `step-finish` repeat the same counts and are not read; nor are
 //! the texts, which stand in the table `part`. The older files are left behind when a database takes over: the same
-//! answers.
+//! answers. One that was killed between the two writes has `finish` and counts, and is never completed.
 //!
 //! `input` excludes cached tokens. With `tokens.total` (AI SDK 6) `output` excludes reasoning, without (1.1) it includes
 //! it. A fork copies messages under new ids with their times and counts, which therefore are the key (Kilo's copies cost nothing), and a message
-//! older than its own session is a copy.
+//! older than its own session is a copy. A sub-agent's session belongs to the one that began it all.
 //!
-//! Kilo CLI writes the same tables (seen with 7.7.7, 2026-11-26, equal to the bill: it makes no call to name a session).
-//! MiMo's are the same by its source (`TokenTracker` 0.87, looked up 2026-11-26); it was not run.
+//! By the agent's source (`session/processor.ts` of 2025, `core/src/session/message-updater.ts` of 2026, read 2026-11-27): before
+//! there was a `finish` (2025), a message could take several steps, of which it keeps the counts of the last one and the
+//! cost of all; the parts of the database have each. From version 2 on `session_message` holds what `message` did: without
+//! a role, the model as an object, reasoning always beside the output. A version in between writes both, as one message.
+//!
+//! Kilo CLI writes the same tables (seen with 7.7.7, 2026-11-26, equal to the bill: it makes no call to name a session); the
+//! cost of its messages includes that of the sub-agents that they called, so that of a session with sub-agents the parts' cost
+//! counts. MiMo's are the same by its source (`TokenTracker` 0.87, looked up 2026-11-26); it was not run.
 
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
-use super::json::{self, Money, Text};
+use super::json::{self, List, Money, Text};
+use super::opencode_query as query;
 use super::rows::at;
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading, RowQuery, Schema, Value};
-use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Labels, Place, Record, Tokens};
+use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Labels, Place, Record, Tokens, Usd};
 
 /// OpenCode or one of its forks: its name, the name of its data folder and its databases, and the variable that names
 /// another database.
@@ -65,19 +72,12 @@ impl Format for OpenCode {
         (name.starts_with(b"msg_") && name.ends_with(b".json")).then_some(Framing::Document)
     }
     fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
-        if !schema.has("message", &["id", "session_id", "data"]) {
-            return None;
-        }
-        let updated = schema.column("message", "time_updated");
-        let changed =
-            if updated == "NULL" { String::new() } else { format!(" WHERE message.rowid > ?1 OR {updated} >= ?2") };
-        let (parent, began) = (schema.column("session", "parent_id"), schema.column("session", "time_created"));
-        let join =
-            if schema.has("session", &["id"]) { " LEFT JOIN session ON session.id = message.session_id" } else { "" };
-        let sql = format!(
-            "SELECT message.rowid, {updated}, message.session_id, message.data, {parent}, {began} FROM message{join}{changed}"
-        );
-        Some(vec![RowQuery { table: "message", sql }])
+        let messages = schema
+            .has("message", &["id", "session_id", "data"])
+            .then(|| query::messages(schema, self.name == KILO.name));
+        let newer = schema.has("session_message", &["id", "session_id", "type", "data"]);
+        let queries: Vec<_> = messages.into_iter().chain(newer.then(|| query::newer_messages(schema))).collect();
+        (!queries.is_empty()).then_some(queries)
     }
     fn reader(&self) -> Box<dyn Reader> {
         let Self { name, has_unlisted, .. } = *self;
@@ -92,11 +92,21 @@ fields! {
         role: Text<'a> = "role",
         model: Text<'a> = "modelID",
         provider: Text<'a> = "providerID",
+        named: Model<'a> = "model",
+        finish: Text<'a> = "finish",
         agent: Text<'a> = "agent" | "mode",
         time: Times<'a> = "time",
         path: Folders<'a> = "path",
         cost: Money = "cost",
         tokens: Usage<'a> = "tokens",
+    }
+}
+
+fields! {
+    /// The model, as the second version names it.
+    Model {
+        id: Text<'a> = "id",
+        provider: Text<'a> = "providerID",
     }
 }
 
@@ -142,13 +152,21 @@ struct Messages {
 }
 
 /// Facts about a message that its own data does not hold.
+#[derive(Default)]
 struct Beside<'a> {
     session: Option<&'a str>,
-    /// The session whose sub-agent this one is.
-    parent: Option<&'a str>,
+    /// The session that began it all, of a sub-agent's.
+    root: Option<&'a str>,
     /// When the session was made.
     began: Option<Instant>,
+    folder: Option<&'a str>,
     claim: Claim,
+    /// The counts of each of its steps.
+    steps: Vec<Tokens>,
+    /// Its own cost, where its data include that of others.
+    cost: Option<Usd>,
+    /// The second version wrote it.
+    is_newer: bool,
 }
 
 impl Reader for Messages {
@@ -158,7 +176,7 @@ impl Reader for Messages {
             return Ok(Reading::NotMine);
         }
         // The database, where there is one, says more of the session.
-        let beside = Beside { session: None, parent: None, began: None, claim: Claim::Maker };
+        let beside = Beside { claim: Claim::Maker, ..Beside::default() };
         self.read(&message, &beside, origin, out)
     }
 
@@ -169,10 +187,21 @@ impl Reader for Messages {
         origin: &Origin,
         out: &mut Vec<Record>,
     ) -> Result<Reading, BadLine> {
-        let Some(data) = at(row, 3).text() else { return Ok(Reading::NotMine) };
-        let (parent, began) = (at(row, 4).text(), at(row, 5).time());
-        let beside = Beside { session: at(row, 2).text(), parent, began, claim: Claim::Own };
-        self.read(&json::parse(data.as_bytes())?, &beside, origin, out)
+        let Some(data) = at(row, query::DATA).text() else { return Ok(Reading::NotMine) };
+        let message: Message<'_> = json::parse(data.as_bytes())?;
+        let steps: List<Usage<'_>> =
+            at(row, query::STEPS).text().and_then(|steps| json::parse(steps.as_bytes()).ok()).unwrap_or_default();
+        let beside = Beside {
+            session: at(row, query::SESSION).text(),
+            root: at(row, query::ROOT).text().or(at(row, query::PARENT).text()),
+            began: at(row, query::BEGAN).time(),
+            folder: at(row, query::FOLDER).text(),
+            claim: Claim::Own,
+            steps: steps.0.iter().filter_map(|step| step.split(false).ok()).collect(),
+            cost: at(row, query::COST).usd(),
+            is_newer: message.role.is_absent(),
+        };
+        self.read(&message, &beside, origin, out)
     }
 }
 
@@ -185,61 +214,73 @@ impl Messages {
         out: &mut Vec<Record>,
     ) -> Result<Reading, BadLine> {
         match message.role.get() {
+            None if beside.is_newer => {}
             None => return Ok(Reading::NotMine),
             Some("assistant") => {}
             Some(_) => return Ok(Reading::Mine),
         }
-        // Until it is completed, the counts may change.
-        let Some(completed) = message.time.completed.0 else { return Ok(Reading::Mine) };
-        let tokens = message.tokens.split()?;
+        let (created, completed) = (message.time.created.0, message.time.completed.0);
+        // Until it is completed or has finished, the counts may change.
+        let Some(created) = created.or(completed).filter(|_| completed.is_some() || !message.finish.is_absent()) else {
+            return Ok(Reading::Mine);
+        };
+        let stated = message.tokens.split(beside.is_newer)?;
+        let steps: Tokens = beside.steps.iter().copied().sum();
+        let tokens = if steps.total() > stated.total() { steps } else { stated };
         if tokens.is_zero() {
             return Ok(Reading::Mine);
         }
-        let created = message.time.created.0.unwrap_or(completed);
         let session = beside.session.or(message.session.get());
         let is_copy = beside.began.is_some_and(|began| created < began);
         let from = Attribution {
-            session: self.labels.find(beside.parent.or(session)),
-            agent: beside.parent.and_then(|_| self.labels.find(message.agent.get().or(session))),
-            project: self.labels.find(message.path.cwd.get()),
+            session: self.labels.find(beside.root.or(session)),
+            agent: beside.root.and_then(|_| self.labels.find(message.agent.get().or(session))),
+            project: self.labels.find(message.path.cwd.get().or(beside.folder)),
             place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
             claim: if is_copy { Claim::Copy } else { beside.claim },
             began: beside.began,
             ..Attribution::new(created, self.source.clone())
         };
-        let model = self.labels.find(message.model.get());
-        let fidelity = match (&model, beside.parent) {
+        let model = self.labels.find(message.model().get());
+        let fidelity = match (&model, beside.root) {
             (None, _) => Fidelity::Guessed,
             // A sub-agent's session is named by its task.
             (Some(_), None) if self.has_unlisted => Fidelity::Unlisted,
             (Some(_), _) => Fidelity::Final,
         };
         out.push(Record::Call(Call {
-            quoted: message.cost.0,
-            latency: completed.signed_duration_since(created).to_std().ok(),
+            quoted: beside.cost.or(message.cost.0),
+            latency: completed.and_then(|completed| completed.signed_duration_since(created).to_std().ok()),
             fidelity,
-            ..Call::new(key_of(self.name, message, created, completed, &tokens), from, model, tokens)
+            ..Call::new(key_of(self.name, message, created, &stated), from, model, tokens)
         }));
         Ok(Reading::Mine)
     }
 }
 
-/// The key of an answer, the same in every copy of it.
-fn key_of(agent: &str, message: &Message<'_>, created: Instant, completed: Instant, tokens: &Tokens) -> CallKey {
-    let times = [created, completed].map(|at| at.timestamp_millis().to_le_bytes()).concat();
+/// The key of an answer, the same in every copy of it: when it is completed may be written later than its counts.
+fn key_of(agent: &str, message: &Message<'_>, created: Instant, tokens: &Tokens) -> CallKey {
+    let created = created.timestamp_millis().to_le_bytes();
     let counts = tokens.fields().map(u64::to_le_bytes).concat();
-    let name = |text: &Text<'_>| text.get().unwrap_or_default().to_owned();
-    let (provider, model) = (name(&message.provider), name(&message.model));
-    CallKey::from_parts(&[agent.as_bytes(), &times, provider.as_bytes(), model.as_bytes(), &counts])
+    let provider = message.provider.or(&message.named.provider).get().unwrap_or_default();
+    let model = message.model().get().unwrap_or_default();
+    CallKey::from_parts(&[agent.as_bytes(), &created, provider.as_bytes(), model.as_bytes(), &counts])
+}
+
+impl<'a> Message<'a> {
+    fn model(&self) -> &Text<'a> {
+        self.model.or(&self.named.id)
+    }
 }
 
 impl Usage<'_> {
-    fn split(&self) -> Result<Tokens, BadLine> {
+    /// The counts in disjoint classes; in the second version reasoning is always beside the output.
+    fn split(&self, is_newer: bool) -> Result<Tokens, BadLine> {
         let (input, stated) = (self.input.tokens("input")?, self.output.tokens("output")?);
         let (cache_read, cache_write) = (self.cache.read.tokens("read")?, self.cache.write.tokens("write")?);
         let reasoning = self.reasoning.tokens("reasoning")?;
-        let is_beside = self.total.is_given()
-            && self.total.tokens("total")? != input + stated + cache_read + cache_write
+        let is_beside = is_newer
+            || self.total.is_given() && self.total.tokens("total")? != input + stated + cache_read + cache_write
             || reasoning > stated;
         let output = if is_beside { stated + reasoning } else { stated };
         Ok(Tokens { input, cache_read, cache_write_5m: cache_write, cache_write_1h: 0, output, reasoning })

@@ -2,7 +2,8 @@
 //!
 //! Seen with pi 1.5.2 against a service whose bill is known (2026-11-26): an entry `message` of an assistant is one answer,
 //! equal to the bill; the calls of a compaction stand only in the entry `compaction` (or `branch_summary`), as one sum at
-//! its top level. One file is a tree, of which every branch was paid for. `--fork` copies entries with their ids and
+//! its top level; requests beside the conversation (keeping a cache warm) are entries `usage`, of any `kind` (its
+//! `docs/session-format.md`, read 2026-11-27). One file is a tree, of which every branch was paid for. `--fork` copies entries with their ids and
 //! times into a new file: what is older than a file's first line is a copy. `responseId` is the provider's, else an entry's
 //! id and time name the answer. Counts are disjoint; reasoning is a part of the output; `cost` is pi's own sum.
 //! `cacheWrite1h` is a part of `cacheWrite`; older entries lack it, and the lifetime is then unknown. Entries of
@@ -76,6 +77,7 @@ fields! {
     /// An entry of a session.
     Entry {
         kind: Text<'a> = "type",
+        purpose: Text<'a> = "kind",
         id: Text<'a> = "id",
         parent: Seen = "parentId",
         at: Stamp = "timestamp",
@@ -168,6 +170,13 @@ impl Session {
                 out.extend(call.map(|mut call| {
                     call.from.feature = self.author.label(Some("compaction"));
                     call.fidelity = if call.model.is_some() { Fidelity::Summed } else { Fidelity::Guessed };
+                    Record::Call(call)
+                }));
+            }
+            Some("usage") if entry.usage.is_pis() => {
+                let call = self.call(entry, &entry.usage, entry.model.get(), origin)?;
+                out.extend(call.map(|mut call| {
+                    call.from.feature = self.author.label(entry.purpose.get());
                     Record::Call(call)
                 }));
             }

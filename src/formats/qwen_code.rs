@@ -4,7 +4,8 @@
 //! `qwen-code.api_response` are the truth: one for each answer, those of sub-agents, summaries and the memory's own
 //! agent too. What repeats it: the `assistant` line that follows, of which only those count that follow no such event
 //! (older chats), the sub-agents' own files in `subagents/`, and the ledger, which exists where statistics are
-//! switched on and has the event's time, by which the two join; so has exported telemetry. `usage_record.jsonl` sums up sessions and is not read.
+//! switched on; it and exported telemetry have the event's session, counts and duration, by which the three join (their times
+//! differ by a millisecond now and then). `usage_record.jsonl` sums up sessions and is not read.
 //!
 //! Input includes cached tokens; thoughts are inside the output where the total is input and output. A fork copies its
 //! parent's lines with their ids and times, and names the parent in `forkedFrom`. Before, chats were Gemini CLI's documents
@@ -20,7 +21,7 @@ use super::exactness::Exactness;
 use super::fields::{Named, Seen, Slot, fields};
 use super::gemini_cli;
 use super::json::{self, Flag, Text};
-use super::keys::{answer_key, timed_key};
+use super::keys::{answer_key, qwen_key};
 use super::split::Counts;
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
@@ -29,7 +30,7 @@ use crate::domain::{Call, CallKey, Claim, Fidelity, Record, Tokens};
 /// Qwen Code's chats.
 pub(super) struct QwenCode;
 
-pub(super) const NAME: &str = "qwen-code";
+const NAME: &str = "qwen-code";
 /// Lines of events, of answers, and of the ledger.
 const MARKERS: [&str; 3] = ["\"ui_telemetry\"", "\"usageMetadata\"", "\"localDate\""];
 /// Events that an `assistant` line is compared with: others may come in between.
@@ -189,12 +190,14 @@ impl Chat {
         }
         self.near.push_back(tokens.fields());
         let at = event.at.0.or(read.at.0);
-        let alias = timed_key(NAME, at, event.model.get(), &tokens);
+        let session = read.forked_from.session.get().or(read.session.get()).unwrap_or_default();
+        let took = event.duration.milliseconds();
+        let alias = qwen_key(session, event.model.get().unwrap_or_default(), took, &tokens);
         let key = event.response.get().and_then(answer_key).unwrap_or(alias);
         let mut call = self.call(read, &event.model, key, tokens, fidelity, origin);
         call.from.at = at.unwrap_or(call.from.at);
         call.from.agent = self.author.label(event.agent.get());
-        Ok(Some(Call { alias: Some(alias), latency: event.duration.milliseconds(), ..call }))
+        Ok(Some(Call { alias: Some(alias), latency: took, ..call }))
     }
 
     /// An answer of the conversation that no event announced.
@@ -213,10 +216,12 @@ impl Chat {
     fn ledger(&mut self, read: &Line<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
         let counts = [&read.input, &read.output, &read.cached, &read.thoughts, &read.total];
         let Some((tokens, fidelity)) = split(counts)? else { return Ok(None) };
-        let key = timed_key(NAME, read.at.0, read.model.get(), &tokens);
+        let took = read.duration.milliseconds();
+        let session = read.session.get().unwrap_or_default();
+        let key = qwen_key(session, read.model.get().unwrap_or_default(), took, &tokens);
         let mut call = self.call(read, &read.model, key, tokens, fidelity, origin);
         call.from.agent = self.author.label(read.source.get().filter(|source| *source != "main"));
-        Ok(Some(Call { alias: Some(key), latency: read.duration.milliseconds(), ..call }))
+        Ok(Some(Call { alias: Some(key), latency: took, ..call }))
     }
 
     fn call(

@@ -34,7 +34,7 @@ impl Format for Reasonix {
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let named = env.path("REASONIX_STATE_HOME").or_else(|| env.path("REASONIX_HOME"));
         let usual = || {
-            let roaming = env.path("APPDATA").filter(|_| cfg!(windows)).map(|data| data.join("reasonix"));
+            let roaming = env.roaming().filter(|_| env.is_windows()).map(|data| data.join("reasonix"));
             roaming.or_else(|| env.home(".reasonix"))
         };
         named.or_else(usual).map(|home| Location::flat(home.join("stats"))).into_iter().collect()

@@ -47,10 +47,10 @@ impl Format for Vibe {
             _ => name.ends_with(b".jsonl").then_some(Framing::Lines),
         }
     }
-    fn project_file(&self, log: &Path) -> Option<PathBuf> {
+    fn project_files(&self, log: &Path) -> Vec<PathBuf> {
         let is_inner = |name: &std::ffi::OsStr| name == "journal" || name == "generations";
-        let inner = log.ancestors().find(|folder| folder.file_name().is_some_and(is_inner))?;
-        Some(inner.parent()?.join("meta.json"))
+        let inner = log.ancestors().find(|folder| folder.file_name().is_some_and(is_inner));
+        inner.and_then(Path::parent).map(|session| session.join("meta.json")).into_iter().collect()
     }
     fn markers(&self) -> &'static [&'static str] {
         &MARKERS
@@ -59,7 +59,13 @@ impl Format for Vibe {
         &MARKERS
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Journal { author: Author::new(NAME), cwd: None, model: None, running: Running::default() })
+        Box::new(Journal {
+            author: Author::new(NAME),
+            is_described: false,
+            cwd: None,
+            model: None,
+            running: Running::default(),
+        })
     }
 }
 
@@ -174,6 +180,7 @@ fields! {
 
 struct Journal {
     author: Author,
+    is_described: bool,
     cwd: Option<String>,
     model: Option<String>,
     running: Running,
@@ -210,6 +217,7 @@ impl Reader for Journal {
 
     fn beside(&mut self, text: &[u8]) {
         let Ok(about) = json::parse::<Line<'_>>(text) else { return };
+        self.is_described = true;
         self.cwd = about.environment.cwd.get().map(str::to_owned);
         self.model = about.config.model.get().map(str::to_owned);
     }
@@ -250,6 +258,7 @@ impl Journal {
         let input = read.stats.input.total("session_prompt_tokens")?;
         let tokens =
             Tokens { input, output: read.stats.output.total("session_completion_tokens")?, ..Tokens::default() };
+        self.is_described = true;
         self.cwd = read.environment.cwd.get().map(str::to_owned);
         self.model = read.config.model.get().map(str::to_owned);
         if !tokens.is_zero() {
@@ -262,8 +271,10 @@ impl Journal {
         self.running.read(session, tokens);
         let whole: Tokens = self.running.totals().filter(|(name, _)| *name == session).map(|(_, tokens)| tokens).sum();
         let from = self.author.attribution(at.0, Some(session), self.cwd.as_deref(), origin);
-        let model = self.model.as_deref().unwrap_or("unknown");
-        out.extend(bill(NAME, from, [(model, whole)]).map(Record::Bill));
+        // Before `meta.json` is there, the total would stand for no model, and stay beside that of the model.
+        if let Some(model) = self.model.as_deref().or(self.is_described.then_some("unknown")) {
+            out.extend(bill(NAME, from, [(model, whole)]).map(Record::Bill));
+        }
     }
 }
 

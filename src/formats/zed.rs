@@ -35,9 +35,10 @@ impl Format for Zed {
         "single calls and their times: a total for each thread; external agents log themselves"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
-        let name = if cfg!(any(windows, target_os = "macos")) { "Zed/threads" } else { "zed/threads" };
+        let name = if env.is_windows() || env.is_macos() { "Zed/threads" } else { "zed/threads" };
         let usual = env.program_data().map(|data| data.join(name));
-        let flatpak = env.home(".var/app/dev.zed.Zed/data/zed/threads").filter(|_| cfg!(target_os = "linux"));
+        let flatpak =
+            env.home(".var/app/dev.zed.Zed/data/zed/threads").filter(|_| !env.is_windows() && !env.is_macos());
         usual.into_iter().chain(flatpak).map(Location::flat).collect()
     }
     fn framing(&self, name: &[u8]) -> Option<Framing> {

@@ -9,13 +9,24 @@ use rustc_hash::FxHashMap;
 use super::fs::{FileKind, Fs, fill};
 use super::os_fs::OsFs;
 use crate::domain::{Call, Label, Record, repository_of};
+use crate::formats::{Decoder, FormatId};
 
-/// Bytes read of a `.git` file, in which git writes one line with a path, and of a file that describes logs.
+/// Bytes read of a `.git` file, in which git writes one line with a path.
 const LONGEST: usize = 8 * 1024;
 
-/// The beginning of a small file in which an agent describes the logs next to it.
-pub(super) fn beginning(fs: &dyn Fs, file: &Path) -> Option<Vec<u8>> {
-    let mut text = vec![0; LONGEST];
+/// Passes on to a log's reader what files beside the log say of it.
+pub(super) fn describe(format: Option<FormatId>, log: &Path, decoder: &mut Decoder, fs: &dyn Fs) {
+    let Some(format) = format.map(FormatId::format) else { return };
+    let texts = format.project_files(log).into_iter();
+    for text in texts.filter_map(|file| beginning(fs, &file, format.project_bytes())) {
+        decoder.beside(&text);
+    }
+}
+
+/// The beginning of a file in which an agent describes the logs next to it.
+fn beginning(fs: &dyn Fs, file: &Path, most: usize) -> Option<Vec<u8>> {
+    let length = usize::try_from(fs.stat(file).ok()?.size).unwrap_or(most).min(most);
+    let mut text = vec![0; length];
     let count = fill(&*fs.open(file).ok()?, &mut text, 0).ok()?;
     text.truncate(count);
     Some(text)

@@ -100,11 +100,20 @@ impl Roots {
         Self { agents, indexes: formats::indexes(&env), ..Self::default() }
     }
 
-    /// Adds every place that agents would have in another home, by no variable.
+    /// Adds every place that agents would have in another home, by no variable. One with `AppData` is a home of Windows.
     pub fn add_home(&mut self, home: &Path) {
-        let env = Env::new(Some(home), &|_| None);
+        let is_windows = !cfg!(windows) && home.join("AppData").is_dir();
+        let env = if is_windows { Env::of_windows(home) } else { Env::new(Some(home), &|_| None) };
         self.agents.extend(formats::locations(&env));
         self.indexes.extend(formats::indexes(&env));
+    }
+
+    /// Adds the homes of Windows' users, which WSL shows below `/mnt/c/Users`.
+    pub fn add_windows_users(&mut self, users: &Path) {
+        let folders = std::fs::read_dir(users).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut homes: Vec<PathBuf> = folders.filter(|home| is_of_a_user(home)).collect();
+        homes.sort();
+        homes.iter().for_each(|home| self.add_home(home));
     }
 
     /// These paths only.
@@ -163,6 +172,14 @@ impl Roots {
         }
         all
     }
+}
+
+/// True for a home of somebody: Windows keeps some for nobody, and links with names of its older versions.
+fn is_of_a_user(home: &Path) -> bool {
+    let name = home.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let is_nobodys =
+        ["All Users", "Default", "Default User", "Public", "defaultuser0", "WDAGUtilityAccount"].contains(&name);
+    !is_nobodys && !home.is_symlink() && home.join("AppData").is_dir()
 }
 
 /// A place that is followed.

@@ -12,7 +12,7 @@ use super::fingerprint::{Fingerprint, unsupported};
 use super::fs::{FileId, FileKind, Fs, Handle, Stat, fill};
 use super::line_splitter::LineSplitter;
 use super::packed::PACKED;
-use super::project::{Projects, beginning};
+use super::project::{Projects, describe};
 use super::unpack::is_packed;
 use super::{Condition, Owner, ReadBatch, RootKind, Tallies};
 use crate::domain::{Instant, Label};
@@ -184,7 +184,10 @@ impl Tail {
             return self.read_database(tools, hand);
         }
         let (handle, lines) = match self.open.take() {
-            Some(open) => open,
+            Some((handle, mut lines)) => {
+                describe(self.format, self.path(), &mut lines, &*tools.fs);
+                (handle, lines)
+            }
             None => {
                 let mut lines = self.decoder(tools);
                 let remembered = self.state.reader.as_str();
@@ -211,10 +214,7 @@ impl Tail {
     /// A reader that knows the file's format and project, as far as they are known.
     pub(super) fn decoder(&self, tools: &Tools) -> Decoder {
         let mut decoder = tools.decoder(self.format);
-        let described = self.format.and_then(|id| id.format().project_file(self.path()));
-        if let Some(text) = described.and_then(|file| beginning(&*tools.fs, &file)) {
-            decoder.beside(&text);
-        }
+        describe(self.format, self.path(), &mut decoder, &*tools.fs);
         decoder
     }
 

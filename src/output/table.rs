@@ -104,8 +104,11 @@ fn columns(report: &Report, short: bool) -> (Vec<Shown>, Vec<&'static str>) {
     // An unsplit total has the total as its only row.
     let is_total = |row: &ReportRow| row.by.is_empty() && row.period == PeriodKey::Total;
     let mut columns: Vec<Shown> = Vec::with_capacity(grid.columns.len());
+    // A column that was asked for is there, also where no call has such a name.
+    let asked = |name: &str| report.query.by.iter().any(|dimension| dimension.name() == name);
     for (at, name) in grid.columns.iter().copied().enumerate() {
-        if (HIDDEN.contains(&name) && !(by_call && name == "key")) || !text_columns_with_content(&grid, at) {
+        let is_hidden = HIDDEN.contains(&name) && !(by_call && name == "key");
+        if !asked(name) && (is_hidden || !text_columns_with_content(&grid, at)) {
             continue;
         }
         if name == "output_tokens" {

@@ -20,6 +20,7 @@ const HOMES: [Places; 12] = [
             ("killed", ".copilot/session-state/0c0b1107-0000-4000-8000-000000000004"),
             ("telemetry.jsonl", ".copilot/otel/telemetry.jsonl"),
             ("session-store.sql", ".copilot/session-store.db"),
+            ("data.sql", ".copilot/data.db"),
         ],
     ),
     (
@@ -51,7 +52,9 @@ const HOMES: [Places; 12] = [
         &[
             ("1795683600000_ab12c", ".cline/data/sessions/1795683600000_ab12c"),
             ("1795683700000_ef56g", ".cline/data/sessions/1795683700000_ef56g"),
+            ("1795683800000_ij78k", ".cline/data/sessions/1795683800000_ij78k"),
             ("task", ".config/Code/User/globalStorage/saoudrizwan.claude-dev/tasks/1795683600001"),
+            ("providers", ".config/Cursor/User/globalStorage/saoudrizwan.claude-dev/tasks/1795683600003"),
             ("removed", ".vscode-server/data/User/globalStorage/saoudrizwan.claude-dev/tasks/1795683600002"),
         ],
     ),

@@ -26,6 +26,7 @@ const PLACES: &[(&str, &str)] = &[
     ("hindsight", ".hindsight/usage"),
     ("jcode", ".jcode/sessions"),
     ("junie", ".junie/sessions"),
+    ("lm-studio", ".lmstudio/server-logs"),
     ("muse", ".local/share/muse/sessions"),
     ("mux", ".mux/sessions"),
     ("open-code-review", ".opencodereview/sessions"),

@@ -91,6 +91,21 @@ fn the_rows_of_every_split_add_up_to_the_total_on_every_sample() {
 }
 
 #[test]
+fn a_split_that_was_asked_for_has_its_column_where_no_call_has_such_a_name() {
+    let home = Home::new();
+    home.log(&call("a", "09-30", 1_000, ""));
+    let all = [
+        "agent", "branch", "feature", "fidelity", "model", "org", "project", "repo", "session", "source", "team",
+        "ticket", "user",
+    ];
+    for by in all {
+        let table = home.fine(&["report", "total", "--by", by]).out;
+        let heads: Vec<&str> = table.lines().next().unwrap().split("  ").map(str::trim).collect();
+        assert!(heads.contains(&by), "{by}: {table}");
+    }
+}
+
+#[test]
 fn a_plan_is_compared_with_the_months_since_it_began() {
     let home = Home::new();
     // Opus costs $5 for a million of input.

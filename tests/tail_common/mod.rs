@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tokmeter::testing::domain::{Call, CallKey, Record};
+use tokmeter::testing::domain::{Bill, Call, CallKey, Record};
 use tokmeter::testing::ingest::{BadNote, Condition, Health, Options, ReadBatch, Roots, Tails, Tallies};
 use tokmeter::testing::ledger::Checkpoint;
 
@@ -38,6 +38,7 @@ pub(crate) struct Books {
     pub(crate) bad: Vec<BadNote>,
     pub(crate) tallies: Tallies,
     pub(crate) batches: usize,
+    pub(crate) bills: Vec<Bill>,
 }
 
 impl Books {
@@ -49,7 +50,14 @@ impl Books {
             self.files.insert(file.path.clone(), file);
         }
         for record in batch.records {
-            let Record::Call(call) = record else { continue };
+            let call = match record {
+                Record::Call(call) => call,
+                Record::Bill(bill) => {
+                    self.bills.push(bill);
+                    continue;
+                }
+                _ => continue,
+            };
             *self.sightings.entry(name(&call)).or_default() += 1;
             let joined = match self.calls.remove(&call.key) {
                 Some(earlier) => earlier.join(call.clone()),

@@ -32,6 +32,9 @@ impl LogSelection {
     }
 }
 
+/// Where WSL shows the homes of Windows' users.
+const WINDOWS_USERS: &str = "/mnt/c/Users";
+
 /// The log locations of a selection.
 ///
 /// # Errors
@@ -42,6 +45,9 @@ pub(crate) fn roots(context: &Context<'_>, selection: &LogSelection) -> Result<R
             let var = |name: &str| context.env.vars.get(std::ffi::OsStr::new(name)).cloned();
             let mut roots = Roots::discover(context.env.home.as_deref(), var);
             context.settings.homes.iter().for_each(|home| roots.add_home(home));
+            if var("WSL_DISTRO_NAME").is_some() {
+                roots.add_windows_users(Path::new(WINDOWS_USERS));
+            }
             let own = context.paths.usage_log().into_iter().chain(context.paths.spool());
             roots.native.extend(own.chain(context.paths.journals()));
             roots.extra.extend(context.settings.logs.iter().cloned());

@@ -1,8 +1,7 @@
 //! Telemetry of coding agents: their own events, outside the conventions.
 
 use super::super::BadLine;
-use super::super::keys::{request_key, timed_key};
-use super::super::qwen_code;
+use super::super::keys::{qwen_key, request_key};
 use super::super::usage::{Counts, tier};
 use super::Desk;
 use super::gen_ai::attribution;
@@ -173,9 +172,9 @@ fn qwen(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
         call.fidelity = Fidelity::Guessed;
     }
     call.from.agent = call.from.agent.or_else(|| desk.labels.find(found.text(&["subagent_name"]).as_deref()));
-    // The session's chat and the ledger hold the same answer, at the same time.
-    if signal.at.is_some() {
-        call.key = timed_key(qwen_code::NAME, signal.at, call.model.as_deref(), &tokens);
+    // The session's chat and the ledger hold the same answer.
+    if let (Some(session), Some(model)) = (&call.from.session, &call.model) {
+        call.key = qwen_key(session, model, call.latency, &tokens);
         call.alias = Some(call.key);
     }
     Ok(call)

@@ -236,6 +236,31 @@ fn a_home_that_the_user_names_has_the_places_of_agents_in_it() {
 }
 
 #[test]
+#[cfg(unix)]
+fn wsl_shows_the_homes_of_windows_users_whose_programs_keep_to_the_customs_of_windows() {
+    let keep = tempfile::tempdir().unwrap();
+    let users = keep.path().join("c/Users");
+    for home in ["kim/AppData/Roaming", "lee/AppData", "Public/AppData", "Default/AppData", "tools"] {
+        std::fs::create_dir_all(users.join(home)).unwrap();
+    }
+    std::os::unix::fs::symlink(users.join("kim"), users.join("All of us")).unwrap();
+    let mut roots = Roots::default();
+    roots.add_windows_users(&users);
+    let kim = |below: &str| users.join("kim").join(below);
+    let sessions = ["kim", "lee"].map(|name| users.join(name).join(".qwen/projects"));
+    assert!(of(&roots, "qwen-code").iter().filter(|path| path.ends_with("projects")).eq(&sessions));
+    assert!(of(&roots, "cursor").contains(&kim("AppData/Roaming/Cursor/User/globalStorage")));
+    assert!(of(&roots, "zed").contains(&kim("AppData/Local/Zed/threads")));
+    assert!(of(&roots, "llm").contains(&kim("AppData/Roaming/io.datasette.llm")));
+    assert!(of(&roots, "goose").contains(&kim("AppData/Roaming/Block/goose/data/sessions")));
+    let tasks = kim("AppData/Roaming/Code/User/globalStorage/saoudrizwan.claude-dev/tasks");
+    assert!(of(&roots, "cline").contains(&tasks));
+    assert!(roots.indexes.iter().any(|(_, path)| *path == kim("AppData/Local/crush/projects.json")));
+    assert!(roots.all().iter().all(|(path, _)| path.starts_with(kim("")) || path.starts_with(users.join("lee"))));
+    roots.add_windows_users(&keep.path().join("d"));
+}
+
+#[test]
 fn a_path_lies_in_a_folder_by_whole_names() {
     let lies = |path: &str, folder: &str| lies_in(Path::new(path), Path::new(folder));
     for (path, folder) in [("/a/b", "/a"), ("/a", "/a"), ("/a/b/c", "/"), ("a/b", "a")] {

@@ -1,0 +1,273 @@
+//! Tasks of the editor extensions of Cline's family.
+//!
+//! By the agents' source (Cline 3.89.2 and 4.1, Roo Code 3.53, Kilo Code 5.16, as quoted in `docs/harnesses/cline.md` of
+//! `sturdynut/Ullage` and held against `Task.ts` of Roo Code's forks, read 2026-11-27; 53 requests of real logs): a message
+//! `api_req_started` is one request, whose counts stand as JSON in its `text` once it has ended. What `tokensIn` is depends:
+//!
+//! - Cline: input without the cache, but for providers whose count it passes on as it is (`openai` and others);
+//! - Roo Code since 3.29.5 (2025-11-01), Kilo Code since 4.119.0 (2025-11-12): the whole prompt. Before, it was the provider's
+//!   count: whole with OpenAI's API, without the cache with Anthropic's.
+//!
+//! Less than what was read from and written to a cache is never the whole prompt. `deleted_api_reqs` sums up requests whose
+//! messages were removed: a part of the task's total. A context that was condensed has its cost and no counts.
+//!
+//! The model stands in `modelInfo`, else in `task_metadata.json` (Cline), or in the prompts of `api_conversation_history.json` (Roo
+//! Code, Kilo Code), each with a time: a request has the last one before the next request. Of the prompts only that and the
+//! project's folder are read.
+
+use memchr::memmem;
+
+use super::author::Author;
+use super::count::Count;
+use super::fields::{Slot, fields};
+use super::json::{self, List, Money, Text};
+use super::running::bill;
+use super::time::Stamp;
+use super::{BadLine, Origin, Reading};
+use crate::domain::{Attribution, Bill, Call, CallKey, Fidelity, Record, Tokens, Usd};
+
+/// Whether a task's input includes the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// As the model's provider counts.
+    OfProvider,
+    /// Since this moment, in milliseconds since 1970; before, as the API that was called counts.
+    Whole(i64),
+}
+
+/// Cline's providers that count the cache in and say how much of it there is.
+const INCLUSIVE: [&str; 9] = ["openai", "litellm", "doubao", "fireworks", "hicap", "lmstudio", "qwen", "xai", "zai"];
+
+fields! {
+    /// A message.
+    Said {
+        at: Stamp = "ts",
+        what: Text<'a> = "say",
+        text: Text<'a> = "text",
+        model: Model<'a> = "modelInfo",
+        condensed: Condensed<'a> = "contextCondense",
+    }
+}
+
+fields! {
+    /// The model of a request.
+    Model {
+        id: Text<'a> = "modelId",
+        provider: Text<'a> = "providerId",
+    }
+}
+
+fields! {
+    /// Of a context that was condensed.
+    Condensed {
+        cost: Money = "cost",
+    }
+}
+
+fields! {
+    /// Counts of a request.
+    Request {
+        input: Count = "tokensIn",
+        output: Count = "tokensOut",
+        cache_read: Count = "cacheReads",
+        cache_write: Count = "cacheWrites",
+        cost: Money = "cost",
+        protocol: Text<'a> = "apiProtocol",
+    }
+}
+
+fields! {
+    /// The files `history_item.json` and `task_metadata.json`.
+    About {
+        cwd: Text<'a> = "workspace",
+        models: List<Entry<'a>> = "model_usage",
+    }
+}
+
+fields! {
+    /// A model, from a moment on.
+    Entry {
+        at: Stamp = "ts",
+        model: Text<'a> = "model_id",
+        provider: Text<'a> = "model_provider_id",
+    }
+}
+
+/// A model in use from a moment on, in milliseconds.
+#[derive(Clone, Debug, Default)]
+struct Used {
+    from: i64,
+    model: String,
+    provider: String,
+}
+
+/// The reader of a task.
+pub(super) struct Task {
+    name: &'static str,
+    meaning: Meaning,
+    author: Author,
+    project: Option<String>,
+    models: Vec<Used>,
+}
+
+impl Task {
+    pub(super) fn new(name: &'static str, meaning: Meaning) -> Self {
+        Self { name, meaning, author: Author::new(name), project: None, models: Vec::new() }
+    }
+
+    /// Reads the messages of a task.
+    pub(super) fn read(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let said: List<Said<'_>> = json::parse(line)?;
+        let (mut bad, mut total, mut removed, mut last) = (None, Tokens::default(), Tokens::default(), None);
+        let task = origin.folder(0).unwrap_or_else(|| origin.stem()).to_owned();
+        let requests: Vec<i64> = said.0.iter().filter(|one| one.is_request()).map(Said::milliseconds).collect();
+        let mut number = 0;
+        for message in &said.0 {
+            let at = message.milliseconds();
+            if message.what.get() == Some("condense_context") {
+                out.extend(self.condensed(message, &task, origin).map(Record::Call));
+            }
+            let is_removed = message.what.get() == Some("deleted_api_reqs");
+            if !message.is_request() && !is_removed {
+                continue;
+            }
+            number += usize::from(!is_removed);
+            let Ok(request) = json::parse::<Request<'_>>(message.text.get().unwrap_or_default().as_bytes()) else {
+                continue;
+            };
+            let used = self.used(message, requests.get(number).copied());
+            let (tokens, is_guessed) = match self.tokens(&request, used.as_ref(), at) {
+                Ok((tokens, _)) if tokens.is_zero() => continue,
+                Ok(found) => found,
+                Err(why) => {
+                    bad = bad.or(Some(why));
+                    continue;
+                }
+            };
+            let from = self.author.attribution(message.at.0, Some(&task), self.project.as_deref(), origin);
+            if is_removed {
+                removed = removed.saturating_add(tokens);
+                last = Some(from);
+                continue;
+            }
+            total = total.saturating_add(tokens);
+            let model = self.author.label(used.as_ref().map(|used| used.model.as_str()));
+            let fidelity = if model.is_none() || is_guessed { Fidelity::Guessed } else { Fidelity::Final };
+            let key = CallKey::from_parts(&[self.name, "task", &task, &at.to_string()]);
+            out.push(Record::Call(Call { quoted: request.cost.0, fidelity, ..Call::new(key, from, model, tokens) }));
+        }
+        out.extend(last.and_then(|from| self.total(from, &said.0, total.saturating_add(removed))).map(Record::Bill));
+        bad.map_or(Ok(Reading::Mine), Err)
+    }
+
+    /// Learns the project and the models from a file beside.
+    pub(super) fn beside(&mut self, text: &[u8]) {
+        if text.starts_with(b"[") {
+            self.models = of_prompts(text);
+            self.project = ["# Current Workspace Directory (", "# Current Working Directory ("]
+                .iter()
+                .find_map(|before| between(text, before.as_bytes(), b") Files"))
+                .filter(|folder| folder.starts_with('/') || folder.get(1..2) == Some(":"))
+                .map(str::to_owned);
+            return;
+        }
+        let about: About<'_> = json::parse(text).unwrap_or_default();
+        self.project = about.cwd.get().map(str::to_owned).or(self.project.take());
+        if !about.models.is_absent() {
+            let owned = |text: &Text<'_>| text.get().unwrap_or_default().to_owned();
+            let used = |entry: &Entry<'_>| Used {
+                from: entry.at.0.map(|at| at.timestamp_millis()).unwrap_or_default(),
+                model: owned(&entry.model),
+                provider: owned(&entry.provider),
+            };
+            self.models = about.models.0.iter().map(used).filter(|used| !used.model.is_empty()).collect();
+        }
+    }
+
+    /// The model of a request: its own, else the last one before the next request.
+    fn used(&self, message: &Said<'_>, next: Option<i64>) -> Option<Used> {
+        let own = &message.model;
+        if let Some(model) = own.id.get() {
+            let provider = own.provider.get().unwrap_or_default().to_owned();
+            return Some(Used { from: 0, model: model.to_owned(), provider });
+        }
+        let before = self.models.iter().rev().find(|used| next.is_none_or(|next| used.from < next));
+        before.or(self.models.first()).cloned()
+    }
+
+    /// The counts in disjoint classes, and whether the meaning of the input had to be guessed.
+    fn tokens(&self, request: &Request<'_>, used: Option<&Used>, at: i64) -> Result<(Tokens, bool), BadLine> {
+        let stated = request.input.tokens("tokensIn")?;
+        let cache_read = request.cache_read.tokens("cacheReads")?;
+        let cache_write_5m = request.cache_write.tokens("cacheWrites")?;
+        let cached = cache_read + cache_write_5m;
+        let (is_whole, is_guessed) = match self.meaning {
+            _ if cached == 0 || stated < cached => (false, false),
+            Meaning::OfProvider => {
+                let provider = used.map(|used| used.provider.as_str()).unwrap_or_default();
+                (INCLUSIVE.contains(&provider), provider.is_empty())
+            }
+            Meaning::Whole(since) if at >= since => (true, false),
+            // Only Anthropic's API stated what was written.
+            Meaning::Whole(_) => match request.protocol.get() {
+                Some(protocol) => (protocol != "anthropic", false),
+                None => (cache_write_5m == 0, true),
+            },
+        };
+        let input = if is_whole { stated - cached } else { stated };
+        let output = request.output.tokens("tokensOut")?;
+        Ok((Tokens { input, cache_read, cache_write_5m, output, ..Tokens::default() }, is_guessed))
+    }
+
+    /// The request that condensed a context: its cost alone.
+    fn condensed(&mut self, message: &Said<'_>, task: &str, origin: &Origin) -> Option<Call> {
+        let quoted = message.condensed.cost.0.filter(|cost| *cost > Usd::ZERO)?;
+        let mut from = self.author.attribution(message.at.0, Some(task), self.project.as_deref(), origin);
+        from.feature = self.author.label(Some("compaction"));
+        let key = CallKey::from_parts(&[self.name, "condensed", task, &message.milliseconds().to_string()]);
+        let call = Call::new(key, from, None, Tokens::ZERO);
+        Some(Call { quoted: Some(quoted), fidelity: Fidelity::LowerBound, ..call })
+    }
+
+    /// The total of a task of which messages were removed. They do not name their model: it is that of the others.
+    fn total(&self, from: Attribution, said: &[Said<'_>], total: Tokens) -> Option<Bill> {
+        let named = said.iter().rev().find_map(|message| message.model.id.get());
+        let model = named.or_else(|| self.models.last().map(|used| used.model.as_str())).unwrap_or("unknown");
+        bill(self.name, from, [(model, total)])
+    }
+}
+
+impl Said<'_> {
+    fn is_request(&self) -> bool {
+        self.what.get() == Some("api_req_started")
+    }
+
+    fn milliseconds(&self) -> i64 {
+        self.at.0.map(|at| at.timestamp_millis()).unwrap_or_default()
+    }
+}
+
+/// The models that prompts name, each with the time of its message, which stands behind it.
+fn of_prompts(text: &[u8]) -> Vec<Used> {
+    let (open, close, stamp) = (br"\n<model>", b"</model>", b",\"ts\":");
+    let mut models: Vec<Used> = Vec::new();
+    for start in memmem::find_iter(text, open) {
+        let rest = &text[start..];
+        let Some(model) = between(rest, open, close).filter(|name| name.len() < 200 && !name.contains('\\')) else {
+            continue;
+        };
+        let from = memmem::find(rest, stamp).and_then(|place| {
+            let digits = rest[place + stamp.len()..].iter().map_while(|byte| byte.is_ascii_digit().then_some(*byte));
+            String::from_utf8(digits.collect()).ok()?.parse().ok()
+        });
+        models.push(Used { from: from.unwrap_or_default(), model: model.to_owned(), ..Used::default() });
+    }
+    models
+}
+
+/// The text between two others.
+fn between<'t>(text: &'t [u8], before: &[u8], behind: &[u8]) -> Option<&'t str> {
+    let start = memmem::find(text, before)? + before.len();
+    let length = memmem::find(&text[start..], behind)?;
+    std::str::from_utf8(&text[start..start + length]).ok().filter(|text| !text.is_empty())
+}
