@@ -141,11 +141,7 @@ pub(super) fn ascii(context: &Context<'_>) -> bool {
 
 /// Path label for the waiting screen, with `~` for the home folder.
 pub(super) fn path_label(context: &Context<'_>, path: &std::path::Path) -> Label {
-    let short = context
-        .env
-        .home
-        .as_ref()
-        .and_then(|home| path.strip_prefix(home).ok())
-        .map(|rest| PathBuf::from("~").join(rest));
+    let rest = context.env.home.as_ref().and_then(|home| path.strip_prefix(home).ok());
+    let short = rest.map(|rest| PathBuf::from("~").join(rest));
     Label::from_bytes(short.as_deref().unwrap_or(path).as_os_str().as_encoded_bytes())
 }

@@ -82,7 +82,7 @@ fields! {
             | "gen_ai.usage.input_tokens" | "gen_ai.usage.prompt_tokens" | "gen_ai.usage.output_tokens"
             | "gen_ai.operation.name" | "gen_ai.request.model" | "gen_ai.response.model" | "gen_ai.system"
             | "gen_ai.provider.name" | "call_type" | "run_type" | "request_path" | "parts"
-            | "usageMetadata" | "toolUseResult" | "localDate",
+            | "usageMetadata" | "toolUseResult" | "localDate" | "parentId",
         trace: Seen = "traceId" | "trace_id" | "TraceId" | "spanId" | "span_id" | "SpanId" | "context" | "spanContext",
     }
 }

@@ -61,7 +61,7 @@ fn signals_show_caches_growth_and_the_dearest_calls_and_compare_models() {
     let numbers = ["cost_usd", "would_cost_usd", "difference_usd"].map(|name| compared[name].to_string());
     assert_eq!(numbers, ["0.1505", "0.06025", "-0.09025"]);
     let text = home.fine(&["signals", "--against", "claude-haiku-4-5"]).out;
-    for words in ["found the cache expired", "grow and nothing read", "Dearest calls", "arithmetic"] {
+    for words in ["found the cache expired", "grow and nothing read", "Most expensive calls", "arithmetic"] {
         assert!(text.contains(words), "{words}: {text}");
     }
     let said = home.run(&["signals", "--against", "gpt-4oo"]);

@@ -108,7 +108,7 @@ fn help(app: &App, top: usize, search: &Input, area: Rect, buffer: &mut Buffer) 
 fn explain(app: &App, explanation: &Explanation, area: Rect, buffer: &mut Buffer) {
     let title = format!("{} · Esc closes", Label::new(&explanation.title));
     let widest =
-        explanation.lines.iter().map(|line| text::width(line)).max().unwrap_or(0).max(40).max(text::width(&title));
+        explanation.lines.iter().map(|line| text::width(line)).max().unwrap_or(0).max(40).max(text::width(&title) + 2);
     let room = widest.min(usize::from(area.width).saturating_sub(4)).max(1);
     let all: Vec<String> = explanation.lines.iter().flat_map(|line| wrapped(line, room)).collect();
     let inner = open(app, &title, cells(widest + 4), all.len(), area, buffer);
