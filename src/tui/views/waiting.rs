@@ -40,6 +40,7 @@ impl Widget for &Waiting<'_> {
         if app.progress.is_some() {
             all[0] = (Role::Accent, "Reading the logs; the newest come first.".to_owned());
         }
+        all.extend(app.options.notes.iter().map(|note| (Role::Warning, note.to_string())));
         if !app.options.looks.is_empty() {
             all.push((Role::Text, String::new()));
             all.push((Role::Dim, "It looks here:".to_owned()));
