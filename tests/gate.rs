@@ -92,6 +92,89 @@ fn a_limit_concerns_those_it_is_about() {
 }
 
 #[test]
+fn limits_of_what_is_not_named_are_said_to_be_unchecked() {
+    let home = Home::new();
+    home.config(&format!(
+        "[limits]\ntotal = \"10usd\"\nsession = \"1usd\"\n[limits.models.dollar]\nday = \"1usd\"\n[limits.users.bob.models.dollar]\nday = \"1usd\"\n{PRICE}"
+    ));
+    home.write(USAGE_LOG, &call("alice", "dollar", 2_000_000));
+    let said = run(&home, &["gate"], "");
+    let expected = "tokmeter: limits not checked: session, model:dollar:day (give --session, --model)\n";
+    assert_eq!((said.code, said.err.as_str()), (0, expected));
+    let said = run(&home, &["gate", "--json"], "");
+    assert_eq!(said.err, "");
+    assert_eq!(json(&said.out)["not_checked"], serde_json::json!(["session", "model:dollar:day"]));
+    // The hook speaks its own protocol.
+    assert_eq!(run(&home, &["gate", "--hook", "claude"], "{\"hook_event_name\":\"PreToolUse\"}").err, "");
+    let said = run(&home, &["gate", "--session", "s1", "--json"], "");
+    assert_eq!((said.code, &json(&said.out)["not_checked"]), (2, &serde_json::json!(["model:dollar:day"])));
+    assert_eq!(
+        json(&run(&home, &["gate", "--session", "s1", "--model", "dollar", "--json"], "").out)["not_checked"],
+        Value::Null
+    );
+}
+
+#[test]
+fn the_names_that_the_screens_show_close_the_gate_too() {
+    let home = Home::new();
+    let at = chrono::Utc::now().to_rfc3339();
+    let session = "3f2a91c0-1111-4222-8333-444455556666";
+    home.write(
+        USAGE_LOG,
+        &format!("{{\"at\":\"{at}\",\"session\":\"{session}\",\"project\":\"/home/kim/web-shop\",\"model\":\"claude-opus-5\",\"input_tokens\":0,\"output_tokens\":2000}}\n"),
+    );
+    for (limit, option, name) in [
+        ("[limits]\nsession = \"1k tokens\"\n", "--session", "3f2a91c0"),
+        ("[limits.projects.\"/home/kim/web-shop\"]\nday = \"1k tokens\"\n", "--project", "web-shop"),
+        ("[limits.models.claude-opus-5]\nday = \"1k tokens\"\n", "--model", "opus-5"),
+    ] {
+        home.config(limit);
+        let said = run(&home, &["gate", option, name], "");
+        assert_eq!(said.code, 2, "{option} {name}: {}", said.err);
+        // A name that no call has opens nothing and closes nothing, but is said.
+        let said = run(&home, &["gate", option, "zzz"], "");
+        assert_eq!(said.code, 0, "{option}: {}", said.err);
+        assert!(said.err.contains("'zzz'"), "{option}: {}", said.err);
+        let said = run(&home, &["gate", option, "zzz", "--json"], "");
+        assert!(said.err.is_empty() && json(&said.out)["notes"][0].as_str().unwrap().contains("'zzz'"), "{}", said.out);
+    }
+    // Before the first call nothing is known, and nothing is said.
+    let home = Home::new();
+    home.config("[limits]\nsession = \"1k tokens\"\n");
+    let said = run(&home, &["gate", "--session", "zzz", "--model", "opus-5", "--project", "web-shop"], "");
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+}
+
+#[test]
+fn a_running_meter_counts_what_comes_under_a_name_that_ends_with_the_given_one() {
+    let home = Home::new();
+    let line = |project: &str, output: u64| {
+        let line = call("alice", "claude-opus-5-5", output);
+        line.replacen('{', &format!("{{\"project\":\"{project}\","), 1)
+    };
+    let input = [line("/home/kim/web-shop", 1_234), line("/home/kim/api", 50_000)].concat();
+    // Nothing is known of any project when it starts.
+    for (option, name) in [("--project", "web-shop"), ("--project", "/home/kim/web-shop")] {
+        let said = run(&home, &["--plain", option, name, "-"], &input);
+        assert!(said.out.contains("Tokens: 1,234\n"), "{name}: {} {}", said.out, said.err);
+    }
+    let said = run(&home, &["--plain", "--model", "opus-5-5", "-"], &input);
+    assert!(said.out.contains("Tokens: 51,234\n"), "{} {}", said.out, said.err);
+}
+
+#[test]
+fn a_limit_for_a_name_that_no_call_has_is_set_and_the_name_is_said() {
+    let home = Home::new();
+    home.write(USAGE_LOG, &call("alice", "claude-opus-5-5", 10));
+    let said = run(&home, &["limits", "set", "model:opus-5-5:day", "20usd"], "");
+    assert_eq!((said.code, said.out.as_str()), (0, "model:opus-5-5:day: 20usd\n"));
+    assert_eq!(said.err, "tokmeter: no call has model 'opus-5-5'; did you mean 'claude-opus-5-5'?\n");
+    for scope in ["model:claude-opus-5-5:day", "model:claude-*:day", "day"] {
+        assert_eq!(run(&home, &["limits", "set", scope, "20usd"], "").err, "", "{scope}");
+    }
+}
+
+#[test]
 fn tokens_without_a_price_are_judged_with_the_fallback_rate_and_never_as_nothing() {
     let home = Home::new();
     let limits = "[limits]\ntotal = \"10usd\"\n";

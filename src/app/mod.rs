@@ -7,6 +7,7 @@ pub(crate) mod catch_up;
 pub(crate) mod context;
 mod exit;
 pub(crate) mod mistyped;
+pub(crate) mod names;
 pub(crate) mod selftest;
 pub(crate) mod sessions;
 pub(crate) mod stdin;

@@ -144,7 +144,12 @@ calls. An address beyond this machine needs a token, which clients send as x-tok
         command: Option<LimitsCommand>,
     },
     /// Within limits? Exit 0, else 2
-    #[command(after_help = "Example:\n  tokmeter gate && my-agent")]
+    #[command(after_help = "Examples:
+  tokmeter gate && my-agent
+  tokmeter gate --model claude-opus-5 --project ~/api && my-agent
+
+A limit of a model, a project or a session is checked only where the coming call's --model, --project or --session
+is named, in full or as the screens show it; a note says which limits were not checked.")]
     Gate(GateArgs),
     /// One line for an agent's status bar, tmux or a shell prompt
     #[command(

@@ -54,10 +54,10 @@ pub struct GateArgs {
     /// For this user
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
-    /// For this model
+    /// For this model; without one, limits of models are not checked
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
-    /// For this project
+    /// For this project; without one, limits of projects are not checked
     #[arg(long, value_name = "PATH")]
     pub project: Option<String>,
     /// For this team
@@ -69,7 +69,7 @@ pub struct GateArgs {
     /// For this feature
     #[arg(long, value_name = "NAME")]
     pub feature: Option<String>,
-    /// For this session
+    /// For this session, by its id or a beginning of it; without one, limits of sessions are not checked
     #[arg(long, value_name = "ID")]
     pub session: Option<String>,
 }

@@ -3,29 +3,33 @@
 
 mod answer;
 pub(super) mod claude;
+mod named;
 pub(super) mod query;
 
 pub(super) use answer::{GateAnswer, answer};
+pub(super) use named::named_answer;
 pub use query::query;
 
 use std::path::PathBuf;
 
-use crate::app::catch_up::caller;
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::app::{Context, Exit, Failure};
 use crate::cli::GateArgs;
-use crate::config::{Loaded, Settings};
-use crate::domain::{Dimension, Filter};
+use crate::config::Loaded;
+use crate::domain::{Dimension, Filter, Instant};
 use crate::ledger::{BooksError, Ledger};
-use crate::meter::CallContext;
+use crate::meter::Rules;
 use crate::output;
 
 pub(super) fn run(context: &mut Context<'_>, args: &GateArgs, loaded: &Loaded) -> Result<Exit, Failure> {
     if args.hook.is_some() {
         return claude::run(context, loaded);
     }
-    let caller = caller(&context.settings, &args.names());
-    let answer = judge(context, &LogSelection::Session(None), |_| Ok(caller.clone())).0;
+    let (names, settings) = (args.names(), context.settings.clone());
+    let answer = judge(context, &LogSelection::Session(None), |books, rules, now| {
+        named_answer(books, rules, &settings, &names, now)
+    })
+    .0;
     let exit = if answer.allowed { Exit::Fine } else { Exit::Over };
     if args.json {
         let written = output::to_line(&answer, context.out);
@@ -35,6 +39,12 @@ pub(super) fn run(context: &mut Context<'_>, args: &GateArgs, loaded: &Loaded) -
     }
     if let Some(warning) = &answer.warning {
         context.note(warning);
+    }
+    if !args.json {
+        answer.notes.iter().for_each(|note| context.note(note));
+        if let Some(words) = answer.not_checked_words() {
+            context.note(&words);
+        }
     }
     // The exit code is the answer; the text is for people and for agents that show a hook's output.
     if let Some(reason) = answer.reason.as_ref().filter(|_| !args.json) {
@@ -65,23 +75,21 @@ impl GateArgs {
 pub(super) fn judge(
     context: &mut Context<'_>,
     selection: &LogSelection,
-    caller: impl Fn(&dyn Ledger) -> Result<CallContext, BooksError>,
+    question: impl Fn(&dyn Ledger, &Rules, Instant) -> Result<GateAnswer, BooksError>,
 ) -> (GateAnswer, Option<Books>) {
     let rules = context.rules(Filter::default());
     let now = context.now();
-    let ask = |books: &Books, settings: &Settings| {
-        caller(&books.ledger).and_then(|caller| answer(&books.ledger, &rules, settings, &caller, now))
-    };
+    let ask = |books: &Books| question(&books.ledger, &rules, now);
     let mut gathered = catch_up::open_and_catch_up(context, selection, false);
-    let mut answered = gathered.as_ref().ok().map(|books| ask(books, &context.settings));
+    let mut answered = gathered.as_ref().ok().map(ask);
     if matches!(&answered, Some(Err(error)) if error.is_mendable()) {
         drop(gathered);
         gathered = catch_up::mend(context).and_then(|()| catch_up::open_and_catch_up(context, selection, false));
-        answered = gathered.as_ref().ok().map(|books| ask(books, &context.settings));
+        answered = gathered.as_ref().ok().map(ask);
     }
     let (mut answer, books) = match gathered {
         Ok(books) => {
-            let answered = answered.unwrap_or_else(|| ask(&books, &context.settings));
+            let answered = answered.unwrap_or_else(|| ask(&books));
             (answered.unwrap_or_else(|error| GateAnswer::unknown(&error.to_string(), &context.settings)), Some(books))
         }
         Err(failure) => (GateAnswer::unknown(&failure.message, &context.settings), None),

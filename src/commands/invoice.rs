@@ -8,6 +8,7 @@ use self::statement::Statement;
 use super::derived;
 use super::plans::Plans;
 use crate::app::catch_up::{self, LogSelection};
+use crate::app::names::complete;
 use crate::app::{Context, Exit, Failure};
 use crate::cli::{InvoiceArgs, Style, When};
 use crate::domain::{Instant, day_of, day_start, month_of};
@@ -23,6 +24,7 @@ pub(super) fn run(context: &mut Context<'_>, args: InvoiceArgs) -> Result<Exit, 
     filter.since = Some(filter.since.map_or(from, |since| since.max(from)));
     filter.until = Some(filter.until.map_or(until, |earlier| earlier.min(until)));
     let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
+    complete(&books.ledger, &mut filter)?;
     let renamed = derived::names(&books.ledger, &args.by, &context.settings.ticket)?;
     let query = Query { by: args.by, filter, renamed, ..Query::new(Grain::Month, zone) };
     let mut report = books.ledger.report(&query)?;

@@ -2,6 +2,7 @@
 //! difference.
 
 use crate::app::catch_up::{self, LogSelection};
+use crate::app::names::complete;
 use crate::app::{Context, Exit, Failure};
 use crate::cli::ReconcileArgs;
 use crate::config::regular_file;
@@ -33,6 +34,7 @@ pub(super) fn run(context: &mut Context<'_>, args: &ReconcileArgs) -> Result<Exi
     filter.since = Some(day_start(first, Zone::UTC));
     filter.until = Some(day_start(last.succ_opt().unwrap_or(last), Zone::UTC));
     let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
+    complete(&books.ledger, &mut filter)?;
     let compared = Compared::new(&bill, (first, last), &books.ledger, &books.prices, &filter)?;
     let result = Outcome::from_compared(&compared, &bill, args.tolerance);
     if args.json {

@@ -11,6 +11,7 @@ use self::beside::Beside;
 use self::names::name_strangers;
 use super::{Context, Exit, Failure, daily_digest};
 use crate::app::catch_up::{self, Books, LogSelection};
+use crate::app::names::complete;
 use crate::app::sessions::only_session;
 use crate::cli::{ReportArgs, Style, When};
 use crate::domain::{Dimension, Filter};
@@ -34,6 +35,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
     if let Some(session) = &args.session {
         filter.only.push((Dimension::Session, only_session(&books.ledger, session, &filter)?));
     }
+    complete(&books.ledger, &mut filter)?;
     let style = args.shape.style();
     if args.yesterday && style == Style::Table {
         let is_whole = args.by.is_empty() && filter.only.is_empty() && selection == LogSelection::Everything;

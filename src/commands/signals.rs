@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{Context, Exit, Failure, prices};
 use crate::app::catch_up::{self, LogSelection};
+use crate::app::names::complete;
 use crate::cli::Filters;
 use crate::domain::Label;
 use crate::ledger::{Ledger, Order};
@@ -20,9 +21,10 @@ pub(super) fn run(
     filters: &Filters,
     paths: &[PathBuf],
 ) -> Result<Exit, Failure> {
-    let filter = filters.filter(context.now(), context.settings.zone, &context.settings.ticket);
+    let mut filter = filters.filter(context.now(), context.settings.zone, &context.settings.ticket);
     let selection = LogSelection::from_args(context, paths, false);
     let books = catch_up::open_and_catch_up(context, &selection, false)?;
+    complete(&books.ledger, &mut filter)?;
     let unknown = |model: &str| {
         let (label, near) = (Label::new(model), prices::near_words(&books.prices, model));
         Failure::new(Exit::Usage, format!("no price for '{label}', so nothing can be compared{near}"))

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::live::Source;
 use super::{Context, Exit, Failure, tui_options};
 use crate::app::catch_up::{self, LogSelection};
+use crate::app::names::{complete, strangers};
 use crate::cli::LiveArgs;
 use crate::config::Loaded;
-use crate::domain::Record;
+use crate::domain::{Label, Record};
 use crate::engine::AnyLedger;
 use crate::ledger::{Batch, Ledger};
 use crate::meter::{Meter, Snapshot};
@@ -20,7 +21,7 @@ pub(super) fn run(
     args: &LiveArgs,
     source: Source,
 ) -> Result<Exit, Failure> {
-    let rules = context.rules(args.filters.filter(context.now(), context.settings.zone, &context.settings.ticket));
+    let mut rules = context.rules(args.filters.filter(context.now(), context.settings.zone, &context.settings.ticket));
     let (ledger, roots) = match source {
         Source::Logs(selection) => {
             (catch_up::open_and_catch_up(context, &selection, args.book)?.ledger, catch_up::roots(context, &selection)?)
@@ -32,10 +33,14 @@ pub(super) fn run(
             (books, catch_up::roots(context, &LogSelection::Everything)?)
         }
     };
+    complete(&ledger, &mut rules.view)?;
+    let strange = strangers(&ledger, &rules.view)?;
+    strange.iter().for_each(|sentence| context.note(sentence));
     let now = context.now();
     let snapshot = Snapshot::ask(&ledger, &rules, &super::live::follow(&ledger, args, &rules.view)?, now)?;
     let mut meter = Meter::open(rules, snapshot);
     let mut options = tui_options::options(context, loaded, args, &roots)?;
+    options.notes = strange.iter().map(|sentence| Label::new(sentence)).collect();
     if args.svg {
         options.depth = crate::theme::Depth::True;
     }

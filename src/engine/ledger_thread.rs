@@ -1,5 +1,4 @@
-//! The thread that owns the ledger while the screen is open: it writes batches, answers requests and updates the
-//! screen.
+//! The thread that owns the ledger: it writes batches, answers requests and updates the screen.
 
 mod admission;
 mod delivery;
@@ -60,7 +59,7 @@ pub(crate) struct LedgerThread {
     /// Lifecycle flags shared with the main thread.
     pub(crate) course: Arc<Lifecycle>,
     /// State of the metrics.
-    pub(crate) scrape: std::cell::RefCell<super::Scrape>,
+    pub(crate) scrape: RefCell<super::Scrape>,
     /// State kept between messages.
     pub(crate) state: State,
 }

@@ -1,7 +1,5 @@
-//! The seam below the merge rules: the operations that a store of rows must have.
-//!
-//! Rows come and go as [`CompactRow`]s, whose names are numbers of an [`Interner`]. A store that has ids of its own for
-//! names keeps the two together in [`Store::Ids`]; they live exactly as long as the interner.
+//! The seam below the merge rules: the operations that a store of rows must have. Rows come and go as [`CompactRow`]s,
+//! whose names are numbers of an [`Interner`]; a store's own ids of names, [`Store::Ids`], live as long as that.
 
 mod transaction;
 
@@ -10,25 +8,16 @@ use std::path::Path;
 
 use rustc_hash::FxHashSet;
 
-pub use self::transaction::{Access, Delta, Place, Table};
+pub use self::transaction::{Access, Delta, Place, Quarters, Step, Stored, Table};
 use super::account;
 use super::compact_row::CompactRow;
-use super::grouping::{self, Quarter, Stretch};
+use super::grouping::{self, Stretch};
 use super::inherited::{self, Whole};
 use super::interner::Interner;
 use super::key_value::{Fact, Space};
 use super::spending::Part;
-use super::{Checkpoint, Order, Query, StoreError};
+use super::{Checkpoint, Order, Query};
 use crate::domain::{Bill, CallKey, Dimension, Filter, Instant};
-
-/// Called before each step of an atomic sequence, where tests kill the process.
-pub type Step<'a> = &'a dyn Fn(&'static str);
-
-/// Result of an operation of a store.
-pub type Stored<T> = Result<T, StoreError>;
-
-/// Hands the chosen sums to a visitor.
-pub type Quarters<'a, Ids> = Box<dyn FnOnce(&mut Ids, &mut dyn FnMut(Quarter)) -> Stored<()> + 'a>;
 
 /// Rows by key, alias and lineage, with what is derived from them and stored beside them.
 ///

@@ -1,9 +1,12 @@
 //! Decides whether the next call may be made.
 
+use std::collections::BTreeSet;
+
 use super::holds::{self, Hold};
-use super::limit::{CallContext, LimitState, Rules, Verdict};
+use super::limit::{CallContext, Limit, LimitState, Rules, Verdict};
 use super::overrides::{self, Override};
 use super::snapshot::states;
+use super::window::Window;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
 use crate::ledger::{BooksError, Ledger};
 
@@ -43,6 +46,32 @@ pub(crate) fn decide(
 ) -> Result<Decision, BooksError> {
     let (held, _) = holds::open(books, now)?;
     weigh(books, rules, &with_source(books, caller)?, &held, now)
+}
+
+/// Limits that are not evaluated because the caller leaves out a name that every call has: its model, its project, its
+/// session, or the log format, which is known by the session. A call without an agent, a team or a feature has none.
+///
+/// Each with what is left out.
+pub(crate) fn unchecked<'r>(rules: &'r Rules, caller: &CallContext) -> Vec<(&'r Limit, BTreeSet<Dimension>)> {
+    let always = [Dimension::Model, Dimension::Project, Dimension::Session, Dimension::Source];
+    let is_missing = move |dimension: Dimension| {
+        let by_session = dimension == Dimension::Source && caller.name(Dimension::Session).is_some();
+        always.contains(&dimension) && caller.name(dimension).is_none() && !by_session
+    };
+    let mut all = Vec::new();
+    for limit in &rules.limits {
+        let fits = |(dimension, names): &(Dimension, Matcher)| {
+            is_missing(*dimension) || caller.name(*dimension).is_some_and(|name| names.matches(name))
+        };
+        let names = limit.scope.names();
+        let of_sessions = (limit.window == Window::Session).then_some(Dimension::Session);
+        let needed = names.iter().map(|(dimension, _)| *dimension).chain(of_sessions);
+        let missing: BTreeSet<Dimension> = needed.filter(|dimension| is_missing(*dimension)).collect();
+        if names.iter().all(fits) && !missing.is_empty() {
+            all.push((limit, missing));
+        }
+    }
+    all
 }
 
 /// Evaluates the limits of a caller whose log format is known, with what is held.

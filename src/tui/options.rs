@@ -48,6 +48,8 @@ pub struct Options {
     pub mouse: bool,
     /// Log locations, for the waiting screen.
     pub looks: Vec<Label>,
+    /// Sentences for the waiting screen, such as a name in the filter that no call has.
+    pub notes: Vec<Label>,
     /// Most pictures a second; `None` for the default of this terminal.
     pub frame_rate: Option<u8>,
     /// True where pictures go through a network.
@@ -78,6 +80,7 @@ impl Options {
             only: String::new(),
             mouse: false,
             looks: Vec::new(),
+            notes: Vec::new(),
             frame_rate: None,
             is_remote: false,
             is_in_tmux: false,

@@ -148,6 +148,19 @@ fn a_name_that_no_call_has_is_told_beside_the_empty_answer() {
 }
 
 #[test]
+fn a_short_name_selects_the_one_that_is_shown_so() {
+    let home = Home::new();
+    home.log(&three_calls());
+    let calls =
+        |words: &[&str]| home.fine(&[&["report", "total", "--json"], words].concat()).json()["total"]["calls"].clone();
+    assert_eq!(calls(&["--model", "opus-5"]), calls(&["--model", "claude-opus-5"]));
+    assert_ne!(calls(&["--model", "opus-5"]), 0);
+    let said = home.fine(&["--once", "--model", "opus-6"]);
+    assert!(said.err.contains("no call has model 'opus-6'; did you mean 'claude-opus-5'?"), "{said:?}");
+    assert!(!home.fine(&["--once", "--model", "opus-5"]).err.contains("no call has"));
+}
+
+#[test]
 fn what_is_not_there_cannot_be_unset_and_what_has_no_name_not_be_recorded() {
     let home = Home::new();
     home.config("[limits]\nday = { usd = 5 }\n");

@@ -1,9 +1,11 @@
 //! The gate's answer as JSON, the same on the command line and the socket.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::config::{LimitKey, OnError, Settings};
-use crate::domain::{Instant, Status};
+use crate::domain::{Dimension, Instant, Status};
 use crate::ledger::{BooksError, Ledger};
 use crate::meter::overrides::Override;
 use crate::meter::{CallContext, LimitState, Rules, Verdict, gate};
@@ -30,6 +32,16 @@ pub(crate) struct GateAnswer {
     pub(crate) lifted: Option<Override>,
     /// Why the answer may be wrong.
     pub(crate) warning: Option<String>,
+    /// Names of the caller that no call has; absent when there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<String>,
+    /// Keys of limits that were not evaluated, because the caller's model, project or session is not named; absent when
+    /// all were.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) not_checked: Vec<String>,
+    /// What the caller leaves out that these limits are about.
+    #[serde(skip)]
+    pub(crate) left_out: BTreeSet<Dimension>,
     /// Files that could not be read, so that more may be used; absent when there are none.
     #[serde(skip_serializing_if = "output::is_zero")]
     pub(crate) unread_files: u64,
@@ -52,6 +64,7 @@ pub(crate) fn answer(
     let decision = gate::decide(books, rules, caller, now)?;
     let reason = text::gate_reason(&decision, now, settings.zone);
     let gate::Decision { allowed, worst, states, lifted, .. } = decision;
+    let unchecked = gate::unchecked(rules, caller);
     let mut quotas = Status::quotas(&books.statuses()?);
     quotas.retain(|quota| !quota.is_forgotten(now));
     Ok(GateAnswer {
@@ -67,6 +80,9 @@ pub(crate) fn answer(
         provider_windows: QuotaJson::all(&quotas, now, settings.zone),
         lifted,
         warning: None,
+        notes: Vec::new(),
+        not_checked: unchecked.iter().map(|(limit, _)| LimitKey::from_limit(limit).to_string()).collect(),
+        left_out: unchecked.into_iter().flat_map(|(_, missing)| missing).collect(),
         unread_files: 0,
         states,
     })
@@ -85,6 +101,9 @@ impl GateAnswer {
             provider_windows: Vec::new(),
             lifted: None,
             warning: None,
+            notes: Vec::new(),
+            not_checked: Vec::new(),
+            left_out: BTreeSet::new(),
             unread_files: 0,
             states: Vec::new(),
         };

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::answer;
-use crate::app::catch_up::caller;
+use super::named::named_answer;
 use crate::commands::Failure;
 use crate::config::Settings;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span};
@@ -55,7 +54,7 @@ pub(in crate::commands) fn query_with(
     let said = match question.query.as_str() {
         "gate" => {
             let names: Vec<(Dimension, &str)> = names.iter().map(|(of, name)| (*of, name.as_str())).collect();
-            let answered = answer(books, rules, settings, &caller(settings, &names), now);
+            let answered = named_answer(books, rules, settings, &names, now);
             let mut answer = answered.unwrap_or_else(|error| super::GateAnswer::unknown(&error.to_string(), settings));
             if let Some(warning) = warning {
                 answer.warn(warning);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Source;
 use crate::app::catch_up::{self, LogSelection};
+use crate::app::names::complete_ahead;
 use crate::cli::LiveArgs;
 use crate::commands::http_server::{self, Bound, Serving};
 use crate::commands::{Context, Exit, Failure, tui_options};
@@ -25,13 +26,15 @@ pub(crate) struct Started {
     /// everything that came is booked.
     pub(in crate::commands) server: Option<Serving>,
     pub(crate) roots: Roots,
+    /// Names in the filter that no call has so far.
+    pub(crate) strange: Vec<String>,
 }
 
 /// Opens the books, starts the engine, and serves HTTP on the bound address.
 pub(crate) fn start(
     context: &mut Context<'_>,
     args: &LiveArgs,
-    rules: Rules,
+    mut rules: Rules,
     source: Source,
     bound: Option<Bound>,
 ) -> Result<Started, Failure> {
@@ -63,6 +66,7 @@ pub(crate) fn start(
             Stdin::Unread
         }
     };
+    let strange = complete_ahead(&books, &mut rules.view)?;
     let follow = follow(&books, args, &rules.view)?;
     let (engine, events, meter) = Engine::start(Setup {
         env: context.env.clone(),
@@ -93,7 +97,7 @@ pub(crate) fn start(
         error @ StartError::Socket(_) => Failure::new(Exit::Unavailable, error.to_string()),
     })?;
     let server = bound.map(|bound| http_server::start(context, bound, destination, engine.doors())).transpose()?;
-    Ok(Started { engine, events, meter, server, roots })
+    Ok(Started { engine, events, meter, server, roots, strange })
 }
 
 /// The failure when the system grants nothing to wait with.

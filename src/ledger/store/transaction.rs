@@ -1,8 +1,19 @@
 //! Transactions of a store: their purpose, their changes, and where the changed rows are.
 
 use crate::domain::{Bill, CallKey};
+use crate::ledger::StoreError;
 use crate::ledger::compact_row::CompactRow;
+use crate::ledger::grouping::Quarter;
 use crate::ledger::spending::Part;
+
+/// Called before each step of an atomic sequence, where tests kill the process.
+pub type Step<'a> = &'a dyn Fn(&'static str);
+
+/// Result of an operation of a store.
+pub type Stored<T> = Result<T, StoreError>;
+
+/// Hands the chosen sums to a visitor.
+pub type Quarters<'a, Ids> = Box<dyn FnOnce(&mut Ids, &mut dyn FnMut(Quarter)) -> Stored<()> + 'a>;
 
 /// Purpose of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -43,6 +43,7 @@ impl Widget for &Waiting<'_> {
         if !app.options.only.is_empty() {
             all.push((Role::Warning, format!("Only calls of {} count here; none has come yet.", app.options.only)));
         }
+        all.extend(app.options.notes.iter().map(|note| (Role::Warning, note.to_string())));
         if !app.options.looks.is_empty() {
             all.push((Role::Text, String::new()));
             all.push((Role::Dim, "It looks here:".to_owned()));

@@ -1,6 +1,7 @@
 //! `GET /api/v1/usage` and its kin: `tokmeter report` with its flags as parameters.
 
 use super::trouble::Trouble;
+use crate::app::names::complete;
 use crate::app::sessions::only_session;
 use crate::cli::{Cli, Command, ReportArgs};
 use crate::commands::derived;
@@ -60,6 +61,7 @@ fn query(period: &str, args: ReportArgs, books: &BooksView<'_>) -> Result<Query,
         let only = only_session(books.ledger, session, &filter);
         filter.only.push((Dimension::Session, only.map_err(|failure| Refusal::Nothing(failure.message))?));
     }
+    complete(books.ledger, &mut filter)?;
     let grain = match period {
         "hour" => Grain::Hour,
         "week" => Grain::Week,

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::arguments::Words;
 use super::{Arguments, Tool, schema};
 use crate::app::catch_up::Books;
+use crate::app::names::complete;
 use crate::app::sessions::only_session;
 use crate::app::{Context, Exit, Failure};
 use crate::cli::ReportArgs;
@@ -57,6 +58,7 @@ pub(super) fn report(
     if let Some(session) = session {
         filter.only.push((Dimension::Session, only_session(&books.ledger, &session, &filter)?));
     }
+    complete(&books.ledger, &mut filter)?;
     let query = answer::query(&books.ledger, grain, by, filter, zone, (&order, limit), &context.settings.ticket)?;
     answer::answer(books, &query, false)
 }

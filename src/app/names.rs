@@ -1,0 +1,191 @@
+//! Names that a user typed: short forms that the screens show, and names that no call has, such as a typing error.
+
+use crate::text::meant;
+use crate::domain::{Dimension, Filter, Label, Matcher, Zone, model_short, project_short};
+use crate::ledger::{BooksError, Grain, Ledger, Query};
+
+/// Up to this many known names are listed instead of a suggestion.
+const FEW: usize = 8;
+/// Shortest text that is searched for within names.
+const TELLING: usize = 3;
+
+/// The names that calls have in one dimension.
+pub(crate) struct Names {
+    dimension: Dimension,
+    all: Vec<Label>,
+}
+
+impl Names {
+    /// Every name in the ledger.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn in_ledger(books: &dyn Ledger, dimension: Dimension) -> Result<Self, BooksError> {
+        let report = books.report(&Query { by: vec![dimension], ..Query::new(Grain::Total, Zone::UTC) })?;
+        let all = report.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten()).collect();
+        Ok(Self { dimension, all })
+    }
+
+    /// The one name of which the screens show this short form.
+    fn in_full(&self, short: &str) -> Option<&Label> {
+        match self.shown_as(short).as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        }
+    }
+
+    fn shown_as(&self, short: &str) -> Vec<&Label> {
+        let has_short = matches!(self.dimension, Dimension::Project | Dimension::Model);
+        self.all.iter().filter(|name| has_short && self.short(name) == short).collect()
+    }
+
+    /// The name as the screens show it.
+    fn short<'n>(&self, name: &'n str) -> &'n str {
+        if self.dimension == Dimension::Project {
+            project_short(name)
+        } else if self.dimension == Dimension::Model {
+            model_short(name)
+        } else {
+            name
+        }
+    }
+
+    /// `no call has model 'opus-6'; did you mean 'claude-opus-5'?`; none when a call has it, or no call has any.
+    fn stranger(&self, asked: &Matcher) -> Option<String> {
+        if self.all.is_empty() || asked.is_glob() || self.all.iter().any(|name| asked.matches(name)) {
+            return None;
+        }
+        let (dimension, asked) = (self.dimension, asked.as_str());
+        let several: Vec<&str> = self.shown_as(asked).into_iter().map(Label::as_str).collect();
+        let hint = match several.as_slice() {
+            [_, _, ..] => format!("; there are: {}", several.join(", ")),
+            _ => match self.closest(asked) {
+                Some(meant) => format!("; did you mean '{meant}'?"),
+                None if self.all.len() <= FEW => {
+                    format!("; there are: {}", self.all.iter().map(Label::as_str).collect::<Vec<_>>().join(", "))
+                }
+                None => String::new(),
+            },
+        };
+        Some(format!("no call has {dimension} '{}'{hint}", Label::new(asked)))
+    }
+
+    /// The name that was probably meant: shown so, begins, ends or has it in the middle, or is spelt alike.
+    fn closest(&self, asked: &str) -> Option<&str> {
+        let known = || self.all.iter().map(Label::as_str);
+        let lower = asked.to_lowercase();
+        let within = |fits: fn(&str, &str) -> bool| {
+            known().filter(|name| fits(&name.to_lowercase(), &lower)).min_by_key(|name| name.len())
+        };
+        let is_telling = asked.chars().count() >= TELLING;
+        self.in_full(asked)
+            .map(Label::as_str)
+            .or_else(|| known().find(|name| name.starts_with(asked)))
+            .or_else(|| within(|name, end| name.ends_with(end)).filter(|_| is_telling))
+            .or_else(|| meant(asked, known()))
+            .or_else(|| self.in_full(meant(asked, known().map(|name| self.short(name)))?).map(Label::as_str))
+            .or_else(|| within(|name, part| name.contains(part)).filter(|_| is_telling))
+    }
+}
+
+/// Replaces a short form by the full name of a project or a model, where no call has the short one and exactly one name
+/// is shown so.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<(), BooksError> {
+    for (dimension, asked) in &mut filter.only {
+        if !matches!(dimension, Dimension::Project | Dimension::Model) || asked.is_glob() {
+            continue;
+        }
+        let names = Names::in_ledger(books, *dimension)?;
+        if !names.all.iter().any(|name| asked.matches(name))
+            && let Some(full) = names.in_full(asked.as_str())
+        {
+            *asked = Matcher::exact(full.as_str());
+        }
+    }
+    Ok(())
+}
+
+/// A sentence for each name in the filter that no call has.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn strangers(books: &dyn Ledger, filter: &Filter) -> Result<Vec<String>, BooksError> {
+    let mut all = Vec::new();
+    for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
+        all.extend(Names::in_ledger(books, *dimension)?.stranger(asked));
+    }
+    Ok(all)
+}
+
+/// As [`complete`], for a meter that runs while calls come in: a project or a model that no call has yet is also counted
+/// under a longer name that ends with the given one. Returns the sentences about names that no call has.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn complete_ahead(books: &dyn Ledger, filter: &mut Filter) -> Result<Vec<String>, BooksError> {
+    complete(books, filter)?;
+    let strange = strangers(books, filter)?;
+    let mut longer = Vec::new();
+    for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
+        let is_path = asked.as_str().contains(['/', '\\']);
+        let ends: &[&str] = if *dimension == Dimension::Project && !is_path {
+            &["*/", "*\\"]
+        } else if *dimension == Dimension::Model {
+            &["*-", "*/", "*."]
+        } else {
+            continue;
+        };
+        let names = Names::in_ledger(books, *dimension)?;
+        if !names.all.iter().any(|name| asked.matches(name)) {
+            let ending = |before: &&str| (*dimension, Matcher::new(format!("{before}{}", asked.as_str())));
+            longer.extend(ends.iter().map(ending));
+        }
+    }
+    filter.only.extend(longer);
+    Ok(strange)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(dimension: Dimension, all: &[&str]) -> Names {
+        Names { dimension, all: all.iter().map(|name| Label::new(name)).collect() }
+    }
+
+    #[test]
+    fn a_short_name_means_the_only_one_that_is_shown_so() {
+        let models = names(Dimension::Model, &["claude-opus-5-5", "gpt-5.2"]);
+        assert_eq!(models.in_full("opus-5-5").map(Label::as_str), Some("claude-opus-5-5"));
+        assert_eq!(models.in_full("5-5"), None);
+        let projects = names(Dimension::Project, &["/home/a/web-shop", "/home/b/web-shop", "/srv/api"]);
+        assert_eq!(projects.in_full("api").map(Label::as_str), Some("/srv/api"));
+        assert_eq!(projects.in_full("web-shop"), None, "two are shown so");
+        let users = names(Dimension::User, &["alice"]);
+        assert_eq!(users.in_full("alice"), None, "users have no short form");
+    }
+
+    #[test]
+    fn a_name_that_no_call_has_is_said_with_the_one_that_was_probably_meant() {
+        let cases = [
+            (Dimension::Model, "opus-5-5", "no call has model 'opus-5-5'; did you mean 'claude-opus-5-5'?"),
+            (Dimension::Model, "GPT", "no call has model 'GPT'; did you mean 'gpt-5.2'?"),
+            (Dimension::Model, "us", "no call has model 'us'; there are: claude-opus-5-5, gpt-5.2"),
+            (Dimension::Model, "gpt-5.3", "no call has model 'gpt-5.3'; did you mean 'gpt-5.2'?"),
+        ];
+        for (dimension, asked, expected) in cases {
+            let names = names(dimension, &["claude-opus-5-5", "gpt-5.2"]);
+            assert_eq!(names.stranger(&Matcher::exact(asked)).as_deref(), Some(expected), "{asked}");
+        }
+        let projects = names(Dimension::Project, &["/home/a/web-shop", "/home/b/web-shop", "/srv/api"]);
+        assert_eq!(
+            projects.stranger(&Matcher::exact("web-shop")).as_deref(),
+            Some("no call has project 'web-shop'; there are: /home/a/web-shop, /home/b/web-shop")
+        );
+        assert_eq!(projects.stranger(&Matcher::exact("/srv/api")), None);
+        assert_eq!(names(Dimension::User, &[]).stranger(&Matcher::exact("bob")), None, "before the first call");
+    }
+}
