@@ -59,13 +59,7 @@ impl Format for Vibe {
         &MARKERS
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Journal {
-            author: Author::new(NAME),
-            is_described: false,
-            cwd: None,
-            model: None,
-            running: Running::default(),
-        })
+        Box::new(Journal { author: Author::new(NAME), cwd: None, model: None, running: Running::default() })
     }
 }
 
@@ -180,7 +174,6 @@ fields! {
 
 struct Journal {
     author: Author,
-    is_described: bool,
     cwd: Option<String>,
     model: Option<String>,
     running: Running,
@@ -217,7 +210,6 @@ impl Reader for Journal {
 
     fn beside(&mut self, text: &[u8]) {
         let Ok(about) = json::parse::<Line<'_>>(text) else { return };
-        self.is_described = true;
         self.cwd = about.environment.cwd.get().map(str::to_owned);
         self.model = about.config.model.get().map(str::to_owned);
     }
@@ -258,7 +250,6 @@ impl Journal {
         let input = read.stats.input.total("session_prompt_tokens")?;
         let tokens =
             Tokens { input, output: read.stats.output.total("session_completion_tokens")?, ..Tokens::default() };
-        self.is_described = true;
         self.cwd = read.environment.cwd.get().map(str::to_owned);
         self.model = read.config.model.get().map(str::to_owned);
         if !tokens.is_zero() {
@@ -271,10 +262,8 @@ impl Journal {
         self.running.read(session, tokens);
         let whole: Tokens = self.running.totals().filter(|(name, _)| *name == session).map(|(_, tokens)| tokens).sum();
         let from = self.author.attribution(at.0, Some(session), self.cwd.as_deref(), origin);
-        // Before `meta.json` is there, the total would stand for no model, and stay beside that of the model.
-        if let Some(model) = self.model.as_deref().or(self.is_described.then_some("unknown")) {
-            out.extend(bill(NAME, from, [(model, whole)]).map(Record::Bill));
-        }
+        let model = self.model.as_deref().unwrap_or("unknown");
+        out.extend(bill(NAME, from, [(model, whole)]).map(Record::Bill));
     }
 }
 
