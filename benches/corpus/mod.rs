@@ -116,7 +116,7 @@ pub(crate) fn write_all_agents(folder: &Path, bytes: u64, seed: u64) -> io::Resu
 fn put(home: &Path, log: &Log) -> io::Result<()> {
     let path = home.join(&log.path);
     path.parent().map_or(Ok(()), fs::create_dir_all)?;
-    if !log.path.ends_with(".db") {
+    if path.extension().is_none_or(|ending| ending != "db") {
         return fs::write(path, &log.text);
     }
     let database = rusqlite::Connection::open(path).map_err(io::Error::other)?;

@@ -77,10 +77,10 @@ impl Session<'_> {
         }
         text
     }
+}
 
-    fn log(&self, path: String, text: String) -> Log {
-        Log { path, text }
-    }
+fn log_of(path: String, text: String) -> Log {
+    Log { path, text }
 }
 
 fn gemini(session: &mut Session<'_>) -> Log {
@@ -100,7 +100,7 @@ fn gemini(session: &mut Session<'_>) -> Log {
             );
         }
     });
-    session.log(format!(".gemini/tmp/shop/chats/session-2026-{}.jsonl", &session.id[..8]), head + &lines)
+    log_of(format!(".gemini/tmp/shop/chats/session-2026-{}.jsonl", &session.id[..8]), head + &lines)
 }
 
 fn qwen(session: &mut Session<'_>) -> Log {
@@ -119,7 +119,7 @@ fn qwen(session: &mut Session<'_>) -> Log {
             one.text, one.whole(), one.output, one.cached, one.total()
         );
     });
-    session.log(format!(".qwen/projects/-home-kim-shop/chats/{}.jsonl", session.id), lines)
+    log_of(format!(".qwen/projects/-home-kim-shop/chats/{}.jsonl", session.id), lines)
 }
 
 /// The entries of pi and of what is written like it.
@@ -142,12 +142,12 @@ fn entries(session: &mut Session<'_>, agent: &str) -> String {
 
 fn pi(session: &mut Session<'_>) -> Log {
     let text = entries(session, "pi");
-    session.log(format!(".pi/agent/sessions/--home-kim-shop--/{}.jsonl", session.id), text)
+    log_of(format!(".pi/agent/sessions/--home-kim-shop--/{}.jsonl", session.id), text)
 }
 
 fn openclaw(session: &mut Session<'_>) -> Log {
     let text = entries(session, "openclaw");
-    session.log(format!(".openclaw/agents/main/sessions/{}.jsonl", session.id), text)
+    log_of(format!(".openclaw/agents/main/sessions/{}.jsonl", session.id), text)
 }
 
 fn kimi(session: &mut Session<'_>) -> Log {
@@ -159,7 +159,7 @@ fn kimi(session: &mut Session<'_>) -> Log {
         let _ = writeln!(out, "{{\"type\":\"context.append_loop_event\",\"event\":{{\"type\":\"step.end\",\"step\":{number},\"text\":\"{}\",\"usage\":{counts}}},\"time\":{at}}}", one.text);
         let _ = writeln!(out, "{{\"type\":\"usage.record\",\"model\":\"k\",\"usage\":{counts},\"usageScope\":\"turn\",\"time\":{at}}}");
     });
-    session.log(format!(".kimi-code/sessions/wd_shop/session_{}/agents/main/wire.jsonl", session.id), lines)
+    log_of(format!(".kimi-code/sessions/wd_shop/session_{}/agents/main/wire.jsonl", session.id), lines)
 }
 
 fn copilot(session: &mut Session<'_>) -> Log {
@@ -178,7 +178,7 @@ fn copilot(session: &mut Session<'_>) -> Log {
             one.whole(), one.output, one.cached
         );
     });
-    session.log(format!(".copilot/session-state/{}/events.jsonl", session.id), head + &lines)
+    log_of(format!(".copilot/session-state/{}/events.jsonl", session.id), head + &lines)
 }
 
 fn cline(session: &mut Session<'_>) -> Log {
@@ -192,7 +192,7 @@ fn cline(session: &mut Session<'_>) -> Log {
     });
     let id = &session.id;
     let text = format!("{{\"version\":1,\"agent\":\"lead\",\"sessionId\":\"{id}\",\"messages\":[{messages}]}}");
-    session.log(format!(".cline/data/sessions/{id}/{id}.messages.json"), text)
+    log_of(format!(".cline/data/sessions/{id}/{id}.messages.json"), text)
 }
 
 fn roo(session: &mut Session<'_>) -> Log {
@@ -205,7 +205,7 @@ fn roo(session: &mut Session<'_>) -> Log {
         );
     });
     let folder = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/tasks";
-    session.log(format!("{folder}/{}/ui_messages.json", session.id), format!("[{said}]"))
+    log_of(format!("{folder}/{}/ui_messages.json", session.id), format!("[{said}]"))
 }
 
 fn amp(session: &mut Session<'_>) -> Log {
@@ -219,7 +219,7 @@ fn amp(session: &mut Session<'_>) -> Log {
     });
     let id = format!("T-{}", session.id);
     let text = format!("{{\"v\":9,\"id\":\"{id}\",\"created\":{},\"messages\":[{messages}]}}", session.at);
-    session.log(format!(".local/share/amp/threads/{id}.json"), text)
+    log_of(format!(".local/share/amp/threads/{id}.json"), text)
 }
 
 fn droid(session: &mut Session<'_>) -> Log {
@@ -232,7 +232,7 @@ fn droid(session: &mut Session<'_>) -> Log {
         one.output,
         one.cached
     );
-    session.log(format!(".factory/sessions/-home-kim-shop/{}.settings.json", session.id), text)
+    log_of(format!(".factory/sessions/-home-kim-shop/{}.settings.json", session.id), text)
 }
 
 fn opencode(session: &mut Session<'_>) -> Log {
@@ -254,7 +254,7 @@ fn opencode(session: &mut Session<'_>) -> Log {
             one.input, one.output, one.cached, one.total()
         );
     });
-    session.log(".local/share/opencode/opencode.db".to_owned(), text + &rows)
+    log_of(".local/share/opencode/opencode.db".to_owned(), text + &rows)
 }
 
 fn goose(session: &mut Session<'_>) -> Log {
@@ -273,5 +273,5 @@ fn goose(session: &mut Session<'_>) -> Log {
             one.at / 1000, one.whole(), one.output, one.total(), one.cached
         );
     });
-    session.log(".local/share/goose/sessions/sessions.db".to_owned(), text + &rows)
+    log_of(".local/share/goose/sessions/sessions.db".to_owned(), text + &rows)
 }

@@ -70,7 +70,7 @@ impl Tokenless {
 }
 
 /// Agents of which only a proxy or telemetry can count the tokens (agentsview's inventory of session formats, commit
-/// 001b402, and the agents' own documentation, looked up on 2026-11-26; of Octofriend, OpenCodex and Qoder tokscale, commit
+/// 001b402, and the agents' own documentation, looked up on 2026-11-26; of Octofriend, `OpenCodex` and Qoder tokscale, commit
 /// 2d7b2fb, and readers of their files, on 2026-11-27).
 pub(crate) const TOKENLESS: [Tokenless; 13] = [
     Tokenless {

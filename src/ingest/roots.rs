@@ -113,7 +113,9 @@ impl Roots {
         let folders = std::fs::read_dir(users).into_iter().flatten().flatten().map(|entry| entry.path());
         let mut homes: Vec<PathBuf> = folders.filter(|home| is_of_a_user(home)).collect();
         homes.sort();
-        homes.iter().for_each(|home| self.add_home(home));
+        for home in &homes {
+            self.add_home(home);
+        }
     }
 
     /// These paths only.

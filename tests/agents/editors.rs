@@ -33,7 +33,7 @@ fn asked(at: u64, info: &str) -> String {
 
 fn prompt(at: u64, model: &str) -> String {
     format!(
-        r##"{{"role":"user","content":[{{"type":"text","text":"<environment_details>\n# Current Mode\n<slug>code</slug>\n<name>Code</name>\n<model>{model}</model>\n\n\n# Current Workspace Directory (/home/kim/shop) Files\na.rs\n</environment_details>"}}],"ts":{at}}}"##
+        r#"{{"role":"user","content":[{{"type":"text","text":"<environment_details>\n# Current Mode\n<slug>code</slug>\n<name>Code</name>\n<model>{model}</model>\n\n\n# Current Workspace Directory (/home/kim/shop) Files\na.rs\n</environment_details>"}}],"ts":{at}}}"#
     )
 }
 

@@ -56,7 +56,7 @@ impl Books {
                     self.bills.push(bill);
                     continue;
                 }
-                _ => continue,
+                Record::Descends { .. } | Record::Rekeyed { .. } | Record::Status(_) | Record::Settled(_) => continue,
             };
             *self.sightings.entry(name(&call)).or_default() += 1;
             let joined = match self.calls.remove(&call.key) {
