@@ -1,8 +1,8 @@
 //! Names that a user typed: short forms that the screens show, and names that no call has, such as a typing error.
 
-use crate::text::meant;
 use crate::domain::{Dimension, Filter, Label, Matcher, Zone, model_short, project_short};
 use crate::ledger::{BooksError, Grain, Ledger, Query};
+use crate::text::meant;
 
 /// Up to this many known names are listed instead of a suggestion.
 const FEW: usize = 8;

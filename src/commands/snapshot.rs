@@ -35,7 +35,9 @@ pub(super) fn run(
     };
     complete(&ledger, &mut rules.view)?;
     let strange = strangers(&ledger, &rules.view)?;
-    strange.iter().for_each(|sentence| context.note(sentence));
+    for sentence in &strange {
+        context.note(sentence);
+    }
     let now = context.now();
     let snapshot = Snapshot::ask(&ledger, &rules, &super::live::follow(&ledger, args, &rules.view)?, now)?;
     let mut meter = Meter::open(rules, snapshot);

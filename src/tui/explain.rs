@@ -14,7 +14,8 @@ impl App {
         let Some(mut explanation) = self.explanation() else { return Next::Stay };
         if explanation.call.is_none() && self.view != View::Health {
             // It stands still while the screen counts on.
-            explanation.title.push_str(&format!(" · as of {}", text::clock_seconds(self.now(), self.options.zone)));
+            let time = text::clock_seconds(self.now(), self.options.zone);
+            explanation.title = format!("{} · as of {time}", explanation.title);
         }
         if let Some(key) = explanation.call {
             self.effects.push(Effect::Ask(Request::Explain(key)));

@@ -27,9 +27,10 @@ impl Live<'_> {
         let summary = self.0.summary();
         let spends = |trend: &Trend| trend.usd.iter().any(|usd| *usd > Usd::ZERO);
         // A session that ended hours ago has nothing in the last of them.
-        let has_spent = match self.0.is_pinned() {
-            true => summary.models.iter().any(|line| spends(&line.trend)),
-            false => summary.today.cost > Usd::ZERO,
+        let has_spent = if self.0.is_pinned() {
+            summary.models.iter().any(|line| spends(&line.trend))
+        } else {
+            summary.today.cost > Usd::ZERO
         };
         if area.width < 110 || area.height < 30 || rows < LEAST || !has_spent { 0 } else { rows }
     }
