@@ -4,26 +4,35 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use crate::domain::Label;
 
-/// Rejects a word that names no file and is close to a valid word.
+/// Up to this many valid words are listed.
+const FEW: usize = 8;
+
+/// Rejects a word that names no file, no path and no valid word: with the valid word that it is close to, or with what
+/// there is. `kind` is the name of such a word, as `period`; without any, every word is a path.
 ///
 /// # Errors
-/// With the suggestion; exit code 64.
+/// With the suggestion; exit code 64, and 65 where the word may well be the name of a file that is not there.
 pub(crate) fn mistyped(
     context: &Context<'_>,
     words: &[PathBuf],
-    before: &str,
+    (before, kind): (&str, &str),
     known: impl FnOnce() -> Vec<String>,
 ) -> Result<(), Failure> {
     let Some(word) = words.first().filter(|word| !context.absolute(word).exists()).and_then(|word| word.to_str())
     else {
         return Ok(());
     };
-    if word.contains(['/', '.']) {
+    let known = known();
+    if word.contains(['/', '.']) || word == "-" || known.is_empty() {
         return Ok(());
     }
-    crate::text::meant(word, known().iter().map(String::as_str)).map_or(Ok(()), |meant| {
-        let message = format!("'{word}' is not a file or folder; did you mean `{before} {meant}`?");
-        Err(Failure::new(Exit::Usage, message))
-    })
+    let shown = Label::new(word);
+    if let Some(meant) = crate::text::meant(word, known.iter().map(String::as_str)) {
+        let message = format!("'{shown}' is not a file or folder; did you mean `{before} {meant}`?");
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let all = if known.len() > FEW { format!("`{before} --help` lists them") } else { known.join(", ") };
+    Err(Failure::new(Exit::NoInput, format!("{shown}: no such file or folder, and not a {kind}; {kind}s: {all}")))
 }

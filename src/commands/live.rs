@@ -39,7 +39,7 @@ pub(super) enum Source {
 
 /// Runs the live screen on the selected logs.
 pub(super) fn run(context: &mut Context<'_>, loaded: &Loaded, args: &LiveArgs) -> Result<Exit, Failure> {
-    crate::app::mistyped::mistyped(context, &args.paths, "tokmeter", crate::cli::commands)?;
+    crate::app::mistyped::mistyped(context, &args.paths, ("tokmeter", "command"), crate::cli::commands)?;
     let selection = LogSelection::from_args(context, &args.paths, args.no_ledger);
     show(context, loaded, args, Source::Logs(selection))
 }

@@ -22,7 +22,9 @@ const PERIODS: [&str; 6] = ["day", "week", "month", "session", "call", "total"];
 
 pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, Failure> {
     let (grain, paths) = grain_and_paths(&args.words);
-    crate::app::mistyped::mistyped(context, &paths, "tokmeter report", || PERIODS.map(str::to_owned).to_vec())?;
+    crate::app::mistyped::mistyped(context, &paths, ("tokmeter report", "period"), || {
+        PERIODS.map(str::to_owned).to_vec()
+    })?;
     let mut filters = args.filters;
     if args.yesterday {
         filters.since = Some(When::DaysAgo(1));

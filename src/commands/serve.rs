@@ -11,7 +11,7 @@ use crate::cli::{LiveArgs, ServeArgs};
 
 /// Serves until a signal comes; everything received is booked by then.
 pub(super) fn run(context: &mut Context<'_>, args: ServeArgs) -> Result<Exit, Failure> {
-    mistyped(context, &args.paths, "tokmeter serve", Vec::new)?;
+    mistyped(context, &args.paths, ("tokmeter serve", "command"), Vec::new)?;
     let bound = http_server::listen(context, args.listen, args.token_file.as_deref())?;
     let proxy = match args.proxy {
         Some(address) => Some(forwarding::listen(context, address, args.token_file.as_deref(), &args.upstream)?),
