@@ -208,7 +208,8 @@ fn name_unread(context: &mut Context<'_>, health: &Health) {
     }
     let more = all.len().saturating_sub(NAMED);
     if more > 0 {
-        context.note(&format!("{more} more files are not read; `tokmeter doctor` names them"));
+        let files = if more == 1 { "file is" } else { "files are" };
+        context.note(&format!("{more} more {files} not read; `tokmeter doctor` names them"));
     }
 }
 

@@ -24,11 +24,9 @@ const PLACES: usize = 20;
 
 pub(super) fn run(context: &mut Context<'_>, json: bool, paths: &[PathBuf]) -> Result<Exit, Failure> {
     let selection = LogSelection::from_args(context, paths, true);
+    // The ledger is looked at before the logs are read: what is booked meanwhile is in the logs, too.
+    let kept = if paths.is_empty() { Kept::from_ledger(context)? } else { None };
     let read = read(context, &selection)?;
-    if paths.is_empty() {
-        let audit = Audit::from_read(&read, Kept::from_ledger(context, &read)?)?;
-        return show::write(context, &audit, json);
-    }
-    let audit = Audit::from_read(&read, None)?;
-    show::write(context, &audit, json)
+    let kept = kept.map(|kept| kept.compared_with(&read)).transpose()?;
+    show::write(context, &Audit::from_read(&read, kept)?, json)
 }

@@ -154,7 +154,7 @@ fn about(reason: Reason) -> String {
         Reason::NotInLogs => "no call of it in the ledger".to_owned(),
         Reason::NotOnBill => "not on the bill".to_owned(),
         Reason::OtherDay(day) => format!("the other way round on {day}"),
-        Reason::Unpriced(tokens) => format!("{} tokens without a price", text::count(tokens)),
+        Reason::Unpriced(tokens) => format!("{} without a price", text::plural(tokens, "token")),
         Reason::LowerBound(calls) => format!("{} logged in part", text::plural(calls, "call")),
         Reason::Guessed(calls) => format!("{} with a guessed model or split", text::plural(calls, "call")),
         Reason::Half => "half of the ledger: a batch?".to_owned(),

@@ -24,7 +24,7 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    pub(crate) fn from_ledger(context: &mut Context<'_>, read: &Read) -> Result<Option<Self>, Failure> {
+    pub(crate) fn from_ledger(context: &mut Context<'_>) -> Result<Option<Self>, Failure> {
         let prices = context.prices();
         let Some(books) = ledger::open(context, &prices)? else { return Ok(None) };
         let info = books.info(context.now())?;
@@ -32,14 +32,19 @@ impl Kept {
         let gone: BTreeSet<Label> =
             files.iter().filter(|file| !file.path.exists()).map(|file| Label::from_path(&file.path)).collect();
         let limits_lifted = overrides::all(&books)?;
-        let in_logs = read.books.sums(&Filter::default())?.calls;
         Ok(Some(Self {
             calls: info.sums.calls,
-            only_in_ledger: info.sums.calls.saturating_sub(in_logs),
+            only_in_ledger: 0,
             files_gone: u64::try_from(gone.len()).unwrap_or(u64::MAX),
             first_files_gone: gone.into_iter().take(PLACES).collect(),
             future_calls: info.future_calls,
             limits_lifted,
         }))
+    }
+
+    /// With the number of calls that the logs, read afterwards, do not hold.
+    pub(crate) fn compared_with(self, read: &Read) -> Result<Self, Failure> {
+        let in_logs = read.books.sums(&Filter::default())?.calls;
+        Ok(Self { only_in_ledger: self.calls.saturating_sub(in_logs), ..self })
     }
 }

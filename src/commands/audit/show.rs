@@ -51,7 +51,7 @@ pub(super) fn write(context: &mut Context<'_>, audit: &Audit, json: bool) -> Res
     let unread = u64::from(audit.unread_files > 0);
     let lower_bound_calls = audit.total.lower_bound_calls.max(unread);
     let cost = text::cost(&Sums { lower_bound_calls, ..audit.total });
-    writeln!(out, "All of it: {} tokens, {cost}\n", text::count(audit.total_tokens))?;
+    writeln!(out, "All of it: {}, {cost}\n", text::plural(audit.total_tokens, "token"))?;
     write_troubles(out, audit)?;
     if let Some(kept) = &audit.ledger {
         write_kept(out, kept, zone)?;
@@ -61,28 +61,30 @@ pub(super) fn write(context: &mut Context<'_>, audit: &Audit, json: bool) -> Res
 
 fn write_troubles(out: &mut dyn io::Write, audit: &Audit) -> io::Result<()> {
     let facts = [
-        (audit.lower_bound_calls, "calls logged only in part (≥: the real numbers are higher)"),
-        (audit.guessed_calls, "calls whose model, split, tier or rate is a guess (~)"),
-        (audit.unpriced_tokens, "tokens of models without a price"),
-        (audit.bad_lines, "lines quarantined, not counted"),
-        (audit.over_long_lines, "of them longer than any line that is read"),
-        (audit.unknown_lines, "lines that look like usage, of no known format"),
-        (audit.nul_bytes, "NUL bytes skipped"),
-        (audit.unread_files, "files not read, or only in part (≥): compressed in an unknown way, or damaged"),
-        (audit.unread_bytes, "bytes not read: a last line that is not complete"),
+        (audit.lower_bound_calls, ["call", "calls"], "logged only in part (≥: the real numbers are higher)"),
+        (audit.guessed_calls, ["call", "calls"], "with a guessed model, split, tier or rate (~)"),
+        (audit.unpriced_tokens, ["token", "tokens"], "of models without a price"),
+        (audit.bad_lines, ["line", "lines"], "quarantined, not counted"),
+        (audit.over_long_lines, ["of them", "of them"], "longer than any line that is read"),
+        (audit.unknown_lines, ["line", "lines"], "with usage in no known format"),
+        (audit.nul_bytes, ["NUL byte", "NUL bytes"], "skipped"),
+        (
+            audit.unread_files,
+            ["file", "files"],
+            "not read, or only in part (≥): compressed in an unknown way, or damaged",
+        ),
+        (audit.unread_bytes, ["byte", "bytes"], "not read: a last line that is not complete"),
     ];
-    for (count, what) in facts {
-        if count > 0 {
-            writeln!(out, "{:>12}  {what}", text::count(count))?;
-        }
+    for (count, nouns, what) in facts {
+        fact(out, count, nouns, what)?;
     }
-    if facts.iter().all(|(count, _)| *count == 0) && audit.notes.is_empty() {
+    if facts.iter().all(|(count, ..)| *count == 0) && audit.notes.is_empty() {
         writeln!(out, "Every line was counted in full, at a known price.")?;
     }
     for model in &audit.unpriced {
         let name = model.model.as_ref().map_or("(no model named)", Label::as_str);
-        let (calls, tokens) = (text::plural(model.calls, "call"), text::count(model.tokens));
-        writeln!(out, "  no price: {name}, {calls}, {tokens} tokens")?;
+        let (calls, tokens) = (text::plural(model.calls, "call"), text::plural(model.tokens, "token"));
+        writeln!(out, "  no price: {name}, {calls}, {tokens}")?;
     }
     for marked in &audit.first_marked_calls {
         writeln!(out, "  {marked}")?;
@@ -100,20 +102,23 @@ fn write_troubles(out: &mut dyn io::Write, audit: &Audit) -> io::Result<()> {
     Ok(())
 }
 
+/// A number in its column, and its noun in one number or the other; nothing for none.
+fn fact(out: &mut dyn io::Write, count: u64, [one, several]: [&str; 2], what: &str) -> io::Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    let noun = if count == 1 { one } else { several };
+    writeln!(out, "{:>12}  {noun} {what}", text::count(count))
+}
+
 fn write_kept(out: &mut dyn io::Write, kept: &Kept, zone: Zone) -> io::Result<()> {
     writeln!(out, "\nLedger: {}", text::plural(kept.calls, "call"))?;
-    if kept.only_in_ledger > 0 {
-        writeln!(out, "{:>12}  calls more than the logs hold: their logs are gone", text::count(kept.only_in_ledger))?;
-    }
-    if kept.files_gone > 0 {
-        writeln!(out, "{:>12}  logs read once and gone since", text::count(kept.files_gone))?;
-    }
+    fact(out, kept.only_in_ledger, ["call", "calls"], "more than the logs hold: their logs are gone")?;
+    fact(out, kept.files_gone, ["log", "logs"], "read once and gone since")?;
     for path in &kept.first_files_gone {
         writeln!(out, "  {path}")?;
     }
-    if kept.future_calls > 0 {
-        writeln!(out, "{:>12}  calls dated in the future", text::count(kept.future_calls))?;
-    }
+    fact(out, kept.future_calls, ["call", "calls"], "dated in the future")?;
     for lifted in &kept.limits_lifted {
         let at = |at: Instant| text::minute(at, zone);
         let until = lifted.until.map(|until| format!(" until {}", at(until))).unwrap_or_default();
