@@ -33,8 +33,8 @@ pub(super) fn run(desk: &mut Context<'_>, command: Option<ConfigCommand>, loaded
             let problems: Vec<Diagnostic> = loaded.problems.iter().cloned().chain(refused).chain(unused).collect();
             let exit = outcome(desk, &problems, true)?;
             if exit == Exit::Fine {
-                let there = if path.exists() { "is right" } else { "does not exist; the defaults are in force" };
-                writeln!(desk.out, "{shown} {there}")?;
+                let there = if path.exists() { "no problem found" } else { "does not exist; the defaults apply" };
+                writeln!(desk.out, "{shown}: {there}")?;
             }
             Ok(exit)
         }

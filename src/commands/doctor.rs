@@ -68,6 +68,9 @@ struct Report {
     checks: Vec<Check>,
     ledger: Option<LedgerFacts>,
     roots: Vec<Root>,
+    /// Agents whose logs were found.
+    #[serde(skip)]
+    found: usize,
     bad_lines: u64,
     first_bad_lines: Vec<Bad>,
     unpriced: std::collections::BTreeMap<Label, u64>,
@@ -96,10 +99,18 @@ impl Report {
             };
             writeln!(context.out, "{mark} {:<10} {}", check.area, check.text)?;
         }
+        if self.found > 0 {
+            let marks = crate::formats::Exactness::ALL.map(|part| format!("{} {}", part.mark(), part.meaning()));
+            writeln!(context.out, "\nHow exact an agent's logs are: {}", marks.join(" · "))?;
+        }
+        let troubles = self.checks.iter().filter(|check| check.state == State::Attention);
+        let mut areas: Vec<&str> = troubles.map(|check| check.area).collect();
+        areas.dedup();
+        let areas = areas.join(", ");
         match self.attention {
             0 => writeln!(context.out, "\nAll is well."),
-            1 => writeln!(context.out, "\n1 thing needs attention."),
-            things => writeln!(context.out, "\n{things} things need attention."),
+            1 => writeln!(context.out, "\n1 thing needs attention, marked with !: {areas}"),
+            things => writeln!(context.out, "\n{things} things need attention, marked with !: {areas}"),
         }
     }
 }

@@ -23,9 +23,13 @@ pub(crate) fn since_words(since: Option<Day>, known: Option<Known>, is_fetched: 
         (_, Some(Known::Launch)) => "since the launch".to_owned(),
         (None, _) => "always".to_owned(),
         (Some(day), None | Some(Known::Exact)) => format!("since {day}"),
-        (Some(day), Some(Known::Oldest)) => format!("the oldest price known, listed {day}"),
-        (Some(day), Some(Known::Listed)) if is_fetched => format!("first seen in a list of {day}, begun before"),
-        (Some(day), Some(Known::Listed)) => format!("first listed {day}, begun up to half a month before"),
+        (Some(day), Some(Known::Oldest)) => {
+            format!("in the oldest known list, of {day}; used for earlier calls, too")
+        }
+        (Some(day), Some(Known::Listed)) if is_fetched => format!("since {day} or earlier"),
+        (Some(day), Some(Known::Listed)) => {
+            format!("since {day} or up to half a month earlier")
+        }
     }
 }
 

@@ -168,6 +168,43 @@ fn d13_calls_from_the_future_stand_under_their_day_and_are_flagged() {
 }
 
 #[test]
+fn one_call_that_only_the_ledger_holds_is_a_call_and_two_are_calls() {
+    let home = Home::new();
+    home.log(&three_calls());
+    home.fine(&["report"]);
+    let lines: Vec<String> = three_calls().lines().map(|line| format!("{line}\n")).collect();
+    for (kept, told) in
+        [(2, "           1  call more than the logs hold"), (1, "           2  calls more than the logs hold")]
+    {
+        home.log(&lines[..kept].concat());
+        let said = home.fine(&["audit"]).out;
+        assert!(said.contains(told), "{said}");
+    }
+}
+
+#[test]
+fn the_doctor_names_what_needs_attention_and_explains_its_marks() {
+    let home = Home::new();
+    home.log(&three_calls());
+    home.write(".claude/projects/api/s.jsonl", "{\"type\":\"summary\"}\n");
+    let said = home.fine(&["doctor"]).out;
+    for words in
+        ["· not logged claude-code (E", "· socket ", "one started with --socket does", "E exact for each call · "]
+    {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    home.log(&(three_calls() + &troubled()));
+    let said = home.run(&["doctor"]).out;
+    let last = said.lines().last().unwrap();
+    assert!(
+        last.contains("need attention, marked with !: ") || last.contains("needs attention, marked with !: "),
+        "{said}"
+    );
+    assert!(last.contains("lines") && last.contains("prices"), "{said}");
+    assert!(home.fine(&["agents"]).out.contains("in the column 'counts':\nE   exact for each call"));
+}
+
+#[test]
 fn the_doctor_finds_a_healthy_home_well_and_says_what_is_not() {
     let home = Home::new();
     home.log(&three_calls());

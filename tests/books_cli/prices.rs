@@ -22,7 +22,7 @@ fn prices_are_listed_and_shown_with_their_history() {
     assert_eq!((model["input"].to_string(), model["cache_read"].to_string()), ("5".into(), "0.5".into()));
 
     let shown = home.fine(&["prices", "show", "anthropic/claude-opus-5[1m]"]);
-    assert!(shown.out.contains("claude-opus-5") && shown.out.contains("in force"), "{}", shown.out);
+    assert!(shown.out.contains("claude-opus-5") && shown.out.contains(" · in use now"), "{}", shown.out);
     let json = home.fine(&["prices", "show", "claude-sonnet-4-5", "--json"]).json();
     let history = rows(&json, "history");
     assert!(history.len() > 1, "{json}");

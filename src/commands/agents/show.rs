@@ -18,7 +18,7 @@ impl Document {
         rows.sort_by_key(|agent| !agent.found);
         let rows: Vec<Vec<String>> = rows.into_iter().map(|agent| agent.row(context, now, zone)).collect();
         output::plain(&heads.map(str::to_owned), heads.len(), &rows, context.out)?;
-        writeln!(context.out)?;
+        writeln!(context.out, "\nHow exact an agent's logs are, in the column 'counts':")?;
         for part in Exactness::ALL {
             writeln!(context.out, "{:<3} {}", part.mark(), part.meaning())?;
         }

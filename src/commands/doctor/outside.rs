@@ -22,7 +22,7 @@ impl Report {
         let unpriced: Vec<String> = self
             .unpriced
             .iter()
-            .map(|(model, tokens)| format!("{model}: {} tokens without a price", text::count(*tokens)))
+            .map(|(model, tokens)| format!("{model}: {} without a price", text::plural(*tokens, "token")))
             .collect();
         for words in unpriced {
             self.say("prices", State::Attention, words);
@@ -34,8 +34,12 @@ impl Report {
         match SocketPath::resolve(&context.env, &context.overrides) {
             Err(why) => self.say("socket", State::Note, why),
             Ok(socket) => {
-                let listening = if listens(&socket.path) { "a meter listens" } else { "no meter listens" };
-                self.say("socket", State::Ok, format!("{}: {listening}", Label::from_path(&socket.path)));
+                let (state, listening) = if listens(&socket.path) {
+                    (State::Ok, "a meter listens")
+                } else {
+                    (State::Note, "no meter listens on it; one started with --socket does")
+                };
+                self.say("socket", state, format!("{}: {listening}", Label::from_path(&socket.path)));
                 #[cfg(unix)]
                 self.counters(&socket.path);
                 if let Some(note) = &socket.note {

@@ -14,7 +14,7 @@ impl Report {
         match &context.paths.config {
             None => self.say("config", State::Note, "no place for one: HOME is not set"),
             Some(path) => {
-                let there = if path.exists() { "" } else { " (does not exist; the defaults are in force)" };
+                let there = if path.exists() { "" } else { " (does not exist; the defaults apply)" };
                 self.say("config", State::Ok, format!("{}{there}", Label::from_path(path)));
             }
         }

@@ -38,10 +38,11 @@ impl Report {
             self.roots.push(Root { path: root.path(), state: state_name(&root.state), files: root.files });
         }
         for (agent, fidelity, gaps) in books.health.found() {
-            self.say("missing", State::Ok, text::agent_gaps(agent, &fidelity, gaps));
+            self.found += 1;
+            self.say("not logged", State::Note, text::agent_gaps(agent, &fidelity, gaps));
         }
         if !absent.is_empty() {
-            self.say("agents", State::Ok, text::absent(&absent));
+            self.say("agents", State::Note, text::absent(&absent));
         }
         for note in books.health.notes.iter().take(NOTES) {
             let state = if note.what.unread().is_some() { State::Attention } else { State::Note };

@@ -62,7 +62,7 @@ pub(super) fn run(context: &mut Context<'_>, model: &str, json: bool) -> Result<
 
 fn write_tariff(context: &mut Context<'_>, tariff: &Tariff, in_force: bool) -> Result<(), Failure> {
     let since = since_words(tariff.since, tariff.known, tariff.found == Found::Fetched);
-    let now = if in_force { ", in force" } else { "" };
+    let now = if in_force { " · in use now" } else { "" };
     writeln!(context.out, "{since}{now}  ({})", tariff.price)?;
     let mut heads = vec![String::new()];
     heads.extend(CLASSES.map(str::to_owned));
