@@ -14,6 +14,9 @@ use crate::ledger::{Batch, Ledger};
 use crate::meter::{Meter, Snapshot};
 use crate::tui::{self, App, Message};
 
+/// Most rows of the layout for a narrow pane.
+const COMPACT: u16 = 4;
+
 /// Renders one screen.
 pub(super) fn run(
     context: &mut Context<'_>,
@@ -48,11 +51,18 @@ pub(super) fn run(
     }
     let mut app = App::new(options, now).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     app.update(Message::Summary(Arc::new(meter.summary(now))), now);
-    let (columns, rows) = args.size.unwrap_or_else(|| size(context));
+    let (columns, mut rows) = args.size.unwrap_or_else(|| size(context));
+    if args.compact {
+        rows = rows.min(COMPACT);
+    }
     if args.svg {
         write!(context.out, "{}", tui::as_svg(&app, columns, rows))?;
     } else {
-        for line in tui::as_text(&app, columns, rows) {
+        let mut lines = tui::as_text(&app, columns, rows);
+        while args.compact && lines.last().is_some_and(String::is_empty) {
+            lines.pop();
+        }
+        for line in lines {
             writeln!(context.out, "{line}")?;
         }
     }
