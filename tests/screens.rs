@@ -446,7 +446,7 @@ fn history_answer(query: &Query) -> Report {
         }
     }
     let total = if query.grain == Grain::Total { sums(1, [0; 6], "4", "0") } else { Sums::default() };
-    Report { query: query.clone(), rows, total, unread_files: 0 }
+    Report { query: query.clone(), rows, total, all_rows: None, unread_files: 0 }
 }
 
 fn row(period: PeriodKey, model: Option<&str>, cost: i64) -> ReportRow {

@@ -209,7 +209,7 @@ pub(super) fn calls<'a>(query: &Query, names: &Interner, rows: impl Iterator<Ite
         session: None,
         call: Some(row.row(names)),
     });
-    Report { query: query.clone(), rows: rows.collect(), total, unread_files: 0 }
+    Report { query: query.clone(), rows: rows.collect(), total, all_rows: None, unread_files: 0 }
 }
 
 fn total(rows: &[ReportRow]) -> Sums {
@@ -232,7 +232,7 @@ fn finish(query: &Query, mut rows: Vec<ReportRow>, total: Sums) -> Report {
         })
     });
     rows.truncate(query.limit.unwrap_or(usize::MAX));
-    Report { query: query.clone(), rows, total, unread_files: 0 }
+    Report { query: query.clone(), rows, total, all_rows: None, unread_files: 0 }
 }
 
 fn in_order<T: Ord>(order: Order, one: &T, other: &T) -> Ordering {

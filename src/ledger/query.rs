@@ -104,6 +104,8 @@ pub struct Report {
     pub rows: Vec<ReportRow>,
     /// Sum of all rows, including those beyond the limit.
     pub total: Sums,
+    /// Number of rows without the limit, where that leaves some out. Set by commands.
+    pub all_rows: Option<u64>,
     /// Files that may hold more calls but could not be read. Set by commands that read logs; 0 from the ledger itself.
     pub unread_files: u64,
 }
@@ -111,7 +113,7 @@ pub struct Report {
 impl Report {
     /// The answer to a question before anything is known.
     pub fn without_rows(query: &Query) -> Self {
-        Self { query: query.clone(), rows: Vec::new(), total: Sums::default(), unread_files: 0 }
+        Self { query: query.clone(), rows: Vec::new(), total: Sums::default(), all_rows: None, unread_files: 0 }
     }
 
     /// The total, marked as a lower bound if files could not be read.

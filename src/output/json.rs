@@ -79,6 +79,9 @@ struct Document<'a> {
     timezone: &'static str,
     rows: Rows<'a>,
     total: Measures<'a>,
+    /// Number of rows without the limit; omitted where all are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    all_rows: Option<u64>,
     /// Number of unreadable files, because of which all numbers may be higher; omitted if zero.
     #[serde(skip_serializing_if = "is_zero")]
     unread_files: u64,
@@ -103,7 +106,7 @@ pub(crate) struct CallObjects<'a> {
     out: io::BufWriter<&'a mut dyn Write>,
     /// The report without its rows; its total grows.
     report: Report,
-    written: bool,
+    written: u64,
 }
 
 impl<'a> CallObjects<'a> {
@@ -115,7 +118,7 @@ impl<'a> CallObjects<'a> {
         let report = Report { unread_files, ..Report::without_rows(query) };
         let mut out = io::BufWriter::new(out);
         out.write_all(halves(&report)?.0.as_bytes())?;
-        Ok(Self { out, report, written: false })
+        Ok(Self { out, report, written: 0 })
     }
 
     /// Adds a call to the total.
@@ -128,9 +131,10 @@ impl<'a> CallObjects<'a> {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn write(&mut self, row: &Arc<Row>) -> io::Result<()> {
-        if std::mem::replace(&mut self.written, true) {
+        if self.written > 0 {
             self.out.write_all(b",")?;
         }
+        self.written += 1;
         let cells = named(&self.report, &of_call(&self.report.query, row));
         let object = Object(cells.iter().map(|(name, cell)| (*name, cell)), std::marker::PhantomData);
         Ok(serde_json::to_writer(&mut self.out, &object)?)
@@ -141,6 +145,8 @@ impl<'a> CallObjects<'a> {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn finish(mut self) -> io::Result<()> {
+        let all = self.report.total.calls;
+        self.report.all_rows = (all > self.written).then_some(all);
         self.out.write_all(halves(&self.report)?.1.as_bytes())?;
         writeln!(self.out)?;
         self.out.flush()
@@ -170,6 +176,7 @@ impl<'a> Document<'a> {
             timezone: report.query.zone.name(),
             rows: Rows(grid),
             total: Measures(&report.total),
+            all_rows: report.all_rows,
             unread_files: report.unread_files,
         }
     }

@@ -12,6 +12,7 @@ mod prometheus;
 mod quota;
 mod reconcile;
 mod session;
+mod shown;
 mod signals;
 mod table;
 pub(crate) mod tariff;

@@ -77,6 +77,9 @@ pub(crate) fn report(report: &Report, room: Option<usize>, out: &mut dyn Write) 
     if !spared.is_empty() {
         writeln!(out, "\nOmitted for lack of space: {} (`--json` has everything)", spared.join(", "))?;
     }
+    for words in super::shown::words(report) {
+        writeln!(out, "\n{words}")?;
+    }
     marks(&report.total, out)?;
     if report.unread_files > 0 {
         let files = text::plural(report.unread_files, "file");
@@ -160,7 +163,7 @@ pub(crate) fn plain(heads: &[String], left: usize, rows: &[Vec<String>], out: &m
 }
 
 fn text_columns_with_content(grid: &super::Grid, at: usize) -> bool {
-    let always = ["day", "week", "month", "calls", "cost_usd", "total_tokens"];
+    let always = ["day", "week", "month", "calls", "cost_usd", "total_tokens", "cache_saved_usd"];
     always.contains(&grid.columns[at]) || grid.rows.iter().any(|row| row[at] != Cell::Unknown)
 }
 
@@ -176,7 +179,7 @@ fn head(column: &str) -> String {
 
 fn field(column: &str, cell: &Cell, sums: &Sums, zone: Zone, short: bool) -> String {
     match cell {
-        Cell::Unknown if column == "cost_usd" => "?".into(),
+        Cell::Unknown if ["cost_usd", "cache_saved_usd"].contains(&column) => "?".into(),
         Cell::Unknown => "–".into(),
         Cell::Time(at) => text::minute(*at, zone),
         Cell::Text(key) if short && column == "key" => key.get(..10).unwrap_or(key).to_owned(),

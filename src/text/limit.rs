@@ -2,7 +2,7 @@
 
 use super::{count, moment, usd};
 use crate::domain::{Instant, Usd, Zone};
-use crate::meter::{LimitState, LimitedSession, Verdict, Window};
+use crate::meter::{LimitState, LimitedSession, Measure, Verdict, Window};
 
 /// The banner's title, with the actual percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`.
 pub(crate) fn banner_title(limit: &LimitState) -> String {
@@ -15,6 +15,12 @@ pub(crate) fn banner_title(limit: &LimitState) -> String {
             format!("■ {name} limit reached")
         }
     }
+}
+
+/// The percentage used: `80%`; `?` where nothing that counts has a price.
+pub(crate) fn percent(limit: &LimitState) -> String {
+    let is_unknown = limit.lower_bound && limit.percent == 0 && limit.leading() == Some(Measure::Usd);
+    if is_unknown { "?".to_owned() } else { format!("{}%", limit.percent) }
 }
 
 /// Used and allowed: `Tokens: 400,000 / 500,000`, `Cost: $20.00 / $25.00`; the amount closest to its limit first.
@@ -63,6 +69,7 @@ struct Words {
 fn amounts(limit: &LimitState) -> Vec<Words> {
     let (allowed, used) = (limit.limit.amount, limit.used);
     let mut all: Vec<(u128, Words)> = Vec::new();
+    let is_unknown = limit.lower_bound && used.usd.is_none_or(|usd| usd == Usd::ZERO);
     let bound = match (limit.lower_bound, limit.guessed) {
         (true, _) => "≥ ",
         (false, true) => "~ ",
@@ -76,7 +83,8 @@ fn amounts(limit: &LimitState) -> Vec<Words> {
             // At least so much is used, so that at most so much is left.
             format!("{}{} left", bound.replace('≥', "≤"), usd(most - spent))
         };
-        let words = Words { noun: "Cost", used: format!("{bound}{}", usd(spent)), allowed: usd(most), left };
+        let used_words = if is_unknown { "?".to_owned() } else { format!("{bound}{}", usd(spent)) };
+        let words = Words { noun: "Cost", used: used_words, allowed: usd(most), left };
         all.push((nearness(positive(spent), positive(most)), words));
     }
     let counts = [("Tokens", allowed.tokens, used.tokens), ("Output", allowed.output_tokens, used.output_tokens)];

@@ -227,7 +227,7 @@ impl Ledger for Books {
             rows.reverse();
         }
         rows.truncate(query.limit.unwrap_or(usize::MAX));
-        Ok(Report { query: query.clone(), rows, total, unread_files: 0 })
+        Ok(Report { query: query.clone(), rows, total, all_rows: None, unread_files: 0 })
     }
 
     fn sums(&self, filter: &Filter) -> Result<Sums, BooksError> {

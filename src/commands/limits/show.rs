@@ -71,9 +71,11 @@ fn write_table(limits: &[LimitState], now: Instant, zone: Zone, out: &mut dyn io
             vec![
                 text::scope(limit),
                 text::used_of(limit),
-                format!("{}%", limit.percent),
+                text::percent(limit),
                 word.to_owned(),
-                text::resets(limit, now, zone).unwrap_or_default(),
+                text::resets(limit, now, zone)
+                    .map(|words| words.trim_start_matches("resets ").to_owned())
+                    .unwrap_or_default(),
                 text::forecast(limit, now, zone).unwrap_or_default(),
             ]
         })
