@@ -163,6 +163,32 @@ fn a_running_meter_counts_what_comes_under_a_name_that_ends_with_the_given_one()
 }
 
 #[test]
+fn a_closing_summary_says_what_it_is_about_and_names_no_limit_of_an_idle_session() {
+    let home = Home::new();
+    home.config(&format!("[limits]\ntotal = \"1000usd\"\nsession = \"100usd\"\n{PRICE}"));
+    let old = |session: &str| {
+        let at = (chrono::Utc::now() - chrono::Duration::hours(3)).to_rfc3339();
+        format!(
+            "{{\"at\":\"{at}\",\"session\":\"{session}\",\"project\":\"/w/api\",\"model\":\"dollar\",\"output_tokens\":1000000}}\n"
+        )
+    };
+    for (input, about) in [(old("one"), "Session: api one"), (old("one") + &old("two"), "All of it: 2 sessions")] {
+        let said = run(&home, &["--plain", "-"], &input).out;
+        let closing = said.split_once("Session Complete\n─────────────────\n").unwrap().1;
+        assert_eq!(closing.lines().next(), Some(about), "{said}");
+        assert!(closing.contains("Limit: 0% of total limit used") && !closing.contains("Limit: session"), "{said}");
+    }
+    home.write(USAGE_LOG, &call("alice", "dollar", 4_000_000));
+    let said = run(&home, &["summary"], "").out;
+    assert!(
+        said.contains("\nSession: s1\n") && said.contains("\nLimit: session s1: 4% used, Cost: $4.00 / $100.00\n"),
+        "{said}"
+    );
+    let table = run(&home, &["limits"], "").out;
+    assert!(!table.contains("resets resets") && !table.contains("  resets 0"), "{table}");
+}
+
+#[test]
 fn a_limit_for_a_name_that_no_call_has_is_set_and_the_name_is_said() {
     let home = Home::new();
     home.write(USAGE_LOG, &call("alice", "claude-opus-5-5", 10));

@@ -63,7 +63,7 @@ pub enum Color {
 #[derive(Clone, Debug, clap::Subcommand)]
 #[command(defer = true)]
 pub enum Command {
-    /// Run an agent in this terminal; when it ends, sum up every call logged while it ran
+    /// Run an agent in this terminal; when it ends, sum up the calls of its sessions
     #[command(
         after_help = "Examples:\n  tokmeter run -- claude\n  tokmeter run --budget 2usd -- claude -p 'fix the tests'"
     )]

@@ -15,8 +15,9 @@ use crate::cli::LiveArgs;
 use crate::config::{self, Loaded};
 use crate::domain::Label;
 use crate::engine::{playback, process};
+use crate::meter::Meter;
 use crate::meter::closing;
-use crate::meter::{LimitState, Meter};
+use crate::text;
 use crate::tui::{self, App};
 
 /// Time for the screen to act on a signal before the main thread does.
@@ -110,8 +111,9 @@ fn goodbye(context: &mut Context<'_>, meter: &mut Meter, exit: tui::Exit) -> Res
     }
     let summary = meter.summary(context.now());
     if let Some(session) = closing::of_followed(&summary) {
-        let limits: Vec<LimitState> = summary.limits_followed().cloned().collect();
-        summary::write_text(&session, &limits, closing::own_log(&session, &summary), context.out)?;
+        let (about, limits) = (text::followed_words(&session, &summary), closing::limits(&summary));
+        let log = closing::own_log(&session, &summary);
+        summary::write_text(about.as_deref(), &session, &limits, log, context.out)?;
     }
     Ok(())
 }

@@ -1,21 +1,24 @@
-//! `run`: runs an agent in this terminal, stops it at a budget, and sums up every call logged while it ran.
+//! `run`: runs an agent in this terminal, stops it at a budget, and sums up the calls of its sessions.
 
 mod agent;
+mod own;
 mod spent;
 mod written;
 
 use std::ffi::OsString;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use super::{Context, Exit, Failure};
 use crate::app::catch_up;
 use crate::config;
-use crate::domain::{Instant, Label};
+use crate::domain::Label;
 use crate::meter::{Amount, Verdict};
 use agent::Agent;
+use own::Started;
 use spent::{Ended, Spent};
 
 /// How often the spend is compared with the budget.
@@ -32,8 +35,10 @@ pub(super) fn run(
         config::parse_amount(text).map_err(why)
     });
     let budget = budget.transpose()?;
-    let started = context.now();
     let (program, args) = words.split_first().ok_or_else(|| Failure::new(Exit::Usage, "run what?"))?;
+    let mut started = Started { at: context.now(), words: Vec::new() };
+    started.words.extend(Path::new(program).file_stem().map(|name| name.to_string_lossy().into_owned()));
+    started.words.extend(args.iter().map(|word| word.to_string_lossy().into_owned()));
     let own_group = budget.is_some() && !context.env.terminal[0];
     let mut agent = Agent::start(Command::new(program).args(args), own_group).map_err(|error| {
         let name = Label::from_bytes(program.as_encoded_bytes());
@@ -43,15 +48,16 @@ pub(super) fn run(
     })?;
     let failed = |error: io::Error| Failure::new(Exit::Internal, error.to_string());
     let stopped = match &budget {
-        Some(budget) => watch(context, &mut agent, budget, started).map_err(failed)?,
+        Some(budget) => watch(context, &mut agent, budget, &started).map_err(failed)?,
         None => false,
     };
     let code = agent.wait().map_err(failed)?;
-    let ended = Ended { code: if stopped { Exit::Over.code() } else { code }, stopped, budget };
+    let took = context.now().signed_duration_since(started.at);
+    let ended = Ended { took, code: if stopped { Exit::Over.code() } else { code }, stopped, budget };
     // A failing summary does not change the agent's exit code.
-    let summary = catch_unwind(AssertUnwindSafe(|| match summarise(context, started, &ended, json) {
+    let summary = catch_unwind(AssertUnwindSafe(|| match summarise(context, &started, &ended, json) {
         Err(failure) if failure.mendable => {
-            catch_up::mend(context).and_then(|()| summarise(context, started, &ended, json))
+            catch_up::mend(context).and_then(|()| summarise(context, &started, &ended, json))
         }
         other => other,
     }));
@@ -64,7 +70,7 @@ pub(super) fn run(
 }
 
 /// Waits for the agent's end, and stops it when the budget is spent: true when it did.
-fn watch(context: &Context<'_>, agent: &mut Agent, budget: &Amount, started: Instant) -> io::Result<bool> {
+fn watch(context: &Context<'_>, agent: &mut Agent, budget: &Amount, started: &Started) -> io::Result<bool> {
     while !agent.ends_within(CHECKED)? {
         // What is wrong with the ledger or a log is said once, at the end.
         let (mut out, mut err) = (io::sink(), io::sink());
@@ -87,7 +93,7 @@ fn watch(context: &Context<'_>, agent: &mut Agent, budget: &Amount, started: Ins
 }
 
 /// Prints the spend of the agent's run.
-fn summarise(context: &mut Context<'_>, started: Instant, ended: &Ended, json: bool) -> Result<(), Failure> {
+fn summarise(context: &mut Context<'_>, started: &Started, ended: &Ended, json: bool) -> Result<(), Failure> {
     let (spent, books) = Spent::since(context, started)?;
     if json {
         return spent.write_json(context, &books, ended);

@@ -14,6 +14,7 @@ use crate::app::StopSignals;
 use crate::config;
 use crate::engine::{Driver, Feed, process};
 use crate::meter::closing;
+use crate::text;
 use held::Held;
 use lines::Lines;
 use printer::Printer;
@@ -66,7 +67,8 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
     let summary = lines.driver.summary(context.now());
     if let Some(session) = closing::of_followed(&summary) {
         let log = closing::own_log(&session, &summary);
-        super::summary::write_text(&session, &summary.limits, log, &mut lines.out)?;
+        let (about, limits) = (text::followed_words(&session, &summary), closing::limits(&summary));
+        super::summary::write_text(about.as_deref(), &session, &limits, log, &mut lines.out)?;
         printer.print(std::mem::take(&mut lines.out));
     }
     let written = printer.written();

@@ -30,17 +30,19 @@ pub(super) fn run(context: &mut Context<'_>, words: &[PathBuf], json: bool, no_l
         line.row.sums = line.row.sums.marked(unread_files);
         let limits = catch_up::limit_states(context, &books.ledger, Some(&line.row))?;
         let log = closing::log_of(&books.ledger, &filter)?;
-        write_text(&line, &limits, log.as_ref(), context.out)?;
+        let about = text::session_words(&line.row);
+        write_text(about.as_deref(), &line, &limits, log.as_ref(), context.out)?;
     }
     Ok(Exit::Fine)
 }
 
-/// Writes the summary as text.
+/// Writes the summary as text, with a line that says what it is about.
 pub(super) fn write_text(
+    about: Option<&str>,
     line: &SessionLine,
     limits: &[LimitState],
     log: Option<&Label>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    write!(out, "{}", text::complete(line, limits, log))
+    write!(out, "{}", text::complete_about(about, line, limits, log))
 }

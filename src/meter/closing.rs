@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
+use super::limit::LimitState;
 use super::summary::{Follow, SessionId, SessionLine, Summary};
 use crate::domain::{Filter, Label, Zone};
 use crate::ledger::{BooksError, Grain, Ledger, Query, ReportRow, Row, SessionRow};
@@ -16,12 +17,14 @@ pub(crate) fn session_row(books: &dyn Ledger, filter: &Filter) -> Result<Option<
     Ok(sessions.max_by_key(|session| session.ended).map(Arc::unwrap_or_clone))
 }
 
-/// The followed session, or all sessions in view combined.
+/// The followed session, or all sessions in view combined; one alone keeps its name.
 pub(crate) fn of_followed(summary: &Summary) -> Option<SessionLine> {
     let together = || {
         let (first, rest) = summary.sessions.split_first()?;
         let mut all = first.clone();
-        all.row.session = None;
+        if !rest.is_empty() {
+            all.row.session = None;
+        }
         all.row.sums = summary.followed;
         all.row.models = summary.models.iter().map(|line| (line.model.clone(), line.sums)).collect();
         for other in rest {
@@ -37,6 +40,26 @@ pub(crate) fn of_followed(summary: &Summary) -> Option<SessionLine> {
         Follow::Everything => together(),
         Follow::Latest | Follow::Session(_) => summary.session.clone(),
     }
+}
+
+/// Number of sessions that [`of_followed`] combines.
+pub(crate) fn sessions(summary: &Summary) -> u64 {
+    let number = match &summary.follow {
+        Follow::Today => summary.fleet.iter().filter(|session| session.today.calls > 0).count(),
+        Follow::Everything => summary.sessions.len(),
+        Follow::Latest | Follow::Session(_) => 1,
+    };
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// Limits for a closing summary, worst first: those of what is followed, but no session's that is not at work, where
+/// the summary is not about that session.
+pub(crate) fn limits(summary: &Summary) -> Vec<LimitState> {
+    let is_idle = |limit: &&LimitState| {
+        let is_over = limit.session.is_none() || (summary.session.is_none() && limit.has_ended());
+        limit.limit.window.is_per_session() && is_over
+    };
+    summary.limits_followed().filter(|limit| !is_idle(limit)).cloned().collect()
 }
 
 /// The sessions of today as one: from the first call of the day to the last. One session alone is itself, if it began today.

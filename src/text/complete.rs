@@ -1,9 +1,10 @@
 //! The counter, and the summary at the end of a session.
 
-use super::{banner_amounts, banner_title, cost, count, duration, per_cent, plural, usd};
+use super::{banner_amounts, banner_title, cost, count, duration, per_cent, percent, plural, usd};
+use super::{project_short, session_short};
 use crate::domain::Label;
-use crate::ledger::Sums;
-use crate::meter::{LimitState, SessionLine, Verdict};
+use crate::ledger::{SessionRow, Sums};
+use crate::meter::{Follow, LimitState, SessionLine, Summary, Verdict, closing};
 
 /// The counter: `Tokens: 12,450 ↑ | Cost: $0.23`, with an arrow while it grows.
 pub(crate) fn counter(sums: &Sums, growing: bool) -> String {
@@ -11,25 +12,54 @@ pub(crate) fn counter(sums: &Sums, growing: bool) -> String {
     format!("Tokens: {}{arrow} | Cost: {}", count(sums.tokens.total()), cost(sums))
 }
 
-/// The end-of-session summary, with line ends: duration, operations, tokens, cost; then models, cache, limits and the
-/// log's path, if any.
+/// The session that a summary is about: `Session: api-server 3f2a91c0`; none for calls without a name.
+pub(crate) fn session_words(row: &SessionRow) -> Option<String> {
+    let project = row.project.as_deref().map(project_short);
+    let session = row.session.as_deref().map(session_short);
+    let words: Vec<&str> = project.filter(|_| session.is_some()).into_iter().chain(session).collect();
+    (!words.is_empty()).then(|| format!("Session: {}", words.join(" ")))
+}
+
+/// Several sessions that a summary is about, or what one of them did today: `Today: 4 sessions`.
+pub(crate) fn followed_words(session: &SessionLine, summary: &Summary) -> Option<String> {
+    let is_today = summary.follow == Follow::Today;
+    if session.row.session.is_some() {
+        let words = session_words(&session.row)?;
+        return Some(if is_today { format!("{words}, today") } else { words });
+    }
+    let sessions = plural(closing::sessions(summary), "session");
+    Some(if is_today { format!("Today: {sessions}") } else { format!("All of it: {sessions}") })
+}
+
+/// The summary of one session, named in its first line.
 pub(crate) fn complete(session: &SessionLine, limits: &[LimitState], log: Option<&Label>) -> String {
+    complete_about(session_words(&session.row).as_deref(), session, limits, log)
+}
+
+/// The end-of-session summary, with line ends: what it is about, duration, operations, tokens, cost; then models, cache, limits and the
+/// log's path, if any.
+pub(crate) fn complete_about(
+    about: Option<&str>,
+    session: &SessionLine,
+    limits: &[LimitState],
+    log: Option<&Label>,
+) -> String {
     let sums = &session.row.sums;
-    let mut lines = vec![
-        "Session Complete".to_owned(),
-        "─────────────────".to_owned(),
+    let mut lines = vec!["Session Complete".to_owned(), "─────────────────".to_owned()];
+    lines.extend(about.map(str::to_owned));
+    lines.extend([
         format!("Duration: {}", duration(session.duration)),
         format!("Operations: {}", count(sums.calls)),
         format!("Tokens: {}", count(sums.tokens.total())),
         format!("Cost: {}", cost(sums)),
-    ];
+    ]);
     let models: Vec<String> = session
         .row
         .models
         .iter()
         .map(|(model, sums)| {
             let name = model.as_ref().map_or("unknown model", Label::as_str);
-            format!("{name} {} ({}, {} tokens)", cost(sums), plural(sums.calls, "call"), count(sums.tokens.total()))
+            format!("{name} {} ({}, {})", cost(sums), plural(sums.calls, "call"), plural(sums.tokens.total(), "token"))
         })
         .collect();
     match models.as_slice() {
@@ -45,15 +75,20 @@ pub(crate) fn complete(session: &SessionLine, limits: &[LimitState], log: Option
     }
     if sums.unpriced_tokens > 0 {
         lines.push(format!(
-            "Unpriced: {} tokens have no known price and are not in the cost",
-            count(sums.unpriced_tokens)
+            "Unpriced: {} without a known price, not in the cost",
+            plural(sums.unpriced_tokens, "token")
         ));
     }
     for limit in limits {
         lines.push(match limit.verdict {
             _ if limit.lifted => format!("Limit: {} is lifted, {}", limit.name, banner_amounts(limit)),
             Verdict::Under => {
-                format!("Limit: {}% of {} limit used, {}", limit.percent, limit.name, banner_amounts(limit))
+                let (used, amounts) = (percent(limit), banner_amounts(limit));
+                if limit.session.is_some() {
+                    format!("Limit: {}: {used} used, {amounts}", limit.name)
+                } else {
+                    format!("Limit: {used} of {} limit used, {amounts}", limit.name)
+                }
             }
             Verdict::Near | Verdict::Over => format!("{}, {}", banner_title(limit), banner_amounts(limit)),
         });
@@ -85,7 +120,6 @@ pub(crate) fn cache_line(sums: &Sums) -> Option<String> {
 mod tests {
     use super::*;
     use crate::domain::{Tokens, Usd};
-    use crate::ledger::SessionRow;
     use chrono::Duration;
 
     fn session() -> SessionLine {
@@ -124,10 +158,11 @@ mod tests {
 
     #[test]
     fn the_end_of_a_session_says_what_the_contract_says() {
-        let said = complete(&session(), &[], Some(&Label::new("/logs/a.jsonl")));
+        let line = session();
+        let said = complete(&line, &[], Some(&Label::new("/logs/a.jsonl")));
         assert_eq!(
             said,
-            "Session Complete\n─────────────────\nDuration: 23 minutes\nOperations: 15\nTokens: 145,230\nCost: $2.18\n\
+            "Session Complete\n─────────────────\nSession: s\nDuration: 23 minutes\nOperations: 15\nTokens: 145,230\nCost: $2.18\n\
              Model: claude-opus-5 $2.18 (15 calls, 145,230 tokens)\nCache: 99% hit, saved $9.31\nLog: /logs/a.jsonl\n"
         );
     }

@@ -13,7 +13,7 @@ mod time;
 
 pub(crate) use crate::domain::model_short;
 pub(crate) use crate::domain::{project_short, session_short};
-pub(crate) use complete::{cache_line, complete, counter};
+pub(crate) use complete::{cache_line, complete, complete_about, counter, followed_words, session_words};
 pub(crate) use gate::{again, gate_reason, near_words};
 pub(crate) use limit::{
     banner, banner_amounts, banner_title, forecast, forecast_short, full_at, left, left_of, percent, resets, scope,

@@ -1,5 +1,7 @@
 //! `report --yesterday`, `signals` and `metrics`.
 
+use serde_json::Value;
+
 use crate::home::{Home, line, rows, three_calls};
 
 #[test]
@@ -158,6 +160,96 @@ fn a_short_name_selects_the_one_that_is_shown_so() {
     let said = home.fine(&["--once", "--model", "opus-6"]);
     assert!(said.err.contains("no call has model 'opus-6'; did you mean 'claude-opus-5'?"), "{said:?}");
     assert!(!home.fine(&["--once", "--model", "opus-5"]).err.contains("no call has"));
+}
+
+#[test]
+fn a_limited_report_says_how_many_rows_there_are_and_which_it_shows() {
+    let home = Home::new();
+    home.log(&three_calls());
+    for (words, told) in [
+        (
+            &["call", "--limit", "2"][..],
+            "2 of 3 rows, the oldest (`--order desc` shows the newest); the total is of all",
+        ),
+        (&["day", "--limit", "1", "--order", "desc"], "1 of 2 rows, the newest; the total is of all"),
+        (&["session", "--limit", "1"], "1 of 2 rows, the oldest"),
+        (&["total", "--by", "model", "--limit", "1"], "1 of 2 rows; the total is of all"),
+    ] {
+        let said = home.fine(&[&["report"], words].concat());
+        assert!(said.out.contains(told), "{words:?}: {}", said.out);
+        let json = home.fine(&[&["report", "--json"], words].concat()).json();
+        let rows = told.split(' ').nth(2).unwrap().parse::<u64>().unwrap();
+        assert_eq!(json["all_rows"], rows, "{words:?}: {json}");
+    }
+    for words in [&["call", "--limit", "3"][..], &["day"], &["session", "--limit", "8"]] {
+        assert!(!home.fine(&[&["report"], words].concat()).out.contains("rows"), "{words:?}");
+        assert_eq!(home.fine(&[&["report", "--json"], words].concat()).json()["all_rows"], Value::Null, "{words:?}");
+    }
+}
+
+#[test]
+fn a_period_that_is_counted_in_part_says_from_when() {
+    let home = Home::new();
+    home.log(&three_calls());
+    // It is noon of the 22nd.
+    let said = home.fine(&["report", "--since", "20h"]);
+    assert!(said.out.contains("The first day counts from 2026-11-21 16:00 on"), "{}", said.out);
+    let said = home.fine(&["report", "week", "--until", "2026-11-22T09:02:00Z"]);
+    assert!(said.out.contains("The last week counts until 2026-11-22 09:02"), "{}", said.out);
+    for words in
+        [&["--since", "2026-11-21"][..], &["--since", "5h"], &["--until", "today"], &["total", "--since", "20h"]]
+    {
+        let said = home.fine(&[&["report"], words].concat());
+        let is_cut = words == ["--since", "5h"];
+        assert_eq!(said.out.contains(" counts "), is_cut, "{words:?}: {}", said.out);
+    }
+}
+
+#[test]
+fn what_is_saved_and_used_without_a_price_is_unknown_and_never_nothing() {
+    let home = Home::new();
+    home.log(&line(
+        "a",
+        "2026-11-22T09:00:00Z",
+        "nobody-knows",
+        500,
+        300,
+        ",\"session\":\"s-1\",\"cache_read_tokens\":900",
+    ));
+    home.config("[limits]\nsession = \"1usd\"\n");
+    let said = home.fine(&["report"]);
+    assert!(!said.out.contains("$0.00"), "{}", said.out);
+    let row = home.fine(&["report", "--json"]).json()["rows"][0].clone();
+    assert_eq!((&row["cost_usd"], &row["cache_saved_usd"]), (&Value::Null, &Value::Null));
+    let said = home.fine(&["summary"]);
+    assert!(said.out.contains("Limit: session s-1: ? used, Cost: ? / $1.00"), "{}", said.out);
+    assert!(!said.out.contains("$0.00") && !said.out.contains("0%"), "{}", said.out);
+}
+
+#[test]
+fn a_word_that_is_neither_a_period_nor_a_file_is_told_which_periods_there_are() {
+    let home = Home::new();
+    home.log(&three_calls());
+    let said = home.run(&["report", "foo"]);
+    let expected =
+        "tokmeter: foo: no such file or folder, and not a period; periods: day, week, month, session, call, total\n";
+    assert_eq!((said.code, said.err.as_str()), (65, expected));
+    let said = home.run(&["foobarbaz"]);
+    let expected =
+        "tokmeter: foobarbaz: no such file or folder, and not a command; commands: `tokmeter --help` lists them\n";
+    assert_eq!((said.code, said.err.as_str()), (65, expected));
+    let said = home.run(&["report", "./foo"]);
+    assert!(said.code == 65 && !said.err.contains("period"), "{said:?}");
+}
+
+#[test]
+fn a_compact_screen_printed_once_is_its_lines_alone() {
+    let home = Home::new();
+    home.log(&three_calls());
+    let said = home.fine(&["--compact", "--once"]);
+    let lines: Vec<&str> = said.out.lines().collect();
+    assert!((1..=4).contains(&lines.len()) && lines.iter().all(|line| !line.is_empty()), "{}", said.out);
+    assert!(said.out.contains('$') && !said.out.contains("q quit"), "{}", said.out);
 }
 
 #[test]

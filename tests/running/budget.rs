@@ -47,8 +47,9 @@ fn every_session_of_the_run_is_summed_up_with_the_day_and_its_limits() {
         "  two $2.00 (1 call, 2,000,000 tokens)  Log: ",
         "Today: $4.50, 4,500,000 tokens",
         "45% of daily limit used, Cost: $4.50 / $10.00",
-        "50% of session one limit used",
-        "50% of session two limit used",
+        "Run: 2 sessions",
+        "Limit: session one: 50% used, Cost: $2.00 / $4.00",
+        "Limit: session two: 50% used, Cost: $2.00 / $4.00",
     ] {
         assert!(err.contains(line), "{line}\n{err}");
     }
@@ -114,4 +115,51 @@ fn a_budget_that_is_none_and_one_that_is_not_reached_stop_nothing() {
     let out = program(&home, &["run", "--budget", "2usd", "--", "/bin/sh", "-c", &script]).output().unwrap();
     let err = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(out.status.code() == Some(5) && err.contains("Budget: $1.00 of $2.00 used\n"), "{err}");
+}
+
+/// A dollar of a session, logged so many seconds after now, in this project.
+fn dollar(session: &str, seconds: i64, project: &str) -> String {
+    let at = (chrono::Utc::now() + chrono::Duration::seconds(seconds)).to_rfc3339();
+    serde_json::json!({ "at": at, "session": session, "project": project, "model": "dollar", "output_tokens": 1_000_000 })
+        .to_string()
+}
+
+#[test]
+fn the_sessions_of_others_at_work_meanwhile_are_named_and_not_counted() {
+    let home = home();
+    let here = home.path().to_str().unwrap();
+    let before = [dollar("elsewhere", -600, "/w/other"), dollar("beside", -20, here), dollar("rested", -600, here)];
+    home.write(USAGE_LOG, &(before.join("\n") + "\n"));
+    // None of them is the run's while it starts nothing of its own.
+    let calls = ["elsewhere", "beside"].map(|name| dollar(name, 2, if name == "beside" { here } else { "/w/other" }));
+    let script = agent(&home, &calls, "true");
+    let out = program(&home, &["run", "--", "/bin/sh", "-c", &script]).output().unwrap();
+    let err = String::from_utf8(out.stderr).unwrap();
+    let expected = "tokmeter: no call was logged while it ran\n\
+                    Besides: 2 other sessions at work spent $2.00, not counted here\n";
+    assert_eq!(err, expected);
+    // One that begins, and one of this folder that had rested and goes on, are the run's.
+    let calls = [dollar("fresh", 3, here), dollar("rested", 3, here), dollar("fresh abroad", 3, "/w/other")];
+    let script = agent(&home, &calls, "true");
+    let run = |words: &[&str]| program(&home, words).output().unwrap().stderr;
+    let said: Value = serde_json::from_slice(&run(&["run", "--json", "--", "/bin/sh", "-c", &script])).unwrap();
+    let names: Vec<&str> =
+        said["sessions"].as_array().unwrap().iter().map(|row| row["session"].as_str().unwrap()).collect();
+    assert_eq!((names.len(), said["total"]["calls"].as_u64()), (2, Some(2)), "{said}");
+    assert!(names.contains(&"fresh") && names.contains(&"rested"), "{said}");
+    assert_eq!((&said["others"]["sessions"], &said["others"]["calls"]), (&3.into(), &3.into()), "{said}");
+}
+
+#[test]
+fn the_duration_of_a_run_is_the_time_that_its_command_took() {
+    let home = home();
+    let script = agent(&home, &[call("one", 1)], "sleep 2.1");
+    let out = program(&home, &["run", "--", "/bin/sh", "-c", &script]).output().unwrap();
+    let err = String::from_utf8(out.stderr).unwrap();
+    let seconds: u64 = err
+        .lines()
+        .find_map(|line| line.strip_prefix("Duration: ")?.split(' ').next()?.parse().ok())
+        .unwrap_or_else(|| panic!("{err}"));
+    // Both calls bear the same time, so that the session itself took none.
+    assert!((2..60).contains(&seconds), "{err}");
 }

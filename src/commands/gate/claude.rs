@@ -23,7 +23,7 @@ use crate::ledger::{KeyValue, Space};
 use crate::meter::SessionLine;
 use crate::meter::closing::{log_of, session_row};
 use crate::meter::{AlertId, Verdict};
-use crate::text::near_words;
+use crate::text::{near_words, session_words};
 
 const SOURCE: &str = "claude-code";
 
@@ -114,7 +114,8 @@ fn summary(context: &mut Context<'_>, event: &Event, books: Option<&Books>) -> R
     let Some(row) = session_row(&books.ledger, &filter)? else { return Ok(()) };
     let line = SessionLine::from_row(row, context.now());
     let log = log_of(&books.ledger, &filter)?;
-    write_text(&line, &[], log.as_ref(), context.err)?;
+    let about = session_words(&line.row);
+    write_text(about.as_deref(), &line, &[], log.as_ref(), context.err)?;
     Ok(())
 }
 

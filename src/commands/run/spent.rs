@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::own::{Others, Started, own_calls};
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::app::{Context, Failure};
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span, Zone};
+use chrono::Duration;
+
+use crate::domain::{Filter, Instant, Label, Span, Zone, project_of};
 use crate::ingest::Projects;
 use crate::ledger::{BooksError, Grain, Ledger, Query, SessionRow, Sums};
 use crate::meter::closing;
@@ -13,6 +16,8 @@ use crate::meter::{self, Amount, LimitState, SessionLine};
 
 /// How the agent ended.
 pub(super) struct Ended {
+    /// Time from its start to its end.
+    pub(super) took: Duration,
     /// Exit code of the command.
     pub(super) code: u8,
     /// The budget was spent, and the agent stopped.
@@ -23,38 +28,48 @@ pub(super) struct Ended {
 /// The sessions of a run, in the order of their first calls, with their spend since it began.
 pub(super) struct Spent {
     pub(super) sessions: Vec<(SessionRow, Option<Label>)>,
+    /// Sessions of others, which were at work meanwhile.
+    pub(super) others: Others,
     pub(super) unread_files: u64,
 }
 
 impl Spent {
-    /// Every call logged since then: in this folder's project if there is one, else in any.
-    pub(super) fn since(context: &mut Context<'_>, started: Instant) -> Result<(Self, Books), Failure> {
+    /// The calls of the run's sessions since its start: in this folder's project if there is one, else in any.
+    pub(super) fn since(context: &mut Context<'_>, started: &Started) -> Result<(Self, Books), Failure> {
         let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
-        let mut filter = Filter { since: Some(started), ..Filter::default() };
+        let filter = Filter { since: Some(started.at), ..Filter::default() };
         let project = Projects::default().project(&Label::from_path(&context.env.cwd));
-        let here = Filter { only: vec![(Dimension::Project, Matcher::exact(project.as_str()))], ..filter.clone() };
-        if books.ledger.sums(&here)?.calls > 0 {
-            filter = here;
+        let rows = |filter: &Filter| -> Result<Vec<SessionRow>, BooksError> {
+            let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
+            let rows = books.ledger.report(&query)?.rows.into_iter().filter_map(|row| row.session);
+            Ok(rows.map(Arc::unwrap_or_clone).collect())
+        };
+        let mut own = Vec::new();
+        let mut others = Others::default();
+        for row in rows(&filter)? {
+            let is_here = row.project.as_deref().is_some_and(|of| project_of(of) == project.as_str());
+            if started.is_own(&books.ledger, &row, is_here)? {
+                own.push((row, is_here));
+            } else {
+                others.add(&row.sums);
+            }
         }
-        let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
-        let rows = books.ledger.report(&query)?.rows.into_iter().filter_map(|row| row.session);
+        let some_here = own.iter().any(|(_, is_here)| *is_here);
         let mut sessions = Vec::new();
-        for row in rows.map(Arc::unwrap_or_clone) {
-            let log = match &row.session {
-                Some(name) => {
-                    let own = [
-                        (Dimension::Source, Matcher::exact(row.source.as_str())),
-                        (Dimension::Session, Matcher::exact(name.as_str())),
-                    ];
-                    closing::log_of(&books.ledger, &Filter { only: own.into(), ..filter.clone() })?
-                }
+        for (row, is_here) in own {
+            if some_here && !is_here {
+                others.add(&row.sums);
+                continue;
+            }
+            let log = match own_calls(&row) {
+                Some(only) => closing::log_of(&books.ledger, &Filter { only, ..filter.clone() })?,
                 None => None,
             };
             sessions.push((row, log));
         }
         sessions.sort_by_key(|(row, _)| row.started);
         let unread_files = books.health.unread_files();
-        Ok((Self { sessions, unread_files }, books))
+        Ok((Self { sessions, others, unread_files }, books))
     }
 
     fn models(&self) -> BTreeMap<Option<Label>, Sums> {

@@ -1,9 +1,11 @@
 //! The sum of a run as text and as JSON.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use serde::Serialize;
 
+use super::own::Others;
 use super::spent::{Ended, Spent};
 use crate::app::catch_up::Books;
 use crate::commands::{Context, Failure, summary};
@@ -24,12 +26,23 @@ struct Document {
     stopped: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<LimitJson>,
+    duration_s: i64,
     sessions: Vec<Session>,
+    /// Sessions that were at work meanwhile and are not the run's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    others: Option<OtherSessions>,
     total: Facts,
     today: Facts,
     limits: Vec<LimitJson>,
     #[serde(skip_serializing_if = "output::is_zero")]
     unread_files: u64,
+}
+
+#[derive(Serialize)]
+struct OtherSessions {
+    sessions: u64,
+    #[serde(flatten)]
+    facts: Facts,
 }
 
 #[derive(Serialize)]
@@ -43,14 +56,21 @@ impl Spent {
     /// Writes it as text to standard error: the agent has standard output.
     pub(super) fn write_text(&self, context: &mut Context<'_>, books: &Books, ended: &Ended) -> Result<(), Failure> {
         let budget = ended.budget.map(|budget| self.of(budget, context));
-        let Some(total) = self.total(context.now()) else {
+        let Some(mut total) = self.total(context.now()) else {
             writeln!(context.err, "tokmeter: no call was logged while it ran")?;
-            return Ok(());
+            return Ok(self.write_others(context.err)?);
         };
+        total.duration = ended.took;
         let limits = self.limits(context, books)?;
         let today = self.today(context, books)?;
         let alone = if let [(_, log)] = self.sessions.as_slice() { log.as_ref() } else { None };
-        summary::write_text(&total, &limits, alone, context.err)?;
+        let about = match self.sessions.as_slice() {
+            [(row, _)] => text::session_words(row),
+            several => {
+                Some(format!("Run: {}", text::plural(u64::try_from(several.len()).unwrap_or(u64::MAX), "session")))
+            }
+        };
+        summary::write_text(about.as_deref(), &total, &limits, alone, context.err)?;
         if self.sessions.len() > 1 {
             writeln!(context.err, "Sessions:")?;
             for (row, log) in &self.sessions {
@@ -58,17 +78,29 @@ impl Spent {
                 let name = row.session.as_deref().map(text::session_short);
                 let words: Vec<&str> = project.into_iter().chain(name).collect();
                 let name = if words.is_empty() { "no name".to_owned() } else { words.join(" ") };
-                let (calls, tokens) = (text::plural(row.sums.calls, "call"), text::count(row.sums.tokens.total()));
+                let (calls, tokens) =
+                    (text::plural(row.sums.calls, "call"), text::plural(row.sums.tokens.total(), "token"));
                 let log = log.as_ref().map(|log| format!("  Log: {log}")).unwrap_or_default();
-                writeln!(context.err, "  {name} {} ({calls}, {tokens} tokens){log}", text::cost(&row.sums))?;
+                writeln!(context.err, "  {name} {} ({calls}, {tokens}){log}", text::cost(&row.sums))?;
             }
         }
-        writeln!(context.err, "Today: {}, {} tokens", text::cost(&today), text::count(today.tokens.total()))?;
+        self.write_others(context.err)?;
+        writeln!(context.err, "Today: {}, {}", text::cost(&today), text::plural(today.tokens.total(), "token"))?;
         if let Some(budget) = budget {
             let stopped = if ended.stopped { "; the agent was stopped" } else { "" };
             writeln!(context.err, "Budget: {} used{stopped}", text::used_of(&budget))?;
         }
         Ok(())
+    }
+
+    /// Writes a line about the sessions that are not the run's, if any were at work.
+    fn write_others(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let Others { sessions, sums } = &self.others;
+        if *sessions == 0 {
+            return Ok(());
+        }
+        let sessions = text::plural(*sessions, "other session");
+        writeln!(out, "Besides: {sessions} at work spent {}, not counted here", text::cost(sums))
     }
 
     /// Writes it as one line of JSON to standard error.
@@ -86,6 +118,9 @@ impl Spent {
             exit_code: ended.code,
             stopped: ended.stopped,
             budget: ended.budget.map(|budget| LimitJson::new(&"budget", &self.of(budget, context), zone)),
+            duration_s: ended.took.num_seconds(),
+            others: (self.others.sessions > 0)
+                .then(|| OtherSessions { sessions: self.others.sessions, facts: measures(&self.others.sums) }),
             sessions: self.sessions.iter().map(session).collect(),
             total: measures(&self.total(context.now()).map(|line| line.row.sums).unwrap_or_default()),
             today: measures(&self.today(context, books)?),
