@@ -172,7 +172,7 @@ fn a_closing_summary_says_what_it_is_about_and_names_no_limit_of_an_idle_session
             "{{\"at\":\"{at}\",\"session\":\"{session}\",\"project\":\"/w/api\",\"model\":\"dollar\",\"output_tokens\":1000000}}\n"
         )
     };
-    for (input, about) in [(old("one"), "Session: api one"), (old("one") + &old("two"), "All of it: 2 sessions")] {
+    for (input, about) in [(old("one"), "Session: api one"), (old("one") + &old("two"), "Everything: 2 sessions")] {
         let said = run(&home, &["--plain", "-"], &input).out;
         let closing = said.split_once("Session Complete\n─────────────────\n").unwrap().1;
         assert_eq!(closing.lines().next(), Some(about), "{said}");

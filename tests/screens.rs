@@ -35,6 +35,8 @@ mod down;
 mod faces;
 #[path = "screens/fleet.rs"]
 mod fleet;
+#[path = "screens/newcomers.rs"]
+mod newcomers;
 #[path = "screens/pace.rs"]
 mod pace;
 #[path = "screens/parts.rs"]

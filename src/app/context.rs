@@ -71,6 +71,19 @@ impl<'a> Context<'a> {
         Ok((context, loaded))
     }
 
+    /// Runs something without output: its warnings have been given, or will be, by another command.
+    pub(crate) fn silently<T>(&self, run: impl FnOnce(&mut Context<'_>) -> T) -> T {
+        let (mut out, mut err) = (std::io::sink(), std::io::sink());
+        run(&mut Context {
+            env: self.env.clone(),
+            settings: self.settings.clone(),
+            paths: self.paths.clone(),
+            overrides: self.overrides.clone(),
+            out: &mut out,
+            err: &mut err,
+        })
+    }
+
     /// The time now.
     pub(crate) fn now(&self) -> Instant {
         self.env.now()

@@ -85,7 +85,7 @@ impl Filters {
         }
     }
 
-    /// What is asked for, for the header of a screen: `project /home/kim/web-shop, since …`; empty for everything.
+    /// The filter in words, for a screen's header: `project /home/kim/web-shop`; empty when nothing is filtered out.
     pub fn words(&self) -> String {
         let groups = [
             ("user", &self.user),
@@ -102,7 +102,7 @@ impl Filters {
         let asked = groups.into_iter().filter(|(_, names)| !names.is_empty());
         let mut words: Vec<String> = asked.map(|(word, names)| format!("{word} {}", names.join(", "))).collect();
         if self.since.is_some() || self.until.is_some() {
-            words.push("a part of the time".to_owned());
+            words.push("some days".to_owned());
         }
         Label::new(&words.join(" · ")).to_string()
     }

@@ -2,8 +2,6 @@
 
 pub(super) mod show;
 
-use std::io;
-
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::names::strangers;
 use crate::app::sessions::only_session;
@@ -54,17 +52,8 @@ fn name_strangers(context: &mut Context<'_>, key: &LimitKey) {
     if filter.only.iter().all(|(_, names)| names.is_glob()) {
         return;
     }
-    // The limit is set; whatever is wrong with the ledger or a log is said by the commands that show numbers.
-    let (mut out, mut err) = (io::sink(), io::sink());
-    let mut quiet = Context {
-        env: context.env.clone(),
-        settings: context.settings.clone(),
-        paths: context.paths.clone(),
-        overrides: context.overrides.clone(),
-        out: &mut out,
-        err: &mut err,
-    };
-    let books = catch_up::open_and_catch_up(&mut quiet, &LogSelection::Everything, false);
+    // The limit is set; what is wrong with the ledger or a log is said by the commands that show numbers.
+    let books = context.silently(|quiet| catch_up::open_and_catch_up(quiet, &LogSelection::Everything, false));
     let strangers = books.ok().and_then(|books| strangers(&books.ledger, &filter).ok());
     strangers.into_iter().flatten().for_each(|sentence| context.note(&sentence));
 }

@@ -73,18 +73,9 @@ pub(super) fn run(
 fn watch(context: &Context<'_>, agent: &mut Agent, budget: &Amount, started: &Started) -> io::Result<bool> {
     while !agent.ends_within(CHECKED)? {
         // What is wrong with the ledger or a log is said once, at the end.
-        let (mut out, mut err) = (io::sink(), io::sink());
-        let mut quiet = Context {
-            env: context.env.clone(),
-            settings: context.settings.clone(),
-            paths: context.paths.clone(),
-            overrides: context.overrides.clone(),
-            out: &mut out,
-            err: &mut err,
-        };
-        let spent = catch_unwind(AssertUnwindSafe(|| Spent::since(&mut quiet, started)));
+        let spent = context.silently(|quiet| catch_unwind(AssertUnwindSafe(|| Spent::since(quiet, started))));
         let Ok(Ok((spent, _))) = spent else { continue };
-        if spent.of(*budget, &quiet).verdict == Verdict::Over {
+        if spent.of(*budget, context).verdict == Verdict::Over {
             agent.stop()?;
             return Ok(true);
         }

@@ -63,7 +63,7 @@ pub struct Settings {
     pub keys: Vec<KeyBinding>,
     /// Model services that the proxy forwards to: the beginning of the path, and the address.
     pub upstreams: Vec<(String, String)>,
-    /// File with certificates that the proxy trusts beside those of the machine.
+    /// PEM file of certificates that the proxy trusts in addition to the system's.
     pub upstream_ca: Option<PathBuf>,
     /// Views saved under a name: the view, and a filter; the screen validates them.
     pub views: Vec<(String, String)>,

@@ -71,8 +71,8 @@ impl Fidelity {
         if self == Self::Settled { Self::Unlisted } else { self }
     }
 
-    /// True for counts that are stated as final: an estimate, or what was stated on the way, does not stand beside them.
-    /// Solved counts were a guess before, and a later sighting of them is one.
+    /// True for final counts. They replace an estimate and the interim counts of a stream, whichever is read first. Solved
+    /// counts do not qualify: until they were solved they were an estimate.
     pub(crate) fn is_stated(self) -> bool {
         !matches!(self, Self::Guessed | Self::Solved | Self::LowerBound)
     }

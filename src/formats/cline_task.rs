@@ -160,7 +160,7 @@ impl Task {
         bad.map_or(Ok(Reading::Mine), Err)
     }
 
-    /// Learns the project and the models from a file beside.
+    /// Reads the project and the models from a file in the task's folder.
     pub(super) fn beside(&mut self, text: &[u8]) {
         if text.starts_with(b"[") {
             self.models = of_prompts(text);

@@ -9,6 +9,17 @@ pub(super) const DIMENSIONS: usize = Dimension::ALL.len();
 /// Stands for no label.
 pub(super) const NONE: u32 = 0;
 
+/// Dimensions of a kind of calls: those that do not change within a session. SQLite keeps them in this order.
+pub(super) const KIND: [Dimension; 7] = [
+    Dimension::Model,
+    Dimension::Source,
+    Dimension::User,
+    Dimension::Project,
+    Dimension::Team,
+    Dimension::Feature,
+    Dimension::Org,
+];
+
 /// Label numbers of one attribution, in the order of [`Dimension::ALL`].
 pub(super) type AttributeSet = [u32; DIMENSIONS];
 

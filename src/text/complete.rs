@@ -28,7 +28,7 @@ pub(crate) fn followed_words(session: &SessionLine, summary: &Summary) -> Option
         return Some(if is_today { format!("{words}, today") } else { words });
     }
     let sessions = plural(closing::sessions(summary), "session");
-    Some(if is_today { format!("Today: {sessions}") } else { format!("All of it: {sessions}") })
+    Some(if is_today { format!("Today: {sessions}") } else { format!("Everything: {sessions}") })
 }
 
 /// The summary of one session, named in its first line.

@@ -71,7 +71,7 @@ pub(crate) fn moment(at: Instant, now: Instant, zone: Zone) -> String {
     local.format(form).to_string()
 }
 
-/// The same of a past moment, with the time of day also where that is longer ago: `20 Nov 09:14`.
+/// A past moment as [`moment`] writes it, with its time of day also where it is weeks ago: `2 Nov 09:14`.
 pub(crate) fn moment_full(at: Instant, now: Instant, zone: Zone) -> String {
     let (day, today) = (day_of(at, zone), day_of(now, zone));
     if (day - today).num_days() >= -6 || day.year() != today.year() {

@@ -42,7 +42,7 @@ pub struct Options {
     pub view: View,
     /// Initial filter.
     pub filter: String,
-    /// Of which calls alone everything here is, where that is not all: `project /home/kim/web-shop`.
+    /// The command line's filter, in words: `project /home/kim/web-shop`. Empty when all calls are shown.
     pub only: String,
     /// True to start with the mouse captured.
     pub mouse: bool,

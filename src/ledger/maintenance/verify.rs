@@ -8,7 +8,7 @@ use crate::domain::{Dimension, Filter, Instant};
 use crate::ledger::books::{Backing, Books};
 use crate::ledger::by_key::Keys;
 use crate::ledger::grouping::{self, Quarter};
-use crate::ledger::interner::{DIMENSIONS, Interner, NONE, place};
+use crate::ledger::interner::{DIMENSIONS, Interner, KIND, NONE, place};
 use crate::ledger::store::{Store, Stored, Table};
 use crate::ledger::working_set::WorkingSet;
 use crate::ledger::{BooksError, Sums};
@@ -73,17 +73,6 @@ const LEVELS: [(&str, &[Dimension], bool); 4] = [
     ("by kind of call", &KIND, true),
     ("by quarter hour", &[], true),
     ("of all time", &KIND, false),
-];
-
-/// Dimensions of a call that do not change with its session.
-const KIND: [Dimension; 7] = [
-    Dimension::Model,
-    Dimension::Source,
-    Dimension::User,
-    Dimension::Project,
-    Dimension::Team,
-    Dimension::Feature,
-    Dimension::Org,
 ];
 
 /// Sums on one level, by quarter hour and attribution.

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Result, Row};
 use rustc_hash::FxHashMap;
 
 use crate::domain::{Dimension, Label};
-use crate::ledger::interner::{AttributeSet, DIMENSIONS, Interner, NONE, place};
+use crate::ledger::interner::{AttributeSet, DIMENSIONS, Interner, KIND, NONE, place};
 
 /// Database ids of our numbers. Such rows are never deleted there, so that the cache stays valid.
 #[derive(Debug, Default)]
@@ -31,17 +31,6 @@ impl TwoWay {
         self.from.insert(theirs, ours);
     }
 }
-
-/// Dimensions of a kind, in the order of the table's columns.
-const KIND: [Dimension; 7] = [
-    Dimension::Model,
-    Dimension::Source,
-    Dimension::User,
-    Dimension::Project,
-    Dimension::Team,
-    Dimension::Feature,
-    Dimension::Org,
-];
 
 /// The set without what is kept for each session.
 fn without_session(mut set: AttributeSet) -> AttributeSet {

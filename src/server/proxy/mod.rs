@@ -62,7 +62,7 @@ pub(crate) struct Setup {
     pub(crate) token: Option<Token>,
     /// The model services.
     pub(crate) upstreams: Vec<Upstream>,
-    /// File of certificates that are trusted beside those of the machine.
+    /// PEM file of certificates that are trusted in addition to the system's.
     pub(crate) ca: Option<PathBuf>,
     /// Decides about calls.
     pub(crate) admission: Arc<dyn Admission>,

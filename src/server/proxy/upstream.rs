@@ -31,7 +31,7 @@ pub(super) enum Client {
     Secure(Pool<HttpsConnector<HttpConnector>, Box<Outgoing>>),
 }
 
-/// TLS that trusts the certificates of a file beside those of this machine.
+/// TLS that trusts the certificates of a file in addition to the system's.
 fn trusting(ca: &Path) -> io::Result<ClientConfig> {
     // The path is the user's own, and the cause names nothing of the content.
     let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidInput, format!("proxy.ca_file: {why}"));

@@ -41,7 +41,10 @@ impl Widget for &Waiting<'_> {
             all[0] = (Role::Accent, "Reading the logs; the newest come first.".to_owned());
         }
         if !app.options.only.is_empty() {
-            all.push((Role::Warning, format!("Only calls of {} count here; none has come yet.", app.options.only)));
+            all.push((
+                Role::Warning,
+                format!("Only calls of {} are counted here; there is none yet.", app.options.only),
+            ));
         }
         all.extend(app.options.notes.iter().map(|note| (Role::Warning, note.to_string())));
         if !app.options.looks.is_empty() {

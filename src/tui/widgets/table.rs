@@ -72,21 +72,21 @@ impl Grid<'_> {
         let sorted = self.sorted.map(|(by, _)| by);
         let mut kept: Vec<usize> =
             (0..self.columns.len()).filter(|at| self.rows.is_empty() || Some(*at) == sorted || !empty(*at)).collect();
-        let needed = |at: usize| {
-            let widest = self.rows.iter().filter_map(|row| row.get(at)).map(|(cell, _)| text::width(cell)).max();
-            widest.unwrap_or(0).clamp(self.columns[at].width, self.columns[at].most)
-        };
-        let least = |at: usize| if self.columns[at].whole { needed(at) } else { self.columns[at].width };
-        let all: Vec<usize> = (0..self.columns.len()).map(least).collect();
-        let taken = |kept: &[usize]| kept.iter().map(|&at| all[at] + 2).sum::<usize>().saturating_sub(2);
+        let widest =
+            |at: usize| self.rows.iter().filter_map(|row| row.get(at)).map(|(cell, _)| text::width(cell)).max();
+        let needed: Vec<usize> = (self.columns.iter().enumerate())
+            .map(|(at, column)| widest(at).unwrap_or(0).clamp(column.width, column.most))
+            .collect();
+        let least = |at: usize| if self.columns[at].whole { needed[at] } else { self.columns[at].width };
+        let taken = |kept: &[usize]| kept.iter().map(|&at| least(at) + 2).sum::<usize>().saturating_sub(2);
         while taken(&kept) > room && kept.len() > 1 {
             let worst = kept.iter().copied().max_by_key(|&at| (self.columns[at].drop, at));
             kept.retain(|at| Some(*at) != worst);
         }
         let mut spare = room.saturating_sub(taken(&kept));
-        let mut widths: Vec<(usize, usize)> = kept.iter().map(|&at| (at, all[at])).collect();
+        let mut widths: Vec<(usize, usize)> = kept.iter().map(|&at| (at, least(at))).collect();
         for (at, width) in &mut widths {
-            let more = needed(*at).saturating_sub(*width).min(spare);
+            let more = (needed[*at] - *width).min(spare);
             *width += more;
             spare -= more;
         }
@@ -153,9 +153,9 @@ impl Grid<'_> {
             for (at, width) in widths {
                 if let Some((cell, role)) = row.get(*at).filter(|_| x < y.right()) {
                     let skipped = text::width(cell).saturating_sub(*width);
-                    let kept: String =
-                        if self.columns[*at].newest { cell.chars().skip(skipped).collect() } else { cell.clone() };
-                    let cell = place(&kept, *width, self.columns[*at].right);
+                    let begin = cell.char_indices().nth(skipped).map_or(cell.len(), |(at, _)| at);
+                    let kept = if self.columns[*at].newest { &cell[begin..] } else { cell.as_str() };
+                    let cell = place(kept, *width, self.columns[*at].right);
                     put(buffer, (x, y.y), &cell, room(area, x), self.theme.style(*role));
                 }
                 x = x.saturating_add(cells(width + 2));

@@ -75,7 +75,7 @@ impl Keeping {
         Self { journal, spool, to_book: Vec::new(), waiting, written: 0, booked, repeats, gaps, slow_until: None }
     }
 
-    /// True while whoever must not wait leaves the writing to a thread.
+    /// True while a thread writes the journal, because the disk is slow and calls must not wait for it.
     pub(super) fn is_slow(&self) -> bool {
         self.slow_until.is_some_and(|until| Instant::now() < until)
     }

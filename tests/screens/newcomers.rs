@@ -1,0 +1,115 @@
+//! What people stumbled over who saw the screen for the first time.
+
+use super::fleet::{five, limits, made, metered, screen, two};
+use super::*;
+
+/// The line of the screen that holds these words.
+fn line_of<'t>(text: &'t str, words: &str) -> &'t str {
+    text.lines().find(|line| line.contains(words)).unwrap_or_else(|| panic!("no {words}:\n{text}"))
+}
+
+/// These calls, the newest one of this session with a context of so many tokens.
+fn with_context(calls: &[Change], tokens: u64) -> Vec<Change> {
+    let mut calls = calls.to_vec();
+    if let Some(Change::New(newest)) = calls.first_mut() {
+        Arc::make_mut(&mut newest.after).call.tokens.cache_read = tokens;
+    }
+    calls
+}
+
+#[test]
+fn a_context_that_is_overfull_is_not_cut() {
+    for (width, height) in [(120, 36), (200, 60)] {
+        let text = shown(&screen(&with_context(&two(), 1_234_567), limits("25")), width, height);
+        let line = line_of(&text, "api-server    ");
+        assert!(line.contains("1.2M 123%") || line.contains("1M 123%"), "{line}");
+    }
+}
+
+#[test]
+fn the_amounts_of_limits_are_whole_in_the_limits_view() {
+    let mut app = screen(&five(), limits("1234.56"));
+    press(&mut app, &["6"]);
+    let text = shown(&app, 120, 36);
+    assert!(line_of(&text, "daily").contains("Cost: $17.69 / $1,234.56"), "{text}");
+}
+
+#[test]
+fn what_is_left_beside_a_part_of_the_day_names_its_limit() {
+    assert!(!shown(&screen(&two(), limits("25")), 120, 36).contains("day: "));
+    let mut meter = metered(&two(), limits("25"));
+    let first = meter.summary(now()).fleet[0].id.clone();
+    meter.follow(Follow::Session(first));
+    let pinned = shown(&app_with(options(), meter.summary(now())), 120, 36);
+    assert!(pinned.contains("day: $12.89 left of $25.00"), "{pinned}");
+    let only = Options { only: "project /home/alice/web-frontend".to_owned(), ..options() };
+    let filtered = shown(&app_with(only, metered(&two(), limits("25")).summary(now())), 120, 36);
+    assert!(filtered.contains("day: $12.89 left of $25.00"), "{filtered}");
+}
+
+#[test]
+fn the_header_and_the_waiting_screen_say_that_only_some_calls_count() {
+    let only = || Options { only: "project /home/alice/web-frontend".to_owned(), ..options() };
+    let text = shown(&app_with(only(), metered(&two(), limits("25")).summary(now())), 120, 36);
+    assert!(text.lines().next().unwrap().contains("/web-frontend"), "{text}");
+    let notes = vec![Label::new("no call has project 'web'; did you mean 'web-frontend'?")];
+    let waiting = App::new(Options { notes, ..only() }, now()).unwrap();
+    let text = shown(&waiting, 120, 36);
+    assert!(text.contains("Only calls of project /home/alice/web-frontend are counted here"), "{text}");
+    assert!(text.contains("did you mean 'web-frontend'?"), "{text}");
+}
+
+#[test]
+fn the_cursor_stays_on_its_call_while_others_arrive() {
+    let mut meter = metered(&two(), limits("25"));
+    let mut app = app_with(options(), meter.summary(now()));
+    press(&mut app, &["tab", "tab", "tab", "down", "down"]);
+    let call = app.summary().calls[2].row.call.key;
+    let newest = made("web-frontend", "gpt-6.1-sol", None, 1, "0.17");
+    meter.apply(&newest, now());
+    app.update(Message::Summary(Arc::new(meter.summary(now()))), now());
+    app.effects();
+    press(&mut app, &["e"]);
+    assert_eq!(app.effects(), [Effect::Ask(Request::Explain(call))]);
+}
+
+#[test]
+fn a_session_without_a_price_has_no_average() {
+    let unpriced = Sums { unpriced_tokens: 500, ..sums(1, [500, 0, 0, 0, 0, 0], "0", "0") };
+    let mut summary = metered(&two(), Vec::new()).summary(now());
+    summary.sessions = vec![session("local-1", "/home/alice/local", 30, unpriced, false)];
+    let mut app = app_with(options(), summary);
+    press(&mut app, &["2"]);
+    let text = shown(&app, 120, 36);
+    let line = line_of(&text, "local");
+    assert!(!line.contains('$') && line.matches('?').count() == 2, "{line}");
+}
+
+#[test]
+fn a_search_without_a_hit_says_so_and_a_new_filter_begins_anew() {
+    let mut app = screen(&two(), limits("25"));
+    press(&mut app, &["?", "x", "y", "z", "z", "y"]);
+    assert!(shown(&app, 120, 36).contains("nothing contains this"));
+    press(&mut app, &["esc", "/", "w", "e", "b", "enter"]);
+    let text = shown(&app, 120, 36);
+    assert!(line_of(&text, "Running").contains("Running · 2 · filtered") && !text.contains("│ api-server "), "{text}");
+    press(&mut app, &["/", "a", "p", "i", "enter"]);
+    assert!(shown(&app, 120, 36).contains("│ api-server "), "{}", shown(&app, 120, 36));
+}
+
+#[test]
+fn sessions_of_one_project_have_different_names_in_the_legend() {
+    let mut calls = two();
+    calls.extend((0..6).map(|nth| {
+        let Change::New(mut change) = made("api-server", "claude-opus-5", None, nth * 60 + 31, "0.30") else {
+            panic!("a new call")
+        };
+        let call = &mut Arc::make_mut(&mut change.after).call;
+        call.key = CallKey::from_parts(&["second", &nth.to_string()]);
+        call.from.session = Some(Label::new("77aa88bb-1"));
+        Change::New(change)
+    }));
+    let text = shown(&screen(&calls, limits("25")), 200, 60);
+    let legend = line_of(&text, "█ web-frontend");
+    assert!(legend.contains("api-server api-server-1") && legend.contains("api-server 77aa88bb"), "{legend}");
+}
