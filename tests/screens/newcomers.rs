@@ -20,7 +20,7 @@ fn with_context(calls: &[Change], tokens: u64) -> Vec<Change> {
 #[test]
 fn a_context_that_is_overfull_is_not_cut() {
     for (width, height) in [(120, 36), (200, 60)] {
-        let text = shown(&screen(&with_context(&two(), 1_234_567), limits("25")), width, height);
+        let text = shown(&screen(&with_context(&five(), 1_234_567), limits("25")), width, height);
         let line = line_of(&text, "api-server    ");
         assert!(line.contains("1.2M 123%") || line.contains("1M 123%"), "{line}");
     }
@@ -28,10 +28,21 @@ fn a_context_that_is_overfull_is_not_cut() {
 
 #[test]
 fn the_amounts_of_limits_are_whole_in_the_limits_view() {
-    let mut app = screen(&five(), limits("1234.56"));
+    // The names would take all the room.
+    let name = "/home/alice/a-very-long-name-of-a-project-of-alice";
+    let long = Limit {
+        scope: Scope { only: vec![(Dimension::Project, Matcher::exact(name))], each: false },
+        ..limits("1234.56")[0].clone()
+    };
+    let mut app = screen(&five(), [limits("1234.56"), vec![long]].concat());
     press(&mut app, &["6"]);
-    let text = shown(&app, 120, 36);
-    assert!(line_of(&text, "daily").contains("Cost: $17.69 / $1,234.56"), "{text}");
+    assert!(shown(&app, 120, 36).contains("Cost: $17.69 / $1,234.56"));
+    // Where there is no room for it, it is left out, not cut.
+    for width in 60..=160 {
+        let text = shown(&app, width, 36);
+        let line = line_of(&text, "daily");
+        assert!(!line.contains("Cost:") || line.contains("Cost: $17.69 / $1,234.56"), "{width}: {line}");
+    }
 }
 
 #[test]
