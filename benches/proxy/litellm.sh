@@ -23,4 +23,4 @@ for _ in $(seq 240); do
   sleep 0.5
 done
 litellm --version
-"$tokmeter" bench proxy --calls "$calls" --limits --service $service --beside litellm=127.0.0.1:$port
+"$tokmeter" bench proxy --calls "$calls" --limits --service $service --compare litellm=127.0.0.1:$port

@@ -67,10 +67,10 @@ pub struct BenchProxyArgs {
     /// Also measure a proxy that has limits to check
     #[arg(long)]
     pub limits: bool,
-    /// Where the service listens that answers the calls, by default anywhere
+    /// Address of the test service; by default a free port on this machine
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub service: SocketAddr,
     /// Also measure another proxy, which forwards to the service, as NAME=ADDR
     #[arg(long, value_name = "NAME=ADDR")]
-    pub beside: Vec<String>,
+    pub compare: Vec<String>,
 }

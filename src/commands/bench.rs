@@ -39,7 +39,7 @@ pub(super) fn proxy(context: &mut Context<'_>, args: &BenchProxyArgs) -> Result<
         vec![("straight".to_owned(), straight), ("bare hyper".to_owned(), bare(straight).map_err(failed)?)];
     addresses.push(("tokmeter".to_owned(), proxy.address));
     addresses.extend(limited.iter().map(|limited| ("with limits".to_owned(), limited.address)));
-    for text in &args.beside {
+    for text in &args.compare {
         addresses.push(beside(text)?);
     }
     let calls = usize::try_from(args.calls).unwrap_or(usize::MAX);
@@ -94,7 +94,7 @@ fn beside(text: &str) -> Result<(String, SocketAddr), Failure> {
     let parsed =
         text.split_once('=').and_then(|(name, address)| Some((Label::new(name).to_string(), address.parse().ok()?)));
     parsed.ok_or_else(|| {
-        let why = format!("--beside: '{}' is not such as litellm=127.0.0.1:4000", Label::new(text));
+        let why = format!("--compare: '{}' is not such as litellm=127.0.0.1:4000", Label::new(text));
         Failure::new(Exit::Usage, why)
     })
 }

@@ -17,10 +17,15 @@ pub(crate) fn banner_title(limit: &LimitState) -> String {
     }
 }
 
-/// The percentage used: `80%`; `?` where nothing that counts has a price.
+/// The percentage used: `80%`; `?` when nothing that counts has a price.
 pub(crate) fn percent(limit: &LimitState) -> String {
-    let is_unknown = limit.lower_bound && limit.percent == 0 && limit.leading() == Some(Measure::Usd);
-    if is_unknown { "?".to_owned() } else { format!("{}%", limit.percent) }
+    let is_unpriced = is_unpriced(limit) && limit.leading() == Some(Measure::Usd);
+    if is_unpriced { "?".to_owned() } else { format!("{}%", limit.percent) }
+}
+
+/// True when nothing that counts towards the limit has a price.
+fn is_unpriced(limit: &LimitState) -> bool {
+    limit.lower_bound && limit.used.usd.is_none_or(|usd| usd == Usd::ZERO)
 }
 
 /// Used and allowed: `Tokens: 400,000 / 500,000`, `Cost: $20.00 / $25.00`; the amount closest to its limit first.
@@ -69,7 +74,6 @@ struct Words {
 fn amounts(limit: &LimitState) -> Vec<Words> {
     let (allowed, used) = (limit.limit.amount, limit.used);
     let mut all: Vec<(u128, Words)> = Vec::new();
-    let is_unknown = limit.lower_bound && used.usd.is_none_or(|usd| usd == Usd::ZERO);
     let bound = match (limit.lower_bound, limit.guessed) {
         (true, _) => "≥ ",
         (false, true) => "~ ",
@@ -83,7 +87,7 @@ fn amounts(limit: &LimitState) -> Vec<Words> {
             // At least so much is used, so that at most so much is left.
             format!("{}{} left", bound.replace('≥', "≤"), usd(most - spent))
         };
-        let used_words = if is_unknown { "?".to_owned() } else { format!("{bound}{}", usd(spent)) };
+        let used_words = if is_unpriced(limit) { "?".to_owned() } else { format!("{bound}{}", usd(spent)) };
         let words = Words { noun: "Cost", used: used_words, allowed: usd(most), left };
         all.push((nearness(positive(spent), positive(most)), words));
     }
@@ -200,6 +204,23 @@ mod tests {
             guessed: false,
             lifted: false,
         }
+    }
+
+    #[test]
+    fn a_percentage_is_unknown_only_without_any_price() {
+        let dollars = |used: &str| {
+            let used = Amount { usd: Some(Usd::parse(used).unwrap().0), ..Amount::default() };
+            let limit = Limit {
+                amount: Amount { usd: Some(Usd::from_micro(100_000_000)), ..Amount::default() },
+                ..daily(0).limit
+            };
+            LimitState { limit, used, percent: 0, lower_bound: true, ..daily(0) }
+        };
+        assert_eq!(
+            (percent(&dollars("0.30")), used_of(&dollars("0.30"))),
+            ("0%".to_owned(), "≥ $0.30 of $100.00".to_owned())
+        );
+        assert_eq!((percent(&dollars("0")), used_of(&dollars("0"))), ("?".to_owned(), "? of $100.00".to_owned()));
     }
 
     #[test]

@@ -136,7 +136,7 @@ fn the_sessions_of_others_at_work_meanwhile_are_named_and_not_counted() {
     let out = program(&home, &["run", "--", "/bin/sh", "-c", &script]).output().unwrap();
     let err = String::from_utf8(out.stderr).unwrap();
     let expected = "tokmeter: no call was logged while it ran\n\
-                    Besides: 2 other sessions at work spent $2.00, not counted here\n";
+                    Not counted: $2.00 in 2 other sessions that ran at the same time\n";
     assert_eq!(err, expected);
     // One that begins, and one of this folder that had rested and goes on, are the run's.
     let calls = [dollar("fresh", 3, here), dollar("rested", 3, here), dollar("fresh abroad", 3, "/w/other")];

@@ -124,7 +124,7 @@ fn a_client_that_sends_slowly_is_cut_off() {
     assert_eq!(served.client.get("/healthz").status, 200);
 }
 
-/// Whoever takes nothing of an answer, here of many that were asked for in one go, loses the connection, and its place.
+/// A client that reads nothing, here of many answers that it asked for at once, is disconnected, and its place becomes free.
 #[test]
 fn a_client_that_reads_nothing_is_cut_off() {
     let home = Home::new();

@@ -1,4 +1,4 @@
-//! Which sessions are the run's, and which were at work beside it.
+//! Which sessions belong to the run, and which only ran at the same time.
 
 use chrono::Duration;
 
@@ -7,8 +7,10 @@ use crate::ledger::{BooksError, Ledger, SessionRow, Sums};
 
 /// Time without a call before the start after which a session of this folder that goes on was resumed by the run.
 const AT_REST: Duration = Duration::minutes(2);
-/// Words by which agents resume a session.
-const RESUMING: [&str; 5] = ["resume", "--resume", "-r", "--continue", "-c"];
+/// Words by which agents resume a session, by the beginning of their names. The same letter means other things elsewhere:
+/// `-c` of Codex is `--config`. From the help of Claude Code 2.1.332, Codex 0.171.0 and Gemini CLI 0.61.0, 2026-11-27.
+const RESUMING: [(&str, &[&str]); 3] =
+    [("claude", &["--continue", "-c", "--resume", "-r"]), ("codex", &["resume"]), ("gemini", &["--resume", "-r"])];
 
 /// The command that was run, and when.
 pub(super) struct Started {
@@ -49,10 +51,12 @@ impl Started {
         let Some((program, arguments)) = self.words.split_first() else { return false };
         let name = row.session.as_deref();
         let is_named = name.is_some_and(|name| arguments.iter().any(|word| word.split('=').any(|part| part == name)));
-        let is_its_agent = !program.is_empty() && row.source.split('-').next() == program.split('-').next();
-        let resumes =
-            || arguments.iter().any(|word| RESUMING.iter().any(|known| word.split('=').next() == Some(known)));
-        is_named || (is_here && is_its_agent && resumes())
+        let agent = |name: &str| RESUMING.iter().find(|(agent, _)| name.split('-').next() == Some(agent));
+        let resumes = |words: &[&str]| {
+            arguments.iter().any(|word| words.iter().any(|known| word.split('=').next() == Some(known)))
+        };
+        let is_resumed = agent(&row.source).is_some_and(|known| Some(known) == agent(program) && resumes(known.1));
+        is_named || (is_here && is_resumed)
     }
 }
 
@@ -68,12 +72,19 @@ mod tests {
     use super::*;
     use crate::domain::Label;
 
+    /// Whether a command resumes this session in its folder, and elsewhere.
+    fn resumed(command: &str, row: &SessionRow) -> (bool, bool) {
+        let words = command.split(' ').map(str::to_owned).collect();
+        let started = Started { at: Instant::UNIX_EPOCH, words };
+        (started.resumes(row, true), started.resumes(row, false))
+    }
+
     #[test]
     fn a_command_resumes_the_session_it_names_or_one_of_its_agent_here() {
         let at = Instant::UNIX_EPOCH;
-        let row = SessionRow {
+        let row = |source: &str| SessionRow {
             session: Some(Label::new("3f2a91c0-1111-4222-8333-444455556666")),
-            source: Label::new("claude-code"),
+            source: Label::new(source),
             started: at,
             ended: at,
             project: None,
@@ -82,6 +93,11 @@ mod tests {
             in_agents: Sums::default(),
             sums: Sums::default(),
         };
+        for (command, here, elsewhere) in
+            [("codex -c model=o3", false, false), ("codex exec resume --last", true, false)]
+        {
+            assert_eq!(resumed(command, &row("codex")), (here, elsewhere), "{command}");
+        }
         for (command, here, elsewhere) in [
             ("claude", false, false),
             ("claude --continue", true, false),
@@ -91,8 +107,7 @@ mod tests {
             ("codex resume --last", false, false),
             ("sh -c", false, false),
         ] {
-            let started = Started { at, words: command.split(' ').map(str::to_owned).collect() };
-            assert_eq!((started.resumes(&row, true), started.resumes(&row, false)), (here, elsewhere), "{command}");
+            assert_eq!(resumed(command, &row("claude-code")), (here, elsewhere), "{command}");
         }
     }
 }

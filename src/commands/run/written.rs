@@ -100,7 +100,7 @@ impl Spent {
             return Ok(());
         }
         let sessions = text::plural(*sessions, "other session");
-        writeln!(out, "Besides: {sessions} at work spent {}, not counted here", text::cost(sums))
+        writeln!(out, "Not counted: {} in {sessions} that ran at the same time", text::cost(sums))
     }
 
     /// Writes it as one line of JSON to standard error.

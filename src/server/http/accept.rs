@@ -24,7 +24,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
     let room = Arc::new(Semaphore::new(bounds.connections));
     let all = u32::try_from(bounds.connections).unwrap_or(u32::MAX);
     while let Some((stream, place)) = accepting::next(&listener, &room, &mut ending).await {
-        // A client that takes nothing any more is left, whatever it was being sent.
+        // A client that stops reading is disconnected, whatever it was being sent.
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(bounds.arrival));
         let connection = http1::Builder::new()

@@ -32,7 +32,7 @@ pub(in crate::commands::http_server) fn export(books: &BooksView<'_>) -> Result<
 fn measured(books: &BooksView<'_>) -> Result<Metrics, BooksError> {
     let mut limits = summary(books)?.limits;
     let mut names = &metrics::NAMES[..];
-    // Whoever may scrape need not know who spends.
+    // Metrics may be read by people who must not see names.
     if !books.settings.server.metrics_names {
         limits.retain(|limit| !limit.names_someone());
         names = &[];
