@@ -8,7 +8,7 @@ use crate::commands::http_server;
 use crate::commands::{Context, Exit, Failure};
 use crate::domain::Label;
 use crate::engine::Doors;
-use crate::server::proxy::{self, Gaps, KeyRing, Limited, Proxy, Upstream, Usual};
+use crate::server::proxy::{self, Defaults, Gaps, KeyRing, Limited, Proxy, Upstream};
 use crate::text::plural;
 
 /// A bound address, and where its calls go.
@@ -75,7 +75,7 @@ pub(in crate::commands) fn start(context: &mut Context<'_>, bound: Bound, doors:
         admission: Arc::new(Limited { limits: doors.limits.clone(), keys: KeyRing::new(context.paths.proxy_keys()) }),
         doors,
         folder,
-        usual: Usual {
+        defaults: Defaults {
             user: context.settings.user.clone(),
             team: context.settings.team.clone(),
             org: context.settings.org.clone(),

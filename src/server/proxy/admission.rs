@@ -36,9 +36,9 @@ pub(crate) struct Who {
     pub(crate) key: Option<Label>,
 }
 
-/// Whose calls are that name nobody, from the config.
+/// User, team and organisation of calls that name none, from the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Usual {
+pub(crate) struct Defaults {
     /// User.
     pub(crate) user: Label,
     /// Team.

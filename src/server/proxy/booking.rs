@@ -121,7 +121,7 @@ impl Drop for Books {
 }
 
 impl Desk {
-    /// Hands in a call: it is on disk when this returns nothing, else when the receiver is told. Never waits.
+    /// Hands in a call without waiting. `None` once it is on disk, else a receiver that completes when it is.
     pub(super) fn hand_in(&self, finished: Finished) -> Option<oneshot::Receiver<()>> {
         if let Ok(mut keeping) = self.keeping.try_lock()
             && !keeping.is_slow()
@@ -145,7 +145,7 @@ impl Desk {
     fn pass_on_soon(&self) {
         let keeping = Arc::clone(&self.keeping);
         let pass_on = move || {
-            // Whoever has it hands on what is there.
+            // The thread that holds the lock passes these on, too.
             if let Ok(mut keeping) = keeping.try_lock() {
                 keeping.pass_on();
             }

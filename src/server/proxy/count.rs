@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::admission::{Protocol, Usual, Who};
+use super::admission::{Defaults, Protocol, Who};
 use super::facts::{Facts, tokens_of};
 use super::meter::Seen;
 use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Place, Record};
@@ -37,7 +37,7 @@ pub(super) struct About {
     /// The vendor's id of the request.
     pub(super) request: Option<String>,
     /// Whose calls are that name nobody.
-    pub(super) usual: Usual,
+    pub(super) defaults: Defaults,
     /// Codex calls, and logs it under the answer's id.
     pub(super) is_codex: bool,
 }
@@ -176,9 +176,9 @@ fn attribute(call: &mut Call, about: &About) {
     // A transcript knows more of the session, but not whose key it was.
     let is_named = who.user.is_some() || who.team.is_some();
     call.from = Attribution {
-        user: pick(&who.user, &body.user, from.user).or_else(|| Some(about.usual.user.clone())),
-        team: pick(&who.team, &body.team, from.team).or_else(|| about.usual.team.clone()),
-        org: from.org.or_else(|| about.usual.org.clone()),
+        user: pick(&who.user, &body.user, from.user).or_else(|| Some(about.defaults.user.clone())),
+        team: pick(&who.team, &body.team, from.team).or_else(|| about.defaults.team.clone()),
+        org: from.org.or_else(|| about.defaults.org.clone()),
         session: pick(&who.session, &body.session, from.session),
         agent: pick(&who.agent, &body.agent, from.agent),
         project: pick(&who.project, &body.project, from.project),
@@ -210,7 +210,11 @@ mod tests {
             bytes: 1000,
             idempotency: None,
             request: None,
-            usual: Usual { user: Label::new("alice"), team: Some(Label::new("web")), org: Some(Label::new("acme")) },
+            defaults: Defaults {
+                user: Label::new("alice"),
+                team: Some(Label::new("web")),
+                org: Some(Label::new("acme")),
+            },
             is_codex: false,
         }
     }

@@ -196,7 +196,7 @@ fn record(shared: &Shared, job: &Job, protocol: Protocol, parts: &Parts, sent: &
         bytes: 0,
         idempotency: named.filter(|name| !name.is_empty()).map(str::to_owned),
         request: None,
-        usual: shared.usual.clone(),
+        defaults: shared.defaults.clone(),
         is_codex: Client::new(false, &parts.headers) == Client::Codex,
     };
     CallRecord::new(about, Arc::clone(sent), shared.desk.clone(), shared.alive.clone(), job.began)
@@ -204,10 +204,10 @@ fn record(shared: &Shared, job: &Job, protocol: Protocol, parts: &Parts, sent: &
 
 fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Option<u64>) -> Ask {
     let (facts, bytes) = sent.known();
-    let (body, usual) = (&facts.who, &shared.usual);
+    let (body, defaults) = (&facts.who, &shared.defaults);
     let who = Who {
-        user: job.who.user.clone().or_else(|| body.user.clone()).or_else(|| Some(usual.user.clone())),
-        team: job.who.team.clone().or_else(|| body.team.clone()).or_else(|| usual.team.clone()),
+        user: job.who.user.clone().or_else(|| body.user.clone()).or_else(|| Some(defaults.user.clone())),
+        team: job.who.team.clone().or_else(|| body.team.clone()).or_else(|| defaults.team.clone()),
         session: job.who.session.clone().or_else(|| body.session.clone()),
         agent: job.who.agent.clone().or_else(|| body.agent.clone()),
         project: job.who.project.clone().or_else(|| body.project.clone()),
@@ -218,10 +218,10 @@ fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Opti
     let is_whole = length.is_none_or(|length| length <= bytes);
     let input = if is_whole { facts.input(bytes) } else { Facts::default().input(length.unwrap_or(bytes)) };
     let model = facts.model.as_deref().map(Label::new);
-    Ask { protocol, model, who, org: usual.org.clone(), input, output: facts.most_output, at: shared.env.now() }
+    Ask { protocol, model, who, org: defaults.org.clone(), input, output: facts.most_output, at: shared.env.now() }
 }
 
-/// Asks whether the call may be made: here if nobody has to be waited for, else on a thread that may wait.
+/// Asks whether the call may be made: on this thread if that needs no waiting, else on one that may wait.
 async fn admitted(shared: &Arc<Shared>, ask: Ask) -> Decision {
     if let Some(decision) = shared.admission.admit_at_once(&ask) {
         return decision;

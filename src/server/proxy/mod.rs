@@ -41,7 +41,7 @@ use std::thread;
 use tokio::sync::{mpsc, watch};
 
 use admission::Admission;
-pub(crate) use admission::Usual;
+pub(crate) use admission::Defaults;
 use booking::Books;
 pub(crate) use keys::KeyRing;
 pub(crate) use limited::Limited;
@@ -71,7 +71,7 @@ pub(crate) struct Setup {
     /// The data folder and the spool in it, where there is one.
     pub(crate) folder: Option<(PathBuf, PathBuf)>,
     /// Whose calls are that name nobody.
-    pub(crate) usual: Usual,
+    pub(crate) defaults: Defaults,
     /// The machine.
     pub(crate) env: Env,
 }
@@ -117,7 +117,7 @@ impl Proxy {
             admission: setup.admission,
             desk,
             token: setup.token,
-            usual: setup.usual,
+            defaults: setup.defaults,
             env: setup.env,
             count: AtomicU64::new(0),
             alive,

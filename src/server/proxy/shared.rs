@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 
-use super::admission::{Admission, Usual};
+use super::admission::{Admission, Defaults};
 use super::booking::Desk;
 use super::memory::Memory;
 use super::route::Upstream;
@@ -24,7 +24,7 @@ pub(super) struct Shared {
     /// The token that clients must present where no key does.
     pub(super) token: Option<Token>,
     /// Whose calls are that name nobody.
-    pub(super) usual: Usual,
+    pub(super) defaults: Defaults,
     pub(super) env: Env,
     /// Requests so far.
     pub(super) count: AtomicU64,

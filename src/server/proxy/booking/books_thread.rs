@@ -61,7 +61,7 @@ impl BooksThread {
 
 /// The call, and those that end soon after it.
 fn gather(first: ToBook, to_book: &Receiver<ToBook>) -> Vec<ToBook> {
-    // Whoever sends meanwhile wakes nobody.
+    // Calls that are sent meanwhile do not wake this thread.
     std::thread::sleep(GATHER);
     std::iter::once(first).chain(to_book.try_iter().take(BATCH - 1)).collect()
 }

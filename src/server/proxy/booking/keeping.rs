@@ -97,8 +97,15 @@ impl Keeping {
         let began = Instant::now();
         // Without it the call is booked all the same; only a kill would lose it.
         let _ = journal.write(calls);
+        self.took(began.elapsed(), Instant::now());
+    }
+
+    /// Learns how long a write took: after a slow one the disk is not waited for, whatever the next ones take.
+    fn took(&mut self, length: Duration, now: Instant) {
         let (most, rest) = SLOW;
-        self.slow_until = (began.elapsed() >= most).then(|| Instant::now() + rest);
+        if length >= most {
+            self.slow_until = Some(now + rest);
+        }
     }
 
     fn counted(&mut self, seen: &Seen, about: &About) -> Vec<Call> {
@@ -149,5 +156,25 @@ impl Keeping {
         {
             journal.remove();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_was_slow_once_is_not_waited_for_until_the_time_is_over() {
+        let (waiting, _books) = std::sync::mpsc::sync_channel(1);
+        let mut keeping = Keeping::new(None, None, waiting, Arc::default(), Arc::default());
+        let (most, rest) = SLOW;
+        keeping.took(most / 2, Instant::now());
+        assert!(!keeping.is_slow());
+        keeping.took(most, Instant::now());
+        keeping.took(most / 2, Instant::now());
+        assert!(keeping.is_slow());
+        keeping.slow_until = None;
+        keeping.took(most, Instant::now().checked_sub(rest).unwrap());
+        assert!(!keeping.is_slow());
     }
 }
