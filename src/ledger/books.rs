@@ -262,7 +262,7 @@ impl<B: Backing> Ledger for Books<B> {
         if self.stuck {
             // Held checkpoints are ahead of the stored ones.
             let held = &self.gathered.files;
-            files.retain(|file| !held.contains_key(&file.path));
+            files.retain(|file| !held.contains_key(file.path.as_os_str()));
             files.extend(held.values().cloned());
             files.sort_by(|one, other| one.path.cmp(&other.path));
         }
@@ -270,7 +270,7 @@ impl<B: Backing> Ledger for Books<B> {
     }
 
     fn file(&self, path: &Path) -> Result<Option<Checkpoint>, BooksError> {
-        match self.gathered.files.get(path).filter(|_| self.stuck) {
+        match self.gathered.files.get(path.as_os_str()).filter(|_| self.stuck) {
             Some(file) => Ok(Some(file.clone())),
             None => self.backing.store().file(path).map_err(|error| self.backing.error(error)),
         }

@@ -1,7 +1,7 @@
 //! Batches that wait in memory to be written as one transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::ffi::OsString;
 
 use super::merge_state::MergeState;
 use super::store::{Step, Store, Stored};
@@ -14,8 +14,8 @@ use crate::pricing::Pricer;
 #[derive(Default)]
 pub struct Gathered {
     pub(super) state: MergeState,
-    /// Latest checkpoint of each file.
-    pub(super) files: BTreeMap<PathBuf, Checkpoint>,
+    /// Latest checkpoint of each file, by its path as bytes: paths are compared component by component, which costs more.
+    pub(super) files: BTreeMap<OsString, Checkpoint>,
     /// Calls that an older version may have stored under another key.
     pub(super) rekeyed: Vec<Record>,
     /// Amounts held for calls that are over.
@@ -38,7 +38,7 @@ impl Gathered {
                 }
             }
         }
-        self.files.extend(batch.files.iter().map(|file| (file.path.clone(), file.clone())));
+        self.files.extend(batch.files.iter().map(|file| (file.path.as_os_str().to_owned(), file.clone())));
     }
 
     /// Merges the buffered rows with the rows of a store, without writing.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use super::books::{Backing, Books};
@@ -38,7 +38,7 @@ struct Data {
     bills: BTreeMap<(u32, CallKey), Bill>,
     spent: BTreeMap<(u32, u32), Part>,
     horizon: Option<Instant>,
-    files: BTreeMap<PathBuf, Checkpoint>,
+    files: BTreeMap<OsString, Checkpoint>,
     statuses: BTreeMap<String, String>,
     facts: BTreeMap<(Space, String), Fact>,
 }
@@ -297,7 +297,7 @@ impl Store for MemoryStore {
     }
 
     fn write_files(&self, files: &mut dyn Iterator<Item = &Checkpoint>) -> Stored<()> {
-        self.0.borrow_mut().files.extend(files.map(|file| (file.path.clone(), file.clone())));
+        self.0.borrow_mut().files.extend(files.map(|file| (file.path.as_os_str().to_owned(), file.clone())));
         Ok(())
     }
 
