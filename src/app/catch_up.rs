@@ -143,7 +143,7 @@ fn gather_once(
             books.ledger.files()?
         }
     });
-    catch_up(context, &mut books, tails, threads);
+    catch_up(context, &mut books, tails, selection, threads);
     if !matches!(selection, LogSelection::Session(_)) {
         name_unread(context, &books.health);
     }
@@ -191,12 +191,17 @@ fn book_gathered(books: &mut Books) -> Option<BooksError> {
     books.ledger.flush().err()
 }
 
-/// Warns that new calls are counted but not written. Answers to hooks and prompts carry the warning themselves.
+/// Warns about the ledger. Answers to hooks and prompts, which are about one session, carry the warning themselves.
+fn warn(context: &mut Context<'_>, selection: &LogSelection, warning: &str) {
+    if !matches!(selection, LogSelection::Session(_)) {
+        context.note(warning);
+    }
+}
+
+/// Warns that new calls are counted but not written.
 fn not_booked(context: &mut Context<'_>, books: &mut Books, selection: &LogSelection, error: &BooksError) {
     let unbooked = format!("{error}; new calls are counted here, and booked as soon as possible");
-    if !matches!(selection, LogSelection::Session(_)) {
-        context.note(&unbooked);
-    }
+    warn(context, selection, &unbooked);
     books.unbooked.get_or_insert(unbooked);
 }
 
@@ -228,7 +233,7 @@ fn states_of(books: &dyn Ledger, transcript: &Path) -> Result<Vec<Checkpoint>, B
 }
 
 /// Reads new lines into the ledger.
-fn catch_up(context: &mut Context<'_>, books: &mut Books, mut tails: Tails, threads: usize) {
+fn catch_up(context: &mut Context<'_>, books: &mut Books, mut tails: Tails, selection: &LogSelection, threads: usize) {
     let Books { ledger, tallies, bad, .. } = books;
     let mut failed: Option<BooksError> = None;
     tails.catch_up(std::time::Instant::now(), threads, &mut |batch: ReadBatch, _| {
@@ -244,7 +249,7 @@ fn catch_up(context: &mut Context<'_>, books: &mut Books, mut tails: Tails, thre
     if let Some(error) = failed {
         // The ledger can still answer; the new lines are read again next time.
         let trouble = format!("{error}; new calls in the logs are missing here");
-        context.note(&trouble);
+        warn(context, selection, &trouble);
         books.trouble.get_or_insert(trouble);
     }
 }

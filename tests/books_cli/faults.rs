@@ -33,6 +33,8 @@ fn says_ten(home: &Home, why: &str) {
     let gate = home.run(&["gate"]);
     assert_eq!(gate.code, 2, "{why}: {gate:?}");
     assert!(gate.err.contains("$10.00 of $5.00"), "{why}: {gate:?}");
+    let said: std::collections::BTreeSet<&str> = gate.err.lines().collect();
+    assert_eq!(said.len(), gate.err.lines().count(), "{why}: said twice: {}", gate.err);
     let gate = home.run(&["gate", "--json"]);
     assert_eq!((gate.code, &gate.json()["allowed"]), (2, &serde_json::json!(false)), "{why}");
     assert!(gate.json()["warning"].is_string(), "{why}: {gate:?}");

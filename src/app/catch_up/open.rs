@@ -67,7 +67,7 @@ pub(crate) fn open(
             }
             Err(why) => {
                 let trouble = format!("{why}; only what the logs still hold is counted, and nothing is booked");
-                context.note(&trouble);
+                super::warn(context, selection, &trouble);
                 if let (Some(path), false) = (path, matches!(selection, LogSelection::Paths(_))) {
                     any_ledger = AnyLedger::instead_of(path, options, prices);
                 }
