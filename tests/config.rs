@@ -636,8 +636,9 @@ prop_compose! {
         gate in (any::<bool>(), prop::option::of(rates())),
         server in server().boxed(),
         prices in prices(),
-        (aliases, views, plans, upstreams) in (prop::collection::btree_map(name(), name(), 0..3),
-            prop::collection::btree_map(name(), name(), 0..3), plans(), prop::collection::btree_map(name(), name(), 0..3)),
+        (aliases, views, plans, upstreams, upstream_ca) in (prop::collection::btree_map(name(), name(), 0..3),
+            prop::collection::btree_map(name(), name(), 0..3), plans(), prop::collection::btree_map(name(), name(), 0..3),
+            prop::option::of(name())),
         keys in prop::collection::btree_map(name(), prop::collection::vec(name(), 0..3), 0..3),
     ) -> Settings {
         Settings {
@@ -666,7 +667,7 @@ prop_compose! {
             aliases: aliases.into_iter().collect(),
             keys: keys.into_iter().map(|(action, keys)| KeyBinding { action, keys }).collect(),
             upstreams: upstreams.into_iter().collect(),
-            upstream_ca: None,
+            upstream_ca: upstream_ca.map(|name| Path::new("/").join(name)),
             views: views.into_iter().collect(),
             ticket: TicketPattern::new(if gate.0 { TicketPattern::DEFAULT } else { "[0-9]+" }).unwrap(),
             plans,

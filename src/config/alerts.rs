@@ -1,9 +1,7 @@
 //! The table `[alerts.email]` of the config.
 
-use std::path::PathBuf;
-
 use super::toml_reader::{Node, Section, TomlReader};
-use super::{Alerts, Email, Env, Password, Tls, absolute};
+use super::{Alerts, Email, Env, Password, Tls};
 
 /// Recipients of a mail.
 const MOST_RECIPIENTS: usize = 20;
@@ -56,10 +54,7 @@ fn read_email(reader: &mut TomlReader<'_>, node: &Node<'_, '_>, env: &Env) -> Op
     });
     let user = section.read(reader, "user", "the name to log in with, or \"\"", |node| node.text().map(str::to_owned));
     let user = user.filter(|user| !user.is_empty());
-    let path = |node: &Node<'_, '_>| {
-        let path = PathBuf::from(node.text()?);
-        absolute::expanded(env, &path).or_else(|| path.is_absolute().then_some(path))
-    };
+    let path = |node: &Node<'_, '_>| node.path(env);
     let ca_file = section.read(reader, "ca_file", "a file, such as \"~/.smtp-ca.pem\"", path);
     let file = section.read(reader, "password_file", "a file, such as \"~/.smtp-password\"", path);
     let expected = "a program and its arguments, such as [\"pass\", \"show\", \"smtp\"]";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use toml::de::DeTable;
 
@@ -146,23 +146,13 @@ impl Settings {
         }
         if let Some(table) = section(reader, &mut top, "proxy") {
             let mut proxy = Section::new(table, "proxy", "proxy");
+            read_table(self, reader, &mut proxy, "proxy", given);
             if let Some(table) = section(reader, &mut proxy, "upstreams") {
                 let expected = "an address in quotes, such as \"https://api.openai.com\"";
                 self.upstreams = named(reader, table, "proxy.upstreams", expected, |node| {
                     node.text().filter(|text| !text.is_empty()).map(str::to_owned)
                 });
             }
-            let file = "a file of certificates in PEM form, such as \"~/company-ca.pem\"";
-            let path = proxy.read(reader, "ca_file", file, |node| match node.text()? {
-                "" => Some(None),
-                text => {
-                    let path = Path::new(text);
-                    super::absolute::expanded(env, path)
-                        .or_else(|| path.is_absolute().then(|| path.to_owned()))
-                        .map(Some)
-                }
-            });
-            self.upstream_ca = path.flatten();
             proxy.finish(reader);
         }
         if let Some(table) = section(reader, &mut top, "views") {

@@ -77,6 +77,7 @@ const HOURS: &str = "hours such as \"22:00-07:00\", or \"\"";
 const MIB: &str = "a whole number of MiB from 1 to 1024";
 const TOKEN_FILE: &str = "a file whose first line is the token, such as \"~/.config/tokmeter/token\"";
 const HEADERS_FILE: &str = "a file with one header a line, such as \"~/.config/tokmeter/otlp-headers\"";
+const CA_FILE: &str = "a file of certificates in PEM form, such as \"~/company-ca.pem\"";
 const LISTEN: &str = "an address such as \"127.0.0.1:4318\"";
 
 /// Every setting with a name of its own, in the order in which they are written.
@@ -176,7 +177,7 @@ const SETTINGS: &[Setting] = &[
     Setting {
         name: "server.token_file",
         read: |s, r| r.file(&mut s.server.token_file, TOKEN_FILE),
-        written: |s| optional(s.server.token_file.as_deref().map(Path::to_string_lossy).as_deref()),
+        written: |s| file(s.server.token_file.as_deref()),
     },
     Setting {
         name: "server.socket",
@@ -221,7 +222,7 @@ const SETTINGS: &[Setting] = &[
     Setting {
         name: "server.otlp_headers_file",
         read: |s, r| r.file(&mut s.server.otlp_headers_file, HEADERS_FILE),
-        written: |s| optional(s.server.otlp_headers_file.as_deref().map(Path::to_string_lossy).as_deref()),
+        written: |s| file(s.server.otlp_headers_file.as_deref()),
     },
     Setting {
         name: "server.otlp_interval_seconds",
@@ -238,6 +239,11 @@ const SETTINGS: &[Setting] = &[
             r.set(&mut s.ticket, expected, |node| TicketPattern::new(node.text()?).ok());
         },
         written: |s| text(s.ticket.as_str()),
+    },
+    Setting {
+        name: "proxy.ca_file",
+        read: |s, r| r.file(&mut s.upstream_ca, CA_FILE),
+        written: |s| file(s.upstream_ca.as_deref()),
     },
 ];
 
@@ -271,6 +277,11 @@ fn name(name: Option<&Label>) -> Option<String> {
 /// A text that is empty where there is none.
 fn optional(value: Option<&str>) -> Option<String> {
     text(value.unwrap_or_default())
+}
+
+/// A file; an empty text where there is none.
+fn file(path: Option<&Path>) -> Option<String> {
+    optional(path.map(Path::to_string_lossy).as_deref())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a setting may have no value that is written")]

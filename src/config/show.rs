@@ -105,15 +105,12 @@ fn write(
     for binding in &settings.keys {
         page.line(&format!("keys.{}", binding.action), &key(&binding.action), &texts(&binding.keys))?;
     }
+    page.settings(settings, "proxy", hides)?;
     if !settings.upstreams.is_empty() {
         page.table("[proxy.upstreams]")?;
         for (prefix, url) in &settings.upstreams {
             page.line(&format!("proxy.upstreams.{prefix}"), &key(prefix), &text(url))?;
         }
-    }
-    if let Some(file) = &settings.upstream_ca {
-        page.table("[proxy]")?;
-        page.line("proxy.ca_file", "ca_file", &text(&file.to_string_lossy()))?;
     }
     page.table("[views]")?;
     for (name, view) in &settings.views {

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::absolute::expanded;
 use super::diagnostic::{Diagnostic, Source, Where, quoted, suggestion};
 use super::values::Word;
-use super::{Origin, Place};
+use super::{Env, Origin, Place};
 
 /// Results collected while reading.
 pub(crate) struct TomlReader<'t> {
@@ -84,6 +86,12 @@ impl<'n, 't> Node<'n, 't> {
             | DeValue::Array(_)
             | DeValue::Table(_) => None,
         }
+    }
+
+    /// A path that does not depend on the working directory: an absolute one, or one below the home folder (`~`).
+    pub(crate) fn path(&self, env: &Env) -> Option<PathBuf> {
+        let path = Path::new(self.text()?);
+        expanded(env, path).or_else(|| path.is_absolute().then(|| path.to_owned()))
     }
 
     pub(crate) fn truth(&self) -> Option<bool> {

@@ -12,7 +12,7 @@ use super::periods::Periods;
 use super::{Order, PeriodKey, Query, Report, ReportRow, Sums};
 use crate::domain::{Dimension, Filter, Instant, Label, quarter_of, repository_of};
 
-pub(super) use sessions::sessions;
+pub(super) use sessions::{SessionPart, count_rows, sessions};
 
 /// Sums of the calls with one attribution in one quarter hour.
 pub struct Quarter {
@@ -28,6 +28,14 @@ pub struct Stretch {
     pub(super) last: Instant,
     pub(super) set: u32,
     pub(super) sums: Sums,
+}
+
+/// The stretches of the sessions that come first in a limited report.
+pub struct FirstStretches {
+    /// The stretches.
+    pub(super) stretches: Vec<Stretch>,
+    /// The number of the report's rows without the limit; `None` if every session is here.
+    pub(super) all_rows: Option<usize>,
 }
 
 /// Maps attributions to groups: the filter's verdict, and the group of `by` values.
@@ -178,8 +186,8 @@ impl<'a> PeriodReport<'a> {
             call: None,
         });
         let rows: Vec<ReportRow> = rows.collect();
-        let total = total(&rows);
-        finish(self.query, rows, total)
+        let (total, all) = (total(&rows), rows.len());
+        finish(self.query, rows, total, all)
     }
 }
 
@@ -201,7 +209,9 @@ pub(super) fn calls<'a>(query: &Query, names: &Interner, rows: impl Iterator<Ite
             Order::Descending => order.reverse(),
         }
     });
+    let all = kept.len();
     kept.truncate(query.limit.unwrap_or(usize::MAX));
+    let all_rows = beyond(all, kept.len());
     let rows = kept.into_iter().map(|(row, group)| ReportRow {
         period: PeriodKey::Call(row.at, row.key),
         by: groups.labels(group),
@@ -209,7 +219,7 @@ pub(super) fn calls<'a>(query: &Query, names: &Interner, rows: impl Iterator<Ite
         session: None,
         call: Some(row.row(names)),
     });
-    Report { query: query.clone(), rows: rows.collect(), total, all_rows: None, unread_files: 0 }
+    Report { query: query.clone(), rows: rows.collect(), total, all_rows, unread_files: 0 }
 }
 
 fn total(rows: &[ReportRow]) -> Sums {
@@ -220,8 +230,13 @@ fn total(rows: &[ReportRow]) -> Sums {
     total
 }
 
-/// Sorts rows and applies the limit.
-fn finish(query: &Query, mut rows: Vec<ReportRow>, total: Sums) -> Report {
+/// The number of all rows, where not all are shown.
+fn beyond(all: usize, shown: usize) -> Option<u64> {
+    (all > shown).then(|| u64::try_from(all).unwrap_or(u64::MAX))
+}
+
+/// Sorts rows and applies the limit; `all` is the number of rows without it.
+fn finish(query: &Query, mut rows: Vec<ReportRow>, total: Sums, all: usize) -> Report {
     rows.sort_by(|one, other| {
         let period = in_order(query.order, &one.period, &other.period);
         one.by.iter().zip(&other.by).fold(period, |order, (one, other)| {
@@ -232,7 +247,8 @@ fn finish(query: &Query, mut rows: Vec<ReportRow>, total: Sums) -> Report {
         })
     });
     rows.truncate(query.limit.unwrap_or(usize::MAX));
-    Report { query: query.clone(), rows, total, all_rows: None, unread_files: 0 }
+    let all_rows = beyond(all, rows.len());
+    Report { query: query.clone(), rows, total, all_rows, unread_files: 0 }
 }
 
 fn in_order<T: Ord>(order: Order, one: &T, other: &T) -> Ordering {

@@ -104,7 +104,7 @@ pub struct Report {
     pub rows: Vec<ReportRow>,
     /// Sum of all rows, including those beyond the limit.
     pub total: Sums,
-    /// Number of rows without the limit, where that leaves some out. Set by commands.
+    /// Number of rows without the limit, where that leaves some out.
     pub all_rows: Option<u64>,
     /// Files that may hold more calls but could not be read. Set by commands that read logs; 0 from the ledger itself.
     pub unread_files: u64,

@@ -36,14 +36,14 @@ impl<'a, S: Store> Reading<'a, S> {
             Grain::Session => {
                 // Unwritten rows may move any session to the front.
                 if self.held.is_none()
-                    && let Some(stretches) = self.store.first_stretches(self.names, self.ids, query)?
+                    && let Some(first) = self.store.first_stretches(self.names, self.ids, query)?
                 {
-                    let report = grouping::sessions(query, self.names, stretches.into_iter());
+                    let report = grouping::sessions(query, self.names, first.stretches.into_iter(), first.all_rows);
                     return Ok(Report { total: self.sums(&query.filter)?, ..report });
                 }
                 let stretches = self.store.stretches(self.names, self.ids, &query.filter)?;
                 let stretches = self.join_stretches(&query.filter, stretches)?;
-                Ok(grouping::sessions(query, self.names, stretches.into_iter()))
+                Ok(grouping::sessions(query, self.names, stretches.into_iter(), None))
             }
             Grain::Quarter | Grain::Hour | Grain::Day | Grain::Week | Grain::Month | Grain::Total => {
                 let timeless = query.grain == Grain::Total;

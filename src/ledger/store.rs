@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 pub use self::transaction::{Access, Delta, Place, Quarters, Step, Stored, Table};
 use super::account;
 use super::compact_row::CompactRow;
-use super::grouping::{self, Stretch};
+use super::grouping::{self, FirstStretches, Stretch};
 use super::inherited::{self, Whole};
 use super::interner::Interner;
 use super::key_value::{Fact, Space};
@@ -389,7 +389,7 @@ pub trait Store {
         _names: &mut Interner,
         _ids: &mut Self::Ids,
         _query: &Query,
-    ) -> Stored<Option<Vec<Stretch>>> {
+    ) -> Stored<Option<FirstStretches>> {
         Ok(None)
     }
 }

@@ -123,9 +123,14 @@ proptest! {
         }
         for disk in [&disk, &third] {
             for question in questions() {
+                let whole = Query { filter: filter.clone(), ..question.clone() };
+                let all = disk.report(&whole).unwrap().rows.len();
                 for (order, limit) in [(Order::Ascending, None), (Order::Ascending, Some(limit)), (Order::Descending, Some(limit))] {
                     let question = Query { filter: filter.clone(), order, limit, ..question.clone() };
-                    prop_assert_eq!(memory.report(&question).unwrap(), disk.report(&question).unwrap());
+                    let report = disk.report(&question).unwrap();
+                    let is_cut = limit.is_some_and(|limit| limit < all);
+                    prop_assert_eq!(report.all_rows, is_cut.then(|| u64::try_from(all).unwrap()));
+                    prop_assert_eq!(memory.report(&question).unwrap(), report);
                 }
             }
             prop_assert_eq!(memory.sums(&filter).unwrap(), disk.sums(&filter).unwrap());

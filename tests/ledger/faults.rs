@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tokmeter::testing::domain::{Attribution, Bill, Billed, Counter, Dimension, Filter, Label, Record, Tokens};
+use tokmeter::testing::domain::{
+    Attribution, Bill, Billed, Counter, Dimension, Filter, Label, Matcher, Record, Tokens,
+};
 use tokmeter::testing::ledger::{
-    Batch, BooksError, Grain, KeyValue, Ledger, Memory, Note, Options, Row, Space, Sqlite, open,
+    Batch, BooksError, Grain, KeyValue, Ledger, Memory, Note, Options, Order, Query, Row, Space, Sqlite, open,
 };
 
 use super::common::{at, call, calls, descends, file, key, prices, query, rows, total};
@@ -661,6 +663,50 @@ fn d14_reports_of_days_and_limits_never_read_the_calls() {
     assert_eq!(before, after);
     let today = Filter { since: Some(at(0)), until: Some(at(86_400)), ..Filter::default() };
     assert!(disk.sums(&today).unwrap().calls > 30);
+}
+
+#[test]
+fn d14_the_latest_sessions_are_shown_and_all_are_counted_without_reading_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut disk = books(&folder);
+    let mut told = Vec::new();
+    for number in 0..20 {
+        for (part, model, agent, branch) in
+            [(0, "opus", None, "main"), (1, "haiku", Some("one"), "main"), (2, "opus", Some("two"), "fix/AB-1")]
+        {
+            let mut call = call(&format!("{number} {part}"), number * 1_000 + part, 5);
+            call.model = Some(Label::new(model));
+            call.from.session = Some(Label::new(&format!("session {number:02}")));
+            (call.from.agent, call.from.branch) = (agent.map(Label::new), Some(Label::new(branch)));
+            told.push(call);
+        }
+    }
+    disk.post(&calls(told)).unwrap();
+    drop(disk);
+    // Whoever reads the other sessions finds no name.
+    let spoilt = Connection::open(&path).unwrap();
+    spoilt.execute_batch("DELETE FROM labels WHERE name LIKE 'session %' AND name < 'session 17'").unwrap();
+    let only = |dimension, value: &str| Filter { only: vec![(dimension, Matcher::new(value))], ..Filter::default() };
+    for (by, filter, all) in [
+        (&[][..], Filter::default(), 20),
+        (&[Dimension::Model], Filter::default(), 40),
+        (&[Dimension::Session, Dimension::Model], Filter::default(), 40),
+        (&[Dimension::Agent], Filter::default(), 60),
+        (&[Dimension::Branch, Dimension::Source], Filter::default(), 40),
+        (&[Dimension::Agent], only(Dimension::Model, "opus"), 40),
+        (&[], only(Dimension::Model, "sonnet"), 0),
+    ] {
+        let whole = Query { filter, order: Order::Descending, ..query(Grain::Session, by) };
+        let limited = Query { limit: Some(2), ..whole.clone() };
+        let report = books(&folder).report(&limited).unwrap();
+        assert_eq!(
+            (report.all_rows, report.rows.len()),
+            ((all > 2).then_some(all), if all > 2 { 2 } else { 0 }),
+            "{by:?}"
+        );
+        assert!(books(&folder).report(&whole).is_err() || all == 0, "{by:?}: the whole was read without names");
+    }
 }
 
 #[test]

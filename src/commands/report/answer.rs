@@ -33,20 +33,5 @@ pub(in crate::commands) fn answer(books: &mut Books, query: &Query, reprice: boo
         Some(ledger) if reprice => ledger.report_repriced(query, prices)?,
         Some(_) | None => books.ledger.report(query)?,
     };
-    Ok(Report { unread_files, ..with_all_rows(&books.ledger, report)? })
-}
-
-/// The report with the number of its rows, where its limit leaves some out.
-pub(in crate::commands) fn with_all_rows(books: &dyn Ledger, report: Report) -> Result<Report, BooksError> {
-    if report.query.limit.is_none_or(|limit| report.rows.len() < limit) {
-        return Ok(report);
-    }
-    let all = if report.query.grain == Grain::Call {
-        report.total.calls
-    } else {
-        let rows = books.report(&Query { limit: None, ..report.query.clone() })?.rows.len();
-        u64::try_from(rows).unwrap_or(u64::MAX)
-    };
-    let is_whole = u64::try_from(report.rows.len()).is_ok_and(|shown| shown >= all);
-    Ok(Report { all_rows: (!is_whole).then_some(all), ..report })
+    Ok(Report { unread_files, ..report })
 }

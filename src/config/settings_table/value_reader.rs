@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::toml_reader::{Node, Section, TomlReader};
 use super::super::values::{self, Word};
-use super::super::{Env, Settings, Token, absolute};
+use super::super::{Env, Settings, Token};
 use super::{NAME, ZONE};
 use crate::domain::Label;
 
@@ -38,9 +38,9 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
 
     pub(super) fn file(&mut self, slot: &mut Option<PathBuf>, expected: &str) {
         let env = self.env;
-        self.set_optional(slot, expected, |text| {
-            let path = Path::new(text);
-            absolute::expanded(env, path).or_else(|| path.is_absolute().then(|| path.to_owned()))
+        self.set(slot, expected, |node| match node.text()? {
+            "" => Some(None),
+            _ => node.path(env).map(Some),
         });
     }
 
@@ -94,10 +94,8 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
         }
         self.reader.came_from(self.name, node.span.clone());
         for item in node.list().unwrap_or_else(|| vec![node.clone()]) {
-            let path = PathBuf::from(item.text().unwrap_or_default());
-            let Some(path) = absolute::expanded(self.env, &path).or_else(|| path.is_absolute().then(|| path.clone()))
-            else {
-                let is_home = path.starts_with("~");
+            let Some(path) = item.path(self.env) else {
+                let is_home = item.text().is_some_and(|text| Path::new(text).starts_with("~"));
                 let why = if is_home { "there is no home folder to begin at" } else { "relative to nothing" };
                 let value = self.reader.describe_value(&item);
                 let give = "give a path that begins with / or ~/";

@@ -3,15 +3,21 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Groups, Stretch, finish, in_order, none_last};
 use crate::domain::{Dimension, Instant, Label, repository_of};
 use crate::ledger::interner::{Interner, NONE, place};
 use crate::ledger::{PeriodKey, Query, Report, ReportRow, SessionRow, Sums};
 
-/// Builds a report by session.
-pub(in crate::ledger) fn sessions(query: &Query, names: &Interner, stretches: impl Iterator<Item = Stretch>) -> Report {
+/// Builds a report by session; `all_rows` is the number of its rows without the limit, if there are sessions without stretches
+/// here.
+pub(in crate::ledger) fn sessions(
+    query: &Query,
+    names: &Interner,
+    stretches: impl Iterator<Item = Stretch>,
+    all_rows: Option<usize>,
+) -> Report {
     let mut groups = Groups::new(query, names);
     let mut all: FxHashMap<u32, Conversation> = FxHashMap::default();
     for stretch in stretches {
@@ -23,6 +29,7 @@ pub(in crate::ledger) fn sessions(query: &Query, names: &Interner, stretches: im
     for conversation in all.values() {
         total.add(&conversation.sums);
     }
+    let all_rows = all_rows.unwrap_or_else(|| all.values().map(|one| one.groups.list.len()).sum());
     let mut rows = Vec::new();
     for (session, conversation) in first_ones(query, names, all.into_iter().collect()) {
         // Shared by all rows of the session.
@@ -36,7 +43,33 @@ pub(in crate::ledger) fn sessions(query: &Query, names: &Interner, stretches: im
             call: None,
         }));
     }
-    finish(query, rows, total)
+    finish(query, rows, total, all_rows)
+}
+
+/// A part of a session, of which only the numbers in the store are known.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::ledger) struct SessionPart {
+    pub(in crate::ledger) session: i64,
+    pub(in crate::ledger) agent: i64,
+    /// Its attribution, without session and sub-agent.
+    pub(in crate::ledger) set: u32,
+}
+
+/// The number of rows of a report by session without its limit. The filter names neither sessions nor sub-agents.
+pub(in crate::ledger) fn count_rows(
+    query: &Query,
+    names: &Interner,
+    parts: impl IntoIterator<Item = SessionPart>,
+) -> usize {
+    let by_agent = query.by.contains(&Dimension::Agent);
+    let by = query.by.iter().copied().filter(|by| ![Dimension::Session, Dimension::Agent].contains(by)).collect();
+    let query = Query { by, ..query.clone() };
+    let mut groups = Groups::new(&query, names);
+    let row = |part: SessionPart| {
+        let group = groups.group_of(part.set)?;
+        Some((part.session, group, if by_agent { part.agent } else { 0 }))
+    };
+    parts.into_iter().filter_map(row).collect::<FxHashSet<_>>().len()
 }
 
 /// The sessions that can appear within the report's limit, each having at least one row.

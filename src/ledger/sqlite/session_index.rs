@@ -10,10 +10,10 @@ use super::read::{Tables, exact_session};
 use super::rollup_delta::moment;
 use super::rollup_plan::{Kept, Run};
 use super::row_mapping;
-use crate::domain::{Filter, Instant};
+use crate::domain::{Dimension, Filter, Instant};
 use crate::ledger::Sums;
-use crate::ledger::grouping::{Stretch, admits, in_time};
-use crate::ledger::interner::Interner;
+use crate::ledger::grouping::{SessionPart, Stretch, admits, count_rows, in_time};
+use crate::ledger::interner::{Interner, place};
 use crate::ledger::{Order, Query};
 
 /// Selects the columns of a run.
@@ -57,9 +57,9 @@ impl Tables<'_> {
         Ok(found?.into_iter().flatten().filter(|run| admits(filter, run.set, names)).collect())
     }
 
-    /// The runs of the sessions that come first in a limited session report, without reading the names of all others.
-    /// `None` if they cannot be determined that way.
-    pub(super) fn first_runs(&mut self, query: &Query) -> Result<Option<Vec<Run>>> {
+    /// The runs of the sessions that come first in a limited session report, without reading the names of all others, and
+    /// whether these are all sessions. `None` if they cannot be determined that way.
+    pub(super) fn first_runs(&mut self, query: &Query) -> Result<Option<(Vec<Run>, bool)>> {
         let filter = &query.filter;
         let Some(limit) = query.limit.filter(|_| filter.since.is_none() && filter.until.is_none()) else {
             return Ok(None);
@@ -76,7 +76,7 @@ impl Tables<'_> {
         let mut seen: FxHashSet<i64> = FxHashSet::default();
         let mut chosen: Vec<Run> = Vec::new();
         // Sort positions of the chosen sessions; settled ones cannot be overtaken by those still to come.
-        let (mut fronts, mut settled) = (BinaryHeap::new(), 0);
+        let (mut fronts, mut settled, mut are_all) = (BinaryHeap::new(), 0, true);
         let front = |began: i64| if query.order == Order::Ascending { began.saturating_neg() } else { began };
         let mut found = walk.query([])?;
         while let Some(row) = found.next()? {
@@ -86,6 +86,7 @@ impl Tables<'_> {
                 settled += 1;
             }
             if settled >= limit {
+                are_all = false;
                 break;
             }
             if !seen.insert(session) {
@@ -104,7 +105,7 @@ impl Tables<'_> {
                         admitted
                     }
                 };
-                if let Some(run) = run(row, self.conn, self.ids, self.names)?.filter(|_| admitted) {
+                if admitted && let Some(run) = run(row, self.conn, self.ids, self.names)? {
                     let first = run.first.timestamp();
                     start = Some(start.map_or(first, |start| start.min(first)));
                     chosen.push(run);
@@ -112,7 +113,36 @@ impl Tables<'_> {
             }
             fronts.extend(start.map(front));
         }
-        Ok(Some(chosen))
+        Ok(Some((chosen, are_all)))
+    }
+
+    /// The number of rows of a session report without its limit, without reading the names of sessions and sub-agents. For
+    /// queries that [`Tables::first_runs`] answers.
+    pub(super) fn count_rows(&mut self, query: &Query) -> Result<usize> {
+        let is_split = |base: Dimension| query.by.iter().any(|by| by.base() == base);
+        let column = |name, base| if is_split(base) { name } else { "0" };
+        let (agent, branch) = (column("agent", Dimension::Agent), column("branch", Dimension::Branch));
+        let select = format!("SELECT session, {agent}, kind, {branch} FROM sessions WHERE first IS NOT NULL");
+        let mut select = self.conn.prepare_cached(&select)?;
+        let mut found = select.query([])?;
+        let mut sets: FxHashMap<(i64, i64), u32> = FxHashMap::default();
+        let mut parts: Vec<SessionPart> = Vec::new();
+        while let Some(row) = found.next()? {
+            let (kind, branch) = (row.get(2)?, row.get(3)?);
+            let set = match sets.get(&(kind, branch)) {
+                Some(set) => *set,
+                None => {
+                    let kind_set = self.ids.known_kind(self.conn, self.names, kind)?;
+                    let mut values = *self.names.set(kind_set);
+                    values[place(Dimension::Branch)] = self.ids.known_label(self.conn, self.names, branch)?;
+                    let set = self.names.set_number(values);
+                    sets.insert((kind, branch), set);
+                    set
+                }
+            };
+            parts.push(SessionPart { session: row.get(0)?, agent: row.get(1)?, set });
+        }
+        Ok(count_rows(query, self.names, parts))
     }
 
     /// One stretch per session, sub-agent and kind of call.

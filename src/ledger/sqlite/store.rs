@@ -17,7 +17,7 @@ use super::{bill, facts, files, status};
 use crate::domain::{Bill, CallKey, Dimension, Filter, Instant};
 use crate::ledger::by_key::Keys;
 use crate::ledger::compact_row::CompactRow;
-use crate::ledger::grouping::Stretch;
+use crate::ledger::grouping::{FirstStretches, Stretch};
 use crate::ledger::inherited::Whole;
 use crate::ledger::interner::Interner;
 use crate::ledger::spending::Part;
@@ -347,10 +347,11 @@ impl Store for Connection {
         Ok(tables.stretches(filter, runs)?)
     }
 
-    fn first_stretches(&self, names: &mut Interner, ids: &mut Ids, query: &Query) -> Stored<Option<Vec<Stretch>>> {
+    fn first_stretches(&self, names: &mut Interner, ids: &mut Ids, query: &Query) -> Stored<Option<FirstStretches>> {
         let mut tables = Tables { conn: self, ids, names };
-        let Some(runs) = tables.first_runs(query)? else { return Ok(None) };
-        Ok(Some(tables.stretches(&query.filter, runs)?))
+        let Some((runs, are_all)) = tables.first_runs(query)? else { return Ok(None) };
+        let all_rows = if are_all { None } else { Some(tables.count_rows(query)?) };
+        Ok(Some(FirstStretches { stretches: tables.stretches(&query.filter, runs)?, all_rows }))
     }
 }
 

@@ -5,10 +5,9 @@ use crate::app::names::complete;
 use crate::app::sessions::only_session;
 use crate::cli::{Cli, Command, ReportArgs};
 use crate::commands::derived;
-use crate::commands::report::answer::with_all_rows;
 use crate::domain::Dimension;
 use crate::engine::BooksView;
-use crate::ledger::{Grain, Order, Query};
+use crate::ledger::{Grain, Order, Query, Report};
 use crate::output;
 use crate::server::http::{Answer, Kind, PERIOD, Params, REPORT, Refusal};
 
@@ -44,8 +43,7 @@ pub(super) fn usage(fixed: Option<&str>, params: &Params, books: &BooksView<'_>)
         Refusal::Question(line.strip_prefix("error: ").unwrap_or(line).to_owned())
     })?;
     let Some(Command::Report(args)) = cli.command else { return Err(Refusal::Question("no report".to_owned())) };
-    let report = with_all_rows(books.ledger, books.ledger.report(&query(period, args, books)?)?)?;
-    let report = crate::ledger::Report { unread_files: books.unread_files, ..report };
+    let report = Report { unread_files: books.unread_files, ..books.ledger.report(&query(period, args, books)?)? };
     let mut body = Vec::new();
     let written = match kind {
         Kind::Csv => output::csv(&output::report_grid(&report.with_marked_rows()), &mut body),
