@@ -51,7 +51,7 @@ impl Names {
     }
 
     /// `no call has model 'opus-6'; did you mean 'claude-opus-5'?`; none when a call has it, or no call has any.
-    fn stranger(&self, asked: &Matcher) -> Option<String> {
+    fn unknown(&self, asked: &Matcher) -> Option<String> {
         if self.all.is_empty() || asked.is_glob() || self.all.iter().any(|name| asked.matches(name)) {
             return None;
         }
@@ -112,10 +112,10 @@ pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<(), Bo
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn strangers(books: &dyn Ledger, filter: &Filter) -> Result<Vec<String>, BooksError> {
+pub(crate) fn unknown_names(books: &dyn Ledger, filter: &Filter) -> Result<Vec<String>, BooksError> {
     let mut all = Vec::new();
     for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
-        all.extend(Names::in_ledger(books, *dimension)?.stranger(asked));
+        all.extend(Names::in_ledger(books, *dimension)?.unknown(asked));
     }
     Ok(all)
 }
@@ -127,7 +127,7 @@ pub(crate) fn strangers(books: &dyn Ledger, filter: &Filter) -> Result<Vec<Strin
 /// When the ledger cannot be read.
 pub(crate) fn complete_ahead(books: &dyn Ledger, filter: &mut Filter) -> Result<Vec<String>, BooksError> {
     complete(books, filter)?;
-    let strange = strangers(books, filter)?;
+    let unknown = unknown_names(books, filter)?;
     let mut longer = Vec::new();
     for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
         let is_path = asked.as_str().contains(['/', '\\']);
@@ -145,7 +145,7 @@ pub(crate) fn complete_ahead(books: &dyn Ledger, filter: &mut Filter) -> Result<
         }
     }
     filter.only.extend(longer);
-    Ok(strange)
+    Ok(unknown)
 }
 
 #[cfg(test)]
@@ -178,14 +178,14 @@ mod tests {
         ];
         for (dimension, asked, expected) in cases {
             let names = names(dimension, &["claude-opus-5-5", "gpt-5.2"]);
-            assert_eq!(names.stranger(&Matcher::exact(asked)).as_deref(), Some(expected), "{asked}");
+            assert_eq!(names.unknown(&Matcher::exact(asked)).as_deref(), Some(expected), "{asked}");
         }
         let projects = names(Dimension::Project, &["/home/a/web-shop", "/home/b/web-shop", "/srv/api"]);
         assert_eq!(
-            projects.stranger(&Matcher::exact("web-shop")).as_deref(),
+            projects.unknown(&Matcher::exact("web-shop")).as_deref(),
             Some("no call has project 'web-shop'; there are: /home/a/web-shop, /home/b/web-shop")
         );
-        assert_eq!(projects.stranger(&Matcher::exact("/srv/api")), None);
-        assert_eq!(names(Dimension::User, &[]).stranger(&Matcher::exact("bob")), None, "before the first call");
+        assert_eq!(projects.unknown(&Matcher::exact("/srv/api")), None);
+        assert_eq!(names(Dimension::User, &[]).unknown(&Matcher::exact("bob")), None, "before the first call");
     }
 }

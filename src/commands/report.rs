@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use self::answer::answer;
 use self::beside::Beside;
-use self::names::name_strangers;
+use self::names::warn_of_unknown_names;
 use super::{Context, Exit, Failure, daily_digest};
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::app::names::complete;
@@ -59,7 +59,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
             Style::Table | Style::Csv | Style::Markdown => call_lines(context, &books.ledger, &query)?,
         };
         if written == 0 {
-            name_strangers(context, &books.ledger, &query.filter)?;
+            warn_of_unknown_names(context, &books.ledger, &query.filter)?;
         }
         return Ok(Exit::Fine);
     }
@@ -74,7 +74,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         }
     }
     if report.rows.is_empty() {
-        name_strangers(context, &books.ledger, &query.filter)?;
+        warn_of_unknown_names(context, &books.ledger, &query.filter)?;
     }
     Ok(Exit::Fine)
 }

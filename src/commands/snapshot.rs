@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::live::Source;
 use super::{Context, Exit, Failure, tui_options};
 use crate::app::catch_up::{self, LogSelection};
-use crate::app::names::{complete, strangers};
+use crate::app::names::{complete, unknown_names};
 use crate::cli::LiveArgs;
 use crate::config::Loaded;
 use crate::domain::{Label, Record};
@@ -37,15 +37,15 @@ pub(super) fn run(
         }
     };
     complete(&ledger, &mut rules.view)?;
-    let strange = strangers(&ledger, &rules.view)?;
-    for sentence in &strange {
+    let unknown = unknown_names(&ledger, &rules.view)?;
+    for sentence in &unknown {
         context.note(sentence);
     }
     let now = context.now();
     let snapshot = Snapshot::ask(&ledger, &rules, &super::live::follow(&ledger, args, &rules.view)?, now)?;
     let mut meter = Meter::open(rules, snapshot);
     let mut options = tui_options::options(context, loaded, args, &roots)?;
-    options.notes = strange.iter().map(|sentence| Label::new(sentence)).collect();
+    options.notes = unknown.iter().map(|sentence| Label::new(sentence)).collect();
     if args.svg {
         options.depth = crate::theme::Depth::True;
     }

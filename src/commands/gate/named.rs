@@ -3,7 +3,7 @@
 use super::answer::{GateAnswer, answer};
 use crate::app::Exit;
 use crate::app::catch_up::caller;
-use crate::app::names::{complete, strangers};
+use crate::app::names::{complete, unknown_names};
 use crate::app::sessions::find_session;
 use crate::config::Settings;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
@@ -38,7 +38,7 @@ pub(crate) fn named_answer(
         }
         let mut filter = Filter { only: vec![(*dimension, Matcher::exact(name.as_str()))], ..Filter::default() };
         complete(books, &mut filter)?;
-        notes.extend(strangers(books, &filter)?);
+        notes.extend(unknown_names(books, &filter)?);
         if let Some((_, full)) = filter.only.first() {
             *name = Label::new(full.as_str());
         }
