@@ -34,10 +34,11 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
     let mut filter = filters.filter(context.now(), zone, &context.settings.ticket);
     let selection = LogSelection::from_args(context, &paths, args.no_ledger);
     let mut books = catch_up::open_and_catch_up(context, &selection, args.book)?;
+    // The session is looked for among the calls of the names that are meant.
+    complete(&books.ledger, &mut filter)?;
     if let Some(session) = &args.session {
         filter.only.push((Dimension::Session, only_session(&books.ledger, session, &filter)?));
     }
-    complete(&books.ledger, &mut filter)?;
     let style = args.shape.style();
     if args.yesterday && style == Style::Table {
         let is_whole = args.by.is_empty() && filter.only.is_empty() && selection == LogSelection::Everything;

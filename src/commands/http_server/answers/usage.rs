@@ -58,11 +58,11 @@ pub(super) fn usage(fixed: Option<&str>, params: &Params, books: &BooksView<'_>)
 fn query(period: &str, args: ReportArgs, books: &BooksView<'_>) -> Result<Query, Refusal> {
     let zone = books.settings.zone;
     let mut filter = args.filters.filter(books.now, zone, &books.settings.ticket);
+    complete(books.ledger, &mut filter)?;
     if let Some(session) = &args.session {
         let only = only_session(books.ledger, session, &filter);
         filter.only.push((Dimension::Session, only.map_err(|failure| Refusal::Nothing(failure.message))?));
     }
-    complete(books.ledger, &mut filter)?;
     let grain = match period {
         "hour" => Grain::Hour,
         "week" => Grain::Week,
