@@ -3,7 +3,7 @@
 pub(super) mod show;
 
 use crate::app::catch_up::{self, LogSelection};
-use crate::app::names::unknown_names;
+use crate::app::names::KnownNames;
 use crate::app::sessions::only_session;
 use crate::app::{Context, Exit, Failure};
 use crate::cli::LimitsCommand;
@@ -54,7 +54,7 @@ fn warn_of_unknown_names(context: &mut Context<'_>, key: &LimitKey) {
     }
     // The limit is set; what is wrong with the ledger or a log is said by the commands that show numbers.
     let books = context.silently(|quiet| catch_up::open_and_catch_up(quiet, &LogSelection::Everything, false));
-    let sentences = books.ok().and_then(|books| unknown_names(&books.ledger, &filter).ok());
+    let sentences = books.ok().and_then(|books| KnownNames::default().unknown_in(&books.ledger, &filter).ok());
     sentences.into_iter().flatten().for_each(|sentence| context.note(&sentence));
 }
 

@@ -35,7 +35,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
     let selection = LogSelection::from_args(context, &paths, args.no_ledger);
     let mut books = catch_up::open_and_catch_up(context, &selection, args.book)?;
     // The session is looked for among the calls of the names that are meant.
-    complete(&books.ledger, &mut filter)?;
+    let mut known = complete(&books.ledger, &mut filter)?;
     if let Some(session) = &args.session {
         filter.only.push((Dimension::Session, only_session(&books.ledger, session, &filter)?));
     }
@@ -60,7 +60,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
             Style::Table | Style::Csv | Style::Markdown => call_lines(context, &books.ledger, &query)?,
         };
         if written == 0 {
-            warn_of_unknown_names(context, &books.ledger, &query.filter)?;
+            warn_of_unknown_names(context, &books.ledger, &mut known, &query.filter)?;
         }
         return Ok(Exit::Fine);
     }
@@ -75,7 +75,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         }
     }
     if report.rows.is_empty() {
-        warn_of_unknown_names(context, &books.ledger, &query.filter)?;
+        warn_of_unknown_names(context, &books.ledger, &mut known, &query.filter)?;
     }
     Ok(Exit::Fine)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::live::Source;
 use super::{Context, Exit, Failure, tui_options};
 use crate::app::catch_up::{self, LogSelection};
-use crate::app::names::{complete, unknown_names};
+use crate::app::names::complete;
 use crate::cli::LiveArgs;
 use crate::config::Loaded;
 use crate::domain::{Label, Record};
@@ -36,8 +36,7 @@ pub(super) fn run(
             (books, catch_up::roots(context, &LogSelection::Everything)?)
         }
     };
-    complete(&ledger, &mut rules.view)?;
-    let unknown = unknown_names(&ledger, &rules.view)?;
+    let unknown = complete(&ledger, &mut rules.view)?.unknown_in(&ledger, &rules.view)?;
     for sentence in &unknown {
         context.note(sentence);
     }

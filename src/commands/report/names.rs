@@ -1,6 +1,6 @@
 //! Names in a filter that no call has, such as a typing error.
 
-use crate::app::names::unknown_names;
+use crate::app::names::KnownNames;
 use crate::commands::{Context, Failure};
 use crate::domain::Filter;
 use crate::ledger::Ledger;
@@ -9,9 +9,10 @@ use crate::ledger::Ledger;
 pub(crate) fn warn_of_unknown_names(
     context: &mut Context<'_>,
     books: &dyn Ledger,
+    known: &mut KnownNames,
     filter: &Filter,
 ) -> Result<(), Failure> {
-    for sentence in unknown_names(books, filter)? {
+    for sentence in known.unknown_in(books, filter)? {
         context.note(&sentence);
     }
     Ok(())
