@@ -3,12 +3,13 @@
 pub(super) mod answer;
 mod beside;
 mod names;
-
-use std::path::PathBuf;
+mod period;
 
 use self::answer::answer;
 use self::beside::Beside;
 use self::names::warn_of_unknown_names;
+use self::period::PERIODS;
+pub(super) use self::period::{grain, grain_and_paths};
 use super::{Context, Exit, Failure, daily_digest};
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::app::names::complete;
@@ -17,8 +18,6 @@ use crate::cli::{ReportArgs, Style, When};
 use crate::domain::{Dimension, Filter};
 use crate::ledger::{Grain, Ledger, Query, Report};
 use crate::output;
-
-const PERIODS: [&str; 6] = ["day", "week", "month", "session", "call", "total"];
 
 pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, Failure> {
     let (grain, paths) = grain_and_paths(&args.words);
@@ -130,19 +129,4 @@ fn call_objects(context: &mut Context<'_>, books: &Books, query: &Query) -> Resu
     written?;
     objects.finish()?;
     Ok(count)
-}
-
-/// The first word may be a period; all others are paths.
-pub(super) fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
-    let grain = words.first().and_then(|word| match word.to_str()? {
-        "day" | "daily" => Some(Grain::Day),
-        "week" | "weekly" => Some(Grain::Week),
-        "month" | "monthly" => Some(Grain::Month),
-        "session" | "sessions" => Some(Grain::Session),
-        "call" | "calls" => Some(Grain::Call),
-        "total" => Some(Grain::Total),
-        _ => None,
-    });
-    let paths = if grain.is_some() { &words[1..] } else { words };
-    (grain.unwrap_or(Grain::Day), paths.to_vec())
 }
