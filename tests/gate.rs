@@ -209,8 +209,13 @@ fn a_closing_summary_says_what_it_is_about_and_names_no_limit_of_an_idle_session
 fn a_limit_for_a_name_that_no_call_has_is_set_and_the_name_is_said() {
     let home = Home::new();
     home.write(USAGE_LOG, &call("alice", "claude-opus-5-5", 10));
+    // To set a limit reads no log: without a ledger nothing is known of any name.
+    let said = run(&home, &["limits", "set", "model:opus-5-5:day", "30usd"], "");
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    assert!(!home.path().join(".local/share/tokmeter/ledger.db").exists());
+    assert_eq!(run(&home, &["report"], "").code, 0);
     let said = run(&home, &["limits", "set", "model:opus-5-5:day", "20usd"], "");
-    assert_eq!((said.code, said.out.as_str()), (0, "model:opus-5-5:day: 20usd\n"));
+    assert_eq!((said.code, said.out.as_str()), (0, "model:opus-5-5:day: 20usd (was 30usd)\n"));
     assert_eq!(said.err, "tokmeter: no call has model 'opus-5-5'; did you mean 'claude-opus-5-5'?\n");
     for scope in ["model:claude-opus-5-5:day", "model:claude-*:day", "day"] {
         assert_eq!(run(&home, &["limits", "set", scope, "20usd"], "").err, "", "{scope}");
