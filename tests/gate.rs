@@ -146,6 +146,23 @@ fn the_names_that_the_screens_show_close_the_gate_too() {
 }
 
 #[test]
+fn a_new_session_is_not_charged_with_what_a_session_of_a_longer_name_used() {
+    let home = Home::new();
+    home.config("[limits]\nsession = \"1k tokens\"\n");
+    let used = |session: &str| call("alice", "dollar", 2_000).replace("\"s1\"", &format!("\"{session}\""));
+    let uuid = "3f2a91c0-1111-4222-8333-444455556666";
+    home.write(USAGE_LOG, &["run-10", "nightly-10", "nightly-11", "web-shop-tests", uuid].map(used).concat());
+    for new in ["run-1", "nightly-1", "web-sho", "3f2a91c", "3f2a91c0-1111-4222-8333-444455556667"] {
+        let said = run(&home, &["gate", "--session", new], "");
+        let note = format!("tokmeter: no call has session '{new}'; `tokmeter report session` lists those with calls\n");
+        assert_eq!((said.code, said.err), (0, note), "{new}");
+    }
+    for known in ["run-10", "web-shop", uuid, "3f2a91c0", "3f2a91c0-11", "latest"] {
+        assert_eq!(run(&home, &["gate", "--session", known], "").code, 2, "{known}");
+    }
+}
+
+#[test]
 fn a_running_meter_counts_what_comes_under_a_name_that_ends_with_the_given_one() {
     let home = Home::new();
     let line = |project: &str, output: u64| {
@@ -192,8 +209,13 @@ fn a_closing_summary_says_what_it_is_about_and_names_no_limit_of_an_idle_session
 fn a_limit_for_a_name_that_no_call_has_is_set_and_the_name_is_said() {
     let home = Home::new();
     home.write(USAGE_LOG, &call("alice", "claude-opus-5-5", 10));
+    // To set a limit reads no log: without a ledger nothing is known of any name.
+    let said = run(&home, &["limits", "set", "model:opus-5-5:day", "30usd"], "");
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    assert!(!home.path().join(".local/share/tokmeter/ledger.db").exists());
+    assert_eq!(run(&home, &["report"], "").code, 0);
     let said = run(&home, &["limits", "set", "model:opus-5-5:day", "20usd"], "");
-    assert_eq!((said.code, said.out.as_str()), (0, "model:opus-5-5:day: 20usd\n"));
+    assert_eq!((said.code, said.out.as_str()), (0, "model:opus-5-5:day: 20usd (was 30usd)\n"));
     assert_eq!(said.err, "tokmeter: no call has model 'opus-5-5'; did you mean 'claude-opus-5-5'?\n");
     for scope in ["model:claude-opus-5-5:day", "model:claude-*:day", "day"] {
         assert_eq!(run(&home, &["limits", "set", scope, "20usd"], "").err, "", "{scope}");

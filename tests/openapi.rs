@@ -109,16 +109,57 @@ fn every_parameter_of_the_document_is_taken_and_no_other() {
                 assert_eq!(client.get(&format!("{path}?{name}=nonsense")).status, 400, "{path}?{name}");
             }
         }
-        if names.contains("by") {
-            for wrong in ["colour=red", "perio=day", "flag=--help"] {
-                assert_eq!(client.get(&format!("{path}?{wrong}")).status, 400, "{path}?{wrong}");
+        // Of other paths no answer depends on a parameter, and scrapers add their own.
+        if path.starts_with("/api/v1/") {
+            for wrong in ["colour=red", "perio=day", "usr=bob", "flag=--help"] {
+                let asked = format!("{path}?{wrong}");
+                let answer = if method == "POST" { client.post(&asked, &[], b"") } else { client.get(&asked) };
+                assert_eq!(answer.status, 400, "{method} {asked}");
+                let problem = answer.json()["error"].as_str().unwrap().to_owned();
+                assert!(
+                    problem.ends_with(|end: char| end.is_alphanumeric()) && problem.contains("is no parameter"),
+                    "{problem}"
+                );
             }
+        }
+        if names.contains("by") {
             // A repeated parameter of a list is an alternative.
             assert_eq!(client.get(&format!("{path}?user=alice&user=bob")).status, 200, "{path}");
         }
     }
     assert!(count > 80, "{count}");
     assert_eq!(client.get("/api/v1/sessions?period=day").status, 400, "a session is its own period");
+}
+
+#[test]
+fn every_parameter_of_the_gate_closes_it_where_a_limit_of_that_name_is_over() {
+    let home = Home::new();
+    let amount = "total = \"1k tokens\"\n";
+    let tables = ["users.bob", "teams.blue", "orgs.acme", "projects.\"/w/shop\"", "agents.scout", "features.search"];
+    let tables = tables.iter().chain(&["sources.native", "models.house"]);
+    let tables = tables.map(|table| format!("[limits.{table}]\n{amount}")).collect::<Vec<_>>().concat();
+    home.config(&format!("[limits]\nsession = \"1k tokens\"\n{tables}[alerts]\nnotify = \"off\"\n"));
+    let line = json!({"id": "a", "at": now(), "user": "bob", "team": "blue", "org": "acme", "project": "/w/shop", "agent": "scout",
+        "feature": "search", "model": "house", "session": "s1", "input_tokens": 0, "output_tokens": 2_000});
+    home.write(".local/share/tokmeter/usage.jsonl", &format!("{line}\n"));
+    let client = &Served::start(&home).client;
+    assert_eq!(client.get("/api/v1/gate").json()["allowed"], true);
+    let document = document(client);
+    for parameter in document["paths"]["/api/v1/gate"]["get"]["parameters"].as_array().unwrap() {
+        let name = parameter["name"].as_str().unwrap();
+        let (value, limit) = match name {
+            "session" => ("s1", "session".to_owned()),
+            "source" => ("native", "source:native:total".to_owned()),
+            _ => {
+                let value = line[name].as_str().unwrap();
+                (value, format!("{name}:{value}:total"))
+            }
+        };
+        let answer = client.get(&format!("/api/v1/gate?{name}={value}")).json();
+        let over = |state: &Value| (&state["limit"], &state["verdict"]) == (&json!(limit), &json!("over"));
+        let is_over = answer["limits"].as_array().unwrap().iter().any(over);
+        assert!(answer["allowed"] == false && is_over, "{name}: {answer}");
+    }
 }
 
 /// Answers with the schema that each must fit.

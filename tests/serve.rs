@@ -209,6 +209,8 @@ fn every_answer_is_the_commands_own() {
     let usage = served.client.get("/api/v1/usage?period=total&by=model").json();
     assert_eq!(usage, command(&["report", "total", "--by", "model", "--json"]));
     assert_eq!(served.client.get("/api/v1/sessions").json(), command(&["report", "session", "--json"]));
+    let short = served.client.get("/api/v1/usage?period=total&by=model&model=opus-5&session=latest").json();
+    assert_eq!(short["rows"], usage["rows"], "the session is looked for among the calls of the model that is meant");
     let csv = served.client.get("/api/v1/usage?period=day&format=csv");
     let table = home.tokmeter().args(["report", "day", "--csv"]).output().unwrap().stdout;
     assert_eq!(csv.body, table);

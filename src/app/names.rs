@@ -51,7 +51,7 @@ impl Names {
     }
 
     /// `no call has model 'opus-6'; did you mean 'claude-opus-5'?`; none when a call has it, or no call has any.
-    fn stranger(&self, asked: &Matcher) -> Option<String> {
+    fn unknown(&self, asked: &Matcher) -> Option<String> {
         if self.all.is_empty() || asked.is_glob() || self.all.iter().any(|name| asked.matches(name)) {
             return None;
         }
@@ -88,36 +88,54 @@ impl Names {
     }
 }
 
+/// The names of each dimension that was asked about, read once.
+#[derive(Default)]
+pub(crate) struct KnownNames(Vec<Names>);
+
+impl KnownNames {
+    fn of(&mut self, books: &dyn Ledger, dimension: Dimension) -> Result<&Names, BooksError> {
+        let at = match self.0.iter().position(|names| names.dimension == dimension) {
+            Some(at) => at,
+            None => {
+                self.0.push(Names::in_ledger(books, dimension)?);
+                self.0.len() - 1
+            }
+        };
+        Ok(&self.0[at])
+    }
+
+    /// A sentence for each name in the filter that no call has.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub(crate) fn unknown_in(&mut self, books: &dyn Ledger, filter: &Filter) -> Result<Vec<String>, BooksError> {
+        let mut all = Vec::new();
+        for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
+            all.extend(self.of(books, *dimension)?.unknown(asked));
+        }
+        Ok(all)
+    }
+}
+
 /// Replaces a short form by the full name of a project or a model, where no call has the short one and exactly one name
-/// is shown so.
+/// is shown so. Returns the names that it has read, for sentences about those that no call has.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<(), BooksError> {
+pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<KnownNames, BooksError> {
+    let mut known = KnownNames::default();
     for (dimension, asked) in &mut filter.only {
         if !matches!(dimension, Dimension::Project | Dimension::Model) || asked.is_glob() {
             continue;
         }
-        let names = Names::in_ledger(books, *dimension)?;
+        let names = known.of(books, *dimension)?;
         if !names.all.iter().any(|name| asked.matches(name))
             && let Some(full) = names.in_full(asked.as_str())
         {
             *asked = Matcher::exact(full.as_str());
         }
     }
-    Ok(())
-}
-
-/// A sentence for each name in the filter that no call has.
-///
-/// # Errors
-/// When the ledger cannot be read.
-pub(crate) fn strangers(books: &dyn Ledger, filter: &Filter) -> Result<Vec<String>, BooksError> {
-    let mut all = Vec::new();
-    for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
-        all.extend(Names::in_ledger(books, *dimension)?.stranger(asked));
-    }
-    Ok(all)
+    Ok(known)
 }
 
 /// As [`complete`], for a meter that runs while calls come in: a project or a model that no call has yet is also counted
@@ -126,8 +144,8 @@ pub(crate) fn strangers(books: &dyn Ledger, filter: &Filter) -> Result<Vec<Strin
 /// # Errors
 /// When the ledger cannot be read.
 pub(crate) fn complete_ahead(books: &dyn Ledger, filter: &mut Filter) -> Result<Vec<String>, BooksError> {
-    complete(books, filter)?;
-    let strange = strangers(books, filter)?;
+    let mut known = complete(books, filter)?;
+    let sentences = known.unknown_in(books, filter)?;
     let mut longer = Vec::new();
     for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
         let is_path = asked.as_str().contains(['/', '\\']);
@@ -138,14 +156,13 @@ pub(crate) fn complete_ahead(books: &dyn Ledger, filter: &mut Filter) -> Result<
         } else {
             continue;
         };
-        let names = Names::in_ledger(books, *dimension)?;
-        if !names.all.iter().any(|name| asked.matches(name)) {
+        if !known.of(books, *dimension)?.all.iter().any(|name| asked.matches(name)) {
             let ending = |before: &&str| (*dimension, Matcher::new(format!("{before}{}", asked.as_str())));
             longer.extend(ends.iter().map(ending));
         }
     }
     filter.only.extend(longer);
-    Ok(strange)
+    Ok(sentences)
 }
 
 #[cfg(test)]
@@ -178,14 +195,14 @@ mod tests {
         ];
         for (dimension, asked, expected) in cases {
             let names = names(dimension, &["claude-opus-5-5", "gpt-5.2"]);
-            assert_eq!(names.stranger(&Matcher::exact(asked)).as_deref(), Some(expected), "{asked}");
+            assert_eq!(names.unknown(&Matcher::exact(asked)).as_deref(), Some(expected), "{asked}");
         }
         let projects = names(Dimension::Project, &["/home/a/web-shop", "/home/b/web-shop", "/srv/api"]);
         assert_eq!(
-            projects.stranger(&Matcher::exact("web-shop")).as_deref(),
+            projects.unknown(&Matcher::exact("web-shop")).as_deref(),
             Some("no call has project 'web-shop'; there are: /home/a/web-shop, /home/b/web-shop")
         );
-        assert_eq!(projects.stranger(&Matcher::exact("/srv/api")), None);
-        assert_eq!(names(Dimension::User, &[]).stranger(&Matcher::exact("bob")), None, "before the first call");
+        assert_eq!(projects.unknown(&Matcher::exact("/srv/api")), None);
+        assert_eq!(names(Dimension::User, &[]).unknown(&Matcher::exact("bob")), None, "before the first call");
     }
 }

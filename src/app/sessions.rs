@@ -1,7 +1,7 @@
 //! Sessions by the names that a user gives them.
 
 use super::exit::{Exit, Failure};
-use crate::domain::{Dimension, Filter, Label, Matcher, Zone, is_session};
+use crate::domain::{Dimension, Filter, Label, Matcher, Zone, is_callers_session, is_session, may_be_short};
 use crate::ledger::{BooksError, Grain, Ledger, Query};
 
 /// The named session that ended last. Calls without a session may be newer.
@@ -30,31 +30,78 @@ pub(crate) fn find_session(
     filter: &Filter,
 ) -> Result<Result<Label, Failure>, BooksError> {
     if wanted == "latest" {
-        let newest = books.calls(filter, 1)?;
-        let mut name = newest.first().and_then(|row| row.call.from.session.clone());
-        if name.is_none() && !newest.is_empty() {
-            name = latest_named(books, filter)?;
-        }
-        let none = || Failure::new(Exit::NoInput, "no session yet: no call has been logged that names one");
-        return Ok(name.ok_or_else(none));
+        return latest(books, filter);
     }
-    let query = Query { by: vec![Dimension::Session], filter: filter.clone(), ..Query::new(Grain::Total, Zone::UTC) };
-    let names: Vec<Label> =
-        books.report(&query)?.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten()).collect();
-    let fits: Vec<&Label> = match names.iter().find(|name| name.as_str() == wanted) {
-        Some(exact) => vec![exact],
-        None => names.iter().filter(|name| is_session(name, wanted)).collect(),
-    };
+    if let Some(exact) = with_exact_name(books, wanted, filter)? {
+        return Ok(Ok(exact));
+    }
+    let fits = named_so(books, filter, |name| is_session(name, wanted))?;
     let wanted = Label::new(wanted);
-    Ok(match fits.as_slice() {
-        [one] => Ok((*one).clone()),
-        [] => Err(Failure::new(
-            Exit::NoInput,
-            format!("no session is '{wanted}' or begins so; `tokmeter report session` lists them"),
-        )),
+    let none = || format!("no session is '{wanted}' or begins so; `tokmeter report session` lists them");
+    Ok(one(&fits, &wanted, none))
+}
+
+/// The session that a caller of the gate names: by its full name, as it is shown, or by a long beginning of it. Who asks
+/// before the first call of a session means a new one; `None` then, without a reason where there are no calls at all.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn callers_session(books: &dyn Ledger, wanted: &str) -> Result<Result<Label, Option<String>>, BooksError> {
+    let all = Filter::default();
+    if let Some(exact) = with_exact_name(books, wanted, &all)? {
+        return Ok(Ok(exact));
+    }
+    let found = if wanted == "latest" {
+        latest(books, &all)?
+    } else {
+        let may_be_short = may_be_short(wanted);
+        let fits =
+            if may_be_short { named_so(books, &all, |name| is_callers_session(name, wanted))? } else { Vec::new() };
+        let wanted = Label::new(wanted);
+        one(&fits, &wanted, || {
+            format!("no call has session '{wanted}'; `tokmeter report session` lists those with calls")
+        })
+    };
+    match found {
+        Ok(name) => Ok(Ok(name)),
+        Err(failure) if failure.exit == Exit::NoInput && books.calls(&all, 1)?.is_empty() => Ok(Err(None)),
+        Err(failure) => Ok(Err(Some(failure.message))),
+    }
+}
+
+/// The session of the newest call, or that which ended last.
+fn latest(books: &dyn Ledger, filter: &Filter) -> Result<Result<Label, Failure>, BooksError> {
+    let newest = books.calls(filter, 1)?;
+    let mut name = newest.first().and_then(|row| row.call.from.session.clone());
+    if name.is_none() && !newest.is_empty() {
+        name = latest_named(books, filter)?;
+    }
+    let none = || Failure::new(Exit::NoInput, "no session yet: no call has been logged that names one");
+    Ok(name.ok_or_else(none))
+}
+
+/// The session of exactly this name, found without reading the names of all others.
+fn with_exact_name(books: &dyn Ledger, wanted: &str, filter: &Filter) -> Result<Option<Label>, BooksError> {
+    let mut filter = filter.clone();
+    filter.only.push((Dimension::Session, Matcher::exact(wanted)));
+    Ok(books.calls(&filter, 1)?.first().and_then(|row| row.call.from.session.clone()))
+}
+
+/// The sessions whose names fit.
+fn named_so(books: &dyn Ledger, filter: &Filter, fits: impl Fn(&str) -> bool) -> Result<Vec<Label>, BooksError> {
+    let query = Query { by: vec![Dimension::Session], filter: filter.clone(), ..Query::new(Grain::Total, Zone::UTC) };
+    let names = books.report(&query)?.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten());
+    Ok(names.filter(|name| fits(name)).collect())
+}
+
+/// The only one of these sessions; else why none is meant.
+fn one(fits: &[Label], wanted: &Label, none: impl FnOnce() -> String) -> Result<Label, Failure> {
+    match fits {
+        [one] => Ok(one.clone()),
+        [] => Err(Failure::new(Exit::NoInput, none())),
         several => Err(Failure::new(
             Exit::Usage,
             format!("{} sessions begin with '{wanted}'; give more of the name", several.len()),
         )),
-    })
+    }
 }

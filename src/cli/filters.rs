@@ -85,8 +85,9 @@ impl Filters {
         }
     }
 
-    /// The filter in words, for a screen's header: `project /home/kim/web-shop`; empty when nothing is filtered out.
-    pub fn words(&self) -> String {
+    /// The filter in words, for a screen's header: `project /home/kim/web-shop · since 2026-11-20`; empty when nothing is
+    /// filtered out.
+    pub fn words(&self, now: Instant, zone: Zone) -> String {
         let groups = [
             ("user", &self.user),
             ("project", &self.project),
@@ -101,9 +102,38 @@ impl Filters {
         ];
         let asked = groups.into_iter().filter(|(_, names)| !names.is_empty());
         let mut words: Vec<String> = asked.map(|(word, names)| format!("{word} {}", names.join(", "))).collect();
-        if self.since.is_some() || self.until.is_some() {
-            words.push("some days".to_owned());
-        }
+        let times = [("since", self.since), ("until", self.until)];
+        words.extend(times.into_iter().filter_map(|(word, when)| Some(format!("{word} {}", when?.words(now, zone)))));
         Label::new(&words.join(" · ")).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_as_days_where_they_are_days_and_in_local_time() {
+        let now = Instant::from_timestamp(1_795_348_800, 0).unwrap(); // 2026-11-22 12:00 UTC
+        let zone = Zone::named("Europe/Rome").unwrap();
+        let words = |since: Option<&str>, until: Option<&str>| {
+            let when = |text: Option<&str>| text.map(|text| text.parse().unwrap());
+            let model = vec!["opus-5".to_owned()];
+            Filters { model, since: when(since), until: when(until), ..Filters::default() }.words(now, zone)
+        };
+        let cases = [
+            (None, None, "model opus-5"),
+            (Some("2026-11-20"), None, "model opus-5 · since 2026-11-20"),
+            (Some("2026-10"), Some("yesterday"), "model opus-5 · since 2026-10 · until 2026-11-21"),
+            (
+                Some("2h"),
+                Some("2026-11-22T11:30:00Z"),
+                "model opus-5 · since 2026-11-22 11:00 · until 2026-11-22 12:30",
+            ),
+        ];
+        for (since, until, expected) in cases {
+            assert_eq!(words(since, until), expected);
+        }
+        assert_eq!(Filters::default().words(now, zone), "");
     }
 }

@@ -69,7 +69,8 @@ pub struct GateArgs {
     /// For this feature
     #[arg(long, value_name = "NAME")]
     pub feature: Option<String>,
-    /// For this session, by its id or a beginning of it; without one, limits of sessions are not checked
+    /// For this session, by its id, as the screens show it, or by 8 characters or more of its beginning; without one,
+    /// limits of sessions are not checked
     #[arg(long, value_name = "ID")]
     pub session: Option<String>,
 }

@@ -45,6 +45,18 @@ impl When {
             Self::Ago(long) => now - long,
         }
     }
+
+    /// In short, in local time: the day or the month that was given, else day and minute.
+    pub fn words(self, now: Instant, zone: Zone) -> String {
+        let at = match self {
+            Self::Day(day) => return day.to_string(),
+            Self::DaysAgo(days) => return days_before(now, zone, days).to_string(),
+            Self::Month(day) => return day.format("%Y-%m").to_string(),
+            Self::At(at) => at,
+            Self::Ago(long) => now - long,
+        };
+        at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
+    }
 }
 
 fn days_before(now: Instant, zone: Zone, days: u32) -> NaiveDate {

@@ -3,10 +3,11 @@
 pub(super) mod show;
 
 use crate::app::catch_up::{self, LogSelection};
-use crate::app::names::strangers;
+use crate::app::names::KnownNames;
 use crate::app::sessions::only_session;
 use crate::app::{Context, Exit, Failure};
 use crate::cli::LimitsCommand;
+use crate::commands::ledger;
 use crate::config::{self, LimitKey, edit};
 use crate::domain::{Filter, Label};
 use crate::meter::overrides::{self};
@@ -24,7 +25,7 @@ pub(super) fn run(context: &mut Context<'_>, command: Option<LimitsCommand>) -> 
             change(context, |text| edit::set_limit(text, &env, &key.expanded(&env), &amount, None))?;
             let before = before.map(|before| format!(" (was {})", config::amount_text(&before))).unwrap_or_default();
             writeln!(context.out, "{key}: {}{before}", config::amount_text(&amount))?;
-            name_strangers(context, &key.expanded(&env));
+            warn_of_unknown_names(context, &key.expanded(&env));
             Ok(Exit::Fine)
         }
         LimitsCommand::Unset { scope } => {
@@ -46,16 +47,18 @@ pub(super) fn run(context: &mut Context<'_>, command: Option<LimitsCommand>) -> 
     }
 }
 
-/// Says which names of a limit no call has: until one has, it counts nothing.
-fn name_strangers(context: &mut Context<'_>, key: &LimitKey) {
+/// Says which names of a limit no call in the ledger has: until one has, it counts nothing.
+fn warn_of_unknown_names(context: &mut Context<'_>, key: &LimitKey) {
     let filter = Filter { only: key.scope.names().to_vec(), ..Filter::default() };
     if filter.only.iter().all(|(_, names)| names.is_glob()) {
         return;
     }
-    // The limit is set; what is wrong with the ledger or a log is said by the commands that show numbers.
-    let books = context.silently(|quiet| catch_up::open_and_catch_up(quiet, &LogSelection::Everything, false));
-    let strangers = books.ok().and_then(|books| strangers(&books.ledger, &filter).ok());
-    strangers.into_iter().flatten().for_each(|sentence| context.note(&sentence));
+    // The ledger is asked as it is: to read the logs of a large home for the first time takes longer than to set a limit.
+    // What is wrong with the ledger is said by the commands that show numbers.
+    let prices = context.prices();
+    let books = ledger::open(context, &prices).ok().flatten();
+    let sentences = books.and_then(|books| KnownNames::default().unknown_in(&books, &filter).ok());
+    sentences.into_iter().flatten().for_each(|sentence| context.note(&sentence));
 }
 
 fn key(scope: &str) -> Result<LimitKey, Failure> {

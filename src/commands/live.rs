@@ -66,11 +66,11 @@ pub(super) fn show(
     let bound = args.listen.map(|listen| super::http_server::listen(context, listen.address(), None)).transpose()?;
     let started = start(context, args, rules, source, bound)?;
     if args.plain || dumb {
-        started.strange.iter().for_each(|sentence| context.note(sentence));
+        started.unknown_names.iter().for_each(|sentence| context.note(sentence));
         return stream::run(context, started, ending);
     }
     let mut options = tui_options::options(context, loaded, args, &started.roots)?;
-    options.notes = started.strange.iter().map(|sentence| Label::new(sentence)).collect();
+    options.notes = started.unknown_names.iter().map(|sentence| Label::new(sentence)).collect();
     let app = App::new(options, context.now()).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     let alerts = config::meter_alerts(&context.settings);
     let clock = Arc::clone(&context.env.clock);

@@ -3,12 +3,13 @@
 pub(super) mod answer;
 mod beside;
 mod names;
-
-use std::path::PathBuf;
+mod period;
 
 use self::answer::answer;
 use self::beside::Beside;
-use self::names::name_strangers;
+use self::names::warn_of_unknown_names;
+use self::period::PERIODS;
+pub(super) use self::period::{grain, grain_and_paths};
 use super::{Context, Exit, Failure, daily_digest};
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::app::names::complete;
@@ -17,8 +18,6 @@ use crate::cli::{ReportArgs, Style, When};
 use crate::domain::{Dimension, Filter};
 use crate::ledger::{Grain, Ledger, Query, Report};
 use crate::output;
-
-const PERIODS: [&str; 6] = ["day", "week", "month", "session", "call", "total"];
 
 pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, Failure> {
     let (grain, paths) = grain_and_paths(&args.words);
@@ -34,10 +33,11 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
     let mut filter = filters.filter(context.now(), zone, &context.settings.ticket);
     let selection = LogSelection::from_args(context, &paths, args.no_ledger);
     let mut books = catch_up::open_and_catch_up(context, &selection, args.book)?;
+    // The session is looked for among the calls of the names that are meant.
+    let mut known = complete(&books.ledger, &mut filter)?;
     if let Some(session) = &args.session {
         filter.only.push((Dimension::Session, only_session(&books.ledger, session, &filter)?));
     }
-    complete(&books.ledger, &mut filter)?;
     let style = args.shape.style();
     if args.yesterday && style == Style::Table {
         let is_whole = args.by.is_empty() && filter.only.is_empty() && selection == LogSelection::Everything;
@@ -59,7 +59,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
             Style::Table | Style::Csv | Style::Markdown => call_lines(context, &books.ledger, &query)?,
         };
         if written == 0 {
-            name_strangers(context, &books.ledger, &query.filter)?;
+            warn_of_unknown_names(context, &books.ledger, &mut known, &query.filter)?;
         }
         return Ok(Exit::Fine);
     }
@@ -74,7 +74,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         }
     }
     if report.rows.is_empty() {
-        name_strangers(context, &books.ledger, &query.filter)?;
+        warn_of_unknown_names(context, &books.ledger, &mut known, &query.filter)?;
     }
     Ok(Exit::Fine)
 }
@@ -129,19 +129,4 @@ fn call_objects(context: &mut Context<'_>, books: &Books, query: &Query) -> Resu
     written?;
     objects.finish()?;
     Ok(count)
-}
-
-/// The first word may be a period; all others are paths.
-pub(super) fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
-    let grain = words.first().and_then(|word| match word.to_str()? {
-        "day" | "daily" => Some(Grain::Day),
-        "week" | "weekly" => Some(Grain::Week),
-        "month" | "monthly" => Some(Grain::Month),
-        "session" | "sessions" => Some(Grain::Session),
-        "call" | "calls" => Some(Grain::Call),
-        "total" => Some(Grain::Total),
-        _ => None,
-    });
-    let paths = if grain.is_some() { &words[1..] } else { words };
-    (grain.unwrap_or(Grain::Day), paths.to_vec())
 }

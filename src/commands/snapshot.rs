@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::live::Source;
 use super::{Context, Exit, Failure, tui_options};
 use crate::app::catch_up::{self, LogSelection};
-use crate::app::names::{complete, strangers};
+use crate::app::names::complete;
 use crate::cli::LiveArgs;
 use crate::config::Loaded;
 use crate::domain::{Label, Record};
@@ -36,16 +36,15 @@ pub(super) fn run(
             (books, catch_up::roots(context, &LogSelection::Everything)?)
         }
     };
-    complete(&ledger, &mut rules.view)?;
-    let strange = strangers(&ledger, &rules.view)?;
-    for sentence in &strange {
+    let unknown = complete(&ledger, &mut rules.view)?.unknown_in(&ledger, &rules.view)?;
+    for sentence in &unknown {
         context.note(sentence);
     }
     let now = context.now();
     let snapshot = Snapshot::ask(&ledger, &rules, &super::live::follow(&ledger, args, &rules.view)?, now)?;
     let mut meter = Meter::open(rules, snapshot);
     let mut options = tui_options::options(context, loaded, args, &roots)?;
-    options.notes = strange.iter().map(|sentence| Label::new(sentence)).collect();
+    options.notes = unknown.iter().map(|sentence| Label::new(sentence)).collect();
     if args.svg {
         options.depth = crate::theme::Depth::True;
     }

@@ -36,7 +36,7 @@ pub(super) fn options(
         ascii: ascii(context),
         keys,
         views: saved(settings),
-        only: args.filters.words(),
+        only: args.filters.words(context.now(), settings.zone),
         compact: args.compact,
         mouse: settings.mouse,
         frame_rate: settings.frame_rate.most(),

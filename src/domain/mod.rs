@@ -37,7 +37,7 @@ pub use parts::Parts;
 pub(crate) use project::{project_of, repository_of};
 pub use record::Record;
 pub(crate) use rfc3339::{rfc3339, rfc3339_millis, rfc3339_seconds};
-pub(crate) use short_name::{is_session, model_short, project_short, session_short};
+pub(crate) use short_name::{is_callers_session, is_session, may_be_short, model_short, project_short, session_short};
 pub(crate) use status::{OF_SESSIONS, STATUS};
 pub use status::{Quota, SessionStatus, Status};
 pub use ticket::TicketPattern;

@@ -27,6 +27,23 @@ pub(crate) fn is_session(session: &str, words: &str) -> bool {
     session.starts_with(words) || (session_short(session) == words && session != words)
 }
 
+/// Shortest beginning by which a caller of the gate names a session.
+const CALLERS: usize = 8;
+
+/// True when these words can be a session's name in short: as it is shown, or a beginning of it that a caller of the gate
+/// may give. A caller may be new: `run-1` is not `run-10`, and a whole UUID is the beginning of no other.
+pub(crate) fn may_be_short(words: &str) -> bool {
+    words.chars().count() >= CALLERS && session_short(words) == words
+}
+
+/// True when a caller of the gate names this session in short: as it is shown, or by a beginning of at least 8 characters
+/// after which more than digits follows, because `nightly-1` is not `nightly-10`.
+pub(crate) fn is_callers_session(session: &str, words: &str) -> bool {
+    let is_beginning =
+        || session.strip_prefix(words).is_some_and(|rest| !rest.bytes().all(|byte| byte.is_ascii_digit()));
+    may_be_short(words) && (session_short(session) == words || is_beginning())
+}
+
 /// A model's name without vendor prefix and date: `claude-haiku-4-5-20251001` becomes `haiku-4-5`.
 pub(crate) fn model_short(model: &str) -> &str {
     let name = model.rsplit('/').next().unwrap_or(model);
@@ -64,5 +81,25 @@ mod tests {
         assert_eq!((session_short(one), session_short(other)), ("a1b2c3d4", "a1b2c3d5"));
         assert_eq!(session_short("my-session"), "my-session");
         assert_eq!(session_short("deadbeef-and-more"), "deadbeef-and-more");
+    }
+
+    #[test]
+    fn a_new_session_is_not_an_older_one_that_begins_alike() {
+        let (uuid, timed) = ("3f2a91c0-1111-4222-8333-444455556666", "0195c0de-0000-7000-8000-0000a1b2c3d4");
+        let cases = [
+            ("run-10", "run-1", false),
+            ("nightly-10", "nightly-1", false),
+            ("nightly-1-web", "nightly-1", true),
+            (uuid, "3f2a91c0", true),
+            (uuid, "3f2a91c0-11", true),
+            (uuid, "3f2a91c", false),
+            (timed, "a1b2c3d4", true),
+            (timed, "0195c0de-0000", true),
+            ("3f2a91c0-1111-4222-8333-444455556666-and-more", uuid, false),
+            ("another", "nightly-1", false),
+        ];
+        for (session, words, is_meant) in cases {
+            assert_eq!(is_callers_session(session, words), is_meant, "{words} for {session}");
+        }
     }
 }

@@ -163,6 +163,24 @@ fn a_short_name_selects_the_one_that_is_shown_so() {
 }
 
 #[test]
+fn the_latest_session_of_a_short_name_is_that_of_the_full_one() {
+    let home = Home::new();
+    let of = |id: &str, at: &str, project: &str| {
+        let rest = format!(",\"session\":\"{id}-session\",\"project\":\"/home/kim/{project}\"");
+        line(id, at, "claude-opus-5", 10, 1, &rest)
+    };
+    home.log(&[of("shop", "2026-11-22T09:00:00Z", "web-shop"), of("api", "2026-11-22T10:00:00Z", "api")].concat());
+    for session in ["latest", "shop"] {
+        for filter in [["--project", "web-shop"], ["--project", "/home/kim/web-shop"]] {
+            let words = [&["report", "session", "--json", "--session", session], &filter[..]].concat();
+            let json = home.fine(&words).json();
+            let sessions: Vec<&Value> = rows(&json, "rows").iter().map(|row| &row["session"]).collect();
+            assert_eq!(sessions, ["shop-session"], "{words:?}");
+        }
+    }
+}
+
+#[test]
 fn a_limited_report_says_how_many_rows_there_are_and_which_it_shows() {
     let home = Home::new();
     home.log(&three_calls());

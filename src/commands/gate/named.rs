@@ -1,17 +1,17 @@
 //! The call that a person, a script or a program asks about, by the names that they know.
 
 use super::answer::{GateAnswer, answer};
-use crate::app::Exit;
 use crate::app::catch_up::caller;
-use crate::app::names::{complete, strangers};
-use crate::app::sessions::find_session;
+use crate::app::names::complete;
+use crate::app::sessions::callers_session;
 use crate::config::Settings;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
 use crate::ledger::{BooksError, Ledger};
 use crate::meter::Rules;
 
 /// Evaluates the limits of a call with these names, each in full or as the screens show it. A name that no call has yet
-/// is noted, and changes nothing: the gate is asked before the first call, too.
+/// is noted, and changes nothing: the gate is asked before the first call, too. The names of each dimension are read
+/// at most once, those of sessions only where the given one may be short.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -24,21 +24,17 @@ pub(crate) fn named_answer(
 ) -> Result<GateAnswer, BooksError> {
     let mut caller = caller(settings, names);
     let mut notes = Vec::new();
-    for (dimension, name) in &mut caller.names {
-        if !names.iter().any(|(given, _)| given == dimension) {
-            continue;
-        }
+    let given = |dimension: Dimension| names.iter().any(|(of, _)| *of == dimension);
+    for (dimension, name) in caller.names.iter_mut().filter(|(of, _)| given(*of)) {
         if *dimension == Dimension::Session {
-            match find_session(books, name, &Filter::default())? {
+            match callers_session(books, name)? {
                 Ok(full) => *name = full,
-                Err(failure) if failure.exit == Exit::NoInput && books.calls(&Filter::default(), 1)?.is_empty() => {}
-                Err(failure) => notes.push(failure.message),
+                Err(why) => notes.extend(why),
             }
             continue;
         }
         let mut filter = Filter { only: vec![(*dimension, Matcher::exact(name.as_str()))], ..Filter::default() };
-        complete(books, &mut filter)?;
-        notes.extend(strangers(books, &filter)?);
+        notes.extend(complete(books, &mut filter)?.unknown_in(books, &filter)?);
         if let Some((_, full)) = filter.only.first() {
             *name = Label::new(full.as_str());
         }
@@ -61,3 +57,6 @@ impl GateAnswer {
         (!limits.is_empty()).then(|| format!("limits not checked: {limits} (give {})", missing.join(", ")))
     }
 }
+
+#[cfg(test)]
+mod tests;

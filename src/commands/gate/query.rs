@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::named::named_answer;
+use crate::app::Exit;
+use crate::app::names::complete;
+use crate::app::sessions::find_session;
 use crate::commands::Failure;
 use crate::config::Settings;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span};
@@ -28,7 +31,8 @@ struct Question {
 /// Answers a query from the socket as one line of JSON, without line end.
 ///
 /// `gate` takes the dimensions of the coming call (`user`, `model`, `project`, `team`, `agent`, `feature`, `org`,
-/// `source`, `session`); `summary` takes a `session`, by default the latest. Failures are `{"ok":false,"error":…}`,
+/// `source`, `session`); `summary` takes the same, and a `session` by default the latest. Names are as the screens show
+/// them, or in full. Failures are `{"ok":false,"error":…}`,
 /// except for a gate that the config lets fail open.
 pub fn query(question: &str, books: &dyn Ledger, rules: &Rules, settings: &Settings, now: Instant) -> String {
     query_with(question, books, rules, settings, None, now)
@@ -100,12 +104,25 @@ struct Summary {
 }
 
 fn summary(books: &dyn Ledger, rules: &Rules, names: &[(Dimension, String)], now: Instant) -> Result<Summary, Failure> {
-    let asked = names.iter().map(|(of, name)| (*of, Matcher::exact(Label::new(name).as_str()))).collect();
-    let mut filter = Filter { only: asked, ..Filter::default() };
-    if !names.iter().any(|(of, _)| *of == Dimension::Session) {
-        let newest = books.calls(&filter, 1)?;
-        let latest = newest.first().and_then(|row| row.call.from.session.clone());
-        filter.only.extend(latest.map(|session| (Dimension::Session, Matcher::exact(session.as_str()))));
+    let (sessions, others): (Vec<_>, Vec<_>) = names.iter().partition(|(of, _)| *of == Dimension::Session);
+    let only = others.into_iter().map(|(of, name)| (*of, Matcher::exact(Label::new(name).as_str()))).collect();
+    let mut filter = Filter { only, ..Filter::default() };
+    complete(books, &mut filter)?;
+    // Before the first call of the session there is no summary of it, which is no fault.
+    match sessions.first() {
+        Some((_, wanted)) => {
+            let wanted = Label::new(wanted);
+            let found = match find_session(books, &wanted, &filter)? {
+                Err(failure) if failure.exit == Exit::NoInput => wanted,
+                found => found?,
+            };
+            filter.only.push((Dimension::Session, Matcher::exact(found.as_str())));
+        }
+        None => {
+            let newest = books.calls(&filter, 1)?;
+            let latest = newest.first().and_then(|row| row.call.from.session.clone());
+            filter.only.extend(latest.map(|session| (Dimension::Session, Matcher::exact(session.as_str()))));
+        }
     }
     let session = match session_row(books, &filter)? {
         Some(row) => {
@@ -126,3 +143,6 @@ fn refusal(why: &str) -> String {
     let why = serde_json::to_string(&Label::new(why)).unwrap_or_else(|_| "\"\"".to_owned());
     format!(r#"{{"ok":false,"error":{why}}}"#)
 }
+
+#[cfg(test)]
+mod tests;

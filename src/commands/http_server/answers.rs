@@ -11,7 +11,7 @@ mod usage;
 use self::trouble::Trouble;
 use crate::commands::{gate, limits};
 use crate::engine::BooksView;
-use crate::ledger::BooksError;
+use crate::ledger::{BooksError, Grain};
 use crate::meter::{Follow, Meter, Snapshot, Summary, overrides};
 use crate::output;
 use crate::server::http::{Answer, Kind, Params, Refusal, Topic};
@@ -20,8 +20,8 @@ use crate::server::http::{Answer, Kind, Params, Refusal, Topic};
 pub(super) fn answer(topic: Topic, params: &Params, books: &BooksView<'_>) -> Result<Answer, Refusal> {
     match topic {
         Topic::Usage => usage::usage(None, params, books),
-        Topic::Sessions => usage::usage(Some("session"), params, books),
-        Topic::Calls => usage::usage(Some("call"), params, books),
+        Topic::Sessions => usage::usage(Some(Grain::Session), params, books),
+        Topic::Calls => usage::usage(Some(Grain::Call), params, books),
         Topic::Call => call::call(params, books),
         Topic::Summary => json(|out| document::write(&summary(books)?, books, out)),
         Topic::Limits => json(|out| {

@@ -26,8 +26,8 @@ pub(crate) struct Started {
     /// everything that came is booked.
     pub(in crate::commands) server: Option<Serving>,
     pub(crate) roots: Roots,
-    /// Names in the filter that no call has so far.
-    pub(crate) strange: Vec<String>,
+    /// Sentences about names in the filter that no call has so far.
+    pub(crate) unknown_names: Vec<String>,
 }
 
 /// Opens the books, starts the engine, and serves HTTP on the bound address.
@@ -66,7 +66,7 @@ pub(crate) fn start(
             Stdin::Unread
         }
     };
-    let strange = complete_ahead(&books, &mut rules.view)?;
+    let unknown_names = complete_ahead(&books, &mut rules.view)?;
     let follow = follow(&books, args, &rules.view)?;
     let (engine, events, meter) = Engine::start(Setup {
         env: context.env.clone(),
@@ -97,7 +97,7 @@ pub(crate) fn start(
         error @ StartError::Socket(_) => Failure::new(Exit::Unavailable, error.to_string()),
     })?;
     let server = bound.map(|bound| http_server::start(context, bound, destination, engine.doors())).transpose()?;
-    Ok(Started { engine, events, meter, server, roots, strange })
+    Ok(Started { engine, events, meter, server, roots, unknown_names })
 }
 
 /// The failure when the system grants nothing to wait with.

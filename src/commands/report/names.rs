@@ -1,13 +1,18 @@
 //! Names in a filter that no call has, such as a typing error.
 
-use crate::app::names::strangers;
+use crate::app::names::KnownNames;
 use crate::commands::{Context, Failure};
 use crate::domain::Filter;
 use crate::ledger::Ledger;
 
 /// Warns of names in the filter that no call has.
-pub(crate) fn name_strangers(context: &mut Context<'_>, books: &dyn Ledger, filter: &Filter) -> Result<(), Failure> {
-    for sentence in strangers(books, filter)? {
+pub(crate) fn warn_of_unknown_names(
+    context: &mut Context<'_>,
+    books: &dyn Ledger,
+    known: &mut KnownNames,
+    filter: &Filter,
+) -> Result<(), Failure> {
+    for sentence in known.unknown_in(books, filter)? {
         context.note(&sentence);
     }
     Ok(())

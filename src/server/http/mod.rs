@@ -34,7 +34,9 @@ use tokio::sync::{Semaphore, watch};
 
 pub(crate) use answers::{Answer, AnswerFn, Exposition, Kind, Params, Refusal, Topic};
 pub(crate) use bounds::Bounds;
-pub(crate) use parameters::{PERIOD, REPORT};
+#[cfg(test)]
+pub(crate) use parameters::PERIOD;
+pub(crate) use parameters::REPORT;
 use shared::Shared;
 
 use crate::config::{Env, Token};

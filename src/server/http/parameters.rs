@@ -1,5 +1,7 @@
 //! Parameters of the API: what is accepted, and what the API document says of it.
 
+use crate::domain::Label;
+
 /// A parameter of a query, a path or a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parameter {
@@ -36,6 +38,47 @@ pub(super) enum Values {
     OneOf(&'static [&'static str]),
     /// Any of these words: the parameter may be repeated.
     AnyOf(&'static [&'static str]),
+}
+
+impl Parameter {
+    /// The words that are its values; none where any text is.
+    #[cfg(test)]
+    pub(crate) fn words(&self) -> &'static [&'static str] {
+        match self.values {
+            Values::OneOf(words) | Values::AnyOf(words) => words,
+            Values::Text | Values::Texts | Values::Rows => &[],
+        }
+    }
+
+    fn is_repeatable(&self) -> bool {
+        matches!(self.values, Values::Texts | Values::AnyOf(_))
+    }
+}
+
+/// Checks the parameters of a query: a path takes those of its table and no others, because an answer that leaves one out
+/// of account looks like the one that was asked for.
+///
+/// # Errors
+/// With the sentence that says what is wrong.
+pub(super) fn check(known: &[&[Parameter]], given: &[(String, String)]) -> Result<(), String> {
+    let known: Vec<&Parameter> =
+        known.iter().flat_map(|some| some.iter()).filter(|one| one.place == Place::Query).collect();
+    for (at, (name, value)) in given.iter().enumerate() {
+        let Some(parameter) = known.iter().find(|parameter| parameter.name == name) else {
+            let names: Vec<&str> = known.iter().map(|parameter| parameter.name).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(format!("'{}' is no parameter; there are: {names}", Label::new(name)));
+        };
+        if let Values::OneOf(words) = parameter.values
+            && !words.contains(&value.as_str())
+        {
+            return Err(format!("'{}' is no {name}; there are: {}", Label::new(value), words.join(", ")));
+        }
+        if !parameter.is_repeatable() && given[..at].iter().any(|(before, _)| before == name) {
+            return Err(format!("'{name}' is given twice"));
+        }
+    }
+    Ok(())
 }
 
 const fn query(name: &'static str, flag: &'static str, values: Values, meaning: &'static str) -> Parameter {
@@ -94,7 +137,7 @@ const fn name(name: &'static str) -> Parameter {
     query(name, "", Values::Text, "Name in this dimension of the call that is to be made.")
 }
 
-/// Parameters of the gate.
+/// Parameters of the gate: every dimension that a limit can name.
 pub(super) const GATE: [Parameter; 9] = [
     name("user"),
     name("model"),
@@ -132,3 +175,35 @@ pub(super) const LAST_EVENT_HEADER: Parameter = Parameter {
 /// The name of a file of the page.
 pub(super) const FILE: Parameter =
     Parameter { name: "name", flag: "", place: Place::Path, values: Values::Text, meaning: "Name of the file." };
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::Dimension;
+
+    #[test]
+    fn rows_are_split_by_every_dimension_that_the_command_takes() {
+        let taken = Dimension::ALL.into_iter().chain(Dimension::DERIVED).map(Dimension::name);
+        assert_eq!(DIMENSIONS.iter().copied().collect::<BTreeSet<_>>(), taken.collect());
+    }
+
+    #[test]
+    fn what_is_in_no_table_no_value_or_there_twice_is_refused() {
+        let check = |given: &[(&str, &str)]| {
+            let given: Vec<_> = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            super::check(&[&[PERIOD, KEY], &REPORT], &given)
+        };
+        assert_eq!(check(&[("period", "day"), ("user", "a"), ("user", "b"), ("by", "model"), ("by", "user")]), Ok(()));
+        let no_format = "'xml' is no format; there are: json, csv";
+        assert_eq!(check(&[("format", "xml")]), Err(no_format.to_owned()));
+        assert_eq!(check(&[("limit", "1"), ("limit", "2")]), Err("'limit' is given twice".to_owned()));
+        for wrong in ["usr", "key", "", "Period"] {
+            let said = check(&[(wrong, "day")]).unwrap_err();
+            assert!(said.starts_with(&format!("'{wrong}' is no parameter; there are: period, format")), "{said}");
+        }
+        let none = super::check(&[], &[("x\u{1b}[2J".to_owned(), String::new())]).unwrap_err();
+        assert!(none.ends_with("there are: none") && !none.contains('\u{1b}'), "{none:?}");
+    }
+}

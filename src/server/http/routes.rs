@@ -3,10 +3,16 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Query, Request};
+use axum::http::{Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 
-use super::parameters::{FILE, GATE, KEY, LAST_EVENT, LAST_EVENT_HEADER, PERIOD, Parameter, REPORT};
+use super::answers::Params;
+use super::parameters::{self, FILE, GATE, KEY, LAST_EVENT, LAST_EVENT_HEADER, PERIOD, Parameter, REPORT};
 use super::shared::Shared;
+use super::status::Problem;
 use super::{accepts, api, calls, events, guard, otlp, page, websocket};
 
 /// A path.
@@ -37,6 +43,10 @@ pub(super) struct Operation {
     /// Schema of errors.
     pub(super) errors: &'static str,
 }
+
+/// Where paths take their own parameters and no others. Of the rest, which supervisors and scrapers ask for, parameters
+/// change no answer.
+const API: &str = "/api/v1/";
 
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
@@ -210,9 +220,27 @@ pub(super) const ROUTES: [Route; 19] = [
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     ROUTES
         .iter()
-        .fold(Router::new(), |router, route| router.route(route.path, (route.handler)()))
+        .fold(Router::new(), |router, route| {
+            let operations = if route.path.starts_with(API) { route.operations } else { &[] };
+            let check = move |request, next| checked(operations, request, next);
+            router.route(route.path, (route.handler)().layer(middleware::from_fn(check)))
+        })
         .fallback(api::unknown)
         .method_not_allowed_fallback(api::wrong_method)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), guard::check))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), guard::check))
         .with_state(shared)
+}
+
+/// Refuses a query with parameters that the operation does not take.
+async fn checked(operations: &'static [Operation], request: Request, next: Next) -> Response {
+    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    let operation = operations.iter().find(|operation| operation.method.eq_ignore_ascii_case(method.as_str()));
+    let refused = operation.and_then(|operation| match Query::<Params>::try_from_uri(request.uri()) {
+        Ok(Query(given)) => parameters::check(operation.parameters, &given).err(),
+        Err(error) => Some(error.body_text()),
+    });
+    match refused {
+        Some(why) => Problem::new(StatusCode::BAD_REQUEST, why).into_response(),
+        None => next.run(request).await,
+    }
 }

@@ -4,37 +4,30 @@ use super::trouble::Trouble;
 use crate::app::names::complete;
 use crate::app::sessions::only_session;
 use crate::cli::{Cli, Command, ReportArgs};
-use crate::commands::derived;
-use crate::domain::Dimension;
+use crate::commands::{derived, report};
+use crate::domain::{Dimension, Label};
 use crate::engine::BooksView;
 use crate::ledger::{Grain, Order, Query, Report};
 use crate::output;
-use crate::server::http::{Answer, Kind, PERIOD, Params, REPORT, Refusal};
+use crate::server::http::{Answer, Kind, Params, REPORT, Refusal};
 
 /// Calls in an answer, unless the question names another number.
 const CALLS: usize = 100;
 
-/// A report, with the parameters that the API document names; `period` where none is given here.
-pub(super) fn usage(fixed: Option<&str>, params: &Params, books: &BooksView<'_>) -> Result<Answer, Refusal> {
+/// A report, with the parameters that the API document names and the server has checked; `period` where none is given
+/// here.
+pub(super) fn usage(fixed: Option<Grain>, params: &Params, books: &BooksView<'_>) -> Result<Answer, Refusal> {
     let mut kind = Kind::Json;
-    let mut period = fixed.unwrap_or("day");
+    let mut grain = fixed.unwrap_or(Grain::Day);
     let mut words = vec!["tokmeter".into(), "report".into()];
-    let known = || REPORT.iter().chain((fixed.is_none()).then_some(&PERIOD));
     for (name, value) in params {
-        let Some(parameter) = known().find(|parameter| parameter.name == name) else {
-            let names: Vec<&str> = known().map(|parameter| parameter.name).collect();
-            return Err(Refusal::Question(format!(
-                "'{}' is no parameter; there are: {}",
-                crate::domain::Label::new(name),
-                names.join(", ")
-            )));
-        };
-        match (name.as_str(), value.as_str()) {
-            _ if !parameter.flag.is_empty() => words.push(format!("--{}={value}", parameter.flag).into()),
-            ("format", "json") => kind = Kind::Json,
-            ("format", "csv") => kind = Kind::Csv,
-            ("period", "hour" | "day" | "week" | "month" | "session" | "call" | "total") => period = value,
-            _ => return Err(Refusal::Question(format!("'{}' is no {name}", crate::domain::Label::new(value)))),
+        let wrong = || Refusal::Question(format!("'{}' is no {}", Label::new(value), Label::new(name)));
+        let flag = REPORT.iter().find(|parameter| parameter.name == name).map_or("", |parameter| parameter.flag);
+        match name.as_str() {
+            _ if !flag.is_empty() => words.push(format!("--{flag}={value}").into()),
+            "format" => kind = kind_of(value).ok_or_else(wrong)?,
+            "period" => grain = grain_of(value).ok_or_else(wrong)?,
+            _ => return Err(Refusal::Question(format!("'{}' is no parameter", Label::new(name)))),
         }
     }
     let cli: Cli = crate::cli::parse(&words).map_err(|error| {
@@ -43,36 +36,54 @@ pub(super) fn usage(fixed: Option<&str>, params: &Params, books: &BooksView<'_>)
         Refusal::Question(line.strip_prefix("error: ").unwrap_or(line).to_owned())
     })?;
     let Some(Command::Report(args)) = cli.command else { return Err(Refusal::Question("no report".to_owned())) };
-    let report = Report { unread_files: books.unread_files, ..books.ledger.report(&query(period, args, books)?)? };
+    let answer = books.ledger.report(&query(grain, args, books)?)?;
+    let answer = Report { unread_files: books.unread_files, ..answer };
     let mut body = Vec::new();
     let written = match kind {
-        Kind::Csv => output::csv(&output::report_grid(&report.with_marked_rows()), &mut body),
-        Kind::Json | Kind::Metrics(_) => output::report_json(&report, &mut body),
+        Kind::Csv => output::csv(&output::report_grid(&answer.with_marked_rows()), &mut body),
+        Kind::Json | Kind::Metrics(_) => output::report_json(&answer, &mut body),
     };
     written.map_err(Trouble::from)?;
     Ok(Answer { kind, body })
 }
 
-fn query(period: &str, args: ReportArgs, books: &BooksView<'_>) -> Result<Query, Refusal> {
+fn kind_of(format: &str) -> Option<Kind> {
+    match format {
+        "json" => Some(Kind::Json),
+        "csv" => Some(Kind::Csv),
+        _ => None,
+    }
+}
+
+/// The periods of the command, and hours, which only the web page has room for.
+fn grain_of(period: &str) -> Option<Grain> {
+    if period == "hour" { Some(Grain::Hour) } else { report::grain(period) }
+}
+
+fn query(grain: Grain, args: ReportArgs, books: &BooksView<'_>) -> Result<Query, Refusal> {
     let zone = books.settings.zone;
     let mut filter = args.filters.filter(books.now, zone, &books.settings.ticket);
+    complete(books.ledger, &mut filter)?;
     if let Some(session) = &args.session {
         let only = only_session(books.ledger, session, &filter);
         filter.only.push((Dimension::Session, only.map_err(|failure| Refusal::Nothing(failure.message))?));
     }
-    complete(books.ledger, &mut filter)?;
-    let grain = match period {
-        "hour" => Grain::Hour,
-        "week" => Grain::Week,
-        "month" => Grain::Month,
-        "session" => Grain::Session,
-        "call" => Grain::Call,
-        "total" => Grain::Total,
-        _ => Grain::Day,
-    };
     let newest_first = grain == Grain::Call || args.order == "desc";
     let order = if newest_first { Order::Descending } else { Order::Ascending };
     let limit = args.limit.or_else(|| (grain == Grain::Call).then_some(CALLS));
     let renamed = derived::names(books.ledger, &args.by, &books.settings.ticket)?;
     Ok(Query { grain, by: args.by, filter, zone, order, limit, renamed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::http::PERIOD;
+
+    #[test]
+    fn every_word_of_the_api_document_is_a_period_or_a_format() {
+        assert!(PERIOD.words().iter().all(|word| grain_of(word).is_some()), "{:?}", PERIOD.words());
+        let formats = REPORT.iter().find(|parameter| parameter.name == "format").unwrap().words();
+        assert!(!formats.is_empty() && formats.iter().all(|word| kind_of(word).is_some()), "{formats:?}");
+    }
 }

@@ -55,10 +55,10 @@ pub(super) fn report(
     }
     let zone = context.settings.zone;
     let mut filter = filters.filter(context.now(), zone, &context.settings.ticket);
+    complete(&books.ledger, &mut filter)?;
     if let Some(session) = session {
         filter.only.push((Dimension::Session, only_session(&books.ledger, &session, &filter)?));
     }
-    complete(&books.ledger, &mut filter)?;
     let query = answer::query(&books.ledger, grain, by, filter, zone, (&order, limit), &context.settings.ticket)?;
     answer::answer(books, &query, false)
 }

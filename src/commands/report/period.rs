@@ -1,0 +1,28 @@
+//! The period that the first word of a report names.
+
+use std::path::PathBuf;
+
+use crate::ledger::Grain;
+
+/// Every period, for messages.
+pub(super) const PERIODS: [&str; 6] = ["day", "week", "month", "session", "call", "total"];
+
+/// The first word may be a period; all others are paths.
+pub(in crate::commands) fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
+    let grain = words.first().and_then(|word| grain(word.to_str()?));
+    let paths = if grain.is_some() { &words[1..] } else { words };
+    (grain.unwrap_or(Grain::Day), paths.to_vec())
+}
+
+/// The period of this name.
+pub(in crate::commands) fn grain(period: &str) -> Option<Grain> {
+    match period {
+        "day" | "daily" => Some(Grain::Day),
+        "week" | "weekly" => Some(Grain::Week),
+        "month" | "monthly" => Some(Grain::Month),
+        "session" | "sessions" => Some(Grain::Session),
+        "call" | "calls" => Some(Grain::Call),
+        "total" => Some(Grain::Total),
+        _ => None,
+    }
+}
