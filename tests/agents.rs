@@ -11,6 +11,8 @@
 
 #[path = "agents/editors.rs"]
 mod editors;
+#[path = "agents/followed.rs"]
+mod followed;
 #[path = "agents/full_speed.rs"]
 mod full_speed;
 #[path = "agents/gemini.rs"]
@@ -31,6 +33,8 @@ mod places;
 mod program;
 #[path = "tail_common/mod.rs"]
 mod tail_common;
+#[path = "agents/vibe.rs"]
+mod vibe;
 #[path = "agents/writer.rs"]
 mod writer;
 

@@ -54,13 +54,24 @@ pub struct Billed {
     pub web_searches: u32,
 }
 
+impl Billed {
+    /// Stands for the model of a total that names none.
+    pub const UNNAMED: &str = "unknown";
+
+    /// True when the total names no model, so that its calls may be of any.
+    pub fn is_unnamed(&self) -> bool {
+        self.model.as_str() == Self::UNNAMED
+    }
+}
+
 impl Bill {
     /// Sum of the tokens of all models.
     pub fn tokens(&self) -> Tokens {
         self.models.iter().map(|billed| billed.tokens).sum()
     }
 
-    /// Joins two readings of one statement, independent of order: keeps the one with more data, then the earlier.
+    /// Joins two readings of one statement, independent of order: keeps the one with more data, of equal ones that which names
+    /// its models, then the earlier.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         if self.order(&other).is_lt() { other } else { self }
@@ -79,7 +90,12 @@ impl Bill {
             Counter::Piece => (false, None, None, [0; 6]),
         };
         let by_size = self.tokens().total().cmp(&other.tokens().total());
+        let named = |bill: &Self| {
+            let named = bill.models.iter().filter(|billed| !billed.is_unnamed());
+            named.map(|billed| billed.tokens).sum::<Tokens>().total()
+        };
         by_size
+            .then_with(|| named(self).cmp(&named(other)))
             .then_with(|| said(self).cmp(&said(other)))
             .then_with(|| counter(self).cmp(&counter(other)))
             .then_with(|| other.from.precedence(&self.from))

@@ -14,6 +14,7 @@ use super::author::Author;
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
+use super::file_uri::path_of_uri;
 use super::json::{self, List, Text};
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
@@ -238,8 +239,8 @@ impl Threads {
             return None;
         }
         let tree = thread.environment.initial.trees.0.first().and_then(|tree| tree.uri.get());
-        let project = tree.map(|uri| uri.strip_prefix("file://").unwrap_or(uri));
-        let from = self.0.attribution(at.or(&thread.created).0, thread.id.get(), project, origin);
+        let path = tree.and_then(path_of_uri);
+        let from = self.0.attribution(at.or(&thread.created).0, thread.id.get(), path.as_deref().or(tree), origin);
         let model = self.0.label(model);
         let fidelity = if model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
         Some(Call { fidelity, ..Call::new(key, from, model, tokens) })

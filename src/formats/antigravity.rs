@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 
 use super::exactness::Exactness;
+use super::file_uri::path_of_uri;
 use super::row_calls::{self, RowCall};
 use super::rows::at;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, RowQuery, Schema, Value, protobuf};
@@ -101,7 +102,7 @@ fn answer<'a>(_query: usize, row: &[Value<'a>], origin: &Origin) -> Result<Optio
             .or_else(|| stamped(about.and_then(|about| protobuf::bytes(about, 2)))),
         model: id.map(Cow::Borrowed).or_else(|| protobuf::text(model, 21).map(displayed)),
         session: Some(Cow::Owned(session.to_owned())),
-        project: project.map(|uri| Cow::Borrowed(uri.strip_prefix("file://").unwrap_or(uri))),
+        project: project.map(|uri| path_of_uri(uri).map_or(Cow::Borrowed(uri), Cow::Owned)),
         fidelity: if id.is_some() { Fidelity::Final } else { Fidelity::Guessed },
         ..RowCall::new(key, tokens)
     }))

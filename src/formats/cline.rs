@@ -5,8 +5,10 @@
 //! message are one answer, equal to the bill; `inputTokens` includes what was read from and written to a cache. A sub-agent has
 //! a document of its own in its parent's folder. A compaction takes the counts off all messages and leaves their sum in
 //! `usageBefore` (its source, 2026-11-26), a part of the session's total. Of the session's own `<session>.json`, whose sums
-//! repeat the messages', `usage` counts where no message has metrics; the project stands there, too.
+//! repeat the messages', `aggregateUsage` counts where no message has metrics: unlike `usage` it includes the sub-agents', whose
+//! calls the books subtract. The project stands there, too.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::author::Author;
@@ -20,7 +22,7 @@ use super::running::bill;
 use super::split::Counts;
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
-use crate::domain::{Bill, Call, CallKey, Fidelity, Record, Tokens};
+use crate::domain::{Bill, Billed, Call, CallKey, Fidelity, Record, Tokens};
 
 /// One agent of the family: its name, the ids of its extension, and the meaning of its tasks' input.
 pub(super) struct Cline {
@@ -81,7 +83,7 @@ impl Format for Cline {
     }
     /// The history of a task names the model of each request.
     fn project_bytes(&self) -> usize {
-        1 << 20
+        cline_task::PROMPTS
     }
     fn reader(&self) -> Box<dyn Reader> {
         let task = cline_task::Task::new(self.name, self.meaning);
@@ -158,6 +160,7 @@ fields! {
     /// The sums of a session: without and with its sub-agents'.
     Sums {
         usage: Metrics<'a> = "usage",
+        aggregate: Metrics<'a> = "aggregateUsage",
     }
 }
 
@@ -167,7 +170,10 @@ struct Own {
     cwd: Option<String>,
     began: Stamp,
     model: Option<String>,
+    /// All that the session used, with its sub-agents.
     total: Tokens,
+    /// The part of its sub-agents.
+    of_agents: Tokens,
 }
 
 struct Documents {
@@ -205,11 +211,16 @@ impl Reader for Documents {
     fn beside(&mut self, text: &[u8]) {
         self.task.beside(text);
         let about: About<'_> = json::parse(text).unwrap_or_default();
+        let Sums { usage, aggregate, .. } = &about.metadata;
+        let sum = |metrics: &Metrics<'_>| metrics.split(Count::total).unwrap_or_default().0;
+        let (lead, whole) = (sum(usage), if aggregate.is_absent() { sum(usage) } else { sum(aggregate) });
+        let of_agents = if usage.is_absent() { Tokens::ZERO } else { whole.saturating_sub(lead) };
         self.own = Own {
             cwd: about.cwd.get().map(str::to_owned),
             began: about.began,
             model: about.model.get().map(str::to_owned),
-            total: about.metadata.usage.split(Count::total).unwrap_or_default().0,
+            total: whole,
+            of_agents,
         };
     }
 }
@@ -257,20 +268,28 @@ impl Documents {
             return Ok(None);
         }
         let mut at = messages.first().and_then(|message| message.at.0);
-        let mut total = Tokens::default();
+        let named = messages.iter().rev().find_map(|message| message.model.id.get());
+        let model = named.or(self.own.model.as_deref()).unwrap_or(Billed::UNNAMED);
+        let mut totals: BTreeMap<&str, Tokens> = BTreeMap::new();
+        let mut add = |model, tokens: Tokens| {
+            let total = totals.entry(model).or_default();
+            *total = total.saturating_add(tokens);
+        };
         if let Some(first) = messages.iter().find(|message| !message.about.before.is_absent()) {
-            (at, total) = (first.at.0, first.about.before.split(Count::total)?.0);
+            at = first.at.0;
+            add(model, first.about.before.split(Count::total)?.0);
             for message in messages {
-                total = total.saturating_add(message.metrics.split(Count::tokens).unwrap_or_default().0);
+                let own = message.model.id.get().unwrap_or(model);
+                add(own, message.metrics.split(Count::tokens).unwrap_or_default().0);
             }
+            // Sub-agents may have asked other models.
+            add(Billed::UNNAMED, self.own.of_agents);
         } else if messages.iter().all(|message| message.metrics.is_absent()) {
-            total = self.own.total;
+            add(model, self.own.total);
         }
         let own = session.id.get().or(origin.folder(0));
         let from = self.author.attribution(at.or(self.own.began.0), own, self.own.cwd.as_deref(), origin);
-        let named = messages.iter().rev().find_map(|message| message.model.id.get());
-        let model = named.or(self.own.model.as_deref()).unwrap_or("unknown");
-        Ok(bill(self.name, from, [(model, total)]))
+        Ok(bill(self.name, from, totals))
     }
 }
 

@@ -13,7 +13,9 @@
 //!
 //! The model stands in `modelInfo`, else in `task_metadata.json` (Cline), or in the prompts of `api_conversation_history.json` (Roo
 //! Code, Kilo Code), each with a time: a request has the last one before the next request. Of the prompts only that and the
-//! project's folder are read.
+//! project's folder are read, and no more than the first MiB: in a longer task the model of the later requests is a guess.
+
+use std::collections::BTreeMap;
 
 use memchr::memmem;
 
@@ -24,7 +26,7 @@ use super::json::{self, List, Money, Text};
 use super::running::bill;
 use super::time::Stamp;
 use super::{BadLine, Origin, Reading};
-use crate::domain::{Attribution, Bill, Call, CallKey, Fidelity, Record, Tokens, Usd};
+use crate::domain::{Attribution, Bill, Billed, Call, CallKey, Fidelity, Record, Tokens, Usd};
 
 /// Whether a task's input includes the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,9 @@ pub(super) enum Meaning {
     /// Since this moment, in milliseconds since 1970; before, as the API that was called counts.
     Whole(i64),
 }
+
+/// Bytes read of a task's prompts.
+pub(super) const PROMPTS: usize = 1 << 20;
 
 /// Cline's providers that count the cache in and say how much of it there is.
 const INCLUSIVE: [&str; 9] = ["openai", "litellm", "doubao", "fireworks", "hicap", "lmstudio", "qwen", "xai", "zai"];
@@ -108,17 +113,20 @@ pub(super) struct Task {
     author: Author,
     project: Option<String>,
     models: Vec<Used>,
+    /// Time of the last prompt that was read, in milliseconds, where there are more.
+    read_until: Option<i64>,
 }
 
 impl Task {
     pub(super) fn new(name: &'static str, meaning: Meaning) -> Self {
-        Self { name, meaning, author: Author::new(name), project: None, models: Vec::new() }
+        Self { name, meaning, author: Author::new(name), project: None, models: Vec::new(), read_until: None }
     }
 
     /// Reads the messages of a task.
     pub(super) fn read(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let said: List<Said<'_>> = json::parse(line)?;
-        let (mut bad, mut total, mut removed, mut last) = (None, Tokens::default(), Tokens::default(), None);
+        let (mut bad, mut removed, mut last) = (None, Tokens::default(), None);
+        let mut totals: BTreeMap<String, Tokens> = BTreeMap::new();
         let task = origin.folder(0).unwrap_or_else(|| origin.stem()).to_owned();
         let requests: Vec<i64> = said.0.iter().filter(|one| one.is_request()).map(Said::milliseconds).collect();
         let mut number = 0;
@@ -150,13 +158,16 @@ impl Task {
                 last = Some(from);
                 continue;
             }
-            total = total.saturating_add(tokens);
+            let name = used.as_ref().map_or(Billed::UNNAMED, |used| used.model.as_str());
+            let total = totals.entry(name.to_owned()).or_default();
+            *total = total.saturating_add(tokens);
             let model = self.author.label(used.as_ref().map(|used| used.model.as_str()));
-            let fidelity = if model.is_none() || is_guessed { Fidelity::Guessed } else { Fidelity::Final };
+            let is_unread = message.model.id.is_absent() && self.read_until.is_some_and(|last| at > last);
+            let fidelity = if model.is_none() || is_guessed || is_unread { Fidelity::Guessed } else { Fidelity::Final };
             let key = CallKey::from_parts(&[self.name, "task", &task, &at.to_string()]);
             out.push(Record::Call(Call { quoted: request.cost.0, fidelity, ..Call::new(key, from, model, tokens) }));
         }
-        out.extend(last.and_then(|from| self.total(from, &said.0, total.saturating_add(removed))).map(Record::Bill));
+        out.extend(last.and_then(|from| self.total(from, &said.0, totals, removed)).map(Record::Bill));
         bad.map_or(Ok(Reading::Mine), Err)
     }
 
@@ -164,6 +175,7 @@ impl Task {
     pub(super) fn beside(&mut self, text: &[u8]) {
         if text.starts_with(b"[") {
             self.models = of_prompts(text);
+            self.read_until = self.models.last().filter(|_| text.len() >= PROMPTS).map(|used| used.from);
             self.project = ["# Current Workspace Directory (", "# Current Working Directory ("]
                 .iter()
                 .find_map(|before| between(text, before.as_bytes(), b") Files"))
@@ -180,6 +192,7 @@ impl Task {
                 model: owned(&entry.model),
                 provider: owned(&entry.provider),
             };
+            self.read_until = None;
             self.models = about.models.0.iter().map(used).filter(|used| !used.model.is_empty()).collect();
         }
     }
@@ -230,10 +243,18 @@ impl Task {
     }
 
     /// The total of a task of which messages were removed. They do not name their model: it is that of the others.
-    fn total(&self, from: Attribution, said: &[Said<'_>], total: Tokens) -> Option<Bill> {
+    fn total(
+        &self,
+        from: Attribution,
+        said: &[Said<'_>],
+        mut totals: BTreeMap<String, Tokens>,
+        removed: Tokens,
+    ) -> Option<Bill> {
         let named = said.iter().rev().find_map(|message| message.model.id.get());
-        let model = named.or_else(|| self.models.last().map(|used| used.model.as_str())).unwrap_or("unknown");
-        bill(self.name, from, [(model, total)])
+        let model = named.or_else(|| self.models.last().map(|used| used.model.as_str())).unwrap_or(Billed::UNNAMED);
+        let total = totals.entry(model.to_owned()).or_default();
+        *total = total.saturating_add(removed);
+        bill(self.name, from, totals.iter().map(|(model, total)| (model.as_str(), *total)))
     }
 }
 
@@ -247,7 +268,8 @@ impl Said<'_> {
     }
 }
 
-/// The models that prompts name, each with the time of its message, which stands behind it.
+/// The models that prompts name, each with the time of its message, which follows it in the text. Where the text is cut
+/// before that time, the model is left out.
 fn of_prompts(text: &[u8]) -> Vec<Used> {
     let (open, close, stamp) = (br"\n<model>", b"</model>", b",\"ts\":");
     let mut models: Vec<Used> = Vec::new();
@@ -257,10 +279,12 @@ fn of_prompts(text: &[u8]) -> Vec<Used> {
             continue;
         };
         let from = memmem::find(rest, stamp).and_then(|place| {
-            let digits = rest[place + stamp.len()..].iter().map_while(|byte| byte.is_ascii_digit().then_some(*byte));
-            String::from_utf8(digits.collect()).ok()?.parse().ok()
+            let time = &rest[place + stamp.len()..];
+            let length = time.iter().position(|byte| !byte.is_ascii_digit())?;
+            std::str::from_utf8(&time[..length]).ok()?.parse().ok()
         });
-        models.push(Used { from: from.unwrap_or_default(), model: model.to_owned(), ..Used::default() });
+        let Some(from) = from else { continue };
+        models.push(Used { from, model: model.to_owned(), ..Used::default() });
     }
     models
 }

@@ -29,13 +29,16 @@ use super::rows::at;
 use super::running::{Running, bill};
 use super::split::unstated_lifetime;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading, RowQuery, Schema, Value};
-use crate::domain::{Attribution, Bill, Call, CallKey, Counter, Fidelity, Instant, Label, Record, Tokens};
+use crate::domain::{Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Record, Tokens};
 
 /// Copilot CLI.
 pub(super) struct Copilot;
 
 pub(super) const NAME: &str = "copilot";
 const TABLE: &str = "assistant_usage_events";
+/// What a row is, in its third column.
+const REQUEST: &str = "request";
+const SESSION: &str = "session";
 /// Lines of events, and of the telemetry file, which the telemetry's own format reads.
 const HINTS: [&str; 3] = ["okens\"", "\"session.start\"", "\"gen_ai."];
 
@@ -65,37 +68,11 @@ impl Format for Copilot {
         name.ends_with(b".jsonl").then_some(Framing::Lines)
     }
     fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
-        if schema.has("sessions", &["id", "model", "total_input_tokens", "total_output_tokens"]) {
-            return Some(vec![of_desktop(schema)]);
+        if schema.has(TABLE, &["id", "session_id", "model", "input_tokens", "output_tokens"]) {
+            return Some(vec![of_requests(schema)]);
         }
-        if !schema.has(TABLE, &["id", "session_id", "model", "input_tokens", "output_tokens"]) {
-            return None;
-        }
-        let columns = [
-            "session_id",
-            "agent_id",
-            "model",
-            "copilot_usage_model",
-            "input_tokens",
-            "output_tokens",
-            "cache_read_tokens",
-            "cache_write_tokens",
-            "reasoning_tokens",
-            "duration_ms",
-            "initiator",
-            "created_at",
-        ];
-        let columns = columns.map(|column| schema.column(TABLE, column)).join(", ");
-        let cwd = schema.column("sessions", "cwd");
-        let join = if schema.has("sessions", &["id"]) {
-            format!(" LEFT JOIN sessions ON sessions.id = {TABLE}.session_id")
-        } else {
-            String::new()
-        };
-        let branch = schema.column("sessions", "branch");
-        let sql =
-            format!("SELECT {TABLE}.id, NULL, {columns}, {cwd}, {branch} FROM {TABLE}{join} WHERE {TABLE}.id > ?1");
-        Some(vec![RowQuery { table: TABLE, sql }])
+        let is_desktop = schema.has("sessions", &["id", "model", "total_input_tokens", "total_output_tokens"]);
+        is_desktop.then(|| vec![of_desktop(schema)])
     }
     fn markers(&self) -> &'static [&'static str] {
         &["\"session.", "\"assistant.message\""]
@@ -162,30 +139,11 @@ impl Reader for Events {
         origin: &Origin,
         out: &mut Vec<Record>,
     ) -> Result<Reading, BadLine> {
-        let Some(session) = at(row, 2).text() else {
-            out.extend(self.desktop(row, origin)?.map(Record::Bill));
-            return Ok(Reading::Mine);
-        };
-        let count = |place: usize, name| at(row, place).count().tokens(name);
-        let tokens = split([
-            count(6, "input_tokens")?,
-            count(7, "output_tokens")?,
-            count(8, "cache_read_tokens")?,
-            count(9, "cache_write_tokens")?,
-            count(10, "reasoning_tokens")?,
-        ]);
-        if tokens.is_zero() {
-            return Ok(Reading::Mine);
+        match at(row, 2).text() {
+            Some(REQUEST) => out.extend(self.stored_request(row, origin)?.map(Record::Call)),
+            Some(SESSION) => out.extend(self.desktop(row, origin)?.map(Record::Bill)),
+            _ => return Ok(Reading::NotMine),
         }
-        let mut from = self.author.attribution(at(row, 13).time(), Some(session), at(row, 14).text(), origin);
-        from.agent = self.author.label(at(row, 3).text());
-        from.branch = self.author.label(branch_name(at(row, 15).text()));
-        from.feature = self.author.label(at(row, 12).text().filter(|initiator| *initiator == "compaction"));
-        let key = counted_key(NAME, session, at(row, 4).text(), &tokens);
-        let model = self.author.label(at(row, 5).text().or(at(row, 4).text()));
-        let latency = at(row, 11).integer().and_then(|ms| u64::try_from(ms).ok()).map(std::time::Duration::from_millis);
-        let parts = unstated_lifetime(&tokens);
-        out.push(Record::Call(Call { alias: Some(key), latency, parts, ..Call::new(key, from, model, tokens) }));
         Ok(Reading::Mine)
     }
 
@@ -198,18 +156,73 @@ impl Reader for Events {
     }
 }
 
-/// The totals of the desktop program's sessions; no session stands where the rows of the other database have it.
+/// The requests in the CLI's database.
+fn of_requests(schema: &Schema) -> RowQuery {
+    let columns = [
+        "session_id",
+        "agent_id",
+        "model",
+        "copilot_usage_model",
+        "input_tokens",
+        "output_tokens",
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "reasoning_tokens",
+        "duration_ms",
+        "initiator",
+        "created_at",
+    ];
+    let columns = columns.map(|column| schema.column(TABLE, column)).join(", ");
+    let [cwd, branch] = ["cwd", "branch"].map(|column| schema.column("sessions", column));
+    let join = if schema.has("sessions", &["id"]) {
+        format!(" LEFT JOIN sessions ON sessions.id = {TABLE}.session_id")
+    } else {
+        String::new()
+    };
+    let sql = format!(
+        "SELECT {TABLE}.id, NULL, '{REQUEST}', {columns}, {cwd}, {branch} FROM {TABLE}{join} WHERE {TABLE}.id > ?1"
+    );
+    RowQuery { table: TABLE, sql }
+}
+
+/// The totals of the desktop program's sessions.
 fn of_desktop(schema: &Schema) -> RowQuery {
     let columns = ["total_cached_tokens", "total_reasoning_tokens", "created_at", "cwd"];
     let columns = columns.map(|column| schema.column("sessions", column)).join(", ");
     let sql = format!(
-        "SELECT sessions.rowid, NULL, NULL, sessions.id, sessions.model, sessions.total_input_tokens, \
-         sessions.total_output_tokens, {columns} FROM sessions WHERE sessions.total_input_tokens + sessions.total_output_tokens > 0"
+        "SELECT sessions.rowid, NULL, '{SESSION}', sessions.id, sessions.model, sessions.total_input_tokens, \
+         sessions.total_output_tokens, {columns} FROM sessions \
+         WHERE COALESCE(sessions.total_input_tokens, 0) + COALESCE(sessions.total_output_tokens, 0) > 0"
     );
     RowQuery { table: "sessions", sql }
 }
 
 impl Events {
+    /// A request in the CLI's database.
+    fn stored_request(&mut self, row: &[Value<'_>], origin: &Origin) -> Result<Option<Call>, BadLine> {
+        let Some(session) = at(row, 3).text() else { return Ok(None) };
+        let count = |place: usize, name| at(row, place).count().tokens(name);
+        let tokens = split([
+            count(7, "input_tokens")?,
+            count(8, "output_tokens")?,
+            count(9, "cache_read_tokens")?,
+            count(10, "cache_write_tokens")?,
+            count(11, "reasoning_tokens")?,
+        ]);
+        if tokens.is_zero() {
+            return Ok(None);
+        }
+        let mut from = self.author.attribution(at(row, 14).time(), Some(session), at(row, 15).text(), origin);
+        from.agent = self.author.label(at(row, 4).text());
+        from.branch = self.author.label(branch_name(at(row, 16).text()));
+        from.feature = self.author.label(at(row, 13).text().filter(|initiator| *initiator == "compaction"));
+        let key = counted_key(NAME, session, at(row, 5).text(), &tokens);
+        let model = self.author.label(at(row, 6).text().or(at(row, 5).text()));
+        let latency = at(row, 12).integer().and_then(|ms| u64::try_from(ms).ok()).map(std::time::Duration::from_millis);
+        let parts = unstated_lifetime(&tokens);
+        Ok(Some(Call { alias: Some(key), latency, parts, ..Call::new(key, from, model, tokens) }))
+    }
+
     /// The total of a session of the desktop program.
     fn desktop(&mut self, row: &[Value<'_>], origin: &Origin) -> Result<Option<Bill>, BadLine> {
         let Some(session) = at(row, 3).text() else { return Ok(None) };
@@ -222,7 +235,7 @@ impl Events {
             count(8, "total_reasoning_tokens")?,
         ]);
         let from = self.author.attribution(at(row, 9).time(), Some(session), at(row, 10).text(), origin);
-        let model = at(row, 4).text().filter(|model| *model != "auto").unwrap_or("unknown");
+        let model = at(row, 4).text().filter(|model| *model != "auto").unwrap_or(Billed::UNNAMED);
         let stated = bill(NAME, from, [(model, tokens)]);
         let id = CallKey::from_parts(&[NAME, "desktop", session]);
         Ok(stated.map(|stated| Bill { id, counter: Counter::Piece, ..stated }))
@@ -266,7 +279,7 @@ impl Events {
     fn compaction(&mut self, read: &Line<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
         let usage = &read.data.compacted;
         let tokens = usage.tokens()?;
-        let model = usage.model.get().unwrap_or("unknown");
+        let model = usage.model.get().unwrap_or(Billed::UNNAMED);
         let id = read.id.get().unwrap_or_default().to_owned();
         self.kept.compacted.insert(id, (model.to_owned(), tokens.fields()));
         if tokens.is_zero() || usage.requests.tokens("requestCount")? > 1 {
@@ -318,4 +331,23 @@ fn attribution(author: &mut Author, session: &str, cwd: &str, at: Option<Instant
 /// The key of an answer by its id.
 fn key_of(session: &str, id: &str) -> CallKey {
     answer_key(id).unwrap_or_else(|| CallKey::from_parts(&[NAME, session, id]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_with_requests_is_read_by_them_whatever_its_sessions_have() {
+        let mut schema = Schema::default();
+        for column in ["id", "model", "total_input_tokens", "total_output_tokens"] {
+            schema.add("sessions", column);
+        }
+        let table = |schema: &Schema| Copilot.queries(schema).map(|queries| queries[0].table);
+        assert_eq!(table(&schema), Some("sessions"));
+        for column in ["id", "session_id", "model", "input_tokens", "output_tokens"] {
+            schema.add(TABLE, column);
+        }
+        assert_eq!(table(&schema), Some(TABLE));
+    }
 }

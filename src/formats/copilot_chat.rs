@@ -21,6 +21,7 @@ use super::count::Count;
 use super::editors;
 use super::exactness::Exactness;
 use super::fields::{Seen, Slot, Within, fields};
+use super::file_uri::path_of_uri;
 use super::json::{self, List, Text};
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
@@ -154,7 +155,7 @@ impl Reader for Chat {
         if !read.requests.is_absent() {
             self.turns = Vec::new();
             let from = self.push(&read.requests.0)?;
-            self.tell(from, origin, out);
+            self.emit(from, origin, out);
             return Ok(Reading::Mine);
         }
         if !read.kind.is_given() {
@@ -178,14 +179,13 @@ impl Reader for Chat {
             }
             _ => return Ok(Reading::Mine),
         };
-        self.tell(changed, origin, out);
+        self.emit(changed, origin, out);
         Ok(Reading::Mine)
     }
 
     fn beside(&mut self, text: &[u8]) {
         let about: Workspace<'_> = json::parse(text).unwrap_or_default();
-        let folder = about.folder.get().and_then(|folder| folder.strip_prefix("file://"));
-        self.project = folder.map(|path| path.replace("%20", " "));
+        self.project = about.folder.get().and_then(path_of_uri);
     }
 
     fn state(&self) -> String {
@@ -227,17 +227,15 @@ impl Chat {
         Ok(place)
     }
 
-    /// Tells the turns from a place on that have counts.
-    fn tell(&mut self, from: usize, origin: &Origin, out: &mut Vec<Record>) {
+    /// Emits the turns with counts, from this index on.
+    fn emit(&mut self, from: usize, origin: &Origin, out: &mut Vec<Record>) {
         let session = origin.stem();
         for turn in self.turns.iter().skip(from) {
-            let model = if turn.resolved.is_empty() {
-                turn.model.strip_prefix("copilot/").unwrap_or_default()
-            } else {
-                &turn.resolved
-            };
+            let picked = turn.model.strip_prefix("copilot/");
+            let is_of_another = turn.is_of_another || (picked.is_none() && !turn.model.is_empty());
+            let model = if turn.resolved.is_empty() { picked.unwrap_or_default() } else { &turn.resolved };
             let tokens = Tokens { input: turn.prompt, output: turn.output, ..Tokens::default() };
-            if tokens.is_zero() || model.is_empty() || turn.is_of_another {
+            if tokens.is_zero() || model.is_empty() || is_of_another {
                 continue;
             }
             let from = self.author.attribution(turn.at, Some(session), self.project.as_deref(), origin);

@@ -71,7 +71,9 @@ impl Format for GeminiCli {
 /// A reader of chats as this agent and its forks write them.
 pub(super) fn chats(source: &str) -> Box<dyn Reader> {
     Box::new(Chat {
-        is_routed: source == NAME,
+        has_router: source == NAME,
+        is_old: false,
+        is_fixed: false,
         source: Label::new(source),
         labels: Labels::default(),
         project: None,
@@ -152,8 +154,12 @@ struct Head {
 }
 
 struct Chat {
-    /// A router may choose the model of each prompt, by a call that stands nowhere. Nobody knows of the older documents.
-    is_routed: bool,
+    /// The agent has a router, which may choose the model of each prompt, by a call that stands nowhere.
+    has_router: bool,
+    /// An older document, of which nobody knows whether there was a router.
+    is_old: bool,
+    /// The settings name a model, for now.
+    is_fixed: bool,
     source: Label,
     labels: Labels,
     project: Option<Label>,
@@ -164,7 +170,7 @@ impl Reader for Chat {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let parsed: Line<'_> = json::parse(line)?;
         let is_header = parsed.hash.is_some() && !parsed.session.is_absent();
-        self.is_routed &= !is_header || parsed.messages.is_absent();
+        self.is_old |= is_header && !parsed.messages.is_absent();
         if is_header {
             let session = parsed.session.get().unwrap_or_default().to_owned();
             self.head = Head { session, is_sub_agent: parsed.thread.get() == Some("subagent") };
@@ -201,7 +207,7 @@ impl Reader for Chat {
                 NameOr::Object(model) => model.name.get(),
                 NameOr::Neither => None,
             };
-            self.is_routed &= model.is_none_or(|name| name.starts_with("auto"));
+            self.is_fixed = model.is_some_and(|name| !name.starts_with("auto"));
             return;
         }
         let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
@@ -255,11 +261,13 @@ impl Chat {
             ..Attribution::new(at, self.source.clone())
         };
         let alias = model.map(|model| CallKey::of_gemini(session, model, &tokens));
-        let fidelity = match model {
-            _ if is_guessed => Fidelity::Guessed,
-            None => Fidelity::Guessed,
-            Some(_) if self.is_routed && parent.is_none() => Fidelity::Unlisted,
-            Some(_) => Fidelity::Final,
+        let is_routed = self.has_router && !self.is_old && !self.is_fixed && parent.is_none();
+        let fidelity = if is_guessed || model.is_none() {
+            Fidelity::Guessed
+        } else if is_routed {
+            Fidelity::Unlisted
+        } else {
+            Fidelity::Final
         };
         let model = self.labels.find(model);
         Ok(Some(Call { fidelity, alias, ..Call::new(key, from, model, tokens) }))

@@ -19,7 +19,7 @@ use super::fields::{Slot, Within, fields};
 use super::json::{self, Flag, Text};
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
-use crate::domain::{Attribution, Call, Fidelity, Record, Usd};
+use crate::domain::{Attribution, Call, Fidelity, Record, Usd, percent_decoded};
 
 /// Grok Build's sessions.
 pub(super) struct GrokBuild;
@@ -118,7 +118,7 @@ impl Reader for Sessions {
         }
         let meta = read.params.meta.or(&read.meta);
         let session = read.params.session.get().or_else(|| origin.folder(0));
-        let project = origin.folder(1).map(decoded);
+        let project = origin.folder(1).map(percent_decoded);
         let place = Where { session, project: project.as_deref(), agent: None };
         let from = self.0.from(meta.at.0.or(read.at.0), place, origin);
         // An event's id begins with its session's, also in a copy of the log.
@@ -165,16 +165,4 @@ impl Sessions {
 
 fn lower_bound(call: Call, is_incomplete: bool) -> Call {
     if is_incomplete { Call { fidelity: Fidelity::LowerBound, ..call } } else { call }
-}
-
-/// A folder's name with its percent-encoded bytes written out.
-fn decoded(name: &str) -> String {
-    let (mut bytes, mut rest) = (Vec::with_capacity(name.len()), name.as_bytes());
-    while let [first, tail @ ..] = rest {
-        let digits = tail.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
-        let coded = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(coded.unwrap_or(*first));
-        rest = if coded.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

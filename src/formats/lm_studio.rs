@@ -1,10 +1,12 @@
 //! LM Studio's server: `~/.lmstudio/server-logs/<month>/<day>.log`, before `~/.cache/lm-studio/server-logs`.
 //!
 //! No public source; from tokscale's reader (`lmstudio.rs`, commit 2ff9782, read 2026-11-27): between lines of text, the log
-//! holds the server's answers as JSON over many lines, as chat completions and responses are: id and model come first, `usage` last.
-//! So a line has a name and a value, of which only those of the id, the model, the time and the counts are read. Input includes
-//! cached tokens, output includes reasoning. Agents that use the server log the same answers by the same ids. A model
-//! that runs on this machine costs nothing, which no price list knows: `[prices."NAME"]` in the config says so.
+//! holds the server's answers as JSON over many lines, as chat completions, responses and Anthropic's messages are: id and model
+//! come first, `usage` last. So a line has a name and a value, of which only those of the id, the model, the time and the counts
+//! are read. Input includes cached tokens but in Anthropic's messages; output includes reasoning. An object without an answer's
+//! id, such as an embedding, counts nothing: its model, or its own prompt, shows that the answer before it is over. Agents that
+//! use the server log the same answers by the same ids. A model that runs on this machine costs nothing, which no price list
+//! knows: `[prices."NAME"]` in the config says so.
 
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
@@ -25,7 +27,7 @@ pub(super) struct LmStudio;
 const NAME: &str = "lm-studio";
 const MARKERS: [&str; 4] = ["\"id\"", "\"model\"", "\"created", "_tokens\""];
 /// Names that are read, in the order of [`Answer::learn`].
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "id",
     "model",
     "created",
@@ -35,10 +37,16 @@ const FIELDS: [&str; 12] = [
     "completion_tokens",
     "output_tokens",
     "cached_tokens",
+    "cache_read_input_tokens",
     "cache_creation_input_tokens",
     "reasoning_tokens",
     "total_tokens",
 ];
+/// Prefixes of answers' ids.
+const ANSWERS: [&str; 4] = ["chatcmpl-", "cmpl-", RESPONSE, MESSAGE];
+const RESPONSE: &str = "resp_";
+/// Of Anthropic's messages, and of the parts of a response.
+const MESSAGE: &str = "msg_";
 
 impl Format for LmStudio {
     fn name(&self) -> &'static str {
@@ -48,7 +56,7 @@ impl Format for LmStudio {
         &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
-        "that local models are free: give them a price of 0; sessions and projects"
+        "that local models are free: give them a price of 0; answers without an id; sessions and projects"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let folders = [".lmstudio/server-logs", ".cache/lm-studio/server-logs"];
@@ -93,11 +101,11 @@ struct Log {
 
 impl Reader for Log {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        let mut is_told = false;
+        let mut has_new_count = false;
         for (field, value) in values(line) {
-            is_told |= self.answer.learn(field, value)?;
+            has_new_count |= self.answer.learn(field, value)?;
         }
-        if is_told {
+        if has_new_count {
             out.extend(self.call(origin).map(Record::Call));
         }
         Ok(Reading::Mine)
@@ -118,13 +126,17 @@ impl Answer {
         let count = |name: &'static str| Count::from_text(value).tokens(name);
         match field {
             "id" => {
-                let is_answers = ["chatcmpl-", "cmpl-", "resp_"].iter().any(|prefix| value.starts_with(prefix));
-                if is_answers && self.id != value {
+                let is_part = value.starts_with(MESSAGE) && self.id.starts_with(RESPONSE) && !self.has_counts();
+                let is_answers = !is_part && ANSWERS.iter().any(|prefix| value.starts_with(prefix));
+                if is_answers && (self.id != value || self.has_counts()) {
                     *self = Self { id: value.to_owned(), ..Self::default() };
                 }
                 return Ok(false);
             }
             "model" => {
+                if self.has_counts() {
+                    *self = Self::default();
+                }
                 value.clone_into(&mut self.model);
                 return Ok(false);
             }
@@ -132,14 +144,25 @@ impl Answer {
                 self.created = value.parse().unwrap_or(self.created);
                 return Ok(false);
             }
-            "prompt_tokens" | "input_tokens" => self.prompt = Some(count("prompt_tokens")?),
+            "prompt_tokens" | "input_tokens" => {
+                let prompt = count("prompt_tokens")?;
+                // The counts of one answer grow, but its prompt stays.
+                if self.prompt.is_some_and(|known| known > 0 && known != prompt) {
+                    *self = Self::default();
+                }
+                self.prompt = Some(prompt);
+            }
             "completion_tokens" | "output_tokens" => self.output = Some(count("completion_tokens")?),
-            "cached_tokens" => self.cached = count("cached_tokens")?,
+            "cached_tokens" | "cache_read_input_tokens" => self.cached = count("cached_tokens")?,
             "cache_creation_input_tokens" => self.written = count("cache_creation_input_tokens")?,
             "reasoning_tokens" => self.reasoning = count("reasoning_tokens")?,
             _ => self.total = count("total_tokens")?,
         }
         Ok(true)
+    }
+
+    fn has_counts(&self) -> bool {
+        self.prompt.is_some() || self.output.is_some()
     }
 }
 
@@ -147,8 +170,12 @@ impl Log {
     /// The answer, once its id, its prompt and its output are known.
     fn call(&mut self, origin: &Origin) -> Option<Call> {
         let answer = &self.answer;
+        let is_message = answer.id.starts_with(MESSAGE);
+        let (input, prompt) = if is_message { (answer.prompt, None) } else { (None, answer.prompt) };
+        input.or(prompt)?;
         let counts = Counts {
-            prompt: Some(answer.prompt?),
+            input,
+            prompt,
             output: Some(answer.output?),
             total: Some(answer.total).filter(|total| *total > 0),
             cache_read: answer.cached,

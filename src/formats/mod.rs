@@ -48,6 +48,7 @@ mod editors;
 mod escaped;
 mod exactness;
 mod fields;
+mod file_uri;
 mod forge;
 mod format;
 mod fx;

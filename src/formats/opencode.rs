@@ -165,6 +165,8 @@ struct Beside<'a> {
     steps: Vec<Tokens>,
     /// Its own cost, where its data include that of others.
     cost: Option<Usd>,
+    /// Its own cost is known apart, which may be nothing: that of its data does not count.
+    has_own_cost: bool,
     /// The second version wrote it.
     is_newer: bool,
 }
@@ -199,6 +201,7 @@ impl Reader for Messages {
             claim: Claim::Own,
             steps: steps.0.iter().filter_map(|step| step.split(false).ok()).collect(),
             cost: at(row, query::COST).usd(),
+            has_own_cost: at(row, query::COST) != Value::Null,
             is_newer: message.role.is_absent(),
         };
         self.read(&message, &beside, origin, out)
@@ -249,7 +252,7 @@ impl Messages {
             (Some(_), _) => Fidelity::Final,
         };
         out.push(Record::Call(Call {
-            quoted: beside.cost.or(message.cost.0),
+            quoted: if beside.has_own_cost { beside.cost } else { message.cost.0 },
             latency: completed.and_then(|completed| completed.signed_duration_since(created).to_std().ok()),
             fidelity,
             ..Call::new(key_of(self.name, message, created, &stated), from, model, tokens)

@@ -4,7 +4,8 @@
 //! completion is one answer, with its time; `action_result` repeats it under the same action's id. On a resume the old
 //! journals are dropped: then only the running total `tokenUsage`, in `projection_delta` lines and in
 //! `generations/*/projection-state.json`, has all of it, from which the books subtract the answers that they know. Input
-//! includes cached tokens. The model and the project stand in the session's `meta.json`.
+//! includes cached tokens. The model and the project stand in the session's `meta.json`, which may be written after the first
+//! answer: that answer is then emitted again, with its model.
 //!
 //! Before (its source, early 2026), `meta.json` had the running total of a session in `stats`.
 
@@ -19,12 +20,14 @@ use super::running::{Running, bill};
 use super::split::Counts;
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
-use crate::domain::{Call, CallKey, Fidelity, Record, Tokens};
+use crate::domain::{Billed, Call, CallKey, Fidelity, Record, Tokens};
 
 /// Mistral Vibe's sessions.
 pub(super) struct Vibe;
 
 const NAME: &str = "vibe";
+/// The most answers that wait for their model.
+const MOST: usize = 1000;
 const MARKERS: [&str; 3] = ["\"completion_succeeded\"", "\"tokenUsage\"", "\"cached_input_tokens\""];
 
 impl Format for Vibe {
@@ -59,7 +62,13 @@ impl Format for Vibe {
         &MARKERS
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Journal { author: Author::new(NAME), cwd: None, model: None, running: Running::default() })
+        Box::new(Journal {
+            author: Author::new(NAME),
+            cwd: None,
+            model: None,
+            running: Running::default(),
+            nameless: Vec::new(),
+        })
     }
 }
 
@@ -177,10 +186,13 @@ struct Journal {
     cwd: Option<String>,
     model: Option<String>,
     running: Running,
+    /// Answers from before the model was known.
+    nameless: Vec<Call>,
 }
 
 impl Reader for Journal {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        self.name(out);
         let read: Line<'_> = json::parse(line)?;
         if read.version.is_given() {
             match read.kind.get() {
@@ -231,7 +243,20 @@ impl Journal {
         let from = self.author.attribution(at.0, Some(&session), self.cwd.as_deref(), origin);
         let model = self.author.label(self.model.as_deref());
         let fidelity = if model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
-        Ok(Some(Call { fidelity, ..Call::new(CallKey::from_parts(&[NAME, &session, id]), from, model, tokens) }))
+        let call = Call { fidelity, ..Call::new(CallKey::from_parts(&[NAME, &session, id]), from, model, tokens) };
+        if call.model.is_none() && self.nameless.len() < MOST {
+            self.nameless.push(call.clone());
+        }
+        Ok(Some(call))
+    }
+
+    /// Emits the answers without a model once more, when it is known.
+    fn name(&mut self, out: &mut Vec<Record>) {
+        let model = self.author.label(self.model.as_deref());
+        if model.is_some() {
+            let named = |call| Record::Call(Call { fidelity: Fidelity::Final, model: model.clone(), ..call });
+            out.extend(std::mem::take(&mut self.nameless).into_iter().map(named));
+        }
     }
 
     /// The running total of a session, when it has changed.
@@ -262,7 +287,7 @@ impl Journal {
         self.running.read(session, tokens);
         let whole: Tokens = self.running.totals().filter(|(name, _)| *name == session).map(|(_, tokens)| tokens).sum();
         let from = self.author.attribution(at.0, Some(session), self.cwd.as_deref(), origin);
-        let model = self.model.as_deref().unwrap_or("unknown");
+        let model = self.model.as_deref().unwrap_or(Billed::UNNAMED);
         out.extend(bill(NAME, from, [(model, whole)]).map(Record::Bill));
     }
 }

@@ -176,12 +176,12 @@ impl Roots {
     }
 }
 
-/// True for a home of somebody: Windows keeps some for nobody, and links with names of its older versions.
+/// True for a person's home. Windows also has shared folders, and links with the names of older versions.
 fn is_of_a_user(home: &Path) -> bool {
     let name = home.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    let is_nobodys =
+    let is_shared =
         ["All Users", "Default", "Default User", "Public", "defaultuser0", "WDAGUtilityAccount"].contains(&name);
-    !is_nobodys && !home.is_symlink() && home.join("AppData").is_dir()
+    !is_shared && !home.is_symlink() && home.join("AppData").is_dir()
 }
 
 /// A place that is followed.

@@ -12,7 +12,7 @@ use super::inherited::Inherited;
 use super::interner::Interner;
 use super::lineage::Families;
 use super::spending::{Part, Spending};
-use crate::domain::{Bill, Call, CallKey, Instant, Record};
+use crate::domain::{Bill, Billed, Call, CallKey, Instant, Record};
 use crate::pricing::core_name;
 
 /// Upper bound per token class for a plausible session total.
@@ -264,7 +264,8 @@ struct Share<'a> {
 /// Subtracts the session's own calls from the totals, and returns the surplus of calls over totals.
 ///
 /// A total and a row may name one model differently. Leftover rows whose model no total names are subtracted from
-/// totals whose model no row names, because gateways may use names of their own.
+/// totals whose model no row names, because gateways may use names of their own. A row or a total without a model may be
+/// of any model: a log may name it only after its first lines.
 fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interner) -> BTreeMap<String, Part> {
     let mut spent: BTreeMap<String, Part> = BTreeMap::new();
     // Sums of zero remain when a model's calls moved to another session; they are ignored.
@@ -272,12 +273,14 @@ fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interne
         let core = names.label(model).map(|name| core_name(name)).unwrap_or_default();
         spent.entry(core).or_default().add(part);
     }
+    let is_unnamed = |due: &Due| due.model.as_str() == Billed::UNNAMED;
     let mut strangers: Vec<&mut Due> = Vec::new();
     let mut named = BTreeSet::new();
     for due in &mut *dues {
-        let core = core_name(&due.model);
+        let core = if is_unnamed(due) { String::new() } else { core_name(&due.model) };
         match spent.get_mut(&core) {
             Some(spent) => due.part.take(spent),
+            None if is_unnamed(due) => {}
             None => strangers.push(due),
         }
         named.insert(core);
@@ -285,6 +288,16 @@ fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interne
     for (_, orphan) in spent.iter_mut().filter(|(core, _)| !named.contains(*core)) {
         for due in &mut strangers {
             due.part.take(orphan);
+        }
+    }
+    if let Some(nameless) = spent.get_mut("") {
+        for due in &mut *dues {
+            due.part.take(nameless);
+        }
+    }
+    for due in dues.iter_mut().filter(|due| is_unnamed(due)) {
+        for spent in spent.values_mut() {
+            due.part.take(spent);
         }
     }
     // A web search may be billed to another model than the call that requested it.

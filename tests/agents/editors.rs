@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use tokmeter::testing::domain::Fidelity;
 use tokmeter::testing::ingest::Roots;
 
+use super::followed::Followed;
 use super::tail_common::{Meter, append};
 use super::{home, sample, write};
 
@@ -91,6 +93,35 @@ fn a_request_of_a_task_has_the_model_that_its_prompt_names_and_a_condensed_conte
 }
 
 #[test]
+fn the_models_of_a_tasks_later_requests_are_guessed_where_its_prompts_are_too_long_to_be_read() {
+    const MIB: usize = 1 << 20;
+    let request = |at: u64| asked(at, r#"{"apiProtocol":"openai","tokensIn":1000,"tokensOut":5}"#);
+    let (first, second) = (prompt(AFTER + 1, "gpt-5.5"), prompt(AFTER + 11, "glm-5"));
+    // The text ends before, within or behind the second prompt's time, or is read whole.
+    let with_filling = |filling: usize| format!("[{first},\"{}\",{second}]", "x".repeat(filling));
+    let end = with_filling(0).len();
+    let cases = [
+        (MIB - end + 20, "gpt-5.5", true),
+        (MIB - end + 4, "gpt-5.5", true),
+        (MIB - end + 1, "glm-5", false),
+        (0, "glm-5", false),
+    ];
+    for (filling, model, is_guessed) in cases {
+        let (_keep, path, roots) = home();
+        let task = path.join(".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/tasks/0a1b");
+        write(&task.join("ui_messages.json"), &format!("[{},{}]", request(AFTER), request(AFTER + 10)));
+        write(&task.join("api_conversation_history.json"), &with_filling(filling));
+        let mut meter = Meter::on(roots);
+        meter.rescan();
+        let mut calls: Vec<_> = meter.books.calls.values().collect();
+        calls.sort_by_key(|call| call.at());
+        let found: Vec<_> =
+            calls.iter().map(|call| (call.model.as_deref().unwrap(), call.fidelity == Fidelity::Guessed)).collect();
+        assert_eq!(found, [("gpt-5.5", false), (model, is_guessed)], "{filling}");
+    }
+}
+
+#[test]
 fn the_model_of_an_older_task_stands_in_its_metadata_and_the_total_of_an_interrupted_session_beside_it() {
     let (_keep, path, roots) = home();
     let task = path.join(".config/Code/User/globalStorage/saoudrizwan.claude-dev/tasks/0a1b");
@@ -106,7 +137,7 @@ fn the_model_of_an_older_task_stands_in_its_metadata_and_the_total_of_an_interru
     write(&session.join("1_ab.messages.json"), r#"{"sessionId":"1_ab","messages":[{"id":"u1","role":"user","ts":1}]}"#);
     write(
         &session.join("1_ab.json"),
-        r#"{"session_id":"1_ab","model":"glm-5","cwd":"/home/kim/shop","metadata":{"usage":{"inputTokens":90,"outputTokens":7,"cacheReadTokens":50},"aggregateUsage":{"inputTokens":900}}}"#,
+        r#"{"session_id":"1_ab","model":"glm-5","cwd":"/home/kim/shop","metadata":{"usage":{"inputTokens":90,"outputTokens":7,"cacheReadTokens":50},"aggregateUsage":{"inputTokens":900,"outputTokens":17,"cacheReadTokens":50}}}"#,
     );
     let mut meter = Meter::on(roots);
     meter.rescan();
@@ -117,7 +148,55 @@ fn the_model_of_an_older_task_stands_in_its_metadata_and_the_total_of_an_interru
         .iter()
         .map(|billed| (billed.model.as_str(), billed.tokens.input, billed.tokens.cache_read, billed.tokens.output))
         .collect();
-    assert_eq!(found, [("glm-5", 40, 50, 7)]);
+    assert_eq!(found, [("glm-5", 850, 50, 17)]);
+}
+
+#[test]
+fn totals_of_a_session_keep_what_its_lead_used_beside_its_sub_agents() {
+    let usage = |input: u64, output: u64| format!(r#"{{"inputTokens":{input},"outputTokens":{output}}}"#);
+    let answer = |id: &str, at: u64, model: &str, metrics: &str| {
+        format!(r#"{{"id":"{id}","role":"assistant","ts":{at},"modelInfo":{{"id":"{model}"}},"metrics":{metrics}}}"#)
+    };
+    let compacted = format!(r#"{{"id":"u1","role":"user","ts":1,"metadata":{{"usageBefore":{}}}}}"#, usage(500, 50));
+    let after = [answer("a8", 8, "glm-5", &usage(40, 4)), answer("a9", 9, "gpt-5.5", &usage(60, 6))].join(",");
+    let cases = [
+        // Interrupted before any message had counts.
+        (r#"{"id":"u1","role":"user","ts":1}"#.to_owned(), usage(90, 7), 90 + 800, 7 + 10),
+        (format!("{compacted},{after}"), usage(600, 60), 600 + 800, 60 + 10),
+    ];
+    for (messages, lead, input, output) in cases {
+        for (first, second) in [("glm-5", "glm-5"), ("gpt-5.5", "gpt-5.5"), ("glm-5", "gpt-5.5")] {
+            let (_keep, path, roots) = home();
+            let session = path.join(".cline/data/sessions/1_ab");
+            write(&session.join("1_ab.messages.json"), &format!(r#"{{"sessionId":"1_ab","messages":[{messages}]}}"#));
+            let sums = format!(r#"{{"usage":{lead},"aggregateUsage":{}}}"#, usage(input, output));
+            write(&session.join("1_ab.json"), &format!(r#"{{"model":"kimi-k3","metadata":{sums}}}"#));
+            let agents = [answer("b1", 3, first, &usage(300, 4)), answer("b2", 4, second, &usage(500, 6))].join(",");
+            let agents = format!(
+                r#"{{"sessionId":"1_ab__b","agent":"subagent","origin":{{"parentThreadId":"1_ab"}},"messages":[{agents}]}}"#
+            );
+            write(&session.join("b.messages.json"), &agents);
+            let mut followed = Followed::of(&roots);
+            followed.poll();
+            followed.assert_sums(input, 0, output);
+        }
+    }
+}
+
+#[test]
+fn requests_that_were_removed_from_a_task_of_several_models_are_a_part_of_its_total() {
+    let (_keep, path, roots) = home();
+    let task = path.join(".config/Code/User/globalStorage/saoudrizwan.claude-dev/tasks/0a1b");
+    let request = |at: u64, model: &str| {
+        let text = r#"{\"tokensIn\":500,\"tokensOut\":5}"#;
+        format!(r#"{{"ts":{at},"say":"api_req_started","text":"{text}","modelInfo":{{"modelId":"{model}"}}}}"#)
+    };
+    let removed = r#"{"ts":1767225600020,"say":"deleted_api_reqs","text":"{\"tokensIn\":70,\"tokensOut\":7}"}"#;
+    let said = [request(AFTER, "glm-5"), request(AFTER + 10, "gpt-5.5"), removed.to_owned()].join(",");
+    write(&task.join("ui_messages.json"), &format!("[{said}]"));
+    let mut followed = Followed::of(&roots);
+    followed.poll();
+    followed.assert_sums(1070, 0, 17);
 }
 
 #[test]

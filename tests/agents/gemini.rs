@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use tokmeter::testing::domain::Fidelity;
+
 use super::tail_common::{Meter, append};
 use super::{home, write};
 
@@ -46,6 +48,27 @@ fn lines_are_read_as_they_come_and_the_project_is_that_of_the_folder() {
         assert_eq!(call.from.session.as_deref(), Some("s"), "after a restart too");
     }
     assert_eq!((meter.books.tallies.bad, meter.health().files), (0, 1));
+}
+
+#[test]
+fn calls_may_be_missing_beside_those_of_a_session_while_the_settings_name_no_model() {
+    let (_keep, path, roots) = home();
+    let chat = path.join(".gemini/tmp/shop/chats/session-2026-11-20T09-00-5e550000.jsonl");
+    write(&chat, "{\"sessionId\":\"s\",\"projectHash\":\"h\",\"kind\":\"main\"}\n");
+    let mut meter = Meter::on(roots);
+    meter.rescan();
+    let settings = [None, Some(r#"{"model":{"name":"m-2"}}"#), Some(r#"{"model":{"name":"auto-gemini-3"}}"#)];
+    for (id, text) in (1..).zip(settings) {
+        if let Some(text) = text {
+            write(&path.join(".gemini/settings.json"), text);
+        }
+        append(&chat, answer(id, 10) + "\n");
+        meter.poll();
+    }
+    let mut calls: Vec<_> = meter.books.calls.values().map(|call| (call.model.clone(), call.fidelity)).collect();
+    calls.sort();
+    let calls: Vec<_> = calls.iter().map(|(model, fidelity)| (model.as_deref().unwrap(), *fidelity)).collect();
+    assert_eq!(calls, [("m-1", Fidelity::Unlisted), ("m-2", Fidelity::Final), ("m-3", Fidelity::Unlisted)]);
 }
 
 #[test]

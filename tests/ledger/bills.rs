@@ -411,6 +411,58 @@ fn a_bill_names_models_as_its_agent_does() {
 }
 
 #[test]
+fn k4_a_call_or_a_total_without_a_model_may_be_of_any() {
+    let nameless = || Record::Call(Call { model: None, ..made("a", "s", 1, "opus", tokens(1, 10)) });
+    let named = |name: &str, model: &str| Record::Call(made(name, "s", 2, model, tokens(2, 20)));
+    let cases = [
+        // The log named its model after its first answer.
+        (vec![nameless(), named("b", "opus")], bill("s", 3, &[("opus", tokens(3, 30))]), vec![]),
+        (vec![nameless(), named("b", "opus")], bill("s", 3, &[("opus", tokens(5, 34))]), vec![4]),
+        // A part of the total is of other models.
+        (
+            vec![named("b", "opus"), named("c", "haiku")],
+            bill("s", 3, &[("opus", tokens(2, 20)), ("unknown", tokens(2, 20))]),
+            vec![],
+        ),
+        // More calls than their own model's total: the rest of them is a part of the other one.
+        (
+            vec![named("b", "opus"), named("c", "opus")],
+            bill("s", 3, &[("opus", tokens(2, 20)), ("unknown", tokens(3, 25))]),
+            vec![5],
+        ),
+        (vec![nameless()], bill("s", 3, &[("opus", tokens(2, 20)), ("unknown", tokens(1, 10))]), vec![20]),
+    ];
+    for (calls, bill, expected) in cases {
+        let mut records = calls.clone();
+        records.push(Record::Bill(bill.clone()));
+        for _ in 0..records.len() {
+            records.rotate_left(1);
+            let mut books = memory();
+            for record in &records {
+                books.post(&batch_of([record.clone()])).unwrap();
+            }
+            let rest: Vec<u64> = background(&books).iter().map(|row| row.call.tokens.output).collect();
+            assert_eq!(rest, expected, "{calls:?}");
+        }
+    }
+}
+
+#[test]
+fn k4_of_two_equal_totals_that_which_names_its_model_stands() {
+    let stated = |model| Bill { id: key("total"), ..bill("s", 3, &[(model, tokens(2, 20))]) };
+    for models in [["unknown", "opus"], ["opus", "unknown"]] {
+        let mut books = memory();
+        for model in models {
+            books.post(&batch_of([Record::Bill(stated(model))])).unwrap();
+        }
+        assert_eq!(
+            (sums(&books, Dimension::Model, "opus").tokens, total(&books).tokens),
+            (tokens(2, 20), tokens(2, 20))
+        );
+    }
+}
+
+#[test]
 fn what_was_pruned_does_not_come_back_as_a_background_call() {
     for mut disk in every_store() {
         let day = 86_400;

@@ -34,7 +34,8 @@ pub(super) fn of_protobuf(export: &[u8]) -> Option<Vec<Signal<'_>>> {
                     (1, Field::Bytes(pair)) => attribute(pair, &mut resource),
                     _ => Some(()),
                 })?,
-                (2, Field::Bytes(scope)) => scopes.push(scope),
+                // Before OTLP 0.15 libraries had another message, with the same fields.
+                (2 | 1000, Field::Bytes(scope)) => scopes.push(scope),
                 _ => {}
             }
             Some(())
@@ -133,7 +134,8 @@ fn any_value(message: &[u8]) -> Option<Option<Scalar<'_>>> {
     Some(value)
 }
 
-/// An export of log records in JSON, in either spelling of its names.
+/// An export of log records in JSON, in either spelling of its names. One with any other name is read as a value, which
+/// knows the names of older versions.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Export<'b> {
@@ -142,17 +144,23 @@ pub(super) struct Export<'b> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Group<'b> {
     resource: Option<Value>,
     #[serde(borrow, rename = "scopeLogs", alias = "scope_logs")]
     scopes: Option<Vec<Scope<'b>>>,
+    #[serde(rename = "schemaUrl", alias = "schema_url", default)]
+    _schema: IgnoredAny,
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Scope<'b> {
     scope: Option<Value>,
     #[serde(borrow, rename = "logRecords", alias = "log_records")]
     records: Option<Vec<&'b RawValue>>,
+    #[serde(rename = "schemaUrl", alias = "schema_url", default)]
+    _schema: IgnoredAny,
 }
 
 /// A record as all exporters write it; any other is read as a value.
@@ -219,7 +227,7 @@ impl<'b> Export<'b> {
         let mut all = Vec::new();
         for group in self.groups {
             let resource = Rc::new(group.resource);
-            for Scope { scope, records } in group.scopes.into_iter().flatten() {
+            for Scope { scope, records, .. } in group.scopes.into_iter().flatten() {
                 let records = records.unwrap_or_default().into_iter().map(RawValue::get);
                 let records = records.filter(|record| counted.find(record.as_bytes()).is_some());
                 let parsed = records.map(parse).collect::<serde_json::Result<_>>()?;
@@ -275,6 +283,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::{Label, Record};
 
     /// A field of this number with bytes.
     fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
@@ -311,6 +320,10 @@ mod tests {
         let binary = of_protobuf(&message).unwrap();
         let wanted = format!("{binary:?}");
         assert!(binary.len() == 1 && wanted.contains("\"ab01\"") && wanted.contains("Int(7)"), "{wanted}");
+        // Field 1000, whose number takes two bytes.
+        let older = [&[0xC2, 0x3E], &field(2, &scope)[1..]].concat();
+        let older = field(1, &[field(1, &resource), older].concat());
+        assert_eq!(format!("{:?}", of_protobuf(&older).unwrap()), wanted);
         let attributes = json!([
             {"key": "input_tokens", "value": {"intValue": 7}},
             {"key": "cost_usd", "value": {"doubleValue": 0.5}},
@@ -333,6 +346,39 @@ mod tests {
                 assert_eq!(matches!(counted.0[0].all[0], Parsed::Usual(_)), is_usual);
                 assert_eq!(format!("{:?}", counted.signals()), wanted);
             }
+        }
+    }
+
+    #[test]
+    fn an_export_with_the_names_of_an_older_version_counts() {
+        let record = json!({"timeUnixNano": "1790000000000000000", "attributes": [
+            {"key": "event.name", "value": {"stringValue": "api_request"}},
+            {"key": "model", "value": {"stringValue": "claude-opus-5"}},
+            {"key": "input_tokens", "value": {"intValue": "7"}},
+            {"key": "request_id", "value": {"stringValue": "req_1"}},
+        ]});
+        let resource = json!({"attributes": [{"key": "service.name", "value": {"stringValue": "claude-code"}}]});
+        let url = "https://opentelemetry.io/schemas/1.9.0";
+        let library = json!({"name": "com.anthropic.claude_code.events"});
+        let names = [
+            ("resourceLogs", "scopeLogs", "scope", "logRecords", "schemaUrl"),
+            ("resource_logs", "scope_logs", "scope", "log_records", "schema_url"),
+            ("resourceLogs", "instrumentationLibraryLogs", "instrumentationLibrary", "logRecords", "schemaUrl"),
+            ("resourceLogs", "instrumentationLibraryLogs", "instrumentationLibrary", "logs", "schemaUrl"),
+            ("resource_logs", "instrumentation_library_logs", "instrumentation_library", "log_records", "schema_url"),
+            ("resourceLogs", "scopeLogs", "scope", "logs", "schemaUrl"),
+        ];
+        for (groups, scopes, scope, records, schema) in names {
+            let one = json!({scope: library, records: [record], schema: url});
+            let export = json!({groups: [{"resource": resource, scopes: [one], schema: url}]}).to_string();
+            let is_usual = scope == "scope" && records != "logs";
+            assert_eq!(serde_json::from_str::<Export<'_>>(&export).is_ok(), is_usual, "{scopes}, {records}");
+            let (mut telemetry, mut out) = (super::super::Telemetry::new(), Vec::new());
+            let at = time::epoch(1_790_000_000).unwrap();
+            let origin = super::super::Origin { path: Label::new("otlp"), offset: 0, modified: at };
+            let refused = telemetry.json(export.as_bytes(), &origin, &mut out).unwrap().unwrap();
+            let [Record::Call(call)] = &*out else { panic!("{scopes}, {records}: {out:?}") };
+            assert_eq!((call.tokens.input, refused.count), (7, 0), "{scopes}, {records}");
         }
     }
 

@@ -128,9 +128,9 @@ pub(super) fn read(export: &Map<String, Value>, desk: &mut Desk<'_>, out: &mut V
             ["claude-code", "gemini-cli", "qwen-code"].contains(&&*service) || service.starts_with("codex_");
         let process = resource.fingerprint();
         let mut groups: BTreeMap<(String, &str, bool), Group<'_>> = BTreeMap::new();
-        for metric in scopes_of(group, &["scopeMetrics", "scope_metrics", "instrumentationLibraryMetrics"])
-            .flat_map(|scope| list(scope, &["metrics"]))
-            .filter_map(Value::as_object)
+        let scopes =
+            ["scopeMetrics", "scope_metrics", "instrumentationLibraryMetrics", "instrumentation_library_metrics"];
+        for metric in scopes_of(group, &scopes).flat_map(|scope| list(scope, &["metrics"])).filter_map(Value::as_object)
         {
             let name = metric.get("name").and_then(Value::as_str).unwrap_or_default();
             let Some(known) = KNOWN.iter().find(|known| known.name == name) else { continue };

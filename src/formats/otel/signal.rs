@@ -87,10 +87,13 @@ pub(super) fn of_export(line: &Value) -> Option<Vec<Signal<'_>>> {
             "scopeLogs",
             "scope_logs",
             "instrumentationLibrarySpans",
+            "instrumentation_library_spans",
             "instrumentationLibraryLogs",
+            "instrumentation_library_logs",
         ];
         for scope in scopes_of(group, &scopes) {
-            let library = scope.get("scope").and_then(|scope| scope.get("name")).and_then(Value::as_str);
+            let names = ["scope", "instrumentationLibrary", "instrumentation_library"];
+            let library = names.iter().find_map(|name| scope.get(*name)?.get("name")?.as_str());
             for record in
                 list(scope, &["spans", "logRecords", "log_records", "logs"]).iter().filter_map(Value::as_object)
             {

@@ -7,7 +7,7 @@ use hyper::header::{
 };
 
 use super::admission::Who;
-use crate::domain::Label;
+use crate::domain::{Label, percent_decoded};
 
 /// Header with our own key.
 pub(super) const KEY: &str = "x-tokmeter-key";
@@ -66,7 +66,7 @@ pub(super) fn who(headers: &HeaderMap) -> Who {
         let members = headers.get_all("baggage").iter().filter_map(|value| value.to_str().ok());
         members.flat_map(|value| value.split(',')).find_map(|member| {
             let (key, value) = member.split(';').next()?.split_once('=')?;
-            (key.trim() == name).then(|| decoded(value.trim()))
+            (key.trim() == name).then(|| percent_decoded(value.trim()))
         })
     };
     // LiteLLM's tags are words, or words with a meaning: `feature:search`.
@@ -74,8 +74,9 @@ pub(super) fn who(headers: &HeaderMap) -> Who {
         let tags = text("x-litellm-tags").into_iter().flat_map(|tags| tags.split(','));
         tags.filter_map(|tag| tag.split_once(':')).find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
     };
+    // Names beyond ASCII come percent-encoded.
     let label = |names: &[&str], also: &[&str]| {
-        let header = names.iter().find_map(|name| text(name).map(decoded));
+        let header = names.iter().find_map(|name| text(name).map(percent_decoded));
         let said = header.or_else(|| also.iter().find_map(|name| baggage(name)));
         let said = said.or_else(|| also.iter().find_map(|name| tag(name).map(str::to_owned)));
         said.filter(|said| !said.is_empty()).map(|said| Label::new(&said))
@@ -92,27 +93,6 @@ pub(super) fn who(headers: &HeaderMap) -> Who {
         feature: label(&["x-feature"], &["feature"]),
         key: None,
     }
-}
-
-/// The text of a header, percent-decoded: names beyond ASCII come so.
-fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let hex = text.get(at + 1..at + 3).filter(|_| *byte == b'%');
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(*byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
 /// The key that stands in a header.
@@ -174,7 +154,5 @@ mod tests {
         let all = [found.user, found.team, found.session, found.agent, found.project, found.feature].map(name);
         assert_eq!(all, ["alïce", "web", "s-1", "a-1", "api", "find it"]);
         assert_eq!(who(&headers(&[("x-user-id", "")])), Who::default());
-        assert_eq!(decoded("50%"), "50%");
-        assert_eq!(decoded("%zz%41"), "%zzA");
     }
 }
