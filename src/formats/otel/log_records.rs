@@ -156,7 +156,8 @@ struct Group<'b> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scope<'b> {
-    scope: Option<Value>,
+    #[serde(rename = "scope")]
+    library: Option<Value>,
     #[serde(borrow, rename = "logRecords", alias = "log_records")]
     records: Option<Vec<&'b RawValue>>,
     #[serde(rename = "schemaUrl", alias = "schema_url", default)]
@@ -227,7 +228,7 @@ impl<'b> Export<'b> {
         let mut all = Vec::new();
         for group in self.groups {
             let resource = Rc::new(group.resource);
-            for Scope { scope, records, .. } in group.scopes.into_iter().flatten() {
+            for Scope { library: scope, records, .. } in group.scopes.into_iter().flatten() {
                 let records = records.unwrap_or_default().into_iter().map(RawValue::get);
                 let records = records.filter(|record| counted.find(record.as_bytes()).is_some());
                 let parsed = records.map(parse).collect::<serde_json::Result<_>>()?;
