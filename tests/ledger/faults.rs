@@ -619,15 +619,21 @@ fn d11_on_a_network_file_system_there_is_no_write_ahead_log_and_that_is_said() {
 
 #[test]
 fn d12_eight_processes_at_once_lose_and_double_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.db");
-    let children: Vec<_> = (1000..1008).map(|number| child("crowd", &path, number).spawn().unwrap()).collect();
-    for mut child in children {
-        assert!(child.wait().unwrap().success());
+    // The first moments of a new ledger are the delicate ones.
+    for _ in 0..4 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let piped = std::process::Stdio::piped;
+        let children: Vec<_> =
+            (1000..1008).map(|number| child("crowd", &path, number).stderr(piped()).spawn().unwrap()).collect();
+        for child in children {
+            let ended = child.wait_with_output().unwrap();
+            assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        }
+        let disk = books(&folder);
+        assert_eq!(total(&disk).calls, 25 + 8 * 25);
+        sound(&disk);
     }
-    let disk = books(&folder);
-    assert_eq!(total(&disk).calls, 25 + 8 * 25);
-    sound(&disk);
 }
 
 #[test]

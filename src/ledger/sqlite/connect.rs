@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::options::{Options, Standing};
 use super::warning::Note;
@@ -71,11 +73,11 @@ fn prepare(conn: Connection, options: &Options) -> rusqlite::Result<Connection> 
     Ok(conn)
 }
 
-pub(super) fn needs_a_log(code: rusqlite::ErrorCode) -> bool {
-    matches!(
-        code,
-        rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied
-    )
+/// Wait before a lock is tried for again that SQLite does not wait for.
+const AGAIN: Duration = Duration::from_millis(2);
+
+pub(super) fn needs_a_log(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
 }
 
 /// Enables the write-ahead log where possible, and warns of other journal modes.
@@ -88,8 +90,23 @@ pub(super) fn journal(
     let network = (options.is_network)(path);
     let wanted = if network { "delete" } else { "wal" };
     let mut mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-    if mode != wanted {
-        mode = conn.query_row(&format!("PRAGMA journal_mode = {wanted}"), [], |row| row.get(0))?;
+    let since = Instant::now();
+    while mode != wanted {
+        // SQLite does not wait here by itself: of several processes that open a new ledger at once each has a lock that
+        // the others need.
+        match conn.query_row(&format!("PRAGMA journal_mode = {wanted}"), [], |row| row.get(0)) {
+            Ok(set) => {
+                mode = set;
+                break;
+            }
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && since.elapsed() < options.busy =>
+            {
+                thread::sleep(AGAIN);
+                mode = conn.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+            }
+            Err(error) => return Err(error),
+        }
     }
     if network {
         conn.pragma_update(None, "synchronous", "FULL")?;

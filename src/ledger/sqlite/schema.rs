@@ -155,8 +155,9 @@ pub(super) fn version(conn: &Connection) -> Result<i64> {
 
 /// True when the database holds tables of another program.
 pub(super) fn is_foreign(conn: &Connection) -> Result<bool> {
-    let id: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    // In this order: another process may make the ledger in between, its tables and its id in one transaction.
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let id: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
     Ok(tables > 0 && id != APPLICATION)
 }
 
