@@ -10,9 +10,6 @@ impl LedgerThread {
     /// Takes a batch of the reader: writes it, or holds it during the first reading.
     pub(super) fn batch(&mut self, batch: ReadBatch) {
         let troubled = self.health.batch(&batch);
-        if self.state.caught_up {
-            self.health.arrived(&batch.records, self.env.now());
-        }
         self.state.unread_again |= batch.file.is_none();
         let posting = Batch::from(batch);
         if self.state.caught_up {
@@ -75,7 +72,7 @@ impl LedgerThread {
 
     /// Notes changes in the state of health.
     fn note_changes(&mut self, posted: &[Change]) {
-        if self.health.booked(posted) {
+        if self.health.booked(posted, self.env.now()) {
             self.tell_health();
         }
     }
