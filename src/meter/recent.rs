@@ -11,7 +11,7 @@ use chrono::Duration;
 use rustc_hash::{FxHashMap, FxHasher};
 
 use super::pages::every_call;
-use crate::domain::{Dimension, Filter, Instant, Label, Zone};
+use crate::domain::{Dimension, Filter, Instant, Label, Zone, quarter_start};
 use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query, Row, Sums};
 
 const QUARTER: Duration = Duration::minutes(15);
@@ -47,7 +47,7 @@ impl Recent {
         after: i64,
         each: &mut dyn FnMut(&Heard),
     ) -> Result<(), BooksError> {
-        let since = Instant::from_timestamp(after.saturating_mul(60).div_euclid(900) * 900, 0).unwrap_or_default();
+        let since = quarter_start(Instant::from_timestamp(after.saturating_mul(60), 0).unwrap_or_default());
         // Before the rows: what is written in between is read again next time.
         let hashes = hashes(books, since)?;
         self.quarters.retain(|from, (hash, _)| hashes.get(from) == Some(hash));

@@ -17,7 +17,7 @@ use super::recent::{Recent, minute_of};
 use super::session::{is_active, recency};
 use super::summary::{Follow, SessionId};
 use super::window::Window;
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span, Status};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span, Status, quarter_start};
 use crate::ledger::{BooksError, Grain, Ledger, Order, Query, ReportRow, Row, SessionRow, Sums};
 
 /// Calls in the list of a summary.
@@ -272,8 +272,7 @@ pub fn states(
         None if rules.limits.iter().any(|limit| limit.window.is_per_session()) => {
             let since = now.checked_sub_signed(Duration::minutes(5)).unwrap_or_default();
             // From a quarter hour on, because then no row need be read.
-            let from = Instant::from_timestamp(since.timestamp().div_euclid(900) * 900, 0);
-            let filter = Filter { since: from, ..Filter::default() };
+            let filter = Filter { since: Some(quarter_start(since)), ..Filter::default() };
             let rows = books.report(&Query { filter, ..Query::new(Grain::Session, rules.zone) })?.rows;
             let sessions = rows.iter().filter_map(|row| row.session.as_ref());
             sessions.filter(|session| session.ended >= since).map(|session| id_of(session)).collect()
