@@ -46,8 +46,8 @@ pub(crate) fn of_followed(summary: &Summary) -> Option<SessionLine> {
 /// the summary is not about that session.
 pub(crate) fn limits(summary: &Summary) -> Vec<LimitState> {
     let is_idle = |limit: &&LimitState| {
-        let is_over = limit.session.is_none() || (summary.session.is_none() && limit.has_ended());
-        limit.limit.window.is_per_session() && is_over
+        let is_not_at_work = limit.session.is_none() || (summary.session.is_none() && limit.has_ended());
+        limit.limit.window.is_per_session() && is_not_at_work
     };
     summary.limits_followed().filter(|limit| !is_idle(limit)).cloned().collect()
 }

@@ -116,17 +116,17 @@ impl Snapshot {
             pots.push(usage);
         }
         let mut paces: BTreeMap<SessionId, Paces> = sessions.iter().map(|row| (id_of(row), Paces::default())).collect();
-        recent.each(books, minute_of(now).saturating_sub(KEPT), &mut |heard| {
+        recent.each(books, minute_of(now).saturating_sub(KEPT), &mut |calls| {
             for usage in pots.iter_mut().filter(|usage| usage.limit.window != Window::Call) {
-                usage.pace(heard, rules, now);
+                usage.pace(calls, rules, now);
             }
-            let call = &heard.last.call;
+            let call = &calls.last.call;
             let id = SessionId::from_call(call);
             if let Some(paces) = paces.get_mut(&id).filter(|_| view.admits(call)) {
-                let spent = Spent::from(Used::from_sums(&heard.sums, None));
+                let spent = Spent::from(Used::from_sums(&calls.sums, None));
                 paces.entry(call.model.clone()).or_default().add(call.at(), &spent, now);
                 let thread = threads.entry(id).or_default().entry(call.from.agent.clone()).or_default();
-                thread.hear_several(&heard.last, &heard.sums, now);
+                thread.add_calls(&calls.last, &calls.sums, now);
             }
         })?;
         Ok(Self {
