@@ -90,6 +90,11 @@ pub(crate) fn quarter_of(at: Instant) -> i64 {
     at.timestamp().div_euclid(900)
 }
 
+/// Start of the quarter hour of a time.
+pub(crate) fn quarter_start(at: Instant) -> Instant {
+    Instant::from_timestamp(quarter_of(at).saturating_mul(900), 0).unwrap_or(at)
+}
+
 /// Start of a local day: midnight, or the first time after it that exists.
 pub fn day_start(day: Day, zone: Zone) -> Instant {
     let midnight = day.and_time(NaiveTime::MIN);

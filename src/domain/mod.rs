@@ -26,7 +26,7 @@ pub use attribution::{Attribution, Claim, Place};
 pub use bill::{Bill, Billed, Counter};
 pub use call::Call;
 pub(crate) use call::SUMS_UP;
-pub(crate) use civil::{Day, Week, quarter_of};
+pub(crate) use civil::{Day, Week, quarter_of, quarter_start};
 pub use civil::{Span, day_of, day_start, month_of, week_of};
 pub use dimension::{Dimension, Filter, Matcher};
 pub use fidelity::Fidelity;

@@ -89,8 +89,8 @@ impl Limits {
         self.policy.borrow().has_limits
     }
 
-    /// Asks whether a call may be made, as [`Limits::admit`] does, without waiting for anybody; `None` if that is not
-    /// possible now.
+    /// Asks whether a call may be made, as [`Limits::admit`] does, without waiting; `None` if that is not possible
+    /// now.
     pub(crate) fn admit_at_once(&self, call: &Call) -> Option<(Admitted, Option<HoldId>)> {
         let coming = Coming { hold: fresh(), call: call.clone() };
         Some(with_hold(self.second_books.admit_at_once(&coming)?, coming.hold))

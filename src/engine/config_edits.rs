@@ -81,8 +81,8 @@ impl ConfigEdits {
                 Err(message) => vec![Feed::Note(Note::new(Tone::Warning, &message))],
             },
             Request::Alert(alert) => {
-                // Whoever listens here hears it, also when another process delivers it, but not what an earlier run
-                // has delivered: every threshold that is still reached is due again at the start.
+                // Listeners get it, also when another process delivers it, but not what an earlier run has delivered:
+                // every threshold that is still reached is due again at the start.
                 let is_old = alert.was_delivered_before(self.began, books).unwrap_or(false);
                 if let Some(document) = alert_delivery::document(&alert, &self.settings, now).filter(|_| !is_old) {
                     let _ = self.alerts.send(document);

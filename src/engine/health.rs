@@ -142,15 +142,6 @@ impl HealthState {
         self.bring(&Label::new(SOCKET), records, 0);
     }
 
-    /// Notes how long the latest of these calls were under way.
-    pub(crate) fn arrived(&mut self, records: &[Record], now: Instant) {
-        for record in records {
-            if let Record::Call(call) = record {
-                self.lags.insert(call.from.source.clone(), (now - call.at()).max(Duration::zero()));
-            }
-        }
-    }
-
     /// Answers `{"query":"socket"}` with the counters of the socket, as JSON.
     #[cfg(unix)]
     pub(crate) fn answer(&self, question: &str) -> Option<String> {
@@ -223,8 +214,10 @@ impl HealthState {
         batch.tallies.bad > 0
     }
 
-    /// Notes models without a price; true when there is a new one.
-    pub(crate) fn booked(&mut self, posted: &[Change]) -> bool {
+    /// Notes models without a price, and how long the latest new call of each source was under way; true when there is
+    /// a new model without a price.
+    pub(crate) fn booked(&mut self, posted: &[Change], now: Instant) -> bool {
+        self.note_lags(posted, now);
         let before = self.unpriced.len();
         for posted in posted {
             let (taken, added) = posted.rows();
@@ -239,6 +232,20 @@ impl HealthState {
         }
         self.unpriced.retain(|_, tokens| *tokens > 0);
         self.unpriced.len() != before
+    }
+
+    fn note_lags(&mut self, posted: &[Change], now: Instant) {
+        let mut latest: BTreeMap<&Label, Instant> = BTreeMap::new();
+        for change in posted {
+            if let Change::New(change) = change {
+                let call = &change.after.call;
+                let at = latest.entry(&call.from.source).or_insert(call.at());
+                *at = call.at().max(*at);
+            }
+        }
+        for (source, at) in latest {
+            self.lags.insert(source.clone(), (now - at).max(Duration::zero()));
+        }
     }
 
     fn tokens_of(&mut self, row: &Row) -> &mut u64 {

@@ -1,6 +1,7 @@
 //! The thread that owns the ledger: it writes batches, answers requests and updates the screen.
 
 mod admission;
+mod booking;
 mod delivery;
 mod elsewhere;
 mod models;
@@ -23,10 +24,10 @@ use super::inbox::{Inbox, Item, LedgerMessage};
 use super::lifecycle::{Lifecycle, can_wait};
 use super::log_reader::Control;
 use crate::config::Env;
-use crate::domain::{Label, Record};
+use crate::domain::Label;
 use crate::engine::{Explained, Feed, LedgerView, Note, Progress, Request, Tone};
-use crate::ingest::{Delivery, Event, ReadBatch, Said};
-use crate::ledger::{Batch, Change, Ledger};
+use crate::ingest::{Delivery, Event, Said};
+use crate::ledger::Ledger;
 use crate::meter::{Follow, Recent, Rules, Snapshot};
 use crate::pricing::PriceBook;
 
@@ -84,7 +85,7 @@ pub(crate) struct State {
     recent: RefCell<Recent>,
     /// Batches were dropped because too many calls are held; they are read again later.
     behind: bool,
-    /// The proxy wrote, and another process may have.
+    /// A thread sends [`LedgerMessage::Look`], because the proxy wrote and another process may have.
     is_to_look: bool,
 }
 
@@ -216,71 +217,6 @@ impl LedgerThread {
         self.open_again();
     }
 
-    fn batch(&mut self, batch: ReadBatch) {
-        let troubled = self.health.batch(&batch);
-        if self.state.caught_up {
-            self.health.arrived(&batch.records, self.env.now());
-        }
-        self.state.unread_again |= batch.file.is_none();
-        let posting = Batch::from(batch);
-        if self.state.caught_up {
-            self.post(&posting);
-        } else {
-            self.state.absorbed = true;
-            if self.is_full() {
-                self.leave_out();
-            } else if let Err(error) = self.books.absorb(&posting) {
-                self.failed(&error);
-            }
-        }
-        if troubled {
-            self.tell_health();
-        }
-    }
-
-    /// Writes a batch and sends the changes to the screen.
-    fn post(&mut self, posting: &Batch) {
-        if self.state.stuck.is_some() {
-            // Keep the order: a later offset must never be written before the rows of an earlier one.
-            self.hold(posting);
-            return;
-        }
-        match self.books.post(posting) {
-            Ok(posted) => {
-                self.tell_statuses(posting);
-                // A repeat may have been written by another process first.
-                if posted.contains(&Change::Repeat) && self.books.changed_elsewhere() {
-                    self.open_again();
-                } else {
-                    self.tell_changes(posted);
-                }
-            }
-            Err(error) => {
-                if !self.failed(&error) {
-                    self.hold(posting);
-                }
-            }
-        }
-    }
-
-    /// Sends the statements of agents and providers, if the batch has any.
-    fn tell_statuses(&self, batch: &Batch) {
-        if batch.records.iter().any(|record| matches!(record, Record::Status(_)))
-            && let Ok(statuses) = self.books.statuses()
-        {
-            self.tell(Feed::Statuses(statuses));
-        }
-    }
-
-    fn tell_changes(&mut self, posted: Vec<Change>) {
-        if posted.iter().any(|posted| *posted != Change::Repeat) {
-            if self.health.booked(&posted) {
-                self.tell_health();
-            }
-            self.tell(Feed::Changes(posted));
-        }
-    }
-
     /// Delivers the alerts that another process claimed and may not have delivered.
     fn pending_alerts(&mut self) {
         let now = self.env.now();
@@ -398,3 +334,6 @@ impl LedgerThread {
         let _ = self.feed.blocking_send(news);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ mod config_edits;
 pub(crate) mod daily;
 mod demo;
 mod driver;
+#[cfg(test)]
+mod fixture;
 pub(crate) mod health;
 mod inbox;
 mod ledger_thread;

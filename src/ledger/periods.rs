@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::interner::{count, index};
 use super::{Grain, PeriodKey};
-use crate::domain::{Instant, Span, Zone, day_of, month_of, quarter_of, week_of};
+use crate::domain::{Instant, Span, Zone, day_of, month_of, quarter_start, week_of};
 
 /// Quarter hours cached together: a day of UTC, since sums come day by day.
 const TOGETHER: i64 = 96;
@@ -60,10 +60,7 @@ impl Periods {
 fn period(at: Instant, grain: Grain, zone: Zone) -> PeriodKey {
     let day = || day_of(at, zone);
     match grain {
-        Grain::Quarter => {
-            let start = Instant::from_timestamp(quarter_of(at).saturating_mul(900), 0);
-            PeriodKey::Quarter(start.unwrap_or(at))
-        }
+        Grain::Quarter => PeriodKey::Quarter(quarter_start(at)),
         Grain::Hour => PeriodKey::Hour(Span::hour(at, zone).from),
         Grain::Day => PeriodKey::Day(day()),
         Grain::Week => PeriodKey::Week(week_of(day())),

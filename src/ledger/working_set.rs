@@ -124,13 +124,13 @@ impl<Ids: Default> WorkingSet<Ids> {
         changes: &mut Vec<Change>,
     ) -> Stored<()> {
         self.fetch_ahead(store, &batch.records)?;
-        let mut news: Vec<CallKey> = Vec::new();
+        let mut new_keys: Vec<CallKey> = Vec::new();
         for record in &batch.records {
             if let Some(key) = self.add_new(store, record)? {
-                news.push(key);
+                new_keys.push(key);
                 continue;
             }
-            self.tell_new(&mut news, pricer, changes);
+            self.report_new(&mut new_keys, pricer, changes);
             let mark = self.state.row_store.mark();
             let key = match record {
                 Record::Call(call) => {
@@ -166,7 +166,7 @@ impl<Ids: Default> WorkingSet<Ids> {
             self.settle(store, pricer)?;
             self.state.report_changes(mark, key, changes);
         }
-        self.tell_new(&mut news, pricer, changes);
+        self.report_new(&mut new_keys, pricer, changes);
         Ok(())
     }
 

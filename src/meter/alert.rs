@@ -32,13 +32,9 @@ impl Alert {
     /// # Errors
     /// When the ledger cannot be written.
     pub(crate) fn claim(&self, books: &mut dyn Ledger, now: Instant) -> Result<AlertClaim, BooksError> {
-        if let Some(period) = self.period() {
-            let known = books.facts(Space::Alert, &format!("{} ", self.id.stem()))?;
-            let others = known.iter().filter(|(id, fact)| id != self.id.as_str() && period.contains(fact.at));
-            let taken = others.map(|(_, fact)| AlertClaim::after(fact, now)).max();
-            if let Some(taken) = taken.filter(|claim| *claim != AlertClaim::Ours) {
-                return Ok(taken);
-            }
+        let taken = self.recorded(books)?.map(|fact| AlertClaim::after(&fact, now)).max();
+        if let Some(taken) = taken.filter(|claim| *claim != AlertClaim::Ours) {
+            return Ok(taken);
         }
         claim_alert(books, self.id.as_str(), now)
     }
@@ -48,13 +44,19 @@ impl Alert {
     /// # Errors
     /// When the ledger cannot be read.
     pub(crate) fn was_delivered_before(&self, time: Instant, books: &dyn Ledger) -> Result<bool, BooksError> {
-        let (period, of_period) = (self.period(), format!("{} ", self.id.stem()));
-        let is_same = |(id, fact): &(String, Fact)| {
-            id == self.id.as_str() || (id.starts_with(&of_period) && period.is_some_and(|span| span.contains(fact.at)))
+        let mut recorded = self.recorded(books)?;
+        Ok(recorded.any(|fact| fact.at < time && AlertClaim::after(&fact, time) == AlertClaim::Done))
+    }
+
+    /// Claims and deliveries of it in the ledger: under its own id, and under others in the period that it is about.
+    fn recorded(&self, books: &dyn Ledger) -> Result<impl Iterator<Item = Fact>, BooksError> {
+        let (period, of_any_period) = (self.period(), format!("{} ", self.id.stem()));
+        let known = books.facts(Space::Alert, self.id.stem())?.into_iter();
+        let is_same = move |(id, fact): &(String, Fact)| {
+            id == self.id.as_str()
+                || (id.starts_with(&of_any_period) && period.is_some_and(|span| span.contains(fact.at)))
         };
-        let known = books.facts(Space::Alert, self.id.stem())?;
-        let mut known = known.into_iter().filter(is_same);
-        Ok(known.any(|(_, fact)| fact.at < time && AlertClaim::after(&fact, time) == AlertClaim::Done))
+        Ok(known.filter(is_same).map(|(_, fact)| fact))
     }
 
     /// The period in which it is delivered once.

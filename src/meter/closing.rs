@@ -42,22 +42,12 @@ pub(crate) fn of_followed(summary: &Summary) -> Option<SessionLine> {
     }
 }
 
-/// Number of sessions that [`of_followed`] combines.
-pub(crate) fn sessions(summary: &Summary) -> u64 {
-    let number = match &summary.follow {
-        Follow::Today => summary.fleet.iter().filter(|session| session.today.calls > 0).count(),
-        Follow::Everything => summary.sessions.len(),
-        Follow::Latest | Follow::Session(_) => 1,
-    };
-    u64::try_from(number).unwrap_or(u64::MAX)
-}
-
 /// Limits for a closing summary, worst first: those of what is followed, but no session's that is not at work, where
 /// the summary is not about that session.
 pub(crate) fn limits(summary: &Summary) -> Vec<LimitState> {
     let is_idle = |limit: &&LimitState| {
-        let is_over = limit.session.is_none() || (summary.session.is_none() && limit.has_ended());
-        limit.limit.window.is_per_session() && is_over
+        let is_not_at_work = limit.session.is_none() || (summary.session.is_none() && limit.has_ended());
+        limit.limit.window.is_per_session() && is_not_at_work
     };
     summary.limits_followed().filter(|limit| !is_idle(limit)).cloned().collect()
 }
@@ -116,10 +106,10 @@ fn log_among<'a>(calls: impl Iterator<Item = &'a Row>) -> Option<&'a Label> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Attribution, Call, CallKey, Instant, Place, Span, Tokens, Usd};
-    use crate::ledger::Sums;
-    use crate::meter::{Activity, FleetLine};
-    use crate::pricing::Cost;
+    use crate::domain::{Attribution, Call, CallKey, Instant, Place, Record, Span, Tokens, Usd};
+    use crate::ledger::{Batch, Memory, Sums};
+    use crate::meter::{Activity, FleetLine, Meter, Rules, Snapshot};
+    use crate::pricing::{Cost, CostMode, PriceBook};
 
     fn row(path: &str, agent: Option<&str>) -> Row {
         let place = Place { path: Label::new(path), offset: 0 };
@@ -202,5 +192,49 @@ mod tests {
         assert_eq!((alone.row.sums.calls, alone.duration), (2, Duration::hours(1)));
         assert_eq!(alone.row.session.as_deref(), Some("noon"));
         assert_eq!(of(&[&old]), None);
+    }
+    /// The summary of so many sessions of today and yesterday, one call each, from a snapshot or from changes alone.
+    fn counted(follow: &Follow, today: u32, yesterday: u32, is_snapshot: bool) -> Option<u64> {
+        let now = at("2026-11-22T13:00:00Z");
+        let call = |number: u32| {
+            let days = Duration::days(i64::from(number >= today));
+            let from = Attribution {
+                session: Some(Label::new(&format!("s{number}"))),
+                ..Attribution::new(now - days - Duration::seconds(number.into()), Label::new("test"))
+            };
+            let tokens = Tokens { output: 1, ..Tokens::ZERO };
+            Record::Call(Call::new(CallKey::from_parts(&[&number.to_string()]), from, None, tokens))
+        };
+        let prices = PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto);
+        let mut books = Memory::new(Arc::new(prices));
+        let rules = Rules::new(Zone::UTC);
+        let mut meter = Meter::new(rules.clone(), now);
+        meter.follow(follow.clone());
+        let records = (0..today + yesterday).map(call).collect();
+        let changes = books.post(&Batch { records, files: Vec::new() }).unwrap();
+        if is_snapshot {
+            meter = Meter::open(rules.clone(), Snapshot::ask(&books, &rules, follow, now).unwrap());
+        } else {
+            for change in &changes {
+                meter.apply(change, now);
+            }
+        }
+        meter.summary(now).session_count
+    }
+
+    #[test]
+    fn sessions_are_counted_before_the_lists_are_cut_and_not_at_all_where_some_are_unknown() {
+        for is_snapshot in [true, false] {
+            // A list of the day has 60 sessions.
+            assert_eq!(counted(&Follow::Today, 70, 20, is_snapshot), Some(70));
+            assert_eq!(counted(&Follow::Everything, 70, 20, is_snapshot), Some(90));
+        }
+        // Changes alone know every session, a snapshot those that began last.
+        assert_eq!(counted(&Follow::Today, 230, 1, false), Some(230));
+        assert_eq!(counted(&Follow::Everything, 70, 230, false), Some(300));
+        assert_eq!(counted(&Follow::Today, 70, 230, true), Some(70));
+        assert_eq!(counted(&Follow::Everything, 70, 230, true), None);
+        assert_eq!(counted(&Follow::Today, 230, 1, true), None);
+        assert_eq!(counted(&Follow::Latest, 70, 1, true), Some(1));
     }
 }

@@ -132,13 +132,8 @@ pub(crate) struct Thread {
 }
 
 impl Thread {
-    /// Counts a call's minute, and notes it if it is the latest: its sums are counted apart.
-    pub(crate) fn hear(&mut self, row: &Row, now: Instant) {
-        self.hear_several(row, &Sums::from_row(row), now);
-    }
-
-    /// Counts calls of one minute, as [`Thread::hear`] does one; `row` is the latest of them.
-    pub(crate) fn hear_several(&mut self, row: &Row, sums: &Sums, now: Instant) {
+    /// Counts calls of one minute, and notes the latest of them, `row`: their sums of today are counted apart.
+    pub(crate) fn add_calls(&mut self, row: &Row, sums: &Sums, now: Instant) {
         self.minutes.add(row.call.at(), &Spent::from(Used::from_sums(sums, None)), now);
         let last = LastCall::from_row(row);
         if self.last.as_ref().is_none_or(|known| (known.at, known.key) <= (last.at, last.key)) {
@@ -150,7 +145,7 @@ impl Thread {
         if today.contains(row.call.at()) {
             self.today.add(&Sums::from_row(row));
         }
-        self.hear(row, now);
+        self.add_calls(row, &Sums::from_row(row), now);
     }
 
     /// Takes a call back out. False when it was the latest and what was before it is not known.

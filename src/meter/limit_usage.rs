@@ -9,7 +9,7 @@ use super::forecast::{Habits, Outlook};
 use super::limit::{CallContext, Limit, LimitState, LimitedSession, Rules, Verdict};
 use super::pages::every_call;
 use super::rate::{Minutes, Spent};
-use super::recent::Heard;
+use super::recent::MinuteCalls;
 use super::subject::{Subject, grouped, overridden};
 use super::summary::SessionId;
 use super::window::Window;
@@ -192,11 +192,11 @@ impl LimitUsage {
     }
 
     /// Counts calls for the forecast only: the snapshot's sums include them.
-    pub(crate) fn pace(&mut self, heard: &Heard, rules: &Rules, now: Instant) {
-        let call = &heard.last.call;
+    pub(crate) fn pace(&mut self, calls: &MinuteCalls, rules: &Rules, now: Instant) {
+        let call = &calls.last.call;
         let Some(subject) = Subject::from_call(call, &self.limit, rules) else { return };
         if let Some(group) = self.groups.get_mut(&subject) {
-            let spent = Spent::from(Used::from_sums(&heard.sums, rules.fallback.as_ref()));
+            let spent = Spent::from(Used::from_sums(&calls.sums, rules.fallback.as_ref()));
             group.minutes.add(call.at(), &spent, now);
         }
     }

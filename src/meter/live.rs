@@ -77,7 +77,7 @@ impl Meter {
             listed: None,
             all: snapshot.all,
             models: snapshot.models,
-            sessions: Sessions::open(snapshot.sessions, snapshot.every_session),
+            sessions: Sessions::open(snapshot.sessions, snapshot.every_session, snapshot.threads.keys()),
             calls: BTreeMap::new(),
             pots: snapshot.pots,
             habits: snapshot.habits,

@@ -148,8 +148,8 @@ impl Minutes {
         (u64::try_from(tokens.max(0)).unwrap_or(u64::MAX), Usd::from_pico(pico.max(0)))
     }
 
-    /// The same of one amount, in so many minutes.
-    pub(crate) fn rate_of(&self, now: Instant, minutes: i128, amount: impl Fn(&Spent) -> i128) -> i128 {
+    /// The rate of one amount a minute, times `scale`.
+    pub(crate) fn rate_of(&self, now: Instant, scale: i128, amount: impl Fn(&Spent) -> i128) -> i128 {
         let this = minute_of(now);
         let (mut sum, mut oldest) = (0_i128, None);
         for (minute, spent) in self.spent.range(this - 14..=this + AHEAD) {
@@ -163,7 +163,7 @@ impl Minutes {
         let running = WEIGHTS[0] * i128::from(now.timestamp().rem_euclid(60)) / 60;
         let whole: i128 = WEIGHTS.iter().skip(1).take(oldest).sum();
         let over = (running + whole).max(WEIGHTS[0] + WEIGHTS[1]);
-        sum.saturating_mul(minutes) / over
+        sum.saturating_mul(scale) / over
     }
 
     /// The minutes, oldest first.

@@ -11,7 +11,7 @@ use chrono::Duration;
 use rustc_hash::{FxHashMap, FxHasher};
 
 use super::pages::every_call;
-use crate::domain::{Dimension, Filter, Instant, Label, Zone};
+use crate::domain::{Dimension, Filter, Instant, Label, Zone, quarter_start};
 use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query, Row, Sums};
 
 const QUARTER: Duration = Duration::minutes(15);
@@ -23,7 +23,7 @@ pub(crate) fn minute_of(at: Instant) -> i64 {
 
 /// Calls of one minute that have all their names in common.
 #[derive(Clone, Debug)]
-pub(crate) struct Heard {
+pub(crate) struct MinuteCalls {
     /// The latest of them.
     pub(crate) last: Arc<Row>,
     /// Their sums.
@@ -33,7 +33,7 @@ pub(crate) struct Heard {
 /// Quarter hours by their beginning, each with a hash of its sums by every name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recent {
-    quarters: BTreeMap<Instant, (u64, Vec<Heard>)>,
+    quarters: BTreeMap<Instant, (u64, Vec<MinuteCalls>)>,
 }
 
 impl Recent {
@@ -45,9 +45,9 @@ impl Recent {
         &mut self,
         books: &dyn Ledger,
         after: i64,
-        each: &mut dyn FnMut(&Heard),
+        each: &mut dyn FnMut(&MinuteCalls),
     ) -> Result<(), BooksError> {
-        let since = Instant::from_timestamp(after.saturating_mul(60).div_euclid(900) * 900, 0).unwrap_or_default();
+        let since = quarter_start(Instant::from_timestamp(after.saturating_mul(60), 0).unwrap_or_default());
         // Before the rows: what is written in between is read again next time.
         let hashes = hashes(books, since)?;
         self.quarters.retain(|from, (hash, _)| hashes.get(from) == Some(hash));
@@ -56,8 +56,8 @@ impl Recent {
                 place.insert((hash, read(books, from)?));
             }
         }
-        let heard = self.quarters.values().flat_map(|(_, heard)| heard);
-        heard.filter(|heard| minute_of(heard.last.call.at()) > after).for_each(each);
+        let minutes = self.quarters.values().flat_map(|(_, minutes)| minutes);
+        minutes.filter(|minute| minute_of(minute.last.call.at()) > after).for_each(each);
         Ok(())
     }
 }
@@ -93,16 +93,16 @@ fn quarter(period: &PeriodKey) -> Option<Instant> {
 }
 
 /// Adds up the rows of a quarter hour.
-fn read(books: &dyn Ledger, from: Instant) -> Result<Vec<Heard>, BooksError> {
+fn read(books: &dyn Ledger, from: Instant) -> Result<Vec<MinuteCalls>, BooksError> {
     type Names = ([Option<Label>; Dimension::ALL.len()], i64, bool);
     let filter = Filter { since: Some(from), until: from.checked_add_signed(QUARTER), ..Filter::default() };
-    let mut all: FxHashMap<Names, Heard> = FxHashMap::default();
+    let mut all: FxHashMap<Names, MinuteCalls> = FxHashMap::default();
     every_call(books, &filter, &mut |row| {
         let sums = Sums::from_row(row);
         let names = Dimension::ALL.map(|dimension| dimension.label_of(&row.call).cloned());
         // Fallback prices are for the tokens of calls that have none.
-        let heard = (names, minute_of(row.call.at()), sums.unpriced_tokens > 0);
-        match all.entry(heard) {
+        let kind = (names, minute_of(row.call.at()), sums.unpriced_tokens > 0);
+        match all.entry(kind) {
             hash_map::Entry::Occupied(mut known) => {
                 let known = known.get_mut();
                 known.sums.add(&sums);
@@ -111,7 +111,7 @@ fn read(books: &dyn Ledger, from: Instant) -> Result<Vec<Heard>, BooksError> {
                 }
             }
             hash_map::Entry::Vacant(place) => {
-                place.insert(Heard { last: Arc::clone(row), sums });
+                place.insert(MinuteCalls { last: Arc::clone(row), sums });
             }
         }
     })?;
@@ -129,14 +129,14 @@ mod tests {
     type Minute = (i64, Label, u64);
 
     /// Every minute, and the rows by which they are known.
-    fn heard(recent: &mut Recent, books: &Memory) -> (Vec<Minute>, Vec<Arc<Row>>) {
+    fn minutes(recent: &mut Recent, books: &Memory) -> (Vec<Minute>, Vec<Arc<Row>>) {
         let (mut all, mut rows) = (Vec::new(), Vec::new());
         recent
-            .each(books, 1_000, &mut |heard| {
-                let call = &heard.last.call;
+            .each(books, 1_000, &mut |minute| {
+                let call = &minute.last.call;
                 let session = call.from.session.clone().unwrap();
-                all.push((minute_of(call.at()), session, heard.sums.tokens.input));
-                rows.push(Arc::clone(&heard.last));
+                all.push((minute_of(call.at()), session, minute.sums.tokens.input));
+                rows.push(Arc::clone(&minute.last));
             })
             .unwrap();
         all.sort();
@@ -158,18 +158,18 @@ mod tests {
         let first = [("a", 60_000, 1), ("b", 60_600, 2), ("c", 60_610, 4), ("d", 60_660, 8), ("e", 61_800, 16)];
         post(&mut books, first.map(|(key, second, input)| call(key, second, "one", input)).to_vec());
         let mut kept = Recent::default();
-        let (all, rows) = heard(&mut kept, &books);
+        let (all, rows) = minutes(&mut kept, &books);
         let one = Label::new("one");
         assert_eq!(all, [(1_010, one.clone(), 6), (1_011, one.clone(), 8), (1_030, one, 16)]);
         // A new call, a grown one, and one of another session with no other difference.
         for change in [call("f", 61_810, "one", 32), call("e", 61_800, "one", 64), call("g", 61_810, "two", 32)] {
             post(&mut books, vec![change]);
-            let (all, now) = heard(&mut kept, &books);
-            assert_eq!(all, heard(&mut Recent::default(), &books).0);
+            let (all, now) = minutes(&mut kept, &books);
+            assert_eq!(all, minutes(&mut Recent::default(), &books).0);
             for row in rows.iter().filter(|row| minute_of(row.call.at()) < 1_030) {
                 assert!(now.iter().any(|other| Arc::ptr_eq(row, other)), "read again");
             }
         }
-        assert_eq!(heard(&mut kept, &books).0.iter().map(|(_, _, input)| input).sum::<u64>(), 142);
+        assert_eq!(minutes(&mut kept, &books).0.iter().map(|(_, _, input)| input).sum::<u64>(), 142);
     }
 }

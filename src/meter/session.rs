@@ -30,6 +30,8 @@ pub(crate) struct Sessions {
     known: BTreeMap<SessionId, Session>,
     /// True when the ledger has no other sessions.
     pub(crate) complete: bool,
+    /// True when no other session has calls of today.
+    complete_today: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -46,13 +48,29 @@ pub(crate) struct Session {
 }
 
 impl Sessions {
-    /// Sessions from a snapshot.
-    pub(crate) fn open(rows: Vec<SessionRow>, complete: bool) -> Self {
+    /// Sessions from a snapshot, and those that have calls of today.
+    pub(crate) fn open<'a>(
+        rows: Vec<SessionRow>,
+        complete: bool,
+        mut of_today: impl Iterator<Item = &'a SessionId>,
+    ) -> Self {
         let known = rows.into_iter().map(|row| {
             let id = SessionId { source: row.source.clone(), session: row.session.clone() };
             (id, Session::open(row))
         });
-        Self { known: known.collect(), complete }
+        let known: BTreeMap<SessionId, Session> = known.collect();
+        Self { complete_today: complete || of_today.all(|id| known.contains_key(id)), known, complete }
+    }
+
+    /// Number of sessions, if all are known.
+    pub(crate) fn count(&self) -> Option<usize> {
+        self.complete.then_some(self.known.len())
+    }
+
+    /// Number of sessions with calls of today, if all of them are known.
+    pub(crate) fn count_today(&self) -> Option<usize> {
+        let of_today = || self.known.values().filter(|session| session.today().calls > 0).count();
+        self.complete_today.then(of_today)
     }
 
     pub(crate) fn get(&self, id: &SessionId) -> Option<&Session> {
@@ -80,6 +98,7 @@ impl Sessions {
         for thread in self.known.values_mut().flat_map(|session| session.threads.values_mut()) {
             thread.today = Sums::default();
         }
+        self.complete_today = true;
     }
 
     /// The sessions of today and those that have not ended, begun last first; those that have ended below.

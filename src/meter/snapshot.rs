@@ -17,7 +17,7 @@ use super::recent::{Recent, minute_of};
 use super::session::{is_active, recency};
 use super::summary::{Follow, SessionId};
 use super::window::Window;
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span, Status};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span, Status, quarter_start};
 use crate::ledger::{BooksError, Grain, Ledger, Order, Query, ReportRow, Row, SessionRow, Sums};
 
 /// Calls in the list of a summary.
@@ -116,17 +116,17 @@ impl Snapshot {
             pots.push(usage);
         }
         let mut paces: BTreeMap<SessionId, Paces> = sessions.iter().map(|row| (id_of(row), Paces::default())).collect();
-        recent.each(books, minute_of(now).saturating_sub(KEPT), &mut |heard| {
+        recent.each(books, minute_of(now).saturating_sub(KEPT), &mut |calls| {
             for usage in pots.iter_mut().filter(|usage| usage.limit.window != Window::Call) {
-                usage.pace(heard, rules, now);
+                usage.pace(calls, rules, now);
             }
-            let call = &heard.last.call;
+            let call = &calls.last.call;
             let id = SessionId::from_call(call);
             if let Some(paces) = paces.get_mut(&id).filter(|_| view.admits(call)) {
-                let spent = Spent::from(Used::from_sums(&heard.sums, None));
+                let spent = Spent::from(Used::from_sums(&calls.sums, None));
                 paces.entry(call.model.clone()).or_default().add(call.at(), &spent, now);
                 let thread = threads.entry(id).or_default().entry(call.from.agent.clone()).or_default();
-                thread.hear_several(&heard.last, &heard.sums, now);
+                thread.add_calls(&calls.last, &calls.sums, now);
             }
         })?;
         Ok(Self {
@@ -272,8 +272,7 @@ pub fn states(
         None if rules.limits.iter().any(|limit| limit.window.is_per_session()) => {
             let since = now.checked_sub_signed(Duration::minutes(5)).unwrap_or_default();
             // From a quarter hour on, because then no row need be read.
-            let from = Instant::from_timestamp(since.timestamp().div_euclid(900) * 900, 0);
-            let filter = Filter { since: from, ..Filter::default() };
+            let filter = Filter { since: Some(quarter_start(since)), ..Filter::default() };
             let rows = books.report(&Query { filter, ..Query::new(Grain::Session, rules.zone) })?.rows;
             let sessions = rows.iter().filter_map(|row| row.session.as_ref());
             sessions.filter(|session| session.ended >= since).map(|session| id_of(session)).collect()

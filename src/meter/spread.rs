@@ -8,7 +8,7 @@ use crate::domain::{Filter, Instant, Label, Usd};
 use crate::ledger::{BooksError, Ledger, Order, Row};
 
 /// Time after which a call is taken to be complete: while its answer is streamed, its line in the log still grows. A
-/// count that was taken back would look like a restart to whoever reads the series.
+/// count that was taken back would look like a restart to Prometheus.
 const SETTLED: Duration = Duration::minutes(2);
 
 /// Upper bounds of the cost of a call, in micro-dollars.

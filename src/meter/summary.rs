@@ -52,6 +52,8 @@ pub struct Summary {
     pub sessions: Vec<SessionLine>,
     /// The sessions of today and those that have not ended, begun last first; those that have ended below.
     pub fleet: Vec<FleetLine>,
+    /// Number of the followed sessions, those that are not listed included; `None` if unknown.
+    pub session_count: Option<u64>,
     /// All calls in view.
     pub all: Sums,
     /// The local day.
@@ -99,6 +101,7 @@ impl Summary {
             session: None,
             sessions: Vec::new(),
             fleet: Vec::new(),
+            session_count: Some(0),
             all: Sums::default(),
             day: Span { from: now, until: now },
             today: Sums::default(),

@@ -4,7 +4,7 @@ use super::{banner_amounts, banner_title, cost, count, duration, per_cent, perce
 use super::{project_short, session_short};
 use crate::domain::Label;
 use crate::ledger::{SessionRow, Sums};
-use crate::meter::{Follow, LimitState, SessionLine, Summary, Verdict, closing};
+use crate::meter::{Follow, LimitState, SessionLine, Summary, Verdict};
 
 /// The counter: `Tokens: 12,450 ↑ | Cost: $0.23`, with an arrow while it grows.
 pub(crate) fn counter(sums: &Sums, growing: bool) -> String {
@@ -20,15 +20,19 @@ pub(crate) fn session_words(row: &SessionRow) -> Option<String> {
     (!words.is_empty()).then(|| format!("Session: {}", words.join(" ")))
 }
 
-/// Several sessions that a summary is about, or what one of them did today: `Today: 4 sessions`.
+/// Several sessions that a summary is about, or what one of them did today: `Today: 4 sessions`; without the number where
+/// it is unknown.
 pub(crate) fn followed_words(session: &SessionLine, summary: &Summary) -> Option<String> {
     let is_today = summary.follow == Follow::Today;
     if session.row.session.is_some() {
         let words = session_words(&session.row)?;
         return Some(if is_today { format!("{words}, today") } else { words });
     }
-    let sessions = plural(closing::sessions(summary), "session");
-    Some(if is_today { format!("Today: {sessions}") } else { format!("Everything: {sessions}") })
+    let about = if is_today { "Today" } else { "Everything" };
+    Some(match summary.session_count {
+        Some(count) => format!("{about}: {}", plural(count, "session")),
+        None => about.to_owned(),
+    })
 }
 
 /// The summary of one session, named in its first line.
@@ -154,6 +158,20 @@ mod tests {
         };
         assert_eq!(counter(&sums, true), "Tokens: 12,450 ↑ | Cost: $0.23");
         assert_eq!(counter(&sums, false), "Tokens: 12,450 | Cost: $0.23");
+    }
+
+    #[test]
+    fn several_sessions_are_named_by_their_number_where_it_is_known() {
+        let mut several = session();
+        several.row.session = None;
+        let words = |follow, session_count| {
+            let summary = Summary { follow, session_count, ..Summary::empty(several.row.ended) };
+            followed_words(&several, &summary).unwrap()
+        };
+        assert_eq!(words(Follow::Today, Some(70)), "Today: 70 sessions");
+        assert_eq!(words(Follow::Everything, Some(1)), "Everything: 1 session");
+        assert_eq!(words(Follow::Today, None), "Today");
+        assert_eq!(words(Follow::Everything, None), "Everything");
     }
 
     #[test]

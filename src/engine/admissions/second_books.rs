@@ -33,7 +33,7 @@ pub(crate) struct SecondBooks {
     open: Mutex<Option<Open>>,
     /// It wrote since the ledger thread looked.
     has_written: AtomicBool,
-    /// Until then nobody who must not wait asks.
+    /// Until then `admit_at_once` does not try, because the disk is slow.
     slow_until: Mutex<Option<Clock>>,
 }
 
@@ -66,11 +66,11 @@ impl SecondBooks {
     }
 
     /// True if it wrote since this was asked.
-    pub(crate) fn has_written(&self) -> bool {
+    pub(crate) fn take_written(&self) -> bool {
         self.has_written.swap(false, Ordering::AcqRel)
     }
 
-    /// Decides without waiting for anybody; `None` if that is not possible.
+    /// Decides without waiting; `None` if that is not possible.
     pub(super) fn admit_at_once(&self, coming: &Coming) -> Option<Admitted> {
         let began = Clock::now();
         let mut slow_until = self.slow_until.try_lock().ok()?;
@@ -88,7 +88,9 @@ impl SecondBooks {
     pub(super) fn admit(&self, coming: &Coming) -> Option<Admitted> {
         let until = Clock::now() + PATIENCE / 4;
         loop {
-            match self.attempt(&mut lock(&self.open), coming) {
+            // A `match` on the call itself would hold the connection while this waits.
+            let tried = self.attempt(&mut lock(&self.open), coming);
+            match tried {
                 Tried::Done(admitted) => return Some(admitted),
                 Tried::Closed => return None,
                 Tried::Busy if Clock::now() >= until => return None,
@@ -119,4 +121,48 @@ impl SecondBooks {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::OnError;
+    use crate::domain::HoldId;
+    use crate::engine::fixture::{Lock, books, call, no_prices, now, rules, settings};
+    use crate::ledger::Ledger;
+
+    #[test]
+    fn a_call_that_waits_for_another_process_does_not_keep_the_connection_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut first = books(&path);
+        first.flush().unwrap();
+        let settings = settings(100, OnError::Allow);
+        let second_books = Arc::new(SecondBooks::default());
+        second_books.set(Some(Open {
+            books: first.second().unwrap().unwrap(),
+            rules: rules(&settings),
+            prices: no_prices(),
+            zone: settings.zone,
+            env: Env::empty(now()),
+        }));
+        let lock = Lock::new(&path);
+        let waiting = {
+            let second_books = Arc::clone(&second_books);
+            std::thread::spawn(move || {
+                let coming = Coming { hold: HoldId::new(1), call: call(1, "alice", 1) };
+                assert_eq!(second_books.admit(&coming), None, "the other process writes all the time");
+            })
+        };
+        // The call tries again for half a second, and sleeps for most of it.
+        let (mut free, mut taken) = (0, 0);
+        while !waiting.is_finished() {
+            let count = if second_books.open.try_lock().is_ok() { &mut free } else { &mut taken };
+            *count += 1;
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        waiting.join().unwrap();
+        drop(lock);
+        assert!(free * 5 > taken, "free {free} times, taken {taken} times");
+    }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::{Attribution, Call, CallKey, Tokens};
 use crate::ingest::{RootStatus, Tallies};
+use crate::ledger::RowChange;
 use crate::pricing::CostMode;
 
 fn now() -> Instant {
@@ -79,4 +80,27 @@ fn the_socket_shows_its_counters_and_its_bad_lines() {
     let answer = health.answer("{\"query\":\"socket\"}").unwrap();
     assert!(answer.contains("\"bad_lines\":3") && answer.contains("\"refused_users\":1"), "{answer}");
     assert_eq!(health.answer("{\"query\":\"gate\"}"), None);
+}
+
+#[test]
+fn the_lag_of_a_source_is_that_of_the_latest_new_call_of_a_batch() {
+    let row = |source: &str, seconds: i64| {
+        let from = Attribution::new(now() - Duration::seconds(seconds), Label::new(source));
+        let call = Call::new(CallKey::from_parts(&[source, &seconds.to_string()]), from, None, Tokens::ZERO);
+        std::sync::Arc::new(Row { call, cost: Cost::Quoted(crate::domain::Usd::ZERO) })
+    };
+    let new = |source: &str, seconds| Change::New(RowChange { before: None, after: row(source, seconds) });
+    let mut health = HealthState::new(LedgerView::Memory, BTreeMap::new());
+    health.booked(&[new("codex", 60), new("codex", 3), new("codex", 40), new("native", 7)], now());
+    let lags = |health: &HealthState| -> Vec<(String, i64)> {
+        view(health).lags.iter().map(|(source, lag)| (source.to_string(), lag.num_seconds())).collect()
+    };
+    assert_eq!(lags(&health), [("codex".to_owned(), 3), ("native".to_owned(), 7)]);
+    // A call that grows or comes again arrived long ago.
+    let grown = Change::Grown(RowChange { before: Some(row("codex", 90)), after: row("codex", 90) });
+    health.booked(&[grown, Change::Repeat], now());
+    assert_eq!(lags(&health)[0].1, 3);
+    // A clock that is ahead of the log's gives none.
+    health.booked(&[new("codex", -5)], now());
+    assert_eq!(lags(&health)[0].1, 0);
 }

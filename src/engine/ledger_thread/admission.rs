@@ -38,9 +38,10 @@ impl LedgerThread {
         }
     }
 
-    /// Grants the proxy a connection of its own from its second call on, unless calls are held here that it cannot see.
+    /// Grants the proxy a connection of its own from its second call on, unless calls are held here that it cannot see: of
+    /// a first reading, or because they cannot be written.
     fn grant(&mut self) {
-        if self.state.stuck.is_some() || self.second_books.is_open() {
+        if !self.state.caught_up || self.state.stuck.is_some() || self.second_books.is_open() {
             return;
         }
         let Some(Ok(Some(books))) = self.books.sqlite().map(|books| books.second()) else { return };

@@ -14,7 +14,6 @@ impl LedgerThread {
     pub(super) fn delivery(&mut self, delivery: Delivery) {
         if let Said::Records(records) | Said::Export(records) = &delivery.said {
             self.health.delivered(records);
-            self.health.arrived(records, self.env.now());
         }
         let reply = match delivery.said {
             Said::Query(question) => {
@@ -39,7 +38,6 @@ impl LedgerThread {
             match delivery.said {
                 Said::Export(export) => {
                     self.health.delivered(&export);
-                    self.health.arrived(&export, self.env.now());
                     records.extend(export);
                     replies.push(delivery.reply);
                 }

@@ -1,31 +1,18 @@
 //! The running meter admits calls, books them with the end of their holds, and answers by `on_error` where it cannot.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
 use tokio::sync::oneshot;
 
 use super::{Engine, Events, Setup, Stdin};
-use crate::config::{Env, OnError, Overrides, Paths, Settings};
-use crate::domain::{Attribution, Call, CallKey, HoldId, Instant, Label, Record, Tokens};
-use crate::engine::config_edits::Faces;
-use crate::engine::{Admitted, AnyLedger, Doors};
+use crate::config::{Env, OnError, Overrides, Paths};
+use crate::domain::{Call, HoldId, Record};
+use crate::engine::fixture::{Lock, admit_at_once, books, call, faces, no_prices, now, options, rules, settings};
+use crate::engine::{Admitted, AnyLedger, Doors, Feed, Request};
 use crate::ingest::{self, Delivery, Reply, Roots, Said};
-use crate::ledger::{self, KeyValue, Ledger, Options, Space, Sqlite};
-use crate::meter::{Amount, Follow, Limit, Rules, Scope, Window};
-use crate::pricing::PriceBook;
-
-fn now() -> Instant {
-    Instant::from_timestamp(1_795_000_000, 0).unwrap()
-}
-
-fn call(number: u32, user: &str, output: u64) -> Call {
-    let user = Some(Label::new(user));
-    let from = Attribution { user, ..Attribution::new(now(), Label::new("test")) };
-    let key = CallKey::from_parts(&["test", &number.to_string()]);
-    Call::new(key, from, Some(Label::new("gpt-4o")), Tokens { output, ..Tokens::ZERO })
-}
+use crate::ledger::{Batch, KeyValue, Ledger, Options, Space};
+use crate::meter::{Follow, Rules, Snapshot};
 
 struct Running {
     engine: Engine,
@@ -35,19 +22,12 @@ struct Running {
 
 /// The meter on this ledger, with a limit of so many tokens a day for each user.
 fn start(path: &Path, options: Options, tokens: u64, on_error: OnError) -> Running {
-    let env = Env::empty(now());
-    let mut settings = Settings::defaults(&env);
-    settings.gate.on_error = on_error;
-    let only = vec![(crate::domain::Dimension::User, crate::domain::Matcher::new("*"))];
-    let amount = Amount { tokens: Some(tokens), ..Amount::default() };
-    let scope = Scope { only, each: true };
-    settings.limits = vec![Limit { scope, window: Window::Day, amount, warn_at: vec![80] }];
-    let prices = Arc::new(PriceBook::new(Vec::new(), Vec::new(), settings.cost));
+    let (settings, prices) = (settings(tokens, on_error), no_prices());
     let opened = AnyLedger::ledger(path, options.clone(), &prices);
     let books = opened.map_or_else(|_| AnyLedger::instead_of(path.to_owned(), options, &prices), |opened| opened.0);
-    let rules = Rules { limits: settings.limits.clone(), ..Rules::new(settings.zone) };
+    let rules = rules(&settings);
     let (engine, events, _) = Engine::start(Setup {
-        env,
+        env: Env::empty(now()),
         overrides: Overrides::default(),
         paths: Paths { data: path.parent().map(Path::to_owned), ..Paths::default() },
         settings,
@@ -62,12 +42,7 @@ fn start(path: &Path, options: Options, tokens: u64, on_error: OnError) -> Runni
         #[cfg(unix)]
         socket: None,
         is_served: true,
-        faces: Faces {
-            answer: |_, _, _, _, _, _| String::new(),
-            explain: |_, _, _| String::new(),
-            digest: |_, _, _, _, _| Err(String::new()),
-            problem: |_, _| None,
-        },
+        faces: faces(),
     })
     .unwrap();
     let doors = engine.doors();
@@ -87,53 +62,34 @@ impl Running {
         !matches!(answer.blocking_recv(), Err(_) | Ok(Reply::Error(_)))
     }
 
+    /// The next event that this takes something from.
+    fn event<T>(&mut self, take: impl Fn(Feed) -> Option<T>) -> T {
+        loop {
+            if let Some(taken) = take(self.events.blocking_recv().unwrap()) {
+                return taken;
+            }
+        }
+    }
+
+    /// Waits until the ledger thread has done what it was asked to do.
+    fn barrier(&mut self) {
+        self.engine.requests().blocking_send(Request::Models).unwrap();
+        self.event(|event| matches!(event, Feed::Models(_)).then_some(()));
+    }
+
+    /// Waits until the logs are read.
+    fn catch_up(&mut self) {
+        self.event(|event| matches!(event, Feed::Progress(None)).then_some(()));
+    }
+
     fn stop(self) {
         drop(self.doors);
         self.engine.stop(self.events);
     }
 }
 
-fn options() -> Options {
-    Options { busy: Duration::from_millis(50), ..Options::new(now()) }
-}
-
-fn books(path: &Path) -> Sqlite {
-    let prices = Arc::new(PriceBook::new(Vec::new(), Vec::new(), crate::pricing::CostMode::Auto));
-    ledger::open(path, options(), prices).unwrap().books
-}
-
 fn held(path: &Path) -> usize {
     books(path).facts(Space::Hold, "").unwrap().len()
-}
-
-/// Another process that is writing to the ledger until this is dropped.
-struct Lock(Option<(std::sync::mpsc::Sender<()>, std::thread::JoinHandle<()>)>);
-
-impl Lock {
-    fn new(path: &Path) -> Self {
-        let mut books = books(path);
-        let (release, released) = std::sync::mpsc::channel::<()>();
-        let (lock, is_locked) = std::sync::mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let decided = books.exclusively(&mut |_| {
-                lock.send(()).unwrap();
-                let _ = released.recv();
-                Ok(Vec::new())
-            });
-            decided.unwrap();
-        });
-        is_locked.recv().unwrap();
-        Self(Some((release, thread)))
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        if let Some((release, thread)) = self.0.take() {
-            drop(release);
-            thread.join().unwrap();
-        }
-    }
 }
 
 #[test]
@@ -207,4 +163,61 @@ fn a_meter_that_has_ended_answers_by_on_error_at_once() {
     let began = Clock::now();
     assert_eq!(limits.admit(call(2, "alice", 1)), (Admitted::Denied, None));
     assert!(began.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn from_its_second_call_on_the_proxy_asks_a_connection_of_its_own_while_the_limits_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut running = start(&path, options(), 100, OnError::Allow);
+    running.catch_up();
+    let limits = running.doors.limits.clone();
+    assert_eq!(admit_at_once(&limits, &call(1, "alice", 1)), None, "no call was admitted yet");
+    running.admit(1, "alice", 60);
+    running.barrier();
+    let (admitted, hold) = admit_at_once(&limits, &call(2, "alice", 60)).unwrap();
+    assert_eq!((admitted, hold.is_some()), (Admitted::Go { is_held: true, near: None }, true));
+    let (over, hold) = admit_at_once(&limits, &call(3, "alice", 1)).unwrap();
+    assert!(matches!(&over, Admitted::Over(state) if state.used.as_str() == "120 of 100"), "{over:?}");
+    assert_eq!(hold, None);
+    let snapshot = |rules: Rules| Request::Snapshot { rules: Box::new(rules), follow: Follow::Today };
+    let more = rules(&settings(1_000, OnError::Allow));
+    running.engine.requests().blocking_send(snapshot(more)).unwrap();
+    // The answer is sent once the rules are in force.
+    let amount = |shown: &Snapshot| shown.pots.first().and_then(|usage| usage.limit.amount.tokens);
+    running.event(|event| matches!(event, Feed::Snapshot(shown) if amount(&shown) == Some(1_000)).then_some(()));
+    assert_eq!(admit_at_once(&limits, &call(4, "alice", 1)), None, "it would decide by the old limit");
+    assert!(matches!(running.admit(4, "alice", 1), (Admitted::Go { .. }, Some(_))));
+    running.barrier();
+    assert!(matches!(admit_at_once(&limits, &call(5, "alice", 1)), Some((Admitted::Go { .. }, Some(_)))));
+    running.stop();
+    assert_eq!(held(&path), 4);
+}
+
+#[test]
+fn what_another_process_books_is_shown_while_the_proxy_admits_call_after_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut running = start(&path, Options::new(now()), 1_000_000, OnError::Allow);
+    running.catch_up();
+    running.admit(1, "alice", 1);
+    running.barrier();
+    let mut other = books(&path);
+    other.wait_for_others(Duration::from_secs(5));
+    for booked in 1..=3 {
+        let records = vec![Record::Call(call(booked, "bob", 1))];
+        other.post(&Batch { records, files: Vec::new() }).unwrap();
+        let until = Clock::now() + Duration::from_secs(20);
+        let mut is_shown = false;
+        while !is_shown {
+            assert!(Clock::now() < until, "call {booked} is not shown");
+            let admitted = admit_at_once(&running.doors.limits, &call(1, "alice", 1));
+            assert!(admitted.is_some(), "the proxy has no connection of its own");
+            std::thread::sleep(Duration::from_millis(5));
+            while let Ok(event) = running.events.try_recv() {
+                is_shown |= matches!(event, Feed::Snapshot(shown) if shown.all.calls == u64::from(booked));
+            }
+        }
+    }
+    running.stop();
 }

@@ -11,9 +11,9 @@ const MODEL: usize = place(Dimension::Model);
 const BRANCH: usize = place(Dimension::Branch);
 
 /// The greater of two names, by their numbers.
-fn greater(kept: u32, seen: u32, names: &Interner) -> u32 {
-    let is_kept = kept == seen || seen == NONE || (kept != NONE && names.label(kept) >= names.label(seen));
-    if is_kept { kept } else { seen }
+fn greater(kept: u32, sighting: u32, names: &Interner) -> u32 {
+    let is_kept = kept == sighting || sighting == NONE || (kept != NONE && names.label(kept) >= names.label(sighting));
+    if is_kept { kept } else { sighting }
 }
 
 impl CompactRow {
@@ -21,17 +21,17 @@ impl CompactRow {
     ///
     /// Equivalent to [`Call::join`], usually without comparing labels. The booked cost is kept as long as its inputs
     /// are unchanged.
-    pub(in crate::ledger) fn join(&self, seen: &Self, names: &mut Interner) -> Option<Self> {
-        let Some((from, charge)) = self.winners(seen, names) else { return self.join_slowly(seen, names) };
-        let lineage = greater(self.lineage, seen.lineage, names);
+    pub(in crate::ledger) fn join(&self, sighting: &Self, names: &mut Interner) -> Option<Self> {
+        let Some((from, charge)) = self.winners(sighting, names) else { return self.join_slowly(sighting, names) };
+        let lineage = greater(self.lineage, sighting.lineage, names);
         let branch_of = |row: &Self| names.set(row.set)[BRANCH];
-        let branch = greater(branch_of(self), branch_of(seen), names);
-        let alias = self.alias.max(seen.alias);
+        let branch = greater(branch_of(self), branch_of(sighting), names);
+        let alias = self.alias.max(sighting.alias);
         let is_known = lineage == self.lineage && alias == self.alias && branch == branch_of(self);
         if from == Winner::Kept && charge == Winner::Kept && is_known {
             return None;
         }
-        let (first, most) = (from.pick(self, seen), charge.pick(self, seen));
+        let (first, most) = (from.pick(self, sighting), charge.pick(self, sighting));
         let mut set = *names.set(first.set);
         let model = names.set(most.set)[MODEL];
         let set = if (set[MODEL], set[BRANCH]) == (model, branch) {
@@ -49,12 +49,12 @@ impl CompactRow {
             offset: first.offset,
             machine: first.machine,
             claim: first.claim,
-            booked: self.booked || seen.booked,
+            booked: self.booked || sighting.booked,
             lineage,
             alias,
             ..most.clone()
         };
-        Some(joined.keep_cost(self, seen, names))
+        Some(joined.keep_cost(self, sighting, names))
     }
 
     /// Joins this row with telemetry of the same call. On a tie this row's attribution is kept, whichever was stored
@@ -66,50 +66,50 @@ impl CompactRow {
     }
 
     /// The winning attribution and the winning counts, if decidable without comparing labels.
-    fn winners(&self, seen: &Self, names: &Interner) -> Option<(Winner, Winner)> {
-        let (mine, theirs) = (names.set(self.set), names.set(seen.set));
+    fn winners(&self, sighting: &Self, names: &Interner) -> Option<(Winner, Winner)> {
+        let (mine, theirs) = (names.set(self.set), names.set(sighting.set));
         let same_attribution = || {
             let mut pairs = mine.iter().zip(theirs).enumerate();
             let same = pairs.all(|(at, (mine, theirs))| at == MODEL || at == BRANCH || mine == theirs);
-            same && self.folder == seen.folder
-                && (self.path, self.offset, self.machine) == (seen.path, seen.offset, seen.machine)
+            same && self.folder == sighting.folder
+                && (self.path, self.offset, self.machine) == (sighting.path, sighting.offset, sighting.machine)
         };
-        let from = match seen.claim.cmp(&self.claim).then_with(|| self.at.cmp(&seen.at)) {
+        let from = match sighting.claim.cmp(&self.claim).then_with(|| self.at.cmp(&sighting.at)) {
             Ordering::Less => Winner::Kept,
-            Ordering::Greater => Winner::Seen,
+            Ordering::Greater => Winner::New,
             Ordering::Equal if same_attribution() => Winner::Kept,
             Ordering::Equal => return None,
         };
         let size = |compact: &Self| {
             (compact.is_refused(), compact.fidelity.is_stated(), compact.tokens.output, compact.tokens.total())
         };
-        let charge = match size(self).cmp(&size(seen)) {
+        let charge = match size(self).cmp(&size(sighting)) {
             Ordering::Greater => Winner::Kept,
-            Ordering::Less => Winner::Seen,
-            Ordering::Equal if mine[MODEL] == theirs[MODEL] && self.charges_the_same(seen) => Winner::Kept,
+            Ordering::Less => Winner::New,
+            Ordering::Equal if mine[MODEL] == theirs[MODEL] && self.charges_the_same(sighting) => Winner::Kept,
             Ordering::Equal => return None,
         };
         Some((from, charge))
     }
 
-    fn join_slowly(&self, seen: &Self, names: &mut Interner) -> Option<Self> {
-        let (mine, theirs) = (self.call(names), Call { key: self.key, ..seen.call(names) });
-        let order = match (mine.from.evidence(&theirs.from), self.booked, seen.booked) {
+    fn join_slowly(&self, sighting: &Self, names: &mut Interner) -> Option<Self> {
+        let (mine, theirs) = (self.call(names), Call { key: self.key, ..sighting.call(names) });
+        let order = match (mine.from.evidence(&theirs.from), self.booked, sighting.booked) {
             (Ordering::Equal, true, false) => Ordering::Less,
             (Ordering::Equal, false, true) => Ordering::Greater,
             (_, _, _) => mine.from.precedence(&theirs.from),
         };
         let machine = match order {
             Ordering::Less => self.machine,
-            Ordering::Equal if names.label(self.machine) <= names.label(seen.machine) => self.machine,
-            Ordering::Equal | Ordering::Greater => seen.machine,
+            Ordering::Equal if names.label(self.machine) <= names.label(sighting.machine) => self.machine,
+            Ordering::Equal | Ordering::Greater => sighting.machine,
         };
-        let booked = self.booked || seen.booked;
+        let booked = self.booked || sighting.booked;
         let joined = Self { machine, booked, ..Self::from_call(&mine.join_in_order(theirs, order), names) };
-        (!joined.says_the_same(self)).then(|| joined.keep_cost(self, seen, names))
+        (!joined.says_the_same(self)).then(|| joined.keep_cost(self, sighting, names))
     }
 
-    fn keep_cost(mut self, kept: &Self, seen: &Self, names: &Interner) -> Self {
+    fn keep_cost(mut self, kept: &Self, sighting: &Self, names: &Interner) -> Self {
         let priced_alike = |other: &Self| {
             let kind = |compact: &Self| {
                 let set = names.set(compact.set);
@@ -119,8 +119,8 @@ impl CompactRow {
         };
         self.cost = if priced_alike(kept) {
             kept.cost
-        } else if priced_alike(seen) {
-            seen.cost
+        } else if priced_alike(sighting) {
+            sighting.cost
         } else {
             RowCost::Pending
         };
@@ -131,14 +131,14 @@ impl CompactRow {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Winner {
     Kept,
-    Seen,
+    New,
 }
 
 impl Winner {
-    fn pick<'a>(self, kept: &'a CompactRow, seen: &'a CompactRow) -> &'a CompactRow {
+    fn pick<'a>(self, kept: &'a CompactRow, sighting: &'a CompactRow) -> &'a CompactRow {
         match self {
             Self::Kept => kept,
-            Self::Seen => seen,
+            Self::New => sighting,
         }
     }
 }

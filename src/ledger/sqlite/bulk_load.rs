@@ -54,10 +54,10 @@ impl Draft {
 
     /// Writes the rows changed since the last call, except the newest.
     pub(super) fn write(&mut self, conn: &Connection, state: &mut MergeState, pricer: &dyn Pricer) -> Result<()> {
-        let (mut changes, mut told) = self.changes(state, pricer);
-        if !told.is_empty() {
-            let middle = told.len() / 2;
-            self.reached = self.reached.max(*told.select_nth_unstable(middle).1);
+        let (mut changes, mut times) = self.changes(state, pricer);
+        if !times.is_empty() {
+            let middle = times.len() / 2;
+            self.reached = self.reached.max(*times.select_nth_unstable(middle).1);
         }
         let settled = if self.waiting.len() > PATIENCE { Instant::MAX_UTC } else { self.reached - LAG };
         changes.extend(self.waiting.extract_if(|_, at| *at <= settled).map(|(key, _)| (key, None)));
@@ -67,11 +67,11 @@ impl Draft {
     /// Changes of written rows since the last call, with the times of all changed rows. Rows not written yet wait.
     fn changes(&mut self, state: &mut MergeState, pricer: &dyn Pricer) -> (Vec<Before>, Vec<Instant>) {
         state.settle(pricer);
-        let (mut changes, mut told) = (state.row_store.take_journal(), Vec::new());
+        let (mut changes, mut times) = (state.row_store.take_journal(), Vec::new());
         state.row_store.keep_journal();
         changes.retain(|(key, before)| {
             let at = state.row_store.get(*key).map(|row| row.at);
-            told.extend(at);
+            times.extend(at);
             match at {
                 Some(at) if before.is_none() || self.waiting.contains_key(key) => {
                     self.waiting.insert(*key, at);
@@ -81,7 +81,7 @@ impl Draft {
                 None => self.waiting.remove(key).is_none(),
             }
         });
-        (changes, told)
+        (changes, times)
     }
 
     /// Writes the remaining rows and everything derived from them.
@@ -215,7 +215,7 @@ mod tests {
             let mut select = conn.prepare("SELECT (id >> 20) / 3600, body ->> 5 FROM calls ORDER BY id").unwrap();
             select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
         };
-        for (output, told, written) in [
+        for (output, times, written) in [
             (1, &[100, 90, 103][..], &[(90, 1)][..]),
             // A single log of another time does not release the others.
             (2, &[5_000, 101, 104], &[(90, 1)]),
@@ -223,7 +223,7 @@ mod tests {
             // Rows already drafted are updated at once.
             (4, &[90], &[(90, 4), (100, 1), (101, 2), (103, 1), (104, 2)]),
         ] {
-            for hour in told {
+            for hour in times {
                 state.absorb(&call(*hour, output));
             }
             draft.write(&conn, &mut state, &Free).unwrap();

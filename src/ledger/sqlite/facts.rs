@@ -67,8 +67,8 @@ pub(super) fn remove(conn: &Connection, space: Space, key: &str) -> Result<()> {
 
 /// Every value whose key has this prefix, sorted by key.
 pub(super) fn with_prefix(conn: &Connection, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>> {
-    // In the order of keys, those with the prefix follow each other. A condition for the end would have to be compiled with
-    // each start.
+    // In the order of keys, those with the prefix follow each other. A condition for the end would add to the
+    // time to compile the statement at each start.
     let mut select =
         conn.prepare_cached("SELECT key, at, value FROM facts WHERE space = ? AND key >= ? ORDER BY key")?;
     let (mut found, mut facts) = (select.query([space.name(), prefix])?, Vec::new());

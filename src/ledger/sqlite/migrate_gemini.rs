@@ -11,8 +11,10 @@ use super::row_mapping;
 use super::schema::COLUMNS;
 use crate::domain::{CallKey, Dimension};
 use crate::ledger::StoreError;
+use crate::ledger::bills::row_keys;
 use crate::ledger::compact_row::CompactRow;
-use crate::ledger::interner::Interner;
+use crate::ledger::interner::{Interner, place};
+use crate::ledger::spending::part;
 use crate::ledger::store::{Delta, Store, Table};
 
 /// Events of Gemini CLI: of a Gemini model and a session, and without the project that spans have.
@@ -50,19 +52,34 @@ fn move_all(
         conn.index_aliases()?;
     }
     for row in rows {
+        let set = names.set(row.set);
+        let (session, model) = (set[place(Dimension::Session)], set[place(Dimension::Model)]);
+        let bills = conn.bills(names, ids, session)?;
+        // Computed from a bill, with a key of its own.
+        if bills.iter().flat_map(row_keys).any(|key| key == row.key) {
+            continue;
+        }
         let name = |dimension| names.value(row.set, dimension).map(ToString::to_string).unwrap_or_default();
         let key = CallKey::of_gemini(&name(Dimension::Session), &name(Dimension::Model), &row.tokens);
         let moved = CompactRow { key, alias: Some(key), ..row.clone() };
         let mut delta = Delta { rows: vec![(row.key, Some(row), None)], ..Delta::default() };
-        match conn.keys_by_alias(names, key)?.into_iter().min() {
+        let host = conn.keys_by_alias(names, key)?.into_iter().min();
+        // Two events with the same counts were two rows of one answer.
+        let is_repeated = host.is_some() || conn.row(names, ids, Table::Shown, key)?.is_some();
+        if is_repeated && !bills.is_empty() {
+            let sums = conn.spent(names, ids, session)?.into_iter().find(|(of, _)| *of == model);
+            let mut sums = sums.map(|(_, sums)| sums).unwrap_or_default();
+            sums.sub(&part(row));
+            delta.spent.push((session, model, sums));
+        }
+        match host {
             Some(host) => {
                 if let Some(own) = conn.row(names, ids, Table::Shown, host)? {
                     delta.unmerged.push((host, Some(own)));
                 }
                 delta.unmerged.push((key, Some(moved.clone())));
             }
-            // Two events with the same counts were two rows of one answer.
-            None if conn.row(names, ids, Table::Shown, key)?.is_some() => {}
+            None if is_repeated => {}
             None => delta.rows.push((key, None, Some(&moved))),
         }
         conn.apply(names, ids, &delta, &|_| {})?;
@@ -77,7 +94,7 @@ mod tests {
     use super::super::fixture::Free;
     use super::super::{Options, open};
     use super::*;
-    use crate::domain::{Attribution, Call, Filter, Instant, Label, Record, Tokens};
+    use crate::domain::{Attribution, Bill, Billed, Call, Counter, Filter, Instant, Label, Record, Tokens};
     use crate::ledger::{Batch, Ledger};
 
     fn call(key: &str, source: &str, second: i64, model: &str, input: u64) -> Call {
@@ -92,15 +109,26 @@ mod tests {
         Call { alias: Some(CallKey::of_gemini("g-1", "gemini-3.1-pro", &call.tokens)), ..call }
     }
 
+    /// As metrics state the tokens of a session.
+    fn piece(session: &str, input: u64) -> Record {
+        let at = Instant::from_timestamp(1_790_000_005, 0).unwrap();
+        let tokens = Tokens { input, ..Tokens::ZERO };
+        let model = Label::new("gemini-3.1-pro");
+        let from = Attribution { session: Some(Label::new(session)), ..Attribution::new(at, Label::new("otlp")) };
+        let id = CallKey::from_parts(&["piece", session]);
+        let models = vec![Billed { model, tokens, is_split: true, web_searches: 0 }];
+        Record::Bill(Bill { id, from, counter: Counter::Piece, models })
+    }
+
     #[test]
     fn a_call_that_an_older_version_read_from_telemetry_is_one_with_its_chats() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
         let opened = || open(&path, Options::new(Instant::default()), Arc::new(Free)).unwrap().books;
-        let post = |calls: Vec<Call>| {
-            let records = calls.into_iter().map(Record::Call).collect();
+        let post_records = |records: Vec<Record>| {
             opened().post(&Batch { records, files: Vec::new() }).unwrap();
         };
+        let post = |calls: Vec<Call>| post_records(calls.into_iter().map(Record::Call).collect());
         let counted = || {
             let sums = opened().sums(&Filter::default()).unwrap();
             (sums.calls, sums.tokens.input)
@@ -108,14 +136,19 @@ mod tests {
         post(vec![
             call("a", "otlp", 1, "gemini-3.1-pro", 10),
             call("b", "otel", 2, "gemini-3.1-pro", 20),
+            call("b-again", "otel", 2, "gemini-3.1-pro", 20),
             call("other", "otlp", 3, "gpt-5", 40),
             chat("chat-a", 1, 10),
         ]);
-        assert_eq!(counted(), (4, 80));
+        // One of a session with calls, which then counts for nothing, and one of a session without.
+        post_records(vec![piece("g-1", 160), piece("g-2", 5)]);
+        assert_eq!(counted(), (6, 105));
+        assert_eq!(opened().verify().unwrap().problems, [] as [String; 0]);
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
-        assert_eq!(counted(), (3, 70));
+        assert_eq!(counted(), (4, 75));
+        assert_eq!(opened().verify().unwrap().problems, [] as [String; 0]);
         post(vec![chat("chat-b", 2, 20), chat("chat-c", 4, 80), chat("chat-a", 1, 10)]);
-        assert_eq!(counted(), (4, 150));
-        assert!(opened().verify().unwrap().problems.is_empty());
+        assert_eq!(counted(), (5, 155));
+        assert_eq!(opened().verify().unwrap().problems, [] as [String; 0]);
     }
 }

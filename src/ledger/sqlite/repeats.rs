@@ -57,8 +57,8 @@ impl Sqlite {
         }
         let name = |session: i64| sources.get(&session).cloned().unwrap_or_else(|| Label::new("?"));
         let mut all: BTreeMap<(Label, Label), u64> = BTreeMap::new();
-        for ((shown, told), calls) in counts {
-            *all.entry((name(shown), name(told))).or_default() += calls;
+        for ((shown, repeated), calls) in counts {
+            *all.entry((name(shown), name(repeated))).or_default() += calls;
         }
         Ok(all.into_iter().map(|((counted, repeated), calls)| Repeats { counted, repeated, calls }).collect())
     }

@@ -53,7 +53,7 @@ macro_rules! rows {
 const READABLE_NAME: &str = "readable";
 
 /// A query for people with a SQLite shell: every call in plain words. It is kept as text because a view would be parsed
-/// whenever the ledger is opened, which is a sixteenth of a status line.
+/// whenever the ledger is opened, which takes a sixteenth of the time of `statusline`.
 const READABLE: &str = "SELECT
   format('%016x%016x', c.hash, c.rest) AS key, datetime(c.id >> 20, 'unixepoch') AS at,
   (SELECT name FROM labels WHERE id = k.model) AS model,

@@ -1,4 +1,5 @@
-//! Many calls at once: their rows are looked for together, and those that are new to everybody are priced together.
+//! Many calls at once: their rows are looked for together, and those that are in neither the store nor this transaction are
+//! priced together.
 
 use rustc_hash::FxHashSet;
 
@@ -9,7 +10,7 @@ use crate::ledger::store::{Store, Stored, Table};
 use crate::ledger::{Change, RowChange};
 use crate::pricing::Pricer;
 
-/// Calls from which on one lookup for all is quicker than one for each.
+/// From this many calls on, one lookup for all is quicker.
 const MANY: usize = 16;
 
 impl<Ids: Default> WorkingSet<Ids> {
@@ -43,7 +44,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         let mut keys: Vec<CallKey> = keys.into_iter().collect();
         keys.sort_unstable();
         self.fetched.extend(&keys);
-        let apart = if self.telemetry {
+        let unmerged = if self.telemetry {
             store.rows_of(&mut self.state.names, &mut self.ids, Table::Unmerged, &keys)?
         } else {
             Vec::new()
@@ -51,7 +52,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         for row in store.rows_of(&mut self.state.names, &mut self.ids, Table::Shown, &keys)? {
             self.restore(store, row, true)?;
         }
-        for row in apart {
+        for row in unmerged {
             self.restore(store, row, false)?;
         }
         // What a loaded row is joined with.
@@ -62,7 +63,7 @@ impl<Ids: Default> WorkingSet<Ids> {
     }
 
     /// Adds a call of telemetry that neither the store nor this transaction has anything of; its key, if it was one.
-    /// Its change is told with [`WorkingSet::tell_new`], because prices are looked up sooner for many at once.
+    /// Its change is reported with [`WorkingSet::report_new`], because prices are looked up sooner for many at once.
     pub(super) fn add_new(&mut self, store: &impl Store<Ids = Ids>, record: &Record) -> Stored<Option<CallKey>> {
         let Record::Call(call) = record else { return Ok(None) };
         let key = call.key;
@@ -85,13 +86,13 @@ impl<Ids: Default> WorkingSet<Ids> {
     }
 
     /// Prices new calls, and appends their changes.
-    pub(super) fn tell_new(&mut self, news: &mut Vec<CallKey>, pricer: &dyn Pricer, told: &mut Vec<Change>) {
-        if news.is_empty() {
+    pub(super) fn report_new(&mut self, new_keys: &mut Vec<CallKey>, pricer: &dyn Pricer, changes: &mut Vec<Change>) {
+        if new_keys.is_empty() {
             return;
         }
         self.state.settle(pricer);
-        let rows = news.drain(..).filter_map(|key| self.state.row_store.get(key));
-        told.extend(rows.map(|row| Change::New(RowChange { before: None, after: row.row(&self.state.names) })));
+        let rows = new_keys.drain(..).filter_map(|key| self.state.row_store.get(key));
+        changes.extend(rows.map(|row| Change::New(RowChange { before: None, after: row.row(&self.state.names) })));
     }
 }
 
@@ -138,7 +139,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
         #[test]
-        fn many_calls_at_once_are_merged_and_told_as_one_after_the_other(
+        fn many_calls_at_once_are_merged_and_reported_as_one_after_the_other(
             sightings in prop::collection::vec((0_u8..30, 0_u8..10, 1_u64..4), 0..120),
             size in 1_usize..60,
         ) {
@@ -147,16 +148,16 @@ mod tests {
             let mut books = open(&path, Options::new(Instant::default()), Arc::new(ByOutput)).unwrap().books;
             let mut single = Memory::new(Arc::new(ByOutput));
             let records: Vec<Record> = sightings.into_iter().map(sighting).collect();
-            let mut told: BTreeMap<CallKey, Row> = BTreeMap::new();
+            let mut reported: BTreeMap<CallKey, Row> = BTreeMap::new();
             for records in records.chunks(size) {
                 for change in books.post(&Batch { records: records.to_vec(), files: Vec::new() }).unwrap() {
                     let (before, after) = change.rows();
                     if let Some(before) = before {
-                        let known = told.remove(&before.call.key);
+                        let known = reported.remove(&before.call.key);
                         prop_assert_eq!(known.as_ref(), Some(&**before));
                     }
                     if let Some(after) = after {
-                        prop_assert!(told.insert(after.call.key, (**after).clone()).is_none());
+                        prop_assert!(reported.insert(after.call.key, (**after).clone()).is_none());
                     }
                     prop_assert!(!matches!(&change, Change::New(change) if change.before.is_some()));
                 }
@@ -164,7 +165,7 @@ mod tests {
             for record in records {
                 single.post(&Batch { records: vec![record], files: Vec::new() }).unwrap();
             }
-            prop_assert_eq!(&shown(&books), &told);
+            prop_assert_eq!(&shown(&books), &reported);
             prop_assert_eq!(shown(&books), shown(&single));
             prop_assert!(books.verify().unwrap().problems.is_empty());
         }

@@ -44,6 +44,7 @@ impl Meter {
             session: id.as_ref().zip(session).map(|(id, session)| session.line(id, now)),
             sessions: self.sessions.lines(now),
             fleet,
+            session_count: self.session_count(),
             all: self.all,
             day: self.today.0,
             today: self.today.1,
@@ -70,6 +71,16 @@ impl Meter {
             trend_until,
             changes_at: self.changes_at(now),
         }
+    }
+
+    /// Number of the followed sessions, if it is known.
+    fn session_count(&self) -> Option<u64> {
+        let count = match &self.follow {
+            Follow::Today => self.sessions.count_today(),
+            Follow::Everything => self.sessions.count(),
+            Follow::Latest | Follow::Session(_) => Some(1),
+        };
+        count.and_then(|count| u64::try_from(count).ok())
     }
 
     /// Every limit, worst first.

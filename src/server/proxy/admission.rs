@@ -108,7 +108,7 @@ pub(crate) trait Admission: Send + Sync {
     /// True when there is any limit: only then [`Admission::admit`] is asked, and the beginning of the body awaited.
     fn has_limits(&self) -> bool;
 
-    /// As [`Admission::admit`], without waiting for anybody: `None` if that is not possible now.
+    /// As [`Admission::admit`], without waiting: `None` if that is not possible now.
     fn admit_at_once(&self, ask: &Ask) -> Option<Decision>;
 
     /// Checks the limits and holds the call's estimated cost, in one transaction. May wait for the books a few

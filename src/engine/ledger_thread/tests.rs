@@ -1,0 +1,216 @@
+//! The ledger thread next to other writers of its ledger: the proxy's own connection, and other processes.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant as Clock};
+
+use tokio::sync::{broadcast, mpsc, watch};
+
+use super::{LedgerThread, State};
+use crate::config::{Env, OnError, Overrides, Paths};
+use crate::domain::{Call, HoldId, Label, Record};
+use crate::engine::admissions::second_books::SecondBooks;
+use crate::engine::admissions::{Admit, Admitted, Limits, Policy};
+use crate::engine::config_edits::ConfigEdits;
+use crate::engine::daily::Daily;
+use crate::engine::fixture::{admit_at_once, books, call, faces, no_prices, now, options, rules, settings};
+use crate::engine::health::HealthState;
+use crate::engine::inbox::LedgerMessage;
+use crate::engine::lifecycle::Lifecycle;
+use crate::engine::log_reader::Control;
+use crate::engine::{AnyLedger, Feed, Scrape};
+use crate::ingest::{Event, ReadBatch, Tallies};
+use crate::ledger::{Batch, Ledger};
+use crate::meter::Follow;
+use crate::meter::admission::Coming;
+
+/// A ledger thread that does nothing by itself, and the other ends of its channels.
+struct Harness {
+    thread: LedgerThread,
+    limits: Limits,
+    events: mpsc::Receiver<Feed>,
+    messages: mpsc::Receiver<LedgerMessage>,
+    _sender: mpsc::Sender<LedgerMessage>,
+    _control: mpsc::UnboundedReceiver<Control>,
+    _admissions: mpsc::Receiver<Admit>,
+}
+
+/// The thread on this ledger, with a limit of so many tokens a day for each user. The logs are not read yet.
+fn harness(path: &Path, tokens: u64) -> Harness {
+    let (settings, prices, env) = (settings(tokens, OnError::Allow), no_prices(), Env::empty(now()));
+    let books = AnyLedger::ledger(path, options(), &prices).unwrap().0;
+    let (sender, messages) = mpsc::channel(16);
+    let (feed, events) = mpsc::channel(256);
+    let (reader, control) = mpsc::unbounded_channel();
+    let (admit, admissions) = mpsc::channel(1);
+    let (policy, policies) = watch::channel(Policy::default());
+    let second_books = Arc::new(SecondBooks::default());
+    let thread = LedgerThread {
+        rules: rules(&settings),
+        follow: Follow::Today,
+        health: HealthState::new(books.view(), std::collections::BTreeMap::new()),
+        books,
+        prices,
+        feed,
+        config_edits: ConfigEdits {
+            env: env.clone(),
+            overrides: Overrides::default(),
+            paths: Paths { data: path.parent().map(Path::to_owned), ..Paths::default() },
+            settings,
+            faces: faces(),
+            work: sender.downgrade(),
+            pending: Vec::new(),
+            daily: Daily::default(),
+            alerts: broadcast::Sender::new(1),
+            began: now(),
+        },
+        env,
+        reader,
+        revision: watch::channel(0).0,
+        policy,
+        second_books: Arc::clone(&second_books),
+        course: Arc::new(Lifecycle::default()),
+        scrape: Scrape::new(now()),
+        state: State::default(),
+    };
+    let limits = Limits { admit, policy: policies, second_books };
+    Harness { thread, limits, events, messages, _sender: sender, _control: control, _admissions: admissions }
+}
+
+impl Harness {
+    /// The logs are read, and a first call was admitted.
+    fn caught_up(path: &Path) -> Self {
+        let mut harness = harness(path, 1_000_000);
+        harness.thread.event(Event::CaughtUp);
+        harness.admit(1, 1);
+        harness.events();
+        harness
+    }
+
+    /// The thread's own answer to a call.
+    fn admit(&mut self, number: u32, output: u64) -> Admitted {
+        let (reply, answer) = std::sync::mpsc::sync_channel(1);
+        let coming = Coming { hold: HoldId::new(number.into()), call: call(number, "alice", output) };
+        self.thread.admission(Admit { coming, reply });
+        answer.recv().unwrap()
+    }
+
+    /// The proxy holds an amount on its own connection.
+    fn hold(&self) {
+        let (_, hold) = admit_at_once(&self.limits, &call(1, "alice", 1)).unwrap();
+        assert!(hold.is_some());
+    }
+
+    /// Calls come from a log.
+    fn read(&mut self, calls: Vec<Call>) {
+        self.thread.event(Event::ReadBatch(Box::new(ReadBatch {
+            path: Label::new("/logs/a.jsonl"),
+            records: calls.into_iter().map(Record::Call).collect(),
+            file: None,
+            bad: Vec::new(),
+            unknown: Vec::new(),
+            tallies: Tallies::default(),
+        })));
+    }
+
+    /// The events since this was asked.
+    fn events(&mut self) -> Vec<Feed> {
+        std::iter::from_fn(|| self.events.try_recv().ok()).collect()
+    }
+
+    /// Numbers of calls in the snapshots since the events were taken.
+    fn snapshots(&mut self) -> Vec<u64> {
+        let calls = |event| if let Feed::Snapshot(shown) = event { Some(shown.all.calls) } else { None };
+        self.events().into_iter().filter_map(calls).collect()
+    }
+
+    /// Waits for the message that was put off, and handles it.
+    fn look_again(&mut self) {
+        let until = Clock::now() + Duration::from_secs(10);
+        while !matches!(self.messages.try_recv(), Ok(LedgerMessage::Look)) {
+            assert!(Clock::now() < until, "no look was put off");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.thread.message(LedgerMessage::Look);
+    }
+}
+
+/// Another process books a call.
+fn book(path: &Path, number: u32) {
+    let records = vec![Record::Call(call(number, "bob", 1))];
+    books(path).post(&Batch { records, files: Vec::new() }).unwrap();
+}
+
+#[test]
+fn while_the_proxy_writes_another_process_is_looked_for_after_a_look_that_came_too_early() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut harness = Harness::caught_up(&path);
+    harness.hold();
+    harness.thread.look_at_ledger();
+    assert_eq!(harness.snapshots(), [] as [u64; 0], "a hold changes no number");
+    // The logs are read again.
+    harness.thread.state.caught_up = false;
+    harness.look_again();
+    assert_eq!(harness.snapshots(), [] as [u64; 0]);
+    harness.thread.event(Event::CaughtUp);
+    harness.events();
+    book(&path, 1);
+    harness.hold();
+    harness.thread.look_at_ledger();
+    assert_eq!(harness.snapshots(), [] as [u64; 0], "shown with the next look");
+    harness.hold();
+    harness.look_again();
+    assert_eq!(harness.snapshots(), [1]);
+    // Nothing was put off: the next writer is shown at once.
+    book(&path, 2);
+    harness.thread.look_at_ledger();
+    assert_eq!(harness.snapshots(), [2]);
+}
+
+#[test]
+fn repeats_make_no_snapshot_while_the_proxy_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut harness = Harness::caught_up(&path);
+    harness.read(vec![call(1, "alice", 1)]);
+    harness.events();
+    for _ in 0..5 {
+        harness.hold();
+        harness.read(vec![call(1, "alice", 1)]);
+    }
+    assert_eq!(harness.snapshots(), [] as [u64; 0]);
+}
+
+#[test]
+fn a_batch_that_is_answered_by_a_snapshot_counts_in_the_state_of_health() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut harness = Harness::caught_up(&path);
+    harness.read(vec![call(1, "alice", 1)]);
+    harness.events();
+    book(&path, 2);
+    let mut other = call(3, "alice", 5);
+    other.model = Some(Label::new("unknown-model"));
+    harness.read(vec![call(2, "bob", 1), other]);
+    let health = harness.thread.health.view(&no_prices(), now());
+    assert!(health.unpriced.contains(&(Label::new("unknown-model"), 5)), "{:?}", health.unpriced);
+    assert_eq!(harness.snapshots(), [3]);
+}
+
+#[test]
+fn calls_of_a_first_reading_count_against_limits_before_they_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    // An earlier run wrote the ledger.
+    book(&path, 1);
+    let mut harness = harness(&path, 100);
+    assert!(matches!(harness.admit(1, 1), Admitted::Go { .. }));
+    harness.read(vec![call(2, "alice", 150)]);
+    assert_eq!(admit_at_once(&harness.limits, &call(3, "alice", 1)), None, "it would not see the call");
+    let over = harness.admit(3, 1);
+    assert!(matches!(&over, Admitted::Over(state) if state.used.as_str() == "151 of 100"), "{over:?}");
+    harness.thread.event(Event::CaughtUp);
+    assert!(matches!(harness.admit(4, 1), Admitted::Over(_)));
+    assert!(matches!(admit_at_once(&harness.limits, &call(5, "alice", 1)), Some((Admitted::Over(_), None))));
+}
