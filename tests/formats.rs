@@ -105,7 +105,16 @@ fn format_of(path: &Path) -> Option<FormatId> {
 
 /// A reader of a sample's lines, as for a file in its agent's place or one that the user names.
 fn decoder(path: &Path) -> Decoder {
-    owner(path).map_or_else(|| Decoder::new(&[]), |id| Decoder::of_format(id, &[]))
+    owner(path).map_or_else(|| Decoder::new(&[]), |id| described(id, path))
+}
+
+/// A reader of a file of one agent, with what the files beside it say of it.
+fn described(id: FormatId, path: &Path) -> Decoder {
+    let mut decoder = Decoder::of_format(id, &[]);
+    for text in id.format().project_files(path).iter().filter_map(|file| fs::read(file).ok()) {
+        decoder.beside(&text);
+    }
+    decoder
 }
 
 /// The logs that consist of lines.
@@ -183,7 +192,7 @@ fn read(file: &Path, how: Reading) -> Vec<Record> {
     if let Some(format) = format_of(file) {
         let mut out = Vec::new();
         for _ in 0..if how == Reading::Twice { 2 } else { 1 } {
-            assert_eq!(Decoder::of_format(format, &[]).document(&bytes, &origin(file, 0), &mut out), Outcome::Read);
+            assert_eq!(described(format, file).document(&bytes, &origin(file, 0), &mut out), Outcome::Read);
         }
         return out;
     }
