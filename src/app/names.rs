@@ -1,7 +1,9 @@
 //! Names that a user typed: short forms that the screens show, and names that no call has, such as a typing error.
 
+use crate::config::LimitKey;
 use crate::domain::{Dimension, Filter, Label, Matcher, Zone, model_short, project_short};
 use crate::ledger::{BooksError, Grain, Ledger, Query};
+use crate::meter::Scope;
 use crate::text::meant;
 
 /// Up to this many known names are listed instead of a suggestion.
@@ -163,6 +165,26 @@ pub(crate) fn complete_ahead(books: &dyn Ledger, filter: &mut Filter) -> Result<
     }
     filter.only.extend(longer);
     Ok(sentences)
+}
+
+/// A limit with the short forms of projects and models replaced, as by [`complete`], and a sentence for each name that
+/// no call has: until one has it, the limit counts nothing. A limit that is set keeps its names.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn limit_in_full(
+    books: &dyn Ledger,
+    key: &LimitKey,
+    is_set: bool,
+) -> Result<(LimitKey, Vec<String>), BooksError> {
+    let mut filter = Filter { only: key.scope.names().to_vec(), ..Filter::default() };
+    if filter.only.iter().all(|(_, names)| names.is_glob()) {
+        return Ok((key.clone(), Vec::new()));
+    }
+    let mut known = if is_set { KnownNames::default() } else { complete(books, &mut filter)? };
+    let sentences = known.unknown_in(books, &filter)?;
+    let scope = Scope { only: filter.only, each: key.scope.each };
+    Ok((LimitKey { scope, window: key.window }, sentences))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 pub(super) mod show;
 
 use crate::app::catch_up::{self, LogSelection};
-use crate::app::names::KnownNames;
+use crate::app::names::limit_in_full;
 use crate::app::sessions::only_session;
 use crate::app::{Context, Exit, Failure};
 use crate::cli::LimitsCommand;
@@ -15,50 +15,60 @@ use crate::meter::overrides::{self};
 pub(super) fn run(context: &mut Context<'_>, command: Option<LimitsCommand>) -> Result<Exit, Failure> {
     match command.unwrap_or(LimitsCommand::Show { json: false }) {
         LimitsCommand::Show { json } => show::show(context, json),
-        LimitsCommand::Set { scope, amount } => {
-            let key = key(&scope)?;
-            let amount = config::parse_amount(&amount)
-                .map_err(|why| Failure::new(Exit::Usage, format!("'{}' {why}", Label::new(&amount))))?;
-            let env = context.env.clone();
-            let before = context.settings.limits.iter().find(|limit| LimitKey::from_limit(limit) == key.expanded(&env));
-            let before = before.map(|limit| limit.amount).filter(|before| *before != amount);
-            change(context, |text| edit::set_limit(text, &env, &key.expanded(&env), &amount, None))?;
-            let before = before.map(|before| format!(" (was {})", config::amount_text(&before))).unwrap_or_default();
-            writeln!(context.out, "{key}: {}{before}", config::amount_text(&amount))?;
-            warn_of_unknown_names(context, &key.expanded(&env));
-            Ok(Exit::Fine)
-        }
-        LimitsCommand::Unset { scope } => {
-            let key = key(&scope)?;
-            let env = context.env.clone();
-            let set: Vec<LimitKey> = context.settings.limits.iter().map(LimitKey::from_limit).collect();
-            change(context, |text| edit::unset_limit(text, &env, &key.expanded(&env))).map_err(|failure| {
-                if set.contains(&key.expanded(&env)) {
-                    return failure;
-                }
-                let set = set.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                let set = if set.is_empty() { "none is set".to_owned() } else { format!("there are: {set}") };
-                Failure::new(Exit::Usage, format!("there is no limit {key}; {set}"))
-            })?;
-            writeln!(context.out, "{key}: no limit")?;
-            Ok(Exit::Fine)
-        }
+        LimitsCommand::Set { scope, amount } => set(context, &scope, &amount),
+        LimitsCommand::Unset { scope } => unset(context, &scope),
         LimitsCommand::Override { session, reason, .. } => lift(context, &session, reason.as_deref()),
     }
 }
 
-/// Says which names of a limit no call in the ledger has: until one has, it counts nothing.
-fn warn_of_unknown_names(context: &mut Context<'_>, key: &LimitKey) {
-    let filter = Filter { only: key.scope.names().to_vec(), ..Filter::default() };
-    if filter.only.iter().all(|(_, names)| names.is_glob()) {
-        return;
-    }
-    // The ledger is asked as it is: to read the logs of a large home for the first time takes longer than to set a limit.
-    // What is wrong with the ledger is said by the commands that show numbers.
-    let prices = context.prices();
+fn set(context: &mut Context<'_>, scope: &str, amount: &str) -> Result<Exit, Failure> {
+    let key = key(scope)?;
+    let amount = config::parse_amount(amount)
+        .map_err(|why| Failure::new(Exit::Usage, format!("'{}' {why}", Label::new(amount))))?;
+    let env = context.env.clone();
+    let (key, sentences) = in_full(context, &key);
+    let before = context.settings.limits.iter().find(|limit| LimitKey::from_limit(limit) == key.expanded(&env));
+    let before = before.map(|limit| limit.amount).filter(|before| *before != amount);
+    change(context, |text| edit::set_limit(text, &env, &key.expanded(&env), &amount, None))?;
+    let before = before.map(|before| format!(" (was {})", config::amount_text(&before))).unwrap_or_default();
+    writeln!(context.out, "{key}: {}{before}", config::amount_text(&amount))?;
+    sentences.iter().for_each(|sentence| context.note(sentence));
+    Ok(Exit::Fine)
+}
+
+fn unset(context: &mut Context<'_>, scope: &str) -> Result<Exit, Failure> {
+    let key = key(scope)?;
+    let env = context.env.clone();
+    let (full, _) = in_full(context, &key);
+    let is_set = is_set(context, &full);
+    let key = if is_set { full } else { key };
+    change(context, |text| edit::unset_limit(text, &env, &key.expanded(&env))).map_err(|failure| {
+        if is_set {
+            return failure;
+        }
+        let set: Vec<String> =
+            context.settings.limits.iter().map(|limit| LimitKey::from_limit(limit).to_string()).collect();
+        let set = if set.is_empty() { "none is set".to_owned() } else { format!("there are: {}", set.join(", ")) };
+        Failure::new(Exit::Usage, format!("there is no limit {key}; {set}"))
+    })?;
+    writeln!(context.out, "{key}: no limit")?;
+    Ok(Exit::Fine)
+}
+
+fn is_set(context: &Context<'_>, key: &LimitKey) -> bool {
+    let key = key.expanded(&context.env);
+    context.settings.limits.iter().any(|limit| LimitKey::from_limit(limit) == key)
+}
+
+/// The limit with its names in full, and a sentence for each name that no call in the ledger has.
+///
+/// The ledger is asked as it is: to read the logs of a large home for the first time takes longer than to set a limit.
+/// What is wrong with the ledger is said by the commands that show numbers.
+fn in_full(context: &mut Context<'_>, key: &LimitKey) -> (LimitKey, Vec<String>) {
+    let (prices, is_set) = (context.prices(), is_set(context, key));
+    let key = key.expanded(&context.env);
     let books = ledger::open(context, &prices).ok().flatten();
-    let sentences = books.and_then(|books| KnownNames::default().unknown_in(&books, &filter).ok());
-    sentences.into_iter().flatten().for_each(|sentence| context.note(&sentence));
+    books.and_then(|books| limit_in_full(&books, &key, is_set).ok()).unwrap_or((key, Vec::new()))
 }
 
 fn key(scope: &str) -> Result<LimitKey, Failure> {

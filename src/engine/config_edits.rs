@@ -12,7 +12,7 @@ use super::playback;
 use crate::config::{self, Diagnostic, Env, LimitKey, Loaded, Overrides, Paths, Settings, edit};
 use crate::domain::{Instant, Label, Zone};
 use crate::engine::{Feed, NewSettings, Note, Request, Tone};
-use crate::ledger::{CLAIM_LASTS, Ledger, Row};
+use crate::ledger::{BooksError, CLAIM_LASTS, Ledger, Row};
 use crate::meter::{Alert, Rules};
 use crate::pricing::PriceBook;
 use crate::theme::{Background, Themes};
@@ -32,6 +32,9 @@ pub(crate) struct Faces {
     pub(crate) digest: Compose,
     /// Names the first thing in a config that the screen would refuse, such as keys that clash.
     pub(crate) problem: fn(&Loaded, &Themes) -> Option<Diagnostic>,
+    /// A limit with the names that the screens show in full, unless it is set already, and a sentence for each name that
+    /// no call has.
+    pub(crate) in_full: fn(&dyn Ledger, &LimitKey, bool) -> Result<(LimitKey, Vec<String>), BooksError>,
 }
 
 /// Requests that are not about the books: changing the config, sounding alerts, the demo.
@@ -61,14 +64,14 @@ impl ConfigEdits {
     /// Handles a request; returns messages for the screen.
     pub(crate) fn ask(&mut self, request: Request, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
         match request {
-            Request::SetLimit { scope, amount } => {
-                let env = self.env.clone();
-                let edited = scope.parse::<LimitKey>().and_then(|key| {
-                    let amount = config::parse_amount(&amount).map_err(|why| format!("'{amount}' {why}"))?;
-                    self.change(|text| edit::set_limit(text, &env, &key.expanded(&env), &amount, None))
-                });
-                edit_result(edited, &format!("{scope}: {amount}"))
-            }
+            Request::SetLimit { scope, amount } => match self.set_limit(&scope, &amount, books) {
+                Ok((key, sentences)) => {
+                    let mut news = edit_result(Ok(()), &format!("{key}: {amount}"));
+                    news.extend(sentences.iter().map(|sentence| Feed::Note(Note::new(Tone::Warning, sentence))));
+                    news
+                }
+                Err(message) => edit_result(Err(message), ""),
+            },
             Request::UnsetLimit { scope } => {
                 let env = self.env.clone();
                 let edited = scope
@@ -99,6 +102,16 @@ impl ConfigEdits {
             }
             Request::Snapshot { .. } | Request::History(_) | Request::Models | Request::Explain(_) => Vec::new(),
         }
+    }
+
+    /// Sets a limit in the config. Also returns a sentence for each of its names that no call has.
+    fn set_limit(&self, scope: &str, amount: &str, books: &dyn Ledger) -> Result<(LimitKey, Vec<String>), String> {
+        let amount = config::parse_amount(amount).map_err(|why| format!("'{amount}' {why}"))?;
+        let key = scope.parse::<LimitKey>()?.expanded(&self.env);
+        let is_set = self.settings.limits.iter().any(|limit| LimitKey::from_limit(limit) == key);
+        let (key, sentences) = (self.faces.in_full)(books, &key, is_set).unwrap_or((key, Vec::new()));
+        self.change(|text| edit::set_limit(text, &self.env, &key, &amount, None))?;
+        Ok((key, sentences))
     }
 
     /// Answers a query from the socket, as JSON.

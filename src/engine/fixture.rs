@@ -45,6 +45,7 @@ pub(super) fn faces() -> Faces {
         explain: |_, _, _| String::new(),
         digest: |_, _, _, _, _| Err(String::new()),
         problem: |_, _| None,
+        in_full: |_, key, _| Ok((key.clone(), Vec::new())),
     }
 }
 

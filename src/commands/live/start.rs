@@ -89,6 +89,7 @@ pub(crate) fn start(
             explain: crate::commands::explain::text_of,
             digest: crate::commands::daily_digest::of_day,
             problem: tui_options::problem,
+            in_full: crate::app::names::limit_in_full,
         },
     })
     .map_err(|error| match error {
