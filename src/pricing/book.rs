@@ -5,9 +5,8 @@ use std::sync::OnceLock;
 use rustc_hash::FxBuildHasher;
 
 use super::card::Card;
-use super::table::{Line, Table};
+use super::table::{Line, Table, TableError};
 use super::tariff::Priced;
-use super::update::UpdateProblem;
 use super::{Cost, CostMode, CustomPrice, Explanation, Found, Pricer, Rates, Tariff, names};
 use crate::domain::{Call, Day, Instant, Label, Tokens, Usd};
 
@@ -31,6 +30,22 @@ pub struct PriceBook {
     update: Option<Table<String>>,
     /// Cache slots, written once and read without a lock.
     known: Box<[OnceLock<Known>]>,
+}
+
+/// Why a stored update is ignored in favour of the built-in list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpdateProblem {
+    /// The file is not a table, or is damaged.
+    #[error("the fetched price list is not used: {0}; run `tokmeter prices update` again")]
+    Unreadable(TableError),
+    /// The built-in list is newer.
+    #[error("the fetched price list of {update} is not used: the built-in one of {built_in} is not older")]
+    Old {
+        /// Day of the update.
+        update: Day,
+        /// Day of the built-in list.
+        built_in: Day,
+    },
 }
 
 /// A cached lookup.
