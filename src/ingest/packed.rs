@@ -9,12 +9,9 @@ use std::sync::atomic::Ordering;
 use super::Condition;
 use super::fingerprint::Fingerprint;
 use super::line_splitter::Frame;
-use super::tail::{RECORDS, Reached, Reading, Tools};
+use super::tail::{PACKED, RECORDS, Reached, Reading, Tools};
 use super::unpack::{Trouble, Unpack};
 use crate::formats::BadLine;
-
-/// Marks the checkpoint of a compressed file.
-pub(super) const PACKED: &str = "zstd";
 
 impl Reading<'_> {
     /// Reads a compressed file from its beginning, unless it is unchanged.

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::places::Root;
 use super::roots::lies_in;
 use super::tails::Followed;
-use super::walk::Root;
 use super::{Condition, Health, Note, RootState, RootStatus, Tails};
 use crate::domain::Label;
 

@@ -10,8 +10,8 @@ use tokio::net::UnixStream;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::serve::{Deliver, Rules, Tally, more};
-use super::{LAST_WORDS, LINE_CAP, Shared};
+use super::tally::{Tally, more};
+use super::{Deliver, LAST_WORDS, LINE_CAP, Rules, Shared};
 use crate::domain::{Label, Record};
 use crate::formats::{Decoder, Origin, Outcome};
 use crate::ingest::{Delivery, Projects, Reply, Said};
