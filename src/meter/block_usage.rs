@@ -1,10 +1,10 @@
 //! Usage of limits on blocks: five hours from the first call of a subject, and again from the first call after them.
 
 use super::blocks::{BLOCK, Hours, first_call, subjects};
-use super::evaluate::Used;
 use super::limit::Rules;
 use super::limit_usage::{LimitUsage, take_out};
 use super::subject::{Subject, grouped, overridden};
+use super::used::Used;
 use crate::domain::{Dimension, Filter, Instant, Matcher, Span};
 use crate::ledger::{BooksError, Ledger, Row, Sums};
 

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 
 use chrono::{Duration, Timelike};
 
+use super::amount::Measure;
 use super::curve::Ahead;
-use super::limit::{LimitState, Measure, Rules};
+use super::limit::{LimitState, Rules};
 use super::rate::{KEPT, Minutes, Spent};
 use super::recent::minute_of;
 use super::window::Window;

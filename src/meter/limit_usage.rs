@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
 
-use super::evaluate::{Used, state, tell_apart};
+use super::evaluate::{state, tell_apart};
 use super::forecast::{Habits, Outlook};
 use super::limit::{CallContext, Limit, LimitState, LimitedSession, Rules, Verdict};
 use super::pages::every_call;
 use super::rate::{Minutes, Spent};
 use super::recent::MinuteCalls;
+use super::session_id::SessionId;
 use super::subject::{Subject, grouped, overridden};
-use super::summary::SessionId;
+use super::used::Used;
 use super::window::Window;
 use crate::domain::{CallKey, Dimension, Filter, Instant, Label, Matcher, Span};
 use crate::ledger::{BooksError, Grain, Ledger, Query, Row, Sums};

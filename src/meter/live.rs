@@ -13,9 +13,10 @@ use super::limit::Rules;
 use super::limit_usage::LimitUsage;
 use super::rate::next_minute;
 use super::session::Sessions;
+use super::session_id::SessionId;
 use super::snapshot::{CALLS, Snapshot};
 use super::statuses::Statuses;
-use super::summary::{Follow, SessionId};
+use super::summary::Follow;
 use crate::domain::{CallKey, Instant, Label, Span, Status};
 use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
 

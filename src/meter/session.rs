@@ -3,26 +3,19 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::evaluate::{Used, shares};
-use super::fleet::{ACTIVE, Activity, FleetLine, LISTED, Threads, agent_lines};
-use super::rate::{KEPT, Minutes, Spent};
-use super::snapshot::Paces;
-use super::summary::{ModelLine, SessionId, SessionLine};
+use super::activity::{ACTIVE, Activity, is_active, recency};
+use super::fleet::{FleetLine, LISTED, Threads, agent_lines};
+use super::rate::{KEPT, Minutes, Paces, Spent};
+use super::session_id::SessionId;
+use super::session_line::SessionLine;
+use super::share::shares;
+use super::summary::ModelLine;
+use super::used::Used;
 use crate::domain::{Instant, Label, Span};
 use crate::ledger::{Row, SessionRow, Sums};
 
 /// Sessions in a summary.
 pub(crate) const SHOWN: usize = 200;
-
-/// True when a session with this last call is active; tolerates a slightly wrong clock.
-pub(crate) fn is_active(last: Instant, now: Instant) -> bool {
-    now.signed_duration_since(last).abs() < ACTIVE
-}
-
-/// Sort key by last activity. A session whose clock is ahead does not stay the latest for ever.
-pub(crate) fn recency(last: Instant, now: Instant) -> (bool, Instant) {
-    (last.signed_duration_since(now) <= ACTIVE, last)
-}
 
 /// Known sessions, and whether these are all.
 #[derive(Clone, Debug, Default)]
@@ -54,10 +47,7 @@ impl Sessions {
         complete: bool,
         mut of_today: impl Iterator<Item = &'a SessionId>,
     ) -> Self {
-        let known = rows.into_iter().map(|row| {
-            let id = SessionId { source: row.source.clone(), session: row.session.clone() };
-            (id, Session::open(row))
-        });
+        let known = rows.into_iter().map(|row| (SessionId::from_row(&row), Session::open(row)));
         let known: BTreeMap<SessionId, Session> = known.collect();
         Self { complete_today: complete || of_today.all(|id| known.contains_key(id)), known, complete }
     }

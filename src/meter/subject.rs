@@ -1,7 +1,7 @@
 //! Subjects of limits: everyone together, each user, a session, a run.
 
 use super::limit::{Limit, Rules};
-use super::summary::SessionId;
+use super::session_id::SessionId;
 use super::window::Window;
 use crate::domain::{Call, Dimension, Label};
 

@@ -12,8 +12,9 @@ use crate::meter::limit::LimitState;
 use crate::meter::limit_usage::LimitUsage;
 use crate::meter::rate::Minutes;
 use crate::meter::session::model_lines;
+use crate::meter::session_id::SessionId;
 use crate::meter::snapshot::CALLS;
-use crate::meter::summary::{CallLine, Follow, SessionId, Summary};
+use crate::meter::summary::{CallLine, Follow, Summary};
 
 impl Meter {
     /// The numbers shown by all faces.
