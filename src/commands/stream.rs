@@ -8,7 +8,7 @@ mod stdout;
 use std::io;
 use std::time::Duration;
 
-use super::live::{Started, no_runtime};
+use super::start::{Started, no_runtime};
 use super::{Context, Exit, Failure};
 use crate::app::StopSignals;
 use crate::config;
