@@ -7,7 +7,7 @@ use rustc_hash::FxBuildHasher;
 use super::card::Card;
 use super::table::{Line, Table, TableError};
 use super::tariff::Priced;
-use super::{Cost, CostMode, CustomPrice, Explanation, Found, Pricer, Rates, Tariff, names};
+use super::{Cost, CostMode, CustomPrice, Explanation, Found, Pricer, Tariff, names};
 use crate::domain::{Call, Day, Instant, Label, Tokens, Usd};
 
 /// The built-in list; `prices/README.md` documents its sources.
@@ -126,17 +126,6 @@ impl PriceBook {
     /// Cost of the same call on another model, by the list and never by a quote.
     pub fn cost_as(&self, call: &Call, model: &str) -> Cost {
         self.computed(call, &Label::new(model))
-    }
-
-    /// Dollars that count against limits: the call's cost, or its cost at these rates if it has no price.
-    ///
-    /// Cache rates missing in the fallback are the usual multiples of its input rate.
-    pub fn cost_or(&self, call: &Call, fallback: &Rates) -> Usd {
-        let known = self.cost(call).usd();
-        known.unwrap_or_else(|| {
-            let card = Card::custom(i64::MIN, None, Label::new("gate"), fallback, true);
-            card.cost(call).usd().unwrap_or_default()
-        })
     }
 
     /// Breaks down the cost of a call.
