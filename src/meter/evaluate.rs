@@ -37,7 +37,7 @@ pub(crate) fn state(
         span,
         percent: percent(&limit.amount, &amount),
         verdict: verdict(limit, &amount),
-        hit: None::<(Instant, Span)>,
+        projected: None::<(Instant, Span)>,
         lower_bound: used.lower_bound && limit.amount.usd.is_some(),
         guessed: used.guessed,
         lifted: false,

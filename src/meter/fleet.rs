@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 
 use super::activity::{ACTIVE, Activity, WAITING};
+use super::freshness::Freshness;
 use super::rate::{Minutes, Spent, Trend};
 use super::session_id::SessionId;
 use super::used::Used;
@@ -120,8 +121,8 @@ impl Thread {
         self.add_calls(row, &Sums::from_row(row), now);
     }
 
-    /// Takes a call back out. False when it was the latest and what was before it is not known.
-    pub(crate) fn sub(&mut self, row: &Row, after: Option<&Row>, today: Span) -> bool {
+    /// Takes a call back out. Stale when it was the latest and what was before it is not known.
+    pub(crate) fn sub(&mut self, row: &Row, after: Option<&Row>, today: Span) -> Freshness {
         let (at, sums) = (row.call.at(), Sums::from_row(row));
         if today.contains(at) {
             self.today.sub(&sums);
@@ -131,7 +132,7 @@ impl Thread {
         let comes_back = after.is_some_and(|after| {
             after.call.key == row.call.key && after.call.at() == at && after.call.from.agent == row.call.from.agent
         });
-        !was_last || comes_back
+        Freshness::stale_if(was_last && !comes_back)
     }
 
     pub(crate) fn cost_per_hour(&self, now: Instant) -> Usd {

@@ -136,7 +136,7 @@ pub struct LimitState {
     /// Under, near or over.
     pub verdict: Verdict,
     /// Forecast: the likely time the limit is reached, and the band around it.
-    pub hit: Option<(Instant, Span)>,
+    pub projected: Option<(Instant, Span)>,
     /// True when some of the tokens are unpriced, so that the dollars are a lower bound.
     pub lower_bound: bool,
     /// True when the model, split or price of some calls is a guess.
@@ -221,7 +221,7 @@ impl LimitState {
     /// True when the forecast reaches the limit before it resets.
     pub fn is_running_out(&self) -> bool {
         let starts_anew = self.limit.window.is_periodic();
-        self.verdict == Verdict::Under && starts_anew && self.hit.is_some()
+        self.verdict == Verdict::Under && starts_anew && self.projected.is_some()
     }
 
     /// True when the limit blocks work.

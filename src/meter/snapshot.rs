@@ -46,7 +46,7 @@ pub struct Snapshot {
     pub(crate) paces: BTreeMap<SessionId, Paces>,
     pub(crate) threads: BTreeMap<SessionId, Threads>,
     pub(crate) latest: Vec<Arc<Row>>,
-    pub(crate) pots: Vec<LimitUsage>,
+    pub(crate) usages: Vec<LimitUsage>,
     pub(crate) habits: Habits,
     pub(crate) statuses: Vec<Status>,
     /// Sessions for which limits are lifted.
@@ -71,7 +71,7 @@ impl Snapshot {
             paces: BTreeMap::new(),
             threads: BTreeMap::new(),
             latest: Vec::new(),
-            pots: rules.limits.iter().map(|limit| LimitUsage::new(limit.clone(), rules, now)).collect(),
+            usages: rules.limits.iter().map(|limit| LimitUsage::new(limit.clone(), rules, now)).collect(),
             habits: Habits::default(),
             statuses: Vec::new(),
             lifted: BTreeSet::new(),
@@ -108,16 +108,16 @@ impl Snapshot {
         let mut threads = ask_threads(books, rules, day)?;
         let (sessions, every_session, latest) = ask_sessions(books, rules, follow, now)?;
         let judged = judged(&sessions, follow, now);
-        let mut pots = Vec::with_capacity(rules.limits.len());
+        let mut usages = Vec::with_capacity(rules.limits.len());
         for limit in &rules.limits {
             let mut usage = LimitUsage::ask(books, limit, rules, &judged, &[], now)?;
             usage.read_ahead(books, rules)?;
-            pots.push(usage);
+            usages.push(usage);
         }
         let mut paces: BTreeMap<SessionId, Paces> =
             sessions.iter().map(|row| (SessionId::from_row(row), Paces::default())).collect();
         recent.each(books, minute_of(now).saturating_sub(KEPT), &mut |calls| {
-            for usage in pots.iter_mut().filter(|usage| usage.limit.window != Window::Call) {
+            for usage in usages.iter_mut().filter(|usage| usage.limit.window != Window::Call) {
                 usage.pace(calls, rules, now);
             }
             let call = &calls.last.call;
@@ -144,7 +144,7 @@ impl Snapshot {
             paces,
             threads,
             latest,
-            pots,
+            usages,
             habits: Habits::ask(books, rules, now)?,
             statuses: books.statuses()?,
             lifted: overrides::in_force(books)?,

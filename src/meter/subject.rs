@@ -22,17 +22,10 @@ impl Subject {
         let names: Vec<Label> =
             grouped(limit).map(|dimension| dimension.label_of(call).cloned()).collect::<Option<Vec<_>>>()?;
         let from = &call.from;
-        let session = match limit.window {
-            Window::Session | Window::Run => Some(from.session.as_ref().map(|_| SessionId::from_call(call))?),
-            Window::Call
-            | Window::Hour
-            | Window::Day
-            | Window::Week
-            | Window::Month
-            | Window::Total
-            | Window::Block
-            | Window::Rolling(_) => None,
-        };
+        if limit.window.is_per_session() && from.session.is_none() {
+            return None;
+        }
+        let session = limit.window.is_per_session().then(|| SessionId::from_call(call));
         let agent = if limit.window == Window::Run { Some(from.agent.clone()?) } else { None };
         (!overridden(limit, &names, rules)).then_some(Self { names, session, agent })
     }

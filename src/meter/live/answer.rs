@@ -93,7 +93,7 @@ impl Meter {
             (works || followed.as_ref() == Some(id)).then(|| (self.sessions.project(id), !works))
         };
         let states = |usage: &LimitUsage| usage.states(&self.rules, Some(&self.habits), &sessions, now);
-        let mut all: Vec<LimitState> = self.pots.iter().flat_map(states).collect();
+        let mut all: Vec<LimitState> = self.usages.iter().flat_map(states).collect();
         for state in &mut all {
             state.lifted = state.is_of_one_of(&self.lifted);
         }
