@@ -6,7 +6,7 @@ use crate::domain::{Dimension, Filter, Matcher};
 use crate::ledger::Ledger;
 use crate::meter::{Follow, SessionId};
 
-/// What `--session` names; without it the day, or all of the given paths or the given time.
+/// The session that `--session` names; without it the day, or all of the given paths or the given time.
 pub(super) fn follow(ledger: &dyn Ledger, args: &LiveArgs, view: &Filter) -> Result<Follow, Failure> {
     match args.session.as_deref() {
         // Who names paths or a time asks about all that is in them; else it is the day that counts.

@@ -77,7 +77,7 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
         let (mut context, loaded) = Context::open(&cli, env, &mut out, err)?;
         let exit = match dispatch::dispatch(&mut context, cli.clone(), &loaded) {
             Err(failure) if failure.mendable => {
-                catch_up::mend(&mut context)?;
+                catch_up::replace_damaged(&mut context)?;
                 // Partial output cannot be taken back, and standard input cannot be read twice.
                 if begun.get() || matches!(cli.command, Some(Command::Ledger { .. })) {
                     return Err(Failure { message: format!("{}; run the command again", failure.message), ..failure });

@@ -49,12 +49,6 @@ pub struct ReadBatch {
 impl ReadBatch {
     /// Bad lines listed per batch; the rest are only counted.
     pub const NOTES: usize = 32;
-
-    /// Adds this batch to a ledger transaction.
-    pub fn add_to(self, posting: &mut Batch) {
-        posting.records.extend(self.records);
-        posting.files.extend(self.file);
-    }
 }
 
 impl From<ReadBatch> for Batch {

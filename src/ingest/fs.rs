@@ -26,7 +26,7 @@ pub trait Fs: Send + Sync {
     ///
     /// # Errors
     /// As reported by the system.
-    fn survey(&self, folder: &Path, _wanted: &dyn Fn(&OsStr) -> bool) -> io::Result<Listing> {
+    fn read_folder(&self, folder: &Path, _wanted: &dyn Fn(&OsStr) -> bool) -> io::Result<Listing> {
         Ok(Listing { stat: self.stat(folder)?, entries: self.list(folder)? })
     }
 

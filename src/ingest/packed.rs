@@ -51,7 +51,7 @@ impl Reading<'_> {
         }
         let is_whole = read.is_ok();
         let end = if is_whole { unpack.consumed() } else { self.stat.size };
-        self.flush_packed(end, tools, is_whole.then(|| unpack.print()));
+        self.flush_packed(end, tools, is_whole.then(|| unpack.fingerprint()));
         Ok(Reached::End)
     }
 

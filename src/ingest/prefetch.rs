@@ -70,7 +70,7 @@ impl Prefetch {
         let has_come = |folder: &Path| matches!(self.lock().get(folder.as_os_str()), Some(None));
         let come = has_come(folder);
         // The walk reports the error.
-        let Ok(listing) = fs.survey(folder, &|name| admits(name, layout)) else { return true };
+        let Ok(listing) = fs.read_folder(folder, &|name| admits(name, layout)) else { return true };
         let is_folder = |sort: FileKind, name: &std::ffi::OsStr| sort == FileKind::Folder && !admits(name, layout);
         let below = listing.entries.iter().filter(|entry| is_folder(entry.sort, &entry.name));
         let below: Vec<_> = below.map(|entry| inside(folder, &entry.name)).collect();

@@ -11,7 +11,7 @@ use super::{Condition, Health, Note, RootState, RootStatus, Tails};
 use crate::domain::Label;
 
 /// How long a last line may be incomplete before it is reported.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Tails {
     /// State of all sources.
@@ -80,7 +80,7 @@ impl Followed {
             say(Condition::NotRecognised);
         }
         if let Some(offset) = self.tail.partial
-            && now.saturating_duration_since(self.since()) >= PATIENCE
+            && now.saturating_duration_since(self.since()) >= TIMEOUT
         {
             say(Condition::Partial { offset });
         }

@@ -321,8 +321,8 @@ impl Tails {
         match file.tail.held() {
             Some(Ok(stat)) if !file.tail.is_read(&stat) => self.mark(id, stat, now),
             Some(Ok(stat)) => {
-                let patience = if stat.links == 0 { UNNAMED } else { MOVED_AWAY };
-                if file.changed.is_none_or(|changed| now.saturating_duration_since(changed) >= patience) {
+                let kept = if stat.links == 0 { UNNAMED } else { MOVED_AWAY };
+                if file.changed.is_none_or(|changed| now.saturating_duration_since(changed) >= kept) {
                     self.forget(id);
                 }
             }

@@ -98,7 +98,7 @@ impl<'a> Unpack<'a> {
     }
 
     /// Fingerprint of the compressed bytes read so far.
-    pub(super) fn print(&self) -> &Fingerprint {
+    pub(super) fn fingerprint(&self) -> &Fingerprint {
         &self.source.get_ref().fingerprint
     }
 

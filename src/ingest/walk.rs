@@ -54,7 +54,7 @@ impl Tails {
             let path = Arc::clone(path);
             let (layout, is_flat) = layout.of_path(&path).unwrap_or((layout, is_flat));
             let found = self.tools.fs.stat(&path);
-            self.judge(at, &found);
+            self.update_root(at, &found);
             match found {
                 Ok(stat) if stat.sort == FileKind::Folder => {
                     let mut walk = Walk { layout, is_flat, now, above: Vec::new(), met, ahead };
@@ -124,7 +124,7 @@ impl Tails {
     }
 
     /// Updates the state of a root.
-    fn judge(&mut self, at: usize, found: &io::Result<Stat>) {
+    fn update_root(&mut self, at: usize, found: &io::Result<Stat>) {
         let root = &mut self.roots[at];
         let state = match found {
             Ok(stat) => {
@@ -203,8 +203,8 @@ impl Tails {
         if !known.is_some_and(is_read) {
             let layout = walk.layout;
             let ahead = walk.ahead.and_then(|ahead| ahead.take(path)).map(Ok);
-            let survey = || self.tools.fs.survey(path, &|name| admits(name, layout));
-            let Listing { stat, entries } = match ahead.unwrap_or_else(survey) {
+            let read = || self.tools.fs.read_folder(path, &|name| admits(name, layout));
+            let Listing { stat, entries } = match ahead.unwrap_or_else(read) {
                 Ok(listing) => listing,
                 Err(error) => {
                     if !is_missing(&error) {

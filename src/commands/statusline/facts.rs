@@ -50,7 +50,7 @@ pub(crate) fn facts(context: &mut Context<'_>, agent: Option<&Agent>, template: 
     let Ok(mut books) = catch_up::open_and_catch_up(context, &selection, false) else { return facts };
     let mut asked = ask(context, &books, template, &mut facts);
     if matches!(&asked, Err(error) if error.is_mendable())
-        && catch_up::mend(context).is_ok()
+        && catch_up::replace_damaged(context).is_ok()
         && let Ok(mended) = catch_up::open_and_catch_up(context, &selection, false)
     {
         books = mended;

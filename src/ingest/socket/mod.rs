@@ -9,7 +9,7 @@ mod tally;
 pub use super::delivery::{Delivery, Reply, Said};
 pub(crate) use bind::Bound;
 pub use bind::bind;
-pub(crate) use client::{ClientError, WRITE_PATIENCE, ask};
+pub(crate) use client::{ClientError, WRITE_TIMEOUT, ask};
 pub(crate) use serve::descriptors_of_a_runtime;
 pub use serve::{Listener, Listening};
 pub use tally::Tally;
