@@ -131,7 +131,7 @@ fn limit(window: Window, user: Option<&str>, allowed: Amount, used: Amount, perc
         span: window.span(now(), ZONE, chrono::Weekday::Mon),
         percent,
         verdict,
-        hit: None,
+        projected: None,
         lower_bound: false,
         guessed: false,
         lifted: false,
@@ -161,7 +161,7 @@ fn summary() -> Summary {
         trend: trend(bars),
     };
     let mut day = limit(Window::Day, None, tokens(500_000), tokens(400_000), 80);
-    day.hit = Some((
+    day.projected = Some((
         "2026-11-22T15:40:00Z".parse().unwrap(),
         Span { from: "2026-11-22T14:55:00Z".parse().unwrap(), until: "2026-11-22T17:10:00Z".parse().unwrap() },
     ));

@@ -35,7 +35,7 @@ struct Answer {
     input: u64,
     cached: u64,
     output: u64,
-    /// What the user or a tool said before, and the answer.
+    /// The text of the user or a tool before, and the answer.
     said: String,
     text: String,
 }

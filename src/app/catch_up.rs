@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub(crate) use self::ask::{caller, limit_states, summary};
 pub(crate) use self::followed::Followed;
-pub(crate) use self::open::{mend, open, options};
+pub(crate) use self::open::{open, options, replace_damaged};
 pub(crate) use self::selection::{LogSelection, is_stdin, roots};
 use super::context::Context;
 use super::exit::{Exit, Failure};
@@ -63,7 +63,7 @@ pub(crate) fn open_and_catch_up(
         Err(Missed::Failed(failure)) => return Err(failure),
         Ok(books) => return Ok(books),
     };
-    if missed.is_mendable() && mend(context).is_ok() {
+    if missed.is_mendable() && replace_damaged(context).is_ok() {
         match gather_once(context, selection, book, true) {
             Err(Missed::Unreadable(error)) => missed = error,
             Err(Missed::Failed(failure)) => return Err(failure),
@@ -118,7 +118,7 @@ fn gather_once(
         tails.look_ahead();
     }
     let (ledger, trouble) = if with_ledger {
-        let options = ledger::Options { beside: true, ..options(context, &selection) };
+        let options = ledger::Options { as_draft: true, ..options(context, &selection) };
         open(context, &selection, &prices, book, options)
     } else {
         let trouble = "the ledger cannot be read; only what the logs still hold is counted, and nothing is booked";

@@ -4,23 +4,23 @@ mod args;
 mod filters;
 mod limits;
 mod live;
+mod maintenance;
 mod proxy_keys;
 mod quick;
 mod reports;
 mod serve;
 mod setup;
-mod upkeep;
 mod when;
 
 pub(crate) use args::{Cli, Color, Command};
 pub(crate) use filters::Filters;
 pub(crate) use limits::{GateArgs, LimitsCommand, RecordArgs};
 pub(crate) use live::{Listen, LiveArgs};
+pub(crate) use maintenance::{ConfigCommand, LedgerCommand, PricesCommand};
 pub(crate) use proxy_keys::{KeyCommand, ProxyCommand};
 pub(crate) use reports::{InvoiceArgs, ReconcileArgs, ReportArgs, Style};
 pub(crate) use serve::{BenchCommand, BenchProxyArgs, ProxyArgs, ServeArgs};
 pub(crate) use setup::{SetupArgs, SetupCommand};
-pub(crate) use upkeep::{ConfigCommand, LedgerCommand, PricesCommand};
 pub(crate) use when::When;
 
 /// Parses the command line, the program's name included.

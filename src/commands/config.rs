@@ -6,35 +6,35 @@ use crate::config::{self, Diagnostic, Loaded, Severity};
 use crate::domain::Label;
 
 /// Also works with a broken config, which it is there to diagnose.
-pub(super) fn run(desk: &mut Context<'_>, command: Option<ConfigCommand>, loaded: &Loaded) -> Result<Exit, Failure> {
-    let path = desk.paths.config.clone().ok_or_else(|| {
+pub(super) fn run(context: &mut Context<'_>, command: Option<ConfigCommand>, loaded: &Loaded) -> Result<Exit, Failure> {
+    let path = context.paths.config.clone().ok_or_else(|| {
         Failure::new(Exit::Config, "there is no place for a config: set HOME, or name a file with --config")
     })?;
     let shown = Label::from_path(&path);
     match command.unwrap_or(ConfigCommand::Show { origin: false }) {
         ConfigCommand::Path => {
-            writeln!(desk.out, "{shown}")?;
+            writeln!(context.out, "{shown}")?;
             Ok(Exit::Fine)
         }
         ConfigCommand::Init { force } => {
             config::init(&path, force).map_err(|message| Failure::new(Exit::Io, message))?;
-            writeln!(desk.out, "{shown} written; everything in it is commented out, so nothing has changed yet")?;
+            writeln!(context.out, "{shown} written; everything in it is commented out, so nothing has changed yet")?;
             Ok(Exit::Fine)
         }
         ConfigCommand::Show { origin } => {
-            loaded.show(origin, desk.out)?;
-            outcome(desk, &loaded.problems, false)
+            loaded.show(origin, context.out)?;
+            outcome(context, &loaded.problems, false)
         }
         ConfigCommand::Check => {
             // Check keys and themes too, as the screen does.
-            let themes = config::themes(&desk.paths);
+            let themes = config::themes(&context.paths);
             let (_, refused) = tui_options::check(loaded, &themes);
             let unused = tui_options::unused_themes(loaded, &themes);
             let problems: Vec<Diagnostic> = loaded.problems.iter().cloned().chain(refused).chain(unused).collect();
-            let exit = outcome(desk, &problems, true)?;
+            let exit = outcome(context, &problems, true)?;
             if exit == Exit::Fine {
                 let there = if path.exists() { "no problem found" } else { "does not exist; the defaults apply" };
-                writeln!(desk.out, "{shown}: {there}")?;
+                writeln!(context.out, "{shown}: {there}")?;
             }
             Ok(exit)
         }
@@ -42,8 +42,8 @@ pub(super) fn run(desk: &mut Context<'_>, command: Option<ConfigCommand>, loaded
 }
 
 /// Prints the diagnostics and chooses the exit code: 78 for errors, 1 for warnings when these count.
-fn outcome(desk: &mut Context<'_>, problems: &[Diagnostic], warnings_count: bool) -> Result<Exit, Failure> {
-    problems.iter().try_for_each(|problem| problem.explain(desk.err))?;
+fn outcome(context: &mut Context<'_>, problems: &[Diagnostic], warnings_count: bool) -> Result<Exit, Failure> {
+    problems.iter().try_for_each(|problem| problem.explain(context.err))?;
     let errors = problems.iter().any(|problem| problem.severity == Severity::Error);
     Ok(match (errors, problems.is_empty()) {
         (true, _) => Exit::Config,

@@ -3,7 +3,7 @@
 use super::{
     Context, Exit, Failure, agents, audit, backfill, bench, config, doctor, explain, gate, invoice, ledger, limits,
     live, mcp, metrics, prices, proxy_keys, reconcile, record, replay, report, run, selftest, serve, setup, signals,
-    statusline, summary,
+    start, statusline, summary,
 };
 use crate::cli::{self, BenchCommand, Cli, Command, ProxyArgs, ProxyCommand};
 use crate::config::Loaded;
@@ -58,7 +58,7 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
                 context,
                 loaded,
                 &cli.live,
-                live::Source::Played { before, after: playback::listed(after), speed },
+                start::Source::Played { before, after: playback::listed(after), speed },
             )
         }
         Some(Command::Replay { file, speed }) => replay::run(context, loaded, &cli.live, &file, speed),

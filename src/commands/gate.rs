@@ -26,7 +26,7 @@ pub(super) fn run(context: &mut Context<'_>, args: &GateArgs, loaded: &Loaded) -
         return claude::run(context, loaded);
     }
     let (names, settings) = (args.names(), context.settings.clone());
-    let answer = judge(context, &LogSelection::Session(None), |books, rules, now| {
+    let answer = evaluate(context, &LogSelection::Session(None), |books, rules, now| {
         named_answer(books, rules, &settings, &names, now)
     })
     .0;
@@ -72,7 +72,7 @@ impl GateArgs {
 /// Catches up and evaluates the limits. Always answers: failures are answered according to `gate.on_error`.
 ///
 /// Also returns the ledger, for further queries.
-pub(super) fn judge(
+pub(super) fn evaluate(
     context: &mut Context<'_>,
     selection: &LogSelection,
     question: impl Fn(&dyn Ledger, &Rules, Instant) -> Result<GateAnswer, BooksError>,
@@ -84,7 +84,8 @@ pub(super) fn judge(
     let mut answered = gathered.as_ref().ok().map(ask);
     if matches!(&answered, Some(Err(error)) if error.is_mendable()) {
         drop(gathered);
-        gathered = catch_up::mend(context).and_then(|()| catch_up::open_and_catch_up(context, selection, false));
+        gathered =
+            catch_up::replace_damaged(context).and_then(|()| catch_up::open_and_catch_up(context, selection, false));
         answered = gathered.as_ref().ok().map(ask);
     }
     let (mut answer, books) = match gathered {

@@ -1,20 +1,16 @@
 //! The live screen: starts and stops the log reader, the ledger thread, the socket and the screen.
 
-pub(super) mod start;
-
-pub(super) use self::start::{Started, follow, no_runtime};
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::start::start;
+use super::start::{Source, Started, no_runtime, start};
 use super::{Context, Exit, Failure, snapshot, stream, summary, tui_options};
 use crate::app::StopSignals;
 use crate::app::catch_up::LogSelection;
 use crate::cli::LiveArgs;
 use crate::config::{self, Loaded};
 use crate::domain::Label;
-use crate::engine::{playback, process};
+use crate::engine::process;
 use crate::meter::Meter;
 use crate::meter::closing;
 use crate::text;
@@ -22,21 +18,6 @@ use crate::tui::{self, App};
 
 /// Time for the screen to act on a signal before the main thread does.
 const MISSED: Duration = Duration::from_secs(1);
-
-/// Source of the calls shown.
-pub(super) enum Source {
-    /// All logs, or the given paths.
-    Logs(LogSelection),
-    /// Calls played `speed` times faster than they happened.
-    Played {
-        /// Calls before the start of the playback.
-        before: Vec<crate::domain::Call>,
-        /// Calls to play.
-        after: playback::Steps,
-        /// Acceleration factor.
-        speed: u32,
-    },
-}
 
 /// Runs the live screen on the selected logs.
 pub(super) fn run(context: &mut Context<'_>, loaded: &Loaded, args: &LiveArgs) -> Result<Exit, Failure> {

@@ -28,7 +28,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, Failure> {
         let line: Line = runtime.block_on(async {
             tokio::select! {
                 biased;
-                // Whoever started it ends it so.
+                // The program that started it ends it so.
                 _ = ending.signal() => None,
                 line = input.recv() => line,
             }
@@ -69,7 +69,7 @@ impl Answers {
         match answer(context) {
             Err(failure) if failure.mendable => {
                 self.open = None;
-                catch_up::mend(context)?;
+                catch_up::replace_damaged(context)?;
                 let books = self.refresh(context)?;
                 tool.answer(context, books, arguments)
             }

@@ -10,6 +10,7 @@ mod derived;
 mod dispatch;
 mod doctor;
 mod explain;
+mod follow;
 mod gate;
 mod http_server;
 mod invoice;
@@ -25,12 +26,14 @@ mod reconcile;
 mod record;
 mod replay;
 mod report;
+mod report_query;
 mod run;
 mod selftest;
 mod serve;
 mod setup;
 mod signals;
 mod snapshot;
+mod start;
 mod statusline;
 mod stream;
 mod summary;
@@ -74,7 +77,7 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
         let (mut context, loaded) = Context::open(&cli, env, &mut out, err)?;
         let exit = match dispatch::dispatch(&mut context, cli.clone(), &loaded) {
             Err(failure) if failure.mendable => {
-                catch_up::mend(&mut context)?;
+                catch_up::replace_damaged(&mut context)?;
                 // Partial output cannot be taken back, and standard input cannot be read twice.
                 if begun.get() || matches!(cli.command, Some(Command::Ledger { .. })) {
                     return Err(Failure { message: format!("{}; run the command again", failure.message), ..failure });

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::live::{self, Source};
+use super::live;
+use super::start::Source;
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Exit, Failure};
 use crate::cli::LiveArgs;

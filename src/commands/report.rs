@@ -1,15 +1,14 @@
 //! `report`: tokens and cost by day, week, month, session or call, split by any dimension.
 
-pub(super) mod answer;
-mod beside;
+mod additions;
 mod names;
 mod period;
 
-use self::answer::answer;
-use self::beside::Beside;
+use self::additions::Additions;
 use self::names::warn_of_unknown_names;
 use self::period::PERIODS;
 pub(super) use self::period::{grain, grain_and_paths};
+use super::report_query::{self, answer};
 use super::{Context, Exit, Failure, daily_digest};
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::app::names::complete;
@@ -44,7 +43,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         let sends = (args.send, is_whole);
         return daily_digest::run(context, &mut books, (&filter, &args.by, args.reprice), sends);
     }
-    let query = answer::query(
+    let query = report_query::query(
         &books.ledger,
         grain,
         args.by,
@@ -64,13 +63,13 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         return Ok(Exit::Fine);
     }
     let report = answer(&mut books, &query, args.reprice)?;
-    let beside = Beside::of(context, &report, &books.ledger, &books.prices)?;
-    if style == Style::Json && !beside.is_empty() {
-        beside.write_json(context, &report)?;
+    let additions = Additions::of(context, &report, &books.ledger, &books.prices)?;
+    if style == Style::Json && !additions.is_empty() {
+        additions.write_json(context, &report)?;
     } else {
         write(context, &report, style)?;
         if style == Style::Table {
-            beside.write_lines(context)?;
+            additions.write_lines(context)?;
         }
     }
     if report.rows.is_empty() {

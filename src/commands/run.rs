@@ -57,7 +57,7 @@ pub(super) fn run(
     // A failing summary does not change the agent's exit code.
     let summary = catch_unwind(AssertUnwindSafe(|| match summarise(context, &started, &ended, json) {
         Err(failure) if failure.mendable => {
-            catch_up::mend(context).and_then(|()| summarise(context, &started, &ended, json))
+            catch_up::replace_damaged(context).and_then(|()| summarise(context, &started, &ended, json))
         }
         other => other,
     }));

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::live::Source;
+use super::follow::follow;
+use super::start::Source;
 use super::{Context, Exit, Failure, tui_options};
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::names::complete;
@@ -41,7 +42,7 @@ pub(super) fn run(
         context.note(sentence);
     }
     let now = context.now();
-    let snapshot = Snapshot::ask(&ledger, &rules, &super::live::follow(&ledger, args, &rules.view)?, now)?;
+    let snapshot = Snapshot::ask(&ledger, &rules, &follow(&ledger, args, &rules.view)?, now)?;
     let mut meter = Meter::open(rules, snapshot);
     let mut options = tui_options::options(context, loaded, args, &roots)?;
     options.notes = unknown.iter().map(|sentence| Label::new(sentence)).collect();

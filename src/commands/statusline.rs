@@ -20,25 +20,28 @@ const ALONE: &str = "{today_cost} today · {today_tokens} tokens · {limit} · b
 const GAP: &str = " · ";
 const SOURCE: &str = "claude-code";
 
-pub(super) fn run(desk: &mut Context<'_>, format: Option<&str>) -> Result<Exit, Failure> {
-    let agent =
-        if desk.env.terminal[0] { None } else { Agent::read(&stdin::standard_input(stdin::ReadLimits::STATUS_LINE)) };
-    let line = line(desk, agent.as_ref(), format);
-    writeln!(desk.out, "{line}")?;
+pub(super) fn run(context: &mut Context<'_>, format: Option<&str>) -> Result<Exit, Failure> {
+    let agent = if context.env.terminal[0] {
+        None
+    } else {
+        Agent::read(&stdin::standard_input(stdin::ReadLimits::STATUS_LINE))
+    };
+    let line = line(context, agent.as_ref(), format);
+    writeln!(context.out, "{line}")?;
     Ok(Exit::Fine)
 }
 
 /// The line, fitted to the terminal's width.
-fn line(desk: &mut Context<'_>, agent: Option<&Agent>, format: Option<&str>) -> String {
-    let own = format.unwrap_or(&desk.settings.statusline).to_owned();
+fn line(context: &mut Context<'_>, agent: Option<&Agent>, format: Option<&str>) -> String {
+    let own = format.unwrap_or(&context.settings.statusline).to_owned();
     let usual = if agent.is_some() { WITH_AGENT } else { ALONE };
-    let room = desk.env.var("COLUMNS").and_then(|columns| columns.trim().parse().ok()).unwrap_or(usize::MAX);
+    let room = context.env.var("COLUMNS").and_then(|columns| columns.trim().parse().ok()).unwrap_or(usize::MAX);
     let template = match Template::read(if own.is_empty() { usual } else { &own }) {
         Ok(template) => template,
         // The mistake shows where the line is shown.
         Err(why) => return text::fit(&format!("tokmeter: {}", super::printable(&why)), room),
     };
-    let facts = facts(desk, agent, &template);
+    let facts = facts(context, agent, &template);
     let segments = template.fill(&mut |word| facts.word(word));
     // A ledger warning matters more than any number, so that it is given room first.
     let mark = facts.mark.map(|mark| text::fit(&format!("▲ {mark}"), room));
@@ -50,17 +53,17 @@ fn line(desk: &mut Context<'_>, agent: Option<&Agent>, format: Option<&str>) -> 
         None if line.is_empty() => text::fit("tokmeter", room),
         None => line,
     };
-    if is_ascii(desk) { text::ascii_text(&line) } else { line }
+    if is_ascii(context) { text::ascii_text(&line) } else { line }
 }
 
 /// Whether to restrict output to ASCII: with `auto`, only in an explicit C or POSIX locale, since agents' bars show
 /// Unicode even without a locale.
-fn is_ascii(desk: &Context<'_>) -> bool {
-    match desk.settings.symbols {
+fn is_ascii(context: &Context<'_>) -> bool {
+    match context.settings.symbols {
         Symbols::Ascii => true,
         Symbols::Unicode => false,
         Symbols::Auto => {
-            let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| desk.env.var(name));
+            let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| context.env.var(name));
             locale.is_some_and(|locale| ["C", "POSIX"].contains(&locale))
         }
     }

@@ -8,7 +8,7 @@ mod stdout;
 use std::io;
 use std::time::Duration;
 
-use super::live::{Started, no_runtime};
+use super::start::{Started, no_runtime};
 use super::{Context, Exit, Failure};
 use crate::app::StopSignals;
 use crate::config;
@@ -23,7 +23,7 @@ use printer::Printer;
 const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// How long a blocked output may delay a requested shutdown.
-const PATIENCE: Duration = Duration::from_millis(300);
+const TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Writes until the feed ends, the reader goes away, or a signal arrives.
 pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopSignals) -> Result<Exit, Failure> {
@@ -78,7 +78,7 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
             if exit == Exit::Fine {
                 ending.signal().await;
             }
-            tokio::time::sleep(PATIENCE).await;
+            tokio::time::sleep(TIMEOUT).await;
         };
         tokio::select! {
             biased;

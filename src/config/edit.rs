@@ -195,16 +195,16 @@ mod tests {
     use super::*;
     use crate::domain::Instant;
 
-    fn world() -> Env {
+    fn env() -> Env {
         Env { home: Some("/home/alice".into()), ..Env::empty(Instant::UNIX_EPOCH) }
     }
 
     fn limit(text: &str, key: &str, amount: &str) -> String {
-        set_limit(text, &world(), &key.parse().unwrap(), &parse_amount(amount).unwrap(), None).unwrap()
+        set_limit(text, &env(), &key.parse().unwrap(), &parse_amount(amount).unwrap(), None).unwrap()
     }
 
     fn unset(text: &str, key: &str) -> String {
-        unset_limit(text, &world(), &key.parse().unwrap()).unwrap()
+        unset_limit(text, &env(), &key.parse().unwrap()).unwrap()
     }
 
     #[test]
@@ -215,8 +215,7 @@ mod tests {
             "# mine\n[limits]\n  day = { usd = 25, warn_at = [50] } # a coffee\nweek='25usd'\n"
         );
         assert_eq!(limit(text, "week", "1M"), text.replace("'25usd'", "{ tokens = 1_000_000 }"));
-        let warned =
-            set_limit(text, &world(), &"day".parse().unwrap(), &parse_amount("25usd").unwrap(), Some(&[10, 20]));
+        let warned = set_limit(text, &env(), &"day".parse().unwrap(), &parse_amount("25usd").unwrap(), Some(&[10, 20]));
         assert!(warned.unwrap().contains("{ usd = 25, warn_at = [10, 20] } # a coffee"));
     }
 
@@ -272,7 +271,7 @@ mod tests {
         assert_eq!(unset(inline, "org:day"), inline.replace(" day = { usd = 9 },", ""));
         assert_eq!(unset(inline, "user:al:day"), "[limits]\norg = { day = { usd = 9 }, week = { usd = 10 } } # all\n");
         assert_eq!(unset("[limits.day]\nusd = 1\n# end\n", "day"), "# end\n");
-        let missing = unset_limit(text, &world(), &"month".parse().unwrap());
+        let missing = unset_limit(text, &env(), &"month".parse().unwrap());
         assert_eq!(missing, Err("there is no limit month".to_owned()));
     }
 
@@ -305,8 +304,8 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_toml_is_left_alone() {
-        let why = set_limit("theme =\n", &world(), &"day".parse().unwrap(), &parse_amount("1usd").unwrap(), None);
+        let why = set_limit("theme =\n", &env(), &"day".parse().unwrap(), &parse_amount("1usd").unwrap(), None);
         assert!(why.unwrap_err().starts_with("line 1: "));
-        assert!(unset_limit("[limits\n", &world(), &"day".parse().unwrap()).is_err());
+        assert!(unset_limit("[limits\n", &env(), &"day".parse().unwrap()).is_err());
     }
 }

@@ -182,27 +182,27 @@ fn listed(users: &str, uid: u32) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn world(vars: &[(&str, &str)]) -> Env {
+    fn env(vars: &[(&str, &str)]) -> Env {
         let vars = vars.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
         Env { vars, zone_name: Some("Europe/Rome".into()), ..Env::empty(Instant::UNIX_EPOCH) }
     }
 
     #[test]
     fn e5_the_zone_is_named_by_tz_else_by_the_system() {
-        assert_eq!(world(&[]).zone(), (Zone::named("Europe/Rome").unwrap(), None));
+        assert_eq!(env(&[]).zone(), (Zone::named("Europe/Rome").unwrap(), None));
         for tz in ["Asia/Tokyo", ":Asia/Tokyo", "/usr/share/zoneinfo/Asia/Tokyo"] {
-            assert_eq!(world(&[("TZ", tz)]).zone(), (Zone::named("Asia/Tokyo").unwrap(), None), "{tz}");
+            assert_eq!(env(&[("TZ", tz)]).zone(), (Zone::named("Asia/Tokyo").unwrap(), None), "{tz}");
         }
-        assert_eq!(world(&[("TZ", "")]).zone(), (Zone::named("Europe/Rome").unwrap(), None));
-        assert_eq!(world(&[("TZ", "UTC0")]).zone(), (Zone::UTC, None));
+        assert_eq!(env(&[("TZ", "")]).zone(), (Zone::named("Europe/Rome").unwrap(), None));
+        assert_eq!(env(&[("TZ", "UTC0")]).zone(), (Zone::UTC, None));
     }
 
     #[test]
     fn e5_a_zone_that_does_not_exist_is_utc_with_a_warning() {
-        let (zone, problem) = world(&[("TZ", "Mars/Base")]).zone();
+        let (zone, problem) = env(&[("TZ", "Mars/Base")]).zone();
         assert_eq!(zone, Zone::UTC);
         assert!(problem.is_some_and(|text| text.contains("'Mars/Base'")));
-        let (zone, problem) = Env { zone_name: Some("Nowhere".into()), ..world(&[]) }.zone();
+        let (zone, problem) = Env { zone_name: Some("Nowhere".into()), ..env(&[]) }.zone();
         assert_eq!((zone, problem.is_some()), (Zone::UTC, true));
     }
 

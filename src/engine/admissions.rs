@@ -18,7 +18,7 @@ use crate::domain::{Call, HoldId, Instant, Label};
 use crate::meter::admission::Coming;
 
 /// How long the books may take to answer before the answer is that of `gate.on_error`.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a full queue is tried again.
 const AGAIN: Duration = Duration::from_millis(2);
 
@@ -100,7 +100,7 @@ impl Limits {
     pub(crate) fn admit(&self, call: Call) -> (Admitted, Option<HoldId>) {
         let coming = Coming { hold: fresh(), call };
         let hold = coming.hold;
-        let until = Clock::now() + PATIENCE;
+        let until = Clock::now() + TIMEOUT;
         if let Some(admitted) = self.second_books.admit(&coming) {
             return with_hold(admitted, hold);
         }

@@ -35,7 +35,7 @@ pub(crate) struct AnyLedger {
     /// Why the ledger was opened read-only, if it was.
     only_read: Option<String>,
     /// Second ledger that receives every write and answers no query: `--book` with paths.
-    beside: Option<Box<Sqlite>>,
+    second: Option<Box<Sqlite>>,
 }
 
 enum Kept {
@@ -62,7 +62,7 @@ impl AnyLedger {
             failed: None,
             most: FIRST,
             only_read: None,
-            beside: None,
+            second: None,
         }
     }
 
@@ -87,10 +87,10 @@ impl AnyLedger {
     }
 
     /// Sends every write to this ledger as well.
-    pub(crate) fn beside(&mut self, ledger: Self) {
+    pub(crate) fn also_write_to(&mut self, ledger: Self) {
         if let Kept::Sqlite(books) = ledger.kept {
             self.only_read = ledger.only_read;
-            self.beside = Some(books);
+            self.second = Some(books);
         }
     }
 
@@ -193,7 +193,12 @@ impl AnyLedger {
 
     /// Replaces a ledger that was damaged, replaced or removed, if need be by one in memory. `Some` with its notes when it
     /// did; missing calls must then be read again from the logs.
-    pub(crate) fn mend(&mut self, error: &BooksError, prices: &Arc<PriceBook>, now: Instant) -> Option<Vec<Note>> {
+    pub(crate) fn replace_damaged(
+        &mut self,
+        error: &BooksError,
+        prices: &Arc<PriceBook>,
+        now: Instant,
+    ) -> Option<Vec<Note>> {
         if !matches!(error, BooksError::Replaced { .. } | BooksError::Damaged { .. }) {
             return None;
         }
@@ -266,22 +271,22 @@ fn traced<T>(outcome: &Result<T, BooksError>, batch: &Batch, done: &'static str)
 
 impl Ledger for AnyLedger {
     fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
-        if let Some(beside) = &mut self.beside {
-            beside.post(batch)?;
+        if let Some(second) = &mut self.second {
+            second.post(batch)?;
         }
-        let posted = self.books_mut().post(batch);
-        traced(&posted, batch, "batch written");
-        let told = posted?;
+        let written = self.books_mut().post(batch);
+        traced(&written, batch, "batch written");
+        let changes = written?;
         // An in-memory store may be too large to move; written calls are safe either way.
         let _ = self.make_room();
-        Ok(told)
+        Ok(changes)
     }
 
     fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError> {
-        if let Some(beside) = &mut self.beside {
-            beside.absorb(batch)?;
-            if beside.unbooked() >= NEXT && self.failed.is_none() {
-                self.failed = beside.flush().err();
+        if let Some(second) = &mut self.second {
+            second.absorb(batch)?;
+            if second.unbooked() >= NEXT && self.failed.is_none() {
+                self.failed = second.flush().err();
             }
         }
         let absorbed = self.books_mut().absorb(batch);
@@ -304,7 +309,7 @@ impl Ledger for AnyLedger {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        let beside = self.beside.as_mut().map_or(Ok(()), |beside| beside.flush());
+        let second = self.second.as_mut().map_or(Ok(()), |second| second.flush());
         let held = self.unbooked();
         let flushed = self.books_mut().flush();
         match &flushed {
@@ -324,7 +329,7 @@ impl Ledger for AnyLedger {
             }
             self.wanted = Some((path, options));
         }
-        flushed.and(beside)
+        flushed.and(second)
     }
 
     fn report(&self, query: &Query) -> Result<Report, BooksError> {

@@ -216,11 +216,11 @@ impl HealthState {
 
     /// Notes models without a price, and how long the latest new call of each source was under way; true when there is
     /// a new model without a price.
-    pub(crate) fn booked(&mut self, posted: &[Change], now: Instant) -> bool {
-        self.note_lags(posted, now);
+    pub(crate) fn booked(&mut self, changes: &[Change], now: Instant) -> bool {
+        self.note_lags(changes, now);
         let before = self.unpriced.len();
-        for posted in posted {
-            let (taken, added) = posted.rows();
+        for change in changes {
+            let (taken, added) = change.rows();
             for row in taken.into_iter().filter(|row| row.cost == Cost::Unpriced) {
                 let tokens = self.tokens_of(row);
                 *tokens = tokens.saturating_sub(row.call.tokens.total());
@@ -234,9 +234,9 @@ impl HealthState {
         self.unpriced.len() != before
     }
 
-    fn note_lags(&mut self, posted: &[Change], now: Instant) {
+    fn note_lags(&mut self, changes: &[Change], now: Instant) {
         let mut latest: BTreeMap<&Label, Instant> = BTreeMap::new();
-        for change in posted {
+        for change in changes {
             if let Change::New(change) = change {
                 let call = &change.after.call;
                 let at = latest.entry(&call.from.source).or_insert(call.at());

@@ -113,7 +113,7 @@ impl LedgerThread {
                         match item {
                             Item::Request(request) => self.request(request),
                             Item::Delivery(delivery) => self.delivery(delivery),
-                            // Whoever asked is told that the meter is closing.
+                            // The caller is told that the meter is closing.
                             Item::Question(_) | Item::Admit(_) | Item::Message(_) => {}
                         }
                     }

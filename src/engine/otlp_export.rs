@@ -14,7 +14,7 @@ use super::start_stop::Doors;
 use crate::domain::Label;
 
 /// Time for an export to be accepted.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// The same for the last one, which delays the end of the program.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
 /// Delay after a first failure, doubled with each further one.
@@ -102,7 +102,7 @@ impl Sender {
         let (mut wait, mut delay, mut is_failing) = (self.interval, FIRST_DELAY, false);
         loop {
             let is_last = matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Disconnected));
-            let sent = self.export(if is_last { LAST_PATIENCE } else { PATIENCE });
+            let sent = self.export(if is_last { LAST_PATIENCE } else { TIMEOUT });
             if is_last {
                 return;
             }
@@ -125,7 +125,7 @@ impl Sender {
     }
 
     /// Sends the metrics as they are now.
-    fn export(&self, patience: Duration) -> Result<(), Failure> {
+    fn export(&self, timeout: Duration) -> Result<(), Failure> {
         let (reply, answer) = mpsc::channel();
         let encode = self.encode;
         let question = Box::new(move |books: &BooksView<'_>| {
@@ -135,8 +135,8 @@ impl Sender {
         if self.doors.ask.try_send(question).is_err() {
             return Err(Failure::temporary("the ledger is busy".to_owned()));
         }
-        match answer.recv_timeout(patience) {
-            Ok(Some(Ok(body))) => self.post(&body, patience),
+        match answer.recv_timeout(timeout) {
+            Ok(Some(Ok(body))) => self.post(&body, timeout),
             Ok(Some(Err(why))) => Err(Failure::temporary(why)),
             Ok(None) => Ok(()),
             Err(_) => Err(Failure::temporary("the ledger is busy".to_owned())),
@@ -144,9 +144,9 @@ impl Sender {
     }
 
     /// Posts an export. Only the statuses that the protocol names for it are worth another attempt.
-    fn post(&self, body: &[u8], patience: Duration) -> Result<(), Failure> {
+    fn post(&self, body: &[u8], timeout: Duration) -> Result<(), Failure> {
         let config =
-            ureq::Agent::config_builder().timeout_global(Some(patience)).max_redirects(0).http_status_as_error(false);
+            ureq::Agent::config_builder().timeout_global(Some(timeout)).max_redirects(0).http_status_as_error(false);
         let mut request = config.build().new_agent().post(&self.url).content_type("application/x-protobuf");
         for (name, value) in &self.headers {
             request = request.header(name, value);

@@ -11,7 +11,7 @@ use crate::domain::{
 };
 
 /// Makes the calls of one agent's log.
-pub(super) struct Desk {
+pub(super) struct CallBuilder {
     name: &'static str,
     source: Label,
     labels: Labels,
@@ -57,7 +57,7 @@ pub(super) fn load<T: Default + for<'a> Deserialize<'a>>(state: &str) -> T {
     serde_json::from_str(state).unwrap_or_default()
 }
 
-impl Desk {
+impl CallBuilder {
     pub(super) fn new(name: &'static str) -> Self {
         Self { name, source: Label::new(name), labels: Labels::default() }
     }

@@ -4,7 +4,7 @@
 //! like pi's, input and cache apart, but output includes `reasoning`; `cost.total` is the agent's own, in dollars.
 //! `responseId` is the provider's and names an answer; a line without one is named by its own text.
 
-use super::answers::{Desk, NONE, Stated, Where};
+use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
@@ -38,7 +38,7 @@ impl Format for Aside {
         &["\"usage\""]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions(Desk::new(NAME)))
+        Box::new(Sessions(CallBuilder::new(NAME)))
     }
 }
 
@@ -73,7 +73,7 @@ fields! {
     }
 }
 
-struct Sessions(Desk);
+struct Sessions(CallBuilder);
 
 impl Reader for Sessions {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

@@ -8,7 +8,7 @@
 //! A turn's key is its request: a session that is copied keeps it. A history that is cut shorter takes nothing out of the
 //! books. Tool rounds within a turn have no counts of their own, so that a turn is one call.
 
-use super::answers::{Desk, NONE, Stated, Where};
+use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
@@ -42,7 +42,7 @@ impl Format for Auggie {
         true
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions(Desk::new(NAME)))
+        Box::new(Sessions(CallBuilder::new(NAME)))
     }
 }
 
@@ -98,7 +98,7 @@ fields! {
     }
 }
 
-struct Sessions(Desk);
+struct Sessions(CallBuilder);
 
 impl Reader for Sessions {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

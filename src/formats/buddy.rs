@@ -7,7 +7,7 @@
 //! greatest of them counts. WorkBuddy's database has sums of the same calls. The international edition is `~/.workbuddy-ai`
 //! (an account switcher that met both on one machine).
 
-use super::answers::{Desk, Where};
+use super::answers::{CallBuilder, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
@@ -49,7 +49,7 @@ impl Format for Buddy {
         &["sage\":"]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions(Desk::new(self.name)))
+        Box::new(Sessions(CallBuilder::new(self.name)))
     }
 }
 
@@ -101,7 +101,7 @@ fields! {
     }
 }
 
-struct Sessions(Desk);
+struct Sessions(CallBuilder);
 
 impl Reader for Sessions {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

@@ -96,14 +96,14 @@ fields! {
     Session {
         id: Text<'a> = "sessionId",
         role: Text<'a> = "agent",
-        origin: Birth<'a> = "origin",
+        origin: Creation<'a> = "origin",
         messages: List<Message<'a>> = "messages",
     }
 }
 
 fields! {
     /// How a session came to be.
-    Birth {
+    Creation {
         parent: Text<'a> = "parentThreadId",
         agent: Text<'a> = "subagent",
     }

@@ -8,7 +8,7 @@
 //! screen; without another one the chat's own time stands for it, which is its name. `credits` are no dollars and are not
 //! read; messages with credits alone count nothing.
 
-use super::answers::{Desk, Where};
+use super::answers::{CallBuilder, Where};
 use super::exactness::Exactness;
 use super::fields::{Within, fields};
 use super::json::{self, List, Text};
@@ -45,7 +45,7 @@ impl Format for Codebuff {
         true
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Chats(Desk::new(NAME)))
+        Box::new(Chats(CallBuilder::new(NAME)))
     }
 }
 
@@ -116,7 +116,7 @@ fields! {
     }
 }
 
-struct Chats(Desk);
+struct Chats(CallBuilder);
 
 impl Reader for Chats {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

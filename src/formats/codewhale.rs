@@ -7,7 +7,7 @@
 //! to. It stands at the session's beginning. A session that is forked begins with its parent's total, which is not
 //! subtracted: the parent's document may say more by now. Only the 50 newest sessions are kept; books keep the others.
 
-use super::answers::{Desk, Where};
+use super::answers::{CallBuilder, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
@@ -45,7 +45,7 @@ impl Format for CodeWhale {
         true
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions(Desk::new(NAME)))
+        Box::new(Sessions(CallBuilder::new(NAME)))
     }
 }
 
@@ -76,7 +76,7 @@ fields! {
     }
 }
 
-struct Sessions(Desk);
+struct Sessions(CallBuilder);
 
 impl Reader for Sessions {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

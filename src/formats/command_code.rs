@@ -7,7 +7,7 @@
 //! (about 0.41) lines have no counts, and calls of sub-agents and for summaries have none now, so that a session used at
 //! least what is read. `*.checkpoints.jsonl` and `*.prompts.jsonl` are no sessions.
 
-use super::answers::{Desk, Head, NONE, Stated, Where, load, save};
+use super::answers::{CallBuilder, Head, NONE, Stated, Where, load, save};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
@@ -45,7 +45,7 @@ impl Format for CommandCode {
         &["\"usage\"", HEADER]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions { desk: Desk::new(NAME), head: Head::default() })
+        Box::new(Sessions { builder: CallBuilder::new(NAME), head: Head::default() })
     }
 }
 
@@ -90,7 +90,7 @@ fields! {
 }
 
 struct Sessions {
-    desk: Desk,
+    builder: CallBuilder,
     head: Head,
 }
 
@@ -109,12 +109,12 @@ impl Reader for Sessions {
         let counts = Stated { input, output, cache_read, cache_write, reasoning: NONE, total: NONE }.inclusive()?;
         let session = self.head.session.as_deref().unwrap_or_else(|| origin.stem());
         let place = Where { session: Some(session), project: self.head.project.as_deref(), agent: None };
-        let from = self.desk.from(read.at.0, place, origin);
+        let from = self.builder.from(read.at.0, place, origin);
         let model = read.model.get();
         let call = match (read.message.about.id.get(), read.id.get()) {
-            (Some(id), _) => self.desk.call(&["message", id], from, model, counts),
-            (None, Some(id)) => self.desk.call(&["entry", id, &from.at.to_rfc3339()], from, model, counts),
-            (None, None) => self.desk.call_of_line(line, from, model, counts),
+            (Some(id), _) => self.builder.call(&["message", id], from, model, counts),
+            (None, Some(id)) => self.builder.call(&["entry", id, &from.at.to_rfc3339()], from, model, counts),
+            (None, None) => self.builder.call_of_line(line, from, model, counts),
         };
         let quoted = read.usage.cost.0;
         out.extend(call.map(|call| {

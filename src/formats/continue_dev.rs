@@ -5,7 +5,7 @@
 //! answer. The counts of the service are not in it, nor is the cache; so every call is an estimate. Lines have no id: a
 //! line's own text identifies it. The table `tokens_generated` of `devdata.sqlite` repeats them.
 
-use super::answers::{Desk, NONE, Stated, Where};
+use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
@@ -43,7 +43,7 @@ impl Format for Continue {
         &["\"generatedTokens\""]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Events(Desk::new(NAME)))
+        Box::new(Events(CallBuilder::new(NAME)))
     }
 }
 
@@ -57,7 +57,7 @@ fields! {
     }
 }
 
-struct Events(Desk);
+struct Events(CallBuilder);
 
 impl Reader for Events {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

@@ -36,7 +36,7 @@ pub(super) struct Copilot;
 
 pub(super) const NAME: &str = "copilot";
 const TABLE: &str = "assistant_usage_events";
-/// What a row is, in its third column.
+/// Kinds of rows, in their third column.
 const REQUEST: &str = "request";
 const SESSION: &str = "session";
 /// Lines of events, and of the telemetry file, which the telemetry's own format reads.

@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::{Desk, NONE, Stated, Where, load, save};
+use super::answers::{CallBuilder, NONE, Stated, Where, load, save};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
@@ -52,7 +52,7 @@ impl Format for DeepSeekHarness {
         ]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions { desk: Desk::new(NAME), known: Known::default() })
+        Box::new(Sessions { builder: CallBuilder::new(NAME), known: Known::default() })
     }
 }
 
@@ -162,7 +162,7 @@ struct Known {
 }
 
 struct Sessions {
-    desk: Desk,
+    builder: CallBuilder,
     known: Known,
 }
 
@@ -207,7 +207,7 @@ impl Sessions {
         let begun = known.step.filter(|(turn, number, _)| !is_summary && (*turn, *number) == step).map(|(.., at)| at);
         let session = known.session.as_deref().or_else(|| origin.folder(0)).unwrap_or_default();
         let place = Where { session: Some(session), project: known.project.as_deref(), agent: None };
-        let mut from = self.desk.from(begun.or(read.at.0), place, origin);
+        let mut from = self.builder.from(begun.or(read.at.0), place, origin);
         let number = read.number.total("seq")?;
         if read.number.is_given() && number < known.copied {
             from.claim = Claim::Copy;
@@ -223,7 +223,7 @@ impl Sessions {
             (None, None, Some(id)) => ["message", id, &time, ""],
             (None, None, None) => ["number", &number, &time, ""],
         };
-        let call = self.desk.call(&key, from, model, counts);
+        let call = self.builder.call(&key, from, model, counts);
         let latency = begun.zip(read.at.0).and_then(|(begun, ended)| ended.signed_duration_since(begun).to_std().ok());
         Ok(call.map(|call| Call { latency, ..call }))
     }

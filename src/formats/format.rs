@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::bad_line::BadLine;
 use super::exactness::Exactness;
 use super::location::{Env, Framing, Location};
 use super::rows::{RowQuery, Schema, Value};
@@ -185,40 +186,4 @@ impl Origin {
         let name = name.strip_suffix(".zst").unwrap_or(name);
         name.rsplit_once('.').map_or(name, |(stem, _)| if stem.is_empty() { name } else { stem })
     }
-}
-
-/// Why a line cannot be counted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadLine {
-    /// Not JSON, or truncated.
-    #[error("not JSON: {0}")]
-    NotJson(String),
-    /// A field has the wrong type.
-    #[error("{field}: expected {expected}")]
-    WrongType {
-        /// Name of the field.
-        field: &'static str,
-        /// The expected type.
-        expected: &'static str,
-    },
-    /// A required field is missing.
-    #[error("{0} is missing")]
-    Missing(&'static str),
-    /// An implausible count: negative, fractional, or above a billion. The line is quarantined, not counted.
-    #[error("{field} is {value}: quarantined, not counted")]
-    Absurd {
-        /// Name of the field.
-        field: &'static str,
-        /// Its value.
-        value: Label,
-    },
-    /// Has token counts, but no known format.
-    #[error("looks like usage, of no known format")]
-    Unknown,
-    /// Not a line: a compressed file that cannot be decompressed completely.
-    #[error("the compressed file is {0}; the rest of it is not counted")]
-    Packed(&'static str),
-    /// Exceeds the maximum line length.
-    #[error("longer than {0} bytes")]
-    TooLong(u64),
 }

@@ -6,7 +6,7 @@
 //! `checkpoint.json` once more. No file has the requests one by one: the total stands at the session's beginning, with which
 //! the name of its folder begins. Child sessions lie deeper and are in their parent's total.
 
-use super::answers::{Desk, NONE, Stated, Where};
+use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
@@ -40,7 +40,7 @@ impl Format for Fx {
         true
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions(Desk::new(NAME)))
+        Box::new(Sessions(CallBuilder::new(NAME)))
     }
 }
 
@@ -76,7 +76,7 @@ fields! {
     }
 }
 
-struct Sessions(Desk);
+struct Sessions(CallBuilder);
 
 impl Reader for Sessions {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

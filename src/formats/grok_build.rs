@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use super::answers::{Desk, Stated, Where};
+use super::answers::{CallBuilder, Stated, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, Within, fields};
@@ -50,7 +50,7 @@ impl Format for GrokBuild {
         &[KIND]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions(Desk::new(NAME)))
+        Box::new(Sessions(CallBuilder::new(NAME)))
     }
 }
 
@@ -107,7 +107,7 @@ fields! {
     }
 }
 
-struct Sessions(Desk);
+struct Sessions(CallBuilder);
 
 impl Reader for Sessions {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

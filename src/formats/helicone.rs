@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use super::answers::{Desk, Where};
+use super::answers::{CallBuilder, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
@@ -40,7 +40,7 @@ impl Format for Helicone {
         &["\"request_created_at\""]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Requests(Desk::new(NAME)))
+        Box::new(Requests(CallBuilder::new(NAME)))
     }
 }
 
@@ -76,7 +76,7 @@ fields! {
     }
 }
 
-struct Requests(Desk);
+struct Requests(CallBuilder);
 
 impl Reader for Requests {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

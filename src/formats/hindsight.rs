@@ -5,7 +5,7 @@
 //! `llm_wrapper.py`; read 2026-11-26): with Anthropic the input excludes the cache, with the other providers it includes it.
 //! Output includes reasoning. Failed requests have no counts.
 
-use super::answers::{Desk, NONE, Stated, Where};
+use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
@@ -43,7 +43,7 @@ impl Format for Hindsight {
         &["\"input_tokens\""]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Requests(Desk::new(NAME)))
+        Box::new(Requests(CallBuilder::new(NAME)))
     }
 }
 
@@ -65,7 +65,7 @@ fields! {
     }
 }
 
-struct Requests(Desk);
+struct Requests(CallBuilder);
 
 impl Reader for Requests {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

@@ -5,7 +5,7 @@
 //! the provider's counts in `token_usage`, and the same id and time in both files. They are not made alike: with Claude the
 //! input excludes the cache, with others it includes it. Reasoning, where it is stated, is within the output.
 
-use super::answers::{Desk, Head, NONE, Stated, Where, load, save};
+use super::answers::{CallBuilder, Head, NONE, Stated, Where, load, save};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
@@ -45,7 +45,7 @@ impl Format for Jcode {
         &["\"append_messages\"", "\"meta\""]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions { desk: Desk::new(NAME), head: Head::default() })
+        Box::new(Sessions { builder: CallBuilder::new(NAME), head: Head::default() })
     }
 }
 
@@ -89,7 +89,7 @@ fields! {
 }
 
 struct Sessions {
-    desk: Desk,
+    builder: CallBuilder,
     head: Head,
 }
 
@@ -114,11 +114,11 @@ impl Reader for Sessions {
                 }
             };
             let place = Where { session: Some(session), project: self.head.project.as_deref(), agent: None };
-            let from = self.desk.from(message.at.0, place, origin);
+            let from = self.builder.from(message.at.0, place, origin);
             let time = message.at.0.map(|at| at.to_rfc3339()).unwrap_or_default();
             // Without an id, its time within the session names a message.
             let key = message.id.get().map_or([session, "", &time], |id| ["", id, &time]);
-            out.extend(self.desk.call(&key, from, model, counts).map(Record::Call));
+            out.extend(self.builder.call(&key, from, model, counts).map(Record::Call));
         }
         bad.map_or(Ok(Reading::Mine), Err)
     }

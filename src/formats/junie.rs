@@ -9,7 +9,7 @@
 //! No source says whether `reasoningTokens` are within `outputTokens`; they are taken to be, as with every vendor of the
 //! models, unless they exceed them.
 
-use super::answers::{Desk, NONE, Stated, Where};
+use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Named, fields};
@@ -43,7 +43,7 @@ impl Format for Junie {
         &[KIND]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions(Desk::new(NAME)))
+        Box::new(Sessions(CallBuilder::new(NAME)))
     }
 }
 
@@ -86,7 +86,7 @@ fields! {
     }
 }
 
-struct Sessions(Desk);
+struct Sessions(CallBuilder);
 
 impl Reader for Sessions {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::answers::{Desk, Where};
+use super::answers::{CallBuilder, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Named, Slot, Within, fields};
@@ -38,7 +38,7 @@ impl Format for Langfuse {
         &["\"usageDetails\"", "\"usage_details\"", "\"calculatedTotalCost\""]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Observations(Desk::new(NAME)))
+        Box::new(Observations(CallBuilder::new(NAME)))
     }
 }
 
@@ -78,7 +78,7 @@ fields! {
     }
 }
 
-struct Observations(Desk);
+struct Observations(CallBuilder);
 
 impl Reader for Observations {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

@@ -7,7 +7,7 @@
 //! Where the run itself has no counts, `outputs.usage_metadata` has them under `LangChain`'s names, with the same meaning. Of inputs
 //! and outputs nothing else is read. Times are UTC.
 
-use super::answers::{Desk, Where};
+use super::answers::{CallBuilder, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
@@ -34,7 +34,7 @@ impl Format for LangSmith {
         &["\"run_type\""]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Runs(Desk::new(NAME)))
+        Box::new(Runs(CallBuilder::new(NAME)))
     }
 }
 
@@ -118,7 +118,7 @@ fields! {
     }
 }
 
-struct Runs(Desk);
+struct Runs(CallBuilder);
 
 impl Reader for Runs {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

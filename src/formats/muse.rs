@@ -8,7 +8,7 @@
 //! within `input_tokens`, reasoning within `output_tokens` (1,431 events). The event `workflow_child_lifecycle` sums up a child
 //! that has a log of its own, and `resource_usage_sampled` has a `usage` of processor time.
 
-use super::answers::{Desk, Head, Stated, Where, load, save};
+use super::answers::{CallBuilder, Head, Stated, Where, load, save};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Named, fields};
@@ -42,7 +42,7 @@ impl Format for Muse {
         &[ANSWER, REVIEW, METADATA]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions { desk: Desk::new(NAME), head: Head::default() })
+        Box::new(Sessions { builder: CallBuilder::new(NAME), head: Head::default() })
     }
 }
 
@@ -123,7 +123,7 @@ fields! {
 }
 
 struct Sessions {
-    desk: Desk,
+    builder: CallBuilder,
     head: Head,
 }
 
@@ -170,17 +170,17 @@ impl Sessions {
         let parent = (origin.folder(1) == Some("subagent")).then(|| origin.folder(2)).flatten();
         let agent = parent.and(own);
         let place = Where { session: parent.or(own), agent, project: self.head.project.as_deref() };
-        let from = self.desk.from(read.at.0, place, origin);
+        let from = self.builder.from(read.at.0, place, origin);
         let model = match &event.model {
             NameOr::Name(name) => Some(&**name).filter(|name| !name.is_empty()),
             NameOr::Object(model) => model.id.get(),
             NameOr::Neither => None,
         };
         let call = match (read.id.get(), read.sequence.get()) {
-            (Some(id), _) if id.len() >= 16 => self.desk.call(&["event", id], from, model, counts),
+            (Some(id), _) if id.len() >= 16 => self.builder.call(&["event", id], from, model, counts),
             (id, number) => {
                 let key = ["number", own.unwrap_or_default(), number.or(id).unwrap_or_default()];
-                self.desk.call(&key, from, model, counts)
+                self.builder.call(&key, from, model, counts)
             }
         };
         let latency = event.length.milliseconds();

@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use super::answers::{Desk, Stated, Where};
+use super::answers::{CallBuilder, Stated, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, Within, fields};
@@ -55,7 +55,7 @@ impl Format for Mux {
         &["\"usage\""]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Workspaces(Desk::new(NAME)))
+        Box::new(Workspaces(CallBuilder::new(NAME)))
     }
 }
 
@@ -136,7 +136,7 @@ fields! {
     }
 }
 
-struct Workspaces(Desk);
+struct Workspaces(CallBuilder);
 
 impl Reader for Workspaces {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
@@ -188,8 +188,8 @@ impl Workspaces {
             let tokens = models.entry(name_of(model)).or_default();
             *tokens = tokens.saturating_add(parts.tokens()?);
         }
-        let mut desk = Desk::new(NAME);
-        let from = desk.from(read.last.at.0, place, origin);
+        let mut builder = CallBuilder::new(NAME);
+        let from = builder.from(read.last.at.0, place, origin);
         out.extend(self.0.bill(from, models.into_iter().collect()).map(Record::Bill));
         Ok(())
     }

@@ -6,7 +6,7 @@
 //! checkpoint for each file that was reviewed before, and none of its answers. Where the service states no counts, the
 //! agent writes its own estimate, and nothing tells the two apart.
 
-use super::answers::{Desk, Head, NONE, Stated, Where, load, save};
+use super::answers::{CallBuilder, Head, NONE, Stated, Where, load, save};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
@@ -43,7 +43,7 @@ impl Format for OpenCodeReview {
         &["\"llm_response\"", "\"session_start\""]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions { desk: Desk::new(NAME), head: Head::default() })
+        Box::new(Sessions { builder: CallBuilder::new(NAME), head: Head::default() })
     }
 }
 
@@ -73,7 +73,7 @@ fields! {
 }
 
 struct Sessions {
-    desk: Desk,
+    builder: CallBuilder,
     head: Head,
 }
 
@@ -92,11 +92,11 @@ impl Reader for Sessions {
         let counts = Stated { input, output, cache_read, cache_write, reasoning: NONE, total: NONE }.inclusive()?;
         let session = read.session.get().unwrap_or_else(|| origin.stem());
         let place = Where { session: Some(session), project: self.head.project.as_deref(), agent: None };
-        let mut from = self.desk.from(read.at.0, place, origin);
+        let mut from = self.builder.from(read.at.0, place, origin);
         from.feature = read.task.get().map(Label::new);
         let call = match read.id.get() {
-            Some(id) => self.desk.call(&[id], from, read.model.get(), counts),
-            None => self.desk.call_of_line(line, from, read.model.get(), counts),
+            Some(id) => self.builder.call(&[id], from, read.model.get(), counts),
+            None => self.builder.call_of_line(line, from, read.model.get(), counts),
         };
         let latency = read.length.milliseconds();
         out.extend(call.map(|call| Record::Call(Call { latency, ..call })));

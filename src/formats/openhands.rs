@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use super::answers::{Desk, Stated, Where};
+use super::answers::{CallBuilder, Stated, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, Within, fields};
@@ -49,7 +49,7 @@ impl Format for OpenHands {
         true
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Conversations(Desk::new(NAME)))
+        Box::new(Conversations(CallBuilder::new(NAME)))
     }
 }
 
@@ -114,7 +114,7 @@ impl Usage<'_> {
     }
 }
 
-struct Conversations(Desk);
+struct Conversations(CallBuilder);
 
 impl Reader for Conversations {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

@@ -91,7 +91,7 @@ impl Reader for Signals {
         let refused = self.read(&signals, line, origin, out);
         if let Some(export) = value.as_object() {
             let line = Line { text: line, key: OnceCell::new() };
-            metrics::read(export, &mut self.desk((&line, 0), origin), out);
+            metrics::read(export, &mut self.context((&line, 0), origin), out);
         }
         refused.why.map_or(Ok(Reading::Mine), Err)
     }
@@ -179,7 +179,7 @@ impl Telemetry {
         let mut refused = self.0.read(&signals, body, origin, out);
         if let Some(export) = export.as_object() {
             let line = Line { text: body, key: OnceCell::new() };
-            refused.points = metrics::read(export, &mut self.0.desk((&line, 0), origin), out);
+            refused.points = metrics::read(export, &mut self.0.context((&line, 0), origin), out);
         }
         Some(refused)
     }
@@ -208,21 +208,21 @@ impl Signals {
         refused
     }
 
-    fn desk<'d>(&'d mut self, line: (&'d Line<'d>, usize), origin: &'d Origin) -> Desk<'d> {
-        Desk { format: self.format, labels: &mut self.labels, origin, line }
+    fn context<'d>(&'d mut self, line: (&'d Line<'d>, usize), origin: &'d Origin) -> SignalContext<'d> {
+        SignalContext { format: self.format, labels: &mut self.labels, origin, line }
     }
 
     fn call(&mut self, signal: &Signal<'_>, line: (&Line<'_>, usize), origin: &Origin) -> Result<Made, BadLine> {
-        let mut desk = self.desk(line, origin);
+        let mut context = self.context(line, origin);
         Ok(match agents::agent_of(signal) {
-            Some(agent) => agent.record(signal, &mut desk)?.map_or(Made::Nothing, Made::Agents),
-            None => gen_ai::call(signal, &mut desk)?.map_or(Made::Nothing, Made::Libraries),
+            Some(agent) => agent.record(signal, &mut context)?.map_or(Made::Nothing, Made::Agents),
+            None => gen_ai::call(signal, &mut context)?.map_or(Made::Nothing, Made::Libraries),
         })
     }
 }
 
 /// Context for converting a signal into a call.
-struct Desk<'d> {
+struct SignalContext<'d> {
     format: &'static str,
     labels: &'d mut Labels,
     origin: &'d Origin,
@@ -237,7 +237,7 @@ struct Line<'l> {
     key: OnceCell<CallKey>,
 }
 
-impl Desk<'_> {
+impl SignalContext<'_> {
     /// Key of a signal without ids.
     fn content_key(&self) -> CallKey {
         let (line, number) = self.line;

@@ -7,7 +7,7 @@
 //! `vendor_id`. A history is handed on from run to run, so that later ones repeat its answers: the provider's id names
 //! them, or else their time and counts.
 
-use super::answers::{Desk, Where};
+use super::answers::{CallBuilder, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
@@ -38,7 +38,7 @@ impl Format for PydanticAi {
         &["\"model_name\""]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Messages(Desk::new(NAME)))
+        Box::new(Messages(CallBuilder::new(NAME)))
     }
 }
 
@@ -76,7 +76,7 @@ fields! {
     }
 }
 
-struct Messages(Desk);
+struct Messages(CallBuilder);
 
 impl Reader for Messages {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

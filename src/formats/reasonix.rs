@@ -5,7 +5,7 @@
 //! transcripts beside them have no counts. Lines have no id: a line's own text identifies it. The model is written as
 //! `provider/model`. Sessions and projects stand in no line.
 
-use super::answers::{Desk, Where};
+use super::answers::{CallBuilder, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
@@ -49,7 +49,7 @@ impl Format for Reasonix {
         &["\"completion\"", "\"prompt\""]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Stats(Desk::new(NAME)))
+        Box::new(Stats(CallBuilder::new(NAME)))
     }
 }
 
@@ -68,7 +68,7 @@ fields! {
     }
 }
 
-struct Stats(Desk);
+struct Stats(CallBuilder);
 
 impl Reader for Stats {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

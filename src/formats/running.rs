@@ -1,4 +1,4 @@
-//! Running totals: counters that an agent states again and again, and that start anew now and then.
+//! Running totals: counters that an agent states again and again, and that start over now and then.
 
 use std::collections::BTreeMap;
 

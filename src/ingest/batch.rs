@@ -4,8 +4,6 @@ use crate::domain::{Attribution, Label, Record};
 use crate::formats::BadLine;
 use crate::ledger::{Batch, Checkpoint};
 
-use super::Health;
-
 /// Default attribution for calls whose log has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
@@ -51,12 +49,6 @@ pub struct ReadBatch {
 impl ReadBatch {
     /// Bad lines listed per batch; the rest are only counted.
     pub const NOTES: usize = 32;
-
-    /// Adds this batch to a ledger transaction.
-    pub fn add_to(self, posting: &mut Batch) {
-        posting.records.extend(self.records);
-        posting.files.extend(self.file);
-    }
 }
 
 impl From<ReadBatch> for Batch {
@@ -121,17 +113,4 @@ pub struct Progress {
     pub bytes: u64,
     /// Bytes read.
     pub bytes_done: u64,
-}
-
-/// Events of the live reader.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// New records.
-    ReadBatch(Box<ReadBatch>),
-    /// Progress of the first reading.
-    Progress(Progress),
-    /// The state of the sources has changed.
-    Health(Box<Health>),
-    /// Everything present at start has been read.
-    CaughtUp,
 }

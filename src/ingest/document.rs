@@ -5,16 +5,11 @@
 
 use std::io;
 
-use rustc_hash::FxHashMap;
-
 use super::fingerprint::Fingerprint;
 use super::fs::fill;
 use super::tail::{Reached, Reading, Tools};
 use super::{Condition, ReadBatch};
-use crate::domain::{CallKey, Label, Record, Tokens, Usd};
-
-/// The answers that were handed on, as they were then.
-pub(super) type HandedOn = FxHashMap<CallKey, (Tokens, Option<Label>, Option<Usd>)>;
+use crate::domain::Record;
 
 impl Reading<'_> {
     /// Reads the document, unless it is larger than anything that is read.

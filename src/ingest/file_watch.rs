@@ -39,7 +39,7 @@ pub(crate) fn watch_files(files: Vec<PathBuf>, tell: impl Fn(&Path) + Send + 'st
     });
     let mut places = Places { watcher: watcher.ok()?, watched: Vec::new(), files };
     places.watch();
-    thread::Builder::new().name("notice".into()).spawn(move || places.run(&events, &tell)).ok()?;
+    thread::Builder::new().name("file-watch".into()).spawn(move || places.run(&events, &tell)).ok()?;
     Some(FileWatch { stop })
 }
 
@@ -121,15 +121,15 @@ mod tests {
         let file = home.path().join("config/tokmeter/config.toml");
         let (say, hear) = channel();
         let _notice = watch_files(vec![file.clone()], move |path| drop(say.send(path.to_owned()))).unwrap();
-        let patience = Duration::from_secs(20);
+        let timeout = Duration::from_secs(20);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         // The two folders and the file appear faster than they can be watched.
         fs::write(&file, "one").unwrap();
-        assert_eq!(hear.recv_timeout(patience).unwrap(), file);
+        assert_eq!(hear.recv_timeout(timeout).unwrap(), file);
         fs::write(home.path().join("config/tokmeter/other"), "x").unwrap();
         fs::write(file.with_extension("new"), "two").unwrap();
         fs::rename(file.with_extension("new"), &file).unwrap();
-        assert_eq!(hear.recv_timeout(patience).unwrap(), file);
+        assert_eq!(hear.recv_timeout(timeout).unwrap(), file);
     }
 
     #[test]

@@ -44,11 +44,6 @@ pub fn follow(tails: Tails, threads: usize) -> io::Result<(Follower, mpsc::Recei
 }
 
 impl Follower {
-    /// Checks recently changed files now.
-    pub fn nudge(&self) {
-        let _ = self.hints.try_send(Hint::Nudge);
-    }
-
     /// Rescans everything now: after the process was stopped or the machine slept.
     pub fn rescan(&self) {
         let _ = self.hints.try_send(Hint::Rescan);

@@ -26,7 +26,7 @@ pub trait Fs: Send + Sync {
     ///
     /// # Errors
     /// As reported by the system.
-    fn survey(&self, folder: &Path, _wanted: &dyn Fn(&OsStr) -> bool) -> io::Result<Listing> {
+    fn read_folder(&self, folder: &Path, _wanted: &dyn Fn(&OsStr) -> bool) -> io::Result<Listing> {
         Ok(Listing { stat: self.stat(folder)?, entries: self.list(folder)? })
     }
 
@@ -140,18 +140,39 @@ pub(crate) fn descriptors() -> usize {
     }
 }
 
-/// Reads until `into` is full or the file ends; retries interrupted reads.
+/// Reads once, again when interrupted.
+pub(crate) fn read_at(handle: &dyn Handle, into: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        match handle.read_at(into, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+/// Reads until `into` is full or the file ends.
 pub(crate) fn fill(handle: &dyn Handle, into: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < into.len() {
-        match handle.read_at(&mut into[filled..], offset.saturating_add(filled as u64)) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        match read_at(handle, &mut into[filled..], offset.saturating_add(filled as u64))? {
+            0 => break,
+            count => filled += count,
         }
     }
     Ok(filled)
+}
+
+/// True when the path does not exist.
+pub(crate) fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Joins folder and name with a single allocation.
+pub(super) fn inside(folder: &Path, name: &OsStr) -> PathBuf {
+    let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
+    path.push(folder);
+    path.push(name);
+    path
 }
 
 /// True when the process or the system has no descriptors left.

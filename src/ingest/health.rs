@@ -1,5 +1,6 @@
 //! State of the sources, as plain data for all faces.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -220,6 +221,14 @@ pub enum Condition {
 }
 
 impl Condition {
+    /// The condition of a file whose reading failed with this error.
+    pub(super) fn of_error(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            return Self::PermissionDenied;
+        }
+        Self::Failing(Label::new(&error.to_string()))
+    }
+
     /// Why the file is not read although it may hold calls; `None` if it is read or cannot hold any.
     pub fn unread(&self) -> Option<String> {
         match self {

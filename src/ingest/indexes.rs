@@ -40,7 +40,7 @@ impl Index {
         }
         let content = match stat.sort {
             FileKind::Folder => {
-                let entries = fs.survey(&self.path, &|_| false).ok()?.entries;
+                let entries = fs.read_folder(&self.path, &|_| false).ok()?.entries;
                 let folders = entries.into_iter().filter(|entry| entry.sort == FileKind::Folder);
                 folders.map(|entry| entry.name.into_encoded_bytes()).collect::<Vec<_>>().join(&b'\n')
             }

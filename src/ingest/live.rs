@@ -8,7 +8,7 @@ use super::dir_watch::{Hint, Watch};
 use super::fs::{FileId, FileKind};
 use super::poll_schedule;
 use super::sqlite_access::database_of_wal;
-use super::{Event, Health, PollReason, RootState, Tails};
+use super::{Health, PollReason, Progress, ReadBatch, RootState, Tails};
 
 /// Minimum interval between reports on the sources.
 const TELL: Duration = Duration::from_secs(1);
@@ -16,6 +16,19 @@ const TELL: Duration = Duration::from_secs(1);
 const PROGRESS: Duration = Duration::from_millis(50);
 /// Newest files that count as recently changed when reading begins.
 const NEWEST: usize = 16;
+
+/// Events of the live reader.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// New records.
+    ReadBatch(Box<ReadBatch>),
+    /// Progress of the first reading.
+    Progress(Progress),
+    /// The state of the sources has changed.
+    Health(Box<Health>),
+    /// Everything present at start has been read.
+    CaughtUp,
+}
 
 /// Follows files as they grow.
 ///

@@ -25,12 +25,12 @@ impl Fs for OsFs {
 
     #[cfg(target_os = "linux")]
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
-        Ok(read_dir::survey(folder, &|_| false)?.entries)
+        Ok(read_dir::read_folder(folder, &|_| false)?.entries)
     }
 
     #[cfg(target_os = "linux")]
-    fn survey(&self, folder: &Path, wanted: &dyn Fn(&OsStr) -> bool) -> io::Result<Listing> {
-        read_dir::survey(folder, wanted)
+    fn read_folder(&self, folder: &Path, wanted: &dyn Fn(&OsStr) -> bool) -> io::Result<Listing> {
+        read_dir::read_folder(folder, wanted)
     }
 
     #[cfg(not(target_os = "linux"))]

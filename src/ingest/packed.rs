@@ -9,12 +9,9 @@ use std::sync::atomic::Ordering;
 use super::Condition;
 use super::fingerprint::Fingerprint;
 use super::line_splitter::Frame;
-use super::tail::{RECORDS, Reached, Reading, Tools};
+use super::tail::{PACKED, RECORDS, Reached, Reading, Tools};
 use super::unpack::{Trouble, Unpack};
 use crate::formats::BadLine;
-
-/// Marks the checkpoint of a compressed file.
-pub(super) const PACKED: &str = "zstd";
 
 impl Reading<'_> {
     /// Reads a compressed file from its beginning, unless it is unchanged.
@@ -54,7 +51,7 @@ impl Reading<'_> {
         }
         let is_whole = read.is_ok();
         let end = if is_whole { unpack.consumed() } else { self.stat.size };
-        self.flush_packed(end, tools, is_whole.then(|| unpack.print()));
+        self.flush_packed(end, tools, is_whole.then(|| unpack.fingerprint()));
         Ok(Reached::End)
     }
 

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use super::fs::{FileKind, Fs, Listing};
+use super::RootKind;
+use super::fs::{FileKind, Fs, Listing, inside};
 use super::log_names::admits;
-use super::walk::{DEEPEST, Root, inside};
-use super::{RootKind, Tails};
+use super::places::DEEPEST;
 
 /// Folders read ahead. The walk reads what is missing itself.
 #[derive(Default)]
@@ -25,6 +25,14 @@ pub(super) struct Prefetch {
 pub(super) struct Looking(Arc<Prefetch>);
 
 impl Looking {
+    /// Starts a thread that reads these roots. If there is none to be had, the walk reads everything itself.
+    pub(super) fn start(fs: Arc<dyn Fs>, roots: Vec<(PathBuf, RootKind)>) -> Self {
+        let ahead = Arc::new(Prefetch::default());
+        let shared = Arc::clone(&ahead);
+        let _ = std::thread::Builder::new().name("ahead".to_owned()).spawn(move || shared.read(&*fs, &roots));
+        Self(ahead)
+    }
+
     pub(super) fn ahead(&self) -> &Prefetch {
         &self.0
     }
@@ -62,7 +70,7 @@ impl Prefetch {
         let has_come = |folder: &Path| matches!(self.lock().get(folder.as_os_str()), Some(None));
         let come = has_come(folder);
         // The walk reports the error.
-        let Ok(listing) = fs.survey(folder, &|name| admits(name, layout)) else { return true };
+        let Ok(listing) = fs.read_folder(folder, &|name| admits(name, layout)) else { return true };
         let is_folder = |sort: FileKind, name: &std::ffi::OsStr| sort == FileKind::Folder && !admits(name, layout);
         let below = listing.entries.iter().filter(|entry| is_folder(entry.sort, &entry.name));
         let below: Vec<_> = below.map(|entry| inside(folder, &entry.name)).collect();
@@ -81,24 +89,10 @@ impl Prefetch {
     }
 }
 
-impl Tails {
-    /// Starts reading folders on a second thread; the next full scan uses the result. Listings may be older than the
-    /// checkpoints given to [`Tails::resume`], which does no harm, since changed files are checked again before
-    /// reading.
-    pub fn look_ahead(&mut self) {
-        let (ahead, fs) = (Arc::new(Prefetch::default()), Arc::clone(&self.tools.fs));
-        let trees = self.roots.iter().filter(|root| !root.is_flat);
-        let roots: Vec<_> = trees.map(|Root { path, layout, .. }| (path.to_path_buf(), *layout)).collect();
-        self.looking = Some(Looking(Arc::clone(&ahead)));
-        // Without a second thread the walk reads everything itself.
-        let _ = std::thread::Builder::new().name("ahead".to_owned()).spawn(move || ahead.read(&*fs, &roots));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::{Options, OsFs, Roots};
+    use crate::ingest::{Options, OsFs, Roots, Tails};
     use std::fs;
     use std::time::Instant;
 

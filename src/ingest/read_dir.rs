@@ -21,7 +21,7 @@ pub(super) fn stat(path: &Path) -> io::Result<Stat> {
 }
 
 /// Entries of a folder, with metadata of those with wanted names.
-pub(super) fn survey(folder: &Path, wanted: &dyn Fn(&OsStr) -> bool) -> io::Result<Listing> {
+pub(super) fn read_folder(folder: &Path, wanted: &dyn Fn(&OsStr) -> bool) -> io::Result<Listing> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let open = rustix::io::retry_on_intr(|| rustix::fs::open(folder, flags, Mode::empty()))?;
     let stat = stat_of(&rustix::fs::fstat(&open)?);
@@ -92,7 +92,7 @@ mod tests {
         fs::write(at("b.txt"), "1").unwrap();
         fs::create_dir(at("below")).unwrap();
         std::os::unix::fs::symlink("a.jsonl", at("link.jsonl")).unwrap();
-        let listing = survey(folder.path(), &|name| name.as_bytes().ends_with(b".jsonl")).unwrap();
+        let listing = read_folder(folder.path(), &|name| name.as_bytes().ends_with(b".jsonl")).unwrap();
         assert_eq!(listing.stat, stat(folder.path()).unwrap());
         let mut told: Vec<_> = listing.entries.iter().map(|entry| (entry.name.to_str().unwrap(), entry.sort)).collect();
         told.sort_unstable_by_key(|(name, _)| *name);
@@ -121,7 +121,7 @@ mod tests {
             fs::write(folder.path().join(name(number)), "").unwrap();
         }
         let mut names: Vec<_> =
-            survey(folder.path(), &|_| false).unwrap().entries.into_iter().map(|entry| entry.name).collect();
+            read_folder(folder.path(), &|_| false).unwrap().entries.into_iter().map(|entry| entry.name).collect();
         names.sort_unstable();
         assert!(names.iter().map(|name| name.to_str().unwrap().to_owned()).eq((0..200).map(name)));
     }
@@ -130,7 +130,7 @@ mod tests {
     fn what_is_no_folder_cannot_be_read_as_one() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.jsonl"), "").unwrap();
-        let kind = |name: &str| survey(&folder.path().join(name), &|_| true).unwrap_err().kind();
+        let kind = |name: &str| read_folder(&folder.path().join(name), &|_| true).unwrap_err().kind();
         assert_eq!(kind("a.jsonl"), io::ErrorKind::NotADirectory);
         assert_eq!(kind("missing"), io::ErrorKind::NotFound);
     }

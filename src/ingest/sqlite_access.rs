@@ -24,7 +24,7 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 /// The place of the byte that is 2 in a database in WAL mode.
 const MODE: usize = 18;
 /// How long to wait for a lock that the writer holds for a moment.
-const PATIENCE: Duration = Duration::from_millis(100);
+const TIMEOUT: Duration = Duration::from_millis(100);
 /// The largest database of which a copy is made, with its log.
 const LARGEST_COPY: u64 = 1 << 30;
 
@@ -81,7 +81,7 @@ pub(super) fn open(fs: &dyn Fs, path: &Path) -> io::Result<Found> {
             (connect(&copy.database, "mode=ro")?, true, Some(copy))
         }
     };
-    connection.busy_timeout(PATIENCE).map_err(|error| why(&error))?;
+    connection.busy_timeout(TIMEOUT).map_err(|error| why(&error))?;
     Ok(Found::Database(Database { connection, to_validate, _copy: copy }))
 }
 

@@ -22,8 +22,8 @@ use crate::formats::{FormatId, Framing, RowQuery, Schema, Value, formats_of_name
 /// two writers, the one that began first may be done last.
 const SLACK: i64 = 10_000;
 
-/// Batches kept until the transaction has ended: whoever takes them may be slow, and while a reader's transaction is
-/// open, the writer's log cannot begin anew. Only a first reading has more.
+/// Batches kept until the transaction has ended: the receiver may be slow, and while a reader's transaction is
+/// open, the writer's log cannot start over. Only a first reading has more.
 const HELD: usize = 64;
 
 /// The longest value that is decompressed.

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::places::Root;
 use super::roots::lies_in;
 use super::tails::Followed;
-use super::walk::Root;
 use super::{Condition, Health, Note, RootState, RootStatus, Tails};
 use crate::domain::Label;
 
 /// How long a last line may be incomplete before it is reported.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Tails {
     /// State of all sources.
@@ -80,7 +80,7 @@ impl Followed {
             say(Condition::NotRecognised);
         }
         if let Some(offset) = self.tail.partial
-            && now.saturating_duration_since(self.since()) >= PATIENCE
+            && now.saturating_duration_since(self.since()) >= TIMEOUT
         {
             say(Condition::Partial { offset });
         }

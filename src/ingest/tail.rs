@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustc_hash::FxHashMap;
+
 use super::batch_builder::BatchBuilder;
-use super::document::HandedOn;
 use super::fingerprint::{Fingerprint, unsupported};
-use super::fs::{FileId, FileKind, Fs, Handle, Stat, fill};
+use super::fs::{FileId, FileKind, Fs, Handle, Stat, fill, read_at};
 use super::line_splitter::LineSplitter;
-use super::packed::PACKED;
 use super::project::{Projects, describe};
 use super::unpack::is_packed;
 use super::{Condition, Owner, ReadBatch, RootKind, Tallies};
-use crate::domain::{Instant, Label};
+use crate::domain::{CallKey, Instant, Label, Tokens, Usd};
 use crate::formats::{Decoder, FormatId, Framing};
 use crate::ledger::Checkpoint;
 
@@ -31,6 +31,12 @@ const LONG: u64 = 256 * 1024;
 /// Prefix of the decoder state in a checkpoint whose offset is inside an over-long line: the rest of that line must not
 /// be taken for a line.
 const INSIDE_TOO_LONG: &str = "inside a line that is too long\n";
+
+/// Marks the checkpoint of a compressed file.
+pub(super) const PACKED: &str = "zstd";
+
+/// The answers of a document that were handed on, as they were then.
+pub(super) type HandedOn = FxHashMap<CallKey, (Tokens, Option<Label>, Option<Usd>)>;
 
 /// A followed log file.
 pub(crate) struct Tail {
@@ -265,7 +271,7 @@ impl Reading<'_> {
         let mut inside = fingerprint.is_inside_a_line();
         tools.splitter.begin(begin, self.tail.skipping);
         let reached = loop {
-            let count = tools.splitter.fill(|into, offset| retry(self.handle, into, offset))?;
+            let count = tools.splitter.fill(|into, offset| read_at(self.handle, into, offset))?;
             while let Some(frame) = tools.splitter.next() {
                 self.builder.piece(&frame, std::mem::take(&mut inside), longest);
                 if self.builder.records.len() >= RECORDS {
@@ -339,7 +345,7 @@ impl Reading<'_> {
         let mut last = 0;
         loop {
             let count = tools.splitter.fill(|into, offset| {
-                let count = retry(self.handle, into, offset)?;
+                let count = read_at(self.handle, into, offset)?;
                 last = into[..count].iter().rfind(|byte| !byte.is_ascii_whitespace()).copied().unwrap_or(last);
                 Ok(count)
             })?;
@@ -384,15 +390,6 @@ impl Reading<'_> {
             state.reader = [mark, &self.builder.state()].concat();
             tail.booked = true;
             (self.hand)(ReadBatch { file: Some(state.clone()), ..batch });
-        }
-    }
-}
-
-pub(super) fn retry(handle: &dyn Handle, into: &mut [u8], offset: u64) -> io::Result<usize> {
-    loop {
-        match handle.read_at(into, offset) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => return other,
         }
     }
 }

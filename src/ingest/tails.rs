@@ -11,16 +11,15 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::checkpoints::Checkpoints;
-use super::fs::{FileId, FileKind, Fs, Stat, descriptors, is_out_of_descriptors};
+use super::fs::{FileId, FileKind, Fs, Stat, descriptors, is_missing, is_out_of_descriptors};
 use super::indexes::Index;
 use super::line_splitter::{LONGEST_LINE, LineSplitter};
 use super::os_fs::OsFs;
+use super::places::{Folder, Root};
 use super::prefetch::Looking;
 use super::project::Projects;
 use super::tail::{Reached, Tail, Tools};
-use super::walk::{Folder, Root};
 use super::{Condition, Owner, Progress, ReadBatch, Roots, Tallies, parallel};
-use crate::domain::Label;
 use crate::ledger::Checkpoint;
 
 /// First delay before retrying a file that could not be read; doubles up to [`LONGEST_WAIT`].
@@ -322,8 +321,8 @@ impl Tails {
         match file.tail.held() {
             Some(Ok(stat)) if !file.tail.is_read(&stat) => self.mark(id, stat, now),
             Some(Ok(stat)) => {
-                let patience = if stat.links == 0 { UNNAMED } else { MOVED_AWAY };
-                if file.changed.is_none_or(|changed| now.saturating_duration_since(changed) >= patience) {
+                let kept = if stat.links == 0 { UNNAMED } else { MOVED_AWAY };
+                if file.changed.is_none_or(|changed| now.saturating_duration_since(changed) >= kept) {
                     self.forget(id);
                 }
             }
@@ -335,7 +334,7 @@ impl Tails {
         let Some(file) = self.files.get_mut(&id) else { return };
         let wait = file.failure.as_ref().map_or(FIRST_WAIT, |failure| (failure.wait * 2).min(LONGEST_WAIT));
         let changed_ns = file.pending.take().map_or(0, |stat| stat.changed_ns);
-        let what = condition_of(error);
+        let what = Condition::of_error(error);
         tracing::warn!(path = %file.tail.label(), %error, retry_in = ?wait, "file not read");
         self.dirty |= file.failure.as_ref().is_none_or(|failure| failure.what != what);
         self.recent.push(id);
@@ -361,17 +360,4 @@ fn trace_batch(batch: &ReadBatch) {
     let offset = batch.file.as_ref().map(|file| file.offset);
     let (records, bad) = (batch.records.len(), batch.tallies.bad);
     tracing::debug!(path = %batch.path, records, bad, offset, "batch handed on");
-}
-
-/// True when the path does not exist.
-pub(super) fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-/// The condition to report for an error.
-pub(super) fn condition_of(error: &io::Error) -> Condition {
-    if error.kind() == io::ErrorKind::PermissionDenied {
-        return Condition::PermissionDenied;
-    }
-    Condition::Failing(Label::new(&error.to_string()))
 }

@@ -9,8 +9,7 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::fingerprint::Fingerprint;
-use super::fs::Handle;
-use super::tail::retry;
+use super::fs::{Handle, read_at};
 
 /// Magic number of a zstd frame.
 pub(super) const MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
@@ -99,7 +98,7 @@ impl<'a> Unpack<'a> {
     }
 
     /// Fingerprint of the compressed bytes read so far.
-    pub(super) fn print(&self) -> &Fingerprint {
+    pub(super) fn fingerprint(&self) -> &Fingerprint {
         &self.source.get_ref().fingerprint
     }
 
@@ -139,7 +138,7 @@ impl<'a> Unpack<'a> {
 
 impl Read for Source<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match retry(self.handle, into, self.at) {
+        match read_at(self.handle, into, self.at) {
             Ok(count) => {
                 self.fingerprint.push(&into[..count]);
                 self.at += count as u64;

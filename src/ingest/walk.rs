@@ -1,6 +1,5 @@
 //! Finds log files: walks the roots, follows links once, and reports what is not read.
 
-use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,66 +7,13 @@ use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 
-use super::fs::{Entry, FileId, FileKind, Listing, Stat};
+use super::fs::{Entry, FileId, FileKind, Listing, Stat, inside, is_missing};
 use super::log_names::{admits, unsupported_log};
+use super::places::{DEEPEST, Folder, Root};
 use super::prefetch::{Looking, Prefetch};
 use super::roots::{Place, lies_in};
-use super::tails::{condition_of, is_missing};
 use super::{Condition, Kind, RootKind, RootState, Tails};
 use crate::domain::Label;
-
-/// Maximum folder depth.
-pub(super) const DEEPEST: usize = 64;
-
-/// State of a root.
-pub(super) struct Root {
-    pub(super) path: Arc<Path>,
-    pub(super) layout: RootKind,
-    /// Only the files right in it count.
-    pub(super) is_flat: bool,
-    pub(super) state: RootState,
-    /// Identity of the folder or file last found there.
-    pub(super) id: Option<FileId>,
-    /// True once it existed.
-    pub(super) seen: bool,
-    pub(super) reattached: u32,
-}
-
-/// State of a folder when last read.
-pub(super) struct Folder {
-    id: FileId,
-    changed_ns: i64,
-    /// It was read twice in this state, or had long been in it: no further reading is needed.
-    settled: bool,
-    folders: Vec<PathBuf>,
-}
-
-impl Root {
-    pub(super) fn new(place: Place<'_>) -> Self {
-        Self {
-            path: normalised(place.path),
-            layout: place.kind,
-            is_flat: place.is_flat,
-            state: RootState::Waiting,
-            id: None,
-            seen: false,
-            reattached: 0,
-        }
-    }
-}
-
-/// The path without doubled separators and the like, so that paths below it have only one spelling.
-fn normalised(path: &Path) -> Arc<Path> {
-    let bytes = path.as_os_str().as_encoded_bytes();
-    // Nearly every path is in that form, and to split it and put it together costs as much as to find it.
-    let is_odd = |at: usize| match &bytes[at + 1..] {
-        [] => bytes.len() > 1,
-        [b'/', ..] | [b'.'] | [b'.', b'/', ..] => true,
-        _ => false,
-    };
-    let is_plain = cfg!(unix) && !memchr::memchr_iter(b'/', bytes).any(is_odd);
-    if is_plain { path.into() } else { path.components().collect::<PathBuf>().into() }
-}
 
 /// State of one walk.
 struct Walk<'a> {
@@ -83,6 +29,16 @@ struct Walk<'a> {
 }
 
 impl Tails {
+    /// Starts reading folders on a second thread; the next full scan uses the result. Listings may be older than the
+    /// checkpoints given to [`Tails::resume`], which does no harm, since changed files are checked again before
+    /// reading.
+    pub fn look_ahead(&mut self) {
+        let fs = Arc::clone(&self.tools.fs);
+        let trees = self.roots.iter().filter(|root| !root.is_flat);
+        let roots: Vec<_> = trees.map(|Root { path, layout, .. }| (path.to_path_buf(), *layout)).collect();
+        self.looking = Some(Looking::start(fs, roots));
+    }
+
     /// Scans all roots. Unchanged folders are not read again.
     pub fn rescan(&mut self, now: Instant) {
         let looking = self.looking.take();
@@ -98,7 +54,7 @@ impl Tails {
             let path = Arc::clone(path);
             let (layout, is_flat) = layout.of_path(&path).unwrap_or((layout, is_flat));
             let found = self.tools.fs.stat(&path);
-            self.judge(at, &found);
+            self.update_root(at, &found);
             match found {
                 Ok(stat) if stat.sort == FileKind::Folder => {
                     let mut walk = Walk { layout, is_flat, now, above: Vec::new(), met, ahead };
@@ -168,7 +124,7 @@ impl Tails {
     }
 
     /// Updates the state of a root.
-    fn judge(&mut self, at: usize, found: &io::Result<Stat>) {
+    fn update_root(&mut self, at: usize, found: &io::Result<Stat>) {
         let root = &mut self.roots[at];
         let state = match found {
             Ok(stat) => {
@@ -247,12 +203,12 @@ impl Tails {
         if !known.is_some_and(is_read) {
             let layout = walk.layout;
             let ahead = walk.ahead.and_then(|ahead| ahead.take(path)).map(Ok);
-            let survey = || self.tools.fs.survey(path, &|name| admits(name, layout));
-            let Listing { stat, entries } = match ahead.unwrap_or_else(survey) {
+            let read = || self.tools.fs.read_folder(path, &|name| admits(name, layout));
+            let Listing { stat, entries } = match ahead.unwrap_or_else(read) {
                 Ok(listing) => listing,
                 Err(error) => {
                     if !is_missing(&error) {
-                        self.note(path, condition_of(&error));
+                        self.note(path, Condition::of_error(&error));
                     }
                     self.folders.remove(path.as_os_str());
                     if found.is_some() {
@@ -358,7 +314,7 @@ impl Tails {
         match self.tools.fs.stat(&path) {
             Ok(stat) => self.add_file(path, walk.layout, stat, walk.now),
             Err(error) if is_missing(&error) => {}
-            Err(error) => self.note(&path, condition_of(&error)),
+            Err(error) => self.note(&path, Condition::of_error(&error)),
         }
     }
 
@@ -366,29 +322,6 @@ impl Tails {
         if self.notes.get(path) != Some(&what) {
             self.notes.insert(path.to_owned(), what);
             self.dirty = true;
-        }
-    }
-}
-
-/// Joins folder and name with a single allocation.
-pub(super) fn inside(folder: &Path, name: &OsStr) -> PathBuf {
-    let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
-    path.push(folder);
-    path.push(name);
-    path
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_has_one_spelling() {
-        let plain = ["/", "a", "/a", "/a/b", "./a", "/.a/.b", "/a/../b", "/..", "a/b"];
-        let odd = ["", "//", "//a", "/a//b", "/a/b/", "/a/b//", "/a/./b", "/a/b/.", "/a/.b/./c", "/.", "a/", "a/."];
-        for path in plain.iter().chain(&odd).map(Path::new) {
-            let parts: PathBuf = path.components().collect();
-            assert_eq!(normalised(path).as_os_str(), parts.as_os_str(), "{}", path.display());
         }
     }
 }

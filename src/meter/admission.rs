@@ -1,9 +1,9 @@
 //! Admits a call and holds its probable cost in one step, so that calls made at once cannot pass a limit together.
 
-use super::evaluate::Used;
 use super::gate::{self, Decision};
 use super::holds::{self, Hold};
 use super::limit::{CallContext, Rules};
+use super::used::Used;
 use crate::domain::{Call, Dimension, HoldId, Instant};
 use crate::ledger::{BooksError, Ledger, Row, Sums};
 use crate::pricing::Pricer;

@@ -1,10 +1,11 @@
 //! Usage of limits on blocks: five hours from the first call of a subject, and again from the first call after them.
 
 use super::blocks::{BLOCK, Hours, first_call, subjects};
-use super::evaluate::Used;
+use super::freshness::Freshness;
 use super::limit::Rules;
 use super::limit_usage::{LimitUsage, take_out};
 use super::subject::{Subject, grouped, overridden};
+use super::used::Used;
 use crate::domain::{Dimension, Filter, Instant, Matcher, Span};
 use crate::ledger::{BooksError, Ledger, Row, Sums};
 
@@ -61,39 +62,40 @@ impl LimitUsage {
         Ok(())
     }
 
-    /// Applies a change. False when the ledger must be queried again, because the calls that begin blocks may be others.
+    /// Applies a change. Stale when the calls that begin blocks may be others.
     pub(super) fn apply_to_block(
         &mut self,
         before: Option<&Row>,
         after: Option<&Row>,
         rules: &Rules,
         now: Instant,
-    ) -> bool {
+    ) -> Freshness {
         let place = |row: &Row| Some((Subject::from_call(&row.call, &self.limit, rules)?, row.call.at()));
         let (was, is) = (before.and_then(place), after.and_then(place));
         let stays = was == is;
         let taken = match (before, was) {
             (Some(row), Some((subject, at))) => self.take_from_block(row, &subject, at, stays, rules),
-            (_, _) => true,
+            (_, _) => Freshness::Exact,
         };
         let added = match (after, is) {
             (Some(row), Some((subject, at))) => self.add_to_block(row, subject, at, stays, rules, now),
-            (_, _) => true,
+            (_, _) => Freshness::Exact,
         };
-        taken && added
+        taken.and(added)
     }
 
-    fn take_from_block(&mut self, row: &Row, subject: &Subject, at: Instant, stays: bool, rules: &Rules) -> bool {
-        let Some(group) = self.groups.get_mut(subject) else { return stays };
-        let Some(block) = group.block.filter(|block| block.contains(at)) else { return stays };
+    fn take_from_block(&mut self, row: &Row, subject: &Subject, at: Instant, stays: bool, rules: &Rules) -> Freshness {
+        let unknown = Freshness::stale_if(!stays);
+        let Some(group) = self.groups.get_mut(subject) else { return unknown };
+        let Some(block) = group.block.filter(|block| block.contains(at)) else { return unknown };
         let sums = Sums::from_row(row);
         group.minutes.sub(at, &Used::from_sums(&sums, rules.fallback.as_ref()).into());
-        take_out(&mut self.groups, subject, row.call.model.as_ref(), &sums);
+        let taken = take_out(&mut self.groups, subject, row.call.model.as_ref(), &sums);
         if stays {
             // The only call of a block: the block remains for the version that follows.
             self.groups.entry(subject.clone()).or_default().block = Some(block);
         }
-        stays || at != block.from
+        taken.and(Freshness::stale_if(!stays && at == block.from))
     }
 
     fn add_to_block(
@@ -104,24 +106,24 @@ impl LimitUsage {
         stays: bool,
         rules: &Rules,
         now: Instant,
-    ) -> bool {
+    ) -> Freshness {
         let current = self.groups.get(&subject).and_then(|group| group.block);
         let block = match current {
             Some(block) if block.contains(at) => block,
-            _ if stays => return true,
+            _ if stays => return Freshness::Exact,
             _ if at > now => {
                 self.blocks.is_ahead(at);
-                return true;
+                return Freshness::Exact;
             }
             // A call before the current block may move it.
-            Some(_) => return false,
+            Some(_) => return Freshness::Stale,
             None => {
-                let Some(until) = at.checked_add_signed(BLOCK) else { return false };
+                let Some(until) = at.checked_add_signed(BLOCK) else { return Freshness::Stale };
                 let is_after = self.blocks.over.get(&subject).is_none_or(|over| *over <= at);
                 // Calls ahead of the clock may belong to it.
                 let is_last = self.blocks.ahead.is_none_or(|ahead| ahead >= until);
                 if until <= now || !is_after || !is_last {
-                    return false;
+                    return Freshness::Stale;
                 }
                 Span { from: at, until }
             }
@@ -132,11 +134,11 @@ impl LimitUsage {
         group.block = Some(block);
         group.models.entry(row.call.model.clone()).or_default().add(&sums);
         group.minutes.add(at, &used.into(), now);
-        true
+        Freshness::Exact
     }
 
-    /// Ends the blocks that are over. False when the ledger must be queried again.
-    pub(super) fn advance_blocks(&mut self, now: Instant) -> bool {
+    /// Ends the blocks that are over.
+    pub(super) fn advance_blocks(&mut self, now: Instant) -> Freshness {
         let went_back = now < self.blocks.as_of;
         self.blocks.as_of = now;
         let over = &mut self.blocks.over;
@@ -145,7 +147,7 @@ impl LimitUsage {
             over.extend(ended.map(|until| (subject.clone(), until)));
             ended.is_none()
         });
-        !went_back && self.blocks.ahead.is_none_or(|ahead| ahead > now)
+        Freshness::stale_if(went_back || self.blocks.ahead.is_some_and(|ahead| ahead <= now))
     }
 
     /// When a block next ends or begins by itself.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use chrono::Duration;
 
 use super::limit::LimitState;
-use super::summary::{Follow, SessionId, SessionLine, Summary};
+use super::session_id::SessionId;
+use super::session_line::SessionLine;
+use super::summary::{Follow, Summary};
 use crate::domain::{Filter, Label, Zone};
 use crate::ledger::{BooksError, Grain, Ledger, Query, ReportRow, Row, SessionRow};
 

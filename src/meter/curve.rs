@@ -34,15 +34,9 @@ pub(crate) struct Quarters(BTreeMap<i64, Usd>);
 impl Quarters {
     /// From the answer to a question by quarter hour.
     pub(crate) fn from_report(report: &Report) -> Self {
-        let quarter = |row: &crate::ledger::ReportRow| match row.period {
-            PeriodKey::Quarter(start) => Some((quarter_of(start), row.sums.cost)),
-            PeriodKey::Hour(_)
-            | PeriodKey::Day(_)
-            | PeriodKey::Week(_)
-            | PeriodKey::Month(_)
-            | PeriodKey::Session(..)
-            | PeriodKey::Call(..)
-            | PeriodKey::Total => None,
+        let quarter = |row: &crate::ledger::ReportRow| {
+            let PeriodKey::Quarter(start) = row.period else { return None };
+            Some((quarter_of(start), row.sums.cost))
         };
         Self(report.rows.iter().filter_map(quarter).filter(|(_, cost)| *cost != Usd::ZERO).collect())
     }

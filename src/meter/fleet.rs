@@ -4,44 +4,17 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 
-use super::evaluate::Used;
+use super::activity::{ACTIVE, Activity, WAITING};
+use super::freshness::Freshness;
 use super::rate::{Minutes, Spent, Trend};
-use super::summary::SessionId;
+use super::session_id::SessionId;
+use super::used::Used;
 use crate::domain::{CallKey, Instant, Label, Span, Usd};
 use crate::ledger::{Row, Sums};
 use crate::pricing::context_size;
 
-/// A session works so long after its last call.
-pub(crate) const ACTIVE: Duration = Duration::minutes(5);
-/// A session waits so long after its last call; then it has ended.
-pub(crate) const WAITING: Duration = Duration::hours(1);
 /// Sessions of the day in a summary.
 pub(crate) const LISTED: usize = 60;
-
-/// Activity by the time since the last call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Activity {
-    /// Within the last minutes.
-    Working,
-    /// Within the last hour.
-    Waiting,
-    /// Longer ago.
-    Ended,
-}
-
-impl Activity {
-    /// Of a last call; a clock a little late does not matter.
-    pub(crate) fn of(last: Instant, now: Instant) -> Self {
-        let since = now.signed_duration_since(last).abs();
-        if since < ACTIVE {
-            Self::Working
-        } else if since < WAITING {
-            Self::Waiting
-        } else {
-            Self::Ended
-        }
-    }
-}
 
 /// A session of today as the Fleet view shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,8 +121,8 @@ impl Thread {
         self.add_calls(row, &Sums::from_row(row), now);
     }
 
-    /// Takes a call back out. False when it was the latest and what was before it is not known.
-    pub(crate) fn sub(&mut self, row: &Row, after: Option<&Row>, today: Span) -> bool {
+    /// Takes a call back out. Stale when it was the latest and what was before it is not known.
+    pub(crate) fn sub(&mut self, row: &Row, after: Option<&Row>, today: Span) -> Freshness {
         let (at, sums) = (row.call.at(), Sums::from_row(row));
         if today.contains(at) {
             self.today.sub(&sums);
@@ -159,7 +132,7 @@ impl Thread {
         let comes_back = after.is_some_and(|after| {
             after.call.key == row.call.key && after.call.at() == at && after.call.from.agent == row.call.from.agent
         });
-        !was_last || comes_back
+        Freshness::stale_if(was_last && !comes_back)
     }
 
     pub(crate) fn cost_per_hour(&self, now: Instant) -> Usd {

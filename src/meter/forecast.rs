@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 
 use chrono::{Duration, Timelike};
 
+use super::amount::Measure;
 use super::curve::Ahead;
-use super::limit::{LimitState, Measure, Rules};
+use super::limit::{LimitState, Rules};
 use super::rate::{KEPT, Minutes, Spent};
 use super::recent::minute_of;
 use super::window::Window;
@@ -46,15 +47,9 @@ impl Habits {
             filter: Filter { only: Vec::new(), since: today.checked_sub_signed(DAYS), until: Some(today) },
             ..Query::new(Grain::Hour, rules.zone)
         };
-        let used = books.report(&query)?.rows.into_iter().filter_map(|row| match row.period {
-            PeriodKey::Hour(from) => Some((from, row.sums.calls)),
-            PeriodKey::Quarter(_)
-            | PeriodKey::Day(_)
-            | PeriodKey::Week(_)
-            | PeriodKey::Month(_)
-            | PeriodKey::Session(..)
-            | PeriodKey::Call(..)
-            | PeriodKey::Total => None,
+        let used = books.report(&query)?.rows.into_iter().filter_map(|row| {
+            let PeriodKey::Hour(from) = row.period else { return None };
+            Some((from, row.sums.calls))
         });
         Ok(Self::from_use(used, rules.zone))
     }
@@ -108,7 +103,7 @@ struct Rate {
 
 impl Outlook<'_> {
     /// When this limit will be reached, with the band; `None` when idle, or when it resets first.
-    pub(crate) fn hit(&self, state: &LimitState) -> Option<(Instant, Span)> {
+    pub(crate) fn projected(&self, state: &LimitState) -> Option<(Instant, Span)> {
         let kinds = Measure::ALL.into_iter().filter(|measure| measure.amount_of(&state.limit.amount).is_some());
         kinds.filter_map(|measure| self.hit_of(state, measure)).min_by_key(|(likely, _)| *likely)
     }

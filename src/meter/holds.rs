@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::evaluate::{Used, percent, verdict};
-use super::limit::{Amount, CallContext, LimitState};
+use super::amount::{Amount, percent};
+use super::evaluate::verdict;
+use super::limit::{CallContext, LimitState};
 use super::subject::grouped;
+use super::used::Used;
 use super::window::Window;
 use crate::domain::{Dimension, HoldId, Instant, Label, Usd};
 use crate::ledger::{BooksError, Fact, FactEdit, Ledger, Space};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
-use super::evaluate::share;
-use super::summary::SessionId;
+use super::session_id::SessionId;
+use super::share::share;
 use crate::domain::{Fidelity, Instant, Label, Tokens, Usd};
 use crate::ledger::{Row, Sums};
 

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::Weekday;
 
-use super::summary::{SessionId, SessionLine};
+use super::amount::{Amount, Measure, leading, reached};
+use super::session_id::SessionId;
+use super::session_line::SessionLine;
 use super::window::Window;
-use crate::domain::{Call, Dimension, Filter, Instant, Label, Matcher, Span, Usd, Zone, project_short, session_short};
+use crate::domain::{Call, Dimension, Filter, Instant, Label, Matcher, Span, Zone, project_short, session_short};
 use crate::pricing::Rates;
 
 /// Time zone, limits and view of a meter.
@@ -92,42 +94,6 @@ impl Scope {
     }
 }
 
-/// Allowed amount in one or more units; the first reached decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Amount {
-    /// Dollars.
-    pub usd: Option<Usd>,
-    /// Tokens of every class.
-    pub tokens: Option<u64>,
-    /// Output tokens alone.
-    pub output_tokens: Option<u64>,
-}
-
-/// A unit of amounts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Measure {
-    /// Dollars.
-    Usd,
-    /// Tokens of every class.
-    Tokens,
-    /// Output tokens alone.
-    OutputTokens,
-}
-
-impl Measure {
-    /// All units.
-    pub const ALL: [Self; 3] = [Self::Usd, Self::Tokens, Self::OutputTokens];
-
-    /// The amount in this unit's smallest fraction (pico-dollars, tokens), if stated.
-    pub fn amount_of(self, amount: &Amount) -> Option<i128> {
-        match self {
-            Self::Usd => amount.usd.map(Usd::pico),
-            Self::Tokens => amount.tokens.map(i128::from),
-            Self::OutputTokens => amount.output_tokens.map(i128::from),
-        }
-    }
-}
-
 /// State of a limit relative to its thresholds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
@@ -170,7 +136,7 @@ pub struct LimitState {
     /// Under, near or over.
     pub verdict: Verdict,
     /// Forecast: the likely time the limit is reached, and the band around it.
-    pub hit: Option<(Instant, Span)>,
+    pub projected: Option<(Instant, Span)>,
     /// True when some of the tokens are unpriced, so that the dollars are a lower bound.
     pub lower_bound: bool,
     /// True when the model, split or price of some calls is a guess.
@@ -190,7 +156,7 @@ impl LimitState {
 
     /// True when this percentage of any amount is used: `used × 100 ≥ limit × per_cent`, exactly.
     pub fn reached(&self, per_cent: u8) -> bool {
-        super::evaluate::reached(&self.limit.amount, &self.used, per_cent)
+        reached(&self.limit.amount, &self.used, per_cent)
     }
 
     /// The highest threshold reached: one of `warn_at`, or 100.
@@ -201,7 +167,7 @@ impl LimitState {
 
     /// The unit closest to its limit.
     pub fn leading(&self) -> Option<Measure> {
-        super::evaluate::leading(&self.limit.amount, &self.used)
+        leading(&self.limit.amount, &self.used)
     }
 
     /// True when it is about a session that has ended: it neither warns nor rings.
@@ -255,7 +221,7 @@ impl LimitState {
     /// True when the forecast reaches the limit before it resets.
     pub fn is_running_out(&self) -> bool {
         let starts_anew = self.limit.window.is_periodic();
-        self.verdict == Verdict::Under && starts_anew && self.hit.is_some()
+        self.verdict == Verdict::Under && starts_anew && self.projected.is_some()
     }
 
     /// True when the limit blocks work.

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
 
-use super::evaluate::{Used, state, tell_apart};
+use super::evaluate::{state, tell_apart};
 use super::forecast::{Habits, Outlook};
+use super::freshness::Freshness;
 use super::limit::{CallContext, Limit, LimitState, LimitedSession, Rules, Verdict};
+use super::model_sums::take_model;
 use super::pages::every_call;
 use super::rate::{Minutes, Spent};
 use super::recent::MinuteCalls;
+use super::session_id::SessionId;
 use super::subject::{Subject, grouped, overridden};
-use super::summary::SessionId;
+use super::used::Used;
 use super::window::Window;
 use crate::domain::{CallKey, Dimension, Filter, Instant, Label, Matcher, Span};
 use crate::ledger::{BooksError, Grain, Ledger, Query, Row, Sums};
@@ -201,8 +204,14 @@ impl LimitUsage {
         }
     }
 
-    /// Applies a change. False when the ledger must be queried again.
-    pub(crate) fn apply(&mut self, before: Option<&Row>, after: Option<&Row>, rules: &Rules, now: Instant) -> bool {
+    /// Applies a change.
+    pub(crate) fn apply(
+        &mut self,
+        before: Option<&Row>,
+        after: Option<&Row>,
+        rules: &Rules,
+        now: Instant,
+    ) -> Freshness {
         if self.limit.window == Window::Block {
             return self.apply_to_block(before, after, rules, now);
         }
@@ -210,15 +219,18 @@ impl LimitUsage {
         let grown = before.zip(after).is_some_and(|(before, after)| {
             self.counted(before, rules) == self.counted(after, rules) && of(before).is_within(&of(after))
         });
-        let taken = before.is_none_or(|before| self.sub(before, grown, rules));
-        after.is_none_or(|after| self.add(after, rules, now)) && taken
+        let freshness = before.map_or(Freshness::Exact, |before| self.sub(before, grown, rules));
+        if let Some(after) = after {
+            self.add(after, rules, now);
+        }
+        freshness
     }
 
     /// Adds a call.
-    fn add(&mut self, row: &Row, rules: &Rules, now: Instant) -> bool {
-        let Some(subject) = self.counted(row, rules) else { return true };
+    fn add(&mut self, row: &Row, rules: &Rules, now: Instant) {
+        let Some(subject) = self.counted(row, rules) else { return };
         if subject.session.as_ref().is_some_and(|id| !self.sessions.contains(id)) {
-            return true;
+            return;
         }
         let (at, sums) = (row.call.at(), Sums::from_row(row));
         let used = Used::from_sums(&sums, rules.fallback.as_ref());
@@ -229,22 +241,21 @@ impl LimitUsage {
         group.models.entry(row.call.model.clone()).or_default().add(&sums);
         group.minutes.add(at, &used.into(), now);
         group.largest = group.largest.max(used);
-        true
     }
 
     /// Subtracts a call; `grown` means that a larger version of it follows for the same subject.
-    fn sub(&mut self, row: &Row, grown: bool, rules: &Rules) -> bool {
-        let Some(subject) = self.counted(row, rules) else { return true };
+    fn sub(&mut self, row: &Row, grown: bool, rules: &Rules) -> Freshness {
+        let Some(subject) = self.counted(row, rules) else { return Freshness::Exact };
         if subject.session.as_ref().is_some_and(|id| !self.sessions.contains(id)) {
-            return true;
+            return Freshness::Exact;
         }
         let (at, sums) = (row.call.at(), Sums::from_row(row));
         let used = Used::from_sums(&sums, rules.fallback.as_ref());
         self.leaving.remove(&(at, row.call.key));
-        let Some(group) = self.groups.get_mut(&subject) else { return false };
+        let Some(group) = self.groups.get_mut(&subject) else { return Freshness::Stale };
         group.minutes.sub(at, &used.into());
         let was_largest = self.limit.window == Window::Call && !grown && group.largest.meets(&used);
-        take_out(&mut self.groups, &subject, row.call.model.as_ref(), &sums) && !was_largest
+        take_out(&mut self.groups, &subject, row.call.model.as_ref(), &sums).and(Freshness::stale_if(was_largest))
     }
 
     /// How the limit stands for each of its subjects: with a forecast where the paces are known, and of sessions only
@@ -274,7 +285,7 @@ impl LimitUsage {
                     state(&self.limit, subject.name(), session_of(subject), used, group.block.or(self.span));
                 if let (Some(habits), Verdict::Under | Verdict::Near) = (habits, state.verdict) {
                     let outlook = Outlook { minutes: &group.minutes, habits, zone: rules.zone, now };
-                    state.hit = outlook.hit(&state);
+                    state.projected = outlook.projected(&state);
                 }
                 state
             })
@@ -307,50 +318,40 @@ impl LimitUsage {
 
     /// True when the usage of these sessions is known, for a limit on sessions.
     pub(crate) fn knows(&self, sessions: &BTreeSet<SessionId>) -> bool {
-        match self.limit.window {
-            Window::Session | Window::Run => {
-                sessions.iter().filter(|id| id.session.is_some()).all(|id| self.sessions.contains(id))
-            }
-            Window::Call
-            | Window::Hour
-            | Window::Day
-            | Window::Week
-            | Window::Month
-            | Window::Total
-            | Window::Block
-            | Window::Rolling(_) => true,
-        }
+        let mut named = sessions.iter().filter(|id| id.session.is_some());
+        !self.limit.window.is_per_session() || named.all(|id| self.sessions.contains(id))
     }
 
-    /// Moves the window to `now`. False when the ledger must be queried again.
-    pub(crate) fn advance(&mut self, rules: &Rules, now: Instant) -> bool {
+    /// Moves the window to `now`.
+    pub(crate) fn advance(&mut self, rules: &Rules, now: Instant) -> Freshness {
         if self.limit.window == Window::Block {
             return self.advance_blocks(now);
         }
         let rolling = matches!(self.limit.window, Window::Rolling(_));
         if !rolling && self.span.is_none_or(|span| span.contains(now)) {
-            return true;
+            return Freshness::Exact;
         }
         let span = self.limit.window.span(now, rules.zone, rules.week_start);
-        let (before, Some(after)) = (std::mem::replace(&mut self.span, span), span) else { return true };
+        let (before, Some(after)) = (std::mem::replace(&mut self.span, span), span) else { return Freshness::Exact };
         if !rolling {
             self.groups.clear();
-            return false;
+            return Freshness::Stale;
         }
         if before.is_some_and(|before| after.from < before.from) {
-            return false;
+            return Freshness::Stale;
         }
+        let mut freshness = Freshness::Exact;
         while let Some(first) = self.leaving.first_entry() {
             if first.key().0 >= after.from {
                 break;
             }
             let (subject, model, sums) = first.remove();
-            take_out(&mut self.groups, &subject, model.as_ref(), &sums);
+            freshness = freshness.and(take_out(&mut self.groups, &subject, model.as_ref(), &sums));
         }
         if self.groups.is_empty() {
             self.known_until = self.known_until.max(now);
         }
-        after.from <= self.known_until
+        freshness.and(Freshness::stale_if(after.from > self.known_until))
     }
 
     /// When the window next changes the usage by itself.
@@ -370,24 +371,19 @@ impl LimitUsage {
     }
 }
 
-/// Subtracts sums from a subject's group; false when it did not hold them.
+/// Subtracts sums from a subject's group; stale when it did not hold them.
 pub(super) fn take_out(
     groups: &mut BTreeMap<Subject, Group>,
     subject: &Subject,
     model: Option<&Label>,
     sums: &Sums,
-) -> bool {
-    let Some(group) = groups.get_mut(subject) else { return false };
-    let model = model.cloned();
-    let Some(there) = group.models.get_mut(&model) else { return false };
-    there.sub(sums);
-    if there.calls == 0 {
-        group.models.remove(&model);
-    }
+) -> Freshness {
+    let Some(group) = groups.get_mut(subject) else { return Freshness::Stale };
+    let freshness = take_model(&mut group.models, model, sums);
     if group.models.is_empty() {
         groups.remove(subject);
     }
-    true
+    freshness
 }
 
 fn bounds(span: Option<Span>) -> (Option<Instant>, Option<Instant>) {

@@ -11,11 +11,13 @@ use super::curve::Quarters;
 use super::forecast::Habits;
 use super::limit::Rules;
 use super::limit_usage::LimitUsage;
+use super::model_sums::take_model;
 use super::rate::next_minute;
 use super::session::Sessions;
+use super::session_id::SessionId;
 use super::snapshot::{CALLS, Snapshot};
 use super::statuses::Statuses;
-use super::summary::{Follow, SessionId};
+use super::summary::Follow;
 use crate::domain::{CallKey, Instant, Label, Span, Status};
 use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
 
@@ -45,7 +47,7 @@ pub struct Meter {
     month: (Span, Sums),
     sessions: Sessions,
     calls: BTreeMap<(Instant, CallKey), Arc<Row>>,
-    pots: Vec<LimitUsage>,
+    usages: Vec<LimitUsage>,
     habits: Habits,
     /// Statements of agents and providers.
     statuses: Statuses,
@@ -79,7 +81,7 @@ impl Meter {
             models: snapshot.models,
             sessions: Sessions::open(snapshot.sessions, snapshot.every_session, snapshot.threads.keys()),
             calls: BTreeMap::new(),
-            pots: snapshot.pots,
+            usages: snapshot.usages,
             habits: snapshot.habits,
             statuses: Statuses::new(snapshot.statuses),
             lifted: snapshot.lifted,
@@ -184,17 +186,17 @@ impl Meter {
             self.grew_at = Some(now);
         }
         let (before, after) = (before.map(Arc::as_ref), after.map(Arc::as_ref));
-        for usage in &mut self.pots {
-            self.stale |= !usage.apply(before, after, &self.rules, now);
+        for usage in &mut self.usages {
+            self.stale |= usage.apply(before, after, &self.rules, now).is_stale();
         }
     }
 
     fn take(&mut self, row: &Row, after: Option<&Row>) {
         let (at, sums) = (row.call.at(), Sums::from_row(row));
         self.all.sub(&sums);
-        self.stale |= !take_model(&mut self.models, row.call.model.as_ref(), &sums);
+        self.stale |= take_model(&mut self.models, row.call.model.as_ref(), &sums).is_stale();
         if self.today.0.contains(at) {
-            self.stale |= !take_model(&mut self.today_models, row.call.model.as_ref(), &sums);
+            self.stale |= take_model(&mut self.today_models, row.call.model.as_ref(), &sums).is_stale();
             self.quarters.sub(at, &sums);
         }
         for (span, within) in [&mut self.today, &mut self.week, &mut self.month] {
@@ -202,7 +204,7 @@ impl Meter {
                 within.sub(&sums);
             }
         }
-        self.stale |= !self.sessions.sub(row, after, self.today.0);
+        self.stale |= self.sessions.sub(row, after, self.today.0).is_stale();
         self.calls.remove(&(at, row.call.key));
     }
 
@@ -219,7 +221,7 @@ impl Meter {
                 within.add(&sums);
             }
         }
-        self.stale |= !self.sessions.add(row, self.today.0, now);
+        self.stale |= self.sessions.add(row, self.today.0, now).is_stale();
         self.calls.insert((at, row.call.key), Arc::clone(row));
         if self.calls.len() > REMEMBERED {
             self.calls.pop_first();
@@ -248,8 +250,8 @@ impl Meter {
             self.month = (Span::month(now, zone), Sums::default());
             self.stale = true;
         }
-        for usage in &mut self.pots {
-            self.stale |= !usage.advance(&self.rules, now);
+        for usage in &mut self.usages {
+            self.stale |= usage.advance(&self.rules, now).is_stale();
         }
     }
 
@@ -262,7 +264,7 @@ impl Meter {
             self.stale |= !self.sessions.complete || self.calls.len() >= REMEMBERED;
         }
         let shown = self.sessions_shown(now);
-        self.stale |= !self.pots.iter().all(|usage| usage.knows(&shown));
+        self.stale |= !self.usages.iter().all(|usage| usage.knows(&shown));
     }
 
     /// Sessions for which session limits are shown: active ones and the followed one.
@@ -301,25 +303,14 @@ impl Meter {
     /// When the summary next changes without a call; `None` if never.
     pub fn changes_at(&self, now: Instant) -> Option<Instant> {
         let moving = self.sessions.are_moving(now)
-            || self.pots.iter().flat_map(|usage| usage.groups.values()).any(|group| group.minutes.is_moving(now));
+            || self.usages.iter().flat_map(|usage| usage.groups.values()).any(|group| group.minutes.is_moving(now));
         let minute = if moving { next_minute(now) } else { None };
         let arrow = self.grew_at.filter(|_| self.growing(now)).and_then(|at| at.checked_add_signed(GROWING));
         let periods = [self.today, self.week, self.month].into_iter();
         let ends = periods.filter(|(_, sums)| sums.calls > 0).map(|(span, _)| span.until);
         let idle = self.sessions.active(now).map(|(_, until)| until).chain(self.sessions.turns(now));
-        let pots = self.pots.iter().filter_map(LimitUsage::changes_at);
-        let all = self.statuses.resets().chain(minute).chain(arrow).chain(ends).chain(idle).chain(pots);
+        let usages = self.usages.iter().filter_map(LimitUsage::changes_at);
+        let all = self.statuses.resets().chain(minute).chain(arrow).chain(ends).chain(idle).chain(usages);
         all.filter(|at| *at > now).min()
     }
-}
-
-/// Takes a call's sums out of its model's; false when they were not there.
-fn take_model(models: &mut BTreeMap<Option<Label>, Sums>, name: Option<&Label>, sums: &Sums) -> bool {
-    let name = name.cloned();
-    let Some(model) = models.get_mut(&name) else { return false };
-    model.sub(sums);
-    if model.calls == 0 {
-        models.remove(&name);
-    }
-    true
 }

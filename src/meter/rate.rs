@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::evaluate::Used;
 use super::recent::minute_of;
-use crate::domain::{Instant, Usd};
+use super::used::Used;
+use crate::domain::{Instant, Label, Usd};
 
 /// Minutes in a trend.
 pub(crate) const TREND: usize = 180;
@@ -64,6 +64,9 @@ pub struct Trend {
     /// Tokens.
     pub tokens: Vec<u64>,
 }
+
+/// Spending of the last minutes by model.
+pub(crate) type Paces = BTreeMap<Option<Label>, Minutes>;
 
 /// Spending per minute over the last three hours.
 #[derive(Clone, Debug, Default)]

@@ -80,16 +80,7 @@ fn hashes(books: &dyn Ledger, since: Instant) -> Result<BTreeMap<Instant, u64>, 
 }
 
 fn quarter(period: &PeriodKey) -> Option<Instant> {
-    match period {
-        PeriodKey::Quarter(from) => Some(*from),
-        PeriodKey::Hour(_)
-        | PeriodKey::Day(_)
-        | PeriodKey::Week(_)
-        | PeriodKey::Month(_)
-        | PeriodKey::Session(..)
-        | PeriodKey::Call(..)
-        | PeriodKey::Total => None,
-    }
+    if let PeriodKey::Quarter(from) = period { Some(*from) } else { None }
 }
 
 /// Adds up the rows of a quarter hour.

@@ -3,26 +3,21 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::evaluate::{Used, shares};
-use super::fleet::{ACTIVE, Activity, FleetLine, LISTED, Threads, agent_lines};
-use super::rate::{KEPT, Minutes, Spent};
-use super::snapshot::Paces;
-use super::summary::{ModelLine, SessionId, SessionLine};
+use super::activity::{ACTIVE, Activity, is_active, recency};
+use super::fleet::{FleetLine, LISTED, Threads, agent_lines};
+use super::freshness::Freshness;
+use super::model_sums::take_model;
+use super::rate::{KEPT, Minutes, Paces, Spent};
+use super::session_id::SessionId;
+use super::session_line::SessionLine;
+use super::share::shares;
+use super::summary::ModelLine;
+use super::used::Used;
 use crate::domain::{Instant, Label, Span};
 use crate::ledger::{Row, SessionRow, Sums};
 
 /// Sessions in a summary.
 pub(crate) const SHOWN: usize = 200;
-
-/// True when a session with this last call is active; tolerates a slightly wrong clock.
-pub(crate) fn is_active(last: Instant, now: Instant) -> bool {
-    now.signed_duration_since(last).abs() < ACTIVE
-}
-
-/// Sort key by last activity. A session whose clock is ahead does not stay the latest for ever.
-pub(crate) fn recency(last: Instant, now: Instant) -> (bool, Instant) {
-    (last.signed_duration_since(now) <= ACTIVE, last)
-}
 
 /// Known sessions, and whether these are all.
 #[derive(Clone, Debug, Default)]
@@ -54,10 +49,7 @@ impl Sessions {
         complete: bool,
         mut of_today: impl Iterator<Item = &'a SessionId>,
     ) -> Self {
-        let known = rows.into_iter().map(|row| {
-            let id = SessionId { source: row.source.clone(), session: row.session.clone() };
-            (id, Session::open(row))
-        });
+        let known = rows.into_iter().map(|row| (SessionId::from_row(&row), Session::open(row)));
         let known: BTreeMap<SessionId, Session> = known.collect();
         Self { complete_today: complete || of_today.all(|id| known.contains_key(id)), known, complete }
     }
@@ -128,27 +120,28 @@ impl Sessions {
         self.known.get(id).and_then(|session| session.project.clone())
     }
 
-    /// Adds a call. False when the ledger must be queried again, because the session may have earlier calls.
-    pub(crate) fn add(&mut self, row: &Row, today: Span, now: Instant) -> bool {
+    /// Adds a call. Stale when the session may have earlier ones.
+    pub(crate) fn add(&mut self, row: &Row, today: Span, now: Instant) -> Freshness {
         let id = SessionId::from_call(&row.call);
         let known = self.known.contains_key(&id);
         self.known.entry(id).or_insert_with(|| Session::born(row)).add(row, today, now);
-        known || self.complete
+        Freshness::stale_if(!known && !self.complete)
     }
 
-    /// Subtracts a call. False when the ledger must be queried again, because it was the session's first or last.
-    pub(crate) fn sub(&mut self, row: &Row, after: Option<&Row>, today: Span) -> bool {
+    /// Subtracts a call. Stale when it was the session's first or last.
+    pub(crate) fn sub(&mut self, row: &Row, after: Option<&Row>, today: Span) -> Freshness {
         let id = SessionId::from_call(&row.call);
-        let Some(session) = self.known.get_mut(&id) else { return self.complete };
+        let Some(session) = self.known.get_mut(&id) else { return Freshness::stale_if(!self.complete) };
         let after = after.filter(|after| SessionId::from_call(&after.call) == id);
-        let known = session.sub(row, after, today);
+        let freshness = session.sub(row, after, today);
         if session.sums.calls == 0 {
             self.known.remove(&id);
-            return true;
+            return Freshness::Exact;
         }
         let at = row.call.at();
         let inside = session.started < at && at < session.ended;
-        known && (inside || after.is_some_and(|after| after.call.at() == at))
+        let at_edge = !inside && after.is_none_or(|after| after.call.at() != at);
+        freshness.and(Freshness::stale_if(at_edge))
     }
 
     /// The most recently active session.
@@ -257,23 +250,19 @@ impl Session {
         self.pace(row, now);
     }
 
-    /// Takes a call back out. False when what is shown of its thread is not known any more.
-    fn sub(&mut self, row: &Row, after: Option<&Row>, today: Span) -> bool {
+    /// Takes a call back out. Stale when what is shown of its thread is not known any more.
+    fn sub(&mut self, row: &Row, after: Option<&Row>, today: Span) -> Freshness {
         let sums = Sums::from_row(row);
         self.sums.sub(&sums);
-        if let Some(model) = self.models.get_mut(&row.call.model) {
-            model.sub(&sums);
-            if model.calls == 0 {
-                self.models.remove(&row.call.model);
-            }
-        }
+        let of_model = take_model(&mut self.models, row.call.model.as_ref(), &sums);
         if row.call.from.agent.is_some() {
             self.in_agents.sub(&sums);
         }
         if let Some(minutes) = self.minutes.get_mut(&row.call.model) {
             minutes.sub(row.call.at(), &Spent::from(Used::from_sums(&sums, None)));
         }
-        self.threads.get_mut(&row.call.from.agent).is_none_or(|thread| thread.sub(row, after, today))
+        let of_thread = self.threads.get_mut(&row.call.from.agent);
+        of_model.and(of_thread.map_or(Freshness::Exact, |thread| thread.sub(row, after, today)))
     }
 
     /// Sums of today over all its threads.

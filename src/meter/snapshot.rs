@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
+use super::activity::{is_active, recency};
 use super::curve::Quarters;
-use super::evaluate::Used;
 use super::fleet::{Thread, Threads};
 use super::forecast::Habits;
 use super::limit::{CallContext, Limit, LimitState, Rules};
 use super::limit_usage::LimitUsage;
 use super::overrides;
-use super::rate::{KEPT, Minutes, Spent};
+use super::rate::{KEPT, Paces, Spent};
 use super::recent::{Recent, minute_of};
-use super::session::{is_active, recency};
-use super::summary::{Follow, SessionId};
+use super::session_id::SessionId;
+use super::summary::Follow;
+use super::used::Used;
 use super::window::Window;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span, Status, quarter_start};
 use crate::ledger::{BooksError, Grain, Ledger, Order, Query, ReportRow, Row, SessionRow, Sums};
@@ -24,8 +25,6 @@ use crate::ledger::{BooksError, Grain, Ledger, Order, Query, ReportRow, Row, Ses
 pub(crate) const CALLS: usize = 200;
 /// Sessions queried, latest start first.
 const SESSIONS: usize = 200;
-/// Spending of the last minutes by model.
-pub(crate) type Paces = BTreeMap<Option<Label>, Minutes>;
 
 /// The start state of a meter: several queries at one time.
 ///
@@ -47,7 +46,7 @@ pub struct Snapshot {
     pub(crate) paces: BTreeMap<SessionId, Paces>,
     pub(crate) threads: BTreeMap<SessionId, Threads>,
     pub(crate) latest: Vec<Arc<Row>>,
-    pub(crate) pots: Vec<LimitUsage>,
+    pub(crate) usages: Vec<LimitUsage>,
     pub(crate) habits: Habits,
     pub(crate) statuses: Vec<Status>,
     /// Sessions for which limits are lifted.
@@ -72,7 +71,7 @@ impl Snapshot {
             paces: BTreeMap::new(),
             threads: BTreeMap::new(),
             latest: Vec::new(),
-            pots: rules.limits.iter().map(|limit| LimitUsage::new(limit.clone(), rules, now)).collect(),
+            usages: rules.limits.iter().map(|limit| LimitUsage::new(limit.clone(), rules, now)).collect(),
             habits: Habits::default(),
             statuses: Vec::new(),
             lifted: BTreeSet::new(),
@@ -109,15 +108,16 @@ impl Snapshot {
         let mut threads = ask_threads(books, rules, day)?;
         let (sessions, every_session, latest) = ask_sessions(books, rules, follow, now)?;
         let judged = judged(&sessions, follow, now);
-        let mut pots = Vec::with_capacity(rules.limits.len());
+        let mut usages = Vec::with_capacity(rules.limits.len());
         for limit in &rules.limits {
             let mut usage = LimitUsage::ask(books, limit, rules, &judged, &[], now)?;
             usage.read_ahead(books, rules)?;
-            pots.push(usage);
+            usages.push(usage);
         }
-        let mut paces: BTreeMap<SessionId, Paces> = sessions.iter().map(|row| (id_of(row), Paces::default())).collect();
+        let mut paces: BTreeMap<SessionId, Paces> =
+            sessions.iter().map(|row| (SessionId::from_row(row), Paces::default())).collect();
         recent.each(books, minute_of(now).saturating_sub(KEPT), &mut |calls| {
-            for usage in pots.iter_mut().filter(|usage| usage.limit.window != Window::Call) {
+            for usage in usages.iter_mut().filter(|usage| usage.limit.window != Window::Call) {
                 usage.pace(calls, rules, now);
             }
             let call = &calls.last.call;
@@ -144,7 +144,7 @@ impl Snapshot {
             paces,
             threads,
             latest,
-            pots,
+            usages,
             habits: Habits::ask(books, rules, now)?,
             statuses: books.statuses()?,
             lifted: overrides::in_force(books)?,
@@ -180,14 +180,10 @@ pub(crate) fn within(view: &Filter, span: Span) -> Filter {
     Filter { only: view.only.clone(), since: Some(since), until: Some(until) }
 }
 
-fn id_of(row: &SessionRow) -> SessionId {
-    SessionId { source: row.source.clone(), session: row.session.clone() }
-}
-
 /// The active sessions, and the followed one even if inactive.
 fn judged(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Vec<SessionId> {
     let followed = followed(sessions, follow, now);
-    let all = sessions.iter().map(|row| (id_of(row), row.ended));
+    let all = sessions.iter().map(|row| (SessionId::from_row(row), row.ended));
     all.filter(|(id, ended)| is_active(*ended, now) || followed.as_ref() == Some(id)).map(|(id, _)| id).collect()
 }
 
@@ -195,7 +191,9 @@ fn followed(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Option<Se
     match follow {
         Follow::Today | Follow::Everything => None,
         Follow::Session(id) => Some(id.clone()),
-        Follow::Latest => sessions.iter().map(|row| (recency(row.ended, now), id_of(row))).max().map(|(_, id)| id),
+        Follow::Latest => {
+            sessions.iter().map(|row| (recency(row.ended, now), SessionId::from_row(row))).max().map(|(_, id)| id)
+        }
     }
 }
 
@@ -216,12 +214,12 @@ fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant
     wanted.sort();
     wanted.dedup();
     for id in wanted {
-        if every || sessions.iter().any(|row| id_of(row) == id) {
+        if every || sessions.iter().any(|row| SessionId::from_row(row) == id) {
             continue;
         }
         let row = books.report(&session_query(of_session(&rules.view, &id), SESSIONS))?.rows;
         let row = row.into_iter().filter_map(|row| row.session).map(Arc::unwrap_or_clone);
-        sessions.extend(row.filter(|row| id_of(row) == id));
+        sessions.extend(row.filter(|row| SessionId::from_row(row) == id));
     }
     if let Some(id) = followed(&sessions, follow, now) {
         let of_it = latest.iter().filter(|row| SessionId::from_call(&row.call) == id).count();
@@ -275,7 +273,7 @@ pub fn states(
             let filter = Filter { since: Some(quarter_start(since)), ..Filter::default() };
             let rows = books.report(&Query { filter, ..Query::new(Grain::Session, rules.zone) })?.rows;
             let sessions = rows.iter().filter_map(|row| row.session.as_ref());
-            sessions.filter(|session| session.ended >= since).map(|session| id_of(session)).collect()
+            sessions.filter(|session| session.ended >= since).map(|session| SessionId::from_row(session)).collect()
         }
         None => Vec::new(),
     };

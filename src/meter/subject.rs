@@ -1,7 +1,7 @@
 //! Subjects of limits: everyone together, each user, a session, a run.
 
 use super::limit::{Limit, Rules};
-use super::summary::SessionId;
+use super::session_id::SessionId;
 use super::window::Window;
 use crate::domain::{Call, Dimension, Label};
 
@@ -22,17 +22,10 @@ impl Subject {
         let names: Vec<Label> =
             grouped(limit).map(|dimension| dimension.label_of(call).cloned()).collect::<Option<Vec<_>>>()?;
         let from = &call.from;
-        let session = match limit.window {
-            Window::Session | Window::Run => Some(from.session.as_ref().map(|_| SessionId::from_call(call))?),
-            Window::Call
-            | Window::Hour
-            | Window::Day
-            | Window::Week
-            | Window::Month
-            | Window::Total
-            | Window::Block
-            | Window::Rolling(_) => None,
-        };
+        if limit.window.is_per_session() && from.session.is_none() {
+            return None;
+        }
+        let session = limit.window.is_per_session().then(|| SessionId::from_call(call));
         let agent = if limit.window == Window::Run { Some(from.agent.clone()?) } else { None };
         (!overridden(limit, &names, rules)).then_some(Self { names, session, agent })
     }

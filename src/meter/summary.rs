@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use chrono::Duration;
-
-use super::{DayCurve, FleetLine, LimitState, Trend};
-use crate::domain::{Call, Instant, Label, Quota, Span, Tokens, Usd};
-use crate::ledger::{Row, SessionRow, Sums};
+use super::{DayCurve, FleetLine, LimitState, SessionId, SessionLine, Trend};
+use crate::domain::{Instant, Label, Quota, Span, Tokens, Usd};
+use crate::ledger::{Row, Sums};
 
 /// The sessions being followed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,22 +18,6 @@ pub enum Follow {
     Today,
     /// All calls in view.
     Everything,
-}
-
-/// Identifies a session; different log formats may use the same name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId {
-    /// The log format.
-    pub source: Label,
-    /// Name; `None` collects calls without a session.
-    pub session: Option<Label>,
-}
-
-impl SessionId {
-    /// The session of a call.
-    pub fn from_call(call: &Call) -> Self {
-        Self { source: call.from.source.clone(), session: call.from.session.clone() }
-    }
 }
 
 /// All numbers shown at one time.
@@ -138,35 +120,6 @@ impl Summary {
         let elsewhere = |limit: &&LimitState| self.session.as_ref().is_some_and(|session| !limit.concerns(session));
         let warns = |limit: &&LimitState| limit.verdict != super::Verdict::Under && !limit.is_quiet();
         self.limits.iter().filter(elsewhere).filter(warns)
-    }
-}
-
-/// A session in the summary.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionLine {
-    /// The ledger's data.
-    pub row: SessionRow,
-    /// Time from first to last call.
-    pub duration: Duration,
-    /// True if it had a call within the last minutes.
-    pub active: bool,
-}
-
-impl SessionLine {
-    /// Current row of a session in the ledger.
-    pub(crate) fn from_row(row: SessionRow, now: Instant) -> Self {
-        let duration = (row.ended - row.started).max(Duration::zero());
-        Self { duration, active: super::session::is_active(row.ended, now), row }
-    }
-
-    /// Identity of the session.
-    pub fn id(&self) -> SessionId {
-        SessionId { source: self.row.source.clone(), session: self.row.session.clone() }
-    }
-
-    /// The sub-agents' share of the session's cost in whole per cent, or of its tokens where no cost is known.
-    pub fn agent_share(&self) -> u8 {
-        super::evaluate::share(&self.row.in_agents, &self.row.sums)
     }
 }
 

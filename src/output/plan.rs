@@ -1,4 +1,4 @@
-//! Subscriptions beside the worth of what was used.
+//! Subscriptions, and the worth of what was used of them.
 
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! Cost of audio tokens in input, cache reads and output.
 
-use super::card::{Lot, halves};
+use super::lot::{self, Lot, halves};
 use super::sheet::{Class, Sheet};
 use crate::domain::{Parts, Ratio, Service, Tokens};
 
@@ -71,7 +71,7 @@ pub(super) const fn counts(parts: Parts) -> [u64; 3] {
 
 /// Text tokens in the order of [`Class::ALL`], and audio tokens in the order of [`Class::AUDIO`].
 pub(super) fn apart(tokens: &Tokens, parts: Parts) -> ([u64; 6], [u64; 3]) {
-    let (mut text, audio) = (super::card::counts(tokens), counts(parts.within(tokens)));
+    let (mut text, audio) = (lot::counts(tokens), counts(parts.within(tokens)));
     (text[0], text[1], text[4]) = (text[0] - audio[0], text[1] - audio[1], text[4] - audio[2]);
     (text, audio)
 }

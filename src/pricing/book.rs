@@ -5,10 +5,9 @@ use std::sync::OnceLock;
 use rustc_hash::FxBuildHasher;
 
 use super::card::Card;
-use super::table::{Line, Table};
+use super::table::{Line, Table, TableError};
 use super::tariff::Priced;
-use super::update::UpdateProblem;
-use super::{Cost, CostMode, CustomPrice, Explanation, Found, Pricer, Rates, Tariff, names};
+use super::{Cost, CostMode, CustomPrice, Explanation, Found, Pricer, Tariff, names};
 use crate::domain::{Call, Day, Instant, Label, Tokens, Usd};
 
 /// The built-in list; `prices/README.md` documents its sources.
@@ -31,6 +30,22 @@ pub struct PriceBook {
     update: Option<Table<String>>,
     /// Cache slots, written once and read without a lock.
     known: Box<[OnceLock<Known>]>,
+}
+
+/// Why a stored update is ignored in favour of the built-in list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpdateProblem {
+    /// The file is not a table, or is damaged.
+    #[error("the fetched price list is not used: {0}; run `tokmeter prices update` again")]
+    Unreadable(TableError),
+    /// The built-in list is newer.
+    #[error("the fetched price list of {update} is not used: the built-in one of {built_in} is not older")]
+    Old {
+        /// Day of the update.
+        update: Day,
+        /// Day of the built-in list.
+        built_in: Day,
+    },
 }
 
 /// A cached lookup.
@@ -111,17 +126,6 @@ impl PriceBook {
     /// Cost of the same call on another model, by the list and never by a quote.
     pub fn cost_as(&self, call: &Call, model: &str) -> Cost {
         self.computed(call, &Label::new(model))
-    }
-
-    /// Dollars that count against limits: the call's cost, or its cost at these rates if it has no price.
-    ///
-    /// Cache rates missing in the fallback are the usual multiples of its input rate.
-    pub fn cost_or(&self, call: &Call, fallback: &Rates) -> Usd {
-        let known = self.cost(call).usd();
-        known.unwrap_or_else(|| {
-            let card = Card::custom(i64::MIN, None, Label::new("gate"), fallback, true);
-            card.cost(call).usd().unwrap_or_default()
-        })
     }
 
     /// Breaks down the cost of a call.

@@ -3,17 +3,14 @@
 //! `prices/history.txt` holds the snapshots of LiteLLM's list in the format of the book, but as they were listed. Newer
 //! lists are added to it; nothing is ever removed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::dated::{self, Dated};
 use super::import::{self, ImportError};
 use super::own::{self, Rule};
 use super::sheet::{Class, Key, Sheet};
-use super::table::{self, History, Line, Since, Table};
+use super::table::{self, Books, Line, Since, Table};
 use crate::domain::{Day, Service};
-
-/// Price histories by model name.
-pub(super) type Books = BTreeMap<String, History>;
 
 /// A built list with its notes.
 #[derive(Debug)]

@@ -3,14 +3,39 @@
 use super::audio::{self, Audio};
 use super::fill::{standard, stated};
 use super::hours::Hours;
+use super::lot::{HALF, Lot, counts, halves};
 use super::sheet::{Class, Sheet};
 use super::table::Since;
-use super::{Cost, Found, Guess, PriceId, Rates};
+use super::{Cost, PriceId, Rates};
 use crate::domain::{Call, Fidelity, Geo, Parts, Ratio, Service, Speed, Tokens, Usd};
 
-/// Upper bound of rates in half pico-dollars per token (over $500), so that no sum can overflow.
-const MOST: u64 = 1 << 50;
-const HALF: Ratio = Ratio { num: 1, den: 2 };
+/// Source of a price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Found {
+    /// The config.
+    Config,
+    /// The list fetched by the user.
+    Fetched,
+    /// The built-in list.
+    List,
+    /// No price found.
+    Nowhere,
+}
+
+/// An uncertain component of a cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Guess {
+    /// The model that the name refers to.
+    Model,
+    /// The rate of the service tier or speed: the list has none, and standard rates are used.
+    Tier,
+    /// The lifetime of cache writes, at a vendor that charges two lifetimes differently: the shorter one is used.
+    Lifetime,
+    /// The rate of audio: the list has none, and the text rate is used.
+    Audio,
+    /// The fee of a web search: it is not included in the cost.
+    Search,
+}
 
 /// Rates in force from a day on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,14 +88,6 @@ const fn lot_of(service: Service) -> usize {
         Service::Ultrafast => 4,
         Service::Balanced => 5,
     }
-}
-
-/// One rate per class, in half pico-dollars per token, so that half of a whole rate is an integer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lot {
-    rates: [u64; 6],
-    /// Marks rates that are half of a standard rate, because the list has no batch rate.
-    halved: [bool; 6],
 }
 
 /// Rates and multipliers for one call.
@@ -328,34 +345,6 @@ fn whole(halves: i128, multiplier: Ratio) -> Usd {
     Usd::from_pico(halves).scaled(multiplier.and(HALF))
 }
 
-/// Tokens in the order of [`Class::ALL`], with reasoning subtracted from the output that includes it.
-pub(crate) fn counts(tokens: &Tokens) -> [u64; 6] {
-    let reasoning = tokens.reasoning.min(tokens.output);
-    [
-        tokens.input,
-        tokens.cache_read,
-        tokens.cache_write_5m,
-        tokens.cache_write_1h,
-        tokens.output - reasoning,
-        reasoning,
-    ]
-}
-
-impl Lot {
-    /// Rate of a text class, and whether it is half of a standard one.
-    pub(super) fn count_of(&self, class: Class) -> (u64, bool) {
-        let at = match class {
-            Class::Input | Class::AudioInput => 0,
-            Class::CacheRead | Class::AudioCacheRead => 1,
-            Class::CacheWrite5m => 2,
-            Class::CacheWrite1h => 3,
-            Class::Output | Class::AudioOutput => 4,
-            Class::Reasoning => 5,
-        };
-        (self.rates[at], self.halved[at])
-    }
-}
-
 impl Tier {
     fn new(above: u64, sheet: &Sheet, claude: bool) -> Self {
         let standard = Class::ALL.map(|class| standard(sheet, above, class, claude));
@@ -377,9 +366,4 @@ impl Tier {
         });
         Self { above, services, audio }
     }
-}
-
-pub(super) fn halves(rate: Usd, part: Ratio) -> u64 {
-    let times = if part == HALF { 1 } else { 2 };
-    u64::try_from(rate.pico().max(0).saturating_mul(times)).unwrap_or(MOST).min(MOST)
 }

@@ -8,16 +8,13 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::build::Books;
 use super::hours::Hours;
 use super::import::{Fields, ImportError};
 use super::own::{self, List, Rule};
-use super::place::{is_plain_alike, place};
+use super::place::{Dates, is_plain_alike, place};
 use super::sheet::{Class, Key, Sheet};
-use super::table::{History, Since};
+use super::table::{Books, History, Since};
 use crate::domain::{Day, Service, Usd};
-
-pub(super) use super::place::move_newest_change;
 
 /// Vendors whose own prices are used, and the prefixes of their models in the other list.
 ///
@@ -38,15 +35,6 @@ const VENDORS: &[(&str, &[&str])] = &[
 /// The list, by provider and model.
 #[derive(Debug, Default)]
 pub(super) struct Dated(BTreeMap<(String, String), Dates>);
-
-/// Entry of one model.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Dates {
-    /// Prices by first day, oldest first; the first has none.
-    pub(super) steps: Vec<(Option<Day>, Sheet)>,
-    /// Rates of certain hours, on top of the newest price.
-    pub(super) hours: Vec<(Hours, Sheet)>,
-}
 
 #[derive(Deserialize)]
 struct EntryJson<'a> {
@@ -252,12 +240,6 @@ fn correct(name: &str, history: &mut History, dates: &Dates, rules: &[Rule], as_
             plain(listed),
             plain(ours)
         ));
-    }
-}
-
-impl Dates {
-    fn in_force(&self, day: Day) -> Option<&Sheet> {
-        self.steps.iter().rev().find(|(from, _)| from.is_none_or(|from| from <= day)).map(|(_, sheet)| sheet)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Breakdown of the cost of one call.
 
 use super::audio::apart;
-use super::card::{Terms, prompt};
+use super::card::{Found, Guess, Terms, prompt};
 use super::sheet::Class;
 use super::table::Known;
 use super::tariff::Priced;
@@ -80,34 +80,6 @@ pub enum Factor {
     Us,
     /// Inference in the European Union only.
     Eu,
-}
-
-/// An uncertain component of a cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Guess {
-    /// The model that the name refers to.
-    Model,
-    /// The rate of the service tier or speed: the list has none, and standard rates are used.
-    Tier,
-    /// The lifetime of cache writes, at a vendor that charges two lifetimes differently: the shorter one is used.
-    Lifetime,
-    /// The rate of audio: the list has none, and the text rate is used.
-    Audio,
-    /// The fee of a web search: it is not included in the cost.
-    Search,
-}
-
-/// Source of a price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Found {
-    /// The config.
-    Config,
-    /// The list fetched by the user.
-    Fetched,
-    /// The built-in list.
-    List,
-    /// No price found.
-    Nowhere,
 }
 
 impl Explanation {

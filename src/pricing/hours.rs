@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{Datelike as _, Timelike as _, Weekday};
 
-use crate::domain::Instant;
+use crate::domain::{Day, Instant};
 
 /// Hours of the day in UTC: daily, or from Monday to Friday.
 ///
@@ -14,6 +14,15 @@ pub(crate) struct Hours {
     /// Minutes since midnight: start, and end (exclusive).
     spans: Vec<(u32, u32)>,
     weekdays: bool,
+}
+
+/// First days of the rates of certain hours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct HoursFrom {
+    /// Daily from this day on; `None` applies always.
+    pub(super) every_day: Option<Day>,
+    /// On weekdays only, from this day on.
+    pub(super) weekdays: Option<Day>,
 }
 
 const WEEKDAYS: &str = "/mon-fri";

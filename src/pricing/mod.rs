@@ -11,6 +11,7 @@ mod fill;
 mod hours;
 mod import;
 mod lifetimes;
+mod lot;
 mod names;
 mod own;
 mod place;
@@ -32,8 +33,9 @@ use crate::domain::{Call, Day, Label, Tokens, Usd};
 
 pub use book::PriceBook;
 pub use build::{build, remember, seed};
+pub(crate) use card::{Found, Guess};
 pub(crate) use context_size::context_size;
-pub(crate) use explain::{Bucket, Explanation, Factor, Found, Guess};
+pub(crate) use explain::{Bucket, Explanation, Factor};
 pub(crate) use names::core as core_name;
 pub(crate) use sheet::Class;
 pub(crate) use table::Known;

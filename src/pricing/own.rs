@@ -1,10 +1,10 @@
 //! Rules of `prices/own.txt`, which correct the lists.
 
-use super::build::Books;
-use super::dated;
+use super::hours::HoursFrom;
 use super::import::ImportError;
+use super::place::move_newest_change;
 use super::sheet::{Class, Key, Sheet, ratio};
-use super::table::{History, Since};
+use super::table::{Books, History, Since};
 use crate::domain::{Day, Matcher, Ratio, Usd};
 
 /// The rules; the file documents each line.
@@ -37,15 +37,6 @@ pub(super) enum Rule {
     Take(String, Matcher),
     /// A name that refers to one model until a day, and to another afterwards; which one is uncertain.
     Follows(String, Vec<(Option<Day>, String)>),
-}
-
-/// First days of the rates of certain hours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct HoursFrom {
-    /// Daily from this day on; `None` applies always.
-    pub(super) every_day: Option<Day>,
-    /// On weekdays only, from this day on.
-    pub(super) weekdays: Option<Day>,
 }
 
 /// One of the two lists.
@@ -98,7 +89,7 @@ impl Rule {
     pub(super) fn set_days(&self, name: &str, book: &mut History) {
         let Self::Day(names, day) = self else { return };
         if names.matches(name) {
-            dated::move_newest_change(book, *day);
+            move_newest_change(book, *day);
         }
     }
 

@@ -1,13 +1,27 @@
 //! Inserts exact days from one list into the history of another, which is precise to half a month at best.
 
-use super::dated::Dates;
-use super::own::HoursFrom;
+use super::hours::{Hours, HoursFrom};
 use super::sheet::{Class, Key, Sheet};
 use super::table::{History, Since};
 use crate::domain::{Day, Service, Usd};
 
 /// Rates that distinguish prices.
 const PLAIN: [Class; 4] = [Class::Input, Class::Output, Class::CacheRead, Class::CacheWrite5m];
+
+/// A model's prices in the dated list.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dates {
+    /// Prices by first day, oldest first; the first has none.
+    pub(super) steps: Vec<(Option<Day>, Sheet)>,
+    /// Rates of certain hours, on top of the newest price.
+    pub(super) hours: Vec<(Hours, Sheet)>,
+}
+
+impl Dates {
+    pub(super) fn in_force(&self, day: Day) -> Option<&Sheet> {
+        self.steps.iter().rev().find(|(from, _)| from.is_none_or(|from| from <= day)).map(|(_, sheet)| sheet)
+    }
+}
 
 /// True when two sheets agree on all plain rates that both have.
 pub(super) fn is_plain_alike(one: &Sheet, other: &Sheet) -> bool {

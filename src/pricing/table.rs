@@ -1,6 +1,7 @@
 //! A price table as text: one line per model, sorted by name, searched without parsing.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use super::sheet::Sheet;
@@ -21,6 +22,9 @@ pub(crate) struct Table<T: AsRef<str>> {
 
 /// Sheets by first day, oldest first; the first also applies to all time before.
 pub(crate) type History = Vec<(Since, Sheet)>;
+
+/// Price histories by model name.
+pub(super) type Books = BTreeMap<String, History>;
 
 /// First day of a price, with its precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

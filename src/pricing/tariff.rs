@@ -1,10 +1,10 @@
 //! A model's prices over time, and how the model was found.
 
-use super::card::{Card, SERVICES};
+use super::card::{Card, Found, SERVICES};
 use super::hours::Hours;
 use super::sheet::{Class, Key, Sheet};
 use super::table::{History, Known, Since};
-use super::{CustomPrice, Found, PriceId, Rates};
+use super::{CustomPrice, PriceId, Rates};
 use crate::domain::{Day, Instant, Label, Ratio, Service, Usd};
 
 /// Rates in force during one period of a model's history, for display.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::import::{self, ImportError};
 use super::place::is_plain_alike;
 use super::sheet::Sheet;
-use super::table::{self, History, Known, Line, Since, TableError};
+use super::table::{self, History, Known, Line, Since};
 use super::tariff::Priced;
 use super::{Found, PriceBook, Tariff};
 use crate::domain::Day;
@@ -44,22 +44,6 @@ pub enum UpdateError {
     List(#[from] ImportError),
     /// It is not newer than the built-in list.
     #[error("the list is of {update}, and the built-in one of {built_in} is not older")]
-    Old {
-        /// Day of the update.
-        update: Day,
-        /// Day of the built-in list.
-        built_in: Day,
-    },
-}
-
-/// Why a stored update is ignored in favour of the built-in list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UpdateProblem {
-    /// The file is not a table, or is damaged.
-    #[error("the fetched price list is not used: {0}; run `tokmeter prices update` again")]
-    Unreadable(TableError),
-    /// The built-in list is newer.
-    #[error("the fetched price list of {update} is not used: the built-in one of {built_in} is not older")]
     Old {
         /// Day of the update.
         update: Day,
@@ -173,6 +157,7 @@ fn place_of(history: &History, day: Day) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::domain::{Tokens, Usd};
+    use crate::pricing::book::UpdateProblem;
     use crate::pricing::golden::{at, book, call};
     use crate::pricing::{Cost, CostMode, Pricer};
 

@@ -58,7 +58,7 @@ pub(crate) fn left_of(limit: &LimitState) -> String {
 /// When it is foretold to be reached: `full at 16:40`.
 pub(crate) fn full_at(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     limit
-        .hit
+        .projected
         .filter(|_| limit.verdict != Verdict::Over)
         .map(|(likely, _)| format!("full at {}", moment(likely, now, zone)))
 }
@@ -132,7 +132,7 @@ pub(crate) fn resets(limit: &LimitState, now: Instant, zone: Zone) -> Option<Str
 
 /// Forecast: `at this pace 16:40, between 15:55 and 18:10`.
 pub(crate) fn forecast(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
-    let (likely, band) = limit.hit?;
+    let (likely, band) = limit.projected?;
     let [likely, from, until] = [likely, band.from, band.until].map(|at| moment(at, now, zone));
     // A band of less than a minute is omitted.
     let band = if from == until { String::new() } else { format!(", between {from} and {until}") };
@@ -141,7 +141,7 @@ pub(crate) fn forecast(limit: &LimitState, now: Instant, zone: Zone) -> Option<S
 
 /// The same in fewer columns: `full at 16:40 (15:55–18:10)`.
 pub(crate) fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
-    let (likely, band) = limit.hit?;
+    let (likely, band) = limit.projected?;
     let [likely, from, until] = [likely, band.from, band.until].map(|at| moment(at, now, zone));
     let band = if from == until { String::new() } else { format!(" ({from}–{until})") };
     Some(format!("full at {likely}{band}"))
@@ -199,7 +199,7 @@ mod tests {
             span: Some(Span::day(now, Zone::named("Europe/Rome").unwrap())),
             percent,
             verdict: if used >= 500_000 { Verdict::Over } else { Verdict::Near },
-            hit: None,
+            projected: None,
             lower_bound: false,
             guessed: false,
             lifted: false,
@@ -228,7 +228,7 @@ mod tests {
         let now: Instant = "2026-11-22T13:02:00Z".parse().unwrap();
         let zone = Zone::named("Europe/Rome").unwrap();
         let mut near = daily(400_000);
-        near.hit = Some((
+        near.projected = Some((
             "2026-11-22T15:40:00Z".parse().unwrap(),
             Span { from: "2026-11-22T14:55:00Z".parse().unwrap(), until: "2026-11-22T17:10:00Z".parse().unwrap() },
         ));
@@ -243,7 +243,7 @@ mod tests {
             ]
         );
         assert_eq!(forecast(&near, now, zone).unwrap(), "at this pace 16:40, between 15:55 and 18:10");
-        near.hit = near.hit.map(|(at, _)| (at, Span { from: at, until: at }));
+        near.projected = near.projected.map(|(at, _)| (at, Span { from: at, until: at }));
         assert_eq!(forecast(&near, now, zone).unwrap(), "at this pace 16:40");
         assert_eq!(forecast_short(&near, now, zone).unwrap(), "full at 16:40");
         assert_eq!(banner_title(&daily(415_000)), "⚠ 83% of daily limit used");

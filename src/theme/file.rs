@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::color::{Rgb, parse};
-use super::{BUILT_IN, Theme};
+use super::styles::Theme;
 
 /// Why a theme cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -115,22 +115,22 @@ const DEEPEST: usize = 8;
 /// Path and text of a theme's file, or why it cannot be read.
 pub(super) type Source<'a> = (String, Result<&'a str, &'a str>);
 
-/// Loads a theme with everything it inherits.
-pub(super) fn load<'a>(name: &str, source: &dyn Fn(&str) -> Option<Source<'a>>) -> Result<Theme, ThemeError> {
-    load_through(name, source, &mut Vec::new())
+/// Loads a theme with everything it inherits; `source` finds the files of its ancestors.
+pub(super) fn load<'a>(
+    name: &str,
+    file: Source<'a>,
+    source: &dyn Fn(&str) -> Option<Source<'a>>,
+) -> Result<Theme, ThemeError> {
+    load_through(name, file, source, &mut Vec::new())
 }
 
 /// Loads a theme inherited through these others, the requested one first.
 fn load_through<'a>(
     name: &str,
+    (path, text): Source<'a>,
     source: &dyn Fn(&str) -> Option<Source<'a>>,
     through: &mut Vec<String>,
 ) -> Result<Theme, ThemeError> {
-    let unknown = || ThemeError::Unknown {
-        name: name.to_owned(),
-        known: BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect(),
-    };
-    let (path, text) = source(name).ok_or_else(unknown)?;
     if let Some(at) = through.iter().position(|earlier| earlier == name) {
         let between: Vec<String> = through[at + 1..].iter().map(|name| format!("'{name}'")).collect();
         let through = if between.is_empty() { String::new() } else { format!(" through {}", between.join(", ")) };
@@ -149,37 +149,15 @@ fn load_through<'a>(
     let mut theme = match &file.inherits {
         None => Theme::plain(name),
         Some(parent) => {
-            let known = source(parent.get_ref()).is_some();
-            if !known {
+            let Some(inherited) = source(parent.get_ref()) else {
                 return Err(place.error(parent.span().start, format!("theme '{}' is not known", parent.get_ref())));
-            }
-            load_through(parent.get_ref(), source, through)?
+            };
+            load_through(parent.get_ref(), inherited, source, through)?
         }
     };
     name.clone_into(&mut theme.name);
     file.apply(&mut theme, &place)?;
     Ok(theme)
-}
-
-impl Theme {
-    /// A theme without colours, to build on.
-    fn plain(name: &str) -> Self {
-        let plain = Style::new().fg(Color::Reset);
-        Self {
-            name: name.to_owned(),
-            background: Color::Reset,
-            assumes: Rgb(0, 0, 0),
-            text: plain,
-            dim: plain,
-            border: plain,
-            selection: plain.add_modifier(Modifier::REVERSED),
-            accent: plain.add_modifier(Modifier::BOLD),
-            good: plain,
-            warning: plain.add_modifier(Modifier::BOLD),
-            danger: plain.add_modifier(Modifier::BOLD | Modifier::REVERSED),
-            series: [Color::Reset; 8],
-        }
-    }
 }
 
 impl File {

@@ -3,38 +3,16 @@
 mod color;
 mod depth;
 mod file;
+mod styles;
 
 use std::collections::BTreeMap;
-
-use ratatui::style::{Color, Modifier, Style};
 
 pub(crate) use color::Rgb;
 pub use depth::{ColorWhen, Depth};
 pub(crate) use depth::{Facts, utf8};
 pub(crate) use file::ThemeError;
-
-/// Meaning of a colour. Widgets never use colours by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Regular text.
-    Text,
-    /// Less important text.
-    Dim,
-    /// Frames.
-    Border,
-    /// Cursor row.
-    Selection,
-    /// Emphasis: titles, the counter.
-    Accent,
-    /// All is well.
-    Good,
-    /// A limit is near; something needs attention.
-    Warning,
-    /// A limit is reached; something is wrong.
-    Danger,
-    /// The nth of several things distinguished by colour; from 0, repeating after eight.
-    Series(usize),
-}
+pub use styles::Role;
+pub(crate) use styles::Theme;
 
 /// Background of the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,86 +22,6 @@ pub enum Background {
     Dark,
     /// Light.
     Light,
-}
-
-/// Styles of all roles, at one colour depth.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Theme {
-    /// Name of the theme.
-    pub name: String,
-    /// Background colour; the terminal's own if the theme has none.
-    pub background: Color,
-    /// Background used to compute contrast.
-    pub assumes: Rgb,
-    text: Style,
-    dim: Style,
-    border: Style,
-    selection: Style,
-    accent: Style,
-    good: Style,
-    warning: Style,
-    danger: Style,
-    series: [Color; 8],
-}
-
-impl Theme {
-    pub fn style(&self, role: Role) -> Style {
-        match role {
-            Role::Text => self.text,
-            Role::Dim => self.dim,
-            Role::Border => self.border,
-            Role::Selection => self.selection,
-            Role::Accent => self.accent,
-            Role::Good => self.good,
-            Role::Warning => self.warning,
-            Role::Danger => self.danger,
-            Role::Series(nth) => Style::new().fg(self.series[nth % self.series.len()]),
-        }
-    }
-
-    /// Style of empty cells.
-    pub fn base(&self) -> Style {
-        let text = self.text.fg.unwrap_or(Color::Reset);
-        Style::new().fg(text).bg(self.background)
-    }
-
-    /// Reduces the theme to a colour depth.
-    #[must_use]
-    pub fn at(mut self, depth: Depth) -> Self {
-        if depth == Depth::Sixteen {
-            // The terminal's sixteen colours are the user's choice, and so is their background.
-            self.background = Color::Reset;
-            if self.selection.bg.is_some() {
-                self.selection = Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD);
-            }
-            self.text.fg = Some(Color::Reset);
-        }
-        if depth == Depth::None {
-            // Weight and reversal replace colour.
-            self.accent = self.accent.add_modifier(Modifier::BOLD);
-            self.warning = self.warning.add_modifier(Modifier::BOLD);
-            self.danger = self.danger.add_modifier(Modifier::BOLD | Modifier::REVERSED);
-            self.selection = self.selection.add_modifier(Modifier::REVERSED | Modifier::BOLD);
-        }
-        let light = self.assumes.luminance() > 0.18;
-        self.background = depth.nearest(self.background, light);
-        let map = |color: Color| depth.nearest(color, light);
-        for style in [
-            &mut self.text,
-            &mut self.dim,
-            &mut self.border,
-            &mut self.selection,
-            &mut self.accent,
-            &mut self.good,
-            &mut self.warning,
-            &mut self.danger,
-        ] {
-            style.fg = style.fg.map(map);
-            style.bg = style.bg.map(map);
-        }
-        self.series = self.series.map(map);
-        self
-    }
 }
 
 /// Built-in themes by name.
@@ -193,15 +91,11 @@ impl Themes {
             (AUTO, Background::Light) if !self.user.contains_key(AUTO) => "light",
             (name, _) => name,
         };
-        file::load(name, &|name| self.source(name)).map_err(|error| match error {
-            ThemeError::Unknown { name, .. } => {
-                ThemeError::Unknown { name, known: self.names().iter().map(|&name| name.to_owned()).collect() }
-            }
-            other @ (ThemeError::Broken { .. }
-            | ThemeError::Circle { .. }
-            | ThemeError::Deep { .. }
-            | ThemeError::Unreadable { .. }) => other,
-        })
+        let Some(source) = self.source(name) else {
+            let known = self.names().into_iter().map(str::to_owned).collect();
+            return Err(ThemeError::Unknown { name: name.to_owned(), known });
+        };
+        file::load(name, source, &|name| self.source(name))
     }
 
     /// Path and text of a theme's file.
@@ -228,6 +122,8 @@ pub(crate) fn names<'n>(user: impl IntoIterator<Item = &'n str>) -> Vec<&'n str>
 
 #[cfg(test)]
 mod tests {
+    use ratatui::style::{Color, Modifier};
+
     use super::color::contrast;
     use super::*;
 

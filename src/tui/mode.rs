@@ -74,7 +74,7 @@ impl View {
         }
     }
 
-    pub(super) fn beside(self, forward: bool) -> Self {
+    pub(super) fn neighbour(self, forward: bool) -> Self {
         let count = Self::ALL.len();
         Self::ALL[(self.nth() + if forward { 1 } else { count - 1 }) % count]
     }
@@ -104,7 +104,7 @@ impl Pane {
         }
     }
 
-    pub(super) const fn beside(self, forward: bool, is_pinned: bool) -> Self {
+    pub(super) const fn neighbour(self, forward: bool, is_pinned: bool) -> Self {
         match (self, forward) {
             (Self::Calls, true) if is_pinned => Self::Limits,
             (Self::Limits, false) if is_pinned => Self::Calls,

@@ -38,10 +38,10 @@ impl App {
 
     pub(super) fn turn(&mut self, forward: bool) -> Next {
         if self.view == View::Live {
-            self.pane = self.pane().beside(forward, self.is_pinned());
+            self.pane = self.pane().neighbour(forward, self.is_pinned());
             return Next::Redraw;
         }
-        self.open(self.view.beside(forward))
+        self.open(self.view.neighbour(forward))
     }
 
     /// Out of what was opened last: from a view to the Live view, from a session to all of them.

@@ -88,42 +88,42 @@ pub(crate) async fn run(
     )?;
     read_keys(tell.clone())?;
     signals::watch_terminal(tell)?;
-    let mut core = ScreenState::new(app, meter, alerts, size()?);
+    let mut screen = ScreenState::new(app, meter, alerts, size()?);
     let exit = loop {
         step(|| {
-            core.wake(clock());
-            if let Some(picture) = core.frame(clock(), Moment::now()) {
-                terminal.mouse(core.mouse());
+            screen.wake(clock());
+            if let Some(picture) = screen.frame(clock(), Moment::now()) {
+                terminal.mouse(screen.mouse());
                 terminal.paint(picture);
             }
         });
-        for request in core.requests() {
+        for request in screen.requests() {
             if let Err(error) = requests.try_send(request) {
-                core.refused(error.into_inner(), clock());
+                screen.refused(error.into_inner(), clock());
             }
         }
-        let sleep = core.sleep(clock(), Moment::now());
+        let sleep = screen.sleep(clock(), Moment::now());
         tokio::select! {
             biased;
             signal = signals.next() => match signal {
                 signals::Signal::Exit(exit) => break exit,
-                signals::Signal::Suspend => suspend(&mut terminal, &mut core)?,
-                signals::Signal::Resume => resume(&mut terminal, &mut core)?,
+                signals::Signal::Suspend => suspend(&mut terminal, &mut screen)?,
+                signals::Signal::Resume => resume(&mut terminal, &mut screen)?,
             },
             Some(happening) = happenings.recv() => {
                 match happening {
-                    Happening::Input(event) => step(|| core.event(event, clock(), Moment::now())),
-                    Happening::Painted(Ok(())) => core.painted(),
+                    Happening::Input(event) => step(|| screen.event(event, clock(), Moment::now())),
+                    Happening::Painted(Ok(())) => screen.painted(),
                     Happening::Painted(Err(_)) | Happening::Gone => {
                         terminal.forget();
                         break Exit::HungUp;
                     }
-                    Happening::Failed(text) => core.failed(&text, clock()),
+                    Happening::Failed(text) => screen.failed(&text, clock()),
                 }
-                if core.suspends() {
-                    suspend(&mut terminal, &mut core)?;
+                if screen.suspends() {
+                    suspend(&mut terminal, &mut screen)?;
                 }
-                if let Some(leave) = core.leaves() {
+                if let Some(leave) = screen.leaves() {
                     break match leave {
                         Leave::Asked => Exit::Quit,
                         Leave::Interrupted => Exit::Interrupted,
@@ -133,11 +133,11 @@ pub(crate) async fn run(
             news = feed.recv(), if !feed.is_closed() || !feed.is_empty() => {
                 let Some(news) = news else { continue };
                 step(|| {
-                    core.feed(news, clock());
+                    screen.feed(news, clock());
                     // What came together is drawn together.
                     for _ in 0..64 {
                         let Ok(more) = feed.try_recv() else { break };
-                        core.feed(more, clock());
+                        screen.feed(more, clock());
                     }
                 });
             }
@@ -145,18 +145,18 @@ pub(crate) async fn run(
         }
     };
     if exit != Exit::HungUp {
-        last_answer(&mut core, &mut happenings, &clock).await;
+        last_answer(&mut screen, &mut happenings, &clock).await;
     }
     terminal.leave();
-    Ok((exit, core.into_meter()))
+    Ok((exit, screen.into_meter()))
 }
 
 /// Takes in the terminal's answer about its background if it is still to come, so that it does not reach the shell.
-async fn last_answer(core: &mut ScreenState, happenings: &mut Receiver<Happening>, clock: &Clock) {
+async fn last_answer(screen: &mut ScreenState, happenings: &mut Receiver<Happening>, clock: &Clock) {
     let patience = tokio::time::Instant::now() + PATIENCE;
-    while core.awaits_answer(Moment::now()) {
+    while screen.awaits_answer(Moment::now()) {
         match tokio::time::timeout_at(patience, happenings.recv()).await {
-            Ok(Some(Happening::Input(event))) => core.event(event, clock(), Moment::now()),
+            Ok(Some(Happening::Input(event))) => screen.event(event, clock(), Moment::now()),
             Ok(Some(Happening::Painted(_) | Happening::Failed(_))) => {}
             Ok(Some(Happening::Gone) | None) | Err(_) => return,
         }
@@ -168,17 +168,17 @@ fn size() -> io::Result<Rect> {
     Ok(Rect::new(0, 0, width, height))
 }
 
-fn suspend(terminal: &mut Terminal, core: &mut ScreenState) -> io::Result<()> {
+fn suspend(terminal: &mut Terminal, screen: &mut ScreenState) -> io::Result<()> {
     terminal.leave();
     signals::stop()?;
-    resume(terminal, core)
+    resume(terminal, screen)
 }
 
 /// Restores the terminal modes, which the shell may have changed while we were stopped.
-fn resume(terminal: &mut Terminal, core: &mut ScreenState) -> io::Result<()> {
+fn resume(terminal: &mut Terminal, screen: &mut ScreenState) -> io::Result<()> {
     drop(crossterm::terminal::disable_raw_mode());
     terminal.enter()?;
-    core.repaint(size()?);
+    screen.repaint(size()?);
     Ok(())
 }
 

@@ -65,7 +65,7 @@ impl App {
             Action::Left => self.sideways(true),
             Action::Right => self.sideways(false),
             Action::Enter => return self.enter(),
-            // Begun anew; what was shown stays until a letter is typed.
+            // A new search; its former results stay until a letter is typed.
             Action::Filter => self.mode = Mode::Filter(Input::default()),
             Action::Choose => self.mode = Mode::Choose { cursor: 0, search: Input::default() },
             Action::Demo => {

@@ -20,7 +20,7 @@ const ANSWER: &str = "INSERT INTO message_nodes (session_id, chat_message, creat
                       \"metadata\":{\"request_id\":\"r{n}\",\"generation_model\":\"m-{n}\",\"metrics\":{\"input_tokens\":10,\
                       \"output_tokens\":3}}}', 1795683600)";
 
-/// What a race leaves: the database after it took the log in, and the median time of a transaction.
+/// Runs a race; returns the database after it took the log in, and the median time of a transaction.
 fn race(writer: &mut Writer, database: &Path) -> (Vec<u8>, Duration) {
     let took = writer.race(TIMES, ANSWER);
     writer.run("PRAGMA wal_checkpoint(TRUNCATE)");

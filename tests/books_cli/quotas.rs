@@ -1,4 +1,4 @@
-//! What Codex states of its windows, in the ledger and in memory.
+//! Windows as Codex states them, in the ledger and in memory.
 
 use super::home::Home;
 

@@ -148,6 +148,9 @@ impl Module {
 struct Mentions<'a>(&'a mut Vec<Names>);
 
 impl<'ast> Visit<'ast> for Mentions<'_> {
+    /// The path in `pub(in path)` limits who sees an item: the item does not need it.
+    fn visit_visibility(&mut self, _: &'ast Visibility) {}
+
     fn visit_path(&mut self, path: &'ast syn::Path) {
         if path.segments.len() > 1 {
             self.0.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());

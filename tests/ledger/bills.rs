@@ -277,7 +277,7 @@ fn runs_of_older_versions_add_up_and_those_of_newer_ones_count_on() {
     }
 }
 
-/// What a run printed at its end: its session's total, and what it used itself.
+/// The result that a run printed at its end: its session's total, and what it used itself.
 fn result(name: &str, session: &str, whole: Tokens, own: Tokens) -> Record {
     let mut bill = bill(session, 10, &[("opus", whole)]);
     (bill.id, bill.counter) = (key(name), Counter::Run { own });
@@ -643,8 +643,8 @@ fn a_session_whose_first_statement_changes_gives_and_takes_nothing_of_the_forks_
 fn bills_of_a_first_fill_that_could_not_be_put_into_place_are_booked_with_its_calls() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let beside = Options { beside: true, together: 1, ..Options::new(at(0)) };
-    let mut disk = open(&path, beside, prices()).unwrap().books;
+    let draft = Options { as_draft: true, together: 1, ..Options::new(at(0)) };
+    let mut disk = open(&path, draft, prices()).unwrap().books;
     for record in [
         Record::Call(made("a", "s", 10, "opus", tokens(1, 10))),
         Record::Bill(bill("s", 20, &[("opus", tokens(5, 50))])),

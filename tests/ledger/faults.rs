@@ -117,8 +117,8 @@ fn a_process_of_its_own() {
     match task.as_str() {
         "live" => live_on(&mut open().unwrap().books),
         "cold" | "cold crowd" => {
-            let beside = Options { beside: true, together: 4, ..options.clone() };
-            let mut disk = tokmeter::testing::ledger::open(&path, beside, prices()).unwrap().books;
+            let draft = Options { as_draft: true, together: 4, ..options.clone() };
+            let mut disk = tokmeter::testing::ledger::open(&path, draft, prices()).unwrap().books;
             if task == "cold crowd" {
                 // Half of the calls are shared, half belong to this process.
                 let own = |number| if number % 2 == 0 { String::new() } else { format!("{stop} ") };

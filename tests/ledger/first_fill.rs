@@ -12,12 +12,12 @@ use super::common::{a_telling_and_a_retelling, at, batch_of, call, calls, key, p
 use super::durable::{assert_alike, books};
 use super::faults::{child, in_memory, life, lived, names_in, run, sound, told};
 
-fn beside() -> Options {
-    Options { beside: true, together: 4, ..Options::new(at(0)) }
+fn draft() -> Options {
+    Options { as_draft: true, together: 4, ..Options::new(at(0)) }
 }
 
 fn begin_first_fill(path: &Path) -> Sqlite {
-    open(path, beside(), prices()).unwrap().books
+    open(path, draft(), prices()).unwrap().books
 }
 
 /// Names in a folder.
@@ -43,7 +43,7 @@ fn new_books_are_seen_once_they_are_whole_and_leave_nothing_beside_them() {
             seen.lock().unwrap().push((path.exists(), modes));
         }
     };
-    let mut disk = open(&path, Options { step: Some(Arc::new(step)), ..beside() }, prices()).unwrap().books;
+    let mut disk = open(&path, Options { step: Some(Arc::new(step)), ..draft() }, prices()).unwrap().books;
     for (part, (_, records)) in life().iter().enumerate() {
         disk.absorb(&told(part, records)).unwrap();
     }
@@ -72,7 +72,7 @@ proptest! {
         let path = folder.path().join("ledger.db");
         let mut memory = Memory::new(prices());
         memory.post(&batch_of(told)).unwrap();
-        let mut disk = open(&path, Options { together, ..beside() }, prices()).unwrap().books;
+        let mut disk = open(&path, Options { together, ..draft() }, prices()).unwrap().books;
         for batch in &retold {
             disk.absorb(batch).unwrap();
         }
@@ -95,7 +95,7 @@ fn a_draft_is_written_while_more_is_told() {
     let steps = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&steps);
     let step = Arc::new(move |name| noted.lock().unwrap().push(name));
-    let mut disk = open(&path, Options { step: Some(step), ..beside() }, prices()).unwrap().books;
+    let mut disk = open(&path, Options { step: Some(step), ..draft() }, prices()).unwrap().books;
     for part in 0..5 {
         disk.absorb(&calls((0..3).map(|number| call(&format!("{part} {number}"), number, 1)))).unwrap();
     }
@@ -136,7 +136,7 @@ fn d3_a_first_fill_that_met_a_full_disk_is_kept_and_may_be_tried_again() {
     for together in [1_000, 10_000] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
-        let mut disk = open(&path, Options { max_pages: Some(60), together, ..beside() }, prices()).unwrap().books;
+        let mut disk = open(&path, Options { max_pages: Some(60), together, ..draft() }, prices()).unwrap().books;
         for part in 0..4 {
             disk.absorb(&calls((0..1000).map(|number| call(&format!("{part} {number}"), number * 60, 1)))).unwrap();
         }
@@ -144,7 +144,7 @@ fn d3_a_first_fill_that_met_a_full_disk_is_kept_and_may_be_tried_again() {
             assert!(matches!(disk.flush(), Err(BooksError::Full { .. })));
             assert_eq!(total(&disk).calls, 4_000, "what waits is counted");
         }
-        let roomy = open(&path, beside(), prices()).unwrap().books;
+        let roomy = open(&path, draft(), prices()).unwrap().books;
         assert_eq!(total(&roomy).calls, 0, "nothing is half booked");
         sound(&roomy);
     }

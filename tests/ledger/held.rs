@@ -170,7 +170,7 @@ fn j2_books_without_room_for_a_file_at_all_hold_everything_in_memory() {
     // No ledger can be created where a file is in place of its folder.
     let path = folder.path().join("data");
     std::fs::create_dir(&path).unwrap();
-    let options = Options { beside: true, ..Options::new(at(0)) };
+    let options = Options { as_draft: true, ..Options::new(at(0)) };
     let mut disk = open(&path.join("ledger.db"), options, prices()).unwrap().books;
     disk.absorb(&calls((0..50).map(|number| call(&format!("{number}"), number, 2)))).unwrap();
     std::fs::remove_dir_all(&path).unwrap();

@@ -14,7 +14,7 @@ use tokmeter::testing::ledger::{
 use super::common::prices;
 use super::shaky_data::Data;
 
-/// What the handles share.
+/// State shared by the handles.
 #[derive(Default)]
 struct Shared {
     data: Mutex<Data>,

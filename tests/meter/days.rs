@@ -145,7 +145,7 @@ fn simulate(kind: Kind, with_habits: bool, naive: bool) -> (Score, Vec<i64>) {
                     let likely = now + Duration::minutes(minutes.min(10_000));
                     (likely < midnight + Duration::days(1)).then_some((likely, likely, likely))
                 } else {
-                    state.hit.map(|(likely, band)| (likely, band.from, band.until))
+                    state.projected.map(|(likely, band)| (likely, band.from, band.until))
                 };
                 if let Some(when) = reached[place].filter(|when| *when - now <= Duration::hours(1)) {
                     let working = calls.iter().any(|(second, _)| {
@@ -233,11 +233,11 @@ fn nothing_is_foretold_while_nothing_happens() {
         meter.apply(&books.tell(call(&format!("{number}"), when).input(1_000)), when);
     }
     // 9,000 tokens are left, at a thousand a minute.
-    let (likely, band) = meter.limits(noon)[0].hit.unwrap();
+    let (likely, band) = meter.limits(noon)[0].projected.unwrap();
     assert!((7..=11).contains(&(likely - noon).num_minutes()), "{likely}");
     assert!(band.from <= likely && likely <= band.until && (band.until - band.from).num_minutes() <= 8, "{band:?}");
-    assert!(meter.limits(noon + Duration::minutes(14))[0].hit.is_some());
-    assert_eq!(meter.limits(noon + Duration::minutes(15))[0].hit, None);
+    assert!(meter.limits(noon + Duration::minutes(14))[0].projected.is_some());
+    assert_eq!(meter.limits(noon + Duration::minutes(15))[0].projected, None);
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn a_limit_that_is_full_in_minutes_is_full_at_the_rate_that_is_shown() {
         meter.apply(&books.tell(call(&format!("{second}"), when).input(1_000_000)), when);
     }
     let summary = meter.summary(now);
-    let (likely, _) = summary.limits[0].hit.unwrap();
+    let (likely, _) = summary.limits[0].projected.unwrap();
     let left = summary.limits[0].limit.amount.usd.unwrap().pico() - summary.today.cost.pico();
     let at_this_rate = left * 3600 / summary.cost_per_hour.pico();
     let foretold = i128::from((likely - now).num_seconds());

@@ -117,7 +117,7 @@ fn e4_after_a_suspend_of_eight_hours_there_is_no_peak() {
     now += Duration::hours(8);
     meter.refresh(&books, now).unwrap();
     let asleep = meter.summary(now);
-    assert_eq!((asleep.tokens_per_min, asleep.cost_per_hour, asleep.limits[0].hit), (0, Usd::ZERO, None));
+    assert_eq!((asleep.tokens_per_min, asleep.cost_per_hour, asleep.limits[0].projected), (0, Usd::ZERO, None));
     assert!(asleep.models.iter().all(|model| model.trend.tokens.iter().all(|bar| *bar == 0)));
     meter.apply(&books.tell(call("awake", now).input(1_000)), now);
     let awake = meter.summary(now);

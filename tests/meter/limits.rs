@@ -40,7 +40,7 @@ fn judged(books: &Books, rules: &Rules, now: Instant) -> Vec<LimitState> {
     let metered = open(books, rules, now).limits(now);
     let asked = states(books, rules, None, now).unwrap();
     let plain = |states: &[LimitState]| -> Vec<LimitState> {
-        states.iter().map(|state| LimitState { hit: None, ..state.clone() }).collect()
+        states.iter().map(|state| LimitState { projected: None, ..state.clone() }).collect()
     };
     assert_eq!(plain(&metered), asked);
     metered

@@ -370,7 +370,7 @@ fn a_limit_turns_amber_as_soon_as_it_is_foretold_to_be_reached_before_it_starts_
         buffer[bar].fg
     };
     let good = colour(&calm);
-    calm.hit = Some((now() + Duration::hours(2), Span { from: now(), until: now() + Duration::hours(3) }));
+    calm.projected = Some((now() + Duration::hours(2), Span { from: now(), until: now() + Duration::hours(3) }));
     assert_ne!(colour(&calm), good);
     let text = shown(&app_with(options(), Summary { limits: vec![calm], ..summary() }), 120, 36);
     assert!(text.contains("full at 16:02") && text.contains("$15.00 left") && text.contains('╷'), "{text}");

@@ -1,4 +1,4 @@
-//! What people stumbled over who saw the screen for the first time.
+//! Obstacles for people who see the screen for the first time.
 
 use super::fleet::{five, limits, made, metered, screen, two};
 use super::*;

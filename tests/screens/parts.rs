@@ -7,7 +7,7 @@ use tokmeter::testing::tui::{Explained, SavedView};
 use super::fleet::{SIZES, limits, metered, screen, two};
 use super::*;
 
-/// What the screen asked of the books.
+/// Filters of the queries that the screen has sent.
 fn asked(app: &mut App) -> Vec<Filter> {
     let questions = app.effects().into_iter().filter_map(|effect| {
         let Effect::Ask(Request::History(query)) = effect else { return None };

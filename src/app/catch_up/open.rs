@@ -16,10 +16,10 @@ const GLANCE: usize = 40;
 ///
 /// # Errors
 /// When it can neither be moved nor created.
-pub(crate) fn mend(context: &mut Context<'_>) -> Result<(), Failure> {
+pub(crate) fn replace_damaged(context: &mut Context<'_>) -> Result<(), Failure> {
     let Some(path) = context.paths.ledger() else { return Ok(()) };
     let prices = context.prices();
-    let notes = ledger::mend(&path, ledger::Options::new(context.now()), prices as _)?;
+    let notes = ledger::replace_damaged(&path, ledger::Options::new(context.now()), prices as _)?;
     for note in notes {
         tracing::warn!(%note, "ledger repaired");
         context.note(&note.to_string());
@@ -60,7 +60,7 @@ pub(crate) fn open(
                     context.note(&note.to_string());
                 }
                 if book && matches!(selection, LogSelection::Paths(_)) {
-                    any_ledger.beside(ledger);
+                    any_ledger.also_write_to(ledger);
                 } else {
                     any_ledger = ledger;
                 }

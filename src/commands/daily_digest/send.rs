@@ -4,7 +4,7 @@ use super::{Asked, Sums, compose};
 use crate::app::catch_up::Books;
 use crate::app::{Context, Exit, Failure};
 use crate::commands::derived;
-use crate::commands::report::answer::answer;
+use crate::commands::report_query::answer;
 use crate::config::Settings;
 use crate::domain::{Day, Dimension, Filter, Instant, day_of, day_start};
 use crate::engine::{Channel, Message, daily};

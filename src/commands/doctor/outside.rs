@@ -52,8 +52,8 @@ impl Report {
     /// Asks the meter that listens on the socket for its counters.
     #[cfg(unix)]
     pub(super) fn counters(&mut self, path: &Path) {
-        use crate::ingest::socket::{WRITE_PATIENCE, ask};
-        let Ok(answer) = ask(path, "{\"query\":\"socket\"}", WRITE_PATIENCE) else { return };
+        use crate::ingest::socket::{WRITE_TIMEOUT, ask};
+        let Ok(answer) = ask(path, "{\"query\":\"socket\"}", WRITE_TIMEOUT) else { return };
         // Older versions answer with an error.
         if !answer.contains("\"ok\":true") {
             return;

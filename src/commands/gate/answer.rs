@@ -39,7 +39,7 @@ pub(crate) struct GateAnswer {
     /// all were.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) not_checked: Vec<String>,
-    /// What the caller leaves out that these limits are about.
+    /// Dimensions of these limits that the caller does not name.
     #[serde(skip)]
     pub(crate) left_out: BTreeSet<Dimension>,
     /// Files that could not be read, so that more may be used; absent when there are none.

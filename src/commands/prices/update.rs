@@ -125,16 +125,16 @@ fn read(path: &Path, given: &Path) -> io::Result<String> {
 fn keep(target: &Path, text: &[u8]) -> io::Result<()> {
     let mut name = target.as_os_str().to_owned();
     name.push(format!(".{}", std::process::id()));
-    let beside = std::path::PathBuf::from(name);
+    let fresh = std::path::PathBuf::from(name);
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&beside).and_then(|mut file| {
+    let written = options.open(&fresh).and_then(|mut file| {
         file.write_all(text)?;
         file.sync_all()
     });
-    written.and_then(|()| fs::rename(&beside, target)).inspect_err(|_| {
-        let _ = fs::remove_file(&beside);
+    written.and_then(|()| fs::rename(&fresh, target)).inspect_err(|_| {
+        let _ = fs::remove_file(&fresh);
     })
 }

@@ -59,7 +59,7 @@ enum Asked {
 #[cfg(unix)]
 fn ask(context: &Context<'_>, socket: Option<&Path>, line: &Line) -> Asked {
     use crate::config::SocketPath;
-    use crate::ingest::socket::{ClientError, WRITE_PATIENCE, ask};
+    use crate::ingest::socket::{ClientError, WRITE_TIMEOUT, ask};
 
     let path = match socket {
         Some(path) => context.absolute(path),
@@ -68,7 +68,7 @@ fn ask(context: &Context<'_>, socket: Option<&Path>, line: &Line) -> Asked {
             Err(_) => return Asked::Nobody,
         },
     };
-    match ask(&path, &line.text, WRITE_PATIENCE) {
+    match ask(&path, &line.text, WRITE_TIMEOUT) {
         Ok(answer) if answer.contains("\"ok\":true") => Asked::Answered(answer),
         // The line is valid, since we parsed it: a refusal is about the meter's state.
         Ok(_) | Err(ClientError::Stalled) => Asked::Stalled,

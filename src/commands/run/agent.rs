@@ -37,8 +37,8 @@ impl Agent {
     }
 
     /// True once it has ended; waits for that so long.
-    pub(super) fn ends_within(&mut self, patience: Duration) -> io::Result<bool> {
-        let end = Moment::now() + patience;
+    pub(super) fn ends_within(&mut self, timeout: Duration) -> io::Result<bool> {
+        let end = Moment::now() + timeout;
         loop {
             #[cfg(unix)]
             let ended = self.relay.has_ended();

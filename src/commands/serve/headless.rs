@@ -4,7 +4,7 @@ use crate::app::StopSignals;
 use crate::app::catch_up::LogSelection;
 use crate::cli::LiveArgs;
 use crate::commands::http_server::{self, proxy as forwarding};
-use crate::commands::live::{self, Started, no_runtime};
+use crate::commands::start::{Source, Started, no_runtime, start};
 use crate::commands::{Context, Exit, Failure};
 use crate::config;
 use crate::domain::Filter;
@@ -25,7 +25,7 @@ pub(super) fn until_signal(
 ) -> Result<Exit, Failure> {
     let rules = context.rules(Filter::default());
     let mut ending = StopSignals::watch();
-    let started = live::start::start(context, live, rules, live::Source::Logs(selection), bound)?;
+    let started = start(context, live, rules, Source::Logs(selection), bound)?;
     let Started { engine, mut events, meter, server, .. } = started;
     if let Some(server) = &server {
         context.note(&format!("listening on http://{}", server.server.address));

@@ -78,7 +78,7 @@ impl Settings {
         let backup = match &self.text {
             Some(before) => {
                 let stamp = now.format("%Y%m%dT%H%M%S%3fZ");
-                let copy = self.beside(&format!("{COPY}{stamp}"));
+                let copy = self.sibling(&format!("{COPY}{stamp}"));
                 fs::copy(&self.path, &copy)?;
                 // Another program may have written in the meantime; the difference shown would be wrong.
                 if fs::read_to_string(&copy)? != *before {
@@ -96,7 +96,7 @@ impl Settings {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let fresh = self.beside(".tokmeter-new");
+        let fresh = self.sibling(".tokmeter-new");
         let written = fs::File::create(&fresh).and_then(|mut file| {
             if let Ok(facts) = fs::metadata(&self.path) {
                 file.set_permissions(facts.permissions())?;
@@ -115,7 +115,7 @@ impl Settings {
 
     /// Backups, oldest first.
     fn copies(&self) -> Vec<PathBuf> {
-        let prefix = self.beside(COPY);
+        let prefix = self.sibling(COPY);
         let entries = self.path.parent().and_then(|folder| fs::read_dir(folder).ok());
         let mut copies: Vec<PathBuf> = entries
             .into_iter()
@@ -127,7 +127,7 @@ impl Settings {
         copies
     }
 
-    fn beside(&self, ending: &str) -> PathBuf {
+    fn sibling(&self, ending: &str) -> PathBuf {
         let mut name = self.path.as_os_str().to_owned();
         name.push(ending);
         PathBuf::from(name)

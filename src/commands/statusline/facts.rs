@@ -29,11 +29,11 @@ pub(crate) struct Facts {
 }
 
 /// Queries the ledger. Unavailable values are left out.
-pub(crate) fn facts(desk: &mut Context<'_>, agent: Option<&Agent>, template: &Template) -> Facts {
-    let transcript = agent.and_then(|agent| gate::transcript(desk, agent.transcript.as_deref()?));
+pub(crate) fn facts(context: &mut Context<'_>, agent: Option<&Agent>, template: &Template) -> Facts {
+    let transcript = agent.and_then(|agent| gate::transcript(context, agent.transcript.as_deref()?));
     let mut facts = Facts {
-        now: desk.now(),
-        zone: desk.settings.zone,
+        now: context.now(),
+        zone: context.settings.zone,
         agent: agent.cloned().unwrap_or_default(),
         quotas: Vec::new(),
         session: None,
@@ -41,24 +41,24 @@ pub(crate) fn facts(desk: &mut Context<'_>, agent: Option<&Agent>, template: &Te
         month: None,
         limit: None,
         forecast: None,
-        user: Some(desk.settings.user.clone()),
+        user: Some(context.settings.user.clone()),
         mark: None,
     };
-    let now = desk.now();
+    let now = context.now();
     facts.quotas = facts.agent.quotas(SOURCE, now);
     let selection = LogSelection::Session(transcript);
-    let Ok(mut books) = catch_up::open_and_catch_up(desk, &selection, false) else { return facts };
-    let mut asked = ask(desk, &books, template, &mut facts);
+    let Ok(mut books) = catch_up::open_and_catch_up(context, &selection, false) else { return facts };
+    let mut asked = ask(context, &books, template, &mut facts);
     if matches!(&asked, Err(error) if error.is_mendable())
-        && catch_up::mend(desk).is_ok()
-        && let Ok(mended) = catch_up::open_and_catch_up(desk, &selection, false)
+        && catch_up::replace_damaged(context).is_ok()
+        && let Ok(mended) = catch_up::open_and_catch_up(context, &selection, false)
     {
         books = mended;
-        asked = ask(desk, &books, template, &mut facts);
+        asked = ask(context, &books, template, &mut facts);
     }
     if let Some(unbooked) = &books.unbooked {
         facts.mark = Some("not booked");
-        desk.note(&unbooked.clone());
+        context.note(&unbooked.clone());
     }
     if books.trouble.is_some() {
         facts.mark = Some("no ledger");
@@ -84,11 +84,16 @@ pub(crate) fn facts(desk: &mut Context<'_>, agent: Option<&Agent>, template: &Te
     facts
 }
 
-pub(crate) fn ask(desk: &Context<'_>, books: &Books, template: &Template, facts: &mut Facts) -> Result<(), BooksError> {
-    let (now, zone) = (desk.now(), desk.settings.zone);
+pub(crate) fn ask(
+    context: &Context<'_>,
+    books: &Books,
+    template: &Template,
+    facts: &mut Facts,
+) -> Result<(), BooksError> {
+    let (now, zone) = (context.now(), context.settings.zone);
     let within = |span: Span| Filter { since: Some(span.from), until: Some(span.until), ..Filter::default() };
     let books: &dyn Ledger = &books.ledger;
-    let rules = desk.rules(Filter::default());
+    let rules = context.rules(Filter::default());
     if let Some(session) = facts.agent.session.clone() {
         let only =
             vec![(Dimension::Source, Matcher::exact(SOURCE)), (Dimension::Session, Matcher::exact(session.as_str()))];
@@ -105,16 +110,16 @@ pub(crate) fn ask(desk: &Context<'_>, books: &Books, template: &Template, facts:
         (Dimension::Project, facts.agent.project.as_deref()),
     ];
     let names: Vec<_> = names.into_iter().filter_map(|(of, name)| Some((of, name?))).collect();
-    let caller = facts.agent.session.is_some().then(|| catch_up::caller(&desk.settings, &names));
+    let caller = facts.agent.session.is_some().then(|| catch_up::caller(&context.settings, &names));
     facts.limit = meter::states(books, &rules, caller.as_ref(), now)?.into_iter().next();
     // A forecast needs further queries, so that only a near limit gets one.
     if let Some(near) = facts.limit.as_mut().filter(|limit| limit.verdict == Verdict::Near) {
-        let foretold = crate::app::catch_up::summary(desk, books)?.limits;
-        near.hit = foretold
+        let foretold = crate::app::catch_up::summary(context, books)?.limits;
+        near.projected = foretold
             .into_iter()
             .find(|limit| limit.limit == near.limit && limit.subject == near.subject)
-            .and_then(|limit| limit.hit);
-        facts.forecast = near.hit.map(|(at, _)| text::moment(at, now, zone));
+            .and_then(|limit| limit.projected);
+        facts.forecast = near.projected.map(|(at, _)| text::moment(at, now, zone));
     }
     Ok(())
 }

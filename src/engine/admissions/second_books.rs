@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as Clock};
 
 use super::verdict;
-use super::{Admitted, PATIENCE};
+use super::{Admitted, TIMEOUT};
 use crate::config::Env;
 use crate::domain::Zone;
 use crate::ledger::{BooksError, Sqlite};
@@ -86,7 +86,7 @@ impl SecondBooks {
 
     /// Decides, and waits while others write; `None` if the ledger thread must be asked.
     pub(super) fn admit(&self, coming: &Coming) -> Option<Admitted> {
-        let until = Clock::now() + PATIENCE / 4;
+        let until = Clock::now() + TIMEOUT / 4;
         loop {
             // A `match` on the call itself would hold the connection while this waits.
             let tried = self.attempt(&mut lock(&self.open), coming);

@@ -7,7 +7,7 @@ use crate::config::{Email, Env, Settings};
 use crate::domain::{Instant, Label};
 
 /// Time for one step of a delivery.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A way to tell somebody who is not at this terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls as Encryption, TlsParameters};
 use lettre::{SmtpTransport, Transport as _};
 
-use super::channel::{Message, PATIENCE};
+use super::channel::{Message, TIMEOUT};
 use super::outside;
 use crate::config::regular_file;
 use crate::config::{Email, Env, Password, Tls};
@@ -34,7 +34,7 @@ pub(super) fn send(email: &Email, message: &Message, env: &Env) -> Result<(), St
         Tls::None => Encryption::None,
     };
     let builder = SmtpTransport::builder_dangerous(&email.server);
-    let mut builder = builder.tls(tls).port(email.port).timeout(Some(PATIENCE));
+    let mut builder = builder.tls(tls).port(email.port).timeout(Some(TIMEOUT));
     if let (Some(user), Some(password)) = (&email.user, &email.password) {
         builder = builder.credentials(Credentials::new(user.clone(), read(password, env)?));
     }

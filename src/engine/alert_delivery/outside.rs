@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::channel::{Channel, Message, PATIENCE};
+use super::channel::{Channel, Message, TIMEOUT};
 use super::{Later, Words};
 use crate::config::{Env, LimitKey};
 use crate::domain::{Instant, Label, Zone};
@@ -74,16 +74,16 @@ pub(super) fn run(program: &str, arguments: &[String], message: &Message) -> Res
 }
 
 /// Waits until a program has succeeded; ends it when that takes longer than this.
-pub(super) fn ended(mut child: Child, name: &Label, patience: Duration) -> Result<(), String> {
+pub(super) fn ended(mut child: Child, name: &Label, timeout: Duration) -> Result<(), String> {
     let began = std::time::Instant::now();
     loop {
         match child.try_wait().map_err(|error| format!("'{name}': {error}"))? {
             Some(status) if status.success() => return Ok(()),
             Some(status) => return Err(format!("'{name}' ended with {status}")),
-            None if began.elapsed() >= patience => {
+            None if began.elapsed() >= timeout => {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(format!("'{name}' did not end within {} seconds", patience.as_secs()));
+                return Err(format!("'{name}' did not end within {} seconds", timeout.as_secs()));
             }
             None => thread::sleep(Duration::from_millis(10)),
         }
@@ -192,7 +192,7 @@ pub(super) fn send(channel: Channel, message: Message, env: &Env, later: &Later)
 /// # Errors
 /// Why not. The URL may hold a secret, so that only its host is named.
 pub(super) fn post(url: &str, json: &str) -> Result<(), String> {
-    let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0);
+    let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).max_redirects(0);
     let sent = config.build().new_agent().post(url).content_type("application/json").send(json.as_bytes());
     match sent {
         // A redirect is not followed, and nobody has read the message.

@@ -29,7 +29,7 @@ fn alert() -> Alert {
         span: Some(Span::day(now(), Zone::UTC)),
         percent: 80,
         verdict: Verdict::Near,
-        hit: None,
+        projected: None,
         lower_bound: false,
         guessed: false,
         lifted: false,

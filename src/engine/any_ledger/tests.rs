@@ -20,7 +20,7 @@ fn j11_books_hold_no_more_calls_in_memory_than_they_may() {
     let env = Env::empty(Instant::default());
     let settings = Settings::defaults(&env);
     let prices = Arc::new(PriceBook::new(settings.prices, settings.aliases, settings.cost));
-    let options = || Options { beside: true, together: 50, ..Options::new(Instant::default()) };
+    let options = || Options { as_draft: true, together: 50, ..Options::new(Instant::default()) };
     let ledger = |name: &str| AnyLedger::ledger(&folder.path().join(name), options(), &prices).unwrap().0;
     let whole = {
         let mut any_ledger = AnyLedger::memory(&prices);

@@ -15,7 +15,7 @@ impl LedgerThread {
         let admitted = self.admitted(&coming);
         let is_held = matches!(admitted, Admitted::Go { is_held: true, .. });
         if reply.send(admitted).is_err() && is_held {
-            // Whoever asked has gone, and the call is not made. If this fails the hold lapses.
+            // The caller has gone, and the call is not made. If this fails the hold lapses.
             let _ = self.books.remove(Space::Hold, &coming.hold.to_string());
         }
         self.grant();

@@ -11,14 +11,14 @@ impl LedgerThread {
     pub(super) fn batch(&mut self, batch: ReadBatch) {
         let troubled = self.health.batch(&batch);
         self.state.unread_again |= batch.file.is_none();
-        let posting = Batch::from(batch);
+        let batch = Batch::from(batch);
         if self.state.caught_up {
-            self.post(&posting);
+            self.post(&batch);
         } else {
             self.state.absorbed = true;
             if self.is_full() {
                 self.leave_out();
-            } else if let Err(error) = self.books.absorb(&posting) {
+            } else if let Err(error) = self.books.absorb(&batch) {
                 self.failed(&error);
             }
         }
@@ -28,26 +28,26 @@ impl LedgerThread {
     }
 
     /// Writes a batch and sends the changes to the screen.
-    fn post(&mut self, posting: &Batch) {
+    fn post(&mut self, batch: &Batch) {
         if self.state.stuck.is_some() {
             // Keep the order: a later offset must never be written before the rows of an earlier one.
-            self.hold(posting);
+            self.hold(batch);
             return;
         }
-        match self.books.post(posting) {
-            Ok(posted) => {
-                self.tell_statuses(posting);
+        match self.books.post(batch) {
+            Ok(changes) => {
+                self.tell_statuses(batch);
                 // A repeat may have been written by another process first.
-                if posted.contains(&Change::Repeat) && self.has_changed() {
-                    self.note_changes(&posted);
+                if changes.contains(&Change::Repeat) && self.has_changed() {
+                    self.note_changes(&changes);
                     self.open_again();
                 } else {
-                    self.tell_changes(posted);
+                    self.tell_changes(changes);
                 }
             }
             Err(error) => {
                 if !self.failed(&error) {
-                    self.hold(posting);
+                    self.hold(batch);
                 }
             }
         }
@@ -63,16 +63,16 @@ impl LedgerThread {
     }
 
     /// Sends changes to the screen.
-    pub(super) fn tell_changes(&mut self, posted: Vec<Change>) {
-        if posted.iter().any(|posted| *posted != Change::Repeat) {
-            self.note_changes(&posted);
-            self.tell(Feed::Changes(posted));
+    pub(super) fn tell_changes(&mut self, changes: Vec<Change>) {
+        if changes.iter().any(|change| *change != Change::Repeat) {
+            self.note_changes(&changes);
+            self.tell(Feed::Changes(changes));
         }
     }
 
     /// Notes changes in the state of health.
-    fn note_changes(&mut self, posted: &[Change]) {
-        if self.health.booked(posted, self.env.now()) {
+    fn note_changes(&mut self, changes: &[Change]) {
+        if self.health.booked(changes, self.env.now()) {
             self.tell_health();
         }
     }

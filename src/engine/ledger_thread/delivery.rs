@@ -66,18 +66,18 @@ impl LedgerThread {
     /// Writes calls from outside. Calls that cannot be written now are kept in the spool and counted; only if that
     /// fails, too, are they refused, because no log holds them: the sender keeps them.
     fn take_records(&mut self, records: Vec<Record>) -> Reply {
-        let posting = Batch { records, files: Vec::new() };
+        let batch = Batch { records, files: Vec::new() };
         let why = match self.health.not_booked().filter(|_| self.state.stuck.is_some()) {
             Some(why) => why.to_string(),
-            None => match self.books.post(&posting) {
-                Ok(posted) => return self.took(posted),
+            None => match self.books.post(&batch) {
+                Ok(changes) => return self.took(changes),
                 Err(error) => {
                     self.failed(&error);
                     error.to_string()
                 }
             },
         };
-        match self.spool(&posting) {
+        match self.spool(&batch) {
             Some(told) => self.took(told),
             None => {
                 let text = format!("the call was neither counted nor booked, send it again: {why}");
@@ -114,8 +114,8 @@ impl LedgerThread {
     }
 }
 
-fn reply_of(posted: &[Change]) -> Reply {
-    let booked = posted.iter().find_map(|posted| match posted {
+fn reply_of(changes: &[Change]) -> Reply {
+    let booked = changes.iter().find_map(|change| match change {
         Change::New(change) | Change::Grown(change) => Some(&change.after),
         Change::Moved(_) | Change::Gone(_) | Change::Repeat => None,
     });

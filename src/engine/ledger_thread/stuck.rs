@@ -61,7 +61,7 @@ impl LedgerThread {
     /// Handles a ledger error. True when the ledger was repaired and all logs are read again; otherwise calls are held
     /// in memory and the screen gets one message.
     pub(super) fn failed(&mut self, error: &BooksError) -> bool {
-        if let Some(notes) = self.books.mend(error, &self.prices, self.env.now()) {
+        if let Some(notes) = self.books.replace_damaged(error, &self.prices, self.env.now()) {
             self.start_over(error, &notes);
             return true;
         }

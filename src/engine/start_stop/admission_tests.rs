@@ -184,7 +184,7 @@ fn from_its_second_call_on_the_proxy_asks_a_connection_of_its_own_while_the_limi
     let more = rules(&settings(1_000, OnError::Allow));
     running.engine.requests().blocking_send(snapshot(more)).unwrap();
     // The answer is sent once the rules are in force.
-    let amount = |shown: &Snapshot| shown.pots.first().and_then(|usage| usage.limit.amount.tokens);
+    let amount = |shown: &Snapshot| shown.usages.first().and_then(|usage| usage.limit.amount.tokens);
     running.event(|event| matches!(event, Feed::Snapshot(shown) if amount(&shown) == Some(1_000)).then_some(()));
     assert_eq!(admit_at_once(&limits, &call(4, "alice", 1)), None, "it would decide by the old limit");
     assert!(matches!(running.admit(4, "alice", 1), (Admitted::Go { .. }, Some(_))));

@@ -3,7 +3,7 @@
 use super::super::BadLine;
 use super::super::keys::{qwen_key, request_key};
 use super::super::usage::{Counts, tier};
-use super::Desk;
+use super::SignalContext;
 use super::gen_ai::attribution;
 use super::signal::Signal;
 use crate::domain::{Bill, Billed, Call, CallKey, Counter, Fidelity, Label, Record, Tokens, Usd};
@@ -36,14 +36,20 @@ pub(super) fn agent_of(signal: &Signal<'_>) -> Option<Agent> {
 
 impl Agent {
     /// The call reported by an agent's event; most report none.
-    pub(super) fn record(self, signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Record>, BadLine> {
+    pub(super) fn record(
+        self,
+        signal: &Signal<'_>,
+        context: &mut SignalContext<'_>,
+    ) -> Result<Option<Record>, BadLine> {
         let call = match self {
-            Self::Claude if is_event(signal, "claude_code.", &["api_request", "llm_request"]) => claude(signal, desk)?,
+            Self::Claude if is_event(signal, "claude_code.", &["api_request", "llm_request"]) => {
+                claude(signal, context)?
+            }
             Self::Codex
                 if is_event(signal, "codex.", &["sse_event", "websocket_event"])
                     && signal.attributes.text(&["event.kind"]).as_deref() == Some("response.completed") =>
             {
-                let call = codex(signal, desk)?;
+                let call = codex(signal, context)?;
                 // Rollouts hold the same answers without a common id: the events count where there is no rollout. Where
                 // the sending resource declares that there is none, each is a call of its own.
                 if !signal.resource.is_true("tokmeter.count") {
@@ -51,8 +57,8 @@ impl Agent {
                 }
                 call
             }
-            Self::Gemini if is_event(signal, "gemini_cli.", &["api_response"]) => gemini(signal, desk)?,
-            Self::Qwen if is_event(signal, "qwen-code.", &["api_response"]) => qwen(signal, desk)?,
+            Self::Gemini if is_event(signal, "gemini_cli.", &["api_response"]) => gemini(signal, context)?,
+            Self::Qwen if is_event(signal, "qwen-code.", &["api_response"]) => qwen(signal, context)?,
             Self::Claude | Self::Codex | Self::Gemini | Self::Qwen => return Ok(None),
         };
         Ok(Some(call).filter(|call| !call.tokens.is_zero()).map(Record::Call))
@@ -74,7 +80,7 @@ fn is_event(signal: &Signal<'_>, prefix: &str, events: &[&str]) -> bool {
 }
 
 /// Claude Code: input excludes cached tokens; versions since 2.1.332 name the lifetimes of cache writes.
-fn claude(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
+fn claude(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, BadLine> {
     let found = &signal.attributes;
     let count = |name| found.count(&[name]).map(Option::unwrap_or_default);
     let writes = count("cache_creation_tokens")?;
@@ -94,15 +100,15 @@ fn claude(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
     let speed = found.text(&["speed"]);
     // A transcript names the same answer by its message, and has this id as well.
     let named = found.text(&["request_id"]).map(|id| request_key(&id));
-    let mut call = call(signal, desk, tokens, &["user.email", "user.account_uuid", "user.id"], named);
+    let mut call = call(signal, context, tokens, &["user.email", "user.account_uuid", "user.id"], named);
     call.tier = tier(speed.as_deref(), None, None);
     // The dollar amount is exact to the float's last digit; micro-dollars are rounded.
     call.quoted = found.usd(&["cost_usd"]).or_else(|| micros.filter(|usd| *usd > Usd::ZERO));
     // Requests of the main thread have no agent; background requests name their purpose.
     let errand = found.text(&["query_source"]).filter(|errand| !matches!(&**errand, "main" | "repl_main_thread"));
     match errand.as_deref() {
-        Some("subagent") => call.from.agent = call.from.agent.or_else(|| desk.labels.find(Some("subagent"))),
-        errand => call.from.feature = call.from.feature.or_else(|| desk.labels.find(errand)),
+        Some("subagent") => call.from.agent = call.from.agent.or_else(|| context.labels.find(Some("subagent"))),
+        errand => call.from.feature = call.from.feature.or_else(|| context.labels.find(errand)),
     }
     // A guess until derived from the stated cost, see `Pricer::solve_lifetimes`.
     if writes > 0 && !is_split {
@@ -112,7 +118,7 @@ fn claude(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
 }
 
 /// Codex: input includes cached tokens, output includes reasoning.
-fn codex(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
+fn codex(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, BadLine> {
     let found = &signal.attributes;
     let (tokens, is_guessed) = Counts {
         prompt: found.count(&["input_token_count"])?,
@@ -123,7 +129,7 @@ fn codex(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
         ..Counts::default()
     }
     .split();
-    let mut call = call(signal, desk, tokens, &["user.email", "user.account_id", "user.id"], None);
+    let mut call = call(signal, context, tokens, &["user.email", "user.account_id", "user.id"], None);
     if is_guessed {
         call.fidelity = Fidelity::Guessed;
     }
@@ -131,7 +137,7 @@ fn codex(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
 }
 
 /// Gemini: input includes cached tokens; thoughts are added to the output, tool prompts to the input.
-fn gemini(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
+fn gemini(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, BadLine> {
     let found = &signal.attributes;
     let count = |name| found.count(&[name]).map(Option::unwrap_or_default);
     let thoughts = count("thoughts_token_count")?;
@@ -143,7 +149,7 @@ fn gemini(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
         ..Counts::default()
     }
     .split();
-    let mut call = call(signal, desk, tokens, &["user.email", "user.id"], None);
+    let mut call = call(signal, context, tokens, &["user.email", "user.id"], None);
     if is_guessed {
         call.fidelity = Fidelity::Guessed;
     }
@@ -156,7 +162,7 @@ fn gemini(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
 }
 
 /// Qwen: input includes cached tokens; thoughts are inside the output where the total says so.
-fn qwen(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
+fn qwen(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, BadLine> {
     let found = &signal.attributes;
     let (tokens, is_guessed) = Counts {
         prompt: found.count(&["input_token_count"])?,
@@ -167,11 +173,11 @@ fn qwen(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
         ..Counts::default()
     }
     .split();
-    let mut call = call(signal, desk, tokens, &["user.email", "user.id"], None);
+    let mut call = call(signal, context, tokens, &["user.email", "user.id"], None);
     if is_guessed {
         call.fidelity = Fidelity::Guessed;
     }
-    call.from.agent = call.from.agent.or_else(|| desk.labels.find(found.text(&["subagent_name"]).as_deref()));
+    call.from.agent = call.from.agent.or_else(|| context.labels.find(found.text(&["subagent_name"]).as_deref()));
     // The session's chat and the ledger hold the same answer.
     if let (Some(session), Some(model)) = (&call.from.session, &call.model) {
         call.key = qwen_key(session, model, call.latency, &tokens);
@@ -184,17 +190,17 @@ fn qwen(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Call, BadLine> {
 /// by which other logs know it.
 fn call(
     signal: &Signal<'_>,
-    desk: &mut Desk<'_>,
+    context: &mut SignalContext<'_>,
     tokens: Tokens,
     user: &[&'static str],
     named: Option<CallKey>,
 ) -> Call {
     let found = &signal.attributes;
-    let mut from = attribution(signal, desk);
+    let mut from = attribution(signal, context);
     let person = found.text(user).or_else(|| signal.resource.text(user));
-    from.user = desk.labels.find(person.as_deref()).or(from.user);
-    let model = desk.labels.find(found.text(&["model"]).as_deref());
-    let key = named.unwrap_or_else(|| event_key(signal, from.session.as_ref(), &tokens, desk));
+    from.user = context.labels.find(person.as_deref()).or(from.user);
+    let model = context.labels.find(found.text(&["model"]).as_deref());
+    let key = named.unwrap_or_else(|| event_key(signal, from.session.as_ref(), &tokens, context));
     Call {
         fidelity: if model.is_some() { Fidelity::Final } else { Fidelity::Guessed },
         latency: found.milliseconds(&["duration_ms"]).or(signal.latency),
@@ -204,8 +210,8 @@ fn call(
 }
 
 /// Key of an event without ids: events are distinguished by session, time, sequence number and counts.
-fn event_key(signal: &Signal<'_>, session: Option<&Label>, tokens: &Tokens, desk: &Desk<'_>) -> CallKey {
-    let Some(at) = signal.at else { return desk.content_key() };
+fn event_key(signal: &Signal<'_>, session: Option<&Label>, tokens: &Tokens, context: &SignalContext<'_>) -> CallKey {
+    let Some(at) = signal.at else { return context.content_key() };
     let session = session.map_or("", Label::as_str);
     let number = signal.attributes.text(&["event.sequence", "prompt_id", "prompt.id"]).unwrap_or_default();
     let counts = format!("{:?}", tokens.fields());

@@ -6,7 +6,7 @@ use super::super::BadLine;
 use super::super::copilot;
 use super::super::keys::{answer_key, counted_key, request_key};
 use super::super::usage::{Counts, has_two_lifetimes, tier};
-use super::Desk;
+use super::SignalContext;
 use super::attributes::Attributes;
 use super::nesting::span_key;
 use super::signal::Signal;
@@ -88,7 +88,7 @@ const AUDIO_INPUT: [&str; 1] = ["llm.token_count.prompt_details.audio"];
 const AUDIO_OUTPUT: [&str; 1] = ["llm.token_count.completion_details.audio"];
 
 /// The call reported by a signal, if it is a model request and not a sum over several.
-pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Call>, BadLine> {
+pub(super) fn call(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Option<Call>, BadLine> {
     if !is_leaf(signal) {
         return Ok(None);
     }
@@ -107,7 +107,7 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
     if tokens.is_zero() {
         return Ok(None);
     }
-    let model = desk.labels.find(
+    let model = context.labels.find(
         found
             .text(&[
                 "gen_ai.response.model",
@@ -126,8 +126,8 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
     let is_guessed = is_split_guessed || model.is_none() || hides_lifetimes;
     let service = found.text(&["openai.response.service_tier", "gen_ai.openai.response.service_tier"]);
     let request = found.text(&["request_id", "gen_ai.request.id"]).filter(|id| id.starts_with("req_"));
-    let mut from = attribution(signal, desk);
-    from.project = from.project.or_else(|| desk.labels.find(signal.resource.text(&["service.name"]).as_deref()));
+    let mut from = attribution(signal, context);
+    from.project = from.project.or_else(|| context.labels.find(signal.resource.text(&["service.name"]).as_deref()));
     // Copilot CLI writes the same answer into its session's events and its database, which know no span.
     let is_copilots = signal.resource.text(&["service.name"]).as_deref() == Some("github-copilot");
     let copilots = from
@@ -157,7 +157,7 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
             .milliseconds(&["llm.latency_ms", "latency_ms", "duration_ms", "ai.response.msToFinish"])
             .or(signal.latency),
         alias: copilots.or(request.map(|id| request_key(&id))),
-        ..Call::new(copilots.unwrap_or_else(|| key(signal, desk)), from, model, tokens)
+        ..Call::new(copilots.unwrap_or_else(|| key(signal, context)), from, model, tokens)
     }))
 }
 
@@ -186,18 +186,18 @@ fn first_word(name: &str) -> &str {
     name.split(' ').next().unwrap_or_default()
 }
 
-fn key(signal: &Signal<'_>, desk: &Desk<'_>) -> CallKey {
+fn key(signal: &Signal<'_>, context: &SignalContext<'_>) -> CallKey {
     let id = signal.attributes.text(&["gen_ai.response.id", "ai.response.id", "llm.response.id"]);
     // Ids too short to be unique are not used alone.
     let named = id.and_then(|id| {
         answer_key(&id).or_else(|| (id.len() >= 20).then(|| CallKey::from_parts(&["otel", "response", &*id])))
     });
-    named.or_else(|| span_key(signal)).unwrap_or_else(|| desk.content_key())
+    named.or_else(|| span_key(signal)).unwrap_or_else(|| context.content_key())
 }
 
 /// Attribution from the signal's attributes, or else its resource's.
-pub(super) fn attribution(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Attribution {
-    attribution_of(&signal.attributes, &signal.resource, signal.at, desk)
+pub(super) fn attribution(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Attribution {
+    attribution_of(&signal.attributes, &signal.resource, signal.at, context)
 }
 
 /// Attribution from these attributes, or else from those of the resource.
@@ -205,11 +205,11 @@ pub(super) fn attribution_of(
     attributes: &Attributes<'_>,
     resource: &Attributes<'_>,
     at: Option<Instant>,
-    desk: &mut Desk<'_>,
+    context: &mut SignalContext<'_>,
 ) -> Attribution {
     let mut label = |names: &[&'static str]| {
         let name = attributes.text(names).or_else(|| resource.text(names));
-        desk.labels.find(name.as_deref())
+        context.labels.find(name.as_deref())
     };
     Attribution {
         session: label(&[
@@ -235,7 +235,7 @@ pub(super) fn attribution_of(
         team: label(&["cost.team_id", "cost.team", "team.id", "team", "department"]),
         feature: label(&["cost.feature", "cost.endpoint", "feature", "ai.telemetry.functionId"]),
         org: label(&["cost.org_id", "cost.org", "organization.id", "org.id", "tenant.id"]),
-        place: Some(Place { path: desk.origin.path.clone(), offset: desk.origin.offset }),
-        ..Attribution::new(at.unwrap_or(desk.origin.modified), Label::new(desk.format))
+        place: Some(Place { path: context.origin.path.clone(), offset: context.origin.offset }),
+        ..Attribution::new(at.unwrap_or(context.origin.modified), Label::new(context.format))
     }
 }

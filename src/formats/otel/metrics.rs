@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::super::count::Count;
 use super::super::usage::Counts;
-use super::Desk;
+use super::SignalContext;
 use super::attributes::Attributes;
 use super::gen_ai::attribution_of;
 use super::signal::{list, scopes_of, time};
@@ -117,7 +117,7 @@ struct Group<'v> {
 }
 
 /// Appends the sums in an export of metrics as pieces of their sessions.
-pub(super) fn read(export: &Map<String, Value>, desk: &mut Desk<'_>, out: &mut Vec<Record>) -> Points {
+pub(super) fn read(export: &Map<String, Value>, context: &mut SignalContext<'_>, out: &mut Vec<Record>) -> Points {
     let mut points = Points::default();
     for group in list(export, &["resourceMetrics", "resource_metrics"]).iter().filter_map(Value::as_object) {
         let attributes = group.get("resource").and_then(|resource| resource.get("attributes"));
@@ -166,14 +166,20 @@ pub(super) fn read(export: &Map<String, Value>, desk: &mut Desk<'_>, out: &mut V
             }
         }
         for ((session, ..), group) in groups {
-            out.extend(group.piece(&session, process, &resource, desk).map(Record::Bill));
+            out.extend(group.piece(&session, process, &resource, context).map(Record::Bill));
         }
     }
     points
 }
 
 impl Group<'_> {
-    fn piece(self, session: &str, process: u64, resource: &Attributes<'_>, desk: &mut Desk<'_>) -> Option<Bill> {
+    fn piece(
+        self,
+        session: &str,
+        process: u64,
+        resource: &Attributes<'_>,
+        context: &mut SignalContext<'_>,
+    ) -> Option<Bill> {
         let mut models = Vec::with_capacity(self.models.len());
         for (model, sums) in &self.models {
             let (tokens, _) = (self.known.counts)(sums).split();
@@ -196,7 +202,7 @@ impl Group<'_> {
             &end,
         ]);
         let at = self.start.or(self.end);
-        let mut from = attribution_of(&self.attributes, resource, at, desk);
+        let mut from = attribution_of(&self.attributes, resource, at, context);
         // Sub-agents' shares are in the same sum.
         (from.session, from.agent) = (Some(Label::new(session)), None);
         (!models.is_empty()).then_some(Bill { id, from, counter: Counter::Piece, models })

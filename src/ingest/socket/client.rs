@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Timeout for a meter that does not read.
-pub(crate) const WRITE_PATIENCE: Duration = Duration::from_millis(200);
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Why a meter did not accept a line.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +38,9 @@ impl From<io::Error> for ClientError {
 /// Sends one line and returns the meter's answer.
 ///
 /// # Errors
-/// When no meter listens, or it does not accept the line and answer within `patience`.
-pub(crate) fn ask(path: &Path, line: &str, patience: Duration) -> Result<String, ClientError> {
-    let stream = open(path, patience)?;
+/// When no meter listens, or it does not accept the line and answer within `timeout`.
+pub(crate) fn ask(path: &Path, line: &str, timeout: Duration) -> Result<String, ClientError> {
+    let stream = open(path, timeout)?;
     (&stream).write_all(line.trim_end().as_bytes())?;
     (&stream).write_all(b"\n")?;
     let mut answer = String::new();
@@ -48,10 +48,10 @@ pub(crate) fn ask(path: &Path, line: &str, patience: Duration) -> Result<String,
     if answer.ends_with('\n') { Ok(answer) } else { Err(ClientError::Stalled) }
 }
 
-fn open(path: &Path, patience: Duration) -> Result<UnixStream, ClientError> {
+fn open(path: &Path, timeout: Duration) -> Result<UnixStream, ClientError> {
     let stream = UnixStream::connect(path)?;
-    stream.set_write_timeout(Some(patience))?;
-    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(timeout))?;
+    stream.set_read_timeout(Some(timeout))?;
     Ok(stream)
 }
 
@@ -67,9 +67,9 @@ mod tests {
         let path = folder.path().join("t.sock");
         let _listener = UnixListener::bind(&path).unwrap();
         let start = Instant::now();
-        let error = ask(&path, &"x".repeat(4 * 1024 * 1024), WRITE_PATIENCE).unwrap_err();
+        let error = ask(&path, &"x".repeat(4 * 1024 * 1024), WRITE_TIMEOUT).unwrap_err();
         assert!(matches!(error, ClientError::Stalled), "{error}");
-        let error = ask(&path, "{}", WRITE_PATIENCE).unwrap_err();
+        let error = ask(&path, "{}", WRITE_TIMEOUT).unwrap_err();
         assert!(matches!(error, ClientError::Stalled), "{error}");
         assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     }
@@ -78,8 +78,8 @@ mod tests {
     fn nobody_listening_is_told_apart_from_a_meter_that_stalls() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.sock");
-        assert!(matches!(ask(&path, "{}", WRITE_PATIENCE), Err(ClientError::Nobody)));
+        assert!(matches!(ask(&path, "{}", WRITE_TIMEOUT), Err(ClientError::Nobody)));
         drop(UnixListener::bind(&path).unwrap());
-        assert!(matches!(ask(&path, "{}", WRITE_PATIENCE), Err(ClientError::Nobody)));
+        assert!(matches!(ask(&path, "{}", WRITE_TIMEOUT), Err(ClientError::Nobody)));
     }
 }

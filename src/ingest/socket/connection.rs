@@ -10,8 +10,8 @@ use tokio::net::UnixStream;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::serve::{Deliver, Rules, Tally, more};
-use super::{LAST_WORDS, LINE_CAP, Shared};
+use super::tally::{Tally, more};
+use super::{Deliver, LAST_WORDS, LINE_CAP, Rules, Shared};
 use crate::domain::{Label, Record};
 use crate::formats::{Decoder, Origin, Outcome};
 use crate::ingest::{Delivery, Projects, Reply, Said};
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Bytes of answers kept for a client that does not read; further answers are dropped.
 const ANSWER_CAP: usize = 64 * 1024;
 /// How long a line waits for a busy ledger before it is refused.
-const BOOKS_PATIENCE: Duration = Duration::from_secs(5);
+const BOOKS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Action after a line.
 enum After {
@@ -258,7 +258,7 @@ impl Connection {
     async fn deliver(&self, said: Said) -> Reply {
         let closing = || Reply::refusal("the meter is closing; the line was not booked");
         let (reply, answer) = oneshot::channel();
-        match timeout(BOOKS_PATIENCE, self.deliver.reserve()).await {
+        match timeout(BOOKS_TIMEOUT, self.deliver.reserve()).await {
             Ok(Ok(place)) => place.send(Delivery { said, reply }),
             Ok(Err(_)) => return closing(),
             Err(_) => return Reply::refusal("busy: the ledger cannot be written now; the line was not booked"),

@@ -4,29 +4,55 @@ mod bind;
 mod client;
 mod connection;
 mod serve;
+mod tally;
 
 pub use super::delivery::{Delivery, Reply, Said};
 pub(crate) use bind::Bound;
 pub use bind::bind;
-pub(crate) use client::{ClientError, WRITE_PATIENCE, ask};
+pub(crate) use client::{ClientError, WRITE_TIMEOUT, ask};
 pub(crate) use serve::descriptors_of_a_runtime;
-pub use serve::{Listener, Listening, Rules, Tally};
+pub use serve::{Listener, Listening};
+pub use tally::Tally;
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::domain::{Instant, Label};
 
 /// Maximum line length, in bytes.
 pub const LINE_CAP: usize = 1024 * 1024;
 /// Maximum number of connections; fewer if the process may open few files. Others wait for room.
 pub const CONNECTION_CAP: usize = 256;
 /// An idle connection is closed after this time if all are taken and others wait.
-pub const IDLE: std::time::Duration = std::time::Duration::from_secs(2);
+pub const IDLE: Duration = Duration::from_secs(2);
 /// How long connections are served during shutdown.
-const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(1);
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Bytes of incomplete lines kept for all connections together.
 const HELD_CAP: usize = 64 * 1024 * 1024;
+
+/// Destination of deliveries: a bounded queue, which limits floods.
+pub(crate) type Deliver = mpsc::Sender<Delivery>;
+
+/// Environment of the server.
+#[derive(Clone)]
+pub struct Rules {
+    /// Id of the meter's user; others are refused.
+    pub uid: u32,
+    /// Name of a local user, for lines without one.
+    pub name_of: Arc<dyn Fn(u32) -> Option<Label> + Send + Sync>,
+    /// Clock, for lines without a time.
+    pub clock: Arc<dyn Fn() -> Instant + Send + Sync>,
+    /// Idle time after which a connection may be closed for a new one.
+    pub idle: Duration,
+}
 
 /// State shared by all connections, which one thread serves.
 struct Shared {
     /// Read buffer.
-    chunk: std::cell::RefCell<Vec<u8>>,
+    chunk: RefCell<Vec<u8>>,
     /// Bytes of incomplete lines.
-    held: std::cell::Cell<usize>,
+    held: Cell<usize>,
 }

@@ -1,25 +1,22 @@
 //! Serves the socket: accepts connections, answers lines, and shuts down cleanly.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::fmt;
 use std::io;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::Instant;
 
 use super::bind::{Bound, bind};
 use super::connection::{Activity, Connection};
-use super::{CONNECTION_CAP, Shared};
-use crate::domain::Label;
-use crate::ingest::{Delivery, Reply};
+use super::tally::{Tally, more};
+use super::{CONNECTION_CAP, Deliver, Rules, Shared};
+use crate::ingest::Reply;
 
 /// Interval at which the socket's path is checked.
 const WATCH: Duration = Duration::from_secs(4);
@@ -27,83 +24,6 @@ const WATCH: Duration = Duration::from_secs(4);
 const REST: Duration = Duration::from_millis(50);
 /// Shutdown timeout when the ledger no longer answers.
 const END: Duration = Duration::from_secs(3);
-
-/// Destination of deliveries: a bounded queue, which limits floods.
-pub(crate) type Deliver = mpsc::Sender<Delivery>;
-
-/// Environment of the server.
-#[derive(Clone)]
-pub struct Rules {
-    /// Id of the meter's user; others are refused.
-    pub uid: u32,
-    /// Name of a local user, for lines without one.
-    pub name_of: Arc<dyn Fn(u32) -> Option<Label> + Send + Sync>,
-    /// Clock, for lines without a time.
-    pub clock: Arc<dyn Fn() -> crate::domain::Instant + Send + Sync>,
-    /// Idle time after which a connection may be closed for a new one.
-    pub idle: Duration,
-}
-
-/// Counters of the socket.
-#[derive(Default)]
-pub struct Tally {
-    /// Connections served.
-    pub accepted: AtomicU64,
-    /// Connections of other users, refused.
-    pub foreign: AtomicU64,
-    /// Connections closed to make room.
-    pub crowded: AtomicU64,
-    /// Lines that could not be decoded.
-    pub bad: AtomicU64,
-    /// Lines cut off by the end of their connection.
-    pub partial: AtomicU64,
-    /// Number of times the socket vanished and was bound again.
-    pub rebound: AtomicU64,
-    /// Reasons of the last bad lines, oldest first.
-    reasons: Mutex<VecDeque<Label>>,
-    /// Called after each bad line.
-    on_bad: OnceLock<Box<dyn Fn() + Send + Sync>>,
-}
-
-impl fmt::Debug for Tally {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Tally").field("accepted", &self.accepted).field("bad", &self.bad).finish_non_exhaustive()
-    }
-}
-
-impl Tally {
-    /// Number of reasons kept.
-    const REASONS: usize = 20;
-
-    /// Sets a callback for bad lines. It must not block.
-    pub fn on_bad(&self, call: impl Fn() + Send + Sync + 'static) {
-        let _ = self.on_bad.set(Box::new(call));
-    }
-
-    /// Reasons of the last bad lines, oldest first.
-    pub fn reasons(&self) -> Vec<Label> {
-        self.reasons.lock().map(|reasons| reasons.iter().cloned().collect()).unwrap_or_default()
-    }
-
-    /// Counts a bad line.
-    pub(super) fn bad_line(&self, why: &str) {
-        more(&self.bad);
-        tracing::warn!(why = %Label::new(why), "line of the socket refused");
-        if let Ok(mut reasons) = self.reasons.lock() {
-            if reasons.len() == Self::REASONS {
-                reasons.pop_front();
-            }
-            reasons.push_back(Label::new(why));
-        }
-        if let Some(call) = self.on_bad.get() {
-            call();
-        }
-    }
-}
-
-pub(super) fn more(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
 
 /// A socket about to be served.
 pub struct Listener {

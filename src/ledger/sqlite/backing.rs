@@ -9,7 +9,7 @@ use super::db_file::back_up;
 use super::file::{Sqlite, SqliteFile};
 use super::new_file::NewFile;
 use super::options::Standing;
-use super::{bulk_load, mend, schema};
+use super::{bulk_load, damage, schema};
 use crate::ledger::books::{Backing, Reopened};
 use crate::ledger::gathered::Gathered;
 use crate::ledger::interner::Interner;
@@ -104,7 +104,7 @@ impl Backing for SqliteFile {
     }
 
     fn check(&self) -> Stored<Vec<String>> {
-        Ok(mend::problems(&self.conn)?)
+        Ok(damage::problems(&self.conn)?)
     }
 
     fn distrust(&self) {

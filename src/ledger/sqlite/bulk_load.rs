@@ -30,7 +30,7 @@ const MANY: usize = 2_000;
 /// Age, relative to the logs' progress, at which a row is written: most sessions are shorter.
 const LAG: TimeDelta = TimeDelta::hours(6);
 /// Number of waiting rows at which all are written.
-const PATIENCE: usize = 8_192;
+const TIMEOUT: usize = 8_192;
 
 /// Progress of filling a new ledger.
 #[derive(Default)]
@@ -59,7 +59,7 @@ impl Draft {
             let middle = times.len() / 2;
             self.reached = self.reached.max(*times.select_nth_unstable(middle).1);
         }
-        let settled = if self.waiting.len() > PATIENCE { Instant::MAX_UTC } else { self.reached - LAG };
+        let settled = if self.waiting.len() > TIMEOUT { Instant::MAX_UTC } else { self.reached - LAG };
         changes.extend(self.waiting.extract_if(|_, at| *at <= settled).map(|(key, _)| (key, None)));
         self.write_changes(conn, &state.row_store, &mut state.names, &changes)
     }

@@ -78,7 +78,7 @@ impl Sqlite {
         let placed = whole && new_file.put(conn, &self.backing.path, &step).is_ok();
         // A file just moved into place needs no check of its sums; another process's does.
         let glance = if placed { 0 } else { self.backing.options.glance };
-        let options = Options { beside: false, glance, ..self.backing.options.clone() };
+        let options = Options { as_draft: false, glance, ..self.backing.options.clone() };
         let opened = open(&self.backing.path, options, Arc::clone(&self.pricer))
             .inspect_err(|_| self.backing.home = Home::Nowhere)?;
         let gathered = std::mem::take(&mut self.gathered);
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn d3_what_a_draft_that_failed_was_told_is_booked_all_the_same() {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { beside: true, together: 100, ..Options::new(Instant::default()) };
+        let options = Options { as_draft: true, together: 100, ..Options::new(Instant::default()) };
         let mut books =
             Sqlite::begin_first_fill(&folder.path().join("ledger.db"), &options, &(Arc::new(Free) as _)).unwrap();
         let pages = |count: i64, books: &mut Sqlite, hours: std::ops::Range<i64>| {

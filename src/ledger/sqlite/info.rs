@@ -1,4 +1,4 @@
-//! Overview of the file, and its upkeep.
+//! Overview of the file, and its maintenance.
 
 use std::path::{Path, PathBuf};
 

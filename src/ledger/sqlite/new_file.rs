@@ -40,7 +40,7 @@ impl NewFile {
     /// Creates a new database next to a path without one. `None` if not wanted or impossible: it is then created in
     /// place, which reports the error if that fails too.
     pub(super) fn begin(path: &Path, options: &Options) -> Option<(Connection, Self)> {
-        if !options.beside || options.read_only || !is_free(path) {
+        if !options.as_draft || options.read_only || !is_free(path) {
             return None;
         }
         make_folder(path).ok()?;

@@ -17,7 +17,7 @@ pub struct Options {
     pub read_only: bool,
     /// Build a new ledger in a temporary file and move it into place with the first flush. Until then other processes
     /// do not see it, it does not see theirs, and queries return nothing.
-    pub beside: bool,
+    pub as_draft: bool,
     /// Changes written at once while building a new ledger.
     pub together: usize,
     /// Size limit in pages of 4 KiB, reported like a full disk.
@@ -38,7 +38,7 @@ impl Options {
         Self {
             busy: Duration::from_secs(5),
             read_only: false,
-            beside: false,
+            as_draft: false,
             // Large enough that neighbours share pages, small enough that readers need not wait.
             together: 1_024,
             max_pages: None,

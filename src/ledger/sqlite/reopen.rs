@@ -7,7 +7,7 @@ use super::file::{Sqlite, SqliteFile};
 use super::open::{Opened, open};
 use super::options::Options;
 use super::warning::Note;
-use super::{mend, salvage};
+use super::{damage, salvage};
 use crate::domain::Instant;
 use crate::ledger::BooksError;
 use crate::ledger::gathered::Gathered;
@@ -26,7 +26,7 @@ impl Sqlite {
         if damaged.get()
             && !options.read_only
             && identity(&path) == known
-            && let Err(what) = mend::check(&path)
+            && let Err(what) = damage::check(&path)
         {
             notes.push(Note::SetAside { to: set_aside(&path, now)?, what });
         }

@@ -20,7 +20,7 @@ impl Sqlite {
         if !is_there || self.gathered.anything {
             return Ok(None);
         }
-        let options = Options { busy: Duration::ZERO, beside: false, glance: 0, ..file.options.clone() };
+        let options = Options { busy: Duration::ZERO, as_draft: false, glance: 0, ..file.options.clone() };
         let second = open(&file.path, options, Arc::clone(&self.pricer))?.books;
         let set = second.backing.conn.pragma_update(None, "wal_autocheckpoint", 0);
         set.map_err(|error| second.because(error))?;

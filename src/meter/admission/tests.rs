@@ -260,7 +260,7 @@ fn check(books: &mut [Box<dyn Ledger>], steps: Vec<Step>) -> Result<(), TestCase
     for (number, step) in (0_u128..).zip(steps) {
         let turn = usize::try_from(number).unwrap() % books.len();
         let books = &mut *books[turn];
-        // Whoever is to end a call keeps its number, also once what was held for it has lapsed.
+        // The one that will end a call keeps its number, also once what was held for it has lapsed.
         let of = |index: &prop::sample::Index, open: &Open| {
             let alive: Vec<u128> = open.iter().filter(|(_, call)| call.4).map(|(number, _)| *number).collect();
             (!alive.is_empty()).then(|| alive[index.index(alive.len())])

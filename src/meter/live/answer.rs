@@ -12,8 +12,9 @@ use crate::meter::limit::LimitState;
 use crate::meter::limit_usage::LimitUsage;
 use crate::meter::rate::Minutes;
 use crate::meter::session::model_lines;
+use crate::meter::session_id::SessionId;
 use crate::meter::snapshot::CALLS;
-use crate::meter::summary::{CallLine, Follow, SessionId, Summary};
+use crate::meter::summary::{CallLine, Follow, Summary};
 
 impl Meter {
     /// The numbers shown by all faces.
@@ -92,7 +93,7 @@ impl Meter {
             (works || followed.as_ref() == Some(id)).then(|| (self.sessions.project(id), !works))
         };
         let states = |usage: &LimitUsage| usage.states(&self.rules, Some(&self.habits), &sessions, now);
-        let mut all: Vec<LimitState> = self.pots.iter().flat_map(states).collect();
+        let mut all: Vec<LimitState> = self.usages.iter().flat_map(states).collect();
         for state in &mut all {
             state.lifted = state.is_of_one_of(&self.lifted);
         }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::accepts;
 use super::answers::{Answer, Exposition, Kind, Params, Refusal, Topic};
-use super::shared::{PATIENCE, Shared};
+use super::shared::{Shared, TIMEOUT};
 use super::status::Problem;
 
 /// Asks the books on the thread that owns them.
@@ -19,7 +19,7 @@ pub(super) async fn ask(shared: &Shared, topic: Topic, params: Params) -> Result
     let question = Box::new(move |books: &crate::engine::BooksView<'_>| {
         let _ = done.send(answer(topic, &params, books));
     });
-    let asked = tokio::time::timeout(PATIENCE, async {
+    let asked = tokio::time::timeout(TIMEOUT, async {
         shared.doors.ask.send(question).await.map_err(|_| ())?;
         answered.await.map_err(|_| ())
     });
@@ -106,7 +106,7 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let question = Box::new(move |books: &crate::engine::BooksView<'_>| {
         let _ = done.send(books.is_caught_up);
     });
-    let asked = tokio::time::timeout(PATIENCE, async {
+    let asked = tokio::time::timeout(TIMEOUT, async {
         shared.doors.ask.send(question).await.ok()?;
         answered.await.ok()
     });

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::oneshot;
 
 use super::body::{self, Coding};
-use super::shared::{PATIENCE, Shared};
+use super::shared::{Shared, TIMEOUT};
 use super::status::Problem;
 use crate::domain::{Label, Record};
 use crate::formats::{Decoder, Origin, Outcome};
@@ -88,7 +88,7 @@ fn decoded(shared: &Shared, body: &[u8]) -> Vec<Result<Vec<Record>, Label>> {
 async fn deliver(shared: &Shared, records: Vec<Record>) -> Option<Reply> {
     let (reply, answer) = oneshot::channel();
     let said = Said::Records(records);
-    tokio::time::timeout(PATIENCE, async {
+    tokio::time::timeout(TIMEOUT, async {
         shared.doors.deliver.send(Delivery { said, reply }).await.ok()?;
         answer.await.ok()
     })

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::body::{self, Coding};
 use super::protobuf::{self, PartialSuccess, Signals};
-use super::shared::{PATIENCE, Shared};
+use super::shared::{Shared, TIMEOUT};
 use super::status::Problem;
 use super::telemetry::{Decoded, Export};
 use crate::ingest::Reply;
@@ -78,7 +78,7 @@ async fn take(
     let closing = || Problem::busy("the meter is closing; send this again");
     let mut decoded = decoded.await.map_err(|_| closing())??;
     let Some(mut booked) = decoded.booked.take() else { return Ok(decoded) };
-    let answered = tokio::time::timeout(PATIENCE, &mut booked).await;
+    let answered = tokio::time::timeout(TIMEOUT, &mut booked).await;
     if answered.is_err() {
         // The records still wait for the books, though the client does no more.
         tokio::spawn(async move {

@@ -21,7 +21,7 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     /// Answers it.
     handler: fn() -> MethodRouter<Arc<Shared>>,
-    /// What can be done with it.
+    /// Its operations, one per method.
     pub(super) operations: &'static [Operation],
 }
 

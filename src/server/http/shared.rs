@@ -15,7 +15,7 @@ use crate::domain::{Instant, Label};
 use crate::engine::Doors;
 
 /// How long the engine may take to answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// State shared by all requests.
 pub(super) struct Shared {

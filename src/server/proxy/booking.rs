@@ -52,14 +52,14 @@ pub(crate) struct Gaps {
 
 /// Takes finished calls. The books close when it is dropped.
 pub(super) struct Books {
-    desk: Option<Desk>,
+    handle: Option<BookingHandle>,
     threads: Vec<JoinHandle<()>>,
     pub(super) gaps: Arc<Gaps>,
 }
 
 /// A way into the books for the calls of one proxy.
 #[derive(Clone)]
-pub(super) struct Desk {
+pub(super) struct BookingHandle {
     keeping: Arc<Mutex<Keeping>>,
     /// To the thread of a slow journal.
     finished: SyncSender<(Box<Finished>, oneshot::Sender<()>)>,
@@ -101,26 +101,26 @@ impl Books {
             name("proxy-books").spawn(move || books.run(&to_book))?,
             name("proxy-journal").spawn(move || look_after(&slow, &arriving))?,
         ];
-        let desk = Desk { keeping, finished, gaps: Arc::clone(&gaps) };
-        Ok(Self { desk: Some(desk), threads, gaps })
+        let handle = BookingHandle { keeping, finished, gaps: Arc::clone(&gaps) };
+        Ok(Self { handle: Some(handle), threads, gaps })
     }
 
     /// A way in. The books close once none is left.
-    pub(super) fn desk(&self) -> Option<Desk> {
-        self.desk.clone()
+    pub(super) fn handle(&self) -> Option<BookingHandle> {
+        self.handle.clone()
     }
 }
 
 impl Drop for Books {
     fn drop(&mut self) {
-        self.desk = None;
+        self.handle = None;
         for thread in self.threads.drain(..).rev() {
             let _ = thread.join();
         }
     }
 }
 
-impl Desk {
+impl BookingHandle {
     /// Hands in a call without waiting. `None` once it is on disk, else a receiver that completes when it is.
     pub(super) fn hand_in(&self, finished: Finished) -> Option<oneshot::Receiver<()>> {
         if let Ok(mut keeping) = self.keeping.try_lock()
@@ -140,7 +140,7 @@ impl Desk {
     }
 }
 
-impl Desk {
+impl BookingHandle {
     /// Wakes the books' thread once the end of the answer has been sent.
     fn pass_on_soon(&self) {
         let keeping = Arc::clone(&self.keeping);

@@ -199,7 +199,7 @@ fn record(shared: &Shared, job: &Job, protocol: Protocol, parts: &Parts, sent: &
         defaults: shared.defaults.clone(),
         is_codex: Client::new(false, &parts.headers) == Client::Codex,
     };
-    CallRecord::new(about, Arc::clone(sent), shared.desk.clone(), shared.alive.clone(), job.began)
+    CallRecord::new(about, Arc::clone(sent), shared.booking.clone(), shared.alive.clone(), job.began)
 }
 
 fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Option<u64>) -> Ask {

@@ -108,14 +108,14 @@ impl Proxy {
         let (alive, gone) = mpsc::channel(1);
         let client = Client::new(setup.upstreams.iter().any(Upstream::is_secure), setup.ca.as_deref())?;
         let books = Books::open(booking::Setup { deliver: setup.doors.deliver, folder: setup.folder })?;
-        let desk = books.desk().ok_or(io::ErrorKind::BrokenPipe)?;
+        let booking = books.handle().ok_or(io::ErrorKind::BrokenPipe)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let shared = Arc::new(Shared {
             upstreams: setup.upstreams,
             client,
             memory: Arc::new(Memory::default()),
             admission: setup.admission,
-            desk,
+            booking,
             token: setup.token,
             defaults: setup.defaults,
             env: setup.env,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::admission::HoldId;
-use super::booking::{Desk, Finished};
+use super::booking::{BookingHandle, Finished};
 use super::count::About;
 use super::meter::{Meter, Seen};
 use super::request::Sent;
@@ -18,7 +18,7 @@ pub(super) struct CallRecord {
     /// The request as it was sent.
     sent: Arc<Sent>,
     hold: Option<HoldId>,
-    desk: Desk,
+    booking: BookingHandle,
     began: std::time::Instant,
     state: State,
     /// While this lives the proxy does not end.
@@ -39,11 +39,11 @@ impl CallRecord {
     pub(super) fn new(
         about: About,
         sent: Arc<Sent>,
-        desk: Desk,
+        booking: BookingHandle,
         alive: mpsc::Sender<()>,
         began: std::time::Instant,
     ) -> Self {
-        Self { meter: None, about, sent, hold: None, desk, began, state: State::Unsent, _alive: alive }
+        Self { meter: None, about, sent, hold: None, booking, began, state: State::Unsent, _alive: alive }
     }
 
     /// The amount held for it.
@@ -95,7 +95,7 @@ impl CallRecord {
         }
         if self.state == State::Unsent {
             if let Some(hold) = self.hold.take() {
-                let _ = self.desk.hand_in(Finished::Nothing(hold));
+                let _ = self.booking.hand_in(Finished::Nothing(hold));
             }
             self.state = State::HandedIn(0);
             return None;
@@ -105,7 +105,7 @@ impl CallRecord {
         let seen = self.meter.as_mut().map_or_else(Seen::default, Meter::seen);
         let (facts, bytes) = self.sent.known();
         let about = About { latency: self.began.elapsed(), facts, bytes, ..self.about.clone() };
-        self.desk.hand_in(Finished::Answered { seen, about: Box::new(about), hold: self.hold.take() })
+        self.booking.hand_in(Finished::Answered { seen, about: Box::new(about), hold: self.hold.take() })
     }
 }
 

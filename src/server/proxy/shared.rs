@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 
 use super::admission::{Admission, Defaults};
-use super::booking::Desk;
+use super::booking::BookingHandle;
 use super::memory::Memory;
 use super::route::Upstream;
 use super::upstream::Client;
@@ -20,7 +20,7 @@ pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) memory: Arc<Memory>,
     pub(super) admission: Arc<dyn Admission>,
-    pub(super) desk: Desk,
+    pub(super) booking: BookingHandle,
     /// The token that clients must present where no key does.
     pub(super) token: Option<Token>,
     /// Whose calls are that name nobody.

@@ -9,7 +9,7 @@ use super::super::Action;
 use super::super::app::App;
 use super::super::targets::Target;
 use super::super::widgets::{
-    Cell, Column, Grid, cells, ink, limit_bar, lines, pane, quota_bar, role_of, role_of_quota,
+    Cell, Column, Grid, cells, limit_bar, lines, pane, quota_bar, role_of, role_of_quota, styled,
 };
 use crate::domain::{Instant, Quota, Zone};
 use crate::meter::{LimitState, Verdict};
@@ -76,7 +76,7 @@ impl Limits<'_> {
             words = vec![format!("No limits of your own. {add} adds one.")];
         }
         let taken = cells(words.len() + 1).min(area.height);
-        let words = words.into_iter().map(|line| Line::from(ink(&app.theme, Role::Dim, text::fit(&line, room))));
+        let words = words.into_iter().map(|line| Line::from(styled(&app.theme, Role::Dim, text::fit(&line, room))));
         lines(buffer, area, words);
         Rect { y: area.y + taken, height: area.height - taken, ..area }
     }

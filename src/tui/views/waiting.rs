@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::super::Action;
 use super::super::app::App;
-use super::super::widgets::{ink, lines, pane};
+use super::super::widgets::{lines, pane, styled};
 use crate::domain::Label;
 use crate::text;
 use crate::theme::Role;
@@ -70,7 +70,7 @@ impl Widget for &Waiting<'_> {
         let shown = all
             .into_iter()
             .filter(|(_, words)| spare || !words.is_empty())
-            .map(|(role, words)| Line::from(ink(theme, role, text::fit(&words, room))));
+            .map(|(role, words)| Line::from(styled(theme, role, text::fit(&words, room))));
         lines(buffer, inner, shown);
     }
 }

@@ -9,7 +9,7 @@ use super::super::app::App;
 use super::super::down::Down;
 use super::super::{LedgerView, View};
 use super::chrome::state;
-use super::{cells, ink, width};
+use super::{cells, styled, width};
 use crate::meter::{Activity, SessionLine};
 use crate::text;
 use crate::theme::Role;
@@ -82,7 +82,7 @@ impl Header<'_> {
             let words =
                 if named(view) { format!(" {key} {}{behind}", view.title()) } else { format!(" {key}{behind}") };
             let role = if view == app.view { Role::Selection } else { Role::Dim };
-            tabs.push(ink(&app.theme, role, words));
+            tabs.push(styled(&app.theme, role, words));
         }
         tabs
     }
@@ -90,12 +90,12 @@ impl Header<'_> {
     /// `History › Sat 21 Nov`: the way to the sessions that are listed.
     fn opened(&self, down: &Down) -> Vec<Vec<Span<'static>>> {
         let theme = &self.0.theme;
-        let from = ink(theme, Role::Dim, format!(" {} › ", down.from.title()));
-        let here = |room: usize| ink(theme, Role::Accent, text::fit(&down.words, room));
+        let from = styled(theme, Role::Dim, format!(" {} › ", down.from.title()));
+        let here = |room: usize| styled(theme, Role::Accent, text::fit(&down.words, room));
         let sessions = down.sessions.as_ref().map_or(String::new(), |all| {
             format!(" › {}", text::plural(u64::try_from(all.len()).unwrap_or(0), "session"))
         });
-        vec![vec![from.clone(), here(40), ink(theme, Role::Dim, sessions)], vec![from, here(14)]]
+        vec![vec![from.clone(), here(40), styled(theme, Role::Dim, sessions)], vec![from, here(14)]]
     }
 
     /// `Fleet › pinned: claude-code · api-server · 3f2a91c0   23m 12s`, long and short.
@@ -109,16 +109,16 @@ impl Header<'_> {
             Some(down) => format!(" {} › {} › ", down.from.title(), text::fit(&down.words, 24)),
             None => format!(" {} › ", self.0.pinned_in.title()),
         };
-        let way = ink(theme, Role::Dim, way);
+        let way = styled(theme, Role::Dim, way);
         let names = |parts: &[&Option<String>]| {
             let words: Vec<&str> = parts.iter().filter_map(|part| part.as_deref()).collect();
-            ink(theme, Role::Accent, format!("pinned: {}", words.join(" · ")))
+            styled(theme, Role::Accent, format!("pinned: {}", words.join(" · ")))
         };
-        let length = ink(theme, Role::Dim, format!("   {}", text::duration_short(session.duration)));
+        let length = styled(theme, Role::Dim, format!("   {}", text::duration_short(session.duration)));
         vec![
             vec![way.clone(), names(&[&source, &project, &name]), length],
             vec![way, names(&[&source, &project, &name])],
-            vec![ink(theme, Role::Dim, " "), names(&[&project, &name])],
+            vec![styled(theme, Role::Dim, " "), names(&[&project, &name])],
         ]
     }
 
@@ -127,16 +127,16 @@ impl Header<'_> {
         let app = self.0;
         let (theme, summary) = (&app.theme, app.summary());
         let (chip, role) = state(app);
-        let mut chips = vec![ink(theme, role, chip)];
+        let mut chips = vec![styled(theme, role, chip)];
         if matches!(app.health.ledger, LedgerView::Failed(_)) {
             // What is shown is right, and not safe yet.
-            chips.push(ink(theme, Role::Danger, "  ▲ not booked"));
+            chips.push(styled(theme, Role::Danger, "  ▲ not booked"));
         }
         if !app.options.only.is_empty() {
             let only = format!("  only {}", text::fit_end(&app.options.only, 32));
-            chips.push(ink(theme, Role::Warning, only));
+            chips.push(styled(theme, Role::Warning, only));
         }
-        let dim = |words: String| ink(theme, Role::Dim, words);
+        let dim = |words: String| styled(theme, Role::Dim, words);
         let at_work = summary.fleet.iter().filter(|line| line.activity == Activity::Working).count();
         let at_work = if at_work > 0 { format!(" · {at_work} at work") } else { String::new() };
         let (zone, now) = (app.options.zone, app.now());

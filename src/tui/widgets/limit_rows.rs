@@ -2,7 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
-use super::{ink, limit_bar, quota_bar, role_of, role_of_quota};
+use super::{limit_bar, quota_bar, role_of, role_of_quota, styled};
 use crate::domain::{Instant, Quota, Zone};
 use crate::meter::{LimitState, Verdict};
 use crate::text;
@@ -131,16 +131,16 @@ pub(in super::super) fn limit_lines(
         if plan.name > 0 {
             let name = if text::width(&words.name) > plan.name { &words.short_name } else { &words.name };
             let name = text::fit_middle(name, plan.name);
-            spans.push(ink(theme, Role::Text, text::pad(&name, plan.name) + " "));
+            spans.push(styled(theme, Role::Text, text::pad(&name, plan.name) + " "));
         }
-        spans.push(ink(theme, role, bar));
-        spans.push(ink(theme, role, words.per_cent.clone()));
+        spans.push(styled(theme, role, bar));
+        spans.push(styled(theme, role, words.per_cent.clone()));
         let left = if plan.is_short { &words.left } else { &words.left_of };
         for (width, word, role) in
             [(plan.left, left, Role::Text), (plan.full, &words.full, role), (plan.resets, &words.resets, Role::Dim)]
         {
             if width > 0 {
-                spans.push(ink(theme, role, format!("  {}", text::pad(word, width))));
+                spans.push(styled(theme, role, format!("  {}", text::pad(word, width))));
             }
         }
         Line::from(spans)

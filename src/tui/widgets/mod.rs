@@ -29,7 +29,7 @@ pub(super) use stack::Stack;
 pub(super) use table::{Cell, Column, Grid};
 
 /// Text in a role's style.
-pub(super) fn ink(theme: &Theme, role: Role, text: impl Into<Cow<'static, str>>) -> Span<'static> {
+pub(super) fn styled(theme: &Theme, role: Role, text: impl Into<Cow<'static, str>>) -> Span<'static> {
     Span::styled(text, theme.style(role))
 }
 

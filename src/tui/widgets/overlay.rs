@@ -10,7 +10,7 @@ use super::super::key_groups::Group;
 use super::super::palette::Entry;
 use super::super::targets::Target;
 use super::super::{Action, Explanation, Input, Keys, Mode};
-use super::{cells, ink, lines, pane, top_for};
+use super::{cells, lines, pane, styled, top_for};
 use crate::domain::Label;
 use crate::meter::Follow;
 use crate::text;
@@ -33,7 +33,7 @@ impl Widget for &Overlay<'_> {
     }
 }
 
-/// What a search without a hit shows.
+/// Shown by a search that finds nothing.
 const NOTHING: &str = "nothing contains this";
 
 /// Meaning of the marks next to numbers.
@@ -83,20 +83,20 @@ fn help(app: &App, top: usize, search: &Input, area: Rect, buffer: &mut Buffer) 
     let inner = open(app, &title, 84, all.len().max(1), area, buffer);
     let room = usize::from(inner.width);
     if all.is_empty() {
-        lines(buffer, inner, [Line::from(ink(theme, Role::Dim, NOTHING))]);
+        lines(buffer, inner, [Line::from(styled(theme, Role::Dim, NOTHING))]);
     }
     let keys = all.iter().map(|(keys, _)| text::width(keys)).max().unwrap_or(0).min(16);
     let rows: Vec<Line<'static>> = all
         .iter()
         .flat_map(|(key, words)| {
             if key.is_empty() {
-                return vec![Line::from(ink(theme, Role::Dim, text::fit(&format!("── {words} ──"), room)))];
+                return vec![Line::from(styled(theme, Role::Dim, text::fit(&format!("── {words} ──"), room)))];
             }
             let pieces = wrapped(words, room.saturating_sub(keys + 1).max(1)).into_iter().enumerate();
             let row = |(nth, piece): (usize, String)| {
                 let key = if nth == 0 { key.as_str() } else { "" };
-                let key = ink(theme, Role::Accent, text::pad(key, keys) + " ");
-                Line::from(vec![key, ink(theme, Role::Text, piece)])
+                let key = styled(theme, Role::Accent, text::pad(key, keys) + " ");
+                Line::from(vec![key, styled(theme, Role::Text, piece)])
             };
             pieces.map(row).collect()
         })
@@ -114,7 +114,7 @@ fn explain(app: &App, explanation: &Explanation, area: Rect, buffer: &mut Buffer
     let inner = open(app, &title, cells(widest + 4), all.len(), area, buffer);
     let last_top = all.len().saturating_sub(usize::from(inner.height));
     let shown = all.into_iter().skip(explanation.top.min(last_top));
-    lines(buffer, inner, shown.map(|line| Line::from(ink(&app.theme, Role::Text, format!(" {line}")))));
+    lines(buffer, inner, shown.map(|line| Line::from(styled(&app.theme, Role::Text, format!(" {line}")))));
 }
 
 /// A line in pieces of so many columns, cut at spaces where there are any.
@@ -177,7 +177,7 @@ fn choices(
     let cursor = cursor.min(count.saturating_sub(1));
     let room = usize::from(inner.width);
     if count == 0 {
-        lines(buffer, inner, [Line::from(ink(&app.theme, Role::Dim, NOTHING))]);
+        lines(buffer, inner, [Line::from(styled(&app.theme, Role::Dim, NOTHING))]);
     }
     for (row, nth) in inner.rows().zip(top_for(cursor, inner.height)..count) {
         let role = if nth == cursor { Role::Selection } else { Role::Text };

@@ -4,7 +4,7 @@ use super::{SOURCE, of_session};
 use crate::app::catch_up::caller;
 use crate::app::catch_up::{Books, LogSelection};
 use crate::commands::Context;
-use crate::commands::gate::{GateAnswer, answer, judge, transcript};
+use crate::commands::gate::{GateAnswer, answer, evaluate, transcript};
 use crate::config::Settings;
 use crate::domain::Dimension;
 use crate::integrations::claude_code::hook_input::Event;
@@ -15,7 +15,7 @@ use crate::meter::CallContext;
 pub(crate) fn ask(context: &mut Context<'_>, event: &Event) -> (GateAnswer, Option<Books>) {
     let transcript = event.transcript.as_deref().and_then(|path| transcript(context, path));
     let settings = context.settings.clone();
-    judge(context, &LogSelection::Session(transcript), |books, rules, now| {
+    evaluate(context, &LogSelection::Session(transcript), |books, rules, now| {
         answer(books, rules, &settings, &asker_of(event, &settings, books)?, now)
     })
 }

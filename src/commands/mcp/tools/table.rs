@@ -9,7 +9,7 @@ use crate::app::names::complete;
 use crate::app::sessions::only_session;
 use crate::app::{Context, Exit, Failure};
 use crate::cli::ReportArgs;
-use crate::commands::report::{self, answer};
+use crate::commands::{report, report_query};
 use crate::domain::Dimension;
 use crate::ledger::Report;
 
@@ -59,6 +59,6 @@ pub(super) fn report(
     if let Some(session) = session {
         filter.only.push((Dimension::Session, only_session(&books.ledger, &session, &filter)?));
     }
-    let query = answer::query(&books.ledger, grain, by, filter, zone, (&order, limit), &context.settings.ticket)?;
-    answer::answer(books, &query, false)
+    let query = report_query::query(&books.ledger, grain, by, filter, zone, (&order, limit), &context.settings.ticket)?;
+    report_query::answer(books, &query, false)
 }

@@ -46,7 +46,7 @@ impl Repeats {
     }
 }
 
-/// What becomes of finished calls.
+/// Keeps finished calls until they are booked.
 pub(super) struct Keeping {
     journal: Option<Journal>,
     spool: Option<PathBuf>,

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
-use super::super::super::widgets::{ink, lines, pane};
+use super::super::super::widgets::{lines, pane, styled};
 use super::Live;
 use crate::domain::{Ratio, Usd};
 use crate::ledger::Sums;
@@ -71,8 +71,8 @@ impl Live<'_> {
                 let Some((name, value)) = rows.get(column * height + row) else { continue };
                 let value =
                     if *name == "Project" { text::fit_end(value, value_room) } else { text::fit(value, value_room) };
-                spans.push(ink(theme, Role::Dim, format!(" {} ", text::pad(name, 11))));
-                spans.push(ink(theme, Role::Text, text::pad(&value, value_room) + " "));
+                spans.push(styled(theme, Role::Dim, format!(" {} ", text::pad(name, 11))));
+                spans.push(styled(theme, Role::Text, text::pad(&value, value_room) + " "));
             }
             Line::from(spans)
         });

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
-use super::super::super::widgets::{ink, lines, pane};
+use super::super::super::widgets::{lines, pane, styled};
 use super::Live;
 use crate::domain::{Service, Speed};
 use crate::ledger::Sums;
@@ -51,8 +51,8 @@ impl Live<'_> {
         let (third, fourth) = if summary.session.is_some() { (tariff, totals) } else { (totals, tariff) };
         let all: [(&[String], Role); 4] =
             [(&counter, Role::Accent), (&pace, Role::Text), (&third, Role::Dim), (&fourth, Role::Dim)];
-        let shown =
-            all.map(|(parts, role)| Line::from(ink(theme, role, format!(" {}", text::fit_parts(parts, "   ", room)))));
+        let shown = all
+            .map(|(parts, role)| Line::from(styled(theme, role, format!(" {}", text::fit_parts(parts, "   ", room)))));
         lines(buffer, inner, shown);
     }
 

@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::super::super::targets::Target;
-use super::super::super::widgets::{ink, limit_lines, lines, pane, top_for};
+use super::super::super::widgets::{limit_lines, lines, pane, styled, top_for};
 use super::super::super::{Action, Pane};
 use super::Live;
 use crate::text;
@@ -40,14 +40,14 @@ impl Live<'_> {
             let view = app.options.keys.first(Action::ViewLimits);
             let said = [format!(" none: press {view} then {add}"), "or run tokmeter limits set day 25usd".to_owned()];
             let said = text::fit_parts(&said, ", ", usize::from(inner.width));
-            return lines(buffer, inner, [Line::from(ink(theme, Role::Dim, said))]);
+            return lines(buffer, inner, [Line::from(styled(theme, Role::Dim, said))]);
         }
         let room = usize::from(inner.width).saturating_sub(2);
         if !elsewhere.is_empty() && inner.height > 1 {
             inner.height -= 1;
             let line = Rect { y: inner.bottom(), height: 1, ..inner };
             let others = format!(" ⚠ elsewhere: {}", text::fit_parts(&elsewhere, " · ", room.saturating_sub(14)));
-            lines(buffer, line, [Line::from(ink(theme, Role::Warning, others))]);
+            lines(buffer, line, [Line::from(styled(theme, Role::Warning, others))]);
         }
         for (row, nth) in inner.rows().zip(top_for(cursor, inner.height)..limits.len()) {
             app.targets.add(row, Target::PaneRow(Pane::Limits, nth));

@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::super::super::Pane;
 use super::super::super::targets::Target;
-use super::super::super::widgets::{Sparks, ink, lines, pane, top_for};
+use super::super::super::widgets::{Sparks, lines, pane, styled, top_for};
 use super::Live;
 use crate::meter::{ModelLine, TREND};
 use crate::text;
@@ -57,9 +57,9 @@ impl Live<'_> {
         let numbers = numbers(model, columns.room);
         let left = columns.room.saturating_sub(columns.name + 3 + columns.trend + text::width(&numbers));
         let mut spans = vec![
-            ink(theme, Role::Text, format!(" {} ", text::pad(name, columns.name))),
-            ink(theme, Role::Series(nth), trend),
-            ink(theme, Role::Text, numbers),
+            styled(theme, Role::Text, format!(" {} ", text::pad(name, columns.name))),
+            styled(theme, Role::Series(nth), trend),
+            styled(theme, Role::Text, numbers),
         ];
         if left >= 12 {
             // From the first on: a class that is left out between others would seem to be none.
@@ -68,7 +68,7 @@ impl Live<'_> {
                 classes.pop();
             }
             let split = classes.join("  ");
-            spans.push(ink(theme, Role::Dim, format!("   {split} ")));
+            spans.push(styled(theme, Role::Dim, format!("   {split} ")));
         }
         Line::from(spans)
     }

@@ -25,7 +25,7 @@ impl Machine {
         Self { home }
     }
 
-    pub(super) fn world(&self) -> Env {
+    pub(super) fn env(&self) -> Env {
         let home = self.home.path().to_owned();
         Env { home: Some(home), login: "alice".to_owned(), cwd: "/w".into(), ..Env::empty(now()) }
     }
@@ -38,7 +38,7 @@ impl Machine {
         let words: Vec<std::ffi::OsString> = words.into_iter().map(Into::into).collect();
         let cli = crate::cli::parse(&words).unwrap();
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let (mut context, loaded) = Context::open(&cli, self.world(), &mut out, &mut err).unwrap();
+        let (mut context, loaded) = Context::open(&cli, self.env(), &mut out, &mut err).unwrap();
         let answer = reply(&mut context, &loaded, input).unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (answer.map(|answer| answer.to_string()).unwrap_or_default(), text(err))

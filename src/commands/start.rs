@@ -2,36 +2,52 @@
 
 use std::time::Duration;
 
-use super::Source;
+use super::follow::follow;
+use super::http_server::{self, Bound, Serving};
+use super::{Context, Exit, Failure, tui_options};
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::names::complete_ahead;
 use crate::cli::LiveArgs;
-use crate::commands::http_server::{self, Bound, Serving};
-use crate::commands::{Context, Exit, Failure, tui_options};
-use crate::domain::{Dimension, Filter, Matcher};
+use crate::domain::Call;
+use crate::engine::playback::Steps;
 use crate::engine::{Engine, Events, Faces, Setup, StartError, Stdin};
 use crate::ingest::Roots;
 use crate::ledger::{self, Ledger};
-use crate::meter::{Follow, Meter, Rules, SessionId};
+use crate::meter::{Meter, Rules};
+
+/// Source of the calls shown.
+pub(super) enum Source {
+    /// All logs, or the given paths.
+    Logs(LogSelection),
+    /// Calls played `speed` times faster than they happened.
+    Played {
+        /// Calls before the start of the playback.
+        before: Vec<Call>,
+        /// Calls to play.
+        after: Steps,
+        /// Acceleration factor.
+        speed: u32,
+    },
+}
 
 /// The running engine, and all that a face needs of it.
-pub(crate) struct Started {
+pub(super) struct Started {
     /// The engine.
-    pub(crate) engine: Engine,
+    pub(super) engine: Engine,
     /// Its events.
-    pub(crate) events: Events,
+    pub(super) events: Events,
     /// The meter, as the books say now.
-    pub(crate) meter: Meter,
+    pub(super) meter: Meter,
     /// The HTTP server, if one was asked for. It ends before the engine stops: first no more calls come in, then
     /// everything that came is booked.
-    pub(in crate::commands) server: Option<Serving>,
-    pub(crate) roots: Roots,
+    pub(super) server: Option<Serving>,
+    pub(super) roots: Roots,
     /// Sentences about names in the filter that no call has so far.
-    pub(crate) unknown_names: Vec<String>,
+    pub(super) unknown_names: Vec<String>,
 }
 
 /// Opens the books, starts the engine, and serves HTTP on the bound address.
-pub(crate) fn start(
+pub(super) fn start(
     context: &mut Context<'_>,
     args: &LiveArgs,
     mut rules: Rules,
@@ -85,9 +101,9 @@ pub(crate) fn start(
         socket,
         is_served: bound.is_some() || args.listen.is_some(),
         faces: Faces {
-            answer: crate::commands::gate::query::query_with,
-            explain: crate::commands::explain::text_of,
-            digest: crate::commands::daily_digest::of_day,
+            answer: super::gate::query::query_with,
+            explain: super::explain::text_of,
+            digest: super::daily_digest::of_day,
             problem: tui_options::problem,
             in_full: crate::app::names::limit_in_full,
         },
@@ -102,13 +118,13 @@ pub(crate) fn start(
 }
 
 /// The failure when the system grants nothing to wait with.
-pub(crate) fn no_runtime(error: &std::io::Error) -> Failure {
+pub(super) fn no_runtime(error: &std::io::Error) -> Failure {
     Failure::new(Exit::Code(71), format!("the system has no resources left for the event loop: {error}"))
 }
 
 /// Binds the socket, when it is asked for.
 #[cfg(unix)]
-pub(crate) fn bind(
+pub(super) fn bind(
     context: &mut Context<'_>,
     args: &LiveArgs,
 ) -> Result<Option<crate::ingest::socket::Bound>, Failure> {
@@ -123,25 +139,4 @@ pub(crate) fn bind(
     }
     let bound = crate::ingest::socket::bind(&place.path, context.env.uid);
     bound.map(Some).map_err(|error| unavailable(error.to_string()))
-}
-
-/// The session followed at start.
-pub(crate) fn follow(ledger: &dyn Ledger, args: &LiveArgs, view: &Filter) -> Result<Follow, Failure> {
-    match args.session.as_deref() {
-        // Who names paths or a time asks about all that is in them; else it is the day that counts.
-        None if !args.paths.is_empty() || view.since.is_some() || view.until.is_some() => Ok(Follow::Everything),
-        None => Ok(Follow::Today),
-        // Before a first call there is no session to stay with.
-        Some("latest") => {
-            let newest = ledger.calls(view, 1)?;
-            Ok(newest.first().map_or(Follow::Today, |row| Follow::Session(SessionId::from_call(&row.call))))
-        }
-        Some(wanted) => {
-            let name = crate::app::sessions::only_session(ledger, wanted, view)?;
-            let filter =
-                Filter { only: vec![(Dimension::Session, Matcher::exact(name.as_str()))], ..Filter::default() };
-            let row = ledger.calls(&filter, 1)?;
-            Ok(row.first().map_or(Follow::Today, |row| Follow::Session(SessionId::from_call(&row.call))))
-        }
-    }
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use super::derived;
 use crate::app::Failure;
 use crate::app::catch_up::Books;
-use crate::commands::derived;
 use crate::domain::{Dimension, Filter, TicketPattern, Zone};
 use crate::ledger::{BooksError, Grain, Ledger, Order, Query, Report};
 
 /// The query of a report with these flags; the last are its order and the number of rows.
-pub(in crate::commands) fn query(
+pub(super) fn query(
     books: &dyn Ledger,
     grain: Grain,
     by: Vec<Dimension>,
@@ -26,7 +26,7 @@ pub(in crate::commands) fn query(
 /// Runs the query; with `reprice`, every call at today's prices.
 ///
 /// An in-memory store was priced today anyway.
-pub(in crate::commands) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<Report, Failure> {
+pub(super) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<Report, Failure> {
     let prices = Arc::clone(&books.prices);
     let unread_files = books.health.unread_files();
     let report = match books.ledger.sqlite() {

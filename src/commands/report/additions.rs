@@ -11,7 +11,7 @@ use crate::pricing::PriceBook;
 use crate::text;
 
 /// The additions to a report.
-pub(super) struct Beside {
+pub(super) struct Additions {
     plans: Option<Plans>,
     estimated: Option<Kept>,
 }
@@ -24,7 +24,7 @@ struct Estimated {
     cost_usd: Option<Decimal>,
 }
 
-/// A report's document with what is beside it.
+/// A report's document with its additions.
 #[derive(Serialize)]
 struct WithEstimates<D: Serialize> {
     #[serde(flatten)]
@@ -33,7 +33,7 @@ struct WithEstimates<D: Serialize> {
     estimated: Option<Estimated>,
 }
 
-impl Beside {
+impl Additions {
     /// Plans of a report by month, and estimates within its filter.
     pub(super) fn of(
         context: &Context<'_>,
@@ -52,7 +52,7 @@ impl Beside {
         self.plans.is_none() && self.estimated.is_none()
     }
 
-    /// Writes the report as JSON with what is beside it.
+    /// Writes the report as JSON with its additions.
     pub(super) fn write_json(&self, context: &mut Context<'_>, report: &Report) -> Result<(), Failure> {
         let grid = output::report_grid(report);
         let plans = self.plans.as_ref().map(|plans| plans.json(context)).unwrap_or_default();

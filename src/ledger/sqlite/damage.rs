@@ -21,7 +21,7 @@ use crate::pricing::Pricer;
 ///
 /// # Errors
 /// When it can be neither moved aside nor created.
-pub(crate) fn mend(
+pub(crate) fn replace_damaged(
     path: &Path,
     options: Options,
     pricer: Arc<dyn Pricer>,

@@ -1,0 +1,39 @@
+//! Errors of lines that cannot be counted.
+
+use crate::domain::Label;
+
+/// Why a line cannot be counted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadLine {
+    /// Not JSON, or truncated.
+    #[error("not JSON: {0}")]
+    NotJson(String),
+    /// A field has the wrong type.
+    #[error("{field}: expected {expected}")]
+    WrongType {
+        /// Name of the field.
+        field: &'static str,
+        /// The expected type.
+        expected: &'static str,
+    },
+    /// A required field is missing.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// An implausible count: negative, fractional, or above a billion. The line is quarantined, not counted.
+    #[error("{field} is {value}: quarantined, not counted")]
+    Absurd {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        value: Label,
+    },
+    /// Has token counts, but no known format.
+    #[error("looks like usage, of no known format")]
+    Unknown,
+    /// Not a line: a compressed file that cannot be decompressed completely.
+    #[error("the compressed file is {0}; the rest of it is not counted")]
+    Packed(&'static str),
+    /// Exceeds the maximum line length.
+    #[error("longer than {0} bytes")]
+    TooLong(u64),
+}

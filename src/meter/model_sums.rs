@@ -1,0 +1,18 @@
+//! Sums by model.
+
+use std::collections::BTreeMap;
+
+use super::freshness::Freshness;
+use crate::domain::Label;
+use crate::ledger::Sums;
+
+/// Takes a call's sums out of its model's; stale when they were not there.
+pub(crate) fn take_model(models: &mut BTreeMap<Option<Label>, Sums>, name: Option<&Label>, sums: &Sums) -> Freshness {
+    let name = name.cloned();
+    let Some(model) = models.get_mut(&name) else { return Freshness::Stale };
+    model.sub(sums);
+    if model.calls == 0 {
+        models.remove(&name);
+    }
+    Freshness::Exact
+}

@@ -1,0 +1,111 @@
+//! Usage in the units of limits.
+
+use std::cmp::Reverse;
+
+use super::amount::Amount;
+use crate::domain::{Tokens, Usd};
+use crate::ledger::Sums;
+use crate::pricing::Rates;
+
+/// Usage in the units of limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Used {
+    /// Dollars, including unpriced tokens at the fallback rates if there are any.
+    pub(crate) usd: Usd,
+    /// Tokens of every class.
+    pub(crate) tokens: u64,
+    /// Output tokens.
+    pub(crate) output: u64,
+    /// True when the dollars are a lower bound.
+    pub(crate) lower_bound: bool,
+    /// True when some of the calls are guesses.
+    pub(crate) guessed: bool,
+}
+
+impl Used {
+    /// Usage from the sums of one model.
+    pub(crate) fn from_sums(sums: &Sums, fallback: Option<&Rates>) -> Self {
+        let unpriced = fallback.map(|rates| unpriced_cost(sums, rates));
+        Self {
+            usd: sums.cost + unpriced.unwrap_or_default(),
+            tokens: sums.tokens.total(),
+            output: sums.tokens.output,
+            lower_bound: sums.lower_bound_calls > 0 || (sums.unpriced_tokens > 0 && unpriced.is_none()),
+            // Fallback rates are a guess at the price.
+            guessed: sums.guessed_calls > 0 || (sums.unpriced_tokens > 0 && unpriced.is_some()),
+        }
+    }
+
+    /// The sum of two usages.
+    #[must_use]
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            usd: self.usd + other.usd,
+            tokens: self.tokens.saturating_add(other.tokens),
+            output: self.output.saturating_add(other.output),
+            lower_bound: self.lower_bound || other.lower_bound,
+            guessed: self.guessed || other.guessed,
+        }
+    }
+
+    /// The maximum per unit.
+    #[must_use]
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self {
+            usd: self.usd.max(other.usd),
+            tokens: self.tokens.max(other.tokens),
+            output: self.output.max(other.output),
+            lower_bound: self.lower_bound || other.lower_bound,
+            guessed: self.guessed || other.guessed,
+        }
+    }
+
+    /// True when the other is at least this much in every unit.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        self.usd <= other.usd && self.tokens <= other.tokens && self.output <= other.output
+    }
+
+    /// True when the other equals this in any unit.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        self.usd == other.usd || self.tokens == other.tokens || self.output == other.output
+    }
+
+    /// Usage in the units that a limit states.
+    pub(crate) fn amount(&self, stated: &Amount) -> Amount {
+        Amount {
+            usd: stated.usd.map(|_| self.usd),
+            tokens: stated.tokens.map(|_| self.tokens),
+            output_tokens: stated.output_tokens.map(|_| self.output),
+        }
+    }
+}
+
+/// Cost of a model's unpriced tokens at these rates.
+///
+/// Sums hold the number of unpriced tokens, but not their classes. If all of the model's tokens are unpriced the
+/// classes are known; otherwise (a price was added later) the most expensive classes are assumed, so that a limit is
+/// reached too early rather than too late.
+fn unpriced_cost(sums: &Sums, rates: &Rates) -> Usd {
+    let mut left = sums.unpriced_tokens;
+    let mut classes = classes(&sums.tokens, rates);
+    classes.sort_by_key(|(_, rate)| Reverse(*rate));
+    let mut cost = Usd::ZERO;
+    for (count, rate) in classes {
+        let taken = count.min(left);
+        left -= taken;
+        cost += rate.times(taken);
+    }
+    cost
+}
+
+/// Each class with its cost per token; missing rates are the usual multiples of the input rate.
+fn classes(tokens: &Tokens, rates: &Rates) -> [(u64, Usd); 5] {
+    let of_input = |num, den| Usd::from_pico(rates.input.pico().saturating_mul(num) / den);
+    [
+        (tokens.input, rates.input),
+        (tokens.cache_read, rates.cache_read.unwrap_or_else(|| of_input(1, 10))),
+        (tokens.cache_write_5m, rates.cache_write_5m.unwrap_or_else(|| of_input(5, 4))),
+        (tokens.cache_write_1h, rates.cache_write_1h.unwrap_or_else(|| of_input(2, 1))),
+        (tokens.output, rates.output),
+    ]
+}

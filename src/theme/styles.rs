@@ -1,0 +1,128 @@
+//! Styles of a theme by role, and their reduction to a colour depth.
+
+use ratatui::style::{Color, Modifier, Style};
+
+use super::color::Rgb;
+use super::depth::Depth;
+
+/// Meaning of a colour. Widgets never use colours by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Regular text.
+    Text,
+    /// Less important text.
+    Dim,
+    /// Frames.
+    Border,
+    /// Cursor row.
+    Selection,
+    /// Emphasis: titles, the counter.
+    Accent,
+    /// All is well.
+    Good,
+    /// A limit is near; something needs attention.
+    Warning,
+    /// A limit is reached; something is wrong.
+    Danger,
+    /// The nth of several things distinguished by colour; from 0, repeating after eight.
+    Series(usize),
+}
+
+/// Styles of all roles, at one colour depth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Theme {
+    /// Name of the theme.
+    pub name: String,
+    /// Background colour; the terminal's own if the theme has none.
+    pub background: Color,
+    /// Background used to compute contrast.
+    pub assumes: Rgb,
+    pub(super) text: Style,
+    pub(super) dim: Style,
+    pub(super) border: Style,
+    pub(super) selection: Style,
+    pub(super) accent: Style,
+    pub(super) good: Style,
+    pub(super) warning: Style,
+    pub(super) danger: Style,
+    pub(super) series: [Color; 8],
+}
+
+impl Theme {
+    /// A theme without colours, to build on.
+    pub(super) fn plain(name: &str) -> Self {
+        let plain = Style::new().fg(Color::Reset);
+        Self {
+            name: name.to_owned(),
+            background: Color::Reset,
+            assumes: Rgb(0, 0, 0),
+            text: plain,
+            dim: plain,
+            border: plain,
+            selection: plain.add_modifier(Modifier::REVERSED),
+            accent: plain.add_modifier(Modifier::BOLD),
+            good: plain,
+            warning: plain.add_modifier(Modifier::BOLD),
+            danger: plain.add_modifier(Modifier::BOLD | Modifier::REVERSED),
+            series: [Color::Reset; 8],
+        }
+    }
+
+    pub fn style(&self, role: Role) -> Style {
+        match role {
+            Role::Text => self.text,
+            Role::Dim => self.dim,
+            Role::Border => self.border,
+            Role::Selection => self.selection,
+            Role::Accent => self.accent,
+            Role::Good => self.good,
+            Role::Warning => self.warning,
+            Role::Danger => self.danger,
+            Role::Series(nth) => Style::new().fg(self.series[nth % self.series.len()]),
+        }
+    }
+
+    /// Style of empty cells.
+    pub fn base(&self) -> Style {
+        let text = self.text.fg.unwrap_or(Color::Reset);
+        Style::new().fg(text).bg(self.background)
+    }
+
+    /// Reduces the theme to a colour depth.
+    #[must_use]
+    pub fn at(mut self, depth: Depth) -> Self {
+        if depth == Depth::Sixteen {
+            // The terminal's sixteen colours are the user's choice, and so is their background.
+            self.background = Color::Reset;
+            if self.selection.bg.is_some() {
+                self.selection = Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD);
+            }
+            self.text.fg = Some(Color::Reset);
+        }
+        if depth == Depth::None {
+            // Weight and reversal replace colour.
+            self.accent = self.accent.add_modifier(Modifier::BOLD);
+            self.warning = self.warning.add_modifier(Modifier::BOLD);
+            self.danger = self.danger.add_modifier(Modifier::BOLD | Modifier::REVERSED);
+            self.selection = self.selection.add_modifier(Modifier::REVERSED | Modifier::BOLD);
+        }
+        let light = self.assumes.luminance() > 0.18;
+        self.background = depth.nearest(self.background, light);
+        let map = |color: Color| depth.nearest(color, light);
+        for style in [
+            &mut self.text,
+            &mut self.dim,
+            &mut self.border,
+            &mut self.selection,
+            &mut self.accent,
+            &mut self.good,
+            &mut self.warning,
+            &mut self.danger,
+        ] {
+            style.fg = style.fg.map(map);
+            style.bg = style.bg.map(map);
+        }
+        self.series = self.series.map(map);
+        self
+    }
+}
