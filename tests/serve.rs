@@ -9,6 +9,8 @@
 
 #[path = "serve/client.rs"]
 mod client;
+#[path = "serve/collector.rs"]
+mod collector;
 mod common;
 #[path = "serve/conformance.rs"]
 mod conformance;
@@ -20,6 +22,8 @@ mod listening;
 mod load;
 #[path = "serve/otlp_out.rs"]
 mod otlp_out;
+#[path = "serve/repeats.rs"]
+mod repeats;
 #[path = "serve/security.rs"]
 mod security;
 #[path = "serve/settings.rs"]
