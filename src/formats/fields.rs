@@ -118,10 +118,7 @@ macro_rules! fields {
                                 if read.$field.is_absent() {
                                     map.next_value_seed(InPlace(&mut read.$field))?;
                                 } else {
-                                    let value = map.next_value::<$kind>()?;
-                                    if name == $first.as_bytes() && !value.is_absent() {
-                                        read.$field = value;
-                                    }
+                                    $crate::formats::fields::again(&mut map, &mut read.$field, name == $first.as_bytes())?;
                                 }
                                 continue;
                             })+
@@ -165,6 +162,23 @@ macro_rules! fields {
     };
 }
 pub(super) use fields;
+
+/// Reads a field that has a value, which another under the first name replaces.
+///
+/// Not a part of each struct's loop: the program has hundreds of fields, and hardly a log repeats one.
+#[cold]
+#[inline(never)]
+pub(super) fn again<'de, A: MapAccess<'de>, T: Slot + Deserialize<'de>>(
+    map: &mut A,
+    field: &mut T,
+    is_first: bool,
+) -> Result<(), A::Error> {
+    let value = map.next_value::<T>()?;
+    if is_first && !value.is_absent() {
+        *field = value;
+    }
+    Ok(())
+}
 
 /// Deserialises into place: large structs are not moved.
 pub(super) struct InPlace<'s, T>(pub(super) &'s mut T);

@@ -157,14 +157,14 @@ impl App {
         let mut all: Vec<&SessionLine> = listed.iter().filter(|line| self.filter.fits(&searched(line))).collect();
         let (by, reversed) = self.sort;
         // Each column begins with what matters most: the latest, the longest, the dearest.
-        match by {
-            SortBy::Started => all.sort_by_key(|line| std::cmp::Reverse(line.row.started)),
-            SortBy::Duration => all.sort_by_key(|line| std::cmp::Reverse(line.duration)),
-            SortBy::Project => all.sort_by(|one, other| one.row.project.cmp(&other.row.project)),
-            SortBy::Tokens => all.sort_by_key(|line| std::cmp::Reverse(line.row.sums.tokens.total())),
-            SortBy::Cost => all.sort_by_key(|line| std::cmp::Reverse(line.row.sums.cost)),
-            SortBy::Rate => all.sort_by_key(|line| std::cmp::Reverse(super::views::per_hour(line))),
-        }
+        all.sort_by(|one, other| match by {
+            SortBy::Started => other.row.started.cmp(&one.row.started),
+            SortBy::Duration => other.duration.cmp(&one.duration),
+            SortBy::Project => one.row.project.cmp(&other.row.project),
+            SortBy::Tokens => other.row.sums.tokens.total().cmp(&one.row.sums.tokens.total()),
+            SortBy::Cost => other.row.sums.cost.cmp(&one.row.sums.cost),
+            SortBy::Rate => super::views::per_hour(other).cmp(&super::views::per_hour(one)),
+        });
         if reversed {
             all.reverse();
         }
