@@ -18,6 +18,9 @@ mod matrix;
 mod mock;
 #[path = "proxy/passing.rs"]
 mod passing;
+#[cfg(unix)]
+#[path = "proxy/recipes.rs"]
+mod recipes;
 #[path = "proxy/running.rs"]
 mod running;
 #[path = "proxy/streams.rs"]

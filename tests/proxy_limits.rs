@@ -11,6 +11,9 @@
 #[path = "proxy_limits/clients.rs"]
 mod clients;
 mod common;
+#[cfg(target_os = "linux")]
+#[path = "proxy_limits/full_disk.rs"]
+mod full_disk;
 #[path = "proxy_limits/relay.rs"]
 mod relay;
 #[path = "proxy_limits/service.rs"]

@@ -53,6 +53,6 @@ pub(crate) use project::Projects;
 pub(crate) use roots::RootKind;
 pub use roots::Roots;
 pub(crate) use sample_database::sample_database;
-pub(crate) use spool::spool;
+pub(crate) use spool::{append_lines, spool};
 pub use stream::read_stream;
 pub use tails::{Options, Tails};

@@ -1,7 +1,7 @@
 //! The spool: calls that a ledger could not take, kept in a file that is read as a log like any other.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use crate::domain::Record;
@@ -19,10 +19,52 @@ pub(crate) fn spool(path: &Path, records: &[Record]) -> io::Result<()> {
         Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => None,
     };
     let lines: Option<String> = records.iter().map(line).collect();
-    let text = lines.ok_or(io::ErrorKind::Unsupported)?;
+    append_lines(path, lines.ok_or(io::ErrorKind::Unsupported)?.as_bytes())
+}
+
+/// Appends whole lines to a log in one write; the file has mode 0600. A line that an earlier writer could not finish, as
+/// on a full disk or when it was killed, is ended first, so that it spoils nothing that follows.
+///
+/// # Errors
+/// When it cannot be written. Some of the lines may then be in it.
+pub(crate) fn append_lines(path: &Path, lines: &[u8]) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
     let mut options = OpenOptions::new();
-    options.append(true).create(true);
+    options.read(true).append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
+    let mut file = options.open(path)?;
+    if ends_within_a_line(&mut file)? {
+        return file.write_all(&[b"\n", lines].concat());
+    }
+    file.write_all(lines)
+}
+
+fn ends_within_a_line(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d3_a_line_that_a_full_disk_cut_off_spoils_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spool.jsonl");
+        append_lines(&path, b"one\n").unwrap();
+        File::options().append(true).open(&path).unwrap().write_all(b"tw").unwrap();
+        append_lines(&path, b"").unwrap();
+        append_lines(&path, b"three\n").unwrap();
+        append_lines(&path, b"four\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntw\nthree\nfour\n");
+    }
 }

@@ -44,7 +44,7 @@ pub(crate) fn decide(
     caller: &CallContext,
     now: Instant,
 ) -> Result<Decision, BooksError> {
-    let (held, _) = holds::open(books, now)?;
+    let held = holds::seen(books, now)?;
     weigh(books, rules, &with_source(books, caller)?, &held, now)
 }
 

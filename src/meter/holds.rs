@@ -70,6 +70,11 @@ impl Hold {
     /// True when it counts against this limit of a caller.
     fn counts_against(&self, state: &LimitState, caller: &CallContext) -> bool {
         let limit = &state.limit;
+        // Its call is booked at the time of its request, and takes nothing from the period after that.
+        let is_of_the_calendar = matches!(limit.window, Window::Hour | Window::Day | Window::Week | Window::Month);
+        if is_of_the_calendar && state.span.is_some_and(|span| !span.contains(self.at)) {
+            return false;
+        }
         let mut own: Vec<Dimension> = grouped(limit).collect();
         match limit.window {
             // The largest call decides, not their sum.
@@ -89,21 +94,38 @@ impl Hold {
     }
 }
 
-/// The open holds, and the edits that remove the others.
+/// The open holds, and the edits that remove those that have lapsed.
+///
+/// Holds from the future were made before the clock was set back. Their calls are still under way, so that they stay open,
+/// and an edit makes them lapse [`LASTS`] from now, however far the clock was set back.
 ///
 /// # Errors
 /// When the ledger cannot be read.
 pub(crate) fn open(books: &dyn Ledger, now: Instant) -> Result<(Vec<Hold>, Vec<FactEdit>), BooksError> {
-    let (mut open, mut over) = (Vec::new(), Vec::new());
+    let (mut open, mut edits) = (Vec::new(), Vec::new());
     for (id, fact) in books.facts(Space::Hold, "")? {
-        // A clock that was set back must not hold an amount for longer.
-        let is_open = (now - fact.at).abs().to_std().is_ok_and(|age| age < LASTS);
-        match Hold::from_fact(&id, &fact).filter(|_| is_open) {
-            Some(hold) => open.push(hold),
-            None => over.push(FactEdit { space: Space::Hold, key: id, fact: None }),
+        let has_lapsed = (now - fact.at).to_std().is_ok_and(|age| age >= LASTS);
+        let Some(hold) = Hold::from_fact(&id, &fact).filter(|_| !has_lapsed) else {
+            edits.push(FactEdit { space: Space::Hold, key: id, fact: None });
+            continue;
+        };
+        if hold.at > now {
+            edits.push(Hold { at: now, ..hold.clone() }.edit());
         }
+        open.push(hold);
     }
-    Ok((open, over))
+    Ok((open, edits))
+}
+
+/// The open holds where none can be edited: those from a future farther away than a hold lasts are left out, because
+/// nothing may ever end them.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(super) fn seen(books: &dyn Ledger, now: Instant) -> Result<Vec<Hold>, BooksError> {
+    let (mut held, _) = open(books, now)?;
+    held.retain(|hold| (hold.at - now).to_std().is_ok_and(|ahead| ahead < LASTS) || hold.at <= now);
+    Ok(held)
 }
 
 /// Counts what is held as used in the states of a caller's limits.

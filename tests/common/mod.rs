@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, reason = "each test file uses its part")]
 
+pub mod clients;
 pub mod pty;
 
 use std::fs::{self, File, OpenOptions};

@@ -291,3 +291,41 @@ fn every_call_is_booked_once_however_its_client_leaves() {
     assert!(asked >= CALLS * 3 / 4, "{asked}");
     assert_eq!(booked(&home).len(), asked);
 }
+
+#[test]
+fn a_preface_of_http2_that_comes_in_parts_is_one_and_a_method_that_begins_like_it_is_none() {
+    use std::io::{Read as _, Write as _};
+
+    let home = Home::new();
+    let mock = Mock::start(|_, _| Reply::json("{}"));
+    let proxy = Running::start(&home, mock.address);
+    let open = || {
+        let stream = std::net::TcpStream::connect(proxy.address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream
+    };
+    let mut http2 = open();
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    for part in [&preface[..1], &preface[1..5], &preface[5..], &[0, 0, 0, 4, 0, 0, 0, 0, 0]] {
+        http2.write_all(part).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // The length of a frame, and its type: the settings of the server.
+    let mut frame = [0; 4];
+    http2.read_exact(&mut frame).unwrap();
+    assert_eq!(frame[3], 4, "{frame:?}");
+    let mut http1 = open();
+    for part in ["P", "R", "OPFIND /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"] {
+        http1.write_all(part.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mut answer = String::new();
+    http1.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert_eq!(mock.asked().len(), 1);
+    // A connection on which nothing comes keeps nobody waiting at the end.
+    let silent = open();
+    proxy.end();
+    drop(silent);
+}

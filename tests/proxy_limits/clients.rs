@@ -1,10 +1,10 @@
 //! Real clients at a limit of zero: each shows its own sentence once, and none tries again. Those that are not installed
 //! are skipped aloud: `openai` and `anthropic` for Python and Node, Claude Code and Codex.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::common::Home;
+use crate::common::clients::{self, QUIET};
 use crate::relay::Relay;
 use crate::service::{Proxy, Service};
 
@@ -19,25 +19,11 @@ struct Client(Home);
 impl Client {
     fn new(probe: &[&str]) -> Option<Self> {
         let client = Self(Home::new());
-        if client.command(probe).output().is_ok_and(|out| out.status.success()) {
-            return Some(client);
-        }
-        let why = format!("{} does not run here", probe.join(" "));
-        #[expect(clippy::disallowed_methods, reason = "CI must not skip what it has installed")]
-        let must_run = std::env::var_os("CI").is_some();
-        assert!(!must_run, "{why}");
-        let _ = writeln!(std::io::stderr(), "skipped: {why}");
-        None
+        clients::runs(&client.0, probe).then_some(client)
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(words[0]);
-        command.args(&words[1..]).env_clear().envs(self.0.vars()).current_dir(self.0.path()).stdin(Stdio::null());
-        for name in ["PATH", "NODE_PATH"] {
-            #[expect(clippy::disallowed_methods, reason = "clients are where the user installed them")]
-            command.env(name, std::env::var_os(name).unwrap_or_default());
-        }
-        command
+        clients::command(&self.0, words)
     }
 
     /// Runs it; its output, and the calls that it made.
@@ -125,14 +111,7 @@ fn anthropics_node_package_throws_its_rate_limit_error_once() {
 }
 
 fn claude(base: &str, credentials: &'static str) -> Vec<(&'static str, String)> {
-    let quiet = [
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
-        "DISABLE_AUTOUPDATER",
-        "DISABLE_TELEMETRY",
-        "DISABLE_ERROR_REPORTING",
-        "IS_SANDBOX",
-    ];
-    let mut env: Vec<_> = quiet.into_iter().map(|name| (name, "1".to_owned())).collect();
+    let mut env: Vec<_> = QUIET.into_iter().map(|name| (name, "1".to_owned())).collect();
     env.extend([("ANTHROPIC_BASE_URL", base.to_owned()), (credentials, "sk-ant-oat01-not-a-credential".to_owned())]);
     env
 }

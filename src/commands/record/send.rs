@@ -1,6 +1,5 @@
 //! Delivers recorded lines: to the listening meter, else to the usage log, or to the spool when the meter stalls.
 
-use std::io::Write;
 use std::path::Path;
 
 use super::line::Line;
@@ -89,13 +88,8 @@ fn append(context: &mut Context<'_>, place: Place, lines: &[Line]) -> Result<(),
         Place::Spool => context.paths.spool(),
     };
     let path = path.ok_or_else(|| Failure::new(Exit::Io, context.paths.why_no_data()))?;
-    let mut options = std::fs::OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let text: String = lines.iter().flat_map(|line| [line.text.as_str(), "\n"]).collect();
-    let written = options.open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| {
+    crate::ingest::append_lines(&path, text.as_bytes()).map_err(|error| {
         let path = Label::from_path(&path);
         Failure::new(Exit::Io, format!("{path}: {error}; nothing was recorded"))
     })?;

@@ -1,5 +1,7 @@
 //! No more is admitted than there is room for, and nothing that has room is refused.
 
+mod clock;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -152,14 +154,6 @@ fn a_hold_lapses_and_its_call_still_counts_when_it_is_booked_late() {
     release(&mut books, 3);
     assert_eq!(books.sums(&Filter::default()).unwrap().tokens.output, 10);
     assert_eq!(held(&books), 0);
-}
-
-#[test]
-fn a_clock_that_is_set_back_by_an_hour_does_not_hold_an_amount_for_an_hour() {
-    let mut books = Memory::new(Arc::new(Milli));
-    let rules = rules(vec![limit(&[], Window::Total, tokens(10))]);
-    assert!(is_allowed(&mut books, &rules, &coming(1, call(1, "a", "t", 10, second(3600))), second(3600)));
-    assert!(is_allowed(&mut books, &rules, &coming(2, call(2, "a", "t", 10, second(0))), second(0)));
 }
 
 #[test]

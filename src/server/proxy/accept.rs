@@ -1,13 +1,14 @@
 //! Accepts connections, HTTP/1.1 and HTTP/2, and ends them in order.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::forward;
@@ -22,6 +23,10 @@ const HEAD: Duration = Duration::from_secs(600);
 const DRAIN: Duration = Duration::from_secs(30);
 /// How long answers are read on whose client has left.
 const READ_ON: Duration = Duration::from_secs(3);
+/// The first bytes of every connection of HTTP/2.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0";
+/// Pause before a preface is looked at again that has come in part.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Serves until `ending` is true; then lets the calls that are being answered end. `gone` ends when none is left.
 pub(super) async fn serve(
@@ -32,16 +37,10 @@ pub(super) async fn serve(
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
-    builder.http2().timer(TokioTimer::new());
     while let Some((stream, place)) = accepting::next(&listener, &room, &mut ending).await {
-        let state = Arc::clone(&shared);
-        let service = service_fn(move |request| forward::answer(Arc::clone(&state), request));
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-        let served = graceful.watch(connection);
+        let served = connection(stream, Arc::clone(&shared), graceful.watcher(), ending.clone());
         tokio::spawn(async move {
-            let _ = served.await;
+            served.await;
             drop(place);
         });
     }
@@ -49,4 +48,42 @@ pub(super) async fn serve(
     drop(shared);
     let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
     let _ = tokio::time::timeout(READ_ON, gone.recv()).await;
+}
+
+/// Serves a connection until its client leaves or the proxy ends.
+///
+/// hyper-util can tell the versions apart, too, but reads the preface into a buffer of its own, and hyper then doubles its
+/// buffer and copies it: 8 to 12 kB more for each open stream.
+async fn connection(stream: TcpStream, shared: Arc<Shared>, watcher: Watcher, mut ending: watch::Receiver<bool>) {
+    let is_http2 = tokio::select! {
+        known = tokio::time::timeout(HEAD, is_http2(&stream)) => known,
+        // Nothing was asked on it yet.
+        _ = ending.changed() => return,
+    };
+    let Ok(Ok(is_http2)) = is_http2 else { return };
+    let service = service_fn(move |request| forward::answer(Arc::clone(&shared), request));
+    if is_http2 {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder.timer(TokioTimer::new());
+        let _ = Box::pin(watcher.watch(builder.serve_connection(TokioIo::new(stream), service))).await;
+    } else {
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
+        let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
+    }
+}
+
+/// Looks at the first bytes of a connection, and leaves them to be read.
+async fn is_http2(stream: &TcpStream) -> io::Result<bool> {
+    let mut seen = [0; PREFACE.len()];
+    loop {
+        let count = stream.peek(&mut seen).await?;
+        if count == 0 || seen[..count] != PREFACE[..count] {
+            return Ok(false);
+        }
+        if count == PREFACE.len() {
+            return Ok(true);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }

@@ -21,7 +21,6 @@ use self::books_thread::BooksThread;
 use self::keeping::Keeping;
 use super::admission::HoldId;
 use super::count::About;
-use super::journal::Journal;
 use super::meter::Seen;
 use crate::domain::{Call, Record};
 use crate::ingest::{self, Delivery};
@@ -30,7 +29,7 @@ use crate::ingest::{self, Delivery};
 const FINISHED: usize = 8192;
 /// Calls that wait for the books; more go by way of the spool.
 const WAITING: usize = 4096;
-/// How often an idle journal is looked after.
+/// How often an idle journal is looked after, and one that could not be opened is tried again.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// A finished call.
@@ -91,10 +90,10 @@ impl Books {
         let booked = Arc::new(AtomicU64::new(0));
         let gaps = Arc::new(Gaps::default());
         let spool = setup.folder.as_ref().map(|(_, spool)| spool.clone());
-        let journal = setup.folder.and_then(|(folder, spool)| Journal::open(&folder, &spool).ok());
-        let keeping = Keeping::new(journal, spool.clone(), waiting, Arc::clone(&booked), Arc::clone(&gaps));
+        let mut keeping = Keeping::new(setup.folder, waiting, Arc::clone(&booked), Arc::clone(&gaps));
+        keeping.open_journal();
         let keeping = Arc::new(Mutex::new(keeping));
-        let books = BooksThread { deliver: setup.deliver, spool, booked, gaps: Arc::clone(&gaps) };
+        let books = BooksThread { deliver: setup.deliver, spool, booked, gaps: Arc::clone(&gaps), left: Vec::new() };
         let slow = Arc::clone(&keeping);
         let name = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let threads = vec![
@@ -173,15 +172,13 @@ fn look_after(keeping: &Mutex<Keeping>, arriving: &Receiver<(Box<Finished>, ones
         let mut keeping = lock();
         keeping.pass_on();
         keeping.shorten();
+        keeping.open_journal();
     }
     lock().end();
 }
 
-/// Keeps calls in the spool; what it cannot take is counted as lost.
-fn keep(spool: Option<&PathBuf>, calls: Vec<Call>, gaps: &Gaps) {
-    let count = calls.len() as u64;
-    let records: Vec<Record> = calls.into_iter().map(Record::Call).collect();
-    if count > 0 && spool.is_none_or(|spool| ingest::spool(spool, &records).is_err()) {
-        gaps.lost.fetch_add(count, Ordering::Relaxed);
-    }
+/// Keeps calls in the spool; false when it cannot take them.
+fn keep(spool: Option<&PathBuf>, calls: &[Call]) -> bool {
+    let records: Vec<Record> = calls.iter().cloned().map(Record::Call).collect();
+    calls.is_empty() || spool.is_some_and(|spool| ingest::spool(spool, &records).is_ok())
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{JOURNALS, journals};
 use crate::domain::Call;
 use crate::formats;
+use crate::ingest;
 
 /// Bytes from which the journal is emptied once all its calls are booked.
 const FULL: u64 = 1024 * 1024;
@@ -63,9 +64,14 @@ impl Journal {
     /// When it cannot be written.
     pub(super) fn write(&mut self, calls: &[Call]) -> io::Result<()> {
         let text: String = calls.iter().map(|call| formats::kept_line(call, None) + "\n").collect();
-        self.file.write_all(text.as_bytes())?;
-        self.bytes += text.len() as u64;
-        Ok(())
+        let written = self.file.write_all(text.as_bytes());
+        if written.is_ok() {
+            self.bytes += text.len() as u64;
+        } else {
+            // A line that was cut off, as on a full disk, must not be continued by the next one.
+            let _ = self.file.set_len(self.bytes);
+        }
+        written
     }
 
     /// Empties it when it is long; every call in it is booked.
@@ -89,15 +95,8 @@ fn take_over(path: &Path, spool: &Path) -> io::Result<()> {
     }
     let mut text = Vec::new();
     (&mut file).take(LONGEST).read_to_end(&mut text)?;
-    // A line that was cut off was never acknowledged; the next one must not continue it.
-    if !text.is_empty() {
-        text.push(b'\n');
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(spool)?.write_all(&text)?;
-    }
+    // A line that was cut off was never acknowledged.
+    ingest::append_lines(spool, &text)?;
     std::fs::remove_file(path)
 }
 
@@ -131,7 +130,7 @@ mod tests {
         let line = formats::kept_line(&call("old"), None) + "\n";
         std::fs::write(folder.path().join("proxy-1-0.jsonl"), &line).unwrap();
         let earlier = Journal::open(folder.path(), &spool).unwrap();
-        assert_eq!((std::fs::read_to_string(&spool).unwrap(), journals(folder.path()).len()), (line + "\n", 1));
+        assert_eq!((std::fs::read_to_string(&spool).unwrap(), journals(folder.path()).len()), (line, 1));
         earlier.remove();
         std::fs::remove_file(&spool).unwrap();
         let mut killed = Journal::open(folder.path(), &spool).unwrap();
@@ -144,7 +143,7 @@ mod tests {
         let next = Journal::open(folder.path(), &spool).unwrap();
         let text = std::fs::read_to_string(&spool).unwrap();
         assert_eq!(text.lines().count(), 3);
-        assert!(text.ends_with("{\"cut\n") && journals(folder.path()).len() == 2);
+        assert!(text.ends_with("{\"cut") && journals(folder.path()).len() == 2);
         next.remove();
         alive.remove();
         assert!(journals(folder.path()).is_empty());

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Gaps, ToBook, keep};
-use crate::domain::Record;
+use super::{Gaps, ToBook, WAITING, keep};
+use crate::domain::{Call, Record};
 use crate::ingest::{Delivery, Reply, Said};
 
 /// Most calls that are booked in one transaction: admissions wait for it.
@@ -17,51 +17,84 @@ const BATCH: usize = 64;
 /// How long calls are gathered: most of the cost of a transaction does not depend on their number, and none of it falls
 /// into the moment in which an answer ends.
 const GATHER: Duration = Duration::from_millis(5);
+/// When calls are tried again that neither the books nor the spool could take, as on a full disk.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// The books' thread.
 pub(super) struct BooksThread {
     pub(super) deliver: mpsc::Sender<Delivery>,
     pub(super) spool: Option<PathBuf>,
-    /// Calls that are in the books.
+    /// Calls that are in the books, or lost.
     pub(super) booked: Arc<AtomicU64>,
     pub(super) gaps: Arc<Gaps>,
+    /// Calls that nothing could take so far, oldest first.
+    pub(super) left: Vec<ToBook>,
 }
 
 impl BooksThread {
-    pub(super) fn run(self, to_book: &Receiver<ToBook>) {
-        while let Ok(first) = to_book.recv() {
-            let gathered = gather(first, to_book);
-            let count = gathered.len() as u64;
-            self.book(gathered);
-            self.booked.fetch_add(count, Ordering::AcqRel);
+    pub(super) fn run(mut self, to_book: &Receiver<ToBook>) {
+        loop {
+            let most = if self.left.is_empty() { BATCH } else { WAITING };
+            let is_over = match self.next(to_book) {
+                Ok(first) => {
+                    // Calls that are sent meanwhile do not wake this thread.
+                    std::thread::sleep(GATHER);
+                    self.left.push(first);
+                    self.left.extend(to_book.try_iter().take(most - 1));
+                    false
+                }
+                Err(TryRecvError::Empty) => false,
+                Err(TryRecvError::Disconnected) => true,
+            };
+            self.book();
+            if is_over {
+                break;
+            }
         }
+        self.give_up(0);
     }
 
-    /// Books calls and ends their holds, in one transaction.
-    fn book(&self, gathered: Vec<ToBook>) {
-        let (mut calls, mut holds) = (Vec::new(), Vec::new());
-        for ToBook { calls: made, hold } in gathered {
-            calls.extend(made);
-            holds.extend(hold.map(Record::Settled));
+    /// Waits for a call; while some are left, only for the next attempt.
+    fn next(&self, to_book: &Receiver<ToBook>) -> Result<ToBook, TryRecvError> {
+        if self.left.is_empty() {
+            return to_book.recv().map_err(TryRecvError::from);
         }
-        let records: Vec<Record> = calls.iter().cloned().map(Record::Call).chain(holds).collect();
-        if records.is_empty() {
-            return;
+        std::thread::sleep(AGAIN);
+        to_book.try_recv()
+    }
+
+    /// Books what is left and ends its holds, in one transaction, or else keeps its calls in the spool.
+    fn book(&mut self) {
+        let settled = self.left.iter().filter_map(|to_book| to_book.hold).map(Record::Settled);
+        let records: Vec<Record> = self.calls().map(Record::Call).chain(settled).collect();
+        if !records.is_empty() && !self.is_booked(records) {
+            let calls: Vec<Call> = self.calls().collect();
+            if !keep(self.spool.as_ref(), &calls) {
+                return self.give_up(WAITING);
+            }
+            // Holds that did not end expire.
         }
+        self.booked.fetch_add(self.left.len() as u64, Ordering::AcqRel);
+        self.left.clear();
+    }
+
+    fn calls(&self) -> impl Iterator<Item = Call> {
+        self.left.iter().flat_map(|to_book| to_book.calls.iter().cloned())
+    }
+
+    fn is_booked(&self, records: Vec<Record>) -> bool {
         let (reply, answer) = oneshot::channel();
         let delivery = Delivery { said: Said::Records(records), reply };
         let is_sent = self.deliver.blocking_send(delivery).is_ok();
         let reply = if is_sent { answer.blocking_recv().ok() } else { None };
-        if matches!(reply, None | Some(Reply::Error(_))) {
-            // Holds that did not end expire.
-            keep(self.spool.as_ref(), calls, &self.gaps);
-        }
+        !matches!(reply, None | Some(Reply::Error(_)))
     }
-}
 
-/// The call, and those that end soon after it.
-fn gather(first: ToBook, to_book: &Receiver<ToBook>) -> Vec<ToBook> {
-    // Calls that are sent meanwhile do not wake this thread.
-    std::thread::sleep(GATHER);
-    std::iter::once(first).chain(to_book.try_iter().take(BATCH - 1)).collect()
+    /// Counts the oldest as lost, until so many are left.
+    fn give_up(&mut self, most: usize) {
+        let over = self.left.len().saturating_sub(most);
+        let lost: usize = self.left.drain(..over).map(|to_book| to_book.calls.len()).sum();
+        self.gaps.lost.fetch_add(lost as u64, Ordering::Relaxed);
+        self.booked.fetch_add(over as u64, Ordering::AcqRel);
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
-use super::{Finished, Gaps, ToBook, keep};
+use super::{Finished, Gaps, IDLE, ToBook, keep};
 use crate::domain::{Call, CallKey, Fidelity};
 use crate::server::proxy::count::{self, About};
 use crate::server::proxy::journal::Journal;
@@ -49,7 +49,10 @@ impl Repeats {
 /// Keeps finished calls until they are booked.
 pub(super) struct Keeping {
     journal: Option<Journal>,
-    spool: Option<PathBuf>,
+    /// The data folder and the spool in it, where there is one.
+    folder: Option<(PathBuf, PathBuf)>,
+    /// When the journal was last tried to be opened.
+    tried: Option<Instant>,
     /// Calls that are on disk and not handed on.
     to_book: Vec<ToBook>,
     /// To the books' thread.
@@ -65,14 +68,32 @@ pub(super) struct Keeping {
 
 impl Keeping {
     pub(super) fn new(
-        journal: Option<Journal>,
-        spool: Option<PathBuf>,
+        folder: Option<(PathBuf, PathBuf)>,
         waiting: SyncSender<ToBook>,
         booked: Arc<AtomicU64>,
         gaps: Arc<Gaps>,
     ) -> Self {
-        let (waiting, repeats) = (Some(waiting), Repeats::default());
-        Self { journal, spool, to_book: Vec::new(), waiting, written: 0, booked, repeats, gaps, slow_until: None }
+        Self {
+            journal: None,
+            folder,
+            tried: None,
+            to_book: Vec::new(),
+            waiting: Some(waiting),
+            written: 0,
+            booked,
+            repeats: Repeats::default(),
+            gaps,
+            slow_until: None,
+        }
+    }
+
+    /// Opens the journal, unless it is open or was tried a moment ago: a disk may be full at the start.
+    pub(super) fn open_journal(&mut self) {
+        let Some((folder, spool)) = self.folder.as_ref().filter(|_| self.journal.is_none()) else { return };
+        if self.tried.is_none_or(|tried| tried.elapsed() >= IDLE) {
+            self.journal = Journal::open(folder, spool).ok();
+            self.tried = Some(Instant::now());
+        }
     }
 
     /// True while a thread writes the journal, because the disk is slow and calls must not wait for it.
@@ -127,7 +148,10 @@ impl Keeping {
                 Ok(()) => self.written += 1,
                 Err(TrySendError::Full(to_book) | TrySendError::Disconnected(to_book)) => {
                     // A hold of these expires.
-                    keep(self.spool.as_ref(), to_book.calls, &self.gaps);
+                    let spool = self.folder.as_ref().map(|(_, spool)| spool);
+                    if !keep(spool, &to_book.calls) {
+                        self.gaps.lost.fetch_add(to_book.calls.len() as u64, Ordering::Relaxed);
+                    }
                 }
             }
         }
@@ -166,7 +190,7 @@ mod tests {
     #[test]
     fn a_disk_that_was_slow_once_is_not_waited_for_until_the_time_is_over() {
         let (waiting, _books) = std::sync::mpsc::sync_channel(1);
-        let mut keeping = Keeping::new(None, None, waiting, Arc::default(), Arc::default());
+        let mut keeping = Keeping::new(None, waiting, Arc::default(), Arc::default());
         let (most, rest) = SLOW;
         keeping.took(most / 2, Instant::now());
         assert!(!keeping.is_slow());
