@@ -464,6 +464,25 @@ fn a_table_fits_its_terminal_and_says_what_it_left_out() {
 }
 
 #[test]
+fn long_texts_of_a_table_are_wrapped_between_their_words() {
+    let home = Home::new();
+    for columns in [100, 120, 200] {
+        let mut pty = Pty::start(&home, &["agents"], columns, 400);
+        assert_eq!(pty.ended(), 0);
+        pty.drained();
+        let screen = pty.screen();
+        let cells: Vec<&str> = screen.lines().map(|line| line.rsplit("  ").next().unwrap_or_default().trim()).collect();
+        for words in ["dollars: it states", "tokenizer for all", "premium requests"] {
+            let found = screen.lines().collect::<Vec<_>>().join(" ");
+            assert!(words.split(' ').all(|word| found.split_whitespace().any(|one| one == word)), "{screen}");
+        }
+        assert!(cells.iter().any(|cell| cell.ends_with("credits;") || cell.contains("credits; ")), "{screen}");
+        let heads = screen.lines().filter(|line| line.starts_with("cline ")).count();
+        assert_eq!(heads, 1, "{screen}");
+    }
+}
+
+#[test]
 fn a_table_shows_its_times_in_the_zone_of_its_days() {
     let home = Home::new();
     home.write("a.jsonl", &native("1", "2026-11-20T23:30:00Z", "claude-opus-5", 7, 3));

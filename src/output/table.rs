@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Cell as Field, CellAlignment, Table};
+use comfy_table::{Cell as Field, CellAlignment, ColumnConstraint, ContentArrangement, Table};
 
 use super::cells::{Cell, report_grid};
 use crate::domain::{Label, Zone};
@@ -46,6 +46,8 @@ const SPARED: [&str; 19] = [
 ];
 /// Column with cache writes of both lifetimes.
 const CACHE_WRITE: &str = "cache_write_tokens";
+/// Least width of a column whose words are wrapped.
+const LAST_COLUMN: usize = 20;
 
 /// Writes a report as a table with its total, and explains every mark in it. If it exceeds `room` columns, the least
 /// important columns are omitted, and the omission is noted.
@@ -147,7 +149,36 @@ fn columns(report: &Report, short: bool) -> (Vec<Shown>, Vec<&'static str>) {
 /// # Errors
 /// When `out` cannot be written.
 pub(crate) fn plain(heads: &[String], left: usize, rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
+    lines(Table::new(), heads, left, rows, out)
+}
+
+/// As [`plain`], with all columns aligned left and the words of the last one wrapped to a terminal of so many columns.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub(crate) fn wrapped(
+    heads: &[String],
+    rows: &[Vec<String>],
+    room: Option<usize>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut table = Table::new();
+    let width =
+        |at: usize| rows.iter().chain([&heads.to_vec()]).map(|row| text::width(&row[at]) + 2).max().unwrap_or(0);
+    let others: usize = (0..heads.len() - 1).map(width).sum();
+    if let Some(room) = room.filter(|room| others + width(heads.len() - 1) > *room + 2) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(u16::try_from(room.max(others + LAST_COLUMN)).unwrap_or(u16::MAX));
+        table.set_header(heads.to_vec());
+        let fixed = heads.len() - 1;
+        table.column_iter_mut().take(fixed).for_each(|column| {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        });
+    }
+    lines(table, heads, heads.len(), rows, out)
+}
+
+fn lines(mut table: Table, heads: &[String], left: usize, rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
     table.load_style(comfy_table::presets::NOTHING).set_header(heads.to_vec());
     for row in rows {
         table.add_row(row.iter().map(Field::new));

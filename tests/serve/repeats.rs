@@ -66,13 +66,13 @@ fn each_counts_once(ways: &[Way], session: fn(u64) -> String, is_killed: bool) {
             match case.seen.get(step) {
                 Some(Way::Posted(path, list, make)) => posts.entry((path, list)).or_default().push(make(case.number)),
                 Some(Way::Logged(file, make)) => {
-                    *lines.entry(file).or_default() += &format!("{}\n", make(case.number));
+                    lines.entry(file).or_default().extend([make(case.number).to_string(), "\n".to_owned()]);
                 }
                 None => {}
             }
         }
         for (file, lines) in lines {
-            home.write(&format!("{}/step-{step}.jsonl", file), &lines);
+            home.write(&format!("{file}/step-{step}.jsonl"), &lines);
         }
         if is_killed && let Some(mut served) = served.take() {
             served.kill();

@@ -9,15 +9,22 @@ use crate::formats::Exactness;
 use crate::output;
 use crate::text;
 
+/// Widths of a terminal from which places are shown at more length, and of a place in a wide and a narrow one.
+const ROOMY: usize = 160;
+const PLACE: usize = 44;
+const SHORT_PLACE: usize = 22;
+
 impl Document {
     pub(super) fn write(&self, context: &mut Context<'_>) -> Result<(), Failure> {
         let (now, zone) = (context.now(), context.settings.zone);
         let (readable, tokenless): (Vec<&Agent>, Vec<&Agent>) = self.agents.iter().partition(|agent| agent.readable);
+        let room = context.env.columns;
+        let place_room = if room.is_some_and(|room| room < ROOMY) { SHORT_PLACE } else { PLACE };
         let heads = ["agent", "found", "counts", "files", "calls", "last call", "where", "not in its logs"];
         let mut rows: Vec<&Agent> = readable;
         rows.sort_by_key(|agent| !agent.found);
-        let rows: Vec<Vec<String>> = rows.into_iter().map(|agent| agent.row(context, now, zone)).collect();
-        output::plain(&heads.map(str::to_owned), heads.len(), &rows, context.out)?;
+        let rows: Vec<Vec<String>> = rows.into_iter().map(|agent| agent.row(context, now, zone, place_room)).collect();
+        output::wrapped(&heads.map(str::to_owned), &rows, room, context.out)?;
         writeln!(context.out, "\nHow exact an agent's logs are, in the column 'counts':")?;
         for part in Exactness::ALL {
             writeln!(context.out, "{:<3} {}", part.mark(), part.meaning())?;
@@ -28,12 +35,12 @@ impl Document {
             .into_iter()
             .map(|agent| vec![agent.name.to_owned(), found(agent.found), agent.gaps.to_owned()])
             .collect();
-        Ok(output::plain(&heads, heads.len(), &rows, context.out)?)
+        Ok(output::wrapped(&heads, &rows, room, context.out)?)
     }
 }
 
 impl Agent {
-    fn row(&self, context: &Context<'_>, now: Instant, zone: Zone) -> Vec<String> {
+    fn row(&self, context: &Context<'_>, now: Instant, zone: Zone, place_room: usize) -> Vec<String> {
         let number = |number: u64| if self.found { text::count(number) } else { String::new() };
         let is_there = |place: &&Place| place.state != "waiting";
         let place = self.places.iter().find(is_there).or_else(|| self.places.first());
@@ -41,7 +48,8 @@ impl Agent {
             .map_or_else(String::new, |place| tui_options::path_label(context, Path::new(&*place.path)).to_string());
         let others = match self.places.len().saturating_sub(1) {
             0 => String::new(),
-            others => format!(" +{others}"),
+            1 => " and 1 more".to_owned(),
+            others => format!(" and {others} more"),
         };
         vec![
             self.name.to_owned(),
@@ -50,7 +58,7 @@ impl Agent {
             number(self.files),
             number(self.calls),
             self.last.map_or_else(String::new, |at| text::moment(at, now, zone)),
-            text::fit_middle(&shown, 44) + &others,
+            text::fit_middle(&shown, place_room) + &others,
             self.gaps.to_owned(),
         ]
     }

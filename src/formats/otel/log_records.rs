@@ -181,7 +181,8 @@ mod tests {
             let resource = json!({"attributes": [{"key": "service.name", "value": {"stringValue": "claude-code"}}]});
             let scope = json!({"scope": {"name": "library"}, names[2]: [{"body": "tool_result"}, usual]});
             let export = json!({names[0]: [{"resource": resource, names[1]: [scope]}]});
-            let signals = serde_json::from_str::<Export<'_>>(&export.to_string()).unwrap().signals();
+            let text = export.to_string();
+            let signals = serde_json::from_str::<Export<'_>>(&text).unwrap().signals();
             assert_eq!(format!("{signals:?}"), wanted);
             // And from a tree, as any export with a name that is not usual is read.
             let signals = super::super::signal::of_export(&export).unwrap();

@@ -3,8 +3,8 @@
 use super::Meter;
 use crate::domain::Filter;
 use crate::ledger::{BooksError, Ledger};
-use crate::meter::snapshot::{of_session, session_query};
 use crate::meter::session_id::SessionId;
+use crate::meter::snapshot::{of_session, session_query};
 
 impl Meter {
     /// A session of which nothing was known has a call. Its usage counts against limits from here on.
