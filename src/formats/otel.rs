@@ -3,6 +3,7 @@
 mod agents;
 mod attributes;
 mod gen_ai;
+mod json_records;
 mod log_records;
 mod metrics;
 mod nesting;
@@ -155,16 +156,16 @@ impl Telemetry {
         origin: &Origin,
         out: &mut Vec<Record>,
     ) -> serde_json::Result<Option<Refused>> {
-        match serde_json::from_slice::<log_records::Export<'_>>(body) {
-            Ok(export) => Ok(Some(self.0.read(&export.counted()?.signals(), body, origin, out))),
-            // Spans, metrics, older names, or no export at all.
-            Err(_) => {
-                let export: Value = serde_json::from_slice(body)?;
-                // An empty object is an empty export.
-                let is_empty = export.as_object().is_some_and(serde_json::Map::is_empty);
-                Ok(self.export(&export, body, origin, out).or_else(|| is_empty.then(Refused::default)))
-            }
+        // Checked once and as a whole, not string by string.
+        let usual = std::str::from_utf8(body).ok();
+        if let Some(export) = usual.and_then(|text| serde_json::from_str::<json_records::Export<'_>>(text).ok()) {
+            return Ok(Some(self.0.read(&export.signals(), body, origin, out)));
         }
+        // Spans, metrics, older names, or no export at all.
+        let export: Value = serde_json::from_slice(body)?;
+        // An empty object is an empty export.
+        let is_empty = export.as_object().is_some_and(serde_json::Map::is_empty);
+        Ok(self.export(&export, body, origin, out).or_else(|| is_empty.then(Refused::default)))
     }
 
     /// Appends the calls in an export; `body` identifies signals that have no id. `None` when it is no export.

@@ -1,25 +1,48 @@
 //! Attributes of a span, a log record or a resource, in any encoding.
 
 use std::borrow::Cow;
+use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::super::BadLine;
 use super::super::count::Count;
 use super::super::fields::Named;
-use super::super::json::Money;
+use super::super::json::{Money, Text};
 use super::super::usage::given;
-use super::scalar::Scalar;
+use super::scalar::{Found, Scalar};
 use crate::domain::Usd;
 
+/// In the name of every attribute with a count (`…tokens`, `…Tokens`, `…token_count`).
+pub(super) const COUNTED: &str = "oken";
+/// As many as a request of an agent has.
+const USUAL: usize = 32;
+
 /// Named scalars: so few that a search from the first one on is quicker than a hash. Of two with one name the first counts.
-#[derive(Debug, Default)]
-pub(super) struct Attributes<'v>(Vec<(Cow<'v, str>, Scalar<'v>)>);
+#[derive(Default)]
+pub(super) struct Attributes<'v> {
+    all: Vec<(Cow<'v, str>, Scalar<'v>)>,
+    /// The [`trait_of`] each name: most names that are looked for are not there.
+    traits: u128,
+}
+
+/// A bit that names of different length or end seldom have in common.
+fn trait_of(name: &str) -> u128 {
+    let bytes = name.as_bytes();
+    let at = |from_end: usize| bytes.len().checked_sub(from_end).map_or(0, |at| usize::from(bytes[at]));
+    1 << ((bytes.len() * 7 + at(1) * 5 + at(4) * 11) % 128)
+}
 
 impl<'v> Attributes<'v> {
     /// None yet.
-    pub(super) fn with_room_for(count: usize) -> Self {
-        Self(Vec::with_capacity(count))
+    pub(super) fn with_room() -> Self {
+        Self { all: Vec::with_capacity(USUAL), traits: 0 }
+    }
+
+    /// True when any of them may be a count of tokens.
+    pub(super) fn are_counted(&self) -> bool {
+        self.all.iter().any(|(name, _)| name.contains(COUNTED))
     }
 
     /// Reads a map, or OTLP's list of keys and typed values.
@@ -60,13 +83,16 @@ impl<'v> Attributes<'v> {
 
     /// Adds a scalar, if there is one.
     pub(super) fn add(&mut self, name: Cow<'v, str>, value: Option<Scalar<'v>>) {
-        self.0.extend(value.map(|value| (name, value)));
+        if let Some(value) = value {
+            self.traits |= trait_of(&name);
+            self.all.push((name, value));
+        }
     }
 
     /// A number that tells these attributes from others, whatever their order.
     pub(super) fn fingerprint(&self) -> u64 {
-        let is_first = |at: usize, name: &str| self.0.iter().position(|(other, _)| other == name) == Some(at);
-        let firsts = self.0.iter().enumerate().filter(|(at, (name, _))| is_first(*at, name));
+        let is_first = |at: usize, name: &str| self.all.iter().position(|(other, _)| other == name) == Some(at);
+        let firsts = self.all.iter().enumerate().filter(|(at, (name, _))| is_first(*at, name));
         let each = firsts.map(|(_, (name, value))| {
             xxhash_rust::xxh3::xxh3_64_with_seed(value.json().as_bytes(), xxhash_rust::xxh3::xxh3_64(name.as_bytes()))
         });
@@ -75,11 +101,14 @@ impl<'v> Attributes<'v> {
 
     /// True when any attribute's name has one of these prefixes.
     pub(super) fn any_begins(&self, prefixes: &[&str]) -> bool {
-        self.0.iter().any(|(name, _)| prefixes.iter().any(|prefix| name.starts_with(prefix)))
+        self.all.iter().any(|(name, _)| prefixes.iter().any(|prefix| name.starts_with(prefix)))
     }
 
     fn get(&self, name: &str) -> Option<&Scalar<'v>> {
-        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value)
+        if self.traits & trait_of(name) == 0 {
+            return None;
+        }
+        self.all.iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
 
     fn find(&self, names: &[&'static str]) -> Option<(&'static str, &Scalar<'v>)> {
@@ -117,4 +146,47 @@ impl<'v> Attributes<'v> {
         self.find(&[name])
             .is_some_and(|(_, value)| *value == Scalar::Bool(true) || *value == Scalar::Text("true".into()))
     }
+}
+
+impl fmt::Debug for Attributes<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_map().entries(self.all.iter().map(|(name, value)| (name, value))).finish()
+    }
+}
+
+/// OTLP's list of keys and typed values; any other form is an error.
+impl<'de: 'v, 'v> Deserialize<'de> for Attributes<'v> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(List)
+    }
+}
+
+struct List;
+
+impl<'de> Visitor<'de> for List {
+    type Value = Attributes<'de>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list of keys and values")
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Attributes::default())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut all = Attributes::with_room();
+        while let Some(Pair { key: Text(key), value: Found(value) }) = list.next_element()? {
+            if let Some(key) = key {
+                all.add(key, value);
+            }
+        }
+        Ok(all)
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Pair<'b> {
+    #[serde(borrow, default)]
+    key: Text<'b>,
+    #[serde(borrow, default)]
+    value: Found<'b>,
 }

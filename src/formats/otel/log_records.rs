@@ -1,4 +1,4 @@
-//! Log records read straight from the bytes of an export, because a busy receiver gets little else.
+//! Log records read straight from the bytes of an export in protobuf, because a busy receiver gets little else.
 //!
 //! Only records with counts are read. Field numbers are those of opentelemetry-proto 1.9 (read 2026-11-26).
 
@@ -6,25 +6,16 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use memchr::memmem::Finder;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::Value;
-use serde_json::value::RawValue;
 
-use super::super::json::Text;
 use super::super::protobuf::{Field, each};
-use super::super::time::{self, Stamp};
-use super::attributes::Attributes;
-use super::scalar::{Found, Scalar};
-use super::signal::{Signal, hex, id_of, of_record};
-use crate::domain::Instant;
-
-/// In the name of every attribute with a count (`…tokens`, `…Tokens`, `…token_count`).
-const COUNTED: &[u8] = b"oken";
+use super::super::time;
+use super::attributes::{Attributes, COUNTED};
+use super::scalar::Scalar;
+use super::signal::{Signal, hex, of_record};
 
 /// The records with counts of an export in protobuf; `None` when it is malformed.
 pub(super) fn of_protobuf(export: &[u8]) -> Option<Vec<Signal<'_>>> {
-    let (mut signals, counted) = (Vec::new(), Finder::new(COUNTED));
+    let (mut signals, counted) = (Vec::new(), Finder::new(COUNTED.as_bytes()));
     each(export, |number, field| {
         let (1, Field::Bytes(group)) = (number, field) else { return Some(()) };
         let (mut resource, mut scopes) = (Attributes::default(), Vec::new());
@@ -66,7 +57,7 @@ pub(super) fn of_protobuf(export: &[u8]) -> Option<Vec<Signal<'_>>> {
 }
 
 fn record<'v>(message: &'v [u8], resource: &Rc<Attributes<'v>>, scope: &'v str) -> Option<Signal<'v>> {
-    let mut attributes = Attributes::with_room_for(32);
+    let mut attributes = Attributes::with_room();
     let (mut at, mut observed, mut body, mut name) = (0, 0, None, "");
     let (mut trace, mut span): (&[u8], &[u8]) = (&[], &[]);
     each(message, |number, field| {
@@ -85,18 +76,17 @@ fn record<'v>(message: &'v [u8], resource: &Rc<Attributes<'v>>, scope: &'v str) 
     })?;
     let id = |bytes: &[u8]| bytes.iter().any(|byte| *byte != 0).then(|| Cow::Owned(hex(bytes)));
     Some(Signal {
-        body: body.and_then(text_of).unwrap_or_default(),
+        body: body.and_then(Scalar::into_text).unwrap_or_default(),
         trace: id(trace),
         span: id(span),
-        ..of_record(attributes, Rc::clone(resource), scope, name, time::epoch(at).or_else(|| time::epoch(observed)))
+        ..of_record(
+            attributes,
+            Rc::clone(resource),
+            scope.into(),
+            name.into(),
+            time::epoch(at).or_else(|| time::epoch(observed)),
+        )
     })
-}
-
-fn text_of(scalar: Scalar<'_>) -> Option<Cow<'_, str>> {
-    match scalar {
-        Scalar::Text(text) => Some(text),
-        Scalar::Int(_) | Scalar::Huge(_) | Scalar::Double(_) | Scalar::Bool(_) => None,
-    }
 }
 
 /// Adds a key with its value.
@@ -134,155 +124,11 @@ fn any_value(message: &[u8]) -> Option<Option<Scalar<'_>>> {
     Some(value)
 }
 
-/// An export of log records in JSON, in either spelling of its names. One with any other name is read as a value, which
-/// knows the names of older versions.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Export<'b> {
-    #[serde(borrow, rename = "resourceLogs", alias = "resource_logs")]
-    groups: Vec<Group<'b>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Group<'b> {
-    resource: Option<Value>,
-    #[serde(borrow, rename = "scopeLogs", alias = "scope_logs")]
-    scopes: Option<Vec<Scope<'b>>>,
-    #[serde(rename = "schemaUrl", alias = "schema_url", default)]
-    _schema: IgnoredAny,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Scope<'b> {
-    #[serde(rename = "scope")]
-    library: Option<Value>,
-    #[serde(borrow, rename = "logRecords", alias = "log_records")]
-    records: Option<Vec<&'b RawValue>>,
-    #[serde(rename = "schemaUrl", alias = "schema_url", default)]
-    _schema: IgnoredAny,
-}
-
-/// A record as all exporters write it; any other is read as a value.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Usual<'b> {
-    #[serde(rename = "timeUnixNano", default)]
-    at: Stamp,
-    #[serde(rename = "observedTimeUnixNano", default)]
-    observed: Stamp,
-    #[serde(borrow, default)]
-    body: Found<'b>,
-    #[serde(borrow, default)]
-    attributes: Vec<Pair<'b>>,
-    #[serde(borrow, rename = "eventName", default)]
-    name: Text<'b>,
-    #[serde(borrow, rename = "traceId", default)]
-    trace: Text<'b>,
-    #[serde(borrow, rename = "spanId", default)]
-    span: Text<'b>,
-    #[serde(rename = "severityNumber", default)]
-    _severity: IgnoredAny,
-    #[serde(rename = "severityText", default)]
-    _severity_text: IgnoredAny,
-    #[serde(rename = "droppedAttributesCount", default)]
-    _dropped: IgnoredAny,
-    #[serde(rename = "flags", default)]
-    _flags: IgnoredAny,
-}
-
-#[derive(Deserialize)]
-struct Pair<'b> {
-    #[serde(borrow, default)]
-    key: Text<'b>,
-    #[serde(borrow, default)]
-    value: Found<'b>,
-}
-
-enum Parsed<'b> {
-    Usual(Usual<'b>),
-    Other(Value),
-}
-
-/// The counted records of a scope.
-struct Records<'b> {
-    resource: Rc<Option<Value>>,
-    scope: Option<Value>,
-    all: Vec<Parsed<'b>>,
-}
-
-/// The counted records of an export.
-pub(super) struct Counted<'b>(Vec<Records<'b>>);
-
-impl<'b> Export<'b> {
-    /// Parses the records with counts.
-    ///
-    /// # Errors
-    /// When one of them is no JSON.
-    pub(super) fn counted(self) -> serde_json::Result<Counted<'b>> {
-        let counted = Finder::new(COUNTED);
-        let parse = |text: &'b str| {
-            serde_json::from_str(text).map(Parsed::Usual).or_else(|_| serde_json::from_str(text).map(Parsed::Other))
-        };
-        let mut all = Vec::new();
-        for group in self.groups {
-            let resource = Rc::new(group.resource);
-            for Scope { library: scope, records, .. } in group.scopes.into_iter().flatten() {
-                let records = records.unwrap_or_default().into_iter().map(RawValue::get);
-                let records = records.filter(|record| counted.find(record.as_bytes()).is_some());
-                let parsed = records.map(parse).collect::<serde_json::Result<_>>()?;
-                all.push(Records { resource: Rc::clone(&resource), scope, all: parsed });
-            }
-        }
-        Ok(Counted(all))
-    }
-}
-
-impl Counted<'_> {
-    pub(super) fn signals(&self) -> Vec<Signal<'_>> {
-        let mut signals = Vec::new();
-        for Records { resource, scope, all } in &self.0 {
-            let attributes = resource.as_ref().as_ref().and_then(|resource| resource.get("attributes"));
-            let resource = Rc::new(Attributes::from_json(attributes));
-            let scope = scope.as_ref().and_then(|scope| scope.get("name")).and_then(Value::as_str).unwrap_or_default();
-            for record in all {
-                match record {
-                    Parsed::Usual(record) => signals.push(record.signal(&resource, scope)),
-                    Parsed::Other(Value::Object(record)) => {
-                        let attributes = Attributes::from_json(record.get("attributes"));
-                        signals.push(super::signal::read(record, attributes, Rc::clone(&resource), scope));
-                    }
-                    Parsed::Other(_) => {}
-                }
-            }
-        }
-        signals
-    }
-}
-
-impl Usual<'_> {
-    fn signal<'v>(&'v self, resource: &Rc<Attributes<'v>>, scope: &'v str) -> Signal<'v> {
-        let mut attributes = Attributes::with_room_for(self.attributes.len());
-        for Pair { key, value } in &self.attributes {
-            if let Some(key) = &key.0 {
-                attributes.add(Cow::Borrowed(&**key), value.0.as_ref().map(Scalar::borrowed));
-            }
-        }
-        let at: Option<Instant> = self.at.0.or(self.observed.0);
-        Signal {
-            body: self.body.0.as_ref().map(Scalar::borrowed).and_then(text_of).unwrap_or_default(),
-            trace: self.trace.get().and_then(id_of),
-            span: self.span.get().and_then(id_of),
-            ..of_record(attributes, Rc::clone(resource), scope, self.name.get().unwrap_or_default(), at)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::super::json_records::Export;
     use super::*;
     use crate::domain::{Label, Record};
 
@@ -296,10 +142,6 @@ mod tests {
 
     fn pair(key: &str, value: &[u8]) -> Vec<u8> {
         [field(1, key.as_bytes()), field(2, value)].concat()
-    }
-
-    fn parsed(text: &str) -> Counted<'_> {
-        serde_json::from_str::<Export<'_>>(text).unwrap().counted().unwrap()
     }
 
     #[test]
@@ -335,18 +177,16 @@ mod tests {
             "timeUnixNano": at.to_string(), "body": {"stringValue": "said"}, "attributes": attributes, "traceId": "AB01",
             "severityNumber": 9,
         });
-        let mut other = usual.clone();
-        other["unheardOf"] = json!(1);
-        for (record, is_usual) in [(usual, true), (other, false)] {
-            for names in [["resourceLogs", "scopeLogs", "logRecords"], ["resource_logs", "scope_logs", "log_records"]] {
-                let resource =
-                    json!({"attributes": [{"key": "service.name", "value": {"stringValue": "claude-code"}}]});
-                let scope = json!({"scope": {"name": "library"}, names[2]: [{"body": "tool_result"}, record]});
-                let text = json!({names[0]: [{"resource": resource, names[1]: [scope]}]}).to_string();
-                let counted = parsed(&text);
-                assert_eq!(matches!(counted.0[0].all[0], Parsed::Usual(_)), is_usual);
-                assert_eq!(format!("{:?}", counted.signals()), wanted);
-            }
+        for names in [["resourceLogs", "scopeLogs", "logRecords"], ["resource_logs", "scope_logs", "log_records"]] {
+            let resource = json!({"attributes": [{"key": "service.name", "value": {"stringValue": "claude-code"}}]});
+            let scope = json!({"scope": {"name": "library"}, names[2]: [{"body": "tool_result"}, usual]});
+            let export = json!({names[0]: [{"resource": resource, names[1]: [scope]}]});
+            let text = export.to_string();
+            let signals = serde_json::from_str::<Export<'_>>(&text).unwrap().signals();
+            assert_eq!(format!("{signals:?}"), wanted);
+            // And from a tree, as any export with a name that is not usual is read.
+            let signals = super::super::signal::of_export(&export).unwrap();
+            assert_eq!(format!("{:?}", signals[1]), wanted[1..wanted.len() - 1]);
         }
     }
 

@@ -41,17 +41,6 @@ impl<'v> Scalar<'v> {
         }
     }
 
-    /// The same scalar, not copied.
-    pub(super) fn borrowed(&self) -> Scalar<'_> {
-        match self {
-            Self::Text(text) => Scalar::Text(Cow::Borrowed(text)),
-            Self::Int(number) => Scalar::Int(*number),
-            Self::Huge(number) => Scalar::Huge(*number),
-            Self::Double(number) => Scalar::Double(*number),
-            Self::Bool(truth) => Scalar::Bool(*truth),
-        }
-    }
-
     /// The value as a type that reads any scalar.
     pub(super) fn read<'a, T: Deserialize<'a> + Default>(&'a self) -> T {
         let read = match self {
@@ -65,6 +54,14 @@ impl<'v> Scalar<'v> {
             Self::Bool(truth) => T::deserialize::<BoolDeserializer<Error>>(truth.into_deserializer()),
         };
         read.unwrap_or_default()
+    }
+
+    /// The text, if it is one.
+    pub(super) fn into_text(self) -> Option<Cow<'v, str>> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Int(_) | Self::Huge(_) | Self::Double(_) | Self::Bool(_) => None,
+        }
     }
 
     /// Text that is not empty, or a number as text.

@@ -25,7 +25,7 @@ pub(super) struct Signal<'v> {
     /// Text of the log record.
     pub(super) body: Cow<'v, str>,
     /// Library that created it.
-    pub(super) scope: &'v str,
+    pub(super) scope: Cow<'v, str>,
     /// Ids in lower-case hexadecimal digits, if they are ids.
     pub(super) trace: Option<Cow<'v, str>>,
     pub(super) span: Option<Cow<'v, str>>,
@@ -109,12 +109,12 @@ pub(super) fn of_export(line: &Value) -> Option<Vec<Signal<'_>>> {
 pub(super) fn of_record<'v>(
     attributes: Attributes<'v>,
     resource: Rc<Attributes<'v>>,
-    scope: &'v str,
-    name: &'v str,
+    scope: Cow<'v, str>,
+    name: Cow<'v, str>,
     at: Option<Instant>,
 ) -> Signal<'v> {
     Signal {
-        name: attributes.text(&["event.name"]).unwrap_or(Cow::Borrowed(name)),
+        name: attributes.text(&["event.name"]).unwrap_or(name),
         body: Cow::default(),
         scope,
         trace: None,
@@ -127,7 +127,7 @@ pub(super) fn of_record<'v>(
     }
 }
 
-pub(super) fn read<'v>(
+fn read<'v>(
     record: &'v Map<String, Value>,
     attributes: Attributes<'v>,
     resource: Rc<Attributes<'v>>,
@@ -161,7 +161,7 @@ pub(super) fn read<'v>(
             Some(Scalar::Text(body)) => body,
             Some(Scalar::Int(_) | Scalar::Huge(_) | Scalar::Double(_) | Scalar::Bool(_)) | None => Cow::default(),
         },
-        scope,
+        scope: scope.into(),
         trace: id(record, &["traceId", "trace_id", "TraceId"]),
         span: id(record, &["spanId", "span_id", "SpanId"]),
         parent: id(record, &["parentSpanId", "parent_span_id", "ParentSpanId", "parentId", "parent_id"]).or_else(
