@@ -307,18 +307,14 @@ impl LimitUsage {
 
     /// True when the usage of these sessions is known, for a limit on sessions.
     pub(crate) fn knows(&self, sessions: &BTreeSet<SessionId>) -> bool {
-        match self.limit.window {
-            Window::Session | Window::Run => {
-                sessions.iter().filter(|id| id.session.is_some()).all(|id| self.sessions.contains(id))
-            }
-            Window::Call
-            | Window::Hour
-            | Window::Day
-            | Window::Week
-            | Window::Month
-            | Window::Total
-            | Window::Block
-            | Window::Rolling(_) => true,
+        let mut named = sessions.iter().filter(|id| id.session.is_some());
+        !self.limit.window.is_per_session() || named.all(|id| self.sessions.contains(id))
+    }
+
+    /// A session begins, so that its usage is known from now on.
+    pub(crate) fn begin(&mut self, id: &SessionId) {
+        if self.limit.window.is_per_session() && id.session.is_some() {
+            self.sessions.insert(id.clone());
         }
     }
 

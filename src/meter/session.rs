@@ -128,12 +128,12 @@ impl Sessions {
         self.known.get(id).and_then(|session| session.project.clone())
     }
 
-    /// Adds a call. False when the ledger must be queried again, because the session may have earlier calls.
-    pub(crate) fn add(&mut self, row: &Row, today: Span, now: Instant) -> bool {
+    /// Adds a call; its session, if that was not known.
+    pub(crate) fn add(&mut self, row: &Row, today: Span, now: Instant) -> Option<SessionId> {
         let id = SessionId::from_call(&row.call);
-        let known = self.known.contains_key(&id);
+        let begins = (!self.known.contains_key(&id)).then(|| id.clone());
         self.known.entry(id).or_insert_with(|| Session::born(row)).add(row, today, now);
-        known || self.complete
+        begins
     }
 
     /// Subtracts a call. False when the ledger must be queried again, because it was the session's first or last.
