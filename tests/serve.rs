@@ -20,6 +20,8 @@ mod listening;
 mod load;
 #[path = "serve/otlp_out.rs"]
 mod otlp_out;
+#[path = "serve/repeats.rs"]
+mod repeats;
 #[path = "serve/security.rs"]
 mod security;
 #[path = "serve/settings.rs"]

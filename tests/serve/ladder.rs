@@ -11,7 +11,7 @@ fn post(client: &Client, path: &str, body: &Value) {
     assert_eq!((answer.status, answer.text()), (200, "{}".to_owned()), "{path}");
 }
 
-fn attributes(all: &[(&str, Value)]) -> Vec<Value> {
+pub fn attributes(all: &[(&str, Value)]) -> Vec<Value> {
     let typed = |value: &Value| match value {
         Value::String(_) => json!({"stringValue": value}),
         Value::Bool(_) => json!({"boolValue": value}),
@@ -21,7 +21,7 @@ fn attributes(all: &[(&str, Value)]) -> Vec<Value> {
 }
 
 /// A sum of tokens, as Claude Code sends it.
-fn metric(session: &str, temporality: u8, (start, end): (u64, u64), classes: &[(&str, u64)]) -> Value {
+pub fn metric(session: &str, temporality: u8, (start, end): (u64, u64), classes: &[(&str, u64)]) -> Value {
     let points: Vec<Value> = classes
         .iter()
         .map(|(class, tokens)| {
@@ -44,7 +44,7 @@ fn metric(session: &str, temporality: u8, (start, end): (u64, u64), classes: &[(
     }]})
 }
 
-fn at(second: u64) -> u64 {
+pub fn at(second: u64) -> u64 {
     1_795_730_000_000_000_000 + second * 1_000_000_000
 }
 

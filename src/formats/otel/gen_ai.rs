@@ -156,7 +156,9 @@ pub(super) fn call(signal: &Signal<'_>, desk: &mut Desk<'_>) -> Result<Option<Ca
         latency: found
             .milliseconds(&["llm.latency_ms", "latency_ms", "duration_ms", "ai.response.msToFinish"])
             .or(signal.latency),
-        alias: copilots.or(request.map(|id| request_key(&id))),
+        // The span, so that a log record that names the answer and the span that does not are one call, in any order and
+        // after a restart.
+        alias: copilots.or(request.map(|id| request_key(&id))).or_else(|| span_key(signal)),
         ..Call::new(copilots.unwrap_or_else(|| key(signal, desk)), from, model, tokens)
     }))
 }

@@ -54,6 +54,9 @@ enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
     key: [u8; 16],
+    /// The key before it was joined with another; absent in states of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    own: Option<[u8; 16]>,
     /// True when the key is the vendor's id of the answer.
     is_named: bool,
     prompt: u64,
@@ -68,6 +71,7 @@ impl Seen {
         let tokens = &call.tokens;
         Self {
             key: call.key.bytes(),
+            own: Some(call.key.bytes()),
             is_named: call.key != span,
             prompt: tokens.prompt(),
             input: tokens.input,
@@ -116,17 +120,14 @@ impl Spans {
 
     /// Merges the call with its nested or outer one; `None` when it is the sum of its children.
     pub(super) fn place(&mut self, signal: &Signal<'_>, mut call: Call) -> Option<Call> {
-        let Some((id, parent)) = ids(signal) else { return Some(call) };
+        let (Some((id, parent)), Some(span)) = (ids(signal), span_key(signal)) else { return Some(call) };
         match self.known.get(&id).map(|span| span.kind) {
-            Some(Kind::Call(seen)) => {
-                call.key = CallKey::from_bytes(seen.key);
-                return Some(call);
-            }
+            Some(Kind::Call(seen)) => return Some(self.again(id, seen, span, call)),
             Some(Kind::Other { dropped: true }) => return None,
             Some(Kind::Other { dropped: false } | Kind::Bound) => {}
             None => self.insert(id, Span { parent, kind: Kind::Other { dropped: false } }),
         }
-        let mut seen = Seen::from_call(&call, span_key(signal)?);
+        let mut seen = Seen::from_call(&call, span);
         let within = self.calls_within(id);
         if within.len() > 1 && is_sum(&seen, &within) {
             self.set(id, Kind::Other { dropped: true });
@@ -143,9 +144,26 @@ impl Spans {
             self.set(outer, Kind::Call(around));
             seen.key = around.key;
         }
-        call.key = CallKey::from_bytes(seen.key);
+        if seen.key != call.key.bytes() {
+            call = joined(call, span, &seen);
+        }
         self.set(id, Kind::Call(seen));
         Some(call)
+    }
+
+    /// A span that is known is reported again: by its own resend, or by a log record within it.
+    fn again(&mut self, id: u64, seen: Seen, span: CallKey, call: Call) -> Call {
+        let (own, is_named) = (call.key.bytes(), call.key != span);
+        if is_named && !seen.is_named && !seen.is_joined && call.alias == Some(span) {
+            // The first to name the answer: by the alias the ledger knows that this is the call of the span.
+            self.set(id, Kind::Call(Seen { key: own, own: Some(own), is_named, ..seen }));
+            return call;
+        }
+        // Log records of several answers may name one span around them all.
+        if is_named && seen.is_named && seen.own.is_some_and(|known| known != own) {
+            return call;
+        }
+        joined(call, span, &seen)
     }
 
     /// Drops all but the last spans, at the end of a line.
@@ -238,6 +256,12 @@ impl Spans {
             })
             .collect()
     }
+}
+
+/// The call under the key of another sighting. An alias that names its span would hide the alias of that one.
+fn joined(call: Call, span: CallKey, seen: &Seen) -> Call {
+    let alias = call.alias.filter(|alias| *alias != span || !seen.is_joined);
+    Call { key: CallKey::from_bytes(seen.key), alias, ..call }
 }
 
 /// True when a call's counts equal the sum of the calls inside it.
