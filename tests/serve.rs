@@ -9,6 +9,8 @@
 
 #[path = "serve/client.rs"]
 mod client;
+#[path = "serve/collector.rs"]
+mod collector;
 mod common;
 #[path = "serve/conformance.rs"]
 mod conformance;
