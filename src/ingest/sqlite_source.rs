@@ -79,8 +79,9 @@ impl Tail {
             Found::Empty => return Ok(self.is_done(&stat, None)),
             Found::Other => return Ok(self.is_done(&stat, Some("no SQLite database"))),
         };
-        let schema = schema_of(&database.connection).map_err(|error| why(&error))?;
-        let Some((format, queries)) = self.queries(&schema) else {
+        // One transaction from the first look on: each begin reads the header that a writer changes with every commit.
+        let schema = begin(&database.connection).and_then(|()| schema_of(&database.connection));
+        let Some((format, queries)) = self.queries(&schema.map_err(|error| why(&error))?) else {
             return Ok(self.is_done(&stat, Some("a database of a version that is not known")));
         };
         self.format = Some(format);
@@ -180,10 +181,9 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Asks every query in one transaction; false when reading shall end before all is read.
+    /// Asks every query; false when reading shall end before all is read.
     fn read(&mut self, database: &Database, queries: &[RowQuery], cursors: &mut [Cursor]) -> io::Result<bool> {
         let connection = &database.connection;
-        connection.execute_batch("BEGIN").map_err(|error| why(&error))?;
         for (place, (query, cursor)) in queries.iter().zip(cursors).enumerate() {
             match self.ask(connection, place, query, cursor) {
                 Ok(true) => {}
@@ -265,6 +265,11 @@ fn values<'row>(row: &'row Row<'_>, unpacked: &'row [Option<Vec<u8>>]) -> rusqli
         })
     };
     unpacked.iter().enumerate().map(value).collect()
+}
+
+/// Begins the transaction in which a database is read; it ends when the database is closed.
+fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("BEGIN")
 }
 
 fn schema_of(connection: &Connection) -> rusqlite::Result<Schema> {
