@@ -5,6 +5,7 @@
 //! from its beginning: its rows have the same keys. It is open only while it is read.
 
 use std::io;
+use std::path::Path;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::batch_builder::BatchBuilder;
 use super::fs::{FileKind, Fs, Stat};
+use super::os_fs::OsFs;
 use super::sqlite_access::{self, Database, Found, wal_of, why};
 use super::tail::{RECORDS, Reached, Tail, Tools};
 use super::{Condition, ReadBatch, RootKind, unpack};
@@ -237,6 +239,38 @@ impl Pass<'_> {
         }
         Ok(true)
     }
+}
+
+/// Reads all rows of another program's database, once, for questions of its schema; none where they are unknown.
+///
+/// # Errors
+/// As the system or SQLite reports them, and when a writer came meanwhile: what was read may then be torn.
+pub(crate) fn read_rows(
+    path: &Path,
+    queries: &dyn Fn(&Schema) -> Option<Vec<RowQuery>>,
+    each: &mut dyn FnMut(usize, &[Value<'_>]),
+) -> io::Result<()> {
+    let state = || (OsFs.stat(path).ok(), OsFs.stat(&wal_of(path)).ok());
+    let before = state();
+    let Found::Database(database) = sqlite_access::open(&OsFs, path)? else { return Ok(()) };
+    let mut read = || -> rusqlite::Result<()> {
+        let connection = &database.connection;
+        begin(connection)?;
+        for (place, query) in queries(&schema_of(connection)?).unwrap_or_default().iter().enumerate() {
+            let mut statement = connection.prepare(&query.sql)?;
+            let (asked, columns) = (statement.parameter_count().min(2), statement.column_count());
+            let mut rows = statement.query(rusqlite::params_from_iter(&[0_i64, 0][..asked]))?;
+            while let Some(row) = rows.next()? {
+                each(place, &values(row, &unpacked(row, columns)?)?);
+            }
+        }
+        Ok(())
+    };
+    read().map_err(|error| why(&error))?;
+    if database.to_validate && state() != before {
+        return Err(io::Error::other("its writer has come"));
+    }
+    Ok(())
 }
 
 /// For each column of a row, what its value holds if it is compressed.

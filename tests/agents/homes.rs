@@ -27,6 +27,7 @@ const HOMES: [Places; 12] = [
         "pi",
         &[
             ("tree.jsonl", ".pi/agent/sessions/--home-kim-shop--/tree.jsonl"),
+            ("aborted.jsonl", ".pi/agent/sessions/--home-kim-shop--/aborted.jsonl"),
             ("fork", ".pi/agent/sessions/--home-kim-shop--"),
             ("version-1.jsonl", ".pi/agent/sessions/--home-kim-shop--/version-1.jsonl"),
         ],
