@@ -1,5 +1,10 @@
 //! Names that tests, benches, examples and fuzz targets use. Not an interface: it changes without notice.
 
+/// From `app::backfill`.
+pub mod backfill {
+    pub use crate::app::backfill::{AnswerSize, agents, sizes};
+}
+
 /// From `cli`.
 pub mod cli {
     pub use crate::cli::parse;

@@ -34,6 +34,8 @@ mod projects;
 mod quotas;
 #[path = "books_cli/sessions.rs"]
 mod sessions;
+#[path = "books_cli/texts.rs"]
+mod texts;
 #[path = "books_cli/trust.rs"]
 mod trust;
 #[path = "books_cli/views.rs"]

@@ -194,7 +194,7 @@ is named, in full or as the screens show it; a note says which limits were not c
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
     },
-    /// Estimate output that Claude Code's logs do not count, from its text; kept apart, in no total
+    /// Estimate output that logs do not count, from its text; kept apart, in no total
     #[command(after_help = "Examples:\n  tokmeter backfill --dry-run\n  tokmeter backfill --undo")]
     Backfill {
         /// Show the estimates without writing them

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Context, Exit, Failure};
-use crate::app::backfill::{self, Estimates, ModelEstimate};
+use crate::app::backfill::{self, Estimates, Kind, ModelEstimate};
 use crate::domain::Label;
 use crate::output::{self, Decimal};
 use crate::text;
@@ -39,13 +39,14 @@ pub(super) fn run(context: &mut Context<'_>, dry_run: bool, undo: bool, json: bo
 
 fn write(context: &mut Context<'_>, estimates: &Estimates) -> Result<(), Failure> {
     if estimates.models.is_empty() && estimates.unmeasured.is_empty() {
-        writeln!(context.out, "No answer in Claude Code's transcripts has more text than its count says.")?;
+        writeln!(context.out, "No answer in the logs has more text than its count says.")?;
         return Ok(());
     }
-    let heads = ["model", "calls", "logged", "estimated", "more", "cost", "one call ±", "all ±", "measured on"];
+    let heads =
+        ["agent", "model", "calls", "logged", "estimated", "more", "cost", "one call ±", "all ±", "measured on"];
     let rows: Vec<Vec<String>> = estimates.models.iter().map(row).collect();
     if !rows.is_empty() {
-        output::plain(&heads.map(str::to_owned), 1, &rows, context.out)?;
+        output::plain(&heads.map(str::to_owned), 2, &rows, context.out)?;
         writeln!(
             context.out,
             "\nOutput tokens by the characters of the text. Half of single calls are as near as 'one call ±'."
@@ -55,8 +56,8 @@ fn write(context: &mut Context<'_>, estimates: &Estimates) -> Result<(), Failure
         }
     }
     if !estimates.unmeasured.is_empty() {
-        let names: Vec<&str> = estimates.unmeasured.iter().map(Label::as_str).collect();
-        let names = names.join(", ");
+        let name = |(agent, model): &Kind| format!("{} of {agent}", model.as_deref().unwrap_or("?"));
+        let names = estimates.unmeasured.iter().map(name).collect::<Vec<_>>().join(", ");
         writeln!(context.out, "Not estimated, since too few answers have both text and count: {names}")?;
     }
     Ok(())
@@ -66,7 +67,8 @@ fn row(model: &ModelEstimate) -> Vec<String> {
     let about = |words: String| format!("~ {words}");
     let own = if model.is_own_measure { "" } else { " *" };
     vec![
-        model.model.to_string(),
+        model.agent.to_string(),
+        model.model.as_deref().unwrap_or("?").to_owned(),
         text::count(model.calls),
         text::count(model.logged),
         about(text::count(model.estimated)),
@@ -82,14 +84,21 @@ fn row(model: &ModelEstimate) -> Vec<String> {
 struct Document {
     schema: u8,
     models: Vec<ModelJson>,
-    unmeasured: Vec<Label>,
+    unmeasured: Vec<Unmeasured>,
     /// The file of the estimates; null when nothing was written.
     kept: Option<Label>,
 }
 
 #[derive(Serialize)]
+struct Unmeasured {
+    agent: Label,
+    model: Option<Label>,
+}
+
+#[derive(Serialize)]
 struct ModelJson {
-    model: Label,
+    agent: Label,
+    model: Option<Label>,
     calls: u64,
     logged_output_tokens: u64,
     estimated_output_tokens: u64,
@@ -103,6 +112,7 @@ struct ModelJson {
 impl Document {
     fn new(estimates: &Estimates, kept: Option<Label>) -> Self {
         let models = estimates.models.iter().map(|model| ModelJson {
+            agent: model.agent.clone(),
             model: model.model.clone(),
             calls: model.calls,
             logged_output_tokens: model.logged,
@@ -113,6 +123,8 @@ impl Document {
             error_of_one_percent: model.error_of_one,
             error_of_all_percent: model.error_of_all,
         });
-        Self { schema: 1, models: models.collect(), unmeasured: estimates.unmeasured.clone(), kept }
+        let unmeasured =
+            estimates.unmeasured.iter().map(|(agent, model)| Unmeasured { agent: agent.clone(), model: model.clone() });
+        Self { schema: 1, models: models.collect(), unmeasured: unmeasured.collect(), kept }
     }
 }

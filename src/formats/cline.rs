@@ -4,9 +4,9 @@
 //! CLI, and the extension from 4.1 on: seen with 3.0.65 against a service whose bill is known (2026-11-26): `metrics` of a
 //! message are one answer, equal to the bill; `inputTokens` includes what was read from and written to a cache. A sub-agent has
 //! a document of its own in its parent's folder. A compaction takes the counts off all messages and leaves their sum in
-//! `usageBefore` (its source, 2026-11-26), a part of the session's total. Of the session's own `<session>.json`, whose sums
-//! repeat the messages', `aggregateUsage` counts where no message has metrics: unlike `usage` it includes the sub-agents', whose
-//! calls the books subtract. The project stands there, too.
+//! `usageBefore` (its source, 2026-11-26), a part of the session's total. The session's own `<session>.json` repeats the sums of
+//! the messages; an answer that was interrupted stands in its sums alone. `usage` is the lead's, `aggregateUsage` includes the
+//! sub-agents, which may have asked other models: the difference is a total without a model. The project stands there, too.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -170,9 +170,9 @@ struct Own {
     cwd: Option<String>,
     began: Stamp,
     model: Option<String>,
-    /// All that the session used, with its sub-agents.
-    total: Tokens,
-    /// The part of its sub-agents.
+    /// All that the session used, without its sub-agents.
+    lead: Tokens,
+    /// The part of its sub-agents; all of it, where the sums do not say what is whose.
     of_agents: Tokens,
 }
 
@@ -213,14 +213,13 @@ impl Reader for Documents {
         let about: About<'_> = json::parse(text).unwrap_or_default();
         let Sums { usage, aggregate, .. } = &about.metadata;
         let sum = |metrics: &Metrics<'_>| metrics.split(Count::total).unwrap_or_default().0;
-        let (lead, whole) = (sum(usage), if aggregate.is_absent() { sum(usage) } else { sum(aggregate) });
-        let of_agents = if usage.is_absent() { Tokens::ZERO } else { whole.saturating_sub(lead) };
+        let lead = sum(usage);
         self.own = Own {
             cwd: about.cwd.get().map(str::to_owned),
             began: about.began,
             model: about.model.get().map(str::to_owned),
-            total: whole,
-            of_agents,
+            lead,
+            of_agents: sum(aggregate).saturating_sub(lead),
         };
     }
 }
@@ -260,37 +259,54 @@ impl Documents {
         Ok(Some(Call { quoted: metrics.cost.0, fidelity, ..Call::new(key, from, model, tokens) }))
     }
 
-    /// The total of a session whose messages do not have all of it: a compaction took the counts off all of them, or it was
-    /// interrupted before any had some. A sub-agent's is a part of its parent's session, of which it knows nothing else.
+    /// The total of a session whose messages do not have all of it: a compaction took the counts off all of them, or an
+    /// answer was interrupted before it had some. A sub-agent's is a part of its parent's session, of which it knows nothing
+    /// else.
     fn total(&mut self, session: &Session<'_>, origin: &Origin) -> Result<Option<Bill>, BadLine> {
         let messages = &session.messages.0;
         if parent(session, origin).is_some() {
             return Ok(None);
         }
-        let mut at = messages.first().and_then(|message| message.at.0);
         let named = messages.iter().rev().find_map(|message| message.model.id.get());
         let model = named.or(self.own.model.as_deref()).unwrap_or(Billed::UNNAMED);
-        let mut totals: BTreeMap<&str, Tokens> = BTreeMap::new();
+        let (mut totals, mut listed) = (BTreeMap::<&str, Tokens>::new(), Tokens::ZERO);
         let mut add = |model, tokens: Tokens| {
             let total = totals.entry(model).or_default();
             *total = total.saturating_add(tokens);
         };
-        if let Some(first) = messages.iter().find(|message| !message.about.before.is_absent()) {
-            at = first.at.0;
-            add(model, first.about.before.split(Count::total)?.0);
-            for message in messages {
-                let own = message.model.id.get().unwrap_or(model);
-                add(own, message.metrics.split(Count::tokens).unwrap_or_default().0);
-            }
-            // Sub-agents may have asked other models.
-            add(Billed::UNNAMED, self.own.of_agents);
-        } else if messages.iter().all(|message| message.metrics.is_absent()) {
-            add(model, self.own.total);
+        for message in messages {
+            let tokens = message.metrics.split(Count::tokens).unwrap_or_default().0;
+            listed = listed.saturating_add(tokens);
+            add(message.model.id.get().unwrap_or(model), tokens);
         }
+        let compacted = messages.iter().find(|message| !message.about.before.is_absent());
+        let before = match compacted {
+            Some(first) => first.about.before.split(Count::total)?.0,
+            None => Tokens::ZERO,
+        };
+        let interrupted = beyond(self.own.lead, listed.saturating_add(before));
+        if before.is_zero() && interrupted.is_zero() && (!listed.is_zero() || self.own.of_agents.is_zero()) {
+            return Ok(None);
+        }
+        add(model, before.saturating_add(interrupted));
+        add(Billed::UNNAMED, self.own.of_agents);
+        let at = compacted.or(messages.first()).and_then(|message| message.at.0);
         let own = session.id.get().or(origin.folder(0));
         let from = self.author.attribution(at.or(self.own.began.0), own, self.own.cwd.as_deref(), origin);
         Ok(bill(self.name, from, totals))
     }
+}
+
+/// The part of a sum that the messages do not have. Sums of some versions do not say what was cached.
+fn beyond(sum: Tokens, listed: Tokens) -> Tokens {
+    let prompt = |tokens: &Tokens| tokens.input + tokens.cache_read + tokens.cache_write_5m;
+    let more = prompt(&sum).saturating_sub(prompt(&listed));
+    let cache_read = sum.cache_read.saturating_sub(listed.cache_read).min(more);
+    let cache_write_5m = sum.cache_write_5m.saturating_sub(listed.cache_write_5m).min(more - cache_read);
+    let output = sum.output.saturating_sub(listed.output);
+    let reasoning = sum.reasoning.saturating_sub(listed.reasoning).min(output);
+    let input = more - cache_read - cache_write_5m;
+    Tokens { input, cache_read, cache_write_5m, output, reasoning, ..Tokens::ZERO }
 }
 
 impl Metrics<'_> {

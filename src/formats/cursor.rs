@@ -19,7 +19,7 @@ use crate::domain::{CallKey, Fidelity, Tokens};
 /// Cursor's chats.
 pub(super) struct Cursor;
 
-const NAME: &str = "cursor";
+pub(super) const NAME: &str = "cursor";
 
 impl Format for Cursor {
     fn name(&self) -> &'static str {
@@ -39,22 +39,29 @@ impl Format for Cursor {
         (name == b"state.vscdb").then_some(Framing::Sqlite)
     }
     fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
-        if !schema.has("cursorDiskKV", &["key", "value"]) {
-            return None;
-        }
         let fields = ["tokenCount.inputTokens", "tokenCount.outputTokens", "createdAt", "modelInfo.modelName"];
         let fields = fields.map(|path| format!("json_extract(bubble, '$.{path}')")).join(", ");
         // Every message gives a row, so that the next reading begins behind it.
-        let sql = format!(
-            "SELECT number, NULL, name, {fields} FROM (SELECT rowid AS number, key AS name, \
-             CASE WHEN json_valid(CAST(value AS TEXT)) THEN CAST(value AS TEXT) ELSE '{{}}' END AS bubble \
-             FROM cursorDiskKV WHERE rowid > ?1 AND key >= 'bubbleId:' AND key < 'bubbleId;')"
-        );
-        Some(vec![RowQuery { table: "cursorDiskKV", sql }])
+        query(schema, &fields, "").map(|query| vec![query])
     }
     fn reader(&self) -> Box<dyn Reader> {
         row_calls::reader(NAME, message)
     }
+}
+
+/// The question for fields of each message; `only` is a condition on a message.
+pub(super) fn query(schema: &Schema, fields: &str, only: &str) -> Option<RowQuery> {
+    let sql = format!(
+        "SELECT number, NULL, name, {fields} FROM (SELECT rowid AS number, key AS name, \
+         CASE WHEN json_valid(CAST(value AS TEXT)) THEN CAST(value AS TEXT) ELSE '{{}}' END AS bubble \
+         FROM cursorDiskKV WHERE rowid > ?1 AND key >= 'bubbleId:' AND key < 'bubbleId;') {only}"
+    );
+    schema.has("cursorDiskKV", &["key", "value"]).then_some(RowQuery { table: "cursorDiskKV", sql })
+}
+
+/// The key of a message, by the name of its row.
+pub(super) fn key_of(name: &str) -> CallKey {
+    CallKey::from_parts(&[NAME, name])
 }
 
 fn message<'a>(_query: usize, row: &[Value<'a>], _origin: &Origin) -> Result<Option<RowCall<'a>>, BadLine> {
@@ -71,6 +78,6 @@ fn message<'a>(_query: usize, row: &[Value<'a>], _origin: &Origin) -> Result<Opt
         model: at(row, 6).text().filter(|model| *model != "default").map(Cow::Borrowed),
         session: chat.map(Cow::Borrowed),
         fidelity: Fidelity::LowerBound,
-        ..RowCall::new(CallKey::from_parts(&[NAME, name]), tokens)
+        ..RowCall::new(key_of(name), tokens)
     }))
 }

@@ -76,7 +76,7 @@ pub(crate) const TOKENLESS: [Tokenless; 13] = [
     Tokenless {
         name: "amazon-q",
         folders: &[".local/share/amazon-q", "Library/Application Support/amazon-q", ".aws/amazonq"],
-        gaps: "conversations without counts; its successor Kiro states credits",
+        gaps: "conversations without counts, whose output backfill estimates; its successor Kiro states credits",
     },
     Tokenless { name: "cortex", folders: &[".snowflake/cortex"], gaps: "conversations without counts" },
     Tokenless { name: "iflow", folders: &[".iflow"], gaps: "transcripts without counts" },
@@ -88,7 +88,7 @@ pub(crate) const TOKENLESS: [Tokenless; 13] = [
     Tokenless {
         name: "kiro",
         folders: &[".kiro", ".local/share/kiro-cli", "Library/Application Support/kiro-cli"],
-        gaps: "credits, which are no money, and no tokens",
+        gaps: "credits, which are no money, and no tokens; backfill estimates its CLI's output",
     },
     Tokenless {
         name: "octofriend",

@@ -40,6 +40,7 @@ mod copilot_line;
 pub(crate) mod count;
 mod crush;
 mod cursor;
+mod cursor_text;
 mod decoder;
 mod deepseek_harness;
 mod details;
@@ -64,6 +65,7 @@ pub(crate) mod json;
 mod junie;
 pub(crate) mod keys;
 mod kimi;
+mod kiro_text;
 mod langfuse;
 mod langsmith;
 mod litellm;
@@ -81,6 +83,7 @@ mod opencode_query;
 mod openhands;
 mod otel;
 mod pi;
+mod pi_text;
 mod prefilter;
 mod protobuf;
 mod pydantic_ai;
@@ -98,6 +101,7 @@ mod sieves;
 mod split;
 mod sse;
 mod stored_time;
+mod texts;
 mod tier;
 pub(crate) mod time;
 mod unsloth;
@@ -108,7 +112,6 @@ mod zcode;
 mod zed;
 
 pub use bad_line::BadLine;
-pub(crate) use claude_text::{TRANSCRIPTS, spoken};
 pub use decoder::{Decoder, Outcome};
 pub(crate) use exactness::{Exactness, TOKENLESS};
 pub(crate) use format::Format;
@@ -120,6 +123,7 @@ pub use registry::{FormatId, format_of_name};
 pub(crate) use registry::{format_of_place, formats_of_name, indexes, locations};
 pub(crate) use repair::whole;
 pub(crate) use rows::{RowQuery, Schema, Value};
+pub(crate) use texts::{Spoken, Texts};
 pub(crate) use usage_log_line::line as kept_line;
 
 /// Every log format. Where a line could belong to two formats, the earlier one gets it.
@@ -191,6 +195,20 @@ pub static ALL: &[&dyn Format] = &[
     &lm_studio::LmStudio,
     &shelley::Shelley,
     &antigravity::Antigravity,
+];
+
+/// Agents whose logs have texts without counts: some answers' or all.
+pub(crate) static TEXTS: &[&dyn Texts] = &[
+    &claude_text::ClaudeTexts,
+    &pi_text::PI,
+    &pi_text::OH_MY_PI,
+    &pi_text::SENPI,
+    &pi_text::GJC,
+    &pi_text::KIMCHI,
+    &pi_text::PRIME,
+    &cursor_text::CursorTexts,
+    &kiro_text::KIRO,
+    &kiro_text::AMAZON_Q,
 ];
 
 /// Names of all formats, in the order of [`ALL`].

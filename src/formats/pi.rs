@@ -209,7 +209,7 @@ impl Session {
         let model = self.author.label(model);
         let fidelity = if model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
         let latency = message.duration.milliseconds();
-        let key = message.response.get().and_then(answer_key).unwrap_or_else(|| key_of(entry, at, &tokens));
+        let key = key_of(message.response.get(), entry.id.get(), at, &tokens);
         let is_split = usage.cache_write_1h.is_given();
         let parts = if is_split { Parts::NONE } else { unstated_lifetime(&tokens) };
         let quoted = usage.cost.total.0;
@@ -217,11 +217,14 @@ impl Session {
     }
 }
 
-/// The key of an answer: the same in every copy of its entry. Entry ids are short, and older sessions have none.
-fn key_of(entry: &Entry<'_>, at: Option<Instant>, tokens: &Tokens) -> CallKey {
-    let at = at.map(|at| at.timestamp_millis()).unwrap_or_default().to_le_bytes();
-    let counts = tokens.fields().map(u64::to_le_bytes).concat();
-    CallKey::from_parts(&[NAME.as_bytes(), entry.id.get().unwrap_or_default().as_bytes(), &at, &counts])
+/// The key of an answer: the provider's id, or what is the same in every copy of its entry. Entry ids are short, and older
+/// sessions have none.
+pub(super) fn key_of(response: Option<&str>, id: Option<&str>, at: Option<Instant>, tokens: &Tokens) -> CallKey {
+    response.and_then(answer_key).unwrap_or_else(|| {
+        let at = at.map(|at| at.timestamp_millis()).unwrap_or_default().to_le_bytes();
+        let counts = tokens.fields().map(u64::to_le_bytes).concat();
+        CallKey::from_parts(&[NAME.as_bytes(), id.unwrap_or_default().as_bytes(), &at, &counts])
+    })
 }
 
 impl Usage<'_> {

@@ -54,5 +54,6 @@ pub(crate) use roots::RootKind;
 pub use roots::Roots;
 pub(crate) use sample_database::sample_database;
 pub(crate) use spool::{append_lines, spool};
+pub(crate) use sqlite_source::read_rows;
 pub use stream::read_stream;
 pub use tails::{Options, Tails};

@@ -3,7 +3,9 @@
 //!
 //! The files next to the database decide. While a writer has a WAL database open, its `-wal` and `-shm` are there: then the
 //! `-shm` is opened for reading alone (`readonly_shm`), so that SQLite takes shared locks and never its own notes; where
-//! nobody has it open, SQLite keeps the index in its own memory. Without a `-wal` everything is in the file, which is
+//! nobody has it open, SQLite keeps the index in its own memory. A reader that meets the header of the `-shm` in the middle of
+//! a commit asks, as every reader does, for the writer's lock, which it gets for a microsecond if the commit has ended by
+//! then: the one moment in which a writer that waits for nobody could be refused. Without a `-wal` everything is in the file, which is
 //! read as it lies (`immutable`), and what was read counts only if neither appeared nor changed meanwhile. A `-wal`
 //! without a `-shm` was left by a crash or a copy: SQLite could read it only with a new `-shm`, which is made beside a
 //! copy of our own.

@@ -5,6 +5,7 @@
 //! from its beginning: its rows have the same keys. It is open only while it is read.
 
 use std::io;
+use std::path::Path;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::batch_builder::BatchBuilder;
 use super::fs::{FileKind, Fs, Stat};
+use super::os_fs::OsFs;
 use super::sqlite_access::{self, Database, Found, wal_of, why};
 use super::tail::{RECORDS, Reached, Tail, Tools};
 use super::{Condition, ReadBatch, RootKind, unpack};
@@ -79,8 +81,9 @@ impl Tail {
             Found::Empty => return Ok(self.is_done(&stat, None)),
             Found::Other => return Ok(self.is_done(&stat, Some("no SQLite database"))),
         };
-        let schema = schema_of(&database.connection).map_err(|error| why(&error))?;
-        let Some((format, queries)) = self.queries(&schema) else {
+        // One transaction from the first look on: each begin reads the header that a writer changes with every commit.
+        let schema = begin(&database.connection).and_then(|()| schema_of(&database.connection));
+        let Some((format, queries)) = self.queries(&schema.map_err(|error| why(&error))?) else {
             return Ok(self.is_done(&stat, Some("a database of a version that is not known")));
         };
         self.format = Some(format);
@@ -180,10 +183,9 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Asks every query in one transaction; false when reading shall end before all is read.
+    /// Asks every query; false when reading shall end before all is read.
     fn read(&mut self, database: &Database, queries: &[RowQuery], cursors: &mut [Cursor]) -> io::Result<bool> {
         let connection = &database.connection;
-        connection.execute_batch("BEGIN").map_err(|error| why(&error))?;
         for (place, (query, cursor)) in queries.iter().zip(cursors).enumerate() {
             match self.ask(connection, place, query, cursor) {
                 Ok(true) => {}
@@ -239,6 +241,38 @@ impl Pass<'_> {
     }
 }
 
+/// Reads all rows of another program's database, once, for questions of its schema; none where they are unknown.
+///
+/// # Errors
+/// As the system or SQLite reports them, and when a writer came meanwhile: what was read may then be torn.
+pub(crate) fn read_rows(
+    path: &Path,
+    queries: &dyn Fn(&Schema) -> Option<Vec<RowQuery>>,
+    each: &mut dyn FnMut(usize, &[Value<'_>]),
+) -> io::Result<()> {
+    let state = || (OsFs.stat(path).ok(), OsFs.stat(&wal_of(path)).ok());
+    let before = state();
+    let Found::Database(database) = sqlite_access::open(&OsFs, path)? else { return Ok(()) };
+    let mut read = || -> rusqlite::Result<()> {
+        let connection = &database.connection;
+        begin(connection)?;
+        for (place, query) in queries(&schema_of(connection)?).unwrap_or_default().iter().enumerate() {
+            let mut statement = connection.prepare(&query.sql)?;
+            let (asked, columns) = (statement.parameter_count().min(2), statement.column_count());
+            let mut rows = statement.query(rusqlite::params_from_iter(&[0_i64, 0][..asked]))?;
+            while let Some(row) = rows.next()? {
+                each(place, &values(row, &unpacked(row, columns)?)?);
+            }
+        }
+        Ok(())
+    };
+    read().map_err(|error| why(&error))?;
+    if database.to_validate && state() != before {
+        return Err(io::Error::other("its writer has come"));
+    }
+    Ok(())
+}
+
 /// For each column of a row, what its value holds if it is compressed.
 fn unpacked(row: &Row<'_>, columns: usize) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
     let column = |column| {
@@ -265,6 +299,11 @@ fn values<'row>(row: &'row Row<'_>, unpacked: &'row [Option<Vec<u8>>]) -> rusqli
         })
     };
     unpacked.iter().enumerate().map(value).collect()
+}
+
+/// Begins the transaction in which a database is read; it ends when the database is closed.
+fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("BEGIN")
 }
 
 fn schema_of(connection: &Connection) -> rusqlite::Result<Schema> {

@@ -274,6 +274,7 @@ fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interne
         spent.entry(core).or_default().add(part);
     }
     let is_unnamed = |due: &Due| due.model.as_str() == Billed::UNNAMED;
+    let stated: Vec<Part> = dues.iter().map(|due| due.part).collect();
     let mut strangers: Vec<&mut Due> = Vec::new();
     let mut named = BTreeSet::new();
     for due in &mut *dues {
@@ -299,6 +300,17 @@ fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interne
         for spent in spent.values_mut() {
             due.part.take(spent);
         }
+    }
+    if let Some(unnamed) = dues.iter().position(is_unnamed) {
+        let mut rest = dues[unnamed].part;
+        for (due, stated) in dues.iter_mut().zip(&stated).filter(|(due, _)| !is_unnamed(due)) {
+            let mut taken = *stated;
+            taken.sub(&due.part);
+            due.part.add(&taken);
+            rest.take(&mut taken);
+            due.part.sub(&taken);
+        }
+        dues[unnamed].part = rest;
     }
     // A web search may be billed to another model than the call that requested it.
     for due in dues {

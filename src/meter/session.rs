@@ -120,12 +120,12 @@ impl Sessions {
         self.known.get(id).and_then(|session| session.project.clone())
     }
 
-    /// Adds a call; its session, if that was not known.
-    pub(crate) fn add(&mut self, row: &Row, today: Span, now: Instant) -> Option<SessionId> {
+    /// Adds a call. Stale when the session may have earlier ones.
+    pub(crate) fn add(&mut self, row: &Row, today: Span, now: Instant) -> Freshness {
         let id = SessionId::from_call(&row.call);
-        let begins = (!self.known.contains_key(&id)).then(|| id.clone());
+        let known = self.known.contains_key(&id);
         self.known.entry(id).or_insert_with(|| Session::born(row)).add(row, today, now);
-        begins
+        Freshness::stale_if(!known && !self.complete)
     }
 
     /// Subtracts a call. Stale when it was the session's first or last.

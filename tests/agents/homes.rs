@@ -27,6 +27,7 @@ const HOMES: [Places; 12] = [
         "pi",
         &[
             ("tree.jsonl", ".pi/agent/sessions/--home-kim-shop--/tree.jsonl"),
+            ("aborted.jsonl", ".pi/agent/sessions/--home-kim-shop--/aborted.jsonl"),
             ("fork", ".pi/agent/sessions/--home-kim-shop--"),
             ("version-1.jsonl", ".pi/agent/sessions/--home-kim-shop--/version-1.jsonl"),
         ],
@@ -53,6 +54,7 @@ const HOMES: [Places; 12] = [
             ("1795683600000_ab12c", ".cline/data/sessions/1795683600000_ab12c"),
             ("1795683700000_ef56g", ".cline/data/sessions/1795683700000_ef56g"),
             ("1795683800000_ij78k", ".cline/data/sessions/1795683800000_ij78k"),
+            ("1795683900000_kl90m", ".cline/data/sessions/1795683900000_kl90m"),
             ("task", ".config/Code/User/globalStorage/saoudrizwan.claude-dev/tasks/1795683600001"),
             ("providers", ".config/Cursor/User/globalStorage/saoudrizwan.claude-dev/tasks/1795683600003"),
             ("removed", ".vscode-server/data/User/globalStorage/saoudrizwan.claude-dev/tasks/1795683600002"),

@@ -64,7 +64,47 @@ fn without_answers_to_measure_nothing_is_estimated() {
     let home = Home::new();
     home.write(".claude/projects/-w/s.jsonl", &answer(1, "2.1.20", 2, 1_000));
     let said = home.fine(&["backfill"]).out;
-    assert!(said.contains("too few answers have both text and count: claude-opus-5"), "{said}");
+    assert!(said.contains("too few answers have both text and count: claude-opus-5 of claude-code"), "{said}");
     assert!(!home.path("data/tokmeter/estimates.jsonl").exists());
     assert!(Home::new().fine(&["backfill"]).out.contains("No answer"));
+}
+
+#[test]
+fn agents_whose_logs_have_texts_and_no_counts_are_estimated_by_what_others_count() {
+    let home = home();
+    let sample =
+        |name: &str| fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name));
+    home.write(".pi/agent/sessions/--w--/a.jsonl", &sample("pi/aborted.jsonl").unwrap());
+    let session = "7c1d0c0e-0000-4000-8000-000000000001";
+    for ending in ["json", "jsonl"] {
+        let text = sample(&format!("kiro/{session}.{ending}")).unwrap();
+        home.write(&format!(".kiro/sessions/cli/{session}.{ending}"), &text);
+    }
+    let before = total(&home);
+    let found = home.fine(&["backfill", "--json"]).json();
+    let rows: Vec<(&str, &str, u64, u64, bool)> = found["models"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let number = |name: &str| row[name].as_u64().unwrap();
+            let is_own = row["is_own_measure"].as_bool().unwrap();
+            let model = row["model"].as_str().unwrap();
+            (row["agent"].as_str().unwrap(), model, number("calls"), number("estimated_output_tokens"), is_own)
+        })
+        .collect();
+    // Four characters to a token, as in the answers of Claude Code and in the one of pi that has both.
+    let expected = [
+        ("claude-code", "claude-opus-5", 2, 400, true),
+        // 25 and 26 characters, each rounded to the nearest.
+        ("kiro", "claude-sonnet-4.5", 2, 6 + 7, false),
+        ("pi", "gpt-5.5", 1, 92 / 4, false),
+    ];
+    assert_eq!(rows, expected);
+    let kept = fs::read_to_string(home.path("data/tokmeter/estimates.jsonl")).unwrap();
+    assert!(kept.lines().count() == 5 && !kept.contains("hello"), "{kept}");
+    let after = total(&home);
+    assert_eq!((&after["total"], &after["rows"]), (&before["total"], &before["rows"]));
+    // 400 − 3, 13 and 23.
+    assert_eq!(after["estimated"]["output_tokens"], json!(397 + 13 + 23));
 }

@@ -448,6 +448,29 @@ fn k4_a_call_or_a_total_without_a_model_may_be_of_any() {
 }
 
 #[test]
+fn k4_what_is_left_of_a_named_total_keeps_its_name_beside_one_without_a_model() {
+    // A lead of opus that used 90 and stands nowhere else; its sub-agents used 800 of any model.
+    let whole = bill("s", 30, &[("opus", tokens(90, 90)), ("unknown", tokens(800, 800))]);
+    for (first, second) in [("opus", "opus"), ("haiku", "haiku"), ("opus", "haiku"), ("haiku", "opus")] {
+        let mut records = vec![
+            Record::Bill(whole.clone()),
+            Record::Call(made("a", "s", 10, first, tokens(300, 300))),
+            Record::Call(made("b", "s", 20, second, tokens(500, 500))),
+        ];
+        for turn in 0..3 {
+            records.rotate_left(turn);
+            for mut books in every_store() {
+                books.post(&batch_of(records.clone())).unwrap();
+                let rest = background(&*books);
+                let rest: Vec<_> = rest.iter().map(|row| (row.call.model.as_deref(), row.call.tokens)).collect();
+                assert_eq!(rest, [(Some("opus"), tokens(90, 90))], "{first}, {second}");
+                assert_eq!(total(&*books).tokens.output, 890);
+            }
+        }
+    }
+}
+
+#[test]
 fn k4_of_two_equal_totals_that_which_names_its_model_stands() {
     let stated = |model| Bill { id: key("total"), ..bill("s", 3, &[(model, tokens(2, 20))]) };
     for models in [["unknown", "opus"], ["opus", "unknown"]] {

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::read::Answer;
+use super::read::{Answer, Answers};
 use crate::domain::{Call, CallKey, Fidelity, Label, Tokens, Usd};
 use crate::pricing::{PriceBook, Pricer as _};
 
 /// Answers of a model from which its own measure is taken; with fewer, that of all models is.
 const ENOUGH: usize = 30;
 
-/// Estimates of one model.
+/// An agent and a model, where one is named.
+pub(crate) type Kind = (Label, Option<Label>);
+
+/// Estimates of one agent's answers by one model.
 #[derive(Clone, Debug)]
 pub(crate) struct ModelEstimate {
-    pub(crate) model: Label,
+    pub(crate) agent: Label,
+    pub(crate) model: Option<Label>,
     /// Calls whose output is not, or not all, in the log.
     pub(crate) calls: u64,
     /// The output that the log states.
@@ -37,8 +41,8 @@ pub(crate) struct Estimates {
     pub(crate) models: Vec<ModelEstimate>,
     /// The output beyond that in the log, one call for each answer.
     pub(crate) calls: Vec<Call>,
-    /// Models with such calls for which nothing can be measured.
-    pub(crate) unmeasured: Vec<Label>,
+    /// Those with such calls for which nothing can be measured.
+    pub(crate) unmeasured: Vec<Kind>,
 }
 
 /// Characters and tokens of answers where both are known.
@@ -75,19 +79,20 @@ fn is_wanting(answer: &Answer) -> bool {
 }
 
 /// Estimates what the log does not count.
-pub(crate) fn estimate(answers: &BTreeMap<[u8; 16], Answer>, prices: &PriceBook) -> Estimates {
+pub(crate) fn estimate(answers: &Answers, prices: &PriceBook) -> Estimates {
     let mut estimates = Estimates::default();
     let known: Vec<(&[u8; 16], &Answer)> = answers.iter().filter(|(_, answer)| is_known(answer)).collect();
-    let mut wanting: BTreeMap<&Label, Vec<(&[u8; 16], &Answer)>> = BTreeMap::new();
+    let mut wanting: BTreeMap<Kind, Vec<(&[u8; 16], &Answer)>> = BTreeMap::new();
     for (key, answer) in answers.iter().filter(|(_, answer)| is_wanting(answer)) {
-        wanting.entry(&answer.model).or_default().push((key, answer));
+        wanting.entry((answer.from.source.clone(), answer.model.clone())).or_default().push((key, answer));
     }
-    for (model, calls) in wanting {
-        let own: Vec<_> = known.iter().copied().filter(|(_, answer)| answer.model == *model).collect();
+    for ((agent, model), calls) in wanting {
+        let is_of_model = |answer: &Answer| model.is_some() && answer.model == model;
+        let own: Vec<_> = known.iter().copied().filter(|(_, answer)| is_of_model(answer)).collect();
         let is_own_measure = own.len() >= ENOUGH;
         let sample = if is_own_measure { &own } else { &known };
         if sample.len() < ENOUGH {
-            estimates.unmeasured.push(model.clone());
+            estimates.unmeasured.push((agent, model));
             continue;
         }
         let mut measure = Measure::default();
@@ -96,7 +101,8 @@ pub(crate) fn estimate(answers: &BTreeMap<[u8; 16], Answer>, prices: &PriceBook)
         }
         let (error_of_one, error_of_all) = errors(sample);
         let mut sums = ModelEstimate {
-            model: model.clone(),
+            agent,
+            model,
             calls: 0,
             logged: 0,
             estimated: 0,
@@ -128,7 +134,7 @@ pub(crate) fn estimate(answers: &BTreeMap<[u8; 16], Answer>, prices: &PriceBook)
 fn missing(key: &[u8; 16], answer: &Answer, more: u64) -> Call {
     let key = CallKey::from_parts(&[b"backfill".as_slice(), key]);
     let tokens = Tokens { output: more, ..Tokens::ZERO };
-    let call = Call::new(key, answer.from.clone(), Some(answer.model.clone()), tokens);
+    let call = Call::new(key, answer.from.clone(), answer.model.clone(), tokens);
     Call { fidelity: Fidelity::Guessed, ..call }
 }
 
@@ -167,7 +173,7 @@ mod tests {
     }
 
     /// Answers of four characters to a token, and these.
-    fn answers(others: &[Answer]) -> BTreeMap<[u8; 16], Answer> {
+    fn answers(others: &[Answer]) -> Answers {
         let known = (0..40_u64).map(|n| Answer::sized("claude-opus-5", 100 + n, 400 + 4 * n, false));
         let key = |n: usize| CallKey::from_parts(&[n.to_le_bytes()]).bytes();
         known.chain(others.iter().cloned()).enumerate().map(|(n, answer)| (key(n), answer)).collect()
@@ -191,12 +197,41 @@ mod tests {
         let cut = Answer::sized("claude-opus-5", 3, 4_000, true);
         let alone = BTreeMap::from([([0; 16], cut)]);
         let found = estimate(&alone, &book());
-        assert!(found.calls.is_empty() && found.unmeasured == [Label::new("claude-opus-5")]);
+        assert!(
+            found.calls.is_empty()
+                && found.unmeasured == [(Label::new("claude-code"), Some(Label::new("claude-opus-5")))]
+        );
         let whole = Answer::sized("claude-opus-5", 2_000, 4_000, true);
         assert!(estimate(&answers(&[whole]), &book()).calls.is_empty());
         // Another model is measured by all of them, and says so.
         let other = Answer::sized("claude-haiku-4-5", 3, 4_000, true);
         let found = estimate(&answers(&[other]), &book());
         assert!(!found.models[0].is_own_measure && found.models[0].estimated == 1_000);
+    }
+
+    #[test]
+    fn each_agent_has_a_row_and_a_model_without_a_name_is_measured_by_all() {
+        let mut of_another = Answer::sized("claude-opus-5", 0, 400, false);
+        of_another.from.source = Label::new("kiro");
+        let mut nameless = of_another.clone();
+        nameless.model = None;
+        let cut = Answer::sized("claude-opus-5", 3, 4_000, true);
+        let found = estimate(&answers(&[cut, of_another, nameless]), &book());
+        let rows: Vec<_> = found
+            .models
+            .iter()
+            .map(|row| {
+                (row.agent.as_str(), row.model.as_deref(), row.estimated, row.is_own_measure, row.cost.is_some())
+            })
+            .collect();
+        let opus = Some("claude-opus-5");
+        assert_eq!(
+            rows,
+            [
+                ("claude-code", opus, 1_000, true, true),
+                ("kiro", None, 100, false, false),
+                ("kiro", opus, 100, true, true)
+            ]
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Reads the sizes of answers from every transcript.
+//! Reads the sizes of answers from the logs of every agent whose logs have texts.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,17 +9,24 @@ use rustc_hash::FxHashSet;
 
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Failure};
-use crate::domain::{Attribution, CallKey, Label};
-use crate::formats::{self, FormatId, TRANSCRIPTS};
+use crate::domain::{Attribution, Instant, Label};
+use crate::formats::{self, Env, FormatId, Framing, Location, Origin, Spoken, Texts};
+use crate::ingest;
 
 /// Longer lines are no answers.
 const LONGEST: u64 = 64 << 20;
 
-/// An answer, over all its lines.
+/// Times that a database is read while its writer is at work.
+const ATTEMPTS: usize = 3;
+
+/// Answers by their keys.
+pub(crate) type Answers = BTreeMap<[u8; 16], Answer>;
+
+/// An answer, over all its parts.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) from: Attribution,
-    pub(crate) model: Label,
+    pub(crate) model: Option<Label>,
     pub(crate) output: u64,
     pub(crate) characters: u64,
     pub(crate) hides_parts: bool,
@@ -27,34 +34,47 @@ pub(crate) struct Answer {
     blocks: FxHashSet<u64>,
 }
 
-/// Every answer in the transcripts, by its key; a transcript that cannot be read is passed over.
+/// Every answer in the logs, by its key; a log that cannot be read is passed over.
 ///
 /// # Errors
 /// When a path is missing.
-pub(crate) fn read(context: &Context<'_>) -> Result<BTreeMap<[u8; 16], Answer>, Failure> {
+pub(crate) fn read(context: &Context<'_>) -> Result<Answers, Failure> {
     let roots = catch_up::roots(context, &LogSelection::Everything)?;
-    let transcripts = FormatId::of_name(TRANSCRIPTS);
-    let mut answers = BTreeMap::new();
-    for (_, place) in roots.agents.iter().filter(|(id, _)| Some(*id) == transcripts) {
-        for file in logs(&place.path) {
-            // What cannot be read now may be read the next time.
-            let _ = read_file(&file, &mut answers);
+    let mut answers = Answers::new();
+    for texts in formats::TEXTS {
+        let id = FormatId::of_name(texts.name());
+        let known = roots.agents.iter().filter(|(other, _)| Some(*other) == id).map(|(_, place)| place.clone());
+        for place in known.chain(own_places(context, *texts)) {
+            for file in logs(*texts, &place) {
+                // What cannot be read now may be read the next time.
+                let _ = read_log(*texts, &file, &mut answers);
+            }
         }
     }
     Ok(answers)
 }
 
-/// Every transcript below a folder. Links are not followed, so that no folder is read twice.
-fn logs(folder: &Path) -> Vec<PathBuf> {
+/// The places of an agent that is no format, in every home.
+fn own_places(context: &Context<'_>, texts: &dyn Texts) -> Vec<Location> {
+    let var = |name: &str| context.env.vars.get(std::ffi::OsStr::new(name)).cloned();
+    let own = texts.locations(&Env::new(context.env.home.as_deref(), &var));
+    let others = context.settings.homes.iter().flat_map(|home| texts.locations(&Env::new(Some(home), &|_| None)));
+    own.into_iter().chain(others).collect()
+}
+
+/// Every log in a place. Links are not followed, so that no folder is read twice.
+fn logs(texts: &dyn Texts, place: &Location) -> Vec<PathBuf> {
+    let is_log = |name: &std::ffi::OsStr| texts.framing(name.as_encoded_bytes()).is_some();
     let mut found = Vec::new();
-    let mut waiting = vec![folder.to_owned()];
+    if place.path.is_file() {
+        return vec![place.path.clone()];
+    }
+    let mut waiting = vec![place.path.clone()];
     while let Some(folder) = waiting.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() => waiting.push(entry.path()),
-                Ok(kind) if kind.is_file() && entry.path().extension().is_some_and(|ending| ending == "jsonl") => {
-                    found.push(entry.path());
-                }
+                Ok(kind) if kind.is_dir() && !place.is_flat => waiting.push(entry.path()),
+                Ok(kind) if kind.is_file() && is_log(&entry.file_name()) => found.push(entry.path()),
                 Ok(_) | Err(_) => {}
             }
         }
@@ -63,35 +83,75 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn read_file(path: &Path, answers: &mut BTreeMap<[u8; 16], Answer>) -> io::Result<()> {
+/// Adds the answers of one log.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn read_log(texts: &dyn Texts, path: &Path, answers: &mut Answers) -> io::Result<()> {
+    let origin = Origin { path: Label::from_path(path), offset: 0, modified: Instant::UNIX_EPOCH };
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    match texts.framing(name).unwrap_or(Framing::Lines) {
+        Framing::Sqlite => read_database(texts, path, &origin, answers),
+        Framing::Document => {
+            let (mut document, mut spoken) = (Vec::new(), Vec::new());
+            File::open(path)?.take(LONGEST).read_to_end(&mut document)?;
+            texts.reader().line(&document, &origin, &mut spoken);
+            spoken.drain(..).for_each(|part| add(part, answers));
+            Ok(())
+        }
+        Framing::Lines => read_lines(texts, path, &origin, answers),
+    }
+}
+
+fn read_lines(texts: &dyn Texts, path: &Path, origin: &Origin, answers: &mut Answers) -> io::Result<()> {
     let mut lines = BufReader::with_capacity(1 << 18, File::open(path)?);
-    let mut line = Vec::new();
+    let (mut line, mut spoken, mut reader) = (Vec::new(), Vec::new(), texts.reader());
+    for text in texts.beside(path).iter().filter_map(|file| fs::read(file).ok()) {
+        reader.beside(&text);
+    }
     loop {
         line.clear();
         if lines.by_ref().take(LONGEST).read_until(b'\n', &mut line)? == 0 {
             return Ok(());
         }
-        let Some(spoken) = formats::spoken(&line) else { continue };
-        let key: CallKey = spoken.key;
-        let answer = answers.entry(key.bytes()).or_insert_with(|| Answer {
-            from: spoken.from.clone(),
-            model: spoken.model.clone(),
-            output: 0,
-            characters: 0,
-            hides_parts: false,
-            is_cut: false,
-            blocks: FxHashSet::default(),
-        });
-        if spoken.from.at < answer.from.at {
-            answer.from = spoken.from;
+        reader.line(&line, origin, &mut spoken);
+        spoken.drain(..).for_each(|part| add(part, answers));
+    }
+}
+
+fn read_database(texts: &dyn Texts, path: &Path, origin: &Origin, answers: &mut Answers) -> io::Result<()> {
+    let mut last = Ok(());
+    for _ in 0..ATTEMPTS {
+        let (mut spoken, mut reader) = (Vec::new(), texts.reader());
+        let mut each = |query: usize, row: &[formats::Value<'_>]| reader.row(query, row, origin, &mut spoken);
+        last = ingest::read_rows(path, &|schema| texts.queries(schema), &mut each);
+        if last.is_ok() {
+            spoken.drain(..).for_each(|part| add(part, answers));
+            break;
         }
-        answer.output = answer.output.max(spoken.output);
-        answer.hides_parts |= spoken.hides_parts;
-        answer.is_cut |= spoken.is_cut;
-        for (hash, characters) in spoken.blocks {
-            if answer.blocks.insert(hash) {
-                answer.characters = answer.characters.saturating_add(characters);
-            }
+    }
+    last
+}
+
+fn add(spoken: Spoken, answers: &mut Answers) {
+    let answer = answers.entry(spoken.key.bytes()).or_insert_with(|| Answer {
+        from: spoken.from.clone(),
+        model: spoken.model.clone(),
+        output: 0,
+        characters: 0,
+        hides_parts: false,
+        is_cut: false,
+        blocks: FxHashSet::default(),
+    });
+    if spoken.from.at < answer.from.at {
+        answer.from = spoken.from;
+    }
+    answer.output = answer.output.max(spoken.output);
+    answer.hides_parts |= spoken.hides_parts;
+    answer.is_cut |= spoken.is_cut;
+    for (hash, characters) in spoken.blocks {
+        if answer.blocks.insert(hash) {
+            answer.characters = answer.characters.saturating_add(characters);
         }
     }
 }
@@ -101,8 +161,8 @@ impl Answer {
     /// An answer of this size.
     pub(super) fn sized(model: &str, output: u64, characters: u64, is_cut: bool) -> Self {
         Self {
-            from: Attribution::new(crate::domain::Instant::UNIX_EPOCH, Label::new(TRANSCRIPTS)),
-            model: Label::new(model),
+            from: Attribution::new(Instant::UNIX_EPOCH, Label::new("claude-code")),
+            model: Some(Label::new(model)),
             output,
             characters,
             hides_parts: false,

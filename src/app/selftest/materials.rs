@@ -115,15 +115,18 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Writes the logs and reads them.
+    /// Writes the logs, with what the files beside them say of them, and reads them.
     ///
     /// # Errors
     /// When a log cannot be written or is not read.
     pub(super) fn of(samples: &[Sample]) -> io::Result<Self> {
         let folder = Scratch::new()?;
         let (mut roots, mut at, mut of_sample) = (Roots::default(), BTreeMap::new(), Vec::new());
-        for sample in samples.iter().filter(|sample| sample.is_log()) {
+        for sample in samples {
             let path = sample.write_below(&folder.0)?;
+            if !sample.is_log() {
+                continue;
+            }
             File::options().append(true).open(&path)?.set_modified(SystemTime::UNIX_EPOCH + CHANGED)?;
             at.insert(Label::from_path(&path), of_sample.len());
             of_sample.push((sample.name.clone(), Vec::new()));

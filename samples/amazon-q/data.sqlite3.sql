@@ -1,0 +1,3 @@
+-- A made-up data.sqlite3 of Amazon Q CLI.
+CREATE TABLE conversations (key TEXT PRIMARY KEY, value TEXT);
+INSERT INTO conversations VALUES ('/home/kim/shop', '{"conversation_id": "q-1", "next_message": null, "history": [{"user": {"additional_context": "", "content": {"Prompt": {"prompt": "never counted: a prompt"}}, "timestamp": null, "images": null}, "assistant": {"Response": {"message_id": "n-1", "content": "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv"}}, "request_metadata": null}], "valid_history_range": [0, 1], "transcript": ["> quoted", "\"message_id\": \"q9\""], "model_info": {"model_name": "claude-sonnet-4.5", "model_id": "claude-sonnet-4.5", "context_window_tokens": 200000}}');

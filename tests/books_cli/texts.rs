@@ -1,0 +1,126 @@
+//! Sizes of the answers in the logs of every agent whose logs have texts: each sample in any way of reading, and the same keys
+//! and counts as its calls have.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tokmeter::testing::backfill::{AnswerSize, agents, sizes};
+use tokmeter::testing::domain::Record;
+use tokmeter::testing::ingest::{Options, Roots, Tails};
+
+/// Model, stated output, characters, and whether parts are hidden.
+type Row = (Option<&'static str>, u64, u64, bool);
+
+const SONNET: Option<&str> = Some("claude-sonnet-4.5");
+
+/// Agents, their samples, and what these hold, in the order of output and characters.
+const SAMPLES: &[(&str, &str, &[Row])] = &[
+    // One answer on three lines.
+    ("claude-code", "streamed.jsonl", &[(Some("claude-opus-5"), 427, 83, false)]),
+    (
+        "pi",
+        "aborted.jsonl",
+        // `bash` and `{"a": 1}` are a tool's; counted reasoning is not in the text.
+        &[(Some("gpt-5.5"), 0, 80 + 4 + 8, false), (Some("gpt-5.5"), 90, 40, true), (Some("gpt-5.5"), 100, 400, false)],
+    ),
+    // A prompt is no answer; `default` names no model.
+    (
+        "cursor",
+        "state.vscdb.sql",
+        &[(None, 0, 2, false), (None, 20, 4, false), (Some("claude-4.5-sonnet"), 310, 2, false)],
+    ),
+    (
+        "kiro",
+        "data.sqlite3.sql",
+        // `fs_read` and `{"path": "/a"}` are a tool's.
+        &[(SONNET, 0, 20, true), (None, 0, 30, false), (SONNET, 0, 10 + 7 + 14, false), (SONNET, 0, 40, false)],
+    ),
+    (
+        "kiro",
+        "7c1d0c0e-0000-4000-8000-000000000001.jsonl",
+        // `hello äö`, `read` and `{"path": "/a"}`.
+        &[(SONNET, 0, 25, false), (SONNET, 0, 8 + 4 + 14, false)],
+    ),
+    ("amazon-q", "data.sqlite3.sql", &[(SONNET, 0, 50, false)]),
+];
+
+/// The log as its agent has it: a database made of the statements, or the sample where it stands.
+fn log(agent: &str, sample: &str, folder: &Path) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(agent).join(sample);
+    let Some(name) = sample.strip_suffix(".sql") else { return path };
+    let database = folder.join(name);
+    let connection = rusqlite::Connection::open(&database).unwrap();
+    connection.execute_batch(&fs::read_to_string(path).unwrap()).unwrap();
+    database
+}
+
+fn rows(found: &[AnswerSize]) -> Vec<(Option<&str>, u64, u64, bool)> {
+    let rows = found.iter().map(|one| (one.model.as_deref(), one.output, one.characters, one.hides_parts));
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort_unstable_by_key(|row| (row.1, row.2));
+    rows
+}
+
+#[test]
+fn every_sample_has_the_sizes_that_are_expected_of_it_read_once_and_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, (agent, sample, expected)) in SAMPLES.iter().enumerate() {
+        let folder = folder.path().join(number.to_string());
+        fs::create_dir(&folder).unwrap();
+        let log = log(agent, sample, &folder);
+        let once = sizes(agent, &[&log]).unwrap();
+        assert_eq!(rows(&once), *expected, "{agent}/{sample}");
+        assert_eq!(sizes(agent, &[&log, &log]).unwrap(), once, "{agent}/{sample} twice");
+    }
+    for agent in agents() {
+        let is_of_pi = ["oh-my-pi", "senpi", "gjc", "kimchi", "prime"].contains(&agent);
+        assert!(is_of_pi || SAMPLES.iter().any(|(other, ..)| *other == agent), "{agent} has no sample");
+    }
+}
+
+#[test]
+fn an_answer_with_counts_has_the_key_and_the_output_of_its_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut compared = 0;
+    for (agent, sample, _) in SAMPLES.iter().filter(|(agent, ..)| ["claude-code", "pi", "cursor"].contains(agent)) {
+        let log = log(agent, sample, folder.path());
+        let (mut calls, now) = (BTreeMap::new(), std::time::Instant::now());
+        let mut tails = Tails::new(&Roots::of_agent(agent, [log.clone()]), Options::default());
+        tails.rescan(now);
+        tails.poll_once(now, &mut |batch| {
+            for record in batch.records {
+                let Record::Call(call) = record else { continue };
+                let output = calls.entry(call.key).or_insert(0);
+                *output = call.tokens.output.max(*output);
+            }
+        });
+        for answer in sizes(agent, &[&log]).unwrap().iter().filter(|answer| answer.output > 0) {
+            assert_eq!(calls.get(&answer.key), Some(&answer.output), "{agent}: {answer:?}");
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 1 + 2 + 2);
+}
+
+#[test]
+fn no_torn_or_foreign_bytes_give_an_answer_that_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let has_lines = |sample: &str| Path::new(sample).extension().is_some_and(|ending| ending == "jsonl");
+    let all: Vec<_> = SAMPLES.iter().filter(|(_, sample, _)| has_lines(sample)).collect();
+    for (agent, sample, expected) in &all {
+        let whole = fs::read(log(agent, sample, folder.path())).unwrap();
+        let torn = folder.path().join("torn.jsonl");
+        for cut in (0..whole.len()).step_by(37) {
+            fs::write(&torn, &whole[..cut]).unwrap();
+            let found = sizes(agent, &[&torn]).unwrap();
+            assert!(found.len() <= expected.len(), "{agent}/{sample} cut at {cut}");
+        }
+        for (other, foreign, _) in all.iter().filter(|(other, ..)| other != agent) {
+            let found = sizes(agent, &[&log(other, foreign, folder.path())]).unwrap();
+            assert!(found.is_empty(), "{agent} reads {other}: {found:?}");
+        }
+    }
+    assert_eq!(all.len(), 3);
+    assert!(sizes("kiro", &[&folder.path().join("missing.jsonl")]).is_err());
+}
