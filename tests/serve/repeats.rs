@@ -227,7 +227,7 @@ const NAMED_SPAN: Way = Way::Posted(SPAN.0, SPAN.1, |number| library_span(number
 const BARE_SPAN: Way = Way::Posted(SPAN.0, SPAN.1, |number| library_span(number, false));
 
 #[test]
-fn b22_a_librarys_log_and_span_count_once_whichever_names_the_answer() {
+fn b22_the_log_and_the_span_of_a_library_count_once_whichever_names_the_answer() {
     for ways in [[NAMED_LOG, NAMED_SPAN], [BARE_LOG, BARE_SPAN], [NAMED_LOG, BARE_SPAN], [BARE_LOG, NAMED_SPAN]] {
         for is_killed in [false, true] {
             each_counts_once(&ways, library_session, is_killed);
