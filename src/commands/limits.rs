@@ -32,7 +32,9 @@ fn set(context: &mut Context<'_>, scope: &str, amount: &str) -> Result<Exit, Fai
     change(context, |text| edit::set_limit(text, &env, &key.expanded(&env), &amount, None))?;
     let before = before.map(|before| format!(" (was {})", config::amount_text(&before))).unwrap_or_default();
     writeln!(context.out, "{key}: {}{before}", config::amount_text(&amount))?;
-    sentences.iter().for_each(|sentence| context.note(sentence));
+    for sentence in &sentences {
+        context.note(sentence);
+    }
     Ok(Exit::Fine)
 }
 

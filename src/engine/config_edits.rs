@@ -21,6 +21,9 @@ use crate::theme::{Background, Themes};
 /// that goes with the answer, and the time.
 pub(crate) type Answer = fn(&str, &dyn Ledger, &Rules, &Settings, Option<&str>, Instant) -> String;
 
+/// Completes the names of a limit, which is set already or not.
+pub(crate) type InFull = fn(&dyn Ledger, &LimitKey, bool) -> Result<(LimitKey, Vec<String>), BooksError>;
+
 /// Functions of the rooms above that the engine calls.
 #[derive(Clone, Copy)]
 pub(crate) struct Faces {
@@ -34,7 +37,7 @@ pub(crate) struct Faces {
     pub(crate) problem: fn(&Loaded, &Themes) -> Option<Diagnostic>,
     /// A limit with the names that the screens show in full, unless it is set already, and a sentence for each name that
     /// no call has.
-    pub(crate) in_full: fn(&dyn Ledger, &LimitKey, bool) -> Result<(LimitKey, Vec<String>), BooksError>,
+    pub(crate) in_full: InFull,
 }
 
 /// Requests that are not about the books: changing the config, sounding alerts, the demo.
