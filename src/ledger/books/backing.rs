@@ -44,7 +44,7 @@ pub trait Backing: Sized {
         Ok(())
     }
 
-    /// Called before every write but those of [`Ledger::flush`].
+    /// Called before every write but those of `Ledger::flush`.
     ///
     /// # Errors
     /// When nothing may be written.
