@@ -112,7 +112,7 @@ fn decoder(path: &Path) -> Decoder {
 fn described(id: FormatId, path: &Path) -> Decoder {
     let mut decoder = Decoder::of_format(id, &[]);
     for text in id.format().project_files(path).iter().filter_map(|file| fs::read(file).ok()) {
-        decoder.beside(&text);
+        decoder.describe(&text);
     }
     decoder
 }

@@ -244,6 +244,28 @@ fn i1_no_escape_sequence_of_a_log_reaches_the_terminal() {
 }
 
 #[test]
+fn a_limit_that_is_typed_with_the_name_on_the_screen_counts_under_the_whole_name() {
+    let home = Home::new();
+    let line = native("one", &now(), "claude-opus-5", 1_000, 0);
+    home.write(".local/share/tokmeter/usage.jsonl", &line.replace("{\"", "{\"project\":\"/home/kim/web-shop\",\""));
+    let mut pty = Pty::start(&home, &[], 120, 36);
+    pty.wait_for("1,000");
+    for (typed, kept) in [("project:web-shop", "/home/kim/web-shop"), ("project:foo", "foo")] {
+        pty.send("6");
+        pty.send("a");
+        pty.send(&format!("{typed}:day 4000 tokens\r"));
+        let config = home.path().join(".config/tokmeter/config.toml");
+        let is_kept = |_: &str| fs::read_to_string(&config).is_ok_and(|text| text.contains(kept));
+        pty.wait("the limit in the config", is_kept);
+    }
+    pty.wait_for("no call has project 'foo'");
+    pty.send("1");
+    pty.wait_for("3,000 left");
+    pty.send("q");
+    assert_eq!(pty.ended(), 0);
+}
+
+#[test]
 fn g8_a_config_that_becomes_wrong_keeps_the_old_one_and_says_so() {
     let home = Home::new();
     home.config("[limits]\nday = { tokens = 2_000 }\n");

@@ -21,7 +21,7 @@ use crate::theme::{Background, Themes};
 /// that goes with the answer, and the time.
 pub(crate) type Answer = fn(&str, &dyn Ledger, &Rules, &Settings, Option<&str>, Instant) -> String;
 
-/// Completes the names of a limit, which is set already or not.
+/// Completes the names of a limit; the flag says that it is set already.
 pub(crate) type InFull = fn(&dyn Ledger, &LimitKey, bool) -> Result<(LimitKey, Vec<String>), BooksError>;
 
 /// Functions of the rooms above that the engine calls.

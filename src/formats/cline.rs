@@ -208,8 +208,8 @@ impl Reader for Documents {
         bad.map_or(Ok(Reading::Mine), Err)
     }
 
-    fn beside(&mut self, text: &[u8]) {
-        self.task.beside(text);
+    fn describe(&mut self, text: &[u8]) {
+        self.task.describe(text);
         let about: About<'_> = json::parse(text).unwrap_or_default();
         let Sums { usage, aggregate, .. } = &about.metadata;
         let sum = |metrics: &Metrics<'_>| metrics.split(Count::total).unwrap_or_default().0;

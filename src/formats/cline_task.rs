@@ -172,7 +172,7 @@ impl Task {
     }
 
     /// Reads the project and the models from a file in the task's folder.
-    pub(super) fn beside(&mut self, text: &[u8]) {
+    pub(super) fn describe(&mut self, text: &[u8]) {
         if text.starts_with(b"[") {
             self.models = of_prompts(text);
             self.read_until = self.models.last().filter(|_| text.len() >= PROMPTS).map(|used| used.from);

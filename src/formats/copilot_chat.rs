@@ -183,7 +183,7 @@ impl Reader for Chat {
         Ok(Reading::Mine)
     }
 
-    fn beside(&mut self, text: &[u8]) {
+    fn describe(&mut self, text: &[u8]) {
         let about: Workspace<'_> = json::parse(text).unwrap_or_default();
         self.project = about.folder.get().and_then(path_of_uri);
     }

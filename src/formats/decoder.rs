@@ -152,9 +152,9 @@ impl Decoder {
     }
 
     /// Passes on the file that describes all that is read.
-    pub fn beside(&mut self, text: &[u8]) {
+    pub fn describe(&mut self, text: &[u8]) {
         if let Some(at) = self.current {
-            self.reader(at).beside(text);
+            self.reader(at).describe(text);
         }
     }
 

@@ -119,7 +119,7 @@ impl Reader for Settings {
         Ok(Reading::Mine)
     }
 
-    fn beside(&mut self, text: &[u8]) {
+    fn describe(&mut self, text: &[u8]) {
         let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
         self.cwd = json::parse::<Start<'_>>(line).ok().and_then(|start| start.cwd.get().map(str::to_owned));
     }

@@ -57,7 +57,7 @@ pub trait Format: Sync {
     }
 
     /// Files that say of all that a log holds what the log itself does not: the project, the model. Its reader gets the
-    /// beginning of each that is there (`Reader::beside`).
+    /// beginning of each that is there (`Reader::describe`).
     fn project_files(&self, _log: &Path) -> Vec<PathBuf> {
         Vec::new()
     }
@@ -135,7 +135,7 @@ pub trait Reader: Send {
     }
 
     /// Learns from the beginning of one of `Format::project_files`.
-    fn beside(&mut self, _text: &[u8]) {}
+    fn describe(&mut self, _text: &[u8]) {}
 
     /// Examines an opening line, see `Format::opening`; true when no more are needed.
     fn open(&mut self, _line: &[u8]) -> bool {

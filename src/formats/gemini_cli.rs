@@ -199,7 +199,7 @@ impl Reader for Chat {
         bad.map_or(Ok(Reading::Mine), Err)
     }
 
-    fn beside(&mut self, text: &[u8]) {
+    fn describe(&mut self, text: &[u8]) {
         if text.starts_with(b"{") {
             let settings: Settings<'_> = json::parse(text).unwrap_or_default();
             let model = match &settings.model {

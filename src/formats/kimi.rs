@@ -145,7 +145,7 @@ impl Reader for Wire {
         Ok(Reading::Mine)
     }
 
-    fn beside(&mut self, text: &[u8]) {
+    fn describe(&mut self, text: &[u8]) {
         // Only the beginning is here: what stands before the cut is read, and the rest is not needed.
         let about: About<'_> = json::parse(text).unwrap_or_default();
         self.began = about.created.or(&value_after(text, b"\"createdAt\":").unwrap_or_default()).0;

@@ -5,8 +5,8 @@
 //! entry for each request with its answer (`Response` or `ToolUse`) and, in `request_metadata`, its id, time and model. A
 //! `thinking` is signed or encrypted and not measured. What a compaction took off the history is gone.
 //!
-//! Kiro CLI's second engine writes `~/.kiro/sessions/cli/<session>.jsonl`, lines of `Prompt`, `AssistantMessage` and `ToolResults`
-//! without times but the prompt's, and the model beside it in `<session>.json` (aws-bench's reader and a test of
+//! Kiro CLI's second engine writes `~/.kiro/sessions/cli/<session>.jsonl` with lines `Prompt`, `AssistantMessage` and
+//! `ToolResults`, of which only a prompt has a time. `<session>.json` names the model (aws-bench's reader and a test of
 //! codeburn's, read 2026-11-27).
 
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ impl Texts for KiroTexts {
         let lines = name.ends_with(b".jsonl").then_some(Framing::Lines);
         if name == b"data.sqlite3" { Some(Framing::Sqlite) } else { lines }
     }
-    fn beside(&self, log: &Path) -> Vec<PathBuf> {
+    fn project_files(&self, log: &Path) -> Vec<PathBuf> {
         vec![log.with_extension("json")]
     }
     fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
@@ -250,7 +250,7 @@ impl TextReader for Conversations {
         }
     }
 
-    fn beside(&mut self, text: &[u8]) {
+    fn describe(&mut self, text: &[u8]) {
         let about: About<'_> = json::parse(text).unwrap_or_default();
         let model = model(&about.state.model.model.id);
         self.about = Facts { project: about.cwd.get().map(Label::new), model, at: about.at.0 };

@@ -44,8 +44,8 @@ pub(crate) trait Texts: Sync {
     /// How a file of this name is framed; `None` for a file that holds no answers.
     fn framing(&self, name: &[u8]) -> Option<Framing>;
 
-    /// Files that say of a log what it does not: the project, the model.
-    fn beside(&self, _log: &Path) -> Vec<PathBuf> {
+    /// Files that describe a log: its project, its model.
+    fn project_files(&self, _log: &Path) -> Vec<PathBuf> {
         Vec::new()
     }
 
@@ -66,8 +66,8 @@ pub(crate) trait TextReader {
     /// Reads a row of the query at this place.
     fn row(&mut self, _query: usize, _row: &[Value<'_>], _origin: &Origin, _out: &mut Vec<Spoken>) {}
 
-    /// Learns from a file beside the log.
-    fn beside(&mut self, _text: &[u8]) {}
+    /// Reads a file that describes the log.
+    fn describe(&mut self, _text: &[u8]) {}
 }
 
 fields! {
@@ -101,7 +101,7 @@ pub(super) fn blocks(content: Within<'_>) -> (Vec<(u64, u64)>, bool) {
     (blocks, hides_parts)
 }
 
-/// By which a repeated block is known.
+/// A hash by which a repeated block is recognised.
 pub(super) fn hash(written: &str) -> u64 {
     xxh3_64(written.as_bytes())
 }

@@ -220,7 +220,7 @@ impl Reader for Journal {
         Ok(Reading::Mine)
     }
 
-    fn beside(&mut self, text: &[u8]) {
+    fn describe(&mut self, text: &[u8]) {
         let Ok(about) = json::parse::<Line<'_>>(text) else { return };
         self.cwd = about.environment.cwd.get().map(str::to_owned);
         self.model = about.config.model.get().map(str::to_owned);

@@ -19,7 +19,7 @@ pub(super) fn describe(format: Option<FormatId>, log: &Path, decoder: &mut Decod
     let Some(format) = format.map(FormatId::format) else { return };
     let texts = format.project_files(log).into_iter();
     for text in texts.filter_map(|file| beginning(fs, &file, format.project_bytes())) {
-        decoder.beside(&text);
+        decoder.describe(&text);
     }
 }
 

@@ -106,8 +106,8 @@ pub(crate) fn read_log(texts: &dyn Texts, path: &Path, answers: &mut Answers) ->
 fn read_lines(texts: &dyn Texts, path: &Path, origin: &Origin, answers: &mut Answers) -> io::Result<()> {
     let mut lines = BufReader::with_capacity(1 << 18, File::open(path)?);
     let (mut line, mut spoken, mut reader) = (Vec::new(), Vec::new(), texts.reader());
-    for text in texts.beside(path).iter().filter_map(|file| fs::read(file).ok()) {
-        reader.beside(&text);
+    for text in texts.project_files(path).iter().filter_map(|file| fs::read(file).ok()) {
+        reader.describe(&text);
     }
     loop {
         line.clear();

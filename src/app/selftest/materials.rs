@@ -115,7 +115,7 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Writes the logs, with what the files beside them say of them, and reads them.
+    /// Writes the logs and the files that describe them, and reads the logs.
     ///
     /// # Errors
     /// When a log cannot be written or is not read.

@@ -9,22 +9,35 @@ use crate::formats::Exactness;
 use crate::output;
 use crate::text;
 
-/// Widths of a terminal from which places are shown at more length, and of a place in a wide and a narrow one.
-const ROOMY: usize = 160;
+/// Width of a terminal from which places are shown at more length, and of one below which they are left out.
+const WIDE: usize = 160;
+const NARROW: usize = 112;
+/// Longest place in a wide terminal, and in one that is not.
 const PLACE: usize = 44;
 const SHORT_PLACE: usize = 22;
+/// Column of the place.
+const WHERE: usize = 6;
 
 impl Document {
     pub(super) fn write(&self, context: &mut Context<'_>) -> Result<(), Failure> {
         let (now, zone) = (context.now(), context.settings.zone);
         let (readable, tokenless): (Vec<&Agent>, Vec<&Agent>) = self.agents.iter().partition(|agent| agent.readable);
         let room = context.env.columns;
-        let place_room = if room.is_some_and(|room| room < ROOMY) { SHORT_PLACE } else { PLACE };
+        let place_room = if room.is_some_and(|room| room < WIDE) { SHORT_PLACE } else { PLACE };
+        let is_narrow = room.is_some_and(|room| room < NARROW);
         let heads = ["agent", "found", "counts", "files", "calls", "last call", "where", "not in its logs"];
+        let mut heads: Vec<String> = heads.map(str::to_owned).to_vec();
         let mut rows: Vec<&Agent> = readable;
         rows.sort_by_key(|agent| !agent.found);
-        let rows: Vec<Vec<String>> = rows.into_iter().map(|agent| agent.row(context, now, zone, place_room)).collect();
-        output::wrapped(&heads.map(str::to_owned), &rows, room, context.out)?;
+        let mut rows: Vec<Vec<String>> =
+            rows.into_iter().map(|agent| agent.row(context, now, zone, place_room)).collect();
+        if is_narrow {
+            rows.iter_mut().chain([&mut heads]).for_each(|row| drop(row.remove(WHERE)));
+        }
+        output::wrapped(&heads, &rows, room, context.out)?;
+        if is_narrow {
+            writeln!(context.out, "\nOmitted for lack of space: where")?;
+        }
         writeln!(context.out, "\nHow exact an agent's logs are, in the column 'counts':")?;
         for part in Exactness::ALL {
             writeln!(context.out, "{:<3} {}", part.mark(), part.meaning())?;

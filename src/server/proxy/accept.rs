@@ -25,8 +25,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 const READ_ON: Duration = Duration::from_secs(3);
 /// The first bytes of every connection of HTTP/2.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0";
-/// Pause before a preface is looked at again that has come in part.
-const PAUSE: Duration = Duration::from_millis(1);
+/// First and longest pause before a preface is looked at again of which only a part has come.
+const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(100)];
 
 /// Serves until `ending` is true; then lets the calls that are being answered end. `gone` ends when none is left.
 pub(super) async fn serve(
@@ -76,6 +76,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, watcher: Watcher, mu
 /// Looks at the first bytes of a connection, and leaves them to be read.
 async fn is_http2(stream: &TcpStream) -> io::Result<bool> {
     let mut seen = [0; PREFACE.len()];
+    let [mut pause, longest] = PAUSES;
     loop {
         let count = stream.peek(&mut seen).await?;
         if count == 0 || seen[..count] != PREFACE[..count] {
@@ -84,6 +85,8 @@ async fn is_http2(stream: &TcpStream) -> io::Result<bool> {
         if count == PREFACE.len() {
             return Ok(true);
         }
-        tokio::time::sleep(PAUSE).await;
+        // A client that sends no more must not keep the thread busy.
+        tokio::time::sleep(pause).await;
+        pause = longest.min(pause * 2);
     }
 }

@@ -36,7 +36,7 @@ pub(super) struct About {
     pub(super) idempotency: Option<String>,
     /// The vendor's id of the request.
     pub(super) request: Option<String>,
-    /// Whose calls are that name nobody.
+    /// User, team and organisation of calls that name none.
     pub(super) defaults: Defaults,
     /// Codex calls, and logs it under the answer's id.
     pub(super) is_codex: bool,

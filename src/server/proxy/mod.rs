@@ -70,7 +70,7 @@ pub(crate) struct Setup {
     pub(crate) doors: Doors,
     /// The data folder and the spool in it, where there is one.
     pub(crate) folder: Option<(PathBuf, PathBuf)>,
-    /// Whose calls are that name nobody.
+    /// User, team and organisation of calls that name none.
     pub(crate) defaults: Defaults,
     /// The machine.
     pub(crate) env: Env,

@@ -23,7 +23,7 @@ pub(super) struct Shared {
     pub(super) booking: BookingHandle,
     /// The token that clients must present where no key does.
     pub(super) token: Option<Token>,
-    /// Whose calls are that name nobody.
+    /// User, team and organisation of calls that name none.
     pub(super) defaults: Defaults,
     pub(super) env: Env,
     /// Requests so far.
