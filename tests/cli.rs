@@ -474,7 +474,9 @@ fn long_texts_of_a_table_are_wrapped_between_their_words() {
         let mut pty = Pty::start(&home, &["agents"], columns, 400);
         assert_eq!(pty.ended(), 0);
         pty.drained();
-        let screen = pty.screen();
+        // Row by row: the screen as one text joins what the terminal has wrapped.
+        let rows: Vec<String> = pty.with_screen(|screen| screen.rows(0, columns).collect());
+        let screen = rows.join("\n");
         let words: BTreeSet<&str> = screen.split_whitespace().collect();
         for word in texts.iter().flat_map(|text| text.split_whitespace()) {
             assert!(words.contains(word), "{word} is broken at {columns} columns:\n{screen}");
