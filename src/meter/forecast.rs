@@ -14,7 +14,7 @@ use super::limit::{LimitState, Rules};
 use super::rate::{KEPT, Minutes, Spent};
 use super::recent::minute_of;
 use super::window::Window;
-use crate::domain::{Filter, Instant, Span, Usd, Zone, day_of, day_start};
+use crate::domain::{Day, Filter, Instant, Span, Usd, Zone, day_of, day_start};
 use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query};
 
 /// Days of history from which usual hours are derived.
@@ -234,6 +234,7 @@ impl Outlook<'_> {
     ) {
         let today_ends = self.now.checked_add_signed(Duration::hours(24)).unwrap_or(until);
         let (mut at, mut apart) = (self.now, pace.near - pace.sustained);
+        let today = day_of(self.now, self.zone);
         while at < until {
             let near = at < today_ends;
             let minutes = if near { STEP } else { 60 };
@@ -241,7 +242,7 @@ impl Outlook<'_> {
             let length = i128::from((next - at).num_seconds().max(1));
             let ahead = (at - self.now).num_minutes();
             let working = pace.sustained.saturating_add(apart);
-            let a_minute = match self.works(at, ahead, pace.lasted) {
+            let a_minute = match self.works(at, today, ahead, pace.lasted) {
                 Some(per_cent) => working.saturating_mul(per_cent) / 100,
                 None => long_run.unwrap_or(0).min(pace.sustained),
             };
@@ -255,10 +256,9 @@ impl Outlook<'_> {
     }
 
     /// Expected activity at a time, in per cent of the rate; `None` where only the long-run rate is known.
-    fn works(&self, at: Instant, ahead: i64, lasted: i64) -> Option<i128> {
-        let same_day = day_of(at, self.zone) == day_of(self.now, self.zone);
+    fn works(&self, at: Instant, today: Day, ahead: i64, lasted: i64) -> Option<i128> {
         match self.habits.usual {
-            Some(usual) if same_day || ahead < 60 => {
+            Some(usual) if ahead < 60 || day_of(at, self.zone) == today => {
                 let usual = i128::from(usual.get(hour_of(at, self.zone)).copied().unwrap_or(0));
                 // Who works now will not stop within minutes because it is late.
                 let going_on = i128::from((100 - ahead * 100 / lasted.clamp(30, 60)).max(0));

@@ -1,6 +1,6 @@
 //! Formats times and durations.
 
-use chrono::{Datelike, Duration};
+use chrono::{Datelike, Duration, Timelike};
 
 use super::number::plural;
 use crate::domain::{Day, Instant, Zone, day_of};
@@ -34,12 +34,14 @@ pub(crate) fn duration_short(length: Duration) -> String {
 
 /// Local time of day with seconds: `14:02:09`.
 pub(crate) fn clock_seconds(at: Instant, zone: Zone) -> String {
-    at.with_timezone(&zone).format("%H:%M:%S").to_string()
+    let at = at.with_timezone(&zone);
+    format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
 }
 
 /// Local time of day: `14:02`.
 pub(crate) fn clock(at: Instant, zone: Zone) -> String {
-    at.with_timezone(&zone).format("%H:%M").to_string()
+    let at = at.with_timezone(&zone);
+    format!("{:02}:{:02}", at.hour(), at.minute())
 }
 
 /// Local day and time for the screen's header: `Sun 22 Nov 14:02`.

@@ -16,6 +16,7 @@ mod offscreen;
 mod options;
 mod paint;
 mod palette;
+mod picture_diff;
 mod projects;
 mod rows;
 mod run;

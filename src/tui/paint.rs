@@ -8,6 +8,8 @@ use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchron
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 
+use super::picture_diff::changed_cells;
+
 /// Appends the output that turns `before` into `after`; everything without `before`.
 ///
 /// # Errors
@@ -21,7 +23,7 @@ pub fn paint(before: Option<&Buffer>, after: &Buffer, out: &mut Vec<u8>) -> io::
             (&blank, true)
         }
     };
-    let changed = before.diff(after);
+    let changed = changed_cells(before, after);
     if changed.is_empty() && !whole {
         return Ok(());
     }

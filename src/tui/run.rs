@@ -102,7 +102,11 @@ pub(crate) async fn run(
                 screen.refused(error.into_inner(), clock());
             }
         }
-        let sleep = screen.sleep(clock(), Moment::now());
+        let at = Moment::now();
+        // News between two pictures waits for the second: to wake for each costs more than to count it.
+        let rest = screen.rest(at);
+        let sleep = screen.sleep(clock(), at);
+        let sleep = if rest.is_zero() { sleep } else { sleep.min(rest) };
         tokio::select! {
             biased;
             signal = signals.next() => match signal {
@@ -130,12 +134,13 @@ pub(crate) async fn run(
                     };
                 }
             }
-            news = feed.recv(), if !feed.is_closed() || !feed.is_empty() => {
+            news = feed.recv(), if rest.is_zero() && (!feed.is_closed() || !feed.is_empty()) => {
                 let Some(news) = news else { continue };
                 step(|| {
                     screen.feed(news, clock());
-                    // What came together is drawn together.
-                    for _ in 0..64 {
+                    // What came together is drawn together. Not more than there is: to ask an empty channel wakes its
+                    // reader, which is this loop.
+                    for _ in 0..feed.len() {
                         let Ok(more) = feed.try_recv() else { break };
                         screen.feed(more, clock());
                     }

@@ -162,12 +162,15 @@ impl ScreenState {
     /// Time until the next change without an event.
     pub fn sleep(&self, now: Instant, at: Moment) -> Duration {
         if self.numbers || (self.picture && !self.painting) {
-            let due = self
-                .drawn
-                .map_or(Duration::ZERO, |drawn| (drawn + self.app.options.frame_time()).saturating_duration_since(at));
-            return due;
+            return self.rest(at);
         }
         self.driver.sleep(now, self.app.changes_at())
+    }
+
+    /// Time until the next picture may be drawn.
+    pub fn rest(&self, at: Moment) -> Duration {
+        let next = self.drawn.map(|drawn| drawn + self.app.options.frame_time());
+        next.map_or(Duration::ZERO, |next| next.saturating_duration_since(at))
     }
 
     /// Output due now: the next picture if it is time, and other pending bytes.

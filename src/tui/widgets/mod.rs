@@ -76,10 +76,12 @@ pub(super) fn put(buffer: &mut Buffer, (x, y): (u16, u16), text: &str, room: usi
 /// Draws one letter in each column of a row.
 pub(super) fn fill(buffer: &mut Buffer, row: Rect, letter: char, style: Style) {
     let row = row.intersection(buffer.area);
-    for x in row.left()..row.right() {
-        if let Some(cell) = buffer.cell_mut((x, row.y)).filter(|_| row.height > 0) {
-            cell.set_char(letter).set_style(style);
-        }
+    if row.is_empty() {
+        return;
+    }
+    let start = buffer.index_of(row.x, row.y);
+    for cell in buffer.content.iter_mut().skip(start).take(usize::from(row.width)) {
+        cell.set_char(letter).set_style(style);
     }
 }
 

@@ -36,9 +36,9 @@ impl Live<'_> {
         inner.width = inner.width.saturating_sub(2);
         let calls = app.calls();
         let (zone, now) = (app.options.zone, app.now());
+        let today = day_of(now, zone);
         let when = |at: Instant| {
-            let today = day_of(at, zone) == day_of(now, zone);
-            if today { text::clock_seconds(at, zone) } else { text::moment_full(at, now, zone) }
+            if day_of(at, zone) == today { text::clock_seconds(at, zone) } else { text::moment_full(at, now, zone) }
         };
         let (roomy, pinned) = (inner.width >= 90, app.is_pinned());
         let chosen = app.cursor_of(Pane::Calls).min(calls.len().saturating_sub(1));
