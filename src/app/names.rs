@@ -95,7 +95,7 @@ impl Names {
 pub(crate) struct KnownNames(Vec<Names>);
 
 impl KnownNames {
-    fn of(&mut self, books: &dyn Ledger, dimension: Dimension) -> Result<&Names, BooksError> {
+    fn names_by(&mut self, books: &dyn Ledger, dimension: Dimension) -> Result<&Names, BooksError> {
         let at = match self.0.iter().position(|names| names.dimension == dimension) {
             Some(at) => at,
             None => {
@@ -113,7 +113,7 @@ impl KnownNames {
     pub(crate) fn unknown_in(&mut self, books: &dyn Ledger, filter: &Filter) -> Result<Vec<String>, BooksError> {
         let mut all = Vec::new();
         for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
-            all.extend(self.of(books, *dimension)?.unknown(asked));
+            all.extend(self.names_by(books, *dimension)?.unknown(asked));
         }
         Ok(all)
     }
@@ -130,7 +130,7 @@ pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<KnownN
         if !matches!(dimension, Dimension::Project | Dimension::Model) || asked.is_glob() {
             continue;
         }
-        let names = known.of(books, *dimension)?;
+        let names = known.names_by(books, *dimension)?;
         if !names.all.iter().any(|name| asked.matches(name))
             && let Some(full) = names.in_full(asked.as_str())
         {
@@ -158,7 +158,7 @@ pub(crate) fn complete_ahead(books: &dyn Ledger, filter: &mut Filter) -> Result<
         } else {
             continue;
         };
-        if !known.of(books, *dimension)?.all.iter().any(|name| asked.matches(name)) {
+        if !known.names_by(books, *dimension)?.all.iter().any(|name| asked.matches(name)) {
             let ending = |before: &&str| (*dimension, Matcher::new(format!("{before}{}", asked.as_str())));
             longer.extend(ends.iter().map(ending));
         }

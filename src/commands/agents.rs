@@ -77,7 +77,7 @@ fn listed(context: &Context<'_>, books: &Books) -> Result<Vec<Agent>, Failure> {
             readable: true,
             fidelity: Exactness::label(format.fidelity()),
             files: roots.iter().map(|root| root.files).sum(),
-            places: roots.into_iter().map(Place::of).collect(),
+            places: roots.into_iter().map(Place::from_status).collect(),
             calls,
             last: if calls > 0 { last_call(&books.ledger, name)? } else { None },
             gaps: format.gaps(),
@@ -101,7 +101,7 @@ fn listed(context: &Context<'_>, books: &Books) -> Result<Vec<Agent>, Failure> {
 }
 
 impl Place {
-    fn of(root: &RootStatus) -> Self {
+    fn from_status(root: &RootStatus) -> Self {
         Self { path: root.path(), state: state_name(&root.state), files: root.files }
     }
 

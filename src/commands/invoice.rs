@@ -29,7 +29,7 @@ pub(super) fn run(context: &mut Context<'_>, args: InvoiceArgs) -> Result<Exit, 
     let query = Query { by: args.by, filter, renamed, ..Query::new(Grain::Month, zone) };
     let mut report = books.ledger.report(&query)?;
     report.rows.sort_by(|one, other| (other.sums.cost, &one.by).cmp(&(one.sums.cost, &other.by)));
-    let plans = Plans::of(context, &books.ledger, &report.query.filter)?;
+    let plans = Plans::load(context, &books.ledger, &report.query.filter)?;
     let prices = books.prices.as_of();
     let statement = Statement { month, report: &report, prices, issued: now, running: until > now, plans: &plans };
     match args.shape.style() {

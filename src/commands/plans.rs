@@ -23,7 +23,7 @@ pub(super) struct WithPlans<'a, D: Serialize> {
 impl Plans {
     /// # Errors
     /// When the ledger cannot be read.
-    pub(super) fn of(context: &Context<'_>, books: &dyn Ledger, filter: &Filter) -> Result<Self, Failure> {
+    pub(super) fn load(context: &Context<'_>, books: &dyn Ledger, filter: &Filter) -> Result<Self, Failure> {
         let settings = &context.settings;
         Ok(Self(plan_months(&settings.plans, books, filter, settings.zone)?))
     }

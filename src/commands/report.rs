@@ -63,7 +63,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         return Ok(Exit::Fine);
     }
     let report = answer(&mut books, &query, args.reprice)?;
-    let additions = Additions::of(context, &report, &books.ledger, &books.prices)?;
+    let additions = Additions::load(context, &report, &books.ledger, &books.prices)?;
     if style == Style::Json && !additions.is_empty() {
         additions.write_json(context, &report)?;
     } else {

@@ -75,7 +75,7 @@ fn watch(context: &Context<'_>, agent: &mut Agent, budget: &Amount, started: &St
         // What is wrong with the ledger or a log is said once, at the end.
         let spent = context.silently(|quiet| catch_unwind(AssertUnwindSafe(|| Spent::since(quiet, started))));
         let Ok(Ok((spent, _))) = spent else { continue };
-        if spent.of(*budget, context).verdict == Verdict::Over {
+        if spent.budget_state(*budget, context).verdict == Verdict::Over {
             agent.stop()?;
             return Ok(true);
         }

@@ -232,32 +232,32 @@ mod tests {
         }
     }
 
-    fn shown(path: Option<PathBuf>) -> String {
+    fn to_text(path: Option<PathBuf>) -> String {
         path.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
     #[test]
     fn flags_go_before_variables_and_variables_before_the_systems_folders() {
         let paths = Paths::resolve(&env(&[]), &Overrides::default());
-        assert_eq!(shown(paths.config.clone()), "/home/alice/.config/tokmeter/config.toml");
-        assert_eq!(shown(paths.ledger()), "/home/alice/.local/share/tokmeter/ledger.db");
-        assert_eq!(shown(paths.themes()), "/home/alice/.config/tokmeter/themes");
+        assert_eq!(to_text(paths.config.clone()), "/home/alice/.config/tokmeter/config.toml");
+        assert_eq!(to_text(paths.ledger()), "/home/alice/.local/share/tokmeter/ledger.db");
+        assert_eq!(to_text(paths.themes()), "/home/alice/.config/tokmeter/themes");
         assert!(!paths.config_given);
 
         let xdg = env(&[("XDG_CONFIG_HOME", "/etc/alice"), ("XDG_DATA_HOME", "relative")]);
         let paths = Paths::resolve(&xdg, &Overrides::default());
-        assert_eq!(shown(paths.config), "/etc/alice/tokmeter/config.toml");
-        assert_eq!(shown(paths.data), "/home/alice/.local/share/tokmeter");
+        assert_eq!(to_text(paths.config), "/etc/alice/tokmeter/config.toml");
+        assert_eq!(to_text(paths.data), "/home/alice/.local/share/tokmeter");
 
         let own = env(&[("TOKMETER_CONFIG", "~/c.toml"), ("TOKMETER_DATA_DIR", "/data")]);
         let paths = Paths::resolve(&own, &Overrides::default());
-        assert_eq!((shown(paths.config.clone()), paths.config_given), ("/home/alice/c.toml".to_owned(), true));
-        assert_eq!(shown(paths.usage_log()), "/data/usage.jsonl");
+        assert_eq!((to_text(paths.config.clone()), paths.config_given), ("/home/alice/c.toml".to_owned(), true));
+        assert_eq!(to_text(paths.usage_log()), "/data/usage.jsonl");
 
         let flags = Overrides { config: Some("../c.toml".into()), data_dir: Some("d".into()), ..Overrides::default() };
         let paths = Paths::resolve(&own, &flags);
         assert_eq!(
-            (shown(paths.config.clone()), shown(paths.spool())),
+            (to_text(paths.config.clone()), to_text(paths.spool())),
             ("/src/c.toml".into(), "/src/repo/d/spool.jsonl".into())
         );
     }
@@ -317,36 +317,39 @@ mod tests {
         // The config's folder may be above the working directory with the config still inside it.
         let inside = Env { cwd: "/src/repo/tokmeter".into(), ..env(&[("XDG_CONFIG_HOME", "/src/repo")]) };
         assert_eq!(
-            shown(Paths::resolve(&inside, &Overrides::default()).config),
+            to_text(Paths::resolve(&inside, &Overrides::default()).config),
             "/home/alice/.config/tokmeter/config.toml"
         );
         // A variable with the default location changes nothing, whatever the working directory.
         let dots = Env { cwd: "/home/alice/.config".into(), ..env(&[("XDG_CONFIG_HOME", "/home/alice/.config")]) };
         let paths = Paths::resolve(&dots, &Overrides::default());
-        assert_eq!((shown(paths.config), paths.problems.len()), ("/home/alice/.config/tokmeter/config.toml".into(), 0));
+        assert_eq!(
+            (to_text(paths.config), paths.problems.len()),
+            ("/home/alice/.config/tokmeter/config.toml".into(), 0)
+        );
         // The system's own folder may come from the same variable.
         let mut same = env(&[("XDG_CONFIG_HOME", "/src/repo")]);
         same.folders.config = Some("/src/repo".into());
         assert_eq!(
-            shown(Paths::resolve(&same, &Overrides::default()).config),
+            to_text(Paths::resolve(&same, &Overrides::default()).config),
             "/home/alice/.config/tokmeter/config.toml"
         );
         let flag = Overrides { data_dir: Some("/src/repo/d".into()), ..Overrides::default() };
-        assert_eq!(shown(Paths::resolve(&env(&[]), &flag).data), "/src/repo/d");
+        assert_eq!(to_text(Paths::resolve(&env(&[]), &flag).data), "/src/repo/d");
         let flag = Overrides { log: Some("t.log".into()), ..Overrides::default() };
-        assert_eq!(shown(Paths::resolve(&env(&[("TOKMETER_LOG", "/l")]), &flag).log), "/src/repo/t.log");
-        assert_eq!(shown(Paths::resolve(&env(&[("TOKMETER_LOG", "/l")]), &Overrides::default()).log), "/l");
+        assert_eq!(to_text(Paths::resolve(&env(&[("TOKMETER_LOG", "/l")]), &flag).log), "/src/repo/t.log");
+        assert_eq!(to_text(Paths::resolve(&env(&[("TOKMETER_LOG", "/l")]), &Overrides::default()).log), "/l");
     }
 
     #[test]
     fn i11_a_variable_cannot_make_a_file_of_the_working_folder_the_config() {
         for hostile in ["/src/repo/evil.toml", "evil.toml", "sub/evil.toml", "/src/repo/../repo/evil.toml"] {
             let paths = Paths::resolve(&env(&[("TOKMETER_CONFIG", hostile)]), &Overrides::default());
-            assert_eq!(shown(paths.config), "/home/alice/.config/tokmeter/config.toml", "{hostile}");
+            assert_eq!(to_text(paths.config), "/home/alice/.config/tokmeter/config.toml", "{hostile}");
             assert!(!paths.config_given && paths.problems.len() == 1);
         }
         // The home folder and its parents do not count as a repository.
         let at_home = Env { cwd: "/home/alice".into(), ..env(&[("TOKMETER_CONFIG", "/home/alice/dot/c.toml")]) };
-        assert_eq!(shown(Paths::resolve(&at_home, &Overrides::default()).config), "/home/alice/dot/c.toml");
+        assert_eq!(to_text(Paths::resolve(&at_home, &Overrides::default()).config), "/home/alice/dot/c.toml");
     }
 }

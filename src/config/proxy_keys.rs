@@ -26,7 +26,7 @@ pub(crate) struct KeyHash([u8; 32]);
 
 impl KeyHash {
     /// The hash of a key as it was presented.
-    pub(crate) fn of(secret: &str) -> Self {
+    pub(crate) fn from_secret(secret: &str) -> Self {
         let digest = ring::digest::digest(&ring::digest::SHA256, secret.as_bytes());
         let mut hash = [0; 32];
         // Of the same length by definition; a shorter one would match no key.
@@ -145,7 +145,7 @@ pub(crate) fn add(
             user: user.to_string(),
             team: team.map(ToString::to_string),
             at: now,
-            sha256: KeyHash::of(&secret).hex(),
+            sha256: KeyHash::from_secret(&secret).hex(),
         },
     )?;
     Ok((name, secret))
@@ -198,10 +198,10 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains(&secret) && !text.contains(&secret[3..]));
         let keys = read(&path).unwrap();
-        let hash = KeyHash::of(&secret);
+        let hash = KeyHash::from_secret(&secret);
         let expected = ProxyKey { name, user: alice.clone(), team: Some(web), created: at(1), revoked: None, hash };
         assert_eq!(keys, [expected]);
-        assert_ne!(KeyHash::of(&secret[1..]), hash);
+        assert_ne!(KeyHash::from_secret(&secret[1..]), hash);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
@@ -212,8 +212,8 @@ mod tests {
     #[test]
     fn the_hash_is_sha_256() {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(KeyHash::of("abc").hex(), abc);
-        assert_eq!(KeyHash::from_hex(abc), Some(KeyHash::of("abc")));
+        assert_eq!(KeyHash::from_secret("abc").hex(), abc);
+        assert_eq!(KeyHash::from_hex(abc), Some(KeyHash::from_secret("abc")));
         assert_eq!(KeyHash::from_hex(&abc[1..]), None);
         assert_eq!(KeyHash::from_hex(&abc.replace('b', "é")), None);
     }

@@ -26,14 +26,14 @@ impl<'t> TomlReader<'t> {
     }
 
     pub(crate) fn error(&mut self, span: Range<usize>, message: impl AsRef<str>) {
-        self.problems.push(Diagnostic::error(self.at(span), message));
+        self.problems.push(Diagnostic::error(self.place(span), message));
     }
 
     pub(crate) fn warning(&mut self, span: Range<usize>, message: impl AsRef<str>) {
-        self.problems.push(Diagnostic::warning(self.at(span), message));
+        self.problems.push(Diagnostic::warning(self.place(span), message));
     }
 
-    fn at(&self, span: Range<usize>) -> Where {
+    fn place(&self, span: Range<usize>) -> Where {
         Where::File(self.source.place(span))
     }
 

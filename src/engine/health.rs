@@ -195,7 +195,7 @@ impl HealthState {
         self.view.bad_total = health.tallies.bad;
         self.view.awaited = health.awaited().map(RootStatus::path).collect();
         self.view.absent = health.absent();
-        self.view.found = health.found();
+        self.view.found = health.existing_agents();
         self.view.notes = notes(health);
     }
 

@@ -137,18 +137,18 @@ impl Decoder {
         if self.current != Some(own) || self.sieve().first(line, Some(own)).is_none() {
             return Outcome::Passed;
         }
-        self.known(|reader| reader.line(line, origin, out))
+        self.read_with(|reader| reader.line(line, origin, out))
     }
 
     /// Reads a whole document of the known format, and appends what it says to `out`.
     pub fn document(&mut self, text: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
         let text = self.trimmed(text);
-        self.known(|reader| reader.line(text, origin, out))
+        self.read_with(|reader| reader.line(text, origin, out))
     }
 
     /// Reads one row of the known format's query at this place.
     pub fn row(&mut self, query: usize, row: &[Value<'_>], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
-        self.known(|reader| reader.row(query, row, origin, out))
+        self.read_with(|reader| reader.row(query, row, origin, out))
     }
 
     /// Passes on the file that describes all that is read.
@@ -158,7 +158,7 @@ impl Decoder {
         }
     }
 
-    fn known(&mut self, read: impl FnOnce(&mut dyn Reader) -> Result<Reading, BadLine>) -> Outcome {
+    fn read_with(&mut self, read: impl FnOnce(&mut dyn Reader) -> Result<Reading, BadLine>) -> Outcome {
         let Some(at) = self.current else { return Outcome::Passed };
         match read(self.reader(at)) {
             Ok(Reading::Mine) => Outcome::Read,

@@ -154,7 +154,7 @@ mod tests {
         })
     }
 
-    fn told(kind: EventKind, path: &str) -> Vec<Hint> {
+    fn hints_for(kind: EventKind, path: &str) -> Vec<Hint> {
         places().hints(Ok(Event::new(kind).add_path(path.into())))
     }
 
@@ -166,24 +166,24 @@ mod tests {
 
     #[test]
     fn our_own_reading_is_no_hint() {
-        assert_eq!(told(EventKind::Access(AccessKind::Open(AccessMode::Any)), "/link/logs/a.jsonl"), []);
-        assert_eq!(told(EventKind::Access(AccessKind::Close(AccessMode::Write)), "/link/logs/a.jsonl"), []);
+        assert_eq!(hints_for(EventKind::Access(AccessKind::Open(AccessMode::Any)), "/link/logs/a.jsonl"), []);
+        assert_eq!(hints_for(EventKind::Access(AccessKind::Close(AccessMode::Write)), "/link/logs/a.jsonl"), []);
     }
 
     #[test]
     fn a_path_is_told_as_we_name_it_whatever_the_system_calls_it() {
         let changed = EventKind::Modify(ModifyKind::Data(DataChange::Any));
         for path in ["/link/logs/p/a.jsonl", "/real/logs/p/a.jsonl"] {
-            assert_eq!(told(changed, path), [Hint::Changed("/link/logs/p/a.jsonl".into())]);
+            assert_eq!(hints_for(changed, path), [Hint::Changed("/link/logs/p/a.jsonl".into())]);
         }
-        assert_eq!(told(changed, "/home/a/.bash_history"), []);
+        assert_eq!(hints_for(changed, "/home/a/.bash_history"), []);
     }
 
     #[test]
     fn what_may_give_birth_to_a_root_is_a_hint() {
         let born = EventKind::Create(CreateKind::Folder);
-        assert_eq!(told(born, "/home/a/.claude"), [Hint::Changed("/home/a/.claude".into())]);
-        assert_eq!(told(born, "/home/b"), []);
+        assert_eq!(hints_for(born, "/home/a/.claude"), [Hint::Changed("/home/a/.claude".into())]);
+        assert_eq!(hints_for(born, "/home/b"), []);
     }
 
     #[test]

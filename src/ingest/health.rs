@@ -67,7 +67,7 @@ impl Health {
     }
 
     /// Agents of which some place exists: how exact their logs are, and what is not in them.
-    pub fn found(&self) -> Vec<(&'static str, String, &'static str)> {
+    pub fn existing_agents(&self) -> Vec<(&'static str, String, &'static str)> {
         let mut found: Vec<(&'static str, String, &'static str)> = Vec::new();
         for root in self.roots.iter().filter(|root| root.state != RootState::Waiting) {
             let Some(id) = root.agent.and_then(FormatId::of_name) else { continue };

@@ -79,7 +79,7 @@ pub(super) fn open(fs: &dyn Fs, path: &Path) -> io::Result<Found> {
         (false, _, _) | (true, true, true) => (connect(path, "mode=ro&readonly_shm=1")?, false, None),
         (true, false, _) => (connect(path, "mode=ro&immutable=1")?, true, None),
         (true, true, false) => {
-            let copy = Copy::of(path)?;
+            let copy = Copy::make(path)?;
             (connect(&copy.database, "mode=ro")?, true, Some(copy))
         }
     };
@@ -138,7 +138,7 @@ struct Copy {
 }
 
 impl Copy {
-    fn of(path: &Path) -> io::Result<Self> {
+    fn make(path: &Path) -> io::Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let wal = wal_of(path);
         if fs::metadata(path)?.len().saturating_add(fs::metadata(&wal)?.len()) > LARGEST_COPY {

@@ -111,7 +111,7 @@ impl Bills {
     }
 
     /// The session's statement of this id.
-    pub(super) fn known(&self, session: u32, id: CallKey) -> Option<&Bill> {
+    pub(super) fn bill_by_id(&self, session: u32, id: CallKey) -> Option<&Bill> {
         self.accounts.get(&session)?.bills.get(&id)
     }
 
@@ -177,7 +177,7 @@ impl Bills {
 
     /// Computes, for a group of related sessions, the calls that bills contain beyond the listed ones (one per model
     /// and session), and the keys of rows to delete.
-    pub(super) fn rest(
+    pub(super) fn unlisted_calls(
         &mut self,
         family: &[u32],
         spending: &Spending,
@@ -193,9 +193,9 @@ impl Bills {
             let Some(account) = self.accounts.get(session) else { continue };
             let counted = self.inherited(*session, account, names).map(|bill| &*bill.models);
             // A sub-agent's or a fork's calls may be booked under another session.
-            let is_known =
-                families.kept(*session) != *session || spending.parts_of(*session).any(|(_, part)| !part.is_zero());
-            let mut dues = account.dues(is_known, counted, |bill| self.inherited.of(*session, bill, names));
+            let is_known = families.storage_root(*session) != *session
+                || spending.parts_of(*session).any(|(_, part)| !part.is_zero());
+            let mut dues = account.dues(is_known, counted, |bill| self.inherited.inherited_by(*session, bill, names));
             let over = subtract(&mut dues, spending, *session, names);
             shares.push(Share { session: *session, account, dues, over });
         }

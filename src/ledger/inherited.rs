@@ -57,7 +57,7 @@ impl Inherited {
     }
 
     /// Amount that a session's statement inherited from another session; nothing if too many have this total.
-    pub(super) fn of(&self, session: u32, bill: &Bill, names: &Interner) -> Option<&[Billed]> {
+    pub(super) fn inherited_by(&self, session: u32, bill: &Bill, names: &Interner) -> Option<&[Billed]> {
         let parents = self.totals.get(&before(bill)?).filter(|all| all.len() <= NEAREST)?;
         let covers = |billed: &Billed| {
             let mut own = bill.models.iter().filter(|own| own.model == billed.model);

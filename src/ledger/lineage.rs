@@ -75,7 +75,7 @@ pub(super) struct Move {
 
 impl Families {
     /// The root under which a session's rows are stored; after [`Families::moves`] the root of its family.
-    pub(super) fn kept(&self, session: u32) -> u32 {
+    pub(super) fn storage_root(&self, session: u32) -> u32 {
         self.of.get(&session).map_or(session, |part| self.parts[index(*part)].kept)
     }
 
@@ -197,9 +197,9 @@ mod tests {
         families.learn(3, 2, &names);
         assert_eq!(families.moves(), [Move { sessions: vec![3], from: 3, to: 2 }]);
         families.learn(2, 1, &names);
-        assert_eq!(families.kept(3), 2, "rows stay where they are until they are moved");
+        assert_eq!(families.storage_root(3), 2, "rows stay where they are until they are moved");
         assert_eq!(families.moves(), [Move { sessions: vec![3, 2], from: 2, to: 1 }]);
-        assert_eq!((families.kept(3), families.kept(2), families.kept(9)), (1, 1, 9));
+        assert_eq!((families.storage_root(3), families.storage_root(2), families.storage_root(9)), (1, 1, 9));
         families.learn(3, 2, &names);
         assert_eq!(families.moves(), []);
     }
@@ -216,7 +216,7 @@ mod tests {
         let moves = families.moves();
         assert_eq!(moves.iter().map(|moved| moved.sessions.len()).sum::<usize>(), 20_000);
         assert!(moves.iter().all(|moved| moved.to == chain[0]));
-        assert!(chain.iter().all(|session| families.kept(*session) == chain[0]));
+        assert!(chain.iter().all(|session| families.storage_root(*session) == chain[0]));
     }
 
     proptest! {
@@ -232,7 +232,7 @@ mod tests {
                     }
                 }
                 families.moves();
-                (1..7).map(|session| families.kept(session)).collect::<Vec<_>>()
+                (1..7).map(|session| families.storage_root(session)).collect::<Vec<_>>()
             };
             let mut retold = told.clone();
             if !retold.is_empty() {

@@ -46,7 +46,7 @@ impl MergeState {
 
     /// The stored key of a call in this session, from the log's key. Its own inverse.
     pub(super) fn rooted(&self, key: CallKey, session: u32) -> CallKey {
-        self.names.label(self.families.kept(session)).map_or(key, |root| key.under(root))
+        self.names.label(self.families.storage_root(session)).map_or(key, |root| key.under(root))
     }
 
     /// Moves rows to the roots of their families, prices new and changed rows, and recomputes the rows of bills.
@@ -68,7 +68,7 @@ impl MergeState {
         let touched = self.row_store.take_touched();
         for family in self.bills.take_due(touched.into_iter()) {
             let Some(spending) = self.row_store.spending() else { continue };
-            let (calls, gone) = self.bills.rest(&family, spending, self.horizon, &self.names, &self.families);
+            let (calls, gone) = self.bills.unlisted_calls(&family, spending, self.horizon, &self.names, &self.families);
             for key in gone {
                 self.row_store.remove(key, &self.names);
             }

@@ -58,17 +58,17 @@ pub(crate) fn measures(sums: &Sums) -> [(Column, Cell); 13] {
         ("unpriced_tokens", Cell::Count(sums.unpriced_tokens)),
         ("lower_bound_calls", Cell::Count(sums.lower_bound_calls)),
         ("guessed_calls", Cell::Count(sums.guessed_calls)),
-        ("cache_saved_usd", known(sums, sums.saved)),
+        ("cache_saved_usd", priced_cell(sums, sums.saved)),
     ]
 }
 
 /// The cost, which is unknown (not $0) when nothing in the row has a price.
 pub(crate) fn cost_cell(sums: &Sums) -> Cell {
-    known(sums, sums.cost)
+    priced_cell(sums, sums.cost)
 }
 
 /// An amount that follows from prices.
-fn known(sums: &Sums, usd: Usd) -> Cell {
+fn priced_cell(sums: &Sums, usd: Usd) -> Cell {
     if sums.unpriced_tokens > 0 && sums.unpriced_tokens == sums.tokens.total() && sums.cost == Usd::ZERO {
         Cell::Unknown
     } else {

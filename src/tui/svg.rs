@@ -43,7 +43,7 @@ pub fn film(frames: &[Buffer], seconds: u32, theme: &Theme) -> String {
         let mut from = 0;
         while from < rows.len() {
             let until = (from..rows.len()).find(|at| rows[*at] != rows[from]).unwrap_or(rows.len());
-            shown(&rows[from], (from, until, rows.len()), whole, &mut out);
+            animate_row(&rows[from], (from, until, rows.len()), whole, &mut out);
             from = until;
         }
     }
@@ -52,7 +52,7 @@ pub fn film(frames: &[Buffer], seconds: u32, theme: &Theme) -> String {
 }
 
 /// A row from one frame until another of so many.
-fn shown(row: &str, (from, until, count): (usize, usize, usize), seconds: u32, out: &mut String) {
+fn animate_row(row: &str, (from, until, count): (usize, usize, usize), seconds: u32, out: &mut String) {
     if row.is_empty() {
         return;
     }

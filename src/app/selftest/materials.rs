@@ -119,7 +119,7 @@ impl Reading {
     ///
     /// # Errors
     /// When a log cannot be written or is not read.
-    pub(super) fn of(samples: &[Sample]) -> io::Result<Self> {
+    pub(super) fn read(samples: &[Sample]) -> io::Result<Self> {
         let folder = Scratch::new()?;
         let (mut roots, mut at, mut of_sample) = (Roots::default(), BTreeMap::new(), Vec::new());
         for sample in samples {

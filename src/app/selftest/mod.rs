@@ -57,7 +57,7 @@ pub(crate) fn run() -> Result<Vec<Checked>, Failure> {
     let failed = |error: std::io::Error| Failure::new(Exit::Unavailable, format!("the samples: {error}"));
     let samples = samples().map_err(failed)?;
     let cases = cases::cases(&samples).map_err(failed)?;
-    let reading = Reading::of(&samples).map_err(failed)?;
+    let reading = Reading::read(&samples).map_err(failed)?;
     let prices = Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto));
     cases.into_iter().map(|case| check(case, &reading, &prices)).collect()
 }

@@ -46,7 +46,7 @@ impl Document {
         let heads = ["agent", "found", "its files hold"].map(str::to_owned);
         let rows: Vec<Vec<String>> = tokenless
             .into_iter()
-            .map(|agent| vec![agent.name.to_owned(), found(agent.found), agent.gaps.to_owned()])
+            .map(|agent| vec![agent.name.to_owned(), found_mark(agent.found), agent.gaps.to_owned()])
             .collect();
         Ok(output::wrapped(&heads, &rows, room, context.out)?)
     }
@@ -66,7 +66,7 @@ impl Agent {
         };
         vec![
             self.name.to_owned(),
-            found(self.found),
+            found_mark(self.found),
             self.fidelity.clone(),
             number(self.files),
             number(self.calls),
@@ -77,6 +77,6 @@ impl Agent {
     }
 }
 
-fn found(is_found: bool) -> String {
+fn found_mark(is_found: bool) -> String {
     if is_found { "yes" } else { "no" }.to_owned()
 }

@@ -71,12 +71,12 @@ fn fidelity(source: &str) -> String {
 
 impl Audit {
     pub(crate) fn from_read(read: &Read, ledger: Option<Kept>) -> Result<Self, Failure> {
-        let sources = read.by(Dimension::Source)?;
+        let sources = read.report_by(Dimension::Source)?;
         let of_source = |source: &Label| -> Sums {
             let row = sources.rows.iter().find(|row| row.by.first().is_some_and(|name| name.as_ref() == Some(source)));
             row.map(|row| row.sums).unwrap_or_default()
         };
-        let models = read.by(Dimension::Model)?;
+        let models = read.report_by(Dimension::Model)?;
         let total = models.total;
         let sightings: u64 = read.sightings.values().sum();
         let notes = read.health.notes.iter().filter(|note| is_worth_a_word(&note.what));

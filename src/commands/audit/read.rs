@@ -99,7 +99,7 @@ impl Read {
         }
     }
 
-    pub(crate) fn by(&self, dimension: Dimension) -> Result<Report, Failure> {
+    pub(crate) fn report_by(&self, dimension: Dimension) -> Result<Report, Failure> {
         let query = Query { by: vec![dimension], ..Query::new(Grain::Total, Zone::UTC) };
         Ok(self.books.report(&query)?)
     }

@@ -37,7 +37,7 @@ impl Report {
             self.say("logs", state, format!("{}: {words}", root.path()));
             self.roots.push(Root { path: root.path(), state: state_name(&root.state), files: root.files });
         }
-        for (agent, fidelity, gaps) in books.health.found() {
+        for (agent, fidelity, gaps) in books.health.existing_agents() {
             self.found += 1;
             self.say("not logged", State::Note, text::agent_gaps(agent, &fidelity, gaps));
         }

@@ -47,7 +47,7 @@ impl Tool {
 
     /// The entry in the list of tools.
     pub(super) fn description(self) -> Value {
-        schema::of(self)
+        schema::tool_entry(self)
     }
 
     /// Answers from the books.

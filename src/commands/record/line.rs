@@ -34,7 +34,7 @@ impl Line {
             let at = Label::new(args.at.as_deref().unwrap_or_default());
             return Err(Failure::new(Exit::Usage, format!("--at '{at}' is not a time; write 2026-11-22T14:02:00Z")));
         }
-        kept(input, &text).map(Some).map_err(|why| Failure::new(Exit::Usage, why))
+        encode(input, &text).map(Some).map_err(|why| Failure::new(Exit::Usage, why))
     }
 
     /// Builds the lines for JSON input: one value or several, each on one line or over several.
@@ -49,7 +49,7 @@ impl Line {
             if !text.starts_with('{') {
                 return Err(wrong(at + 1, "not an object"));
             }
-            let input = complete(&text, settings, now).and_then(|input| kept(input, &text));
+            let input = complete(&text, settings, now).and_then(|input| encode(input, &text));
             lines.extend(input.map_err(|why| wrong(at + 1, &why))?);
         }
         if lines.is_empty() {
@@ -63,7 +63,7 @@ impl Line {
 const UNKNOWN: Instant = Instant::MIN_UTC;
 
 /// Encodes the calls of an input as lines.
-fn kept(input: Input, text: &str) -> Result<Vec<Line>, String> {
+fn encode(input: Input, text: &str) -> Result<Vec<Line>, String> {
     let id = id_of(text).filter(|_| input.calls.len() == 1);
     let keep = |call: Call| {
         let text = formats::kept_line(&call, id.as_deref());

@@ -35,7 +35,7 @@ struct WithEstimates<D: Serialize> {
 
 impl Additions {
     /// Plans of a report by month, and estimates within its filter.
-    pub(super) fn of(
+    pub(super) fn load(
         context: &Context<'_>,
         report: &Report,
         books: &dyn Ledger,
@@ -43,7 +43,7 @@ impl Additions {
     ) -> Result<Self, Failure> {
         let filter = &report.query.filter;
         let is_monthly = report.query.grain == Grain::Month;
-        let plans = if is_monthly { Some(Plans::of(context, books, filter)?) } else { None };
+        let plans = if is_monthly { Some(Plans::load(context, books, filter)?) } else { None };
         Ok(Self { plans, estimated: backfill::kept(context, filter, prices) })
     }
 

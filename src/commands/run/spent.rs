@@ -81,7 +81,7 @@ impl Spent {
     }
 
     /// The budget with its use.
-    pub(super) fn of(&self, budget: Amount, context: &Context<'_>) -> LimitState {
+    pub(super) fn budget_state(&self, budget: Amount, context: &Context<'_>) -> LimitState {
         let rules = context.rules(Filter::default());
         meter::budget(budget, self.models().values(), rules.fallback.as_ref())
     }

@@ -55,7 +55,7 @@ struct Session {
 impl Spent {
     /// Writes it as text to standard error: the agent has standard output.
     pub(super) fn write_text(&self, context: &mut Context<'_>, books: &Books, ended: &Ended) -> Result<(), Failure> {
-        let budget = ended.budget.map(|budget| self.of(budget, context));
+        let budget = ended.budget.map(|budget| self.budget_state(budget, context));
         let Some(mut total) = self.total(context.now()) else {
             writeln!(context.err, "tokmeter: no call was logged while it ran")?;
             return Ok(self.write_others(context.err)?);
@@ -117,7 +117,7 @@ impl Spent {
             schema: 1,
             exit_code: ended.code,
             stopped: ended.stopped,
-            budget: ended.budget.map(|budget| LimitJson::new(&"budget", &self.of(budget, context), zone)),
+            budget: ended.budget.map(|budget| LimitJson::new(&"budget", &self.budget_state(budget, context), zone)),
             duration_s: ended.took.num_seconds(),
             others: (self.others.sessions > 0)
                 .then(|| OtherSessions { sessions: self.others.sessions, facts: measures(&self.others.sums) }),

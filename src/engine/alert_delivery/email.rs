@@ -38,12 +38,12 @@ pub(super) fn send(email: &Email, message: &Message, env: &Env) -> Result<(), St
     if let (Some(user), Some(password)) = (&email.user, &email.password) {
         builder = builder.credentials(Credentials::new(user.clone(), read(password, env)?));
     }
-    builder.build().send(&mail).map(drop).map_err(|error| format!("{at}: {}", told(&error)))
+    builder.build().send(&mail).map(drop).map_err(|error| format!("{at}: {}", with_causes(&error)))
 }
 
 /// Which certificates a server may show.
 fn trusted(email: &Email, at: &str) -> Result<TlsParameters, String> {
-    let wrong = |error| format!("{at}: {}", told(&error));
+    let wrong = |error| format!("{at}: {}", with_causes(&error));
     let mut parameters = TlsParameters::builder(email.server.clone());
     if let Some(path) = &email.ca_file {
         let named = Label::from_path(path);
@@ -53,14 +53,14 @@ fn trusted(email: &Email, at: &str) -> Result<TlsParameters, String> {
             return Err(format!("{named} has no certificates in PEM"));
         }
         let certificate =
-            Certificate::from_pem(text.as_bytes()).map_err(|error| format!("{named}: {}", told(&error)))?;
+            Certificate::from_pem(text.as_bytes()).map_err(|error| format!("{named}: {}", with_causes(&error)))?;
         parameters = parameters.add_root_certificate(certificate);
     }
     parameters.build().map_err(wrong)
 }
 
 /// The error with its causes. What a server says is from outside.
-fn told(error: &dyn std::error::Error) -> Label {
+fn with_causes(error: &dyn std::error::Error) -> Label {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -53,7 +53,7 @@ impl BillCheck {
         let horizon = store.horizon()?;
         let mut computed = Rows::default();
         for family in all.take_due(billed.iter().copied()) {
-            let (calls, _) = all.rest(&family, &spending, horizon, names, &families);
+            let (calls, _) = all.unlisted_calls(&family, &spending, horizon, names, &families);
             computed
                 .extend(calls.iter().map(|call| (call.key, (call.at(), Part::new(call.tokens, call.web_searches)))));
         }

@@ -130,7 +130,7 @@ mod tests {
         Record::Call(Call { alias, ..Call::new(key, from, model, Tokens { output, ..Tokens::ZERO }) })
     }
 
-    fn shown(books: &dyn Ledger) -> BTreeMap<CallKey, Row> {
+    fn rows_of(books: &dyn Ledger) -> BTreeMap<CallKey, Row> {
         let rows = books.calls(&Filter::default(), usize::MAX).unwrap();
         rows.into_iter().map(|row| (row.call.key, Arc::unwrap_or_clone(row))).collect()
     }
@@ -165,8 +165,8 @@ mod tests {
             for record in records {
                 single.post(&Batch { records: vec![record], files: Vec::new() }).unwrap();
             }
-            prop_assert_eq!(&shown(&books), &reported);
-            prop_assert_eq!(shown(&books), shown(&single));
+            prop_assert_eq!(&rows_of(&books), &reported);
+            prop_assert_eq!(rows_of(&books), rows_of(&single));
             prop_assert!(books.verify().unwrap().problems.is_empty());
         }
     }

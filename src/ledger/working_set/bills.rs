@@ -22,7 +22,7 @@ impl<Ids: Default> WorkingSet<Ids> {
             self.family(store, started)?;
         }
         self.fetch_parents(store, bill)?;
-        let known = self.state.bills.known(session, bill.id).cloned();
+        let known = self.state.bills.bill_by_id(session, bill.id).cloned();
         for bill in known.iter().chain([bill]) {
             self.fetch_heirs(store, bill)?;
         }

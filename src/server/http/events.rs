@@ -86,7 +86,7 @@ impl Listener {
     /// A listener that has had the events up to this id.
     pub(super) fn after(last_id: &str, shared: &Shared) -> Self {
         let mut latest = shared.events.latest.subscribe();
-        let seen = Seen::of(last_id, &latest.borrow());
+        let seen = Seen::resume(last_id, &latest.borrow());
         // The latest may be a little old; a newer one follows as soon as the books have answered.
         latest.mark_changed();
         shared.events.joined.notify_one();

@@ -73,7 +73,7 @@ pub(super) struct Seen {
 impl Seen {
     /// The position of a listener whose last event has this id; the beginning, if the id is of another run. A new
     /// listener gets the summary and the alerts from now on.
-    pub(super) fn of(last_id: &str, latest: &Latest) -> Self {
+    pub(super) fn resume(last_id: &str, latest: &Latest) -> Self {
         let numbers: Vec<i64> = last_id.split('-').map_while(|part| part.parse().ok()).collect();
         match numbers.as_slice() {
             [run, summary, alerts] if *run == latest.run => Self {
@@ -115,7 +115,7 @@ mod tests {
     fn a_listener_gets_every_alert_and_the_latest_summary() {
         let mut latest = Latest { run: 7, ..Latest::default() };
         latest.alert("before".into());
-        let mut seen = Seen::of("", &latest);
+        let mut seen = Seen::resume("", &latest);
         assert_eq!(all(&mut seen, &latest), Vec::<String>::new());
         latest.summary("one");
         latest.alert("first".into());
@@ -134,19 +134,19 @@ mod tests {
         let first = seen.next(&latest).unwrap();
         assert_eq!((first.name, first.id.as_str()), ("alert", "7-0-1"));
         latest.alert("second".into());
-        assert_eq!(all(&mut Seen::of(&first.id, &latest), &latest), ["second", "one"]);
+        assert_eq!(all(&mut Seen::resume(&first.id, &latest), &latest), ["second", "one"]);
         // Of another run only the numbers matter, and nonsense is a new listener.
         for id in ["6-1-1", "nonsense", "7-1", "7-1-1-1", "-", "99999999999999999999-1-1"] {
-            assert_eq!(all(&mut Seen::of(id, &latest), &latest), ["one"], "{id}");
+            assert_eq!(all(&mut Seen::resume(id, &latest), &latest), ["one"], "{id}");
         }
-        assert_eq!(all(&mut Seen::of("7-900-900", &latest), &latest), Vec::<String>::new());
-        assert_eq!(all(&mut Seen::of("7--1--1", &latest), &latest), ["one"]);
+        assert_eq!(all(&mut Seen::resume("7-900-900", &latest), &latest), Vec::<String>::new());
+        assert_eq!(all(&mut Seen::resume("7--1--1", &latest), &latest), ["one"]);
     }
 
     #[test]
     fn what_is_kept_for_a_slow_listener_is_bounded() {
         let mut latest = Latest::default();
-        let mut seen = Seen::of("", &latest);
+        let mut seen = Seen::resume("", &latest);
         for number in 0..100 {
             latest.alert(number.to_string().into());
             latest.summary("latest");

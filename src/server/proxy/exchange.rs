@@ -168,7 +168,11 @@ async fn gather(
     has_limits: bool,
 ) -> Result<(), hyper::Error> {
     outgoing.gather().await?;
-    while has_limits && outgoing.waiting() < GATHERED && sent.known().0.model.is_none() && outgoing.gather().await? {}
+    while has_limits
+        && outgoing.waiting() < GATHERED
+        && sent.facts_so_far().0.model.is_none()
+        && outgoing.gather().await?
+    {}
     if !may_ask {
         return Ok(());
     }
@@ -203,7 +207,7 @@ fn record(shared: &Shared, job: &Job, protocol: Protocol, parts: &Parts, sent: &
 }
 
 fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Option<u64>) -> Ask {
-    let (facts, bytes) = sent.known();
+    let (facts, bytes) = sent.facts_so_far();
     let (body, defaults) = (&facts.who, &shared.defaults);
     let who = Who {
         user: job.who.user.clone().or_else(|| body.user.clone()).or_else(|| Some(defaults.user.clone())),
@@ -281,7 +285,7 @@ async fn asked_again(
     if is_unmeasured {
         shared.memory.measured(job.route.upstream);
     } else if again.status().is_success() {
-        shared.memory.refused(job.route.upstream, sent.known().0.model);
+        shared.memory.refused(job.route.upstream, sent.facts_so_far().0.model);
     }
     Ok(again)
 }

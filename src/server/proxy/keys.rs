@@ -39,7 +39,7 @@ impl KeyRing {
         }
         let keys = read.keys.as_ref()?;
         match key {
-            Some(key) => keys.get(&KeyHash::of(key)).cloned(),
+            Some(key) => keys.get(&KeyHash::from_secret(key)).cloned(),
             None => keys.is_empty().then(Owner::default),
         }
     }

@@ -103,7 +103,7 @@ impl CallRecord {
         let usage = self.meter.as_ref().map_or(0, Meter::usage_events);
         self.state = State::HandedIn(usage);
         let seen = self.meter.as_mut().map_or_else(Seen::default, Meter::seen);
-        let (facts, bytes) = self.sent.known();
+        let (facts, bytes) = self.sent.facts_so_far();
         let about = About { latency: self.began.elapsed(), facts, bytes, ..self.about.clone() };
         self.booking.hand_in(Finished::Answered { seen, about: Box::new(about), hold: self.hold.take() })
     }

@@ -50,7 +50,7 @@ impl Sent {
     }
 
     /// Facts so far, and the bytes that came.
-    pub(super) fn known(&self) -> (Facts, u64) {
+    pub(super) fn facts_so_far(&self) -> (Facts, u64) {
         let known = self.lock();
         known.scan.as_ref().map_or_else(Default::default, |scan| (scan.facts(), scan.bytes()))
     }

@@ -134,7 +134,7 @@ fn is_below(path: &str, prefix: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn found(list: &[&str], method: &Method, path: &str) -> Option<Route> {
+    fn route_for(list: &[&str], method: &Method, path: &str) -> Option<Route> {
         let upstreams: Vec<Upstream> = list.iter().map(|text| Upstream::parse(text).unwrap()).collect();
         route(&upstreams, method, &path.parse().unwrap())
     }
@@ -142,19 +142,19 @@ mod tests {
     #[test]
     fn a_path_goes_to_the_upstream_with_the_longest_prefix() {
         let list = ["https://a.example", "/oai=http://b.example:81/v1/", "/oai/eu=https://c.example"];
-        let to = |path: &str| found(&list, &Method::POST, path).unwrap().uri.to_string();
+        let to = |path: &str| route_for(&list, &Method::POST, path).unwrap().uri.to_string();
         assert_eq!(to("/v1/messages?beta=true"), "https://a.example/v1/messages?beta=true");
         assert_eq!(to("/oai/chat/completions"), "http://b.example:81/v1/chat/completions");
         assert_eq!(to("/oai/v1/chat/completions"), "http://b.example:81/v1/chat/completions");
         assert_eq!(to("/oai/eu/x"), "https://c.example/x");
         assert_eq!(to("/oaix"), "https://a.example/oaix");
         assert_eq!(to("/k/secret/oai/models?a=/b"), "http://b.example:81/v1/models?a=/b");
-        assert_eq!(found(&["/oai=http://b.example"], &Method::GET, "/v1/models"), None);
+        assert_eq!(route_for(&["/oai=http://b.example"], &Method::GET, "/v1/models"), None);
     }
 
     #[test]
     fn only_calls_are_counted() {
-        let api = |method, path| found(&["http://a.example"], &method, path).unwrap().protocol;
+        let api = |method, path| route_for(&["http://a.example"], &method, path).unwrap().protocol;
         assert_eq!(api(Method::POST, "/v1/chat/completions"), Some(Protocol::Chat));
         assert_eq!(api(Method::POST, "/openai/deployments/x/chat/completions?api-version=1"), Some(Protocol::Chat));
         assert_eq!(api(Method::POST, "/v1/responses"), Some(Protocol::Responses));

@@ -63,7 +63,7 @@ struct Call<'a> {
 /// Writes the summary as one line.
 pub(super) fn write(summary: &Summary, books: &BooksView<'_>, out: &mut dyn Write) -> Result<(), Trouble> {
     let unread = books.unread_files;
-    let of = |sums: &Sums| Amounts::of(&sums.marked(unread));
+    let of = |sums: &Sums| Amounts::from_sums(&sums.marked(unread));
     let zone = books.settings.zone;
     let document = Document {
         schema: 1,
@@ -83,14 +83,14 @@ pub(super) fn write(summary: &Summary, books: &BooksView<'_>, out: &mut dyn Writ
             .map(|state| LimitJson::new(&LimitKey::from_limit(&state.limit), state, zone))
             .collect(),
         provider_windows: QuotaJson::all(&summary.quotas, summary.now, zone),
-        running: summary.fleet.iter().map(Running::of).collect(),
+        running: summary.fleet.iter().map(Running::from_line).collect(),
         models: summary
             .models
             .iter()
             .map(|line| Model {
                 name: line.model.as_ref().map(Label::as_str),
                 share: line.share,
-                today: Amounts::of(&line.sums),
+                today: Amounts::from_sums(&line.sums),
             })
             .collect(),
         calls: summary
@@ -103,7 +103,7 @@ pub(super) fn write(summary: &Summary, books: &BooksView<'_>, out: &mut dyn Writ
                 model: line.row.call.model.as_ref().map(Label::as_str),
                 project: line.row.call.from.project.as_ref().map(Label::as_str),
                 agent: line.row.call.from.agent.as_ref().map(Label::as_str),
-                amounts: Amounts::of(&Sums::from_row(&line.row)),
+                amounts: Amounts::from_sums(&Sums::from_row(&line.row)),
             })
             .collect(),
         warning: books.warning.as_deref(),

@@ -25,7 +25,7 @@ pub(super) struct Amounts {
 
 impl Amounts {
     /// The amounts of these sums, with their marks.
-    pub(super) fn of(sums: &Sums) -> Self {
+    pub(super) fn from_sums(sums: &Sums) -> Self {
         Self {
             calls: sums.calls,
             tokens: sums.tokens.total(),
@@ -61,7 +61,7 @@ struct Agent<'a> {
 
 impl<'a> Running<'a> {
     /// The line of a session.
-    pub(super) fn of(line: &'a FleetLine) -> Self {
+    pub(super) fn from_line(line: &'a FleetLine) -> Self {
         Self {
             session: line.id.session.as_ref().map(Label::as_str),
             source: &line.id.source,
@@ -74,14 +74,14 @@ impl<'a> Running<'a> {
             },
             started: rfc3339(line.started),
             last: rfc3339(line.last),
-            today: Amounts::of(&line.today),
+            today: Amounts::from_sums(&line.today),
             cost_per_hour_usd: money(line.cost_per_hour),
             agents: line
                 .agents
                 .iter()
                 .map(|agent| Agent {
                     name: &agent.name,
-                    today: Amounts::of(&agent.today),
+                    today: Amounts::from_sums(&agent.today),
                     cost_per_hour_usd: money(agent.cost_per_hour),
                 })
                 .collect(),

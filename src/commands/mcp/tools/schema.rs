@@ -26,7 +26,7 @@ const DIMENSIONS: [&str; 11] =
 const WHEN: &str = "2026-11-22, 2026-11, today, yesterday, 7d or 12h";
 
 /// The entry of a tool.
-pub(super) fn of(tool: Tool) -> Value {
+pub(super) fn tool_entry(tool: Tool) -> Value {
     let (title, description) = match tool {
         Tool::Today => {
             ("Today", "Tokens and cost of today, by model: the JSON of `tokmeter report day --since today`.")
