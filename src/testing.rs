@@ -54,7 +54,7 @@ pub mod ingest {
     /// From `ingest::socket`.
     pub mod socket {
         pub use crate::ingest::socket::{
-            CONNECTION_CAP, Delivery, IDLE, LINE_CAP, Listener, Listening, Reply, Rules, Said, Tally, bind,
+            CONNECTION_CAP, Content, Delivery, IDLE, LINE_CAP, Listener, Listening, Reply, Rules, Tally, bind,
         };
     }
 }

@@ -19,7 +19,9 @@ use common::Home;
 use tokio::sync::mpsc;
 use tokmeter::testing::config::{Env, Settings};
 use tokmeter::testing::domain::{Instant, Label, Usd, Zone};
-use tokmeter::testing::ingest::socket::{Delivery, IDLE, Listener, Listening, Reply, Rules as SocketRules, Said, bind};
+use tokmeter::testing::ingest::socket::{
+    Content, Delivery, IDLE, Listener, Listening, Reply, Rules as SocketRules, bind,
+};
 use tokmeter::testing::ledger::{Batch, Change, Ledger, Memory, Sums};
 use tokmeter::testing::meter::{Amount, Limit, Rules, Scope, Window};
 use tokmeter::testing::pricing::{CostMode, CustomPrice, PriceBook, Rates};
@@ -53,17 +55,17 @@ impl Meter {
             let amount = Amount { tokens: Some(1_000), ..Amount::default() };
             let limit = Limit { scope: Scope::default(), window: Window::Session, amount, warn_at: vec![80] };
             let rules = Rules { limits: vec![limit], ..Rules::new(Zone::UTC) };
-            while let Some(Delivery { said, reply }) = deliveries.blocking_recv() {
+            while let Some(Delivery { content, reply }) = deliveries.blocking_recv() {
                 let mut books = kept.lock().unwrap();
-                let answer = match said {
-                    Said::Query(question) => Reply::Json(tokmeter::testing::commands::query(
+                let answer = match content {
+                    Content::Query(question) => Reply::Json(tokmeter::testing::commands::query(
                         &question,
                         &*books,
                         &rules,
                         &settings,
                         chrono::Utc::now(),
                     )),
-                    Said::Records(records) | Said::Export(records) => {
+                    Content::Records(records) | Content::Export(records) => {
                         match books.post(&Batch { records, files: Vec::new() }).unwrap().as_slice() {
                             [Change::New(change)] => Reply::Booked {
                                 key: change.after.call.key,

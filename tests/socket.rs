@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokmeter::testing::domain::{CallKey, Label, Record, Usd};
 use tokmeter::testing::ingest::socket::{
-    CONNECTION_CAP, Delivery, LINE_CAP, Listener, Listening, Reply, Rules, Said, bind,
+    CONNECTION_CAP, Content, Delivery, LINE_CAP, Listener, Listening, Reply, Rules, bind,
 };
 
 /// A meter that books in a list: one thread takes deliveries and answers, unless it is held.
@@ -50,9 +50,9 @@ fn meter_with(owner: u32, queue: usize, idle: Duration) -> Meter {
     std::thread::spawn(move || {
         while let Some(delivery) = deliveries.blocking_recv() {
             drop(held.1.wait_while(held.0.lock().unwrap(), |hold| *hold).unwrap());
-            let reply = match delivery.said {
-                Said::Query(text) => Reply::Json(text),
-                Said::Records(records) | Said::Export(records) => match &records[0] {
+            let reply = match delivery.content {
+                Content::Query(text) => Reply::Json(text),
+                Content::Records(records) | Content::Export(records) => match &records[0] {
                     Record::Call(call) if list.lock().unwrap().contains(&call.key) => Reply::Repeat,
                     Record::Call(call) => {
                         list.lock().unwrap().push(call.key);

@@ -112,10 +112,10 @@ mod tests {
     #[test]
     fn an_agent_that_keeps_its_end_open_is_not_waited_for() {
         let (reader, mut writer) = std::io::pipe().unwrap();
-        let said = b"{\"a\":{\"b\":1}}\n";
-        writer.write_all(said).unwrap();
+        let document = b"{\"a\":{\"b\":1}}\n";
+        writer.write_all(document).unwrap();
         let began = std::time::Instant::now();
-        assert_eq!(read(reader.as_fd(), QUICK), said);
+        assert_eq!(read(reader.as_fd(), QUICK), document);
         assert!(began.elapsed() < Duration::from_secs(10));
         drop(writer);
     }

@@ -161,12 +161,13 @@ fn uid() -> u32 {
 
 /// Login name from the session's variables, else from the system's user database, else `uid` and the number.
 fn login(vars: &BTreeMap<OsString, OsString>, uid: u32) -> String {
-    let said = ["LOGNAME", "USER", "USERNAME"]
+    let by_variable = ["LOGNAME", "USER", "USERNAME"]
         .into_iter()
         .filter_map(|name| vars.get(OsStr::new(name)))
         .map(|name| name.to_string_lossy().into_owned())
         .find(|name| !name.is_empty());
-    said.or_else(|| listed(&std::fs::read_to_string("/etc/passwd").unwrap_or_default(), uid))
+    by_variable
+        .or_else(|| listed(&std::fs::read_to_string("/etc/passwd").unwrap_or_default(), uid))
         .unwrap_or_else(|| format!("uid{uid}"))
 }
 

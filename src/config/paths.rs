@@ -307,12 +307,12 @@ mod tests {
             let paths = Paths::resolve(&hostile, &Overrides::default());
             let usual = Paths::resolve(&env(&[]), &Overrides::default());
             assert_eq!((&paths.config, &paths.data, &paths.log), (&usual.config, &usual.data, &None));
-            let said: Vec<String> = paths.problems.iter().map(ToString::to_string).collect();
+            let problems: Vec<String> = paths.problems.iter().map(ToString::to_string).collect();
             assert!(
-                said.len() == 1 && said[0].starts_with(&format!("{}: warning: names /src/repo", given.0)),
-                "{said:?}"
+                problems.len() == 1 && problems[0].starts_with(&format!("{}: warning: names /src/repo", given.0)),
+                "{problems:?}"
             );
-            assert!(said[0].contains("ignored"));
+            assert!(problems[0].contains("ignored"));
         }
         // The config's folder may be above the working directory with the config still inside it.
         let inside = Env { cwd: "/src/repo/tokmeter".into(), ..env(&[("XDG_CONFIG_HOME", "/src/repo")]) };

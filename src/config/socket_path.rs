@@ -38,14 +38,14 @@ impl SocketPath {
         let usual = PathBuf::from(format!("/run/user/{}", env.uid));
         let temporary = if cfg!(target_os = "macos") { env.path_var("TMPDIR") } else { None };
         let temporary = temporary.unwrap_or_else(|| PathBuf::from("/tmp"));
-        let said = env.var("XDG_RUNTIME_DIR").map(Path::new);
-        if let Some(folder) = said.filter(|folder| *folder != usual && in_working_folder(env, folder)) {
+        let runtime_dir = env.var("XDG_RUNTIME_DIR").map(Path::new);
+        if let Some(folder) = runtime_dir.filter(|folder| *folder != usual && in_working_folder(env, folder)) {
             let why = format!("XDG_RUNTIME_DIR is {}, which lies in the working folder", Label::from_path(folder));
             let mut found = choose(None, &usual, &temporary, env.uid)?;
             found.note = Some(why);
             return Ok(found);
         }
-        choose(said, &usual, &temporary, env.uid)
+        choose(runtime_dir, &usual, &temporary, env.uid)
     }
 
     /// Creates the folder if it is ours, and checks again that nobody else can enter it.
@@ -59,9 +59,9 @@ impl SocketPath {
     }
 }
 
-fn choose(said: Option<&Path>, usual: &Path, temporary: &Path, uid: u32) -> Result<SocketPath, String> {
+fn choose(runtime_dir: Option<&Path>, usual: &Path, temporary: &Path, uid: u32) -> Result<SocketPath, String> {
     let found = |folder: &Path, note, own_folder| SocketPath { path: folder.join(SOCKET), note, own_folder, uid };
-    let why = match said {
+    let why = match runtime_dir {
         None => "XDG_RUNTIME_DIR is not set".to_owned(),
         Some(folder) => match private(folder, uid) {
             Ok(()) => return Ok(found(folder, None, false)),
@@ -148,8 +148,8 @@ mod tests {
             fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
             folder
         }
-        fn choose(&self, said: Option<&Path>) -> Result<SocketPath, String> {
-            choose(said, &self.base.path().join("run"), self.base.path(), self.uid)
+        fn choose(&self, runtime_dir: Option<&Path>) -> Result<SocketPath, String> {
+            choose(runtime_dir, &self.base.path().join("run"), self.base.path(), self.uid)
         }
         fn fallback(&self) -> PathBuf {
             self.base.path().join(format!("tokmeter-{}", self.uid))
@@ -179,8 +179,8 @@ mod tests {
             (Some(link.as_path()), "is a link"),
             (Some(file.as_path()), "is not a folder"),
         ];
-        for (said, expected) in cases {
-            let socket = place.choose(said).unwrap();
+        for (runtime_dir, expected) in cases {
+            let socket = place.choose(runtime_dir).unwrap();
             assert_eq!(socket.path, place.fallback().join("tokmeter.sock"));
             assert!(socket.note.as_ref().is_some_and(|note| note.contains(expected)), "{:?}", socket.note);
         }

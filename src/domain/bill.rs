@@ -78,7 +78,7 @@ impl Bill {
     }
 
     fn order(&self, other: &Self) -> Ordering {
-        let said = |bill: &Self| {
+        let contents = |bill: &Self| {
             let models = bill.models.iter();
             models
                 .map(|billed| (billed.model.clone(), billed.tokens.fields(), billed.is_split, billed.web_searches))
@@ -96,7 +96,7 @@ impl Bill {
         };
         by_size
             .then_with(|| named(self).cmp(&named(other)))
-            .then_with(|| said(self).cmp(&said(other)))
+            .then_with(|| contents(self).cmp(&contents(other)))
             .then_with(|| counter(self).cmp(&counter(other)))
             .then_with(|| other.from.precedence(&self.from))
     }

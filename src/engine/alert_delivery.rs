@@ -27,7 +27,7 @@ pub(crate) type Later = Arc<dyn Fn(String) + Send + Sync>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Delivered {
     /// True when this process claimed the alert.
-    pub(crate) said: bool,
+    pub(crate) claimed: bool,
     /// True when another process claimed it and has not delivered it yet: try again, since that one may be gone.
     pub(crate) pending: bool,
     /// Ring the bell.
@@ -94,7 +94,7 @@ pub(crate) fn deliver(
         // Not claimed either: it is delivered when the quiet hours end.
         return Delivered::default();
     }
-    let mut delivered = Delivered { said: true, ..Delivered::default() };
+    let mut delivered = Delivered { claimed: true, ..Delivered::default() };
     // A duplicate alert is better than none.
     let unsure = |error: &BooksError| format!("{error}; another process may say this alert too");
     let claimed = alert.claim(books, now);

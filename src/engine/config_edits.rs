@@ -146,11 +146,11 @@ impl ConfigEdits {
             delivered.notes.iter().map(|note| Feed::Note(Note::new(Tone::Warning, note))).collect();
         tracing::info!(
             id = alert.id.as_str(),
-            delivered = delivered.said,
+            delivered = delivered.claimed,
             failures = delivered.notes.len(),
             "alert due"
         );
-        if delivered.said {
+        if delivered.claimed {
             let popup = Some(delivered.terminal).filter(|bytes| !bytes.is_empty());
             let limit = alert.limit().map(Label::new);
             let note = Note::new(Tone::Warning, &alert.title());

@@ -26,7 +26,7 @@ use super::log_reader::Control;
 use crate::config::Env;
 use crate::domain::Label;
 use crate::engine::{Explained, Feed, LedgerView, Note, Progress, Request, Tone};
-use crate::ingest::{Delivery, Event, Said};
+use crate::ingest::{Content, Delivery, Event};
 use crate::ledger::Ledger;
 use crate::meter::{Follow, Recent, Rules, Snapshot};
 use crate::pricing::PriceBook;
@@ -102,7 +102,7 @@ impl LedgerThread {
         while let Some(item) = runtime.block_on(inbox.next()) {
             match item {
                 Item::Request(request) => self.request(request),
-                Item::Delivery(delivery @ Delivery { said: Said::Export(_), .. }) => {
+                Item::Delivery(delivery @ Delivery { content: Content::Export(_), .. }) => {
                     self.exports(delivery, &mut inbox);
                 }
                 Item::Delivery(delivery) => self.delivery(delivery),

@@ -127,8 +127,8 @@ pub(super) fn cut(line: &[u8]) -> Cut<'_> {
 /// A complete object at the end of a truncated line: a writer died in the middle of a line, and the next one appended
 /// its own.
 pub(super) fn behind(torn: &[u8]) -> Option<&[u8]> {
-    // Most attempts fail after a few bytes. The total is bounded, lest a hostile line take minutes.
-    let mut patience = torn.len().saturating_mul(8).max(4096);
+    // Most attempts fail after a few bytes. The total is bounded, so that a hostile line does not take minutes.
+    let mut budget = torn.len().saturating_mul(8).max(4096);
     for at in memmem::find_iter(torn, b"{\"").filter(|at| *at > 0) {
         let guess = &torn[at..];
         let seen = match serde_json::from_slice::<IgnoredAny>(guess) {
@@ -136,7 +136,7 @@ pub(super) fn behind(torn: &[u8]) -> Option<&[u8]> {
             Err(error) if error.classify() == Category::Eof => guess.len(),
             Err(error) => error.column(),
         };
-        patience = patience.checked_sub(seen.max(16))?;
+        budget = budget.checked_sub(seen.max(16))?;
     }
     None
 }

@@ -10,14 +10,14 @@ use crate::domain::{CallKey, Fidelity, Label, Record, Usd};
 #[derive(Debug)]
 pub struct Delivery {
     /// Content of the line.
-    pub said: Said,
+    pub content: Content,
     /// Receives the answer. Dropping it refuses the line.
     pub reply: oneshot::Sender<Reply>,
 }
 
 /// Content of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum Content {
     /// Calls to be written.
     Records(Vec<Record>),
     /// Calls of one export of telemetry. Several exports may be written as one; the answer names no call.

@@ -25,7 +25,7 @@ pub(crate) struct LineSplitter {
     /// There is no line end between `at` and here.
     searched: usize,
     /// Consumed bytes up to here were passed to the fingerprint.
-    told: usize,
+    hashed: usize,
     /// Stream offset of the buffer's first byte.
     base: u64,
     /// NUL bytes before `at` that were dropped from the buffer; they belong to the next line.
@@ -60,12 +60,22 @@ pub(crate) enum Frame<'a> {
 impl LineSplitter {
     /// A splitter for lines up to this length in bytes.
     pub(crate) fn new(longest: usize) -> Self {
-        Self { buffer: Vec::new(), filled: 0, at: 0, searched: 0, told: 0, base: 0, hole: 0, skipping: false, longest }
+        Self {
+            buffer: Vec::new(),
+            filled: 0,
+            at: 0,
+            searched: 0,
+            hashed: 0,
+            base: 0,
+            hole: 0,
+            skipping: false,
+            longest,
+        }
     }
 
     /// Starts or continues a stream at an offset; `skipping` when inside an over-long line.
     pub(crate) fn begin(&mut self, offset: u64, skipping: bool) {
-        (self.filled, self.at, self.searched, self.told) = (0, 0, 0, 0);
+        (self.filled, self.at, self.searched, self.hashed) = (0, 0, 0, 0);
         (self.base, self.hole, self.skipping) = (offset, 0, skipping);
         if self.buffer.len() != CHUNK {
             self.buffer = vec![0; CHUNK];
@@ -76,12 +86,12 @@ impl LineSplitter {
     ///
     /// All consumed bytes must have been passed to the fingerprint, see [`LineSplitter::tell`].
     pub(crate) fn fill(&mut self, read: impl FnOnce(&mut [u8], u64) -> io::Result<usize>) -> io::Result<usize> {
-        debug_assert_eq!(self.told, self.at);
+        debug_assert_eq!(self.hashed, self.at);
         if self.at > 0 {
             self.buffer.copy_within(self.at..self.filled, 0);
             self.base += self.at as u64;
             (self.filled, self.searched) = (self.filled - self.at, self.searched - self.at);
-            (self.at, self.told) = (0, 0);
+            (self.at, self.hashed) = (0, 0);
         }
         if self.filled > HOLE && self.buffer[..self.filled].iter().all(|byte| *byte == 0) {
             self.hole += self.filled as u64;
@@ -172,17 +182,17 @@ impl LineSplitter {
 
     /// Passes newly consumed bytes to the fingerprint.
     pub(crate) fn tell(&mut self, fingerprint: &mut Fingerprint) {
-        if self.at > self.told {
+        if self.at > self.hashed {
             fingerprint.push_nuls(std::mem::take(&mut self.hole));
-            fingerprint.push(&self.buffer[self.told..self.at]);
-            self.told = self.at;
+            fingerprint.push(&self.buffer[self.hashed..self.at]);
+            self.hashed = self.at;
         }
     }
 
     /// Stream offset after the last consumed byte.
     pub(crate) fn consumed(&self) -> u64 {
         // Trailing NUL bytes are not consumed: the writer may still fill them.
-        let hole = if self.at == self.told { self.hole } else { 0 };
+        let hole = if self.at == self.hashed { self.hole } else { 0 };
         self.base + self.at as u64 - hole
     }
 

@@ -43,7 +43,7 @@ pub(super) struct Live {
     due: Due,
     /// Time of the last change anywhere.
     changed: Instant,
-    told: Option<Health>,
+    reported: Option<Health>,
 }
 
 /// Times of the next checks.
@@ -62,7 +62,7 @@ impl Live {
     pub(super) fn new(tails: Tails, watch: Result<Box<dyn Watch>, PollReason>, now: Instant) -> Self {
         let attached = tails.roots.iter().map(|_| None).collect();
         let due = Due { hot: now, recent: now, folders: now, everything: now, rescan: now, tell: now };
-        Self { tails, watch, attached, again: Vec::new(), due, changed: now, told: None }
+        Self { tails, watch, attached, again: Vec::new(), due, changed: now, reported: None }
     }
 
     /// Reads everything present; the watch is attached first, so that nothing is missed in between.
@@ -217,8 +217,8 @@ impl Live {
         }
         self.due.tell = now + TELL;
         let health = self.tails.health(now);
-        if self.told.as_ref() != Some(&health) {
-            self.told = Some(health.clone());
+        if self.reported.as_ref() != Some(&health) {
+            self.reported = Some(health.clone());
             emit(Event::Health(Box::new(health)));
         }
     }

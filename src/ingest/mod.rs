@@ -41,7 +41,7 @@ mod unpack;
 mod walk;
 
 pub use batch::{BadNote, Owner, Progress, ReadBatch, Tallies};
-pub(crate) use delivery::{Delivery, Reply, Said};
+pub(crate) use delivery::{Content, Delivery, Reply};
 pub(crate) use file_watch::{FileWatch, watch_files};
 pub use follow::{Follower, follow};
 pub use fs::{Entry, Fs, Handle, Stat};

@@ -43,7 +43,7 @@ fn todo(tail: &Tail, stat: &Stat) -> u64 {
 const TOGETHER: u64 = 2 * 1024 * 1024;
 
 /// Messages from a reader thread.
-enum Said {
+enum Message {
     ReadBatch(ReadBatch),
     Done(usize, io::Result<Reached>),
 }
@@ -87,40 +87,40 @@ pub(super) fn read_all(
             let (say, queue) = (say.clone(), &queue);
             let mut tools = shared.again();
             let work = move || {
-                let (mut unsaid, mut bytes) = (Vec::new(), 0);
+                let (mut unsent, mut bytes) = (Vec::new(), 0);
                 // The receiver is gone only if this scope unwinds.
-                let tell = |unsaid: &mut Vec<Said>, bytes: &mut u64| {
+                let tell = |unsent: &mut Vec<Message>, bytes: &mut u64| {
                     *bytes = 0;
-                    let _ = say.send(std::mem::take(unsaid));
+                    let _ = say.send(std::mem::take(unsent));
                 };
                 while !tools.is_stopping() {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some((at, (tail, _))) = next else { break };
                     let end = read_to_end(tail, &mut tools, at < keep, &mut |batch| {
                         bytes += batch.tallies.bytes;
-                        unsaid.push(Said::ReadBatch(batch));
+                        unsent.push(Message::ReadBatch(batch));
                         if bytes >= TOGETHER {
-                            tell(&mut unsaid, &mut bytes);
+                            tell(&mut unsent, &mut bytes);
                         }
                     });
-                    unsaid.push(Said::Done(at, end));
+                    unsent.push(Message::Done(at, end));
                     if at < first {
-                        tell(&mut unsaid, &mut bytes);
+                        tell(&mut unsent, &mut bytes);
                     }
                 }
-                tell(&mut unsaid, &mut bytes);
+                tell(&mut unsent, &mut bytes);
             };
             // If no thread can be started, the caller reads the files one by one.
             let _ = std::thread::Builder::new().name("reader".to_owned()).spawn_scoped(scope, work);
         }
         drop(say);
-        for said in hear.into_iter().flatten() {
-            match said {
-                Said::ReadBatch(batch) => {
+        for message in hear.into_iter().flatten() {
+            match message {
+                Message::ReadBatch(batch) => {
                     progress.bytes_done += batch.tallies.bytes;
                     sink(batch, progress);
                 }
-                Said::Done(at, end) => {
+                Message::Done(at, end) => {
                     progress.files_done += 1;
                     ends[at] = end;
                 }

@@ -22,8 +22,8 @@ pub(super) const AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::f
 const FEW: usize = 500;
 
 /// Polling interval of recently changed files, by the time since the last change anywhere.
-pub(super) fn recent(idle: Duration, told: bool) -> Duration {
-    Duration::from_secs(match (told, idle.as_secs()) {
+pub(super) fn recent(idle: Duration, has_events: bool) -> Duration {
+    Duration::from_secs(match (has_events, idle.as_secs()) {
         (true, 0..10) | (false, 0..900) => 2,
         (false, _) => 5,
         (true, _) => 15,

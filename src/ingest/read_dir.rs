@@ -94,15 +94,16 @@ mod tests {
         std::os::unix::fs::symlink("a.jsonl", at("link.jsonl")).unwrap();
         let listing = read_folder(folder.path(), &|name| name.as_bytes().ends_with(b".jsonl")).unwrap();
         assert_eq!(listing.stat, stat(folder.path()).unwrap());
-        let mut told: Vec<_> = listing.entries.iter().map(|entry| (entry.name.to_str().unwrap(), entry.sort)).collect();
-        told.sort_unstable_by_key(|(name, _)| *name);
+        let mut listed: Vec<_> =
+            listing.entries.iter().map(|entry| (entry.name.to_str().unwrap(), entry.sort)).collect();
+        listed.sort_unstable_by_key(|(name, _)| *name);
         let expected = [
             ("a.jsonl", FileKind::File),
             ("b.txt", FileKind::File),
             ("below", FileKind::Folder),
             ("link.jsonl", FileKind::Link),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(listed, expected);
         for entry in &listing.entries {
             let wanted = (entry.name == "a.jsonl").then(|| stat(&at("a.jsonl")).unwrap());
             assert_eq!(entry.stat, wanted, "{:?}", entry.name);

@@ -145,9 +145,9 @@ impl Read for Source<'_> {
                 Ok(count)
             }
             Err(error) => {
-                let told = io::Error::new(error.kind(), error.to_string());
+                let copy = io::Error::new(error.kind(), error.to_string());
                 self.failed = Some(error);
-                Err(told)
+                Err(copy)
             }
         }
     }

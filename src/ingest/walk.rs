@@ -23,7 +23,7 @@ struct Walk<'a> {
     /// Identities of the parent folders.
     above: Vec<FileId>,
     /// Identities of all folders visited, under any root.
-    met: FxHashSet<FileId>,
+    visited: FxHashSet<FileId>,
     /// Folders read ahead by another thread.
     ahead: Option<&'a Prefetch>,
 }
@@ -43,8 +43,8 @@ impl Tails {
     pub fn rescan(&mut self, now: Instant) {
         let looking = self.looking.take();
         let ahead = looking.as_ref().map(Looking::ahead);
-        let mut met = FxHashSet::default();
-        met.reserve(self.folders.len());
+        let mut visited = FxHashSet::default();
+        visited.reserve(self.folders.len());
         self.read_indexes();
         for at in 0..self.roots.len() {
             if self.is_stopping() {
@@ -57,9 +57,9 @@ impl Tails {
             self.update_root(at, &found);
             match found {
                 Ok(stat) if stat.sort == FileKind::Folder => {
-                    let mut walk = Walk { layout, is_flat, now, above: Vec::new(), met, ahead };
+                    let mut walk = Walk { layout, is_flat, now, above: Vec::new(), visited, ahead };
                     self.walk(&path, Some(stat), &mut walk);
-                    met = walk.met;
+                    visited = walk.visited;
                 }
                 Ok(stat) => self.add_file(path.to_path_buf(), layout, stat, now),
                 Err(_) => {}
@@ -89,7 +89,8 @@ impl Tails {
                     folder.settled = false;
                     folder.changed_ns = 0;
                 }
-                let mut walk = Walk { layout, is_flat, now, above: Vec::new(), met: FxHashSet::default(), ahead: None };
+                let mut walk =
+                    Walk { layout, is_flat, now, above: Vec::new(), visited: FxHashSet::default(), ahead: None };
                 self.walk(path, Some(stat), &mut walk);
             }
             Ok(stat) if self.is_root(path) || path.file_name().is_some_and(|name| admits(name, layout)) => {
@@ -244,7 +245,7 @@ impl Tails {
             self.note(path, Condition::SymlinkLoop);
             return false;
         }
-        let new = walk.met.insert(id);
+        let new = walk.visited.insert(id);
         if new {
             walk.above.push(id);
         }

@@ -221,11 +221,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn roots_do_not_depend_on_the_order_of_telling(told in prop::collection::vec((1_u32..7, 1_u32..7), 0..8), turn in any::<prop::sample::Index>(), pause in 0_usize..8) {
+        fn roots_do_not_depend_on_the_order_of_telling(links in prop::collection::vec((1_u32..7, 1_u32..7), 0..8), turn in any::<prop::sample::Index>(), pause in 0_usize..8) {
             let names = names();
-            let roots = |told: &[(u32, u32)], pause: usize| {
+            let roots = |links: &[(u32, u32)], pause: usize| {
                 let mut families = Families::default();
-                for (at, (child, parent)) in told.iter().enumerate() {
+                for (at, (child, parent)) in links.iter().enumerate() {
                     families.learn(*child, *parent, &names);
                     if at == pause {
                         families.moves();
@@ -234,13 +234,13 @@ mod tests {
                 families.moves();
                 (1..7).map(|session| families.storage_root(session)).collect::<Vec<_>>()
             };
-            let mut retold = told.clone();
-            if !retold.is_empty() {
-                let at = turn.index(retold.len());
-                retold.rotate_left(at);
-                retold.push(told[at]);
+            let mut repeated = links.clone();
+            if !repeated.is_empty() {
+                let at = turn.index(repeated.len());
+                repeated.rotate_left(at);
+                repeated.push(links[at]);
             }
-            prop_assert_eq!(roots(&told, 99), roots(&retold, pause));
+            prop_assert_eq!(roots(&links, 99), roots(&repeated, pause));
         }
     }
 }

@@ -192,11 +192,11 @@ pub struct Alerts {
     /// True while quiet hours hold back an alert.
     held: bool,
     /// The highest threshold delivered per limit and subject, with its period.
-    said: BTreeMap<String, Said>,
+    announced: BTreeMap<String, Announced>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Said {
+struct Announced {
     threshold: u8,
     period: Option<Instant>,
 }
@@ -211,7 +211,14 @@ impl Alerts {
     /// Nothing delivered yet. Use must fall `hysteresis` percentage points below a threshold before it can fire again;
     /// with 0, anything below it.
     pub fn new(quiet: Option<(QuietHours, Zone)>, hysteresis: u8) -> Self {
-        Self { quiet, hysteresis, snoozed: None, snoozed_limits: BTreeMap::new(), held: false, said: BTreeMap::new() }
+        Self {
+            quiet,
+            hysteresis,
+            snoozed: None,
+            snoozed_limits: BTreeMap::new(),
+            held: false,
+            announced: BTreeMap::new(),
+        }
     }
 
     /// Changes the quiet hours and the hysteresis; what was delivered or snoozed stays so.
@@ -246,23 +253,24 @@ impl Alerts {
         self.held = false;
         let present: BTreeMap<String, &LimitState> = limits.iter().map(|state| (subject(state), state)).collect();
         let windows: BTreeMap<String, &Quota> = quotas.iter().map(|quota| (quota_key(quota), quota)).collect();
-        self.said.retain(|key, _| present.contains_key(key) || windows.contains_key(key));
+        self.announced.retain(|key, _| present.contains_key(key) || windows.contains_key(key));
         let mut due = Vec::new();
         for (key, state) in present {
             let period = period_start(state);
-            if let Some(said) = self.said.get_mut(&key) {
-                if said.period == period {
+            if let Some(announced) = self.announced.get_mut(&key) {
+                if announced.period == period {
                     // Clearly below the delivered threshold: lower thresholds that are still reached stay delivered.
-                    while said.threshold > 0 && !state.reached(said.threshold.saturating_sub(self.hysteresis)) {
-                        said.threshold = next_below(state, said.threshold);
+                    while announced.threshold > 0 && !state.reached(announced.threshold.saturating_sub(self.hysteresis))
+                    {
+                        announced.threshold = next_below(state, announced.threshold);
                     }
                 } else {
-                    self.said.remove(&key);
+                    self.announced.remove(&key);
                 }
             }
             let Some(threshold) = state.threshold().filter(|_| !state.is_quiet()) else { continue };
-            let heard = self.said.get(&key).map_or(0, |said| said.threshold);
-            if threshold <= heard {
+            let highest = self.announced.get(&key).map_or(0, |announced| announced.threshold);
+            if threshold <= highest {
                 continue;
             }
             if silent || self.snoozed_limits.contains_key(&state.name) {
@@ -274,7 +282,7 @@ impl Alerts {
                 threshold,
                 about: About::Limit(state.clone()),
             });
-            self.said.insert(key, Said { threshold, period });
+            self.announced.insert(key, Announced { threshold, period });
         }
         for (key, quota) in windows {
             due.extend(self.quota_due(key, quota, silent, now).filter(|_| !silent));
@@ -288,17 +296,17 @@ impl Alerts {
         let threshold = [100, 80].into_iter().find(|of| quota.percent() >= u32::from(*of) && !quota.is_over(now))?;
         let id = AlertId::from_quota(quota, threshold);
         let period = quota.resets_at;
-        let said = self.said.get(&key).filter(|said| {
+        let announced = self.announced.get(&key).filter(|announced| {
             let moved = |(one, other): (Instant, Instant)| (one - other).num_minutes().abs() > 10;
-            !said.period.zip(period).is_some_and(moved)
+            !announced.period.zip(period).is_some_and(moved)
         });
-        if said.is_some_and(|said| said.threshold >= threshold) {
+        if announced.is_some_and(|announced| announced.threshold >= threshold) {
             return None;
         }
         if silent {
             self.held = true;
         } else {
-            self.said.insert(key, Said { threshold, period });
+            self.announced.insert(key, Announced { threshold, period });
         }
         Some(Alert { id, threshold, about: About::Quota(quota.clone()) })
     }

@@ -234,9 +234,9 @@ impl Session {
     fn add(&mut self, row: &Row, today: Span, now: Instant) {
         let (from, sums) = (&row.call.from, Sums::from_row(row));
         let first = from.at < self.started;
-        for (known, told) in [(&mut self.project, &from.project), (&mut self.user, &from.user)] {
-            if told.is_some() && (known.is_none() || first) {
-                known.clone_from(told);
+        for (known, given) in [(&mut self.project, &from.project), (&mut self.user, &from.user)] {
+            if given.is_some() && (known.is_none() || first) {
+                known.clone_from(given);
             }
         }
         self.started = self.started.min(from.at);

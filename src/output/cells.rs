@@ -206,7 +206,7 @@ mod tests {
             lower_bound_calls: 11,
             guessed_calls: 12,
         };
-        let told: Vec<(Column, Cell)> = measures(&sums).into();
+        let row: Vec<(Column, Cell)> = measures(&sums).into();
         let counts = [
             ("calls", 1),
             ("input_tokens", 2),
@@ -221,10 +221,10 @@ mod tests {
             ("guessed_calls", 12),
         ];
         for (name, count) in counts {
-            assert!(told.contains(&(name, Cell::Count(count))), "{name} in {told:?}");
+            assert!(row.contains(&(name, Cell::Count(count))), "{name} in {row:?}");
         }
-        assert!(told.contains(&("cost_usd", Cell::Usd(Usd::from_micro(8)))), "{told:?}");
-        assert!(told.contains(&("cache_saved_usd", Cell::Usd(Usd::from_micro(-9)))), "{told:?}");
+        assert!(row.contains(&("cost_usd", Cell::Usd(Usd::from_micro(8)))), "{row:?}");
+        assert!(row.contains(&("cache_saved_usd", Cell::Usd(Usd::from_micro(-9)))), "{row:?}");
     }
 
     #[test]

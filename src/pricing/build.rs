@@ -235,17 +235,17 @@ mod tests {
     #[test]
     fn an_exact_day_beats_the_half_month_of_a_snapshot_and_an_announced_price_is_in_the_book() {
         let book = book("");
-        let told = "launch i=1 if=0.5 o=6\t!2026-07-30 i=0.2 if=0.1 o=1.2\t!2027-01-01 i=0.4 if=0.2 o=2.4";
-        assert_eq!(line(&book, "cut-late").as_deref(), Some(told));
+        let expected = "launch i=1 if=0.5 o=6\t!2026-07-30 i=0.2 if=0.1 o=1.2\t!2027-01-01 i=0.4 if=0.2 o=2.4";
+        assert_eq!(line(&book, "cut-late").as_deref(), Some(expected));
     }
 
     #[test]
     fn prices_by_the_hour_stand_beside_those_of_the_rest_of_the_day() {
         let book = book("hours deepseek/by-the-hour 2026-08-17 weekdays 2026-08-23");
-        let told = "2026-07-01 i=0.1 o=0.2\t!2026-08-17 i=0.2 o=0.4 @01:00-04:00+06:00-10:00 i=0.4 o=0.8\t\
+        let expected = "2026-07-01 i=0.1 o=0.2\t!2026-08-17 i=0.2 o=0.4 @01:00-04:00+06:00-10:00 i=0.4 o=0.8\t\
             !2026-08-23 i=0.2 o=0.4 @01:00-04:00+06:00-10:00/mon-fri i=0.4 o=0.8\t\
             !2026-09-10 i=0.3 o=0.6 @01:00-04:00+06:00-10:00/mon-fri i=0.6 o=1.2";
-        assert_eq!(line(&book, "deepseek/by-the-hour").as_deref(), Some(told));
+        assert_eq!(line(&book, "deepseek/by-the-hour").as_deref(), Some(expected));
     }
 
     #[test]
@@ -269,8 +269,8 @@ mod tests {
     #[test]
     fn a_name_that_stood_for_two_models_has_the_prices_of_both_and_is_a_guess() {
         let book = book("follows reviewer stale 2026-08-10 cut-late");
-        let told = "launch i=1 o=1 xg=1\t!2026-08-10 i=0.2 if=0.1 o=1.2 xg=1\t!2027-01-01 i=0.4 if=0.2 o=2.4 xg=1";
-        assert_eq!(line(&book, "reviewer").as_deref(), Some(told));
+        let expected = "launch i=1 o=1 xg=1\t!2026-08-10 i=0.2 if=0.1 o=1.2 xg=1\t!2027-01-01 i=0.4 if=0.2 o=2.4 xg=1";
+        assert_eq!(line(&book, "reviewer").as_deref(), Some(expected));
     }
 
     #[test]

@@ -179,9 +179,9 @@ fn an_explanation_shows_audio_as_buckets_of_its_own() {
     let mut call = call("gpt-audio-mini", "2026-11-20", both(15, 47));
     call.parts = Parts { audio_input: 10, audio_output: 34, ..Parts::NONE };
     let explanation = book().explain(&call);
-    let told: Vec<_> = explanation.buckets.iter().map(|bucket| (bucket.class, bucket.tokens)).collect();
+    let found: Vec<_> = explanation.buckets.iter().map(|bucket| (bucket.class, bucket.tokens)).collect();
     let wanted = [(Class::Input, 5), (Class::Output, 13), (Class::AudioInput, 10), (Class::AudioOutput, 34)];
-    assert_eq!(told, wanted);
+    assert_eq!(found, wanted);
     let sum: Usd = explanation.buckets.iter().map(|bucket| bucket.usd).sum();
     assert_eq!((sum, explanation.guesses.is_empty()), (explanation.tokens_usd, true));
 }

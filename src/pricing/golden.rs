@@ -59,8 +59,8 @@ fn e9_gpt_4o_at_five_and_fifteen_dollars_costs_seven_tenths_of_a_cent() {
         assert_eq!((usd.to_string().as_str(), price.as_str()), ("0.007", "config:gpt-4o"), "{model}");
     }
     let explanation = book.explain(&call("gpt-4o", "2026-11-20", both(500, 300)));
-    let told: Vec<_> = explanation.buckets.iter().map(|bucket| bucket.usd.to_string()).collect();
-    assert_eq!(told, ["0.0025", "0.0045"]);
+    let found: Vec<_> = explanation.buckets.iter().map(|bucket| bucket.usd.to_string()).collect();
+    assert_eq!(found, ["0.0025", "0.0045"]);
 }
 
 #[test]
@@ -377,8 +377,8 @@ fn the_book_can_be_listed_searched_and_shown() {
     assert_eq!(found, ["claude-opus-4-6", "claude-opus-4-6-20260205"]);
     let (path, tariffs) = book.history("anthropic/claude-opus-4-6").unwrap();
     assert_eq!(path, ["anthropic/claude-opus-4-6", "claude-opus-4-6"].map(Label::new));
-    let told: Vec<_> = tariffs.iter().map(|tariff| (tariff.price.as_str(), tariff.long.len())).collect();
-    assert_eq!(told, [("list:claude-opus-4-6@2026-02-16", 1), ("list:claude-opus-4-6@2026-03-13", 0)]);
+    let found: Vec<_> = tariffs.iter().map(|tariff| (tariff.price.as_str(), tariff.long.len())).collect();
+    assert_eq!(found, [("list:claude-opus-4-6@2026-02-16", 1), ("list:claude-opus-4-6@2026-03-13", 0)]);
     let now = book.rates("claude-opus-5[1m]", at("2026-11-20")).unwrap();
     assert_eq!(now.rates.cache_write_1h, Some(usd("0.00001")));
     assert_eq!((now.services.len(), now.fast, now.eu), (1, Some(Ratio { num: 2, den: 1 }), None));

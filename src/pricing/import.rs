@@ -342,9 +342,9 @@ mod tests {
             (day("2026-01-01"), sheet("i=2 o=10 r=0.2 w=2.5")),
         ];
         settle(&mut history);
-        let told: Vec<_> = history.iter().map(|(day, sheet)| (day.to_string(), text(sheet))).collect();
+        let found: Vec<_> = history.iter().map(|(day, sheet)| (day.to_string(), text(sheet))).collect();
         assert_eq!(
-            told,
+            found,
             [
                 ("2025-01-01".to_owned(), "i=3 r=0.3 o=15 xu=1.1".to_owned()),
                 ("2025-10-01".to_owned(), "i=3 r=0.3 o=15 i>200k=6 ib>200k=3 o>200k=22.5 xu=1.1".to_owned()),

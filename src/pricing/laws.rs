@@ -62,21 +62,21 @@ proptest! {
     #[test]
     fn an_explanation_adds_up_to_the_cost(call in calls(400_000)) {
         let book = book();
-        let told = book.explain(&call);
-        let searches = told.searches.map_or(Usd::ZERO, |searches| searches.usd);
-        prop_assert_eq!(Some(told.tokens_usd + searches), book.cost(&call).usd());
+        let explanation = book.explain(&call);
+        let searches = explanation.searches.map_or(Usd::ZERO, |searches| searches.usd);
+        prop_assert_eq!(Some(explanation.tokens_usd + searches), book.cost(&call).usd());
         // Oracle: tokens × rate × part × factors as one fraction, rounded once, half to even.
-        let factors = told.factors.iter().fold((1, 1), |(num, den), (_, ratio)| {
+        let factors = explanation.factors.iter().fold((1, 1), |(num, den), (_, ratio)| {
             (num * i128::from(ratio.num), den * i128::from(ratio.den))
         });
-        let sum: i128 = told.buckets.iter().map(|bucket| {
+        let sum: i128 = explanation.buckets.iter().map(|bucket| {
             i128::from(bucket.tokens) * bucket.rate.pico() * i128::from(bucket.part.num) * 2 / i128::from(bucket.part.den)
         }).sum();
         let (num, den) = (sum * factors.0, 2 * factors.1);
         let (whole, rest) = (num / den, num % den);
         let up = i128::from(rest * 2 > den || (rest * 2 == den && whole % 2 == 1));
-        prop_assert_eq!(told.tokens_usd.pico(), whole + up);
-        let counted: u64 = told.buckets.iter().map(|bucket| bucket.tokens).sum();
+        prop_assert_eq!(explanation.tokens_usd.pico(), whole + up);
+        let counted: u64 = explanation.buckets.iter().map(|bucket| bucket.tokens).sum();
         prop_assert_eq!(counted, call.tokens.total());
     }
 

@@ -203,8 +203,11 @@ mod tests {
         assert_eq!(million(&book, "o3", "2026-12-02").as_deref(), Some("2"));
         assert_eq!(book.changes(), update.differences);
         assert_eq!(book.names().filter(|name| *name == "brand-new" || *name == "gpt-4o").count(), 2);
-        let told = book.explain(&call("gpt-4o", "2026-12-01", Tokens::ZERO));
-        assert_eq!((told.found, told.price.unwrap().as_str()), (Found::Fetched, "list:gpt-4o@2026-12-01"));
+        let explanation = book.explain(&call("gpt-4o", "2026-12-01", Tokens::ZERO));
+        assert_eq!(
+            (explanation.found, explanation.price.unwrap().as_str()),
+            (Found::Fetched, "list:gpt-4o@2026-12-01")
+        );
     }
 
     #[test]

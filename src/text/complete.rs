@@ -177,9 +177,9 @@ mod tests {
     #[test]
     fn the_end_of_a_session_says_what_the_contract_says() {
         let line = session();
-        let said = complete(&line, &[], Some(&Label::new("/logs/a.jsonl")));
+        let completed = complete(&line, &[], Some(&Label::new("/logs/a.jsonl")));
         assert_eq!(
-            said,
+            completed,
             "Session Complete\n─────────────────\nSession: s\nDuration: 23 minutes\nOperations: 15\nTokens: 145,230\nCost: $2.18\n\
              Model: claude-opus-5 $2.18 (15 calls, 145,230 tokens)\nCache: 99% hit, saved $9.31\nLog: /logs/a.jsonl\n"
         );

@@ -185,8 +185,8 @@ impl File {
             (&roles.warning, &mut theme.warning),
             (&roles.danger, &mut theme.danger),
         ];
-        for (said, style) in pairs {
-            if let Some(paint) = said {
+        for (given, style) in pairs {
+            if let Some(paint) = given {
                 *style = self.style(paint, place)?;
             }
         }

@@ -199,8 +199,8 @@ mod tests {
 
     #[test]
     fn g9_an_unknown_theme_is_told_which_there_are() {
-        let said = Themes::default().get("gruvbx", Background::Dark).unwrap_err().to_string();
-        assert!(said.starts_with("theme 'gruvbx' is not known; there are: auto, dark, light, ansi, mono,"), "{said}");
+        let error = Themes::default().get("gruvbx", Background::Dark).unwrap_err().to_string();
+        assert!(error.starts_with("theme 'gruvbx' is not known; there are: auto, dark, light, ansi, mono,"), "{error}");
     }
 
     #[test]
@@ -214,8 +214,8 @@ mod tests {
         ];
         for (text, expected) in cases {
             let themes = Themes::new([UserTheme { name: "t".into(), path: "t.toml".into(), text: Ok(text.into()) }]);
-            let said = themes.get("t", Background::Dark).unwrap_err().to_string();
-            assert!(said.starts_with(expected), "{said}");
+            let error = themes.get("t", Background::Dark).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
         }
     }
 

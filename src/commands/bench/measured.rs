@@ -38,8 +38,8 @@ impl Measured {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()?;
-        let said = child.stderr.take().map(BufReader::new);
-        let lines = said.into_iter().flat_map(BufReader::lines).map_while(Result::ok);
+        let stderr = child.stderr.take().map(BufReader::new);
+        let lines = stderr.into_iter().flat_map(BufReader::lines).map_while(Result::ok);
         let mut addresses = lines.filter_map(|line| line.split_once("forwarding on http://")?.1.trim().parse().ok());
         let address = addresses.next();
         let measured = Self { child, address: address.unwrap_or(upstream), folder };

@@ -85,10 +85,10 @@ mod tests {
             }
             let digit = &calls[0].key.to_string()[..1];
             let fits = calls.iter().filter(|call| call.key.to_string().starts_with(digit)).count();
-            let told = find(&books, digit, at_a_time);
+            let outcome = find(&books, digit, at_a_time);
             match fits {
-                1 => assert!(told.is_ok()),
-                several => assert!(told.unwrap_err().message.starts_with(&format!("{several} calls"))),
+                1 => assert!(outcome.is_ok()),
+                several => assert!(outcome.unwrap_err().message.starts_with(&format!("{several} calls"))),
             }
         }
     }

@@ -61,7 +61,7 @@ fn reply(context: &mut Context<'_>, loaded: &Loaded, input: &[u8]) -> Result<Opt
     if !answer.allowed {
         return Ok(refusal(event.moment, &answer, event.session.as_deref()));
     }
-    let said = match event.moment {
+    let messages = match event.moment {
         Moment::SessionStart => answer.warns().then(|| near(context, &answer)),
         Moment::UserPromptSubmit if answer.warns() => {
             fresh(context, &answer, &event, books).then(|| near(context, &answer))
@@ -74,8 +74,8 @@ fn reply(context: &mut Context<'_>, loaded: &Loaded, input: &[u8]) -> Result<Opt
         | Moment::SessionEnd
         | Moment::Other => return Ok(None),
     };
-    let said: Vec<String> = said.into_iter().chain(answer.warning.clone()).collect();
-    Ok((!said.is_empty()).then(|| json!({ "systemMessage": cut(&format!("tokmeter: {}", said.join("\n"))) })))
+    let messages: Vec<String> = messages.into_iter().chain(answer.warning.clone()).collect();
+    Ok((!messages.is_empty()).then(|| json!({ "systemMessage": cut(&format!("tokmeter: {}", messages.join("\n"))) })))
 }
 
 fn of_session(session: &str) -> Filter {

@@ -55,7 +55,7 @@ pub(in crate::commands) fn query_with(
         Ok(names) => names,
         Err(why) => return refusal(&why),
     };
-    let said = match question.query.as_str() {
+    let answer = match question.query.as_str() {
         "gate" => {
             let names: Vec<(Dimension, &str)> = names.iter().map(|(of, name)| (*of, name.as_str())).collect();
             let answered = named_answer(books, rules, settings, &names, now);
@@ -71,7 +71,7 @@ pub(in crate::commands) fn query_with(
         },
         other => return refusal(&format!("'{other}' is not a query; there are: gate, summary")),
     };
-    said.unwrap_or_else(|error| refusal(&error.to_string()))
+    answer.unwrap_or_else(|error| refusal(&error.to_string()))
 }
 
 /// The dimensions in a query; numbers are accepted as names.

@@ -56,14 +56,14 @@ impl LedgerFacts {
             repeats: Vec::new(),
         };
         let Some(path) = context.paths.ledger().filter(|path| path.exists()) else { return facts };
-        let told = |error: &BooksError| Some(Label::new(&error.to_string()));
+        let note = |error: &BooksError| Some(Label::new(&error.to_string()));
         match ledger::open(&path, Options::new(context.now()), Arc::clone(prices) as _) {
-            Err(error) => (facts.state, facts.note) = ("not available", told(&error)),
+            Err(error) => (facts.state, facts.note) = ("not available", note(&error)),
             Ok(opened) => {
                 facts.state = if opened.books.is_read_only() { "read-only" } else { "writable" };
                 facts.note = opened.notes.first().map(|note| Label::new(&note.to_string()));
                 match opened.books.info(context.now()) {
-                    Err(error) => (facts.state, facts.note) = ("not available", told(&error)),
+                    Err(error) => (facts.state, facts.note) = ("not available", note(&error)),
                     Ok(info) => {
                         (facts.bytes, facts.ledger_schema) = (info.bytes, Some(info.schema));
                         (facts.calls, facts.future_calls) = (info.sums.calls, info.future_calls);
@@ -71,7 +71,7 @@ impl LedgerFacts {
                     }
                 }
                 match opened.books.repeats() {
-                    Err(error) => (facts.state, facts.note) = ("not available", told(&error)),
+                    Err(error) => (facts.state, facts.note) = ("not available", note(&error)),
                     Ok(repeats) => facts.repeats = repeats.into_iter().map(RepeatsJson::from).collect(),
                 }
             }

@@ -38,7 +38,7 @@ fn calls_of_this_run_are_in_the_histograms_and_all_calls_in_the_sums() {
     };
     let scrape = Scrape::new(began);
     let text = |scrape| output::prometheus(&metrics(&view, scrape).unwrap(), PrometheusFormat::OpenMetrics);
-    let said = text(&scrape);
+    let page = text(&scrape);
     for line in [
         "tokmeter_calls_total{source=\"native\",model=\"penny\"} 3",
         "tokmeter_tokens_total{source=\"native\",model=\"penny\",type=\"output\"} 17",
@@ -54,8 +54,8 @@ fn calls_of_this_run_are_in_the_histograms_and_all_calls_in_the_sums() {
         "tokmeter_feed_lag_seconds{source=\"native\"} 0.04",
         "tokmeter_ledger_writable 1",
     ] {
-        assert!(said.contains(&format!("\n{line}\n")), "{line} in {said}");
+        assert!(page.contains(&format!("\n{line}\n")), "{line} in {page}");
     }
     // Asking changes nothing.
-    assert_eq!(text(&scrape), said);
+    assert_eq!(text(&scrape), page);
 }

@@ -38,7 +38,7 @@ impl Facts {
     pub(crate) fn session_cost(&self) -> Option<String> {
         let known = self.session.as_ref();
         match self.agent.cost.filter(|_| known.is_none_or(|sums| sums.calls == 0)) {
-            Some(said) => Some(format!("~ {}", text::usd(said))),
+            Some(reported) => Some(format!("~ {}", text::usd(reported))),
             None => known.map(text::cost),
         }
     }

@@ -65,14 +65,14 @@ fn i9_a_hostile_name_reaches_the_users_program_as_one_argument() {
     settings.alerts.command = ["/bin/sh", "-c", &script, "sh", "{title}", "{body}"].map(str::to_owned).to_vec();
     let (later, notes) = later();
     let delivered = deliver(&alert(), &settings, &env, &mut memory(), now(), &later);
-    assert_eq!((delivered.said, delivered.bell, delivered.notes.len()), (true, true, 0));
+    assert_eq!((delivered.claimed, delivered.bell, delivered.notes.len()), (true, true, 0));
     let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while !pipe.exists() && std::time::Instant::now() < end {
         std::thread::yield_now();
     }
-    let said = std::fs::read_to_string(&pipe).unwrap();
+    let received = std::fs::read_to_string(&pipe).unwrap();
     assert_eq!(
-        said,
+        received,
         format!("2\n80% of {PROJECT} daily limit used\nCost: $20.00 / $25.00 · resets 00:00\n"),
         "{:?}",
         notes.lock().unwrap().try_recv()
@@ -113,7 +113,7 @@ fn a_program_that_is_not_there_is_a_note_and_one_that_fails_a_late_one() {
 fn a_web_hook_is_told_in_json_and_its_refusal_is_a_late_note_without_its_secret() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let (told, heard) = mpsc::channel();
+    let (sender, received) = mpsc::channel();
     std::thread::spawn(move || {
         for answer in ["204 No Content", "500 No"] {
             let (stream, _) = listener.accept().unwrap();
@@ -133,7 +133,7 @@ fn a_web_hook_is_told_in_json_and_its_refusal_is_a_late_note_without_its_secret(
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
             (&stream).write_all(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").as_bytes()).unwrap();
-            told.send((head, String::from_utf8(body).unwrap())).unwrap();
+            sender.send((head, String::from_utf8(body).unwrap())).unwrap();
         }
     });
     let env = Env::empty(now());
@@ -142,7 +142,7 @@ fn a_web_hook_is_told_in_json_and_its_refusal_is_a_late_note_without_its_secret(
     let (later, notes) = later();
     for _ in 0..2 {
         assert_eq!(deliver(&alert(), &settings, &env, &mut memory(), now(), &later).notes, [""; 0]);
-        let (head, body) = heard.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+        let (head, body) = received.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
         assert!(head.starts_with("POST /hook/SECRET") && head.to_lowercase().contains("application/json"), "{head}");
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(body["title"], format!("80% of {PROJECT} daily limit used"));
@@ -162,9 +162,9 @@ fn two_processes_and_one_alert_say_it_once() {
     let env = Env::empty(now());
     let settings = settings(&env);
     let (later, _notes) = later();
-    let said =
-        [&mut one, &mut other, &mut open()].map(|books| deliver(&alert(), &settings, &env, books, now(), &later).said);
-    assert_eq!(said, [true, false, false]);
+    let claimed = [&mut one, &mut other, &mut open()]
+        .map(|books| deliver(&alert(), &settings, &env, books, now(), &later).claimed);
+    assert_eq!(claimed, [true, false, false]);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn j31_an_alert_whose_claimer_was_killed_is_delivered_by_another_and_once() {
     for seconds in [1, 29, 30, 31, 90] {
         let now = now() + chrono::Duration::seconds(seconds);
         let delivered = deliver(&alert(), &settings, &env, &mut other, now, &later);
-        outcomes.push((delivered.said, delivered.pending));
+        outcomes.push((delivered.claimed, delivered.pending));
     }
     assert_eq!(outcomes, [(false, true), (false, true), (true, false), (false, false), (false, false)]);
 }
@@ -204,7 +204,7 @@ fn j31_a_claim_of_the_same_day_in_another_time_zone_lapses_like_any_other() {
     for (zone, seconds) in [("UTC", 1), ("UTC", 29), ("UTC", 30), ("Europe/Rome", 31), ("Asia/Tokyo", 90)] {
         let now = now() + chrono::Duration::seconds(seconds);
         let delivered = deliver(&alert_in(zone), &settings, &env, &mut books, now, &later);
-        outcomes.push((delivered.said, delivered.pending));
+        outcomes.push((delivered.claimed, delivered.pending));
     }
     assert_eq!(outcomes, [(false, true), (false, true), (true, false), (false, false), (false, false)]);
 }
@@ -219,7 +219,7 @@ fn silent_hours_say_nothing_and_claim_nothing() {
     let mut books = memory();
     assert_eq!(deliver(&alert(), &settings, &env, &mut books, now(), &later), Delivered::default());
     let after = now() + chrono::Duration::hours(1);
-    assert!(deliver(&alert(), &settings, &env, &mut books, after, &later).said);
+    assert!(deliver(&alert(), &settings, &env, &mut books, after, &later).claimed);
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn a_changed_time_zone_repeats_no_alert_and_the_next_day_has_its_own() {
         let About::Limit(limit) = &mut alert.about else { panic!() };
         limit.span = Some(Span::day(at, Zone::named(zone).unwrap()));
         let id = AlertId::from_state(limit, threshold, at);
-        deliver(&Alert { id, threshold, ..alert }, &settings, &env, &mut books, at, &later).said
+        deliver(&Alert { id, threshold, ..alert }, &settings, &env, &mut books, at, &later).claimed
     };
     assert!(say("Europe/Rome", "2026-11-22T13:02:00Z", 80));
     for zone in ["Europe/Rome", "UTC", "Asia/Tokyo", "Pacific/Auckland", "America/New_York"] {

@@ -39,7 +39,7 @@ fn composed(_: &dyn Ledger, _: &Settings, day: Day, _: u64, _: Instant) -> Resul
 fn hook(answers: Vec<&'static str>) -> (String, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/services/T0/SECRET", listener.local_addr().unwrap());
-    let (told, heard) = std::sync::mpsc::channel();
+    let (sender, received) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         for answer in answers {
             let (stream, _) = listener.accept().unwrap();
@@ -57,10 +57,10 @@ fn hook(answers: Vec<&'static str>) -> (String, std::sync::mpsc::Receiver<String
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
             (&stream).write_all(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").as_bytes()).unwrap();
-            told.send(String::from_utf8(body).unwrap()).unwrap();
+            sender.send(String::from_utf8(body).unwrap()).unwrap();
         }
     });
-    (url, heard)
+    (url, received)
 }
 
 /// One process: its books, its digest, and its queue.
@@ -125,7 +125,7 @@ fn two_processes_send_it_once_a_day_and_a_later_one_not_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let now = at("2026-11-26T09:00:00Z");
-    let (url, heard) = hook(vec!["200 OK", "200 OK"]);
+    let (url, received) = hook(vec!["200 OK", "200 OK"]);
     let mut settings = settings("UTC", &Env::empty(now));
     settings.alerts.slack = Some(url);
     let mut processes: Vec<Process> = (0..3).map(|_| Process::new(&path, &settings, now)).collect();
@@ -134,15 +134,15 @@ fn two_processes_send_it_once_a_day_and_a_later_one_not_again() {
         assert_eq!(process.look(now + chrono::Duration::minutes(1)), None);
         assert_eq!(process.daily.done, Some(day_of(now, Zone::UTC)));
     }
-    let body: serde_json::Value = serde_json::from_str(&heard.recv().unwrap()).unwrap();
+    let body: serde_json::Value = serde_json::from_str(&received.recv().unwrap()).unwrap();
     let text = "tokmeter: 2026-11-25\n```\nCost $1.00 @\u{200b}here &lt;!channel&gt;\n```";
     assert_eq!(body["text"], text);
-    assert!(heard.try_recv().is_err(), "sent twice");
+    assert!(received.try_recv().is_err(), "sent twice");
     // Missed while it was off: sent at the next start of the day after.
     let tomorrow = at("2026-11-27T23:30:00Z");
     assert_eq!(Process::new(&path, &settings, tomorrow).look(tomorrow), None);
     assert_eq!(Process::new(&path, &settings, tomorrow).look(tomorrow), None);
-    assert!(heard.recv().unwrap().contains("2026-11-26"));
+    assert!(received.recv().unwrap().contains("2026-11-26"));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_program_that_ends_while_it_is_sent_waits_for_the_answer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let now = at("2026-11-26T09:00:00Z");
-    let (url, heard) = hook(vec!["200 OK"]);
+    let (url, received) = hook(vec!["200 OK"]);
     let mut settings = settings("UTC", &Env::empty(now));
     settings.alerts.slack = Some(url);
     let mut process = Process::new(&path, &settings, now);
@@ -162,25 +162,25 @@ fn a_program_that_ends_while_it_is_sent_waits_for_the_answer() {
     // Even when its claim would have lapsed.
     let later = now + chrono::Duration::minutes(5);
     assert_eq!(Process::new(&path, &settings, later).look(later), None);
-    assert_eq!(heard.iter().count(), 1);
+    assert_eq!(received.iter().count(), 1);
 }
 
 #[test]
 fn a_refusal_is_said_without_the_secret_and_tried_again_in_five_minutes() {
     let folder = tempfile::tempdir().unwrap();
     let now = at("2026-11-26T09:00:00Z");
-    let (url, heard) = hook(vec!["500 No", "302 Found", "200 OK"]);
+    let (url, received) = hook(vec!["500 No", "302 Found", "200 OK"]);
     let mut settings = settings("UTC", &Env::empty(now));
     settings.alerts.slack = Some(url);
     let mut process = Process::new(&folder.path().join("ledger.db"), &settings, now);
-    let said = process.look(now).unwrap();
-    assert!(said.contains("127.0.0.1") && said.contains("500") && !said.contains("SECRET"), "{said}");
+    let error = process.look(now).unwrap();
+    assert!(error.contains("127.0.0.1") && error.contains("500") && !error.contains("SECRET"), "{error}");
     assert_eq!(process.look(now + chrono::Duration::minutes(4)), None);
     // A redirect is no success.
-    let said = process.look(now + chrono::Duration::minutes(5)).unwrap();
-    assert!(said.contains("302") && !said.contains("SECRET"), "{said}");
+    let error = process.look(now + chrono::Duration::minutes(5)).unwrap();
+    assert!(error.contains("302") && !error.contains("SECRET"), "{error}");
     assert_eq!(process.look(now + chrono::Duration::minutes(10)), None);
     assert_eq!(process.look(now + chrono::Duration::minutes(11)), None);
     assert_eq!(process.daily.done, Some(day_of(now, Zone::UTC)));
-    assert_eq!(heard.iter().count(), 3);
+    assert_eq!(received.iter().count(), 3);
 }

@@ -4,7 +4,7 @@ use super::Inbox;
 use super::LedgerThread;
 use crate::domain::{Label, Record};
 use crate::engine::questions::{BooksView, Question};
-use crate::ingest::{Delivery, Reply, Said};
+use crate::ingest::{Content, Delivery, Reply};
 use crate::ledger::{Batch, Change, Ledger};
 
 /// Calls of exports that are written in one transaction, at most one export more.
@@ -12,18 +12,18 @@ const TOGETHER: usize = 8192;
 
 impl LedgerThread {
     pub(super) fn delivery(&mut self, delivery: Delivery) {
-        if let Said::Records(records) | Said::Export(records) = &delivery.said {
+        if let Content::Records(records) | Content::Export(records) = &delivery.content {
             self.health.delivered(records);
         }
-        let reply = match delivery.said {
-            Said::Query(question) => {
+        let reply = match delivery.content {
+            Content::Query(question) => {
                 let warning = self.health.doubt();
                 let (warning, now) = (warning.as_deref(), self.env.now());
                 let own = self.health.answer(&question);
                 let answer = || self.config_edits.query(&question, &self.books, &self.rules, warning, now);
                 Reply::Json(own.unwrap_or_else(answer))
             }
-            Said::Records(records) | Said::Export(records) => self.take_records(records),
+            Content::Records(records) | Content::Export(records) => self.take_records(records),
         };
         let _ = delivery.reply.send(reply);
     }
@@ -35,14 +35,14 @@ impl LedgerThread {
         let mut next = Some(first);
         let mut other = None;
         while let Some(delivery) = next.take() {
-            match delivery.said {
-                Said::Export(export) => {
+            match delivery.content {
+                Content::Export(export) => {
                     self.health.delivered(&export);
                     records.extend(export);
                     replies.push(delivery.reply);
                 }
-                said @ (Said::Records(_) | Said::Query(_)) => {
-                    other = Some(Delivery { said, ..delivery });
+                content @ (Content::Records(_) | Content::Query(_)) => {
+                    other = Some(Delivery { content, ..delivery });
                     break;
                 }
             }

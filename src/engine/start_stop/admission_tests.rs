@@ -10,7 +10,7 @@ use crate::config::{Env, OnError, Overrides, Paths};
 use crate::domain::{Call, HoldId, Record};
 use crate::engine::fixture::{Lock, admit_at_once, books, call, faces, no_prices, now, options, rules, settings};
 use crate::engine::{Admitted, AnyLedger, Doors, Feed, Request};
-use crate::ingest::{self, Delivery, Reply, Roots, Said};
+use crate::ingest::{self, Content, Delivery, Reply, Roots};
 use crate::ledger::{Batch, KeyValue, Ledger, Options, Space};
 use crate::meter::{Follow, Rules, Snapshot};
 
@@ -58,7 +58,7 @@ impl Running {
     fn settle(&self, hold: HoldId, calls: &[Call]) -> bool {
         let records = calls.iter().cloned().map(Record::Call).chain([Record::Settled(hold)]).collect();
         let (reply, answer) = oneshot::channel();
-        self.doors.deliver.blocking_send(Delivery { said: Said::Records(records), reply }).unwrap();
+        self.doors.deliver.blocking_send(Delivery { content: Content::Records(records), reply }).unwrap();
         !matches!(answer.blocking_recv(), Err(_) | Ok(Reply::Error(_)))
     }
 

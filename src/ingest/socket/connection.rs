@@ -14,7 +14,7 @@ use super::tally::{Tally, more};
 use super::{Deliver, LAST_WORDS, LINE_CAP, Rules, Shared};
 use crate::domain::{Label, Record};
 use crate::formats::{Decoder, Origin, Outcome};
-use crate::ingest::{Delivery, Projects, Reply, Said};
+use crate::ingest::{Content, Delivery, Projects, Reply};
 
 /// Longest pause of a connection during shutdown.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -245,9 +245,9 @@ impl Connection {
         }
         self.projects.fold(&mut records);
         let reply = match question {
-            Some(query) => self.deliver(Said::Query(query)).await,
+            Some(query) => self.deliver(Content::Query(query)).await,
             None if records.is_empty() => Reply::Nothing,
-            None => self.deliver(Said::Records(records)).await,
+            None => self.deliver(Content::Records(records)).await,
         };
         self.say(&reply);
         After::GoOn
@@ -255,11 +255,11 @@ impl Connection {
 
     /// Delivers the content of a line and waits for the answer. Meanwhile the client's next lines stay in the system's
     /// buffer.
-    async fn deliver(&self, said: Said) -> Reply {
+    async fn deliver(&self, content: Content) -> Reply {
         let closing = || Reply::refusal("the meter is closing; the line was not booked");
         let (reply, answer) = oneshot::channel();
         match timeout(BOOKS_TIMEOUT, self.deliver.reserve()).await {
-            Ok(Ok(place)) => place.send(Delivery { said, reply }),
+            Ok(Ok(place)) => place.send(Delivery { content, reply }),
             Ok(Err(_)) => return closing(),
             Err(_) => return Reply::refusal("busy: the ledger cannot be written now; the line was not booked"),
         }

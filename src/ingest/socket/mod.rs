@@ -6,7 +6,7 @@ mod connection;
 mod serve;
 mod tally;
 
-pub use super::delivery::{Delivery, Reply, Said};
+pub use super::delivery::{Content, Delivery, Reply};
 pub(crate) use bind::Bound;
 pub use bind::bind;
 pub(crate) use client::{ClientError, WRITE_TIMEOUT, ask};

@@ -51,8 +51,8 @@ pub(crate) fn add(text: &str, program: &str) -> Result<Merged, String> {
     let command = format!("{program}{GATE}");
     for moment in MOMENTS {
         let mut groups = groups_of(&hooks, moment)?;
-        let ours: Vec<bool> = groups.iter().map(|group| commands(group).any(|said| said == command)).collect();
-        let stale = groups.iter().any(|group| has_ours(group) && !commands(group).any(|said| said == command));
+        let ours: Vec<bool> = groups.iter().map(|group| commands(group).any(|existing| existing == command)).collect();
+        let stale = groups.iter().any(|group| has_ours(group) && !commands(group).any(|existing| existing == command));
         if ours.contains(&true) && !stale {
             continue;
         }

@@ -13,7 +13,7 @@ use super::shared::{Shared, TIMEOUT};
 use super::status::Problem;
 use crate::domain::{Label, Record};
 use crate::formats::{Decoder, Origin, Outcome};
-use crate::ingest::{Delivery, Projects, Reply, Said};
+use crate::ingest::{Content, Delivery, Projects, Reply};
 
 /// Books every line of the body. A line that was booked before is a repeat, so that a body can be sent again.
 pub(super) async fn book(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
@@ -87,9 +87,9 @@ fn decoded(shared: &Shared, body: &[u8]) -> Vec<Result<Vec<Record>, Label>> {
 
 async fn deliver(shared: &Shared, records: Vec<Record>) -> Option<Reply> {
     let (reply, answer) = oneshot::channel();
-    let said = Said::Records(records);
+    let content = Content::Records(records);
     tokio::time::timeout(TIMEOUT, async {
-        shared.doors.deliver.send(Delivery { said, reply }).await.ok()?;
+        shared.doors.deliver.send(Delivery { content, reply }).await.ok()?;
         answer.await.ok()
     })
     .await

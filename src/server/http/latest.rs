@@ -151,7 +151,7 @@ mod tests {
             latest.alert(number.to_string().into());
             latest.summary("latest");
         }
-        let told = all(&mut seen, &latest);
-        assert_eq!((told.len(), told[0].as_str(), told[31].as_str()), (33, "68", "99"));
+        let events = all(&mut seen, &latest);
+        assert_eq!((events.len(), events[0].as_str(), events[31].as_str()), (33, "68", "99"));
     }
 }

@@ -200,8 +200,8 @@ mod tests {
         assert_eq!(check(&[("format", "xml")]), Err(no_format.to_owned()));
         assert_eq!(check(&[("limit", "1"), ("limit", "2")]), Err("'limit' is given twice".to_owned()));
         for wrong in ["usr", "key", "", "Period"] {
-            let said = check(&[(wrong, "day")]).unwrap_err();
-            assert!(said.starts_with(&format!("'{wrong}' is no parameter; there are: period, format")), "{said}");
+            let error = check(&[(wrong, "day")]).unwrap_err();
+            assert!(error.starts_with(&format!("'{wrong}' is no parameter; there are: period, format")), "{error}");
         }
         let none = super::check(&[], &[("x\u{1b}[2J".to_owned(), String::new())]).unwrap_err();
         assert!(none.ends_with("there are: none") && !none.contains('\u{1b}'), "{none:?}");

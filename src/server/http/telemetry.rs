@@ -13,7 +13,7 @@ use super::protobuf::{self, Signals};
 use super::status::Problem;
 use crate::domain::{Instant, Label, Record};
 use crate::formats::{Origin, Telemetry};
-use crate::ingest::{Delivery, Projects, Reply, Said};
+use crate::ingest::{Content, Delivery, Projects, Reply};
 
 /// Exports that wait for the thread.
 const QUEUE: usize = 256;
@@ -59,7 +59,7 @@ pub(super) fn start(
                 let booked = (!records.is_empty()).then(|| {
                     let (reply, booked) = oneshot::channel();
                     // Waits for a busy ledger; meanwhile the queue fills and clients are asked to come again.
-                    let _ = deliver.blocking_send(Delivery { said: Said::Export(records), reply });
+                    let _ = deliver.blocking_send(Delivery { content: Content::Export(records), reply });
                     booked
                 });
                 Decoded { refused, why, booked }

@@ -52,7 +52,7 @@ async fn serve(mut socket: WebSocket, mut listener: Listener, slowest: Duration,
                 Some(None) => continue,
                 None => break,
             },
-            heard = socket.recv() => match heard {
+            received = socket.recv() => match received {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 Some(Ok(_)) => {
                     unanswered = 0;

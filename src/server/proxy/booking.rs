@@ -130,12 +130,12 @@ impl BookingHandle {
             self.pass_on_soon();
             return None;
         }
-        let (written, told) = oneshot::channel();
-        if self.finished.try_send((Box::new(finished), written)).is_err() {
+        let (sender, written) = oneshot::channel();
+        if self.finished.try_send((Box::new(finished), sender)).is_err() {
             self.gaps.lost.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        Some(told)
+        Some(written)
     }
 }
 

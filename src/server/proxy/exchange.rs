@@ -56,15 +56,15 @@ enum Failed {
 }
 
 /// The way to the client.
-type Told = oneshot::Sender<Response<Answer>>;
+type AnswerSender = oneshot::Sender<Response<Answer>>;
 
 /// Makes a request and answers it.
-pub(super) async fn run(shared: Arc<Shared>, job: Job, request: Request<Incoming>, mut told: Told) {
+pub(super) async fn run(shared: Arc<Shared>, job: Job, request: Request<Incoming>, mut sender: AnswerSender) {
     let (id, is_anthropic) = (job.id.clone(), job.route.is_anthropic);
     let client = Client::new(is_anthropic, request.headers());
     let answered = match job.route.protocol {
-        Some(protocol) => counted(&shared, job, protocol, request, &mut told).await,
-        None => uncounted(&shared, job, request, &mut told).await,
+        Some(protocol) => counted(&shared, job, protocol, request, &mut sender).await,
+        None => uncounted(&shared, job, request, &mut sender).await,
     };
     let mut answer = match answered {
         Ok(answer) => answer,
@@ -74,7 +74,7 @@ pub(super) async fn run(shared: Arc<Shared>, job: Job, request: Request<Incoming
     };
     headers::insert(answer.headers_mut(), CALL_ID, &id);
     // An answer that nobody takes is read on by its body.
-    let _ = told.send(answer);
+    let _ = sender.send(answer);
 }
 
 /// Passes on a request that is no call.
@@ -82,14 +82,14 @@ async fn uncounted(
     shared: &Shared,
     job: Job,
     request: Request<Incoming>,
-    told: &mut Told,
+    sender: &mut AnswerSender,
 ) -> Result<Response<Answer>, Failed> {
     let (parts, body) = request.into_parts();
     let outgoing = upstream_request(&parts, &job.route, Outgoing::unread(body), false);
     let before = job.began.elapsed();
     let answer = tokio::select! {
         answer = shared.client.send(outgoing) => answer.map_err(|error| unreachable(&error))?,
-        () = told.closed() => return Err(Failed::Left),
+        () = sender.closed() => return Err(Failed::Left),
     };
     let arrived = Instant::now();
     let (mut head, body) = answer.into_parts();
@@ -104,7 +104,7 @@ async fn counted(
     job: Job,
     protocol: Protocol,
     request: Request<Incoming>,
-    told: &mut Told,
+    sender: &mut AnswerSender,
 ) -> Result<Response<Answer>, Failed> {
     let (parts, body) = request.into_parts();
     let scan = Scan::new(Unpack::of_headers(&parts.headers));
@@ -131,7 +131,7 @@ async fn counted(
     let request = upstream_request(&parts, &job.route, outgoing, is_changed);
     record.sends();
     let before = gathered.elapsed();
-    let answer = sent_upstream(shared, request, told, &mut record).await?;
+    let answer = sent_upstream(shared, request, sender, &mut record).await?;
     let answer = asked_again(shared, &job, &parts, &sent, answer, is_changed).await;
     sent.answered();
     let arrived = Instant::now();
@@ -240,7 +240,7 @@ async fn admitted(shared: &Arc<Shared>, ask: Ask) -> Decision {
 async fn sent_upstream(
     shared: &Shared,
     request: Request<Outgoing>,
-    told: &mut Told,
+    sender: &mut AnswerSender,
     record: &mut CallRecord,
 ) -> Result<Response<Incoming>, Failed> {
     let sending = shared.client.send(request);
@@ -248,7 +248,7 @@ async fn sent_upstream(
     let answer = tokio::select! {
         biased;
         answer = &mut sending => answer,
-        () = told.closed() => match tokio::time::timeout(LEFT, &mut sending).await {
+        () = sender.closed() => match tokio::time::timeout(LEFT, &mut sending).await {
             Ok(answer) => answer,
             // The record says what the request was worth.
             Err(_) => return Err(Failed::Left),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::admission::{Protocol, Who};
-use super::slim::{Depth, Slim};
+use super::extractor::{Depth, Extractor};
 use super::unpack::Unpack;
 use crate::domain::Label;
 
@@ -30,7 +30,7 @@ pub(super) struct Facts {
 /// Reads a request's body while it streams by.
 pub(super) struct Scan {
     unpack: Unpack,
-    slim: Slim,
+    extractor: Extractor,
     /// Bytes that came.
     bytes: u64,
 }
@@ -38,18 +38,18 @@ pub(super) struct Scan {
 impl Scan {
     /// For a body of this coding.
     pub(super) fn new(unpack: Unpack) -> Self {
-        Self { unpack, slim: Slim::new(Depth::Request), bytes: 0 }
+        Self { unpack, extractor: Extractor::new(Depth::Request), bytes: 0 }
     }
 
     /// Reads on.
     pub(super) fn feed(&mut self, chunk: &[u8]) {
         self.bytes += chunk.len() as u64;
-        self.unpack.feed(chunk, |bytes| self.slim.feed(bytes));
+        self.unpack.feed(chunk, |bytes| self.extractor.feed(bytes));
     }
 
     /// Place of the byte after the last brace, if the body is a whole object as it is.
     pub(super) fn end(&self) -> Option<u64> {
-        matches!(self.unpack, Unpack::Plain).then(|| self.slim.facts().end).flatten()
+        matches!(self.unpack, Unpack::Plain).then(|| self.extractor.facts().end).flatten()
     }
 
     /// True for a body that is not coded.
@@ -64,8 +64,8 @@ impl Scan {
 
     /// The facts found so far.
     pub(super) fn facts(&self) -> Facts {
-        let text = self.slim.facts().text;
-        let document = self.slim.document();
+        let text = self.extractor.facts().text;
+        let document = self.extractor.document();
         // A body of which only the beginning is known: its whole members.
         let parsed: Option<Map<String, Value>> =
             serde_json::from_slice(document).ok().or_else(|| serde_json::from_slice(&closed(document)?).ok());
@@ -128,11 +128,11 @@ fn who(map: &Map<String, Value>) -> Who {
     let note = |names: &[&str]| names.iter().find_map(|name| label(notes?.get(*name)));
     let user = label(map.get("user")).or_else(|| note(&["user_id", "user"]));
     // Claude Code names the account and the session in one text, as JSON or in words.
-    let said = user.as_ref().map_or("", Label::as_str);
-    let own: Option<Map<String, Value>> = serde_json::from_str(said).ok();
+    let user_text = user.as_ref().map_or("", Label::as_str);
+    let own: Option<Map<String, Value>> = serde_json::from_str(user_text).ok();
     let session = match &own {
         Some(own) => label(own.get("session_id")),
-        None => said.split_once("_session_").map(|(_, session)| Label::new(session)),
+        None => user_text.split_once("_session_").map(|(_, session)| Label::new(session)),
     };
     Who {
         user: user.filter(|_| own.is_none() && session.is_none()),

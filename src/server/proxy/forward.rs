@@ -37,8 +37,8 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
     let is_anthropic = route.is_anthropic;
     let job = Job { id: shared.next_id(), route, who, began };
     // A task of its own, so that a client that leaves does not end the call.
-    let (told, answer) = oneshot::channel();
-    tokio::spawn(exchange::run(shared, job, request, told));
+    let (sender, answer) = oneshot::channel();
+    tokio::spawn(exchange::run(shared, job, request, sender));
     Ok(match answer.await {
         Ok(answer) => answer,
         Err(_) => Trouble::upstream("tokmeter: the proxy is ending").answer(is_anthropic).map(Answer::Own),
@@ -71,6 +71,6 @@ fn owner(shared: &Shared, request: &Request<Incoming>, route: &Route) -> Option<
 
 /// Who calls. A key says it with certainty, headers where it says nothing.
 fn who(request: &Request<Incoming>, owner: Owner) -> Who {
-    let said = headers::who(request.headers());
-    Who { user: owner.user.or(said.user), team: owner.team.or(said.team), key: owner.key, ..said }
+    let named = headers::who(request.headers());
+    Who { user: owner.user.or(named.user), team: owner.team.or(named.team), key: owner.key, ..named }
 }

@@ -77,9 +77,9 @@ pub(super) fn who(headers: &HeaderMap) -> Who {
     // Names beyond ASCII come percent-encoded.
     let label = |names: &[&str], also: &[&str]| {
         let header = names.iter().find_map(|name| text(name).map(percent_decoded));
-        let said = header.or_else(|| also.iter().find_map(|name| baggage(name)));
-        let said = said.or_else(|| also.iter().find_map(|name| tag(name).map(str::to_owned)));
-        said.filter(|said| !said.is_empty()).map(|said| Label::new(&said))
+        let value = header.or_else(|| also.iter().find_map(|name| baggage(name)));
+        let value = value.or_else(|| also.iter().find_map(|name| tag(name).map(str::to_owned)));
+        value.filter(|value| !value.is_empty()).map(|value| Label::new(&value))
     };
     Who {
         user: label(&["x-user-id"], &["user.id", "user_id", "user"]),

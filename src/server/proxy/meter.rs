@@ -6,7 +6,7 @@ use hyper::HeaderMap;
 use hyper::header::CONTENT_TYPE;
 
 use super::events::{Events, Piece};
-use super::slim::{Depth, Slim};
+use super::extractor::{Depth, Extractor};
 use super::unpack::Unpack;
 
 /// Events with usage that are kept; of a stream with usage in each, the last ones.
@@ -44,9 +44,9 @@ pub(super) struct Meter {
 
 enum Reading {
     /// One JSON value.
-    Body(Slim),
+    Body(Extractor),
     /// Server-sent events.
-    Stream { events: Events, slim: Slim, head: Vec<u8> },
+    Stream { events: Events, extractor: Extractor, head: Vec<u8> },
     /// Neither.
     Nothing,
 }
@@ -56,11 +56,11 @@ impl Meter {
     pub(super) fn new(headers: &HeaderMap) -> Self {
         let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let slim = Slim::new(Depth::Answer);
+        let extractor = Extractor::new(Depth::Answer);
         let reading = match kind.as_str() {
-            "text/event-stream" => Reading::Stream { events: Events::default(), slim, head: Vec::new() },
-            "application/json" | "" => Reading::Body(slim),
-            kind if kind.ends_with("+json") => Reading::Body(slim),
+            "text/event-stream" => Reading::Stream { events: Events::default(), extractor, head: Vec::new() },
+            "application/json" | "" => Reading::Body(extractor),
+            kind if kind.ends_with("+json") => Reading::Body(extractor),
             _ => Reading::Nothing,
         };
         Self { unpack: Unpack::of_headers(headers), reading, seen: Seen::default(), bytes: 0, usage: 0 }
@@ -72,24 +72,24 @@ impl Meter {
         let Self { unpack, reading, seen, usage, .. } = self;
         seen.is_begun |= !chunk.is_empty();
         unpack.feed(chunk, |bytes| match reading {
-            Reading::Body(slim) => {
-                slim.feed(bytes);
-                seen.is_whole |= slim.facts().end.is_some();
+            Reading::Body(extractor) => {
+                extractor.feed(bytes);
+                seen.is_whole |= extractor.facts().end.is_some();
             }
-            Reading::Stream { events, slim, head } => events.feed(bytes, |piece| match piece {
+            Reading::Stream { events, extractor, head } => events.feed(bytes, |piece| match piece {
                 Piece::Data(data) => {
                     head.extend(data.iter().take(8_usize.saturating_sub(head.len())));
-                    slim.feed(data);
+                    extractor.feed(data);
                 }
                 Piece::End => {
                     if head.as_slice() == b"[DONE]" {
                         seen.is_whole = true;
                     } else {
-                        *usage += u64::from(slim.facts().has_usage);
-                        seen.event(slim);
+                        *usage += u64::from(extractor.facts().has_usage);
+                        seen.event(extractor);
                     }
                     head.clear();
-                    slim.clear();
+                    extractor.clear();
                 }
             }),
             Reading::Nothing => {}
@@ -114,19 +114,19 @@ impl Meter {
     /// The parts that the books need, once nothing follows or the end was seen.
     pub(super) fn seen(&mut self) -> Seen {
         match &self.reading {
-            Reading::Body(slim) if slim.facts().end.is_some() => {
-                self.seen.text = slim.facts().text;
-                self.seen.is_failed = slim.facts().has_error;
-                self.seen.first = Some(slim.document().to_vec());
-                self.seen.usage = VecDeque::from([slim.document().to_vec()]);
+            Reading::Body(extractor) if extractor.facts().end.is_some() => {
+                self.seen.text = extractor.facts().text;
+                self.seen.is_failed = extractor.facts().has_error;
+                self.seen.first = Some(extractor.document().to_vec());
+                self.seen.usage = VecDeque::from([extractor.document().to_vec()]);
             }
-            Reading::Body(slim) => {
-                self.seen.text = slim.facts().text;
-                self.seen.is_unread |= slim.facts().is_given_up;
+            Reading::Body(extractor) => {
+                self.seen.text = extractor.facts().text;
+                self.seen.is_unread |= extractor.facts().is_given_up;
             }
-            Reading::Stream { slim, .. } => {
+            Reading::Stream { extractor, .. } => {
                 // An event that was cut off.
-                let text = self.seen.text + if slim.facts().end.is_none() { slim.facts().text } else { 0 };
+                let text = self.seen.text + if extractor.facts().end.is_none() { extractor.facts().text } else { 0 };
                 return Seen { text, is_unread: self.seen.is_unread || self.unpack.is_unknown(), ..self.seen.clone() };
             }
             Reading::Nothing => self.seen.is_unread = true,
@@ -138,8 +138,8 @@ impl Meter {
 
 impl Seen {
     /// Notes an event.
-    fn event(&mut self, slim: &Slim) {
-        let facts = slim.facts();
+    fn event(&mut self, extractor: &Extractor) {
+        let facts = extractor.facts();
         // Responses repeats each text when it is done, and the request when it begins.
         if !facts.kind.starts_with(b"response.") || facts.kind.ends_with(b".delta") {
             self.text += facts.text;
@@ -159,13 +159,13 @@ impl Seen {
         }
         // A keep-alive names nothing.
         if self.first.is_none() && facts.kind != b"ping" {
-            self.first = Some(slim.document().to_vec());
+            self.first = Some(extractor.document().to_vec());
         }
         if facts.has_usage {
             if self.usage.len() == KEPT {
                 self.usage.pop_front();
             }
-            self.usage.push_back(slim.document().to_vec());
+            self.usage.push_back(extractor.document().to_vec());
         }
     }
 }

@@ -12,6 +12,7 @@ mod booking;
 mod count;
 mod events;
 mod exchange;
+mod extractor;
 mod facts;
 mod forward;
 mod headers;
@@ -27,7 +28,6 @@ mod relay;
 mod request;
 mod route;
 mod shared;
-mod slim;
 mod unpack;
 mod upstream;
 

@@ -189,21 +189,21 @@ mod tests {
 
     /// The body of a refusal, and the values of these headers.
     fn read(answer: Response<Full<Bytes>>, names: &[&str]) -> (StatusCode, Value, Vec<String>) {
-        let said = names.iter().map(|name| header(answer.headers(), name).to_owned()).collect();
+        let headers_of = names.iter().map(|name| header(answer.headers(), name).to_owned()).collect();
         let status = answer.status();
         // The whole body is there at once.
         let body = answer.into_body().collect().now_or_never().unwrap().unwrap().to_bytes();
-        (status, serde_json::from_slice(&body).unwrap(), said)
+        (status, serde_json::from_slice(&body).unwrap(), headers_of)
     }
 
     const HOW: [&str; 4] = ["content-type", "retry-after", "x-should-retry", "x-tokmeter-limit"];
 
     #[test]
-    fn a_limit_that_is_reached_is_told_in_the_form_of_each_vendor_and_not_to_be_tried_again() {
-        let said = "spend limit reached (alice daily; resets 00:00): $26.10 of $25.00 used";
-        let anthropic = json!({ "type": "error", "error": { "type": "billing_error", "message": said } });
+    fn a_limit_that_is_reached_is_stated_in_the_form_of_each_vendor_and_not_to_be_tried_again() {
+        let sentence = "spend limit reached (alice daily; resets 00:00): $26.10 of $25.00 used";
+        let anthropic = json!({ "type": "error", "error": { "type": "billing_error", "message": sentence } });
         let quota = "insufficient_quota";
-        let openai = json!({ "error": { "message": said, "type": quota, "param": null, "code": quota } });
+        let openai = json!({ "error": { "message": sentence, "type": quota, "param": null, "code": quota } });
         for (client, expected) in [(Client::Anthropic, &anthropic), (Client::OpenAi, &openai)] {
             let (status, body, how) = read(refused(client, &Refusal::Over(state(false)), now()), &HOW);
             assert_eq!((status, &body), (StatusCode::TOO_MANY_REQUESTS, expected));

@@ -34,8 +34,8 @@ pub(super) struct Relay {
 }
 
 struct Wait {
-    told: oneshot::Receiver<()>,
-    patience: Pin<Box<Sleep>>,
+    written: oneshot::Receiver<()>,
+    timeout: Pin<Box<Sleep>>,
 }
 
 impl Relay {
@@ -45,8 +45,8 @@ impl Relay {
 
     /// Hands the call to the books; what is ready then waits until it is on disk.
     fn hand_in(&mut self) {
-        let Some(told) = self.record.as_mut().and_then(CallRecord::hand_in) else { return };
-        self.wait = Some(Wait { told, patience: Box::pin(tokio::time::sleep(JOURNAL)) });
+        let Some(written) = self.record.as_mut().and_then(CallRecord::hand_in) else { return };
+        self.wait = Some(Wait { written, timeout: Box::pin(tokio::time::sleep(JOURNAL)) });
     }
 
     fn take(&mut self, frame: Frame<Bytes>) {
@@ -92,8 +92,8 @@ impl Body for Relay {
         let this = &mut *self;
         loop {
             if let Some(wait) = &mut this.wait {
-                let is_told = Pin::new(&mut wait.told).poll(context).is_ready();
-                if !is_told && wait.patience.as_mut().poll(context).is_pending() {
+                let is_written = Pin::new(&mut wait.written).poll(context).is_ready();
+                if !is_written && wait.timeout.as_mut().poll(context).is_pending() {
                     return Poll::Pending;
                 }
                 this.wait = None;

@@ -107,8 +107,8 @@ fn a_session_whose_limits_are_lifted_goes_on() {
     crate::meter::overrides::lift(&mut books, &Label::new("s"), &Label::new("release"), now()).unwrap();
     drop(books);
     assert_eq!(machine.moment("PostToolBatch", 10_000).0, Value::Null);
-    let (said, _) = machine.moment("UserPromptSubmit", 10_000);
-    assert!(said["systemMessage"].as_str().unwrap().contains("Daily limit reached"), "{said}");
+    let (output, _) = machine.moment("UserPromptSubmit", 10_000);
+    assert!(output["systemMessage"].as_str().unwrap().contains("Daily limit reached"), "{output}");
 }
 
 #[test]

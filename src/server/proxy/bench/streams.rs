@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// How long a stream may take to begin.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Open streams. They end when dropped.
 pub(crate) struct Streams {
@@ -23,7 +23,7 @@ impl Streams {
         let mut streams = Vec::with_capacity(count);
         for _ in 0..count {
             let mut stream = TcpStream::connect(address)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(TIMEOUT))?;
             write!(
                 stream,
                 "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\naccept: {}\r\ncontent-type: application/json\r\n\

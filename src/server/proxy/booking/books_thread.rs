@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Gaps, ToBook, WAITING, keep};
 use crate::domain::{Call, Record};
-use crate::ingest::{Delivery, Reply, Said};
+use crate::ingest::{Content, Delivery, Reply};
 
 /// Most calls that are booked in one transaction: admissions wait for it.
 const BATCH: usize = 64;
@@ -84,7 +84,7 @@ impl BooksThread {
 
     fn is_booked(&self, records: Vec<Record>) -> bool {
         let (reply, answer) = oneshot::channel();
-        let delivery = Delivery { said: Said::Records(records), reply };
+        let delivery = Delivery { content: Content::Records(records), reply };
         let is_sent = self.deliver.blocking_send(delivery).is_ok();
         let reply = if is_sent { answer.blocking_recv().ok() } else { None };
         !matches!(reply, None | Some(Reply::Error(_)))

@@ -65,7 +65,7 @@ struct Key {
 
 /// The copier.
 #[derive(Debug)]
-pub(super) struct Slim {
+pub(super) struct Extractor {
     depth: Depth,
     out: Vec<u8>,
     open: Vec<Container>,
@@ -103,7 +103,7 @@ pub(super) struct Facts {
     bytes: u64,
 }
 
-impl Slim {
+impl Extractor {
     pub(super) fn new(depth: Depth) -> Self {
         Self {
             depth,

@@ -3,10 +3,10 @@
 use super::*;
 use proptest::prelude::*;
 
-fn slim(depth: Depth, text: &str) -> (String, Facts) {
-    let mut slim = Slim::new(depth);
-    slim.feed(text.as_bytes());
-    (String::from_utf8(slim.document().to_vec()).unwrap(), slim.facts().clone())
+fn extract(depth: Depth, text: &str) -> (String, Facts) {
+    let mut extractor = Extractor::new(depth);
+    extractor.feed(text.as_bytes());
+    (String::from_utf8(extractor.document().to_vec()).unwrap(), extractor.facts().clone())
 }
 
 #[test]
@@ -16,7 +16,7 @@ fn long_texts_and_lists_are_left_out_and_counts_are_kept() {
     let text = format!(
         r#"{{"object": "list", "data": [{{"embedding": [{vector}]}}], "text": "{long}", "usage": {{"prompt_tokens": 8}}}}"#
     );
-    let (out, facts) = slim(Depth::Answer, &text);
+    let (out, facts) = extract(Depth::Answer, &text);
     assert_eq!(
         out,
         r#"{"object":"list","data":[{"embedding":[0.25,0.25,0.25,0.25]}],"text":"","usage":{"prompt_tokens":8}}"#
@@ -29,7 +29,7 @@ fn usage_survives_an_answer_of_ten_megabytes() {
     let items = vec![format!(r#"{{"type":"x","content":[{{"text":"{}"}}]}}"#, "y".repeat(400)); 25_000].join(",");
     let text =
         format!(r#"{{"type":"response.completed","response":{{"output":[{items}],"usage":{{"a":{{"b":1}}}}}}}}"#);
-    let (out, facts) = slim(Depth::Answer, &text);
+    let (out, facts) = extract(Depth::Answer, &text);
     assert!(text.len() > 10_000_000 && out.len() < 2 * ENOUGH, "{}", out.len());
     assert!(out.ends_with(r#"],"usage":{"a":{"b":1}}}}"#));
     assert!(facts.has_usage && facts.kind == b"response.completed" && facts.end.is_some());
@@ -41,51 +41,51 @@ fn usage_survives_an_answer_of_ten_megabytes() {
 fn of_a_request_the_outermost_object_is_kept() {
     let text =
         r#"{"messages":[{"role":"user","content":"hello"}],"model":"m","metadata":{"user_id":"u"},"stream":true}"#;
-    let (out, facts) = slim(Depth::Request, text);
+    let (out, facts) = extract(Depth::Request, text);
     assert_eq!(out, r#"{"messages":[],"model":"m","metadata":{"user_id":"u"},"stream":true}"#);
     assert_eq!(facts.end, Some(text.len() as u64));
 }
 
 #[test]
 fn usage_that_is_null_is_none_and_an_error_is_seen() {
-    assert!(!slim(Depth::Answer, r#"{"usage":null,"x":{}}"#).1.has_usage);
-    assert!(!slim(Depth::Answer, r#"{"error":null,"x":{}}"#).1.has_error);
-    assert!(slim(Depth::Answer, r#"{"error":{"message":"x"}}"#).1.has_error);
-    assert!(slim(Depth::Answer, r#"{"response":{"error":{"code":"x"}}}"#).1.has_error);
+    assert!(!extract(Depth::Answer, r#"{"usage":null,"x":{}}"#).1.has_usage);
+    assert!(!extract(Depth::Answer, r#"{"error":null,"x":{}}"#).1.has_error);
+    assert!(extract(Depth::Answer, r#"{"error":{"message":"x"}}"#).1.has_error);
+    assert!(extract(Depth::Answer, r#"{"response":{"error":{"code":"x"}}}"#).1.has_error);
 }
 
 proptest! {
     #[test]
     fn nothing_depends_on_where_the_bytes_are_cut(cuts in prop::collection::vec(1_usize..9, 1..60)) {
         let text = r#"{"type":"a\"b\\","usage":{"n":[1, 2],"s":"\u00e9"},"l":[1,2,3,4,5,6],"d":{"content":"xyz"},"t":true}"#;
-        let whole = slim(Depth::Answer, text);
-        let mut slim = Slim::new(Depth::Answer);
+        let whole = extract(Depth::Answer, text);
+        let mut extractor = Extractor::new(Depth::Answer);
         let mut rest = text.as_bytes();
         for cut in cuts.iter().cycle() {
             let (head, tail) = rest.split_at((*cut).min(rest.len()));
-            slim.feed(head);
+            extractor.feed(head);
             rest = tail;
             if rest.is_empty() { break; }
         }
-        prop_assert_eq!(String::from_utf8(slim.document().to_vec()).unwrap(), whole.0);
-        prop_assert_eq!(slim.facts(), &whole.1);
+        prop_assert_eq!(String::from_utf8(extractor.document().to_vec()).unwrap(), whole.0);
+        prop_assert_eq!(extractor.facts(), &whole.1);
     }
 
     #[test]
     fn bytes_that_are_no_json_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         for depth in [Depth::Answer, Depth::Request] {
-            let mut slim = Slim::new(depth);
-            slim.feed(&bytes);
-            slim.clear();
-            slim.feed(b"{\"a\":1}");
-            prop_assert_eq!(slim.document(), b"{\"a\":1}");
+            let mut extractor = Extractor::new(depth);
+            extractor.feed(&bytes);
+            extractor.clear();
+            extractor.feed(b"{\"a\":1}");
+            prop_assert_eq!(extractor.document(), b"{\"a\":1}");
         }
     }
 
     #[test]
     fn short_json_is_copied_whole(value in prop::collection::btree_map("[a-z]{1,6}", (any::<i32>(), "[^\u{0}]{0,40}", any::<bool>()), 0..6)) {
         let text = serde_json::to_string(&value).unwrap();
-        let (out, _) = slim(Depth::Answer, &text);
+        let (out, _) = extract(Depth::Answer, &text);
         prop_assert_eq!(out, text);
     }
 }
