@@ -57,6 +57,13 @@ pub enum BenchCommand {
     /// Time that the proxy adds to a call, compared with a bare pass-through
     #[command(after_help = "Examples:\n  tokmeter bench proxy\n  tokmeter bench proxy --limits --calls 600")]
     Proxy(BenchProxyArgs),
+    /// A pass-through without counting, with which `bench proxy` compares
+    #[command(hide = true)]
+    PassThrough {
+        /// Address of the service
+        #[arg(long, value_name = "ADDR")]
+        upstream: SocketAddr,
+    },
 }
 
 #[derive(Clone, Debug, clap::Args)]

@@ -4,7 +4,7 @@
 
 mod bad;
 mod document;
-mod kept;
+mod ledger_totals;
 mod marked;
 mod read;
 mod show;
@@ -15,7 +15,7 @@ pub(super) use self::read::read;
 use std::path::PathBuf;
 
 use self::document::Audit;
-use self::kept::Kept;
+use self::ledger_totals::LedgerTotals;
 use super::{Context, Exit, Failure};
 use crate::app::catch_up::LogSelection;
 
@@ -25,8 +25,8 @@ const PLACES: usize = 20;
 pub(super) fn run(context: &mut Context<'_>, json: bool, paths: &[PathBuf]) -> Result<Exit, Failure> {
     let selection = LogSelection::from_args(context, paths, true);
     // The ledger is looked at before the logs are read: what is booked meanwhile is in the logs, too.
-    let kept = if paths.is_empty() { Kept::from_ledger(context)? } else { None };
+    let totals = if paths.is_empty() { LedgerTotals::from_ledger(context)? } else { None };
     let read = read(context, &selection)?;
-    let kept = kept.map(|kept| kept.compared_with(&read)).transpose()?;
-    show::write(context, &Audit::from_read(&read, kept)?, json)
+    let totals = totals.map(|totals| totals.compared_with(&read)).transpose()?;
+    show::write(context, &Audit::from_read(&read, totals)?, json)
 }

@@ -5,11 +5,11 @@ mod measured;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use self::measured::Measured;
+use self::measured::{Kind, Measured, READY};
 use super::{Context, Exit, Failure};
 use crate::cli::BenchProxyArgs;
 use crate::domain::Label;
-use crate::server::proxy::bench::{Streams, Times, bare, measure, service};
+use crate::server::proxy::bench::{Streams, Times, measure, pass_through as forward, service};
 
 /// Time in which the service answers.
 const DELAY: Duration = Duration::from_millis(20);
@@ -33,10 +33,10 @@ struct Way {
 pub(super) fn proxy(context: &mut Context<'_>, args: &BenchProxyArgs) -> Result<Exit, Failure> {
     let failed = |error: std::io::Error| Failure::new(Exit::Unavailable, format!("the measurement failed: {error}"));
     let straight = service(args.service, DELAY).map_err(failed)?;
-    let proxy = Measured::start(straight, false).map_err(failed)?;
-    let limited = if args.limits { Some(Measured::start(straight, true).map_err(failed)?) } else { None };
-    let mut addresses =
-        vec![("straight".to_owned(), straight), ("bare hyper".to_owned(), bare(straight).map_err(failed)?)];
+    let bare = Measured::start(straight, Kind::Bare).map_err(failed)?;
+    let proxy = Measured::start(straight, Kind::Proxy).map_err(failed)?;
+    let limited = if args.limits { Some(Measured::start(straight, Kind::Limits).map_err(failed)?) } else { None };
+    let mut addresses = vec![("straight".to_owned(), straight), ("bare hyper".to_owned(), bare.address)];
     addresses.push(("tokmeter".to_owned(), proxy.address));
     addresses.extend(limited.iter().map(|limited| ("with limits".to_owned(), limited.address)));
     for text in &args.compare {
@@ -58,7 +58,7 @@ pub(super) fn proxy(context: &mut Context<'_>, args: &BenchProxyArgs) -> Result<
             writeln!(context.out, "{}", line(connections, way, &ways[0].times))?;
         }
     }
-    drop(limited);
+    drop((bare, limited));
     let streams = Streams::open(proxy.address, STREAMS).map_err(failed)?;
     if let Some(memory) = proxy.memory() {
         let memory = memory.div_ceil(1_000_000);
@@ -67,12 +67,21 @@ pub(super) fn proxy(context: &mut Context<'_>, args: &BenchProxyArgs) -> Result<
     drop(streams);
     drop(proxy);
     let hurried = service(SocketAddr::from(([127, 0, 0, 1], 0)), Duration::ZERO).map_err(failed)?;
-    let proxy = Measured::start(hurried, false).map_err(failed)?;
+    let proxy = Measured::start(hurried, Kind::Proxy).map_err(failed)?;
     let began = Instant::now();
     measure(proxy.address, 16, HURRIED).map_err(failed)?;
     let calls = 16 * HURRIED as u128;
     let rate = calls * 1000 / began.elapsed().as_millis().max(1);
     writeln!(context.out, "{rate} calls a second over 16 connections, when the service answers at once")?;
+    Ok(Exit::Fine)
+}
+
+/// Forwards without counting until it is stopped.
+pub(super) fn pass_through(context: &mut Context<'_>, upstream: SocketAddr) -> Result<Exit, Failure> {
+    let failed = |error: std::io::Error| Failure::new(Exit::Unavailable, format!("it does not forward: {error}"));
+    let (address, thread) = forward(upstream).map_err(failed)?;
+    writeln!(context.err, "{READY}{address}")?;
+    let _ = thread.join();
     Ok(Exit::Fine)
 }
 

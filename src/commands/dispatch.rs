@@ -20,6 +20,9 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
         }
         Some(Command::Proxy(args)) => serve::proxy::run(context, &args),
         Some(Command::Bench { command: BenchCommand::Proxy(args) }) => bench::proxy(context, &args),
+        Some(Command::Bench { command: BenchCommand::PassThrough { upstream } }) => {
+            bench::pass_through(context, upstream)
+        }
         Some(Command::Limits { command }) => limits::run(context, command),
         Some(Command::Prices { command }) => prices::run(context, command),
         Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),

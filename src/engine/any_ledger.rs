@@ -24,7 +24,7 @@ const NEXT: usize = 40_000;
 
 /// A ledger in any of its stores.
 pub(crate) struct AnyLedger {
-    kept: Kept,
+    backend: Backend,
     prices: Arc<PriceBook>,
     /// Path and options of the ledger that could not be opened.
     wanted: Option<(PathBuf, Options)>,
@@ -38,7 +38,7 @@ pub(crate) struct AnyLedger {
     second: Option<Box<Sqlite>>,
 }
 
-enum Kept {
+enum Backend {
     Memory(Box<Memory>),
     Sqlite(Box<Sqlite>),
 }
@@ -46,7 +46,7 @@ enum Kept {
 impl AnyLedger {
     /// An in-memory store for the length of the command.
     pub(crate) fn memory(prices: &Arc<PriceBook>) -> Self {
-        Self::with_kept(Kept::Memory(Box::new(Memory::new(Arc::clone(prices) as _))), prices)
+        Self::with_backend(Backend::Memory(Box::new(Memory::new(Arc::clone(prices) as _))), prices)
     }
 
     /// An in-memory store in place of a ledger that cannot be opened yet, see [`AnyLedger::come_home`].
@@ -54,9 +54,9 @@ impl AnyLedger {
         Self { wanted: Some((path, options)), ..Self::memory(prices) }
     }
 
-    fn with_kept(kept: Kept, prices: &Arc<PriceBook>) -> Self {
+    fn with_backend(backend: Backend, prices: &Arc<PriceBook>) -> Self {
         Self {
-            kept,
+            backend,
             prices: Arc::clone(prices),
             wanted: None,
             failed: None,
@@ -77,7 +77,7 @@ impl AnyLedger {
     ) -> Result<(Self, Vec<Note>), BooksError> {
         let opened = ledger::open(path, options, Arc::clone(prices) as _)?;
         let only_read = opened.notes.iter().find(|note| note.is_only_read()).map(ToString::to_string);
-        let any_ledger = Self { only_read, ..Self::with_kept(Kept::Sqlite(Box::new(opened.books)), prices) };
+        let any_ledger = Self { only_read, ..Self::with_backend(Backend::Sqlite(Box::new(opened.books)), prices) };
         Ok((any_ledger, opened.notes))
     }
 
@@ -88,7 +88,7 @@ impl AnyLedger {
 
     /// Sends every write to this ledger as well.
     pub(crate) fn also_write_to(&mut self, ledger: Self) {
-        if let Kept::Sqlite(books) = ledger.kept {
+        if let Backend::Sqlite(books) = ledger.backend {
             self.only_read = ledger.only_read;
             self.second = Some(books);
         }
@@ -96,9 +96,9 @@ impl AnyLedger {
 
     /// The SQLite store, for operations only it has.
     pub(crate) fn sqlite(&mut self) -> Option<&mut Sqlite> {
-        match &mut self.kept {
-            Kept::Sqlite(books) => Some(books),
-            Kept::Memory(_) => None,
+        match &mut self.backend {
+            Backend::Sqlite(books) => Some(books),
+            Backend::Memory(_) => None,
         }
     }
 
@@ -110,21 +110,21 @@ impl AnyLedger {
         let Some((path, options)) = &self.wanted else { return Ok(Vec::new()) };
         let opened = ledger::open(path, options.clone(), Arc::clone(&self.prices) as _)?;
         let mut books = Box::new(opened.books);
-        let spare = Kept::Memory(Box::new(Memory::new(Arc::clone(&self.prices) as _)));
-        match std::mem::replace(&mut self.kept, spare) {
-            Kept::Memory(memory) => books.adopt(*memory),
-            Kept::Sqlite(_) => {}
+        let spare = Backend::Memory(Box::new(Memory::new(Arc::clone(&self.prices) as _)));
+        match std::mem::replace(&mut self.backend, spare) {
+            Backend::Memory(memory) => books.adopt(*memory),
+            Backend::Sqlite(_) => {}
         }
-        self.kept = Kept::Sqlite(books);
+        self.backend = Backend::Sqlite(books);
         self.wanted = None;
         Ok(opened.notes)
     }
 
     /// True while a damaged ledger still holds calls to be recovered that no log has.
     pub(crate) fn to_salvage(&self) -> bool {
-        match &self.kept {
-            Kept::Sqlite(books) => books.to_salvage().is_some(),
-            Kept::Memory(_) => false,
+        match &self.backend {
+            Backend::Sqlite(books) => books.to_salvage().is_some(),
+            Backend::Memory(_) => false,
         }
     }
 
@@ -143,10 +143,10 @@ impl AnyLedger {
 
     /// Calls read but not yet written.
     pub(crate) fn unbooked(&self) -> usize {
-        match &self.kept {
-            Kept::Memory(books) if self.wanted.is_some() => books.len(),
-            Kept::Memory(_) => 0,
-            Kept::Sqlite(books) => books.unbooked(),
+        match &self.backend {
+            Backend::Memory(books) if self.wanted.is_some() => books.len(),
+            Backend::Memory(_) => 0,
+            Backend::Sqlite(books) => books.unbooked(),
         }
     }
 
@@ -155,27 +155,27 @@ impl AnyLedger {
     /// # Errors
     /// When the ledger cannot be read. The batch is held all the same.
     pub(crate) fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
-        match &mut self.kept {
-            Kept::Memory(books) => books.post(batch),
-            Kept::Sqlite(books) => books.hold(batch),
+        match &mut self.backend {
+            Backend::Memory(books) => books.post(batch),
+            Backend::Sqlite(books) => books.hold(batch),
         }
     }
 
     /// Shortens or restores the lock timeout.
     pub(crate) fn hurry(&self, hurried: bool) {
-        if let Kept::Sqlite(books) = &self.kept {
+        if let Backend::Sqlite(books) = &self.backend {
             books.wait_for_others(if hurried { HARDLY } else { books.lock_timeout() });
         }
     }
 
     /// Writes some calls when more are held than memory should: to the ledger or to a temporary file.
     fn make_room(&mut self) -> Result<(), BooksError> {
-        match &mut self.kept {
-            Kept::Memory(books) if books.len() >= self.most.min(IN_MEMORY) && self.wanted.is_none() => {
+        match &mut self.backend {
+            Backend::Memory(books) if books.len() >= self.most.min(IN_MEMORY) && self.wanted.is_none() => {
                 let spare = Memory::new(Arc::clone(&self.prices) as _);
                 let memory = std::mem::replace(&mut **books, spare);
                 match Sqlite::temporary(memory, Arc::clone(&self.prices) as _) {
-                    Ok(temporary) => self.kept = Kept::Sqlite(Box::new(temporary)),
+                    Ok(temporary) => self.backend = Backend::Sqlite(Box::new(temporary)),
                     Err(failed) => {
                         // No room for a file: stay in memory.
                         **books = failed.1;
@@ -184,8 +184,8 @@ impl AnyLedger {
                     }
                 }
             }
-            Kept::Sqlite(books) if books.unbooked() >= self.most && self.failed.is_none() => {}
-            Kept::Memory(_) | Kept::Sqlite(_) => return Ok(()),
+            Backend::Sqlite(books) if books.unbooked() >= self.most && self.failed.is_none() => {}
+            Backend::Memory(_) | Backend::Sqlite(_) => return Ok(()),
         }
         self.most = NEXT;
         self.flush()
@@ -204,19 +204,19 @@ impl AnyLedger {
         }
         tracing::warn!(%error, "the ledger is opened again");
         let spare = || Box::new(Memory::new(Arc::clone(prices) as _));
-        match std::mem::replace(&mut self.kept, Kept::Memory(spare())) {
-            Kept::Sqlite(books) => match books.open_again(now) {
+        match std::mem::replace(&mut self.backend, Backend::Memory(spare())) {
+            Backend::Sqlite(books) => match books.open_again(now) {
                 Ok(opened) => {
-                    self.kept = Kept::Sqlite(Box::new(opened.books));
+                    self.backend = Backend::Sqlite(Box::new(opened.books));
                     Some(opened.notes)
                 }
                 Err(_) => {
-                    self.kept = Kept::Memory(spare());
+                    self.backend = Backend::Memory(spare());
                     Some(Vec::new())
                 }
             },
-            other @ Kept::Memory(_) => {
-                self.kept = other;
+            other @ Backend::Memory(_) => {
+                self.backend = other;
                 None
             }
         }
@@ -224,22 +224,22 @@ impl AnyLedger {
 
     /// Closes the ledger. In-memory stores are leaked, because freeing them takes longer than exiting.
     pub(crate) fn close(self) {
-        if let Kept::Memory(books) = self.kept {
+        if let Backend::Memory(books) = self.backend {
             std::mem::forget(books);
         }
     }
 
     /// The ledger's state for the screen.
     pub(crate) fn view(&self) -> LedgerView {
-        match &self.kept {
-            Kept::Memory(_) => match &self.wanted {
+        match &self.backend {
+            Backend::Memory(_) => match &self.wanted {
                 Some((path, _)) => {
                     let path = Label::from_path(path);
                     LedgerView::Failed(Label::new(&format!("the ledger {path} cannot be opened")))
                 }
                 None => LedgerView::Memory,
             },
-            Kept::Sqlite(books) => {
+            Backend::Sqlite(books) => {
                 let path = Label::from_path(books.path());
                 if books.is_read_only() { LedgerView::ReadOnly(path) } else { LedgerView::Open(path) }
             }
@@ -247,16 +247,16 @@ impl AnyLedger {
     }
 
     fn books(&self) -> &dyn Ledger {
-        match &self.kept {
-            Kept::Memory(books) => &**books,
-            Kept::Sqlite(books) => &**books,
+        match &self.backend {
+            Backend::Memory(books) => &**books,
+            Backend::Sqlite(books) => &**books,
         }
     }
 
     fn books_mut(&mut self) -> &mut dyn Ledger {
-        match &mut self.kept {
-            Kept::Memory(books) => &mut **books,
-            Kept::Sqlite(books) => &mut **books,
+        match &mut self.backend {
+            Backend::Memory(books) => &mut **books,
+            Backend::Sqlite(books) => &mut **books,
         }
     }
 }
@@ -293,7 +293,7 @@ impl Ledger for AnyLedger {
         traced(&absorbed, batch, "batch taken");
         absorbed?;
         // In place of a ledger that cannot be opened, calls are shown at once and written later.
-        if let Kept::Memory(books) = &mut self.kept
+        if let Backend::Memory(books) = &mut self.backend
             && self.wanted.is_some()
         {
             books.flush()?;
@@ -317,15 +317,15 @@ impl Ledger for AnyLedger {
             Ok(()) => {}
             Err(error) => tracing::warn!(%error, calls = held, "held calls not written"),
         }
-        if let Kept::Sqlite(books) = &mut self.kept
+        if let Backend::Sqlite(books) = &mut self.backend
             && books.is_nowhere()
         {
             // No room for a ledger: every call is here and stays in memory.
             let memory = Memory::new(Arc::clone(&self.prices) as _);
             let (path, options) = (books.path().to_owned(), Options::new(books.opened()));
-            let books = std::mem::replace(&mut self.kept, Kept::Memory(Box::new(memory)));
-            if let Kept::Sqlite(books) = books {
-                self.kept = Kept::Memory(Box::new(books.into_memory()));
+            let books = std::mem::replace(&mut self.backend, Backend::Memory(Box::new(memory)));
+            if let Backend::Sqlite(books) = books {
+                self.backend = Backend::Memory(Box::new(books.into_memory()));
             }
             self.wanted = Some((path, options));
         }

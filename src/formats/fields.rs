@@ -214,7 +214,7 @@ impl<'a> Within<'a> {
     /// The value parsed as object; `None` for other types.
     pub(super) fn object<T: Deserialize<'a>>(self) -> Option<T> {
         let text = self.0?.get();
-        text.starts_with('{').then(|| serde_json::from_str(text).ok()).flatten()
+        text.starts_with('{').then(|| serde_json::from_slice(text.as_bytes()).ok()).flatten()
     }
 }
 

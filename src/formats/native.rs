@@ -9,7 +9,7 @@ use super::json::{Money, Object, Text};
 use super::keys::{answer_key, content_key, request_key};
 use super::time::Stamp;
 use super::usage::{CacheSplit, Counts, Usage, cache_writes, given};
-use super::usage_log_line::Kept;
+use super::usage_log_line::OwnFields;
 use super::{BadLine, Format, Origin, Reader, Reading};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record};
 
@@ -72,7 +72,7 @@ fields! {
         branch: Named<'a> = "branch" | "git_branch" | "gitBranch",
         latency: Named<'a> = "latency_ms" | "latencyMs" | "llm.latency_ms" | "apiDurationMs",
         attributes: Within<'a> = "attributes",
-        kept: Kept<'a> = "tokmeter",
+        kept: OwnFields<'a> = "tokmeter",
         // Fields that only other formats have.
         kind: Text<'a> = "type",
         object: Text<'a> = "object",

@@ -13,7 +13,7 @@ use crate::domain::{Call, CallKey, Claim, Fidelity, Geo, Instant, Label, Parts, 
 
 fields! {
     /// Fields only tokmeter writes, for data the usage log has no field for.
-    Kept {
+    OwnFields {
         key: Text<'a> = "key",
         alias: Text<'a> = "alias",
         lineage: Text<'a> = "lineage",
@@ -89,7 +89,7 @@ fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Map<String, Val
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
-impl Kept<'_> {
+impl OwnFields<'_> {
     /// True when tokmeter wrote the line.
     pub(super) fn is_ours(&self) -> bool {
         self.key().is_some()

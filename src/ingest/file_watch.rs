@@ -56,7 +56,8 @@ impl Places {
                 continue;
             }
             self.forget(&event);
-            let deeper = self.watch();
+            // The ledger's own log is written all the time, and no folder appears by it.
+            let deeper = !matches!(event.kind, EventKind::Modify(ModifyKind::Data(_))) && self.watch();
             for file in &self.files {
                 // A new folder may have contained the file before it was watched.
                 if event.paths.iter().any(|path| path == file) || (deeper && file.exists()) {

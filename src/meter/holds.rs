@@ -33,7 +33,7 @@ pub(crate) struct Hold {
 
 /// The value of the fact.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredHold {
     names: Vec<(String, String)>,
     /// A number beyond 64 bits would lose digits in JSON.
     pico_usd: String,
@@ -44,7 +44,7 @@ struct Kept {
 impl Hold {
     /// The edit that writes it.
     pub(crate) fn edit(&self) -> FactEdit {
-        let kept = Kept {
+        let kept = StoredHold {
             names: self.caller.names.iter().map(|(of, name)| (of.name().to_owned(), name.to_string())).collect(),
             pico_usd: self.estimate.usd.pico().to_string(),
             tokens: self.estimate.tokens,
@@ -55,7 +55,7 @@ impl Hold {
     }
 
     fn from_fact(id: &str, fact: &Fact) -> Option<Self> {
-        let kept: Kept = serde_json::from_str(&fact.value).ok()?;
+        let kept: StoredHold = serde_json::from_str(&fact.value).ok()?;
         let names =
             kept.names.into_iter().filter_map(|(of, name)| Some((of.parse::<Dimension>().ok()?, Label::new(&name))));
         let usd = Usd::from_pico(kept.pico_usd.parse().ok()?);

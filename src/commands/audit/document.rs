@@ -2,7 +2,7 @@
 
 use super::PLACES;
 use super::bad::{Bad, Note, is_worth_a_word};
-use super::kept::Kept;
+use super::ledger_totals::LedgerTotals;
 use super::marked::Marked;
 use super::read::Read;
 use crate::commands::Failure;
@@ -39,7 +39,7 @@ pub(crate) struct Audit {
     pub(crate) unread_bytes: u64,
     pub(crate) unread_files: u64,
     pub(crate) notes: Vec<Note>,
-    pub(crate) ledger: Option<Kept>,
+    pub(crate) ledger: Option<LedgerTotals>,
     #[serde(skip)]
     pub(crate) total: Sums,
 }
@@ -70,7 +70,7 @@ fn fidelity(source: &str) -> String {
 }
 
 impl Audit {
-    pub(crate) fn from_read(read: &Read, ledger: Option<Kept>) -> Result<Self, Failure> {
+    pub(crate) fn from_read(read: &Read, ledger: Option<LedgerTotals>) -> Result<Self, Failure> {
         let sources = read.report_by(Dimension::Source)?;
         let of_source = |source: &Label| -> Sums {
             let row = sources.rows.iter().find(|row| row.by.first().is_some_and(|name| name.as_ref() == Some(source)));

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::document::Audit;
-use super::kept::Kept;
+use super::ledger_totals::LedgerTotals;
 use crate::commands::{Context, Exit, Failure};
 use crate::domain::{Instant, Label, Zone};
 use crate::ledger::Sums;
@@ -53,8 +53,8 @@ pub(super) fn write(context: &mut Context<'_>, audit: &Audit, json: bool) -> Res
     let cost = text::cost(&Sums { lower_bound_calls, ..audit.total });
     writeln!(out, "All of it: {}, {cost}\n", text::plural(audit.total_tokens, "token"))?;
     write_troubles(out, audit)?;
-    if let Some(kept) = &audit.ledger {
-        write_kept(out, kept, zone)?;
+    if let Some(totals) = &audit.ledger {
+        write_ledger_totals(out, totals, zone)?;
     }
     Ok(Exit::Fine)
 }
@@ -111,15 +111,15 @@ fn fact(out: &mut dyn io::Write, count: u64, [one, several]: [&str; 2], what: &s
     writeln!(out, "{:>12}  {noun} {what}", text::count(count))
 }
 
-fn write_kept(out: &mut dyn io::Write, kept: &Kept, zone: Zone) -> io::Result<()> {
-    writeln!(out, "\nLedger: {}", text::plural(kept.calls, "call"))?;
-    fact(out, kept.only_in_ledger, ["call", "calls"], "more than the logs hold: their logs are gone")?;
-    fact(out, kept.files_gone, ["log", "logs"], "read once and gone since")?;
-    for path in &kept.first_files_gone {
+fn write_ledger_totals(out: &mut dyn io::Write, totals: &LedgerTotals, zone: Zone) -> io::Result<()> {
+    writeln!(out, "\nLedger: {}", text::plural(totals.calls, "call"))?;
+    fact(out, totals.only_in_ledger, ["call", "calls"], "more than the logs hold: their logs are gone")?;
+    fact(out, totals.files_gone, ["log", "logs"], "read once and gone since")?;
+    for path in &totals.first_files_gone {
         writeln!(out, "  {path}")?;
     }
-    fact(out, kept.future_calls, ["call", "calls"], "dated in the future")?;
-    for lifted in &kept.limits_lifted {
+    fact(out, totals.future_calls, ["call", "calls"], "dated in the future")?;
+    for lifted in &totals.limits_lifted {
         let at = |at: Instant| text::minute(at, zone);
         let until = lifted.until.map(|until| format!(" until {}", at(until))).unwrap_or_default();
         writeln!(out, "  limits lifted for {} at {}{until}: {}", lifted.session, at(lifted.at), lifted.reason)?;

@@ -1,4 +1,6 @@
 //! A proxy in a process of its own, as it is used, with books of its own.
+//!
+//! So is the bare pass-through, so that the two differ only in what they do.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -8,6 +10,20 @@ use std::process::{Child, Command, Stdio};
 /// Limits that are never reached.
 const LIMITS: &str = "[limits]\nday = { usd = 1_000_000 }\nmonth = { usd = 10_000_000 }\n";
 
+/// What a proxy writes before its address once it forwards.
+pub(super) const READY: &str = "forwarding on http://";
+
+/// Kinds of proxies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A pass-through that counts nothing.
+    Bare,
+    /// One that counts.
+    Proxy,
+    /// One that counts and has limits to check.
+    Limits,
+}
+
 /// A running proxy, which ends when dropped.
 pub(super) struct Measured {
     child: Child,
@@ -16,31 +32,37 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// Starts a proxy before this service, if need be with limits to check.
+    /// Starts a proxy before this service.
     ///
     /// # Errors
     /// When it does not start.
-    pub(super) fn start(upstream: SocketAddr, has_limits: bool) -> std::io::Result<Self> {
-        let kind = if has_limits { "limits" } else { "plain" };
-        let name = format!("tokmeter-bench-{}-{}-{kind}", std::process::id(), upstream.port());
+    pub(super) fn start(upstream: SocketAddr, kind: Kind) -> std::io::Result<Self> {
+        let name = format!("tokmeter-bench-{}-{}-{kind:?}", std::process::id(), upstream.port());
         let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(folder.join(".config/tokmeter"))?;
-        if has_limits {
-            std::fs::write(folder.join(".config/tokmeter/config.toml"), LIMITS)?;
+        // Not in the temporary folder itself, where files come and go: the folders around config and ledger are watched.
+        let (home, data) = (folder.join("home"), folder.join("data/tokmeter"));
+        std::fs::create_dir_all(home.join(".config/tokmeter"))?;
+        if kind == Kind::Limits {
+            std::fs::write(home.join(".config/tokmeter/config.toml"), LIMITS)?;
         }
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["proxy", "--listen", "127.0.0.1:0", "--upstream", &format!("http://{upstream}")])
-            .arg("--data-dir")
-            .arg(&folder)
+        let mut command = Command::new(std::env::current_exe()?);
+        match kind {
+            Kind::Bare => command.args(["bench", "pass-through", "--upstream", &upstream.to_string()]),
+            Kind::Proxy | Kind::Limits => {
+                command.args(["proxy", "--listen", "127.0.0.1:0", "--upstream", &format!("http://{upstream}")])
+            }
+        };
+        let mut child = command
             .env_clear()
-            .env("HOME", &folder)
+            .env("HOME", &home)
+            .env("TOKMETER_DATA_DIR", &data)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()?;
         let stderr = child.stderr.take().map(BufReader::new);
         let lines = stderr.into_iter().flat_map(BufReader::lines).map_while(Result::ok);
-        let mut addresses = lines.filter_map(|line| line.split_once("forwarding on http://")?.1.trim().parse().ok());
+        let mut addresses = lines.filter_map(|line| line.split_once(READY)?.1.trim().parse().ok());
         let address = addresses.next();
         let measured = Self { child, address: address.unwrap_or(upstream), folder };
         if address.is_none() {

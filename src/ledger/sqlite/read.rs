@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 
 use super::id_map::Ids;
 use super::rollup;
-use super::rollup_plan::{Kept, Source, Window};
+use super::rollup_plan::{Source, SumLevel, Window};
 use super::row_mapping;
 use super::schema::COLUMNS;
 use crate::domain::{Dimension, Filter};
@@ -70,19 +70,19 @@ impl Tables<'_> {
     pub(super) fn prepare(&mut self, filter: &Filter, by: &[Dimension], timeless: bool) -> Result<Source> {
         let asked = by.iter().chain(filter.only.iter().map(|(dimension, _)| dimension));
         let sums = if asked.copied().any(Dimension::is_of_sessions) {
-            Kept::Sessions(self.runs(filter)?)
+            SumLevel::Sessions(self.runs(filter)?)
         } else if timeless && filter.since.is_none() && filter.until.is_none() {
-            Kept::Ever(self.kinds()?)
+            SumLevel::Ever(self.kinds()?)
         } else if by.is_empty() && filter.only.is_empty() {
-            Kept::Days(self.names.set_number([NONE; DIMENSIONS]))
+            SumLevel::Days(self.names.set_number([NONE; DIMENSIONS]))
         } else {
             self.each_kind(&mut |_, _| Ok(()))?;
-            Kept::Kinds
+            SumLevel::Kinds
         };
         self.source(filter, sums)
     }
 
-    pub(super) fn source(&mut self, filter: &Filter, sums: Kept) -> Result<Source> {
+    pub(super) fn source(&mut self, filter: &Filter, sums: SumLevel) -> Result<Source> {
         let window = Window::from_filter(filter);
         let mut ragged = Vec::new();
         for (from, until) in &window.edges {

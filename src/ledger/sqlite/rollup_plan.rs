@@ -62,11 +62,11 @@ pub(super) struct Run {
 pub(super) struct Source {
     pub(super) window: Window,
     pub(super) ragged: Vec<CompactRow>,
-    pub(super) sums: Kept,
+    pub(super) sums: SumLevel,
 }
 
 /// Levels of sums.
-pub(super) enum Kept {
+pub(super) enum SumLevel {
     /// All-time sums by kind of call, already read.
     Ever(Vec<(u32, Sums)>),
     /// All calls by quarter hour, regardless of names; holds the set without names.
@@ -97,12 +97,12 @@ impl Source {
             Ok(())
         };
         match &self.sums {
-            Kept::Ever(kinds) => {
+            SumLevel::Ever(kinds) => {
                 for (set, sums) in kinds {
                     each(Quarter { number: 0, set: *set, sums: *sums });
                 }
             }
-            Kept::Days(set) => {
+            SumLevel::Days(set) => {
                 let select = "SELECT day, sums FROM rollup_days WHERE day >= ? AND day <= ?";
                 let mut select = conn.prepare_cached(select)?;
                 let mut found = select.query([days.0, days.1])?;
@@ -110,7 +110,7 @@ impl Source {
                     unpack(row.get(0)?, *set, row.get_ref(1)?.as_blob()?)?;
                 }
             }
-            Kept::Kinds => {
+            SumLevel::Kinds => {
                 let select = "SELECT day, of, sums FROM rollup_kinds WHERE day >= ? AND day <= ?";
                 let mut select = conn.prepare_cached(select)?;
                 let mut found = select.query([days.0, days.1])?;
@@ -119,7 +119,7 @@ impl Source {
                     unpack(row.get(0)?, kind, row.get_ref(2)?.as_blob()?)?;
                 }
             }
-            Kept::Sessions(runs) => {
+            SumLevel::Sessions(runs) => {
                 let day = |at: Instant| quarter_of(at).div_euclid(QUARTERS);
                 let span = |run: &Run| (day(run.first).max(days.0), day(run.last).min(days.1));
                 let lookups: i64 = runs.iter().map(span).map(|(from, to)| (to - from + 1).max(0)).sum();

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::id_map::Ids;
 use super::read::{Tables, exact_session};
 use super::rollup_delta::moment;
-use super::rollup_plan::{Kept, Run};
+use super::rollup_plan::{Run, SumLevel};
 use super::row_mapping;
 use crate::domain::{Dimension, Filter, Instant};
 use crate::ledger::Sums;
@@ -147,7 +147,7 @@ impl Tables<'_> {
 
     /// One stretch per session, sub-agent and kind of call.
     pub(super) fn stretches(&mut self, filter: &Filter, runs: Vec<Run>) -> Result<Vec<Stretch>> {
-        let source = self.source(filter, Kept::Sessions(runs))?;
+        let source = self.source(filter, SumLevel::Sessions(runs))?;
         let mut sums: FxHashMap<u32, (Sums, i64, i64)> = FxHashMap::default();
         source.each(self.conn, self.ids, &mut |quarter| {
             let (sums, first, last) =
@@ -156,7 +156,7 @@ impl Tables<'_> {
             (*first, *last) = ((*first).min(quarter.number), (*last).max(quarter.number));
         })?;
         let mut stretches = Vec::new();
-        let Kept::Sessions(runs) = source.sums else { return Ok(stretches) };
+        let SumLevel::Sessions(runs) = source.sums else { return Ok(stretches) };
         for run in runs {
             let Some((sums, first_quarter, last_quarter)) = sums.get(&run.set) else { continue };
             let (mut first, mut last) = (run.first, run.last);

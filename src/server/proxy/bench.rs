@@ -5,7 +5,7 @@ mod streams;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -72,13 +72,14 @@ pub(crate) fn service(address: SocketAddr, delay: Duration) -> io::Result<Socket
         super::headers::insert(answer.headers_mut(), CONTENT_TYPE, kind);
         Ok::<_, Infallible>(answer)
     })
+    .map(|(address, _)| address)
 }
 
-/// A pass-through that does nothing else, on a thread of its own.
+/// A pass-through that does nothing else, on a thread of its own, with its address.
 ///
 /// # Errors
 /// As [`service`].
-pub(crate) fn bare(upstream: SocketAddr) -> io::Result<SocketAddr> {
+pub(crate) fn pass_through(upstream: SocketAddr) -> io::Result<(SocketAddr, JoinHandle<()>)> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let pool: Pool<_, Incoming> = Pool::builder(TokioExecutor::new()).build(connector);
@@ -93,7 +94,7 @@ pub(crate) fn bare(upstream: SocketAddr) -> io::Result<SocketAddr> {
 }
 
 /// Serves on a thread of its own.
-fn serving<S, F, B, E>(address: SocketAddr, answer: S) -> io::Result<SocketAddr>
+fn serving<S, F, B, E>(address: SocketAddr, answer: S) -> io::Result<(SocketAddr, JoinHandle<()>)>
 where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Response<B>, E>> + Send + 'static,
@@ -105,7 +106,7 @@ where
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    thread::Builder::new().name("bench".into()).spawn(move || {
+    let thread = thread::Builder::new().name("bench".into()).spawn(move || {
         runtime.block_on(async move {
             let Ok(listener) = TcpListener::from_std(listener) else { return };
             while let Ok((stream, _)) = listener.accept().await {
@@ -118,7 +119,7 @@ where
             }
         });
     })?;
-    Ok(address)
+    Ok((address, thread))
 }
 
 /// Makes calls over so many connections at once, each so many one after another, and measures them.

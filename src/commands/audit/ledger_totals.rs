@@ -13,7 +13,7 @@ use crate::meter::overrides::{self, Override};
 
 /// Totals of the ledger, for comparison.
 #[derive(Serialize)]
-pub(crate) struct Kept {
+pub(crate) struct LedgerTotals {
     pub(crate) calls: u64,
     /// Calls in the ledger that no log holds any more.
     pub(crate) only_in_ledger: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Kept {
     pub(crate) limits_lifted: Vec<Override>,
 }
 
-impl Kept {
+impl LedgerTotals {
     pub(crate) fn from_ledger(context: &mut Context<'_>) -> Result<Option<Self>, Failure> {
         let prices = context.prices();
         let Some(books) = ledger::open(context, &prices)? else { return Ok(None) };
