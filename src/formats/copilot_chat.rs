@@ -118,7 +118,7 @@ fields! {
     /// Copilot's facts about a turn.
     Metadata {
         prompt: Count = "promptTokens",
-        output: Count = "outputTokens",
+        output: Count = "outputTokens" | "completionTokens",
         model: Text<'a> = "resolvedModel",
     }
 }
