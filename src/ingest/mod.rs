@@ -47,6 +47,7 @@ pub use follow::{Follower, follow};
 pub use fs::{Entry, Fs, Handle, Stat};
 pub use health::{Condition, Health, Kind, PollReason, RootState};
 pub(crate) use health::{Note, RootStatus};
+pub(crate) use indexes::listed_places;
 pub use live::Event;
 pub use os_fs::OsFs;
 pub(crate) use project::Projects;
