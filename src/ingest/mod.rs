@@ -32,7 +32,6 @@ mod sample_database;
 pub(crate) mod socket;
 mod spool;
 mod sqlite_access;
-#[cfg(unix)]
 mod sqlite_rest;
 mod sqlite_source;
 mod status;

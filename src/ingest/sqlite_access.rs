@@ -27,7 +27,6 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::fs::{Fs, fill};
-#[cfg(unix)]
 use super::sqlite_rest::Rest;
 
 /// How every SQLite database begins.
@@ -45,7 +44,6 @@ pub(super) struct Database {
     /// Rows count only if the file has not changed since they were read.
     pub(super) to_validate: bool,
     /// The state in which it is read without locks.
-    #[cfg(unix)]
     rest: Option<Rest>,
     /// Removed when the database is closed: the fields are dropped in this order.
     _copy: Option<Copy>,
@@ -54,11 +52,7 @@ pub(super) struct Database {
 impl Database {
     /// False when a writer has come to a database that is read without locks: what was read may be torn.
     pub(super) fn is_at_rest(&self, fs: &dyn Fs, path: &Path) -> bool {
-        #[cfg(unix)]
-        let is_at_rest = self.rest.is_none_or(|rest| rest.holds(fs, path));
-        #[cfg(not(unix))]
-        let (is_at_rest, _) = (true, (fs, path));
-        is_at_rest
+        self.rest.is_none_or(|rest| rest.holds(fs, path))
     }
 }
 
@@ -100,10 +94,8 @@ pub(super) fn open(fs: &dyn Fs, path: &Path, without_lock: bool) -> io::Result<F
     }
     let (wal, shm) = (fs.stat(&wal_of(path)), fs.stat(&with(path, "-shm")));
     let has_log = wal.is_ok_and(|wal| wal.size > 0);
-    let without_lock = without_lock && cfg!(unix) && head[MODE] != 2 && !fs.is_remote(path);
-    #[cfg(unix)]
+    let without_lock = without_lock && Rest::CAN_BE_SEEN && head[MODE] != 2 && !fs.is_remote(path);
     let rest = without_lock.then(|| Rest::wait(fs, path)).flatten();
-    #[cfg(unix)]
     if without_lock && rest.is_none() {
         return Ok(Found::Busy);
     }
@@ -117,13 +109,7 @@ pub(super) fn open(fs: &dyn Fs, path: &Path, without_lock: bool) -> io::Result<F
         }
     };
     connection.busy_timeout(TIMEOUT).map_err(|error| why(&error))?;
-    Ok(Found::Database(Database {
-        connection,
-        to_validate,
-        #[cfg(unix)]
-        rest,
-        _copy: copy,
-    }))
+    Ok(Found::Database(Database { connection, to_validate, rest, _copy: copy }))
 }
 
 /// The reason for an error, by its code alone: the sentences of SQLite may quote stored data.

@@ -7,12 +7,8 @@
 //! the file's time stamp, whose grain is that of the system's clock: so the stamp must be older than that when
 //! the reading begins. Nothing is locked to find this out: the system is asked who holds a lock.
 
-use std::fs::File;
 use std::path::Path;
-use std::time::{Duration, Instant};
-
-use rustix::process::{Flock, FlockType, fcntl_getlk};
-use rustix::time::{ClockId, clock_gettime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::fs::{Fs, Stat, fill};
 
@@ -22,6 +18,7 @@ const GRAIN: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(100);
 const STEP: Duration = Duration::from_millis(5);
 /// The bytes that SQLite locks: that of a writer to come, of a writer, and of readers.
+#[cfg(unix)]
 const LOCKS: std::ops::Range<u64> = 0x4000_0000..0x4000_0200;
 /// The place of the counter.
 const COUNTER: u64 = 24;
@@ -34,6 +31,9 @@ pub(super) struct Rest {
 }
 
 impl Rest {
+    /// True where the system says who holds a lock.
+    pub(super) const CAN_BE_SEEN: bool = cfg!(unix);
+
     /// The state of a database at rest; none while its writer does not pause.
     pub(super) fn wait(fs: &dyn Fs, path: &Path) -> Option<Self> {
         let begun = Instant::now();
@@ -68,18 +68,24 @@ impl Rest {
 
     /// True when a write from now on has another time stamp.
     fn is_old(&self) -> bool {
-        let now = clock_gettime(ClockId::Realtime);
-        let now = now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec);
-        now.checked_sub(self.stat.modified_ns)
-            .is_some_and(|age| u128::try_from(age).is_ok_and(|age| age > GRAIN.as_nanos()))
+        #[allow(clippy::disallowed_methods, reason = "compared with a stamp that the same clock has given")]
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        u128::try_from(self.stat.modified_ns).is_ok_and(|stamp| stamp + GRAIN.as_nanos() < now)
     }
 }
 
-/// True when another process holds a writer's lock.
+/// True when another process holds a writer's lock; none where that cannot be known.
+#[cfg(unix)]
 fn is_locked(path: &Path) -> Option<bool> {
+    use rustix::process::{Flock, FlockType, fcntl_getlk};
     let mut lock = Flock::from(FlockType::ReadLock);
     (lock.start, lock.length) = (LOCKS.start, LOCKS.end - LOCKS.start);
-    fcntl_getlk(File::open(path).ok()?, &lock).ok().map(|found| found.is_some())
+    fcntl_getlk(std::fs::File::open(path).ok()?, &lock).ok().map(|found| found.is_some())
+}
+
+#[cfg(not(unix))]
+fn is_locked(_path: &Path) -> Option<bool> {
+    None
 }
 
 /// True when there is a journal in use: it is removed, cut or overwritten with zeros at the end of a transaction.
