@@ -2,7 +2,8 @@
 //!
 //! By the agents' source (Cline 3.89.2 and 4.1, Roo Code 3.53, Kilo Code 5.16, as quoted in `docs/harnesses/cline.md` of
 //! `sturdynut/Ullage` and held against `Task.ts` of Roo Code's forks, read 2026-11-27; 53 requests of real logs): a message
-//! `api_req_started` is one request, whose counts stand as JSON in its `text` once it has ended. What `tokensIn` is depends:
+//! `api_req_started` is one request, whose counts stand as JSON in its `text` once it has ended; before Cline had its name
+//! (Claude Dev, 2024) they stood in a message `api_req_finished` behind it. What `tokensIn` is depends:
 //!
 //! - Cline: input without the cache, but for providers whose count it passes on as it is (`openai` and others);
 //! - Roo Code since 3.29.5 (2025-11-01), Kilo Code since 4.119.0 (2025-11-12): the whole prompt. Before, it was the provider's
@@ -260,7 +261,7 @@ impl Task {
 
 impl Said<'_> {
     fn is_request(&self) -> bool {
-        self.what.get() == Some("api_req_started")
+        matches!(self.what.get(), Some("api_req_started" | "api_req_finished"))
     }
 
     fn milliseconds(&self) -> i64 {

@@ -8,11 +8,12 @@ use super::fields::fields;
 use crate::domain::Tokens;
 
 fields! {
-    /// Token counts as Codex writes them: input includes cached and written input, output includes reasoning.
+    /// Token counts as Codex writes them: input includes cached and written input, output includes reasoning. `TraeX`, a fork, has
+    /// another name for what was written (a log of its in agentsview's tests, read 2026-11-27).
     Usage {
         input: Count = "input_tokens",
         cached: Count = "cached_input_tokens",
-        written: Count = "cache_write_input_tokens",
+        written: Count = "cache_write_input_tokens" | "cache_creation_input_tokens",
         output: Count = "output_tokens",
         reasoning: Count = "reasoning_output_tokens",
         total: Count = "total_tokens",

@@ -5,7 +5,8 @@
 //! for a compaction, of which there is only the sum in `session.compaction_complete`; and as spans `chat` in the
 //! telemetry file (`COPILOT_OTEL_FILE_EXPORTER_PATH`). Row and event share no id and differ by some milliseconds: session,
 //! model and counts join the three. `session.shutdown` states the totals of a session over its resumptions, without
-//! compactions: the bill, which counts alone in older versions, whose `assistant.message` has the output only.
+//! compactions: the bill, which counts alone in older versions, whose `assistant.message` has the output only; where it names no
+//! model, it is the selected one (a real log in FORMATS' collection of 2026-07), but for a sub-agent's.
 //!
 //! The desktop program's `data.db` has the totals of a session (tokscale's `copilot_desktop.rs`, commit 0d0d778, read 2026-11-27),
 //! which count where nothing else is known of it.
@@ -40,7 +41,7 @@ const TABLE: &str = "assistant_usage_events";
 const REQUEST: &str = "request";
 const SESSION: &str = "session";
 /// Lines of events, and of the telemetry file, which the telemetry's own format reads.
-const HINTS: [&str; 3] = ["okens\"", "\"session.start\"", "\"gen_ai."];
+const HINTS: [&str; 4] = ["okens\"", "\"session.start\"", "\"session.model_change\"", "\"gen_ai."];
 
 impl Format for Copilot {
     fn name(&self) -> &'static str {
@@ -93,6 +94,9 @@ struct Kept {
     cwd: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     branch: String,
+    /// The selected model.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    model: String,
     /// The totals of each model.
     stated: Running,
     /// The model and the counts of each compaction, by the event's id.
@@ -114,6 +118,7 @@ impl Reader for Events {
         let data = &read.data;
         match kind {
             "session.start" => self.start(data),
+            "session.model_change" => data.chosen.get().unwrap_or_default().clone_into(&mut self.kept.model),
             "session.usage_record" => out.extend(self.request(&read, origin)?.map(Record::Call)),
             "assistant.message" => out.extend(self.message(&read, origin)?.map(Record::Call)),
             "session.compaction_complete" if !data.compacted.is_absent() => {
@@ -245,6 +250,7 @@ impl Events {
         let keep = |text: &Text<'_>| text.get().unwrap_or_default().to_owned();
         (self.kept.session, self.kept.cwd) = (keep(&data.session), keep(&data.context.cwd));
         branch_name(data.context.branch.get()).unwrap_or_default().clone_into(&mut self.kept.branch);
+        self.kept.model = keep(&data.chosen);
     }
 
     /// A request.
@@ -270,7 +276,9 @@ impl Events {
         let (Some(id), 1..) = (read.data.call.get().or(read.id.get()), output) else { return Ok(None) };
         let from = self.attribution(read, origin);
         let key = key_of(from.session.as_deref().unwrap_or_default(), id);
-        let model = self.author.label(read.data.model.get());
+        let is_of_sub_agent = read.data.parent.is_some() || !read.agent.is_absent();
+        let chosen = Some(&*self.kept.model).filter(|model| !model.is_empty() && !is_of_sub_agent && *model != "auto");
+        let model = self.author.label(read.data.model.get().or(chosen));
         let tokens = Tokens { output, ..Tokens::default() };
         Ok(Some(Call { fidelity: Fidelity::Unlisted, ..Call::new(key, from, model, tokens) }))
     }

@@ -30,10 +30,10 @@ use crate::domain::{Call, CallKey, Fidelity, Instant, Record, Tokens};
 /// Copilot's chats in Visual Studio Code.
 pub(super) struct CopilotChat;
 
-const NAME: &str = "copilot-vscode";
+pub(super) const NAME: &str = "copilot-vscode";
 const MARKERS: [&str; 1] = ["\"requests\""];
 /// The most turns of a session whose changes are followed.
-const MOST: usize = 10_000;
+pub(super) const MOST: usize = 10_000;
 
 impl Format for CopilotChat {
     fn name(&self) -> &'static str {
@@ -118,7 +118,7 @@ fields! {
     /// Copilot's facts about a turn.
     Metadata {
         prompt: Count = "promptTokens",
-        output: Count = "outputTokens",
+        output: Count = "outputTokens" | "completionTokens",
         model: Text<'a> = "resolvedModel",
     }
 }
@@ -133,13 +133,13 @@ fields! {
 /// A turn as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-struct Turn {
+pub(super) struct Turn {
     id: String,
-    at: Option<Instant>,
+    pub(super) at: Option<Instant>,
     model: String,
     resolved: String,
     prompt: u64,
-    output: u64,
+    pub(super) output: u64,
     is_of_another: bool,
 }
 
@@ -213,16 +213,8 @@ impl Chat {
     fn set(&mut self, path: &[Value], value: Within<'_>) -> Result<usize, BadLine> {
         let none = self.turns.len();
         let Some((place, path)) = path.split_first() else { return Ok(none) };
-        let place = place.as_u64().and_then(|place| usize::try_from(place).ok()).unwrap_or(none);
-        let Some(turn) = self.turns.get_mut(place) else { return Ok(none) };
-        // The value within as much of a turn as leads to it; lists within a turn have no counts.
-        let mut request = value.written().unwrap_or("null").to_owned();
-        for step in path.iter().rev() {
-            if !step.is_string() {
-                return Ok(none);
-            }
-            request = format!("{{{step}:{request}}}");
-        }
+        let place = index(place).unwrap_or(none);
+        let (Some(turn), Some(request)) = (self.turns.get_mut(place), within(path, value)) else { return Ok(none) };
         turn.learn(&json::parse(request.as_bytes())?)?;
         Ok(place)
     }
@@ -231,27 +223,51 @@ impl Chat {
     fn emit(&mut self, from: usize, origin: &Origin, out: &mut Vec<Record>) {
         let session = origin.stem();
         for turn in self.turns.iter().skip(from) {
-            let picked = turn.model.strip_prefix("copilot/");
-            let is_of_another = turn.is_of_another || (picked.is_none() && !turn.model.is_empty());
-            let model = if turn.resolved.is_empty() { picked.unwrap_or_default() } else { &turn.resolved };
             let tokens = Tokens { input: turn.prompt, output: turn.output, ..Tokens::default() };
-            if tokens.is_zero() || model.is_empty() || is_of_another {
-                continue;
-            }
+            let Some(model) = turn.answered().filter(|_| !tokens.is_zero()) else { continue };
             let from = self.author.attribution(turn.at, Some(session), self.project.as_deref(), origin);
-            let at = turn.at.map(|at| at.timestamp_millis()).unwrap_or_default().to_string();
-            let id = if turn.id.is_empty() { &at } else { &turn.id };
             // The picker's `auto` names no model.
             let model = self.author.label(Some(model).filter(|model| *model != "auto"));
-            let call = Call::new(CallKey::from_parts(&[NAME, session, id]), from, model, tokens);
+            let call = Call::new(turn.key(session), from, model, tokens);
             out.push(Record::Call(Call { fidelity: Fidelity::LowerBound, ..call }));
         }
     }
 }
 
+/// The place in a list that a step of a path names.
+pub(super) fn index(step: &Value) -> Option<usize> {
+    step.as_u64().and_then(|place| usize::try_from(place).ok())
+}
+
+/// The value within as much of a turn as leads to it; lists within a turn have no counts.
+pub(super) fn within(path: &[Value], value: Within<'_>) -> Option<String> {
+    let mut request = value.written().unwrap_or("null").to_owned();
+    for step in path.iter().rev() {
+        if !step.is_string() {
+            return None;
+        }
+        request = format!("{{{step}:{request}}}");
+    }
+    Some(request)
+}
+
 impl Turn {
+    /// The model that answered, `auto` where none is named; none if another agent or another vendor's model did.
+    pub(super) fn answered(&self) -> Option<&str> {
+        let picked = self.model.strip_prefix("copilot/");
+        let is_of_another = self.is_of_another || (picked.is_none() && !self.model.is_empty());
+        let model = if self.resolved.is_empty() { picked.unwrap_or_default() } else { &self.resolved };
+        Some(model).filter(|model| !model.is_empty() && !is_of_another)
+    }
+
+    /// The key of its call.
+    pub(super) fn key(&self, session: &str) -> CallKey {
+        let at = self.at.map(|at| at.timestamp_millis()).unwrap_or_default().to_string();
+        CallKey::from_parts(&[NAME, session, if self.id.is_empty() { &at } else { &self.id }])
+    }
+
     /// Takes over what is said of it.
-    fn learn(&mut self, request: &Request<'_>) -> Result<(), BadLine> {
+    pub(super) fn learn(&mut self, request: &Request<'_>) -> Result<(), BadLine> {
         let metadata = &request.result.metadata;
         let take = |of: &mut String, said: &Text<'_>| {
             if let Some(said) = said.get() {

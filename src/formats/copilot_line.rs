@@ -2,7 +2,7 @@
 
 use super::BadLine;
 use super::count::Count;
-use super::fields::{Named, Within, fields};
+use super::fields::{Named, Seen, Within, fields};
 use super::json::Text;
 use super::split::Counts;
 use super::time::Stamp;
@@ -29,6 +29,8 @@ fields! {
         metrics: Within<'a> = "modelMetrics",
         snapshot: Snapshot<'a> = "accountingSnapshot",
         model: Text<'a> = "model",
+        chosen: Text<'a> = "selectedModel" | "newModel",
+        parent: Seen = "parentToolCallId",
         output: Count = "outputTokens",
         call: Text<'a> = "apiCallId" | "messageId",
     }

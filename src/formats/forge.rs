@@ -1,8 +1,9 @@
 //! Forge's conversations: `.forge.db` in `$FORGE_CONFIG`, `~/.forge` or `~/forge`.
 //!
-//! From the agent's source (`conversation_record.rs`, the migration of 2025-09-12) as agentsview quotes it (`forge.go`,
-//! commit 00561d2), read 2026-11-26. A row of `conversations` is a conversation whose `context` is JSON, rewritten with each
-//! step; the answers in it carry `usage` with counts that are `actual` or `approx`. The prompt includes the cached part.
+//! From the agent's source (`conversation_record.rs`, commit 0a71d99, and the migration of 2025-09-12; agentsview's
+//! `forge.go`, commit 00561d2), read 2026-11-27. A row of `conversations` is a conversation whose `context` is JSON, rewritten with each
+//! step; the answers in it carry `usage` with counts that are `actual` or `approx` (older rows write `Actual` and `Approx`), and
+//! a `cost` where the provider states one. The prompt includes the cached part.
 //! Nothing names an answer, so that its counts and their repetition within the conversation are its key: a compaction, which
 //! drops messages, takes nothing out of the books. An answer without a time of its own has the conversation's. SQLite takes
 //! counts, model and time out of the JSON; texts stay inside.
@@ -44,7 +45,8 @@ impl Format for Forge {
             return None;
         }
         let count = |name: &str| {
-            format!("COALESCE(value ->> '$.usage.{name}.actual', value ->> '$.usage.{name}.approx') AS {name}")
+            let ways = ["actual", "Actual", "approx", "Approx"].map(|way| format!("value ->> '$.usage.{name}.{way}'"));
+            format!("COALESCE({}) AS {name}", ways.join(", "))
         };
         let counts = COUNTS.map(count).join(", ");
         let changed = "unixepoch(COALESCE(conversations.updated_at, conversations.created_at)) * 1000";
@@ -52,10 +54,11 @@ impl Format for Forge {
             "SELECT number, changed, conversation_id, created_at, at, model, prompt_tokens, completion_tokens, \
              total_tokens, cached_tokens, actual, \
              row_number() OVER (PARTITION BY number, prompt_tokens, completion_tokens, total_tokens, cached_tokens \
-             ORDER BY place) FROM (SELECT conversations.rowid AS number, {changed} AS changed, \
+             ORDER BY place), cost FROM (SELECT conversations.rowid AS number, {changed} AS changed, \
              conversations.conversation_id, conversations.created_at, messages.key AS place, \
              value ->> '$.message.text.timestamp' AS at, value ->> '$.message.text.model' AS model, {counts}, \
-             value ->> '$.usage.prompt_tokens.actual' AS actual \
+             COALESCE(value ->> '$.usage.prompt_tokens.actual', value ->> '$.usage.prompt_tokens.Actual') AS actual, \
+             value ->> '$.usage.cost' AS cost \
              FROM conversations, json_each(CASE WHEN json_valid(context) THEN context ELSE '{{}}' END, '$.messages') \
              AS messages WHERE conversations.rowid > ?1 OR COALESCE({changed}, ?2) >= ?2) \
              WHERE prompt_tokens IS NOT NULL OR completion_tokens IS NOT NULL"
@@ -89,6 +92,7 @@ fn answer<'a>(_query: usize, row: &[Value<'a>], _origin: &Origin) -> Result<Opti
         at: at(row, 4).time().or_else(|| at(row, 3).time()),
         model: at(row, 5).text().map(Cow::Borrowed),
         session: Some(Cow::Borrowed(session)),
+        quoted: at(row, 12).usd(),
         fidelity: if is_guessed || is_estimate { Fidelity::Guessed } else { Fidelity::Final },
         ..RowCall::new(CallKey::from_parts(&[NAME, session, &counts, &repetition]), tokens)
     }))

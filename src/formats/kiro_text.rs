@@ -7,7 +7,7 @@
 //!
 //! Kiro CLI's second engine writes `~/.kiro/sessions/cli/<session>.jsonl` with lines `Prompt`, `AssistantMessage` and
 //! `ToolResults`, of which only a prompt has a time. `<session>.json` names the model (aws-bench's reader and a test of
-//! codeburn's, read 2026-11-27).
+//! codeburn's, read 2026-11-27). The third engine and the editor have files of their own.
 
 use std::path::{Path, PathBuf};
 
@@ -187,7 +187,7 @@ struct Conversations {
 }
 
 /// A model's name; the setting `auto` names none.
-fn model(name: &Text<'_>) -> Option<Label> {
+pub(super) fn model(name: &Text<'_>) -> Option<Label> {
     name.get().filter(|name| *name != "auto").map(Label::new)
 }
 

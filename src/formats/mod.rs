@@ -36,6 +36,7 @@ mod command_code;
 mod continue_dev;
 mod copilot;
 mod copilot_chat;
+mod copilot_chat_text;
 mod copilot_line;
 pub(crate) mod count;
 mod crush;
@@ -65,6 +66,8 @@ pub(crate) mod json;
 mod junie;
 pub(crate) mod keys;
 mod kimi;
+mod kiro_chat_text;
+mod kiro_session_text;
 mod kiro_text;
 mod langfuse;
 mod langsmith;
@@ -80,6 +83,7 @@ mod openai;
 mod openclaw;
 mod opencode;
 mod opencode_query;
+mod opencode_text;
 mod openhands;
 mod otel;
 mod pi;
@@ -207,7 +211,13 @@ pub(crate) static TEXTS: &[&dyn Texts] = &[
     &pi_text::KIMCHI,
     &pi_text::PRIME,
     &cursor_text::CursorTexts,
+    &opencode_text::OPENCODE,
+    &opencode_text::KILO,
+    &opencode_text::MIMO,
+    &copilot_chat_text::CopilotChatTexts,
     &kiro_text::KIRO,
+    &kiro_session_text::KiroSessionTexts,
+    &kiro_chat_text::KiroChatTexts,
     &kiro_text::AMAZON_Q,
 ];
 

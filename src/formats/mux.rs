@@ -2,10 +2,12 @@
 //! `headless-usage.jsonl`, and the document `session-usage.json`.
 //!
 //! From the agent's source (`sessionUsageService.ts`, `displayUsage.ts`, read 2026-11-26). A chat's answers have the AI SDK's
-//! counts in `metadata.usage`; titles, memory and side questions stand in `headless-usage.jsonl` alone. `session-usage.json`
+//! counts in `metadata.usage`, and in `metadata.toolModelUsages` those of the models that its tools asked; titles, memory and
+//! side questions stand in `headless-usage.jsonl` alone. `session-usage.json`
 //! adds all of them up by model and is never lowered: the rest of it over the answers that are known was used by answers that
 //! no file holds any more. When a sub-agent's workspace is deleted, its sum is added to its parent's (`rolledUpFrom`): such a
-//! total is not read, as its parts may have been. A chat is rewritten by a compaction and by an edited question.
+//! total is not read, as its parts may have been. What a compaction of an older version summed up has the model
+//! `historical`. A chat is rewritten by a compaction and by an edited question.
 //!
 //! `inputTokens` includes the cache (OpenAI, Google, and all vendors since AI SDK 6) or excludes it (Anthropic before): a
 //! cache larger than the input shows that. Cache writes stand in `providerMetadata`. The document's classes are disjoint,
@@ -17,7 +19,7 @@ use super::answers::{CallBuilder, Stated, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, Within, fields};
-use super::json::{self, Text};
+use super::json::{self, List, Text};
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
 use crate::domain::{Label, Record, Tokens};
@@ -83,6 +85,17 @@ fields! {
         model: Text<'a> = "model",
         usage: Usage<'a> = "usage",
         vendor: Vendor<'a> = "providerMetadata",
+        tools: List<Tool<'a>> = "toolModelUsages",
+    }
+}
+
+fields! {
+    /// A request that a tool made while an answer was under way.
+    Tool {
+        model: Text<'a> = "model",
+        name: Text<'a> = "toolName",
+        usage: Usage<'a> = "usage",
+        vendor: Vendor<'a> = "providerMetadata",
     }
 }
 
@@ -146,6 +159,9 @@ impl Reader for Workspaces {
             self.totals(&read, &totals, place, origin, out)?;
             return Ok(Reading::Mine);
         }
+        if read.role.get() == Some("assistant") {
+            self.tools(&read, place, origin, out)?;
+        }
         let (usage, vendor, model, at) = match read.role.get() {
             Some("assistant") => (&read.about.usage, &read.about.vendor, &read.about.model, read.about.at),
             Some(_) => return Ok(Reading::Mine),
@@ -154,9 +170,7 @@ impl Reader for Workspaces {
         if usage.is_absent() {
             return Ok(if read.role.is_absent() { Reading::NotMine } else { Reading::Mine });
         }
-        let Usage { input, output, cache_read, reasoning, total, .. } = usage;
-        let cache_write = &vendor.anthropic.cache_write;
-        let counts = Stated { input, output, cache_read, cache_write, reasoning, total }.inclusive()?;
+        let counts = usage.tokens(vendor)?;
         let mut from = self.0.from(at.0, place, origin);
         from.feature = read.feature.get().map(Label::new);
         let model = model.get().map(name_of);
@@ -171,6 +185,24 @@ impl Reader for Workspaces {
 }
 
 impl Workspaces {
+    /// The requests of an answer's tools: their places in its list name them.
+    fn tools(
+        &mut self,
+        read: &Line<'_>,
+        place: Where<'_>,
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> Result<(), BadLine> {
+        for (number, tool) in read.about.tools.0.iter().enumerate() {
+            let mut from = self.0.from(read.about.at.0, place, origin);
+            from.feature = tool.name.get().map(Label::new);
+            let key = ["tool", read.id.get().unwrap_or_default(), &from.at.to_rfc3339(), &number.to_string()];
+            let call = self.0.call(&key, from, tool.model.get().map(name_of), tool.usage.tokens(&tool.vendor)?);
+            out.extend(call.map(Record::Call));
+        }
+        Ok(())
+    }
+
     fn totals(
         &self,
         read: &Line<'_>,
@@ -192,6 +224,14 @@ impl Workspaces {
         let from = builder.from(read.last.at.0, place, origin);
         out.extend(self.0.bill(from, models.into_iter().collect()).map(Record::Bill));
         Ok(())
+    }
+}
+
+impl Usage<'_> {
+    fn tokens(&self, vendor: &Vendor<'_>) -> Result<(Tokens, bool), BadLine> {
+        let Self { input, output, cache_read, reasoning, total, .. } = self;
+        let cache_write = &vendor.anthropic.cache_write;
+        Stated { input, output, cache_read, cache_write, reasoning, total }.inclusive()
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! From readers of this format (agentsview 0.41.1, tokscale 4.17, looked up 2026-11-26); entries are written like pi's.
 //! The table `transcript_events` has one entry a row, since schema 23 also compressed in `event_zstd` (codeburn, commit
-//! 30e1a93, read 2026-11-27); the older files, archived under `.deleted.` and `.reset.`, hold the
+//! 30e1a93, read 2026-11-27). A session that is deleted or reset, as those of scheduled runs are, leaves it: its entries stand as
+//! lines, plain or compressed, in `session_transcript_archives` (the agent's schema, as clients of it quote, read 2026-11-27). The
+//! older files, archived under `.deleted.` and `.reset.`, hold the
 //! same entries: an entry's id, time and counts are the key, for `/fork` copies them under other sessions. Entries of the API
 //! `openclaw-transcript` mirror what another program delivered. A turn that Codex made (`idempotencyKey`
 //! `codex-app-server:<thread>:<turn>`) stands in the rollouts below `codex-home`, too: what OpenClaw says of a thread is
@@ -29,8 +31,10 @@ pub(super) struct OpenClaw;
 
 const NAME: &str = "openclaw";
 const TABLE: &str = "transcript_events";
+/// Sessions that were deleted or reset, each as one value.
+const ARCHIVES: &str = "session_transcript_archives";
 const HOMES: [&str; 4] = [".openclaw", ".clawdbot", ".moltbot", ".moldbot"];
-const MARKERS: [&str; 2] = ["\"usage\"", "\"type\":\"session\""];
+const MARKERS: [&str; 3] = ["\"usage\"", "\"type\":\"session\"", "\"type\":\"model_change\""];
 /// Marks of turns that another program made and logged.
 const MIRRORS: &str = "openclaw-transcript";
 const CODEX: &str = "codex-app-server:";
@@ -70,7 +74,12 @@ impl Format for OpenClaw {
             "SELECT rowid, NULL, session_id, {created}, CASE WHEN json_valid({event}) THEN json_remove({event}, '$.message.content', \
              '$.summary') END, CASE WHEN {event} IS NULL THEN {packed} END FROM {TABLE} WHERE rowid > ?1"
         );
-        Some(vec![RowQuery { table: TABLE, sql }])
+        let mut queries = vec![RowQuery { table: TABLE, sql }];
+        if schema.has(ARCHIVES, &["session_id", "archive_blob"]) {
+            let sql = format!("SELECT rowid, NULL, session_id, NULL, archive_blob FROM {ARCHIVES} WHERE rowid > ?1");
+            queries.push(RowQuery { table: ARCHIVES, sql });
+        }
+        Some(queries)
     }
     fn markers(&self) -> &'static [&'static str] {
         &MARKERS
@@ -119,11 +128,14 @@ impl Reader for Events {
 
     fn row(
         &mut self,
-        _query: usize,
+        query: usize,
         row: &[Value<'_>],
         origin: &Origin,
         out: &mut Vec<Record>,
     ) -> Result<Reading, BadLine> {
+        if query == 1 {
+            return self.archive(row, origin, out);
+        }
         let event = at(row, 4).bytes().or_else(|| at(row, 5).bytes());
         let (Some(session), Some(event)) = (at(row, 2).text(), event) else { return Ok(Reading::NotMine) };
         if self.session.head.session != session {
@@ -152,6 +164,19 @@ impl Reader for Events {
 }
 
 impl Events {
+    /// A session that was archived: lines of entries.
+    fn archive(&mut self, row: &[Value<'_>], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+        let (Some(session), Some(lines)) = (at(row, 2).text(), at(row, 4).bytes()) else { return Ok(Reading::NotMine) };
+        self.session.head = super::pi::Head { session: session.to_owned(), ..Default::default() };
+        // One entry that cannot be read spoils no other.
+        let mut bad = None;
+        for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let read = json::parse::<Entry<'_>>(line).and_then(|entry| self.entry(&entry, origin, out));
+            bad = bad.or(read.err());
+        }
+        bad.map_or(Ok(Reading::Mine), Err)
+    }
+
     fn entry(&mut self, entry: &Entry<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let message = &entry.message;
         if message.api.get() == Some(MIRRORS) {

@@ -23,7 +23,7 @@
 
 use super::count::Count;
 use super::exactness::Exactness;
-use super::fields::{Slot, fields};
+use super::fields::{Seen, Slot, fields};
 use super::json::{self, List, Money, Text};
 use super::opencode_query as query;
 use super::rows::at;
@@ -99,6 +99,7 @@ fields! {
         path: Folders<'a> = "path",
         cost: Money = "cost",
         tokens: Usage<'a> = "tokens",
+        error: Seen = "error",
     }
 }
 
@@ -258,6 +259,33 @@ impl Messages {
             ..Call::new(key_of(self.name, message, created, &stated), from, model, tokens)
         }));
         Ok(Reading::Mine)
+    }
+}
+
+/// An answer whose texts are measured.
+pub(super) struct Said {
+    pub(super) key: CallKey,
+    pub(super) at: Option<Instant>,
+    pub(super) model: Option<Label>,
+    pub(super) project: Option<Label>,
+    pub(super) tokens: Tokens,
+}
+
+impl Said {
+    /// The answer in a row's data; none while it is under way.
+    pub(super) fn of(agent: &str, data: &str) -> Option<Self> {
+        let message: Message<'_> = json::parse(data.as_bytes()).ok()?;
+        let (created, completed) = (message.time.created.0, message.time.completed.0);
+        let created = created.or(completed)?;
+        let has_ended = completed.is_some() || message.finish.get().is_some() || message.error.is_some();
+        let tokens = message.tokens.split(message.role.is_absent()).ok().filter(|_| has_ended)?;
+        Some(Self {
+            key: key_of(agent, &message, created, &tokens),
+            at: Some(created),
+            model: message.model().get().map(Label::new),
+            project: message.path.cwd.get().map(Label::new),
+            tokens,
+        })
     }
 }
 

@@ -7,7 +7,8 @@
 //! times into a new file: what is older than a file's first line is a copy. `responseId` is the provider's, else an entry's
 //! id and time name the answer. Counts are disjoint; reasoning is a part of the output; `cost` is pi's own sum.
 //! `cacheWrite1h` is a part of `cacheWrite`; older entries lack it, and the lifetime is then unknown. Entries of
-//! other types repeat counts (Prime's `child_usage_attributed`) and are not read.
+//! other types repeat counts (Prime's `child_usage_attributed`) and are not read. An answer that names no model was made by that of
+//! the last `model_change` or answer.
 //!
 //! The forks write the same entries into homes of their own (an inventory of session formats, `kenn-io/agentsview`
 //! 0.41.1, looked up 2026-11-26).
@@ -39,8 +40,8 @@ pub(super) const GJC: Pi = Pi { name: "gjc", homes: &[".gjc/agent/sessions"] };
 pub(super) const KIMCHI: Pi = Pi { name: "kimchi", homes: &[".config/kimchi/harness/sessions"] };
 pub(super) const PRIME: Pi = Pi { name: "prime", homes: &[".prime/agent/sessions", ".prime/agent/session-artifacts"] };
 
-/// Answers, and the first line of a file.
-const MARKERS: [&str; 2] = ["\"usage\"", "\"type\":\"session\""];
+/// Answers, the first line of a file, and changes of the model.
+const MARKERS: [&str; 3] = ["\"usage\"", "\"type\":\"session\"", "\"type\":\"model_change\""];
 
 impl Format for Pi {
     fn name(&self) -> &'static str {
@@ -83,6 +84,7 @@ fields! {
         at: Stamp = "timestamp",
         cwd: Text<'a> = "cwd",
         model: Text<'a> = "model",
+        chosen: Text<'a> = "modelId",
         usage: Usage<'a> = "usage",
         message: Message<'a> = "message",
     }
@@ -159,9 +161,13 @@ impl Session {
             }
             Some("message") if entry.message.role.get() == Some("assistant") && entry.message.usage.is_pis() => {
                 let message = &entry.message;
-                out.extend(self.call(entry, &message.usage, message.model.get(), origin)?.map(Record::Call));
-                self.head.model = keep(&message.model);
+                if message.model.get().is_some() {
+                    self.head.model = keep(&message.model);
+                }
+                let model = Some(self.head.model.clone()).filter(|model| !model.is_empty());
+                out.extend(self.call(entry, &message.usage, model.as_deref(), origin)?.map(Record::Call));
             }
+            Some("model_change") if !entry.chosen.is_absent() => self.head.model = keep(&entry.chosen),
             // The model of the latest answer sums up, unless another is named.
             Some("compaction" | "branch_summary") if entry.usage.is_pis() => {
                 let model = Some(self.head.model.clone()).filter(|model| !model.is_empty());

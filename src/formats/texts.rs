@@ -68,6 +68,9 @@ pub(crate) trait TextReader {
 
     /// Reads a file that describes the log.
     fn describe(&mut self, _text: &[u8]) {}
+
+    /// The log has ended, for a reader that knows its answers only then.
+    fn end(&mut self, _origin: &Origin, _out: &mut Vec<Spoken>) {}
 }
 
 fields! {

@@ -6,12 +6,22 @@ use std::path::PathBuf;
 
 use super::RootKind;
 use super::fs::{FileId, FileKind, Fs, fill};
+use super::os_fs::OsFs;
 use crate::formats::{FormatId, Location};
 
 /// The longest index that is read.
 const LONGEST: usize = 1 << 20;
 /// The most places of one index.
 const MOST: usize = 1000;
+
+/// The places that these files and folders list now.
+pub(crate) fn listed_places(indexes: &[(FormatId, PathBuf)]) -> Vec<(FormatId, Location)> {
+    let of_index = |index: &(FormatId, PathBuf)| {
+        let places = Index::new(index).news(&OsFs).unwrap_or_default();
+        places.into_iter().map(|place| (index.0, place)).collect::<Vec<_>>()
+    };
+    indexes.iter().flat_map(of_index).collect()
+}
 
 /// A file or folder that lists places.
 pub(super) struct Index {

@@ -50,6 +50,21 @@ struct Saved {
     reader: String,
 }
 
+/// Times that a database is to be read without locks while a writer comes or stays each time; then with a lock.
+const TORN: u8 = 5;
+
+/// What one reading of the tables brought.
+struct Rows {
+    builder: BatchBuilder,
+    /// Batches to hand on when the transaction has ended.
+    held: Vec<ReadBatch>,
+    /// Nothing was left unread.
+    is_whole: bool,
+    /// The state before and after; the reader's is still in the builder.
+    saved: Saved,
+    state: Saved,
+}
+
 /// Time after which a writer has surely published what its log holds: it may wait for the disk in between.
 const SETTLED: std::time::Duration = std::time::Duration::from_millis(200);
 
@@ -76,35 +91,29 @@ impl Tail {
             return Ok(Reached::Replaced(stat));
         }
         let stat = self.with_wal(&*tools.fs, stat);
-        let database = match sqlite_access::open(&*tools.fs, self.path())? {
+        let database = match sqlite_access::open(&*tools.fs, self.path(), self.torn < TORN)? {
             Found::Database(database) => database,
+            Found::Busy => {
+                self.torn = self.torn.saturating_add(1);
+                return Ok(Reached::More);
+            }
             Found::Empty => return Ok(self.is_done(&stat, None)),
             Found::Other => return Ok(self.is_done(&stat, Some("no SQLite database"))),
         };
-        // One transaction from the first look on: each begin reads the header that a writer changes with every commit.
-        let schema = begin(&database.connection).and_then(|()| schema_of(&database.connection));
-        let Some((format, queries)) = self.queries(&schema.map_err(|error| why(&error))?) else {
-            return Ok(self.is_done(&stat, Some("a database of a version that is not known")));
-        };
-        self.format = Some(format);
-        let name = format.format().name();
-        let mut saved: Saved = serde_json::from_str(&self.state.reader).unwrap_or_default();
-        if saved.format != name && !saved.format.is_empty() {
-            // Another agent's database had the same tables at first.
-            saved = Saved::default();
+        let before = (self.state.lines, self.state.bad_lines, self.tallies, self.strange);
+        let read = self.read_tables(&database, &stat, tools, hand);
+        if !database.is_at_rest(&*tools.fs, self.path()) {
+            // Whatever was read may be torn, and so may an error be.
+            (self.state.lines, self.state.bad_lines, self.tallies, self.strange) = before;
+            self.torn = self.torn.saturating_add(1);
+            return Ok(Reached::More);
         }
-        let mut decoder = self.decoder(tools);
-        decoder.restore(&saved.reader);
-        let modified = Instant::from_timestamp_nanos(stat.modified_ns);
-        let mut builder = BatchBuilder::new(decoder, self.label().clone(), modified, self.state.lines);
-        let mut cursors = saved.cursors.clone();
-        cursors.resize(queries.len(), Cursor::default());
-        let mut pass = Pass { tail: self, tools, builder, held: Vec::new(), hand };
-        let is_whole = pass.read(&database, &queries, &mut cursors)?;
-        let held = std::mem::take(&mut pass.held);
-        builder = pass.builder;
+        self.torn = 0;
         let to_validate = database.to_validate;
         drop(database);
+        let Some(Rows { mut builder, held, is_whole, saved, state }) = read? else {
+            return Ok(self.is_done(&stat, Some("a database of a version that is not known")));
+        };
         held.into_iter().for_each(&mut *hand);
         if !is_whole {
             return Ok(Reached::More);
@@ -113,7 +122,7 @@ impl Tail {
             // A writer has come. What it may have torn was handed on by its keys alone, and is read again.
             return Ok(Reached::More);
         }
-        let state = Saved { format: name.to_owned(), cursors, reader: builder.state() };
+        let state = Saved { reader: builder.state(), ..state };
         let is_news = !builder.records.is_empty() || state.cursors != saved.cursors || !self.booked;
         self.is_done(&stat, None);
         if is_news {
@@ -125,6 +134,37 @@ impl Tail {
             hand(ReadBatch { file: Some(self.state.clone()), ..batch });
         }
         Ok(Reached::End)
+    }
+
+    /// Reads what is new in the tables; none if they are unknown.
+    fn read_tables(
+        &mut self,
+        database: &Database,
+        stat: &Stat,
+        tools: &Tools,
+        hand: &mut dyn FnMut(ReadBatch),
+    ) -> io::Result<Option<Rows>> {
+        // One transaction from the first look on: each begin reads the header that a writer changes with every commit.
+        let schema = begin(&database.connection).and_then(|()| schema_of(&database.connection));
+        let Some((format, queries)) = self.queries(&schema.map_err(|error| why(&error))?) else { return Ok(None) };
+        self.format = Some(format);
+        let name = format.format().name();
+        let mut saved: Saved = serde_json::from_str(&self.state.reader).unwrap_or_default();
+        if saved.format != name && !saved.format.is_empty() {
+            // Another agent's database had the same tables at first.
+            saved = Saved::default();
+        }
+        let mut decoder = self.decoder(tools);
+        decoder.restore(&saved.reader);
+        let modified = Instant::from_timestamp_nanos(stat.modified_ns);
+        let builder = BatchBuilder::new(decoder, self.label().clone(), modified, self.state.lines);
+        let mut cursors = saved.cursors.clone();
+        cursors.resize(queries.len(), Cursor::default());
+        let mut pass = Pass { tail: self, tools, builder, held: Vec::new(), hand };
+        let is_whole = pass.read(database, &queries, &mut cursors)?;
+        let Pass { builder, held, .. } = pass;
+        let state = Saved { format: name.to_owned(), cursors, reader: String::new() };
+        Ok(Some(Rows { builder, held, is_whole, saved, state }))
     }
 
     /// The format that knows these tables, and its questions.
@@ -185,9 +225,8 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// Asks every query; false when reading shall end before all is read.
     fn read(&mut self, database: &Database, queries: &[RowQuery], cursors: &mut [Cursor]) -> io::Result<bool> {
-        let connection = &database.connection;
         for (place, (query, cursor)) in queries.iter().zip(cursors).enumerate() {
-            match self.ask(connection, place, query, cursor) {
+            match self.ask(database, place, query, cursor) {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
                 Err(error) => return Err(why(&error)),
@@ -198,11 +237,12 @@ impl Pass<'_> {
 
     fn ask(
         &mut self,
-        connection: &Connection,
+        database: &Database,
         place: usize,
         query: &RowQuery,
         cursor: &mut Cursor,
     ) -> rusqlite::Result<bool> {
+        let connection = &database.connection;
         let last = format!("SELECT max(rowid) FROM {}", query.table);
         let last: Option<i64> = connection.query_row(&last, [], |row| row.get(0))?;
         if last.unwrap_or_default() < cursor.number {
@@ -230,6 +270,9 @@ impl Pass<'_> {
                 let batch = self.tail.batch(&mut self.builder, 0, self.tools);
                 self.held.push(batch);
                 if self.held.len() > HELD {
+                    if !database.is_at_rest(&*self.tools.fs, self.tail.path()) {
+                        return Ok(false);
+                    }
                     self.held.drain(..).for_each(&mut *self.hand);
                 }
             }
@@ -252,7 +295,11 @@ pub(crate) fn read_rows(
 ) -> io::Result<()> {
     let state = || (OsFs.stat(path).ok(), OsFs.stat(&wal_of(path)).ok());
     let before = state();
-    let Found::Database(database) = sqlite_access::open(&OsFs, path)? else { return Ok(()) };
+    let database = match sqlite_access::open(&OsFs, path, true)? {
+        Found::Busy => sqlite_access::open(&OsFs, path, false)?,
+        found @ (Found::Database(_) | Found::Empty | Found::Other) => found,
+    };
+    let Found::Database(database) = database else { return Ok(()) };
     let mut read = || -> rusqlite::Result<()> {
         let connection = &database.connection;
         begin(connection)?;
@@ -266,11 +313,11 @@ pub(crate) fn read_rows(
         }
         Ok(())
     };
-    read().map_err(|error| why(&error))?;
-    if database.to_validate && state() != before {
+    let end = read().map_err(|error| why(&error));
+    if !database.is_at_rest(&OsFs, path) || (database.to_validate && state() != before) {
         return Err(io::Error::other("its writer has come"));
     }
-    Ok(())
+    end
 }
 
 /// For each column of a row, what its value holds if it is compressed.

@@ -53,6 +53,8 @@ pub(crate) struct Tail {
     pub(super) handed_on: HandedOn,
     /// Size and time of change with which a database was read last, and when it was first read so.
     pub(super) first_read: Option<((u64, i64), std::time::Instant)>,
+    /// Times in a row that a writer came while a database was read without locks.
+    pub(super) torn: u8,
     /// Line counters since start.
     pub(crate) tallies: Tallies,
     /// True when none of its first lines matches a known format.
@@ -129,6 +131,7 @@ impl Tail {
             framing,
             handed_on: HandedOn::default(),
             first_read: None,
+            torn: 0,
             tallies: Tallies::default(),
             strange: false,
             partial: None,

@@ -1,4 +1,5 @@
-//! A program that writes to a database in WAL mode, as agents do: this test program itself, run once more.
+//! A program that writes to a database in WAL mode, as most agents do, or with a rollback journal: this test program itself, run
+//! once more.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 const VARIABLE: &str = "TOKMETER_TEST_DATABASE";
+const JOURNAL: &str = "TOKMETER_TEST_JOURNAL";
 const TEST: &str = "writer::writes_what_it_is_told_when_it_is_run_by_another_test";
 
 /// A writer that runs until it is closed or killed.
@@ -20,10 +22,16 @@ pub(crate) struct Writer {
 impl Writer {
     /// Opens a database, which it makes if it is not there.
     pub(crate) fn start(database: &Path) -> Self {
+        Self::start_with(database, "WAL")
+    }
+
+    /// Opens a database in this mode.
+    pub(crate) fn start_with(database: &Path, journal: &str) -> Self {
         std::fs::create_dir_all(database.parent().unwrap()).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", TEST, "--nocapture"])
             .env(VARIABLE, database)
+            .env(JOURNAL, journal)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -80,7 +88,8 @@ fn writes_what_it_is_told_when_it_is_run_by_another_test() {
     let Ok(database) = std::env::var(VARIABLE) else { return };
     let connection = Connection::open(database).unwrap();
     connection.busy_timeout(std::time::Duration::ZERO).unwrap();
-    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0").unwrap();
+    let journal = std::env::var(JOURNAL).unwrap();
+    connection.execute_batch(&format!("PRAGMA journal_mode = {journal}; PRAGMA wal_autocheckpoint = 0")).unwrap();
     for line in std::io::stdin().lock().lines() {
         let line = line.unwrap();
         if let Some((times, sql)) = line.strip_prefix("race ").and_then(|race| race.split_once(' ')) {

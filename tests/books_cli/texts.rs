@@ -12,6 +12,7 @@ use tokmeter::testing::ingest::{Options, Roots, Tails};
 /// Model, stated output, characters, and whether parts are hidden.
 type Row = (Option<&'static str>, u64, u64, bool);
 
+const GPT: Option<&str> = Some("gpt-5.5");
 const SONNET: Option<&str> = Some("claude-sonnet-4.5");
 
 /// Agents, their samples, and what these hold, in the order of output and characters.
@@ -42,14 +43,36 @@ const SAMPLES: &[(&str, &str, &[Row])] = &[
         // `hello äö`, `read` and `{"path": "/a"}`.
         &[(SONNET, 0, 25, false), (SONNET, 0, 8 + 4 + 14, false)],
     ),
+    // A thought, `On it.`, `readFile` and `{"path":"/a"}`; a hidden thought and `On it.`.
+    ("kiro", "sess_0001/messages.jsonl", &[(SONNET, 0, 6, true), (SONNET, 0, 10 + 6 + 8 + 13, false)]),
+    // An answer to the editor's own instructions is one, too.
+    ("kiro", "exec-1.chat", &[(SONNET, 0, 33 + 50, false)]),
+    ("kiro", "0123456789abcdef0123456789abcdef", &[(None, 0, 30 + 6, false)]),
+    (
+        "opencode",
+        "aborted/opencode.sql",
+        // `bash` and `{"c":1}`, `read` and `{"path":"/a"}` are tools'; counted reasoning is not all in the text.
+        &[(GPT, 0, 7 + 20 + 4 + 7, false), (GPT, 0, 60 + 4 + 13, false), (GPT, 25, 100, false), (GPT, 50, 50, true)],
+    ),
+    (
+        "copilot-vscode",
+        "chatSessions/7b1d0c0e-0000-4000-8000-000000000003.jsonl",
+        // What is shown of a tool is not all of it; `read_file` and `{"path": "/a"}` stand in the rounds.
+        &[(GPT, 0, 8, true), (GPT, 0, 15 + 11, false), (GPT, 20, 6 + 9 + 14 + 12 + 40, false)],
+    ),
+    (
+        "copilot-vscode",
+        "chatSessions/7b1d0c0e-0000-4000-8000-000000000002.json",
+        &[(GPT, 0, 0, true), (GPT, 20, 0, true), (GPT, 50, 0, true)],
+    ),
     ("amazon-q", "data.sqlite3.sql", &[(SONNET, 0, 50, false)]),
 ];
 
 /// The log as its agent has it: a database made of the statements, or the sample where it stands.
 fn log(agent: &str, sample: &str, folder: &Path) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(agent).join(sample);
-    let Some(name) = sample.strip_suffix(".sql") else { return path };
-    let database = folder.join(name);
+    let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".sql")) else { return path };
+    let database = folder.join(if name.contains('.') { name.to_owned() } else { format!("{name}.db") });
     let connection = rusqlite::Connection::open(&database).unwrap();
     connection.execute_batch(&fs::read_to_string(path).unwrap()).unwrap();
     database
@@ -74,8 +97,8 @@ fn every_sample_has_the_sizes_that_are_expected_of_it_read_once_and_twice() {
         assert_eq!(sizes(agent, &[&log, &log]).unwrap(), once, "{agent}/{sample} twice");
     }
     for agent in agents() {
-        let is_of_pi = ["oh-my-pi", "senpi", "gjc", "kimchi", "prime"].contains(&agent);
-        assert!(is_of_pi || SAMPLES.iter().any(|(other, ..)| *other == agent), "{agent} has no sample");
+        let is_alike = ["oh-my-pi", "senpi", "gjc", "kimchi", "prime", "kilo", "mimo"].contains(&agent);
+        assert!(is_alike || SAMPLES.iter().any(|(other, ..)| *other == agent), "{agent} has no sample");
     }
 }
 
@@ -83,8 +106,12 @@ fn every_sample_has_the_sizes_that_are_expected_of_it_read_once_and_twice() {
 fn an_answer_with_counts_has_the_key_and_the_output_of_its_call() {
     let folder = tempfile::tempdir().unwrap();
     let mut compared = 0;
-    for (agent, sample, _) in SAMPLES.iter().filter(|(agent, ..)| ["claude-code", "pi", "cursor"].contains(agent)) {
-        let log = log(agent, sample, folder.path());
+    let without = ["kiro", "amazon-q"];
+    let counted = SAMPLES.iter().filter(|(agent, ..)| !without.contains(agent));
+    for (number, (agent, sample, _)) in counted.enumerate() {
+        let folder = folder.path().join(number.to_string());
+        fs::create_dir(&folder).unwrap();
+        let log = log(agent, sample, &folder);
         let (mut calls, now) = (BTreeMap::new(), std::time::Instant::now());
         let mut tails = Tails::new(&Roots::of_agent(agent, [log.clone()]), Options::default());
         tails.rescan(now);
@@ -100,7 +127,7 @@ fn an_answer_with_counts_has_the_key_and_the_output_of_its_call() {
             compared += 1;
         }
     }
-    assert_eq!(compared, 1 + 2 + 2);
+    assert_eq!(compared, 1 + 2 + 2 + 2 + 1 + 2);
 }
 
 #[test]
@@ -121,6 +148,6 @@ fn no_torn_or_foreign_bytes_give_an_answer_that_is_not_there() {
             assert!(found.is_empty(), "{agent} reads {other}: {found:?}");
         }
     }
-    assert_eq!(all.len(), 3);
+    assert_eq!(all.len(), 5);
     assert!(sizes("kiro", &[&folder.path().join("missing.jsonl")]).is_err());
 }

@@ -40,10 +40,12 @@ pub(crate) struct Answer {
 /// When a path is missing.
 pub(crate) fn read(context: &Context<'_>) -> Result<Answers, Failure> {
     let roots = catch_up::roots(context, &LogSelection::Everything)?;
+    let listed = ingest::listed_places(&roots.indexes);
     let mut answers = Answers::new();
     for texts in formats::TEXTS {
         let id = FormatId::of_name(texts.name());
-        let known = roots.agents.iter().filter(|(other, _)| Some(*other) == id).map(|(_, place)| place.clone());
+        let places = roots.agents.iter().chain(&listed);
+        let known = places.filter(|(other, _)| Some(*other) == id).map(|(_, place)| place.clone());
         for place in known.chain(own_places(context, *texts)) {
             for file in logs(*texts, &place) {
                 // What cannot be read now may be read the next time.
@@ -95,7 +97,9 @@ pub(crate) fn read_log(texts: &dyn Texts, path: &Path, answers: &mut Answers) ->
         Framing::Document => {
             let (mut document, mut spoken) = (Vec::new(), Vec::new());
             File::open(path)?.take(LONGEST).read_to_end(&mut document)?;
-            texts.reader().line(&document, &origin, &mut spoken);
+            let mut reader = texts.reader();
+            reader.line(&document, &origin, &mut spoken);
+            reader.end(&origin, &mut spoken);
             spoken.drain(..).for_each(|part| add(part, answers));
             Ok(())
         }
@@ -112,6 +116,8 @@ fn read_lines(texts: &dyn Texts, path: &Path, origin: &Origin, answers: &mut Ans
     loop {
         line.clear();
         if lines.by_ref().take(LONGEST).read_until(b'\n', &mut line)? == 0 {
+            reader.end(origin, &mut spoken);
+            spoken.drain(..).for_each(|part| add(part, answers));
             return Ok(());
         }
         reader.line(&line, origin, &mut spoken);

@@ -1,0 +1,24 @@
+-- A made-up opencode.db with answers that were aborted; columns that nobody reads are left out.
+CREATE TABLE `session` (`id` text PRIMARY KEY, `parent_id` text, `directory` text NOT NULL, `time_created` integer NOT NULL, `time_updated` integer NOT NULL);
+CREATE TABLE `message` (`id` text PRIMARY KEY, `session_id` text NOT NULL, `time_created` integer NOT NULL, `time_updated` integer NOT NULL, `data` text NOT NULL);
+CREATE TABLE `part` (`id` text PRIMARY KEY, `message_id` text NOT NULL, `data` text NOT NULL);
+CREATE TABLE `session_message` (`id` text PRIMARY KEY, `session_id` text NOT NULL, `type` text NOT NULL, `time_created` integer NOT NULL, `time_updated` integer NOT NULL, `data` text NOT NULL);
+INSERT INTO session VALUES ('ses_x', NULL, '/home/kim/shop', 1795719247000, 1795719247000);
+INSERT INTO session VALUES ('ses_y', NULL, '/home/kim/shop', 1795719300000, 1795719300000);
+INSERT INTO message VALUES ('msg_x1', 'ses_x', 1795719250000, 1795719250900, '{"role":"assistant","time":{"created":1795719250000,"completed":1795719250900},"path":{"cwd":"/home/kim/shop","root":"/home/kim/shop"},"cost":0,"tokens":{"input":100,"output":25,"reasoning":0,"cache":{"read":0,"write":0},"total":125},"modelID":"gpt-5.5","providerID":"openai","finish":"stop"}');
+INSERT INTO part VALUES ('prt_x1', 'msg_x1', '{"type":"step-start"}');
+INSERT INTO part VALUES ('prt_x2', 'msg_x1', '{"type":"text","text":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}');
+INSERT INTO message VALUES ('msg_x2', 'ses_x', 1795719251000, 1795719251900, '{"role":"assistant","time":{"created":1795719251000,"completed":1795719251900},"path":{"cwd":"/home/kim/shop","root":"/home/kim/shop"},"cost":0,"tokens":{"input":0,"output":0,"reasoning":0,"cache":{"read":0,"write":0},"total":0},"modelID":"gpt-5.5","providerID":"openai","error":{"name":"MessageAbortedError"}}');
+INSERT INTO part VALUES ('prt_x3', 'msg_x2', '{"type":"text","text":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}');
+INSERT INTO part VALUES ('prt_x4', 'msg_x2', '{"type":"tool","tool":"read","callID":"c1","state":{"status":"error","input":{"path":"/a"},"output":"not counted"}}');
+INSERT INTO message VALUES ('msg_x3', 'ses_x', 1795719252000, 1795719252900, '{"role":"assistant","time":{"created":1795719252000,"completed":1795719252900},"path":{"cwd":"/home/kim/shop","root":"/home/kim/shop"},"cost":0,"tokens":{"input":100,"output":30,"reasoning":20,"cache":{"read":0,"write":0},"total":150},"modelID":"gpt-5.5","providerID":"openai","finish":"stop"}');
+INSERT INTO part VALUES ('prt_x5', 'msg_x3', '{"type":"reasoning","text":"rrrrrrrrrr"}');
+INSERT INTO part VALUES ('prt_x6', 'msg_x3', '{"type":"text","text":"cccccccccccccccccccccccccccccccccccccccc"}');
+INSERT INTO message VALUES ('msg_x4', 'ses_x', 1795719253000, 1795719253900, '{"role":"assistant","time":{"created":1795719253000},"path":{"cwd":"/home/kim/shop","root":"/home/kim/shop"},"cost":0,"tokens":{"input":0,"output":0,"reasoning":0,"cache":{"read":0,"write":0},"total":0},"modelID":"gpt-5.5","providerID":"openai"}');
+INSERT INTO part VALUES ('prt_x7', 'msg_x4', '{"type":"text","text":"under way"}');
+INSERT INTO message VALUES ('msg_x5', 'ses_x', 1795719254000, 1795719254900, '{"role":"user","time":{"created":1795719254000,"completed":1795719254900},"path":{"cwd":"/home/kim/shop","root":"/home/kim/shop"},"cost":0,"tokens":{"input":0,"output":0,"reasoning":0,"cache":{"read":0,"write":0},"total":0},"modelID":"gpt-5.5","providerID":"openai","finish":"stop"}');
+INSERT INTO part VALUES ('prt_x8', 'msg_x5', '{"type":"text","text":"a prompt"}');
+INSERT INTO message VALUES ('msg_y2', 'ses_y', 1795719251000, 1795719251900, '{"role":"assistant","time":{"created":1795719251000,"completed":1795719251900},"path":{"cwd":"/home/kim/shop","root":"/home/kim/shop"},"cost":0,"tokens":{"input":0,"output":0,"reasoning":0,"cache":{"read":0,"write":0},"total":0},"modelID":"gpt-5.5","providerID":"openai","error":{"name":"MessageAbortedError"}}');
+INSERT INTO part VALUES ('prt_x9', 'msg_y2', '{"type":"text","text":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}');
+INSERT INTO part VALUES ('prt_x10', 'msg_y2', '{"type":"tool","tool":"read","callID":"c1","state":{"status":"error","input":{"path":"/a"},"output":"not counted"}}');
+INSERT INTO session_message VALUES ('msg_z1', 'ses_x', 'assistant', 1795719259000, 1795719259900, '{"time":{"created":1795719259000,"completed":1795719259900},"model":{"id":"gpt-5.5","providerID":"openai"},"agent":"build","content":[{"type":"reasoning","text":"rrrrrrr"},{"type":"text","text":"dddddddddddddddddddd"},{"type":"tool","name":"bash","state":{"status":"error","input":{"c":1}}}],"error":{"name":"MessageAbortedError"}}');

@@ -1,0 +1,97 @@
+//! Whether another program's database in rollback-journal mode is at rest, so that it can be read without any lock: a reader's
+//! shared lock would refuse the commit of a writer that waits for nobody.
+//!
+//! A writer locks the database before its journal and its pages change, and raises the counter in the header with each commit.
+//! Whoever finds no lock of a writer, no journal and the same counter before and after has read one state: a transaction
+//! that began in between shows its lock, and one that ended the counter. One that was rolled back shows only in
+//! the file's time stamp, whose grain is that of the system's clock: so the stamp must be older than that when
+//! the reading begins. Nothing is locked to find this out: the system is asked who holds a lock.
+
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::fs::{Fs, Stat, fill};
+
+/// Longer than any system's clock takes to stamp a file with another time.
+const GRAIN: Duration = Duration::from_millis(20);
+/// How long to wait at a time for a writer to pause, as long as for its lock.
+const LONGEST: Duration = Duration::from_millis(100);
+const STEP: Duration = Duration::from_millis(5);
+/// The bytes that SQLite locks: that of a writer to come, of a writer, and of readers.
+#[cfg(unix)]
+const LOCKS: std::ops::Range<u64> = 0x4000_0000..0x4000_0200;
+/// The place of the counter.
+const COUNTER: u64 = 24;
+
+/// A database that no writer is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rest {
+    stat: Stat,
+    counter: [u8; 4],
+}
+
+impl Rest {
+    /// True where the system says who holds a lock.
+    pub(super) const CAN_BE_SEEN: bool = cfg!(unix);
+
+    /// The state of a database at rest; none while its writer does not pause.
+    pub(super) fn wait(fs: &dyn Fs, path: &Path) -> Option<Self> {
+        let begun = Instant::now();
+        loop {
+            if let Some(rest) = Self::now(fs, path).filter(Self::is_old) {
+                return Some(rest);
+            }
+            if begun.elapsed() >= LONGEST {
+                return None;
+            }
+            std::thread::sleep(STEP);
+        }
+    }
+
+    /// True when nothing has been written since.
+    pub(super) fn holds(&self, fs: &dyn Fs, path: &Path) -> bool {
+        Self::now(fs, path).as_ref() == Some(self)
+    }
+
+    /// The state, which is looked at before and after the question for locks.
+    fn now(fs: &dyn Fs, path: &Path) -> Option<Self> {
+        let state = || {
+            let mut counter = [0; 4];
+            let file = fs.open(path).ok()?;
+            (fill(&*file, &mut counter, COUNTER).ok()? == counter.len()).then_some(())?;
+            Some(Self { stat: file.stat().ok()?, counter })
+        };
+        let before = state()?;
+        let is_free = !is_locked(path)? && !has_journal(fs, path);
+        (is_free && state()? == before).then_some(before)
+    }
+
+    /// True when a write from now on has another time stamp.
+    fn is_old(&self) -> bool {
+        #[allow(clippy::disallowed_methods, reason = "compared with a stamp that the same clock has given")]
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        u128::try_from(self.stat.modified_ns).is_ok_and(|stamp| stamp + GRAIN.as_nanos() < now)
+    }
+}
+
+/// True when another process holds a writer's lock; none where that cannot be known.
+#[cfg(unix)]
+fn is_locked(path: &Path) -> Option<bool> {
+    use rustix::process::{Flock, FlockType, fcntl_getlk};
+    let mut lock = Flock::from(FlockType::ReadLock);
+    (lock.start, lock.length) = (LOCKS.start, LOCKS.end - LOCKS.start);
+    fcntl_getlk(std::fs::File::open(path).ok()?, &lock).ok().map(|found| found.is_some())
+}
+
+#[cfg(not(unix))]
+fn is_locked(_path: &Path) -> Option<bool> {
+    None
+}
+
+/// True when there is a journal in use: it is removed, cut or overwritten with zeros at the end of a transaction.
+fn has_journal(fs: &dyn Fs, path: &Path) -> bool {
+    let (mut first, mut journal) = ([0], path.as_os_str().to_owned());
+    journal.push("-journal");
+    let Ok(file) = fs.open(Path::new(&journal)) else { return false };
+    fill(&*file, &mut first, 0).is_ok_and(|count| count > 0 && first != [0])
+}
