@@ -93,7 +93,7 @@ fn no_format_takes_another_formats_lines() {
     let has_samples = |name: &str| samples().join(name).is_dir();
     let are_kin = |one: &str, other: &str| matches!((one, other), ("pi", "openclaw") | ("openclaw", "pi"));
     let anywhere = || ALL.iter().filter(|format| !format.is_known_by_place() && has_samples(format.name()));
-    for own in anywhere().filter(|format| !format.markers().is_empty()) {
+    for own in anywhere().filter(|format| !format.needles().is_empty()) {
         let folder = own.name();
         // Some lines belong to a format only because of the lines before them; alone they belong to none.
         let stands_alone = |line: &String| {
@@ -105,8 +105,8 @@ fn no_format_takes_another_formats_lines() {
         let is_other = |name: &str| name != folder && !are_kin(name, folder);
         for format in anywhere().filter(|format| is_other(format.name())) {
             let mut reader = format.reader();
-            // A line is shown only to formats whose markers stand in it.
-            for line in lines.iter().filter(|line| format.markers().iter().any(|marker| line.contains(marker))) {
+            // A line is shown only to formats whose needles stand in it.
+            for line in lines.iter().filter(|line| format.needles().iter().any(|needle| line.contains(needle))) {
                 let mut records = Vec::new();
                 let reading = reader.line(line.as_bytes(), &origin(0), &mut records);
                 let is_left = matches!(reading, Ok(Reading::NotMine) | Err(BadLine::NotJson(_)));

@@ -502,7 +502,7 @@ fn b4_a_torn_line_is_one_bad_line_and_the_next_one_counts() {
     }
     let head_is_gone = &one.as_bytes()[20..];
     assert!(is_bad(&fed(&[head_is_gone]).0[0]));
-    assert!(is_bad(&fed(&[b"{\"type\":\"user\",\"message\":\"no marker and no end"]).0[0]));
+    assert!(is_bad(&fed(&[b"{\"type\":\"user\",\"message\":\"no needle and no end"]).0[0]));
 }
 
 #[test]
@@ -581,7 +581,7 @@ fn b10_depth_bombs_are_bad_lines() {
         let bomb = open.repeat(1_000_000 / open.len());
         assert!(is_bad(&fed(&[bomb.as_bytes()]).0[0]), "{open}");
         let marked = format!(r#"{{"usage":1,"token_count":1,"message":{bomb}"#);
-        assert!(is_bad(&fed(&[marked.as_bytes()]).0[0]), "{open} with markers");
+        assert!(is_bad(&fed(&[marked.as_bytes()]).0[0]), "{open} with needles");
     }
     let deep = format!(r#"{{"x":{}{},{}"#, "[".repeat(100_000), "]".repeat(100_000), &answer("msg_1", "10")[1..]);
     assert_eq!(fed(&[deep.as_bytes()]).1, [10], "what is not read may be as deep as it likes");

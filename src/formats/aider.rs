@@ -18,7 +18,7 @@ use crate::domain::{Call, CallKey, Fidelity, Record, Tokens};
 pub(super) struct Aider;
 
 const NAME: &str = "aider";
-const MARKERS: [&str; 1] = ["\"message_send\""];
+const NEEDLES: [&str; 1] = ["\"message_send\""];
 
 impl Format for Aider {
     fn name(&self) -> &'static str {
@@ -35,11 +35,11 @@ impl Format for Aider {
         let log = env.path("AIDER_ANALYTICS_LOG").or_else(|| env.home(".aider/analytics.jsonl"));
         log.into_iter().map(Location::tree).collect()
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &MARKERS
+    fn needles(&self) -> &'static [&'static str] {
+        &NEEDLES
     }
-    fn hints(&self) -> &'static [&'static str] {
-        &MARKERS
+    fn own_needles(&self) -> &'static [&'static str] {
+        &NEEDLES
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Events(Author::new(NAME)))

@@ -23,7 +23,7 @@ impl Format for Anthropic {
         "anthropic"
     }
 
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["\"usage\""]
     }
 

@@ -45,7 +45,7 @@ impl Format for Buddy {
     fn is_known_by_place(&self) -> bool {
         true
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["sage\":"]
     }
     fn reader(&self) -> Box<dyn Reader> {

@@ -45,15 +45,15 @@ impl Format for ClaudeCode {
     fn indexed(&self, index: &Path, content: &[u8]) -> Vec<Location> {
         claude_homes::indexed(index, content)
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         // Answers have the first; the others are for unknown kinds of lines.
         &["\"usage\"", "_tokens\"", "Tokens\"", SEARCHES]
     }
-    fn hints(&self) -> &'static [&'static str] {
+    fn own_needles(&self) -> &'static [&'static str] {
         // Usage always includes a token count.
         &["okens\""]
     }
-    fn end_hints(&self) -> &'static [&'static str] {
+    fn tail_needles(&self) -> &'static [&'static str] {
         // Search results are long, and their number comes after them.
         &[SEARCHES]
     }

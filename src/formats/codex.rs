@@ -37,7 +37,7 @@ impl Format for Codex {
         let below = |folder: PathBuf| ["sessions", "archived_sessions"].map(|name| Location::tree(folder.join(name)));
         homes.flat_map(below).collect()
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &[
             "\"token_count\"",
             "\"turn_context\"",

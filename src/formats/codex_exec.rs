@@ -19,7 +19,7 @@ impl Format for CodexExec {
     fn name(&self) -> &'static str {
         NAME
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["\"thread.started\"", "\"turn.completed\""]
     }
     fn reader(&self) -> Box<dyn Reader> {

@@ -41,7 +41,7 @@ impl Format for CommandCode {
     fn is_known_by_place(&self) -> bool {
         true
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["\"usage\"", HEADER]
     }
     fn reader(&self) -> Box<dyn Reader> {

@@ -41,7 +41,7 @@ const TABLE: &str = "assistant_usage_events";
 const REQUEST: &str = "request";
 const SESSION: &str = "session";
 /// Lines of events, and of the telemetry file, which the telemetry's own format reads.
-const HINTS: [&str; 4] = ["okens\"", "\"session.start\"", "\"session.model_change\"", "\"gen_ai."];
+const OWN_NEEDLES: [&str; 4] = ["okens\"", "\"session.start\"", "\"session.model_change\"", "\"gen_ai."];
 
 impl Format for Copilot {
     fn name(&self) -> &'static str {
@@ -75,11 +75,11 @@ impl Format for Copilot {
         let is_desktop = schema.has("sessions", &["id", "model", "total_input_tokens", "total_output_tokens"]);
         is_desktop.then(|| vec![of_desktop(schema)])
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["\"session.", "\"assistant.message\""]
     }
-    fn hints(&self) -> &'static [&'static str] {
-        &HINTS
+    fn own_needles(&self) -> &'static [&'static str] {
+        &OWN_NEEDLES
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Events { author: Author::new(NAME), kept: Kept::default() })

@@ -31,7 +31,7 @@ use crate::domain::{Call, CallKey, Fidelity, Instant, Record, Tokens};
 pub(super) struct CopilotChat;
 
 pub(super) const NAME: &str = "copilot-vscode";
-const MARKERS: [&str; 1] = ["\"requests\""];
+const NEEDLES: [&str; 1] = ["\"requests\""];
 /// The most turns of a session whose changes are followed.
 pub(super) const MOST: usize = 10_000;
 
@@ -68,8 +68,8 @@ impl Format for CopilotChat {
     fn project_files(&self, log: &Path) -> Vec<PathBuf> {
         log.parent().and_then(Path::parent).map(|folder| folder.join("workspace.json")).into_iter().collect()
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &MARKERS
+    fn needles(&self) -> &'static [&'static str] {
+        &NEEDLES
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Chat { author: Author::new(NAME), project: None, turns: Vec::new() })

@@ -3,16 +3,16 @@
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::prefilter::{Set, Sieve};
+use super::prefilter::{Prefilter, Set};
 use super::repair::Cut;
 use super::{
-    ALL, BadLine, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, repair, saved_state, sieves, sse,
+    ALL, BadLine, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, prefilters, repair, saved_state, sse,
 };
 use crate::domain::Record;
 
 /// Decoder of one file in any mix of formats.
 ///
-/// Each line is offered to the formats whose markers stand in it, the one that read this file's last
+/// Each line is offered to the formats whose needles stand in it, the one that read this file's last
 /// line first. What can be mended in a broken line is mended: padding and control bytes are taken
 /// out, two objects on one line are both read, and so is a whole object behind a torn one. Of a list, which no format
 /// knows as a whole, each item is read as if it were a line.
@@ -21,8 +21,8 @@ pub struct Decoder {
     readers: Vec<(usize, Box<dyn Reader>)>,
     /// Where one agent writes all lines: its format's place in the registry.
     own: Option<usize>,
-    /// Search for the markers, once a line was searched.
-    sieve: Option<&'static Sieve>,
+    /// Search for the needles, once a line was searched.
+    prefilter: Option<&'static Prefilter>,
     /// Formats that may be tried.
     allowed: Set,
     /// Format of the last decoded line.
@@ -44,7 +44,7 @@ const OPENING: u16 = 10_000;
 /// Result of decoding a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Blank, or without any format's marker: not parsed.
+    /// Blank, or without any format's needle: not parsed.
     Passed,
     /// Valid JSON of no known format.
     Other,
@@ -79,7 +79,7 @@ impl Decoder {
             allowed: bits.fold(0, |all, bit: Set| all | bit),
             readers: Vec::new(),
             own: None,
-            sieve: None,
+            prefilter: None,
             current: None,
             one_format: false,
             nul_bytes: 0,
@@ -96,7 +96,7 @@ impl Decoder {
         decoder
     }
 
-    /// Declares that one program writes all lines: once its format is known, other formats' markers are not searched
+    /// Declares that one program writes all lines: once its format is known, other formats' needles are not searched
     /// for.
     #[must_use]
     pub fn of_one_program(mut self) -> Self {
@@ -134,7 +134,7 @@ impl Decoder {
 
     /// Decodes a line of text, which is no JSON value and cannot be torn.
     fn text(&mut self, own: usize, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
-        if self.current != Some(own) || self.sieve().first(line, Some(own)).is_none() {
+        if self.current != Some(own) || self.prefilter().first(line, Some(own)).is_none() {
             return Outcome::Passed;
         }
         self.read_with(|reader| reader.line(line, origin, out))
@@ -241,19 +241,19 @@ impl Decoder {
         self.nul_bytes += bytes.iter().filter(|byte| **byte == 0).map(|_| 1).sum::<u64>();
     }
 
-    /// The search for markers. Databases and documents need none, so that it is built for the first line.
-    fn sieve(&mut self) -> &'static Sieve {
+    /// The search for needles. Databases and documents need none, so that it is built for the first line.
+    fn prefilter(&mut self) -> &'static Prefilter {
         let own = self.own;
-        self.sieve.get_or_insert_with(|| sieves::of(own))
+        self.prefilter.get_or_insert_with(|| prefilters::prefilter_for(own))
     }
 
-    /// Offers a line to the formats whose markers it contains.
+    /// Offers a line to the formats whose needles it contains.
     fn offer(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
         let alone = self.current.filter(|_| self.one_format);
         if alone.is_some_and(|at| ALL[at].is_idle(line)) {
             return Ok(Offer::Unmarked);
         }
-        let Some(first) = self.sieve().first(line, alone) else {
+        let Some(first) = self.prefilter().first(line, alone) else {
             if self.opening > 0 {
                 self.open(line);
             }
@@ -268,7 +268,7 @@ impl Decoder {
             }
             _ => 0,
         };
-        let wanted = self.sieve().all(line) & self.allowed & !tried;
+        let wanted = self.prefilter().all(line) & self.allowed & !tried;
         match self.try_all(wanted, line, origin, out)? {
             Offer::Taken => Ok(Offer::Taken),
             Offer::Unmarked if tried == 0 => Ok(Offer::Unmarked),
@@ -276,7 +276,7 @@ impl Decoder {
         }
     }
 
-    /// Offers a line rejected by `tried` to formats whose markers it contains with escapes.
+    /// Offers a line rejected by `tried` to formats whose needles it contains with escapes.
     fn offer_escaped(
         &mut self,
         line: &[u8],
@@ -287,7 +287,7 @@ impl Decoder {
     ) -> Result<Offer, BadLine> {
         let nobody = if tried == 0 { Offer::Unmarked } else { Offer::Refused };
         let Some(plain) = escaped::written_out(line, alone) else { return Ok(nobody) };
-        let wanted = self.sieve().all(&plain) & self.allowed & !tried;
+        let wanted = self.prefilter().all(&plain) & self.allowed & !tried;
         match self.try_all(wanted, line, origin, out)? {
             Offer::Unmarked => Ok(nobody),
             offer @ (Offer::Refused | Offer::Taken) => Ok(offer),
@@ -312,7 +312,7 @@ impl Decoder {
         Ok(if wanted == 0 { Offer::Unmarked } else { Offer::Refused })
     }
 
-    /// Passes an opening line without markers to the formats that use openings.
+    /// Passes an opening line without needles to the formats that use openings.
     #[cold]
     fn open(&mut self, line: &[u8]) {
         self.opening -= 1;
@@ -364,7 +364,7 @@ impl Decoder {
         let Some((torn, why)) = torn else { return outcome };
         if let (Some(at), Some(whole)) = (self.current, repair::behind(torn)) {
             // Only the file's current format may decode it: a fragment could look like another format's line.
-            if self.sieve().all(whole) & self.allowed & (1 << at) != 0 {
+            if self.prefilter().all(whole) & self.allowed & (1 << at) != 0 {
                 // An object after a truncated one is decoded if possible; the line counts as bad either way.
                 let _ = self.reader(at).line(whole, origin, out);
             }
@@ -376,7 +376,7 @@ impl Decoder {
 /// Response of the formats to a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Offer {
-    /// No marker found.
+    /// No needle found.
     Unmarked,
     /// Rejected by all.
     Refused,

@@ -41,7 +41,7 @@ impl Format for DeepSeekHarness {
     fn is_known_by_place(&self) -> bool {
         true
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &[
             "\"assistant/",
             "\"compaction/summary\"",

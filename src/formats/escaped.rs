@@ -1,4 +1,4 @@
-//! Lines whose field names contain escapes (`"us\\u0061ge"`), in which markers cannot be found directly.
+//! Lines whose field names contain escapes (`"us\\u0061ge"`), in which needles cannot be found directly.
 //!
 //! No agent writes such names, but JSON allows them, and some encoders escape more than needed.
 
@@ -12,7 +12,7 @@ const ENDS: usize = 2048;
 
 static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u00"));
 
-/// The line with unneeded letter escapes decoded, to search for markers; `None` if it has none. In a file of one
+/// The line with unneeded letter escapes decoded, to search for needles; `None` if it has none. In a file of one
 /// program, whose lines are alike, only the first name is checked.
 pub(super) fn written_out(line: &[u8], alone: bool) -> Option<Vec<u8>> {
     let is_worth_it = if alone { first_name_is_escaped(line) } else { has_letter(line) };

@@ -74,21 +74,21 @@ pub trait Format: Sync {
 
     /// Byte strings of which at least one is in every line that this format needs to see; none for a format without lines.
     ///
-    /// They make reading fast: a line with no format's marker is skipped unparsed. Include the quotes, so that text
+    /// They make reading fast: a line with no format's needle is skipped unparsed. Include the quotes, so that text
     /// quoted inside a JSON string (`\"usage\"`) does not match.
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &[]
     }
 
     /// Byte strings, at least one of which is in every relevant line of a file in this format alone.
     ///
-    /// Each is searched for separately, which is several times as fast as searching for all markers at once if there
-    /// are no more than two. If empty, all lines are searched for the markers.
-    fn hints(&self) -> &'static [&'static str] {
+    /// Each is searched for separately, which is several times as fast as searching for all needles at once if there
+    /// are no more than two. If empty, all lines are searched for the needles.
+    fn own_needles(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// A byte string in those of a file's first lines that the reader must see although they have no marker.
+    /// A byte string in those of a file's first lines that the reader must see although they have no needle.
     fn opening(&self) -> Option<&'static str> {
         None
     }
@@ -99,10 +99,10 @@ pub trait Format: Sync {
         false
     }
 
-    /// Byte strings near a line's end that make it relevant even without a hint.
+    /// Byte strings near a line's end that make it relevant even without a needle.
     ///
     /// They cost little, since only the end of a line is searched.
-    fn end_hints(&self) -> &'static [&'static str] {
+    fn tail_needles(&self) -> &'static [&'static str] {
         &[]
     }
 

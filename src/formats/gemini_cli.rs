@@ -57,10 +57,10 @@ impl Format for GeminiCli {
         let settings = project.ancestors().nth(2).map(|home| home.join("settings.json"));
         [project.join(".project_root")].into_iter().chain(settings).collect()
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &[TOKENS, HEADER]
     }
-    fn hints(&self) -> &'static [&'static str] {
+    fn own_needles(&self) -> &'static [&'static str] {
         &[TOKENS, HEADER]
     }
     fn reader(&self) -> Box<dyn Reader> {

@@ -36,7 +36,7 @@ impl Format for Helicone {
     fn gaps(&self) -> &'static str {
         "how long cache writes live"
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["\"request_created_at\""]
     }
     fn reader(&self) -> Box<dyn Reader> {

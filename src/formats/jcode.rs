@@ -41,7 +41,7 @@ impl Format for Jcode {
     fn is_known_by_place(&self) -> bool {
         true
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["\"append_messages\"", "\"meta\""]
     }
     fn reader(&self) -> Box<dyn Reader> {

@@ -28,7 +28,7 @@ use crate::domain::{Call, CallKey, Claim, Fidelity, Instant, Record, Tokens};
 pub(super) struct Kimi;
 
 const NAME: &str = "kimi-code";
-const MARKERS: [&str; 3] = ["\"usage.record\"", "\"llm.request\"", "\"StatusUpdate\""];
+const NEEDLES: [&str; 3] = ["\"usage.record\"", "\"llm.request\"", "\"StatusUpdate\""];
 /// Deepest event within an event: sub-agents start no sub-agents of their own.
 const DEEPEST: usize = 4;
 
@@ -51,11 +51,11 @@ impl Format for Kimi {
         let agents = log.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "agents"));
         agents.and_then(Path::parent).map(|session| session.join("state.json")).into_iter().collect()
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &MARKERS
+    fn needles(&self) -> &'static [&'static str] {
+        &NEEDLES
     }
-    fn hints(&self) -> &'static [&'static str] {
-        &MARKERS
+    fn own_needles(&self) -> &'static [&'static str] {
+        &NEEDLES
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Wire { author: Author::new(NAME), cwd: None, began: None, asked: Asked::default() })

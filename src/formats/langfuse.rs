@@ -34,7 +34,7 @@ impl Format for Langfuse {
     fn fidelity(&self) -> &'static [Exactness] {
         &[Exactness::Calls, Exactness::Cost]
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["\"usageDetails\"", "\"usage_details\"", "\"calculatedTotalCost\""]
     }
     fn reader(&self) -> Box<dyn Reader> {

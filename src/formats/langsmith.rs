@@ -30,7 +30,7 @@ impl Format for LangSmith {
     fn fidelity(&self) -> &'static [Exactness] {
         &[Exactness::Calls, Exactness::Cost]
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["\"run_type\""]
     }
     fn reader(&self) -> Box<dyn Reader> {

@@ -18,7 +18,7 @@ impl Format for LiteLlm {
         "litellm"
     }
 
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["_tokens\""]
     }
 

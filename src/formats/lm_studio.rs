@@ -25,7 +25,7 @@ use crate::domain::{Call, CallKey, Fidelity, Record};
 pub(super) struct LmStudio;
 
 const NAME: &str = "lm-studio";
-const MARKERS: [&str; 4] = ["\"id\"", "\"model\"", "\"created", "_tokens\""];
+const NEEDLES: [&str; 4] = ["\"id\"", "\"model\"", "\"created", "_tokens\""];
 /// Names that are read, in the order of [`Answer::learn`].
 const FIELDS: [&str; 13] = [
     "id",
@@ -71,8 +71,8 @@ impl Format for LmStudio {
     fn is_text(&self) -> bool {
         true
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &MARKERS
+    fn needles(&self) -> &'static [&'static str] {
+        &NEEDLES
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Log { author: Author::new(NAME), answer: Answer::default() })

@@ -38,7 +38,7 @@ impl Format for Muse {
     fn is_known_by_place(&self) -> bool {
         true
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &[ANSWER, REVIEW, METADATA]
     }
     fn reader(&self) -> Box<dyn Reader> {

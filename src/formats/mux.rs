@@ -53,7 +53,7 @@ impl Format for Mux {
     fn is_known_by_place(&self) -> bool {
         true
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["\"usage\""]
     }
     fn reader(&self) -> Box<dyn Reader> {

@@ -24,7 +24,7 @@ impl Format for Native {
         NAME
     }
 
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["_tokens\"", "Tokens\"", "\"usage\"", "\"llm.tokens."]
     }
 

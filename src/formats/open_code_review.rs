@@ -39,7 +39,7 @@ impl Format for OpenCodeReview {
     fn is_known_by_place(&self) -> bool {
         true
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["\"llm_response\"", "\"session_start\""]
     }
     fn reader(&self) -> Box<dyn Reader> {

@@ -20,7 +20,7 @@ impl Format for OpenAi {
         "openai"
     }
 
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["\"usage\""]
     }
 

@@ -34,7 +34,7 @@ const TABLE: &str = "transcript_events";
 /// Sessions that were deleted or reset, each as one value.
 const ARCHIVES: &str = "session_transcript_archives";
 const HOMES: [&str; 4] = [".openclaw", ".clawdbot", ".moltbot", ".moldbot"];
-const MARKERS: [&str; 3] = ["\"usage\"", "\"type\":\"session\"", "\"type\":\"model_change\""];
+const NEEDLES: [&str; 3] = ["\"usage\"", "\"type\":\"session\"", "\"type\":\"model_change\""];
 /// Marks of turns that another program made and logged.
 const MIRRORS: &str = "openclaw-transcript";
 const CODEX: &str = "codex-app-server:";
@@ -81,10 +81,10 @@ impl Format for OpenClaw {
         }
         Some(queries)
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &MARKERS
+    fn needles(&self) -> &'static [&'static str] {
+        &NEEDLES
     }
-    fn hints(&self) -> &'static [&'static str] {
+    fn own_needles(&self) -> &'static [&'static str] {
         // The rollouts of its Codex are searched for all that Codex writes.
         &[]
     }

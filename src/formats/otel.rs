@@ -29,7 +29,7 @@ impl Format for Otel {
         "otel"
     }
 
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &[
             "\"gen_ai.",
             "\"gen_ai\"",
@@ -62,7 +62,7 @@ impl Format for Otlp {
         "otlp"
     }
 
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["\"resourceSpans\"", "\"resourceLogs\"", "\"resourceMetrics\"", "\"resource_"]
     }
 

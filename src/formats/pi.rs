@@ -41,7 +41,7 @@ pub(super) const KIMCHI: Pi = Pi { name: "kimchi", homes: &[".config/kimchi/harn
 pub(super) const PRIME: Pi = Pi { name: "prime", homes: &[".prime/agent/sessions", ".prime/agent/session-artifacts"] };
 
 /// Answers, the first line of a file, and changes of the model.
-const MARKERS: [&str; 3] = ["\"usage\"", "\"type\":\"session\"", "\"type\":\"model_change\""];
+const NEEDLES: [&str; 3] = ["\"usage\"", "\"type\":\"session\"", "\"type\":\"model_change\""];
 
 impl Format for Pi {
     fn name(&self) -> &'static str {
@@ -63,11 +63,11 @@ impl Format for Pi {
         }
         self.homes.iter().filter_map(|home| env.home(home)).map(Location::tree).collect()
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &MARKERS
+    fn needles(&self) -> &'static [&'static str] {
+        &NEEDLES
     }
-    fn hints(&self) -> &'static [&'static str] {
-        &MARKERS
+    fn own_needles(&self) -> &'static [&'static str] {
+        &NEEDLES
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Session::new(self.name))

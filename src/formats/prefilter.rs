@@ -8,75 +8,75 @@ use memchr::memmem::Finder;
 
 use super::Format;
 
-/// Length of the part searched for end hints.
+/// Length of the part searched for tail needles.
 const END: usize = 2048;
 
 /// A set of formats, one bit each, by position in the table.
 pub(super) type Set = u128;
 
-/// Searches for the markers of many formats at once.
+/// Searches for the needles of many formats at once.
 ///
-/// A marker that contains another is found by the shorter: slightly less specific, but one needle fewer.
-pub(super) struct Sieve {
+/// A needle that contains another is found by the shorter: slightly less specific, but one needle fewer.
+pub(super) struct Prefilter {
     search: Search,
     /// Formats per needle.
     sets: Vec<Set>,
     /// Strings to look for in files of one format alone, by its place in the table.
-    hints: Vec<Hints>,
-    /// Length of the longest marker.
+    own_needles: Vec<OwnNeedles>,
+    /// Length of the longest needle.
     longest: usize,
 }
 
 /// Strings to look for in the lines of one format.
-struct Hints {
+struct OwnNeedles {
     anywhere: &'static [&'static str],
     at_the_end: &'static [&'static str],
     /// Built on demand: a file has lines of one or two formats.
     finders: OnceLock<[Vec<Finder<'static>>; 2]>,
 }
 
-impl Hints {
-    fn of(format: &dyn Format) -> Self {
-        Self { anywhere: format.hints(), at_the_end: format.end_hints(), finders: OnceLock::new() }
+impl OwnNeedles {
+    fn from_format(format: &dyn Format) -> Self {
+        Self { anywhere: format.own_needles(), at_the_end: format.tail_needles(), finders: OnceLock::new() }
     }
 
     fn finders(&self) -> &[Vec<Finder<'static>>; 2] {
-        let build = |hints: &[&'static str]| hints.iter().map(|hint| Finder::new(*hint)).collect();
+        let build = |needles: &[&'static str]| needles.iter().map(|needle| Finder::new(*needle)).collect();
         self.finders.get_or_init(|| [build(self.anywhere), build(self.at_the_end)])
     }
 }
 
-impl Sieve {
+impl Prefilter {
     /// For lines of the formats of this set.
     pub(super) fn new(formats: &[&dyn Format], wanted: Set) -> Self {
         let wanted =
             formats.iter().enumerate().map(|(at, format)| (format, 1 << at)).filter(|(_, bit)| wanted & bit != 0);
-        let mut markers: Vec<(&'static str, Set)> =
-            wanted.flat_map(|(format, bit)| format.markers().iter().map(move |marker| (*marker, bit))).collect();
-        markers.sort_unstable_by_key(|(marker, _)| (marker.len(), *marker));
-        let longest = markers.last().map_or(0, |(marker, _)| marker.len());
+        let mut candidates: Vec<(&'static str, Set)> =
+            wanted.flat_map(|(format, bit)| format.needles().iter().map(move |needle| (*needle, bit))).collect();
+        candidates.sort_unstable_by_key(|(candidate, _)| (candidate.len(), *candidate));
+        let longest = candidates.last().map_or(0, |(candidate, _)| candidate.len());
         let (mut needles, mut sets): (Vec<&str>, Vec<Set>) = (Vec::new(), Vec::new());
-        // The shortest come first: each marker adds its format to the needles in it, or becomes one.
-        for (marker, bit) in markers {
+        // The shortest come first: each candidate adds its format to the needles in it, or becomes one.
+        for (candidate, bit) in candidates {
             let mut is_found = false;
-            for (_, set) in needles.iter().zip(&mut sets).filter(|(needle, _)| holds(marker, needle)) {
+            for (_, set) in needles.iter().zip(&mut sets).filter(|(needle, _)| holds(candidate, needle)) {
                 *set |= bit;
                 is_found = true;
             }
             if !is_found {
-                needles.push(marker);
+                needles.push(candidate);
                 sets.push(bit);
             }
         }
         Self {
             search: Search::new(&needles),
             sets,
-            hints: formats.iter().map(|format| Hints::of(*format)).collect(),
+            own_needles: formats.iter().map(|format| OwnNeedles::from_format(*format)).collect(),
             longest,
         }
     }
 
-    /// Formats that need this line because of its first marker; `None` without one.
+    /// Formats that need this line because of its first needle; `None` without one.
     ///
     /// In a file of one format only its lines matter; `alone` is its position in the table.
     pub(super) fn first(&self, line: &[u8], alone: Option<usize>) -> Option<Set> {
@@ -84,15 +84,15 @@ impl Sieve {
         self.at(line, from).map(|(set, _)| set)
     }
 
-    /// Offset from which to search a line for a format's markers; `None` without a hint.
+    /// Offset from which to search a line for a format's needles; `None` without a needle.
     fn hinted(&self, line: &[u8], format: usize) -> Option<usize> {
-        let [anywhere, at_the_end] = self.hints[format].finders();
+        let [anywhere, at_the_end] = self.own_needles[format].finders();
         if anywhere.is_empty() {
             return Some(0);
         }
-        let first = anywhere.iter().filter_map(|hint| hint.find(line)).min();
+        let first = anywhere.iter().filter_map(|needle| needle.find(line)).min();
         let from = line.len().saturating_sub(END);
-        let at_the_end = || at_the_end.iter().filter_map(|hint| Some(from + hint.find(&line[from..])?)).min();
+        let at_the_end = || at_the_end.iter().filter_map(|needle| Some(from + needle.find(&line[from..])?)).min();
         first.or_else(at_the_end).map(|first| first.saturating_sub(self.longest))
     }
 
@@ -117,11 +117,11 @@ impl Sieve {
     }
 }
 
-/// True when this part is in the marker. Both are short: a search that prepares itself would take longer.
-fn holds(marker: &str, part: &str) -> bool {
-    let (marker, part) = (marker.as_bytes(), part.as_bytes());
+/// True when this part is in the needle. Both are short: a search that prepares itself would take longer.
+fn holds(needle: &str, part: &str) -> bool {
+    let (needle, part) = (needle.as_bytes(), part.as_bytes());
     let Some(first) = part.first() else { return true };
-    marker.windows(part.len()).any(|window| window[0] == *first && window == part)
+    needle.windows(part.len()).any(|window| window[0] == *first && window == part)
 }
 
 /// Number of needles that a processor's vector instructions can search for at once.
@@ -144,7 +144,7 @@ impl Search {
 
     fn automaton(needles: &[&str]) -> Self {
         let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(needles);
-        Self::Automaton(automaton.expect("short markers fit any automaton"))
+        Self::Automaton(automaton.expect("short needles fit any automaton"))
     }
 
     /// Number of searches that find all needles together.
@@ -177,10 +177,10 @@ mod tests {
         fn name(&self) -> &'static str {
             "marked"
         }
-        fn markers(&self) -> &'static [&'static str] {
+        fn needles(&self) -> &'static [&'static str] {
             self.0
         }
-        fn hints(&self) -> &'static [&'static str] {
+        fn own_needles(&self) -> &'static [&'static str] {
             self.1
         }
         fn reader(&self) -> Box<dyn Reader> {
@@ -204,7 +204,7 @@ mod tests {
         let one = Marked(&["\"usage\"", "\"b\""], &[]);
         let two = Marked(&["_tokens\""], &[]);
         let three = Marked(&["input_tokens\"", "ns\":1"], &[]);
-        let prefilter = Sieve::new(&[&one, &two, &three], Set::MAX);
+        let prefilter = Prefilter::new(&[&one, &two, &three], Set::MAX);
         assert_eq!(prefilter.all(br#"{"usage":{"output_tokens":1}}"#), 0b111);
         assert_eq!(prefilter.all(br#"{"usage":{}}"#), 0b001);
         assert_eq!(prefilter.first(br#"{"x_tokens":2,"usage":1}"#, None), Some(0b110));
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn both_kinds_of_search_find_the_same_needle() {
         let needles = ["\"usage\"", "_tokens\"", "\"rare\""];
-        let mut prefilter = Sieve::new(&[&Marked(&["\"usage\"", "_tokens\"", "\"rare\""], &[])], Set::MAX);
+        let mut prefilter = Prefilter::new(&[&Marked(&["\"usage\"", "_tokens\"", "\"rare\""], &[])], Set::MAX);
         let lines: [&[u8]; 4] = [br#"{"usage":1,"rare":2}"#, br#"{"x_tokens":1,"usage":2}"#, b"{}", b""];
         let by_vector = lines.map(|line| prefilter.at(line, 0));
         prefilter.search = Search::automaton(&needles);
@@ -224,17 +224,17 @@ mod tests {
 
     #[test]
     fn more_needles_than_fit_one_search_are_all_found_the_first_first() {
-        let markers: Vec<&'static str> = (100..300).map(|number| &*format!("\"m{number}\"").leak()).collect();
-        let formats: Vec<Marked> = markers.chunks(5).map(|part| Marked(part.to_vec().leak(), &[])).collect();
+        let needles: Vec<&'static str> = (100..300).map(|number| &*format!("\"m{number}\"").leak()).collect();
+        let formats: Vec<Marked> = needles.chunks(5).map(|part| Marked(part.to_vec().leak(), &[])).collect();
         let formats: Vec<&dyn Format> = formats.iter().map(|format| format as &dyn Format).collect();
-        let mut prefilter = Sieve::new(&formats, Set::MAX);
+        let mut prefilter = Prefilter::new(&formats, Set::MAX);
         for is_automaton in [false, true] {
             if is_automaton {
-                prefilter.search = Search::automaton(&markers);
+                prefilter.search = Search::automaton(&needles);
             }
-            for (at, marker) in markers.iter().enumerate() {
+            for (at, needle) in needles.iter().enumerate() {
                 let (one, other) = (1 << (at / 5), 1 << ((at + 77) % 200 / 5));
-                let line = format!("{{{marker}:1,{}:2}}", markers[(at + 77) % 200]);
+                let line = format!("{{{needle}:1,{}:2}}", needles[(at + 77) % 200]);
                 assert_eq!(prefilter.first(line.as_bytes(), None), Some(one), "{line}");
                 assert_eq!(prefilter.all(line.as_bytes()), one | other, "{line}");
             }
@@ -243,9 +243,9 @@ mod tests {
 
     #[test]
     fn only_the_formats_that_are_wanted_are_looked_for() {
-        let prefilter = Sieve::new(&[&Marked(&["\"one\""], &[]), &Marked(&["\"two\""], &[])], 0b10);
+        let prefilter = Prefilter::new(&[&Marked(&["\"one\""], &[]), &Marked(&["\"two\""], &[])], 0b10);
         assert_eq!(prefilter.all(br#"{"one":1,"two":2}"#), 0b10);
-        assert_eq!(Sieve::new(&[&Marked(&[], &[])], Set::MAX).first(br#"{"one":1}"#, None), None);
+        assert_eq!(Prefilter::new(&[&Marked(&[], &[])], Set::MAX).first(br#"{"one":1}"#, None), None);
     }
 
     #[test]
@@ -255,20 +255,20 @@ mod tests {
             fn name(&self) -> &'static str {
                 "ended"
             }
-            fn markers(&self) -> &'static [&'static str] {
+            fn needles(&self) -> &'static [&'static str] {
                 &["\"tokens\"", "\"rare\""]
             }
-            fn hints(&self) -> &'static [&'static str] {
+            fn own_needles(&self) -> &'static [&'static str] {
                 &["okens\""]
             }
-            fn end_hints(&self) -> &'static [&'static str] {
+            fn tail_needles(&self) -> &'static [&'static str] {
                 &["\"rare\""]
             }
             fn reader(&self) -> Box<dyn Reader> {
                 Box::new(Never)
             }
         }
-        let prefilter = Sieve::new(&[&Ended], Set::MAX);
+        let prefilter = Prefilter::new(&[&Ended], Set::MAX);
         let padded = |before: usize, after: usize| {
             format!("{{\"x\":\"{}\",\"rare\":1,\"y\":\"{}\"}}", "x".repeat(before), "y".repeat(after))
         };
@@ -278,10 +278,10 @@ mod tests {
     }
 
     #[test]
-    fn a_format_that_is_alone_is_found_by_its_hints_and_others_as_far_as_they_stand_behind_them() {
+    fn a_format_that_is_alone_is_found_by_its_own_needles_and_others_as_far_as_they_stand_behind_them() {
         let one = Marked(&["\"count_a\"", "\"count_b\"", "\"meta\""], &["t_", "\"meta\""]);
         let two = Marked(&["\"else\""], &[]);
-        let prefilter = Sieve::new(&[&one, &two], Set::MAX);
+        let prefilter = Prefilter::new(&[&one, &two], Set::MAX);
         for line in [&br#"{"count_a":1}"#[..], br#"{"count_b":1}"#, br#"{"meta":"count_a"}"#, br#"{"t_":1,"meta":1}"#] {
             assert_eq!(prefilter.first(line, Some(0)), Some(0b01), "{}", line.escape_ascii());
         }
@@ -292,6 +292,6 @@ mod tests {
         );
         assert_eq!(prefilter.first(br#"{"text":"t_","else":1}"#, Some(0)), Some(0b10));
         assert_eq!(prefilter.first(br#"{"else":1}"#, Some(0)), None);
-        assert_eq!(prefilter.first(far.as_bytes(), Some(1)), Some(0b10), "without hints all is searched");
+        assert_eq!(prefilter.first(far.as_bytes(), Some(1)), Some(0b10), "without needles of its own all is searched");
     }
 }

@@ -34,7 +34,7 @@ impl Format for PydanticAi {
     fn gaps(&self) -> &'static str {
         "how long cache writes live"
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["\"model_name\""]
     }
     fn reader(&self) -> Box<dyn Reader> {

@@ -32,7 +32,7 @@ pub(super) struct QwenCode;
 
 const NAME: &str = "qwen-code";
 /// Lines of events, of answers, and of the ledger.
-const MARKERS: [&str; 3] = ["\"ui_telemetry\"", "\"usageMetadata\"", "\"localDate\""];
+const NEEDLES: [&str; 3] = ["\"ui_telemetry\"", "\"usageMetadata\"", "\"localDate\""];
 /// Events that an `assistant` line is compared with: others may come in between.
 const NEAR: usize = 16;
 
@@ -57,11 +57,11 @@ impl Format for QwenCode {
         }
         (name.starts_with(b"session-") && name.ends_with(b".json")).then_some(Framing::Document)
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &MARKERS
+    fn needles(&self) -> &'static [&'static str] {
+        &NEEDLES
     }
-    fn hints(&self) -> &'static [&'static str] {
-        &MARKERS
+    fn own_needles(&self) -> &'static [&'static str] {
+        &NEEDLES
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Chat { author: Author::new(NAME), older: gemini_cli::chats(NAME), near: VecDeque::new() })

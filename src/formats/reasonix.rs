@@ -45,7 +45,7 @@ impl Format for Reasonix {
     fn is_known_by_place(&self) -> bool {
         true
     }
-    fn markers(&self) -> &'static [&'static str] {
+    fn needles(&self) -> &'static [&'static str] {
         &["\"completion\"", "\"prompt\""]
     }
     fn reader(&self) -> Box<dyn Reader> {

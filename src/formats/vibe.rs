@@ -28,7 +28,7 @@ pub(super) struct Vibe;
 const NAME: &str = "vibe";
 /// The most answers that wait for their model.
 const MOST: usize = 1000;
-const MARKERS: [&str; 3] = ["\"completion_succeeded\"", "\"tokenUsage\"", "\"cached_input_tokens\""];
+const NEEDLES: [&str; 3] = ["\"completion_succeeded\"", "\"tokenUsage\"", "\"cached_input_tokens\""];
 
 impl Format for Vibe {
     fn name(&self) -> &'static str {
@@ -55,11 +55,11 @@ impl Format for Vibe {
         let inner = log.ancestors().find(|folder| folder.file_name().is_some_and(is_inner));
         inner.and_then(Path::parent).map(|session| session.join("meta.json")).into_iter().collect()
     }
-    fn markers(&self) -> &'static [&'static str] {
-        &MARKERS
+    fn needles(&self) -> &'static [&'static str] {
+        &NEEDLES
     }
-    fn hints(&self) -> &'static [&'static str] {
-        &MARKERS
+    fn own_needles(&self) -> &'static [&'static str] {
+        &NEEDLES
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Journal {

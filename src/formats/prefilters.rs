@@ -1,18 +1,18 @@
-//! The searches for markers: one for lines that anybody may have written, one for each agent's own files. Each is built
+//! The searches for needles: one for lines that anybody may have written, one for each agent's own files. Each is built
 //! when a line is first searched.
 
 use std::path::Path;
 use std::sync::{LazyLock, OnceLock};
 
-use super::prefilter::{Set, Sieve};
+use super::prefilter::{Prefilter, Set};
 use super::{ALL, Env, Format};
 
-/// Looks for the markers of all formats: for lines that anybody may have written.
-static ANYBODY: LazyLock<Sieve> = LazyLock::new(|| Sieve::new(ALL, looked_for(None)));
+/// Looks for the needles of all formats: for lines that anybody may have written.
+static ANYBODY: LazyLock<Prefilter> = LazyLock::new(|| Prefilter::new(ALL, looked_for(None)));
 
 /// For the files of one agent, by its format's place in the registry. Agents that have a place of their own need not be
 /// looked for in another's.
-static OWN: [OnceLock<Sieve>; MOST] = [const { OnceLock::new() }; MOST];
+static OWN: [OnceLock<Prefilter>; MOST] = [const { OnceLock::new() }; MOST];
 
 /// Formats without a place of their own.
 static WITHOUT_PLACE: LazyLock<Set> = LazyLock::new(|| {
@@ -38,10 +38,10 @@ fn set_of(is_wanted: impl Fn(&dyn Format) -> bool) -> Set {
 const MOST: usize = Set::BITS as usize;
 const _: () = assert!(ALL.len() <= MOST, "a set has no bit for each format");
 
-/// The search for markers in the lines of anybody, or of one agent's own files by its format's place in the registry.
-pub(super) fn of(own: Option<usize>) -> &'static Sieve {
+/// The search for needles in the lines of anybody, or of one agent's own files by its format's place in the registry.
+pub(super) fn prefilter_for(own: Option<usize>) -> &'static Prefilter {
     match own {
-        Some(place) => OWN[place].get_or_init(|| Sieve::new(ALL, looked_for(own))),
+        Some(place) => OWN[place].get_or_init(|| Prefilter::new(ALL, looked_for(own))),
         None => &ANYBODY,
     }
 }
