@@ -150,12 +150,12 @@ pub(crate) fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Op
 /// The banner's parts, most important first; narrow faces drop parts from the end.
 pub(crate) fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) -> Vec<String> {
     let mut parts = vec![banner_title(limit), banner_amounts(limit)];
+    if more > 0 {
+        parts.push(format!("+{more} more"));
+    }
     parts.extend(resets(limit, now, zone));
     if limit.verdict != Verdict::Over {
         parts.extend(forecast_short(limit, now, zone));
-    }
-    if more > 0 {
-        parts.push(format!("+{more} more"));
     }
     parts
 }
@@ -237,9 +237,9 @@ mod tests {
             [
                 "⚠ 80% of daily limit used",
                 "Tokens: 400,000 / 500,000",
+                "+2 more",
                 "resets 00:00",
-                "full at 16:40 (15:55–18:10)",
-                "+2 more"
+                "full at 16:40 (15:55–18:10)"
             ]
         );
         assert_eq!(forecast(&near, now, zone).unwrap(), "at this pace 16:40, between 15:55 and 18:10");

@@ -7,7 +7,7 @@ use crossterm::event::KeyEventKind;
 
 use crate::domain::{Instant, Label};
 use crate::ledger::Grain;
-use crate::meter::{Activity, Follow, Summary};
+use crate::meter::{Activity, Follow, Summary, in_calm_order};
 use crate::theme::{Background, Depth, Theme, ThemeError};
 
 use super::down::Down;
@@ -69,6 +69,8 @@ pub struct App {
     pub(super) options: Options,
     pub(super) theme: Theme,
     pub(super) summary: Arc<Summary>,
+    /// The summary's limits in the order in which they are listed.
+    pub(super) limit_order: Vec<usize>,
     pub(super) picture: Picture,
     pub(super) view: View,
     pub(super) mode: Mode,
@@ -115,6 +117,7 @@ impl App {
         let mut app = Self {
             theme,
             summary: Arc::new(Summary::empty(now)),
+            limit_order: Vec::new(),
             picture: Picture::Live,
             view: options.view,
             mode: Mode::Browse,
@@ -230,8 +233,10 @@ impl App {
         }
     }
 
-    /// Shows other numbers; the cursors stay on the session and on the call they were on.
+    /// Shows other numbers; the cursors stay on the session, the limit and the call they were on.
     fn show(&mut self, summary: Arc<Summary>) {
+        let limits = if self.view == View::Limits { View::Limits.nth() } else { View::ALL.len() + Pane::Limits.nth() };
+        let limit = self.limits().get(self.cursors[limits]).map(|limit| limit.name.clone());
         let slot = View::ALL.len() + Pane::Running.nth();
         let here = self.fleet_rows().get(self.cursors[slot]).map(FleetRow::name);
         let calls = View::ALL.len() + Pane::Calls.nth();
@@ -242,7 +247,11 @@ impl App {
         if let Follow::Today | Follow::Everything = summary.follow {
             self.home = summary.follow.clone();
         }
+        self.limit_order = in_calm_order(&summary.limits);
         self.summary = summary;
+        if let Some(at) = limit.and_then(|name| self.limits().iter().position(|limit| limit.name == name)) {
+            self.cursors[limits] = at;
+        }
         if let Some(at) = here.and_then(|here| self.fleet_rows().iter().position(|row| row.name() == here)) {
             self.cursors[slot] = at;
         }

@@ -125,12 +125,15 @@ impl App {
         self.summary.calls.iter().filter(fits).collect()
     }
 
-    /// The limits of what is shown, worst first; in their own view all that fit the filter.
+    /// The limits of what is shown, in an order that no call changes; in their own view all that fit the filter.
     pub(super) fn limits(&self) -> Vec<&LimitState> {
-        if self.view == View::Limits {
-            return self.summary.limits.iter().filter(|limit| self.filter.fits(&limit.name)).collect();
-        }
-        self.summary.limits_followed().collect()
+        let fits = |limit: &&LimitState| match self.view {
+            View::Limits => self.filter.fits(&limit.name),
+            View::Live | View::Sessions | View::Projects | View::History | View::Models | View::Health => {
+                self.summary.follows(limit)
+            }
+        };
+        self.limit_order.iter().filter_map(|at| self.summary.limits.get(*at)).filter(fits).collect()
     }
 
     /// The providers' windows that fit the filter.

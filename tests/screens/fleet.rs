@@ -147,12 +147,13 @@ fn number_before(text: &str, after: &str) -> Option<u64> {
     digits.chars().rev().filter(char::is_ascii_digit).collect::<String>().parse().ok()
 }
 
-/// The titles of the panes, without the numbers in them.
+/// The titles of the panes, without the numbers in them, and without how many rows there are no room for.
 fn titles(text: &str) -> Vec<String> {
     let frames = text.lines().filter(|line| line.contains('╭'));
     let words =
         frames.map(|line| line.chars().filter(|letter| letter.is_alphabetic() || *letter == ' ').collect::<String>());
-    words.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    let is_subject = |word: &&str| !["more", "below"].contains(word);
+    words.map(|line| line.split_whitespace().filter(is_subject).collect::<Vec<_>>().join(" ")).collect()
 }
 
 #[test]
@@ -184,7 +185,7 @@ fn j28_no_number_of_the_head_falls_and_no_pane_changes_its_subject_while_session
             fed(&mut screen, &bytes);
             pictures += 1;
             let text = screen.screen().contents();
-            let now = ["Tokens: ", "Cost: $", "week $", "month $"].map(|words| number(&text, words).unwrap_or(0));
+            let now = ["Tokens: ", "| Cost: $", "week $", "month $"].map(|words| number(&text, words).unwrap_or(0));
             assert!(now.iter().zip(before).all(|(now, before)| *now >= before), "{before:?} became {now:?}:\n{text}");
             assert!(text.contains('↑'), "the counter grew:\n{text}");
             let (rest, panes) = (number_before(&text, " left of $90.00").unwrap_or(0), titles(&text));
@@ -286,9 +287,8 @@ fn each_of_five_sessions_with_one_limit_is_named_and_one_that_has_ended_neither_
     assert_eq!((worst.name.as_str(), worst.percent), ("session api-server", 96));
     let text = shown(&app_with(options(), summary), 120, 36);
     assert!(text.contains("⚠ 96% of session api-server limit used"), "{text}");
-    let bars =
-        text.lines().filter(|line| line.contains("session web-frontend ") || line.contains("session api-server "));
-    assert!(bars.count() >= 3, "{text}");
+    let bars = text.lines().filter(|line| line.contains("││ web-frontend ") || line.contains("││ api-server "));
+    assert_eq!(bars.count(), 2, "{text}");
     // The same project twice: told apart by their own names.
     let mut twin = calls.clone();
     for change in &calls {
@@ -404,4 +404,70 @@ fn a_providers_windows_stand_below_ones_own_limits_and_say_when_they_were_stated
     // What has started over is no longer known, and neither guessed nor warned of.
     let over = line("codex 5 h");
     assert!(over.contains('?') && over.contains("was reset 14:00") && !over.contains('█'), "{over}");
+}
+
+#[test]
+fn the_limits_keep_their_order_and_the_cursor_its_limit_whatever_is_used_of_them() {
+    let order = |app: &App| {
+        let text = shown(app, 200, 60);
+        let names = ["day  ", "month  ", "session api-server", "session web-frontend"];
+        let line_of = |name: &&str| {
+            let is_row = |line: &str| line.contains(&format!("│ {name}")) && line.contains('%');
+            text.lines().position(is_row).unwrap_or_else(|| panic!("{name}: {text}"))
+        };
+        let lines: Vec<usize> = names.iter().map(line_of).collect();
+        assert!(lines.is_sorted(), "{text}");
+    };
+    // The session is nearer to its limit than the day to its own, and then over it.
+    let mut app = screen(&two(), limits("25"));
+    order(&app);
+    press(&mut app, &["tab", "down", "down", "down"]);
+    let under_cursor = |app: &App| shown(app, 200, 60).lines().find(|line| line.contains("as of")).map(str::to_owned);
+    press(&mut app, &["e"]);
+    assert!(under_cursor(&app).unwrap().contains("session web-frontend limit"));
+    press(&mut app, &["esc"]);
+    let mut more = two();
+    more.extend((0..30).map(|nth| made("api-server", "claude-opus-5", None, 2_000 + nth, "0.50")));
+    more.push(made("a-third", "claude-opus-5", None, 5, "0.50"));
+    app.update(Message::Summary(Arc::new(metered(&more, limits("25")).summary(now()))), now());
+    order(&app);
+    press(&mut app, &["e"]);
+    assert!(under_cursor(&app).unwrap().contains("session web-frontend limit"));
+}
+
+#[test]
+fn of_several_limits_that_are_over_the_banner_names_the_widest_and_counts_the_rest() {
+    let over = vec![
+        limited(Window::Session, dollars("1")),
+        limited(Window::Day, dollars("10")),
+        limited(Window::Month, dollars("12")),
+    ];
+    let app = screen(&two(), over);
+    for (width, height) in SIZES.into_iter().filter(|(width, _)| *width >= 80) {
+        let text = shown(&app, width, height);
+        assert!(text.lines().nth(1).unwrap().starts_with(" ■ Monthly limit reached"), "{text}");
+        assert!(text.lines().nth(1).unwrap().contains("+3 more"), "{text}");
+    }
+    let mut app = app;
+    press(&mut app, &["z"]);
+    assert!(matches!(&app.effects()[..], [Effect::Snooze(name, _)] if name == "monthly"));
+}
+
+#[test]
+fn the_curve_stays_when_a_banner_and_many_limits_need_room_and_what_is_left_out_is_counted() {
+    let mut many = limits("16");
+    many.extend(
+        [Window::Week, Window::Hour, Window::Total, Window::Block].map(|window| limited(window, dollars("900"))),
+    );
+    let app = screen(&two(), many);
+    let text = shown(&app, 120, 36);
+    assert!(text.contains("Dollars today") && text.contains(" more ─"), "{text}");
+    // A limit that warns is never among those left out.
+    let mut warned = limits("400");
+    warned.extend(
+        [Window::Week, Window::Hour, Window::Total, Window::Block].map(|window| limited(window, dollars("900"))),
+    );
+    warned[1].amount = dollars("11");
+    let text = shown(&screen(&two(), warned), 120, 36);
+    assert!(text.lines().any(|line| line.contains("api-server ") && line.contains("91% ⚠")), "{text}");
 }
