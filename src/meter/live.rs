@@ -2,6 +2,7 @@
 
 mod answer;
 mod begun;
+mod ends;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -147,6 +147,28 @@ pub(crate) fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Op
     Some(format!("full at {likely}{band}"))
 }
 
+/// The forecasts of the day in one sentence, from long to short: `if today goes on as usual: full at 16:40
+/// (15:55–18:10), $31.50 by midnight`.
+pub(crate) fn as_usual(limit: Option<&LimitState>, by_midnight: Option<Usd>, now: Instant, zone: Zone) -> Vec<String> {
+    let limit = limit.filter(|limit| limit.verdict != Verdict::Over);
+    let midnight = by_midnight.map(|end| format!("{} by midnight", usd(end)));
+    let full =
+        [limit.and_then(|limit| forecast_short(limit, now, zone)), limit.and_then(|limit| full_at(limit, now, zone))];
+    let said = full.map(|full| full.into_iter().chain(midnight.clone()).collect::<Vec<_>>().join(", "));
+    let [whole, short] = said;
+    if whole.is_empty() {
+        return Vec::new();
+    }
+    vec![format!("if today goes on as usual: {whole}"), format!("as usual: {whole}"), whole, short]
+}
+
+/// When it is full by a forecast, as a band: `full 15:55–18:10`.
+pub(crate) fn full_between(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
+    let (_, band) = limit.projected.filter(|_| limit.verdict != Verdict::Over)?;
+    let [from, until] = [band.from, band.until].map(|at| moment(at, now, zone));
+    Some(if from == until { format!("full at {from}") } else { format!("full {from}–{until}") })
+}
+
 /// The banner's parts, most important first; narrow faces drop parts from the end.
 pub(crate) fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) -> Vec<String> {
     let mut parts = vec![banner_title(limit), banner_amounts(limit)];

@@ -5,7 +5,7 @@ use super::lists::FleetRow;
 use super::{Effect, Explanation, Mode, Next, Pane, Request, View};
 use crate::domain::{Instant, Label, Quota, Zone};
 use crate::ledger::Sums;
-use crate::meter::{LimitState, SessionLine};
+use crate::meter::{LimitState, SessionLine, Verdict, Window};
 use crate::text;
 
 impl App {
@@ -203,6 +203,25 @@ fn of_session(line: &SessionLine, now: Instant, zone: Zone) -> Vec<String> {
     lines
 }
 
+/// The basis of a limit's forecast.
+fn basis(limit: &LimitState) -> &'static str {
+    match limit.limit.window {
+        Window::Week | Window::Month | Window::Total if limit.limit.scope.names().is_empty() => {
+            "today goes on at its pace, and each day after it costs what the month's whole days did"
+        }
+        Window::Call
+        | Window::Session
+        | Window::Run
+        | Window::Hour
+        | Window::Day
+        | Window::Week
+        | Window::Month
+        | Window::Total
+        | Window::Rolling(_)
+        | Window::Block => "the rate shown now, returning to that of the last hours, in the usual hours of work",
+    }
+}
+
 fn of_limit(limit: &LimitState, now: Instant, zone: Zone) -> Vec<String> {
     let mut lines = vec![
         format!("limit        {}", limit.limit.scope.key(limit.limit.window)),
@@ -216,8 +235,9 @@ fn of_limit(limit: &LimitState, now: Instant, zone: Zone) -> Vec<String> {
     }
     let warns: Vec<String> = limit.limit.warn_at.iter().map(|at| format!("{at}%")).collect();
     lines.push(format!("warns at     {} and 100%", warns.join(", ")));
-    if let Some(full) = text::full_at(limit, now, zone) {
-        lines.push(format!("forecast     {full}: the pace of the last hours in the usual hours of work"));
+    if let Some(full) = text::forecast_short(limit, now, zone).filter(|_| limit.verdict != Verdict::Over) {
+        lines.push(format!("forecast     {full}"));
+        lines.push(format!("             {}", basis(limit)));
     }
     if limit.lower_bound {
         lines.push("             at least so much: some tokens are unpriced or logged only in part".to_owned());

@@ -471,3 +471,24 @@ fn the_curve_stays_when_a_banner_and_many_limits_need_room_and_what_is_left_out_
     let text = shown(&screen(&two(), warned), 120, 36);
     assert!(text.lines().any(|line| line.contains("api-server ") && line.contains("91% ⚠")), "{text}");
 }
+
+#[test]
+fn the_forecasts_of_the_day_are_one_sentence_or_a_band_and_never_of_another_rate_than_the_one_beside_them() {
+    let app = screen(&two(), limits("25"));
+    for (width, height, words) in [
+        (200, 60, "│ if today goes on as usual: full at 14:31 (14:22–14:42), $37.72 by midnight"),
+        (120, 36, "│ full at 14:31 (14:22–14:42), $37.72 by midnight"),
+        (80, 24, "$29.18/h   $12.89 left of $25.00   full at 14:31 (14:22–14:42)"),
+        (60, 20, "$29.18/h   $12.89 left of $25.00   full 14:22–14:42"),
+    ] {
+        let text = shown(&app, width, height);
+        assert!(text.contains(words), "{width}×{height}:\n{text}");
+    }
+    // A pinned session's rate is not that of the day's limit.
+    let mut meter = metered(&two(), limits("25"));
+    let id = meter.summary(now()).fleet[0].id.clone();
+    meter.follow(Follow::Session(id));
+    let text = shown(&app_with(options(), meter.summary(now())), 120, 36);
+    let pace = text.lines().find(|line| line.contains("/h   day: ")).unwrap();
+    assert!(!pace.split("││").next().unwrap().contains("full"), "{text}");
+}

@@ -29,7 +29,7 @@ impl Widget for &Live<'_> {
 impl Live<'_> {
     fn wide(&self, area: Rect, buffer: &mut Buffer) {
         let roomy = area.height > 30;
-        let mut limits = cells(self.limit_rows()).clamp(3, if roomy { 8 } else { 4 });
+        let mut limits = cells(self.limit_rows()).clamp(4, if roomy { 8 } else { 4 });
         let mut models = cells(self.0.summary().models.len()).clamp(1, if roomy { 8 } else { 3 });
         let running = match self.running_rows() {
             0 => 0,
