@@ -37,6 +37,8 @@ mod faces;
 mod fleet;
 #[path = "screens/newcomers.rs"]
 mod newcomers;
+#[path = "screens/opened.rs"]
+mod opened;
 #[path = "screens/pace.rs"]
 mod pace;
 #[path = "screens/parts.rs"]

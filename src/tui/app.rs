@@ -76,9 +76,11 @@ pub struct App {
     pub(super) mode: Mode,
     pub(super) pane: Pane,
     /// Cursor row of each view, then of each pane of the Live view.
-    pub(super) cursors: [usize; View::ALL.len() + 4],
+    pub(super) cursors: [usize; View::ALL.len() + 5],
     /// The view in which the session that is shown alone was opened.
     pub(super) pinned_in: View,
+    /// The model to which the calls of the session that is shown alone are narrowed.
+    pub(super) of_model: Option<Label>,
     /// Followed while no session is pinned: the day, or everything.
     pub(super) home: Follow,
     pub(super) sort: (SortBy, bool),
@@ -122,7 +124,8 @@ impl App {
             view: options.view,
             mode: Mode::Browse,
             pane: Pane::default(),
-            cursors: [0; View::ALL.len() + 4],
+            cursors: [0; View::ALL.len() + 5],
+            of_model: None,
             pinned_in: View::Live,
             home: Follow::Today,
             sort: (SortBy::Started, false),
@@ -244,6 +247,9 @@ impl App {
         let call = self.cursors[calls]
             .checked_sub(1)
             .and_then(|before| self.calls().get(before + 1).map(|line| line.row.call.key));
+        if summary.follow != self.summary.follow {
+            self.of_model = None;
+        }
         if let Follow::Today | Follow::Everything = summary.follow {
             self.home = summary.follow.clone();
         }
@@ -298,6 +304,7 @@ impl App {
             Feed::Models(models) => {
                 self.models = models;
                 self.asked = self.asked.answered();
+                self.explain_rates();
                 self.ask();
             }
             Feed::Explained(explained) => {

@@ -1,7 +1,7 @@
 //! Rows of each view after filtering and sorting, and the cursor.
 
 use crate::domain::{Label, Quota};
-use crate::meter::{CallLine, FleetLine, Follow, LimitState, SessionLine, Window};
+use crate::meter::{CallLine, FleetLine, Follow, LimitState, SessionId, SessionLine, Window};
 use crate::text;
 
 use super::app::App;
@@ -102,6 +102,7 @@ impl App {
             (View::Live, Pane::Running) => self.fleet_rows().len(),
             (View::Live, Pane::Calls) => self.calls().len(),
             (View::Live, Pane::Models) => self.summary.models.len(),
+            (View::Live, Pane::Head) => super::explain::HEAD_LINES,
             (View::Limits, _) => self.limits().len() + self.quotas().len(),
             (View::Live, Pane::Limits) => self.limits().len(),
             (View::Sessions, _) => self.sessions().len(),
@@ -112,7 +113,12 @@ impl App {
         }
     }
 
-    /// Calls that match the filter.
+    /// The session by the id it is known by: `3f2a91c0`.
+    pub(super) fn short_name(&self, id: &SessionId) -> String {
+        id.session.as_deref().map_or("no name", text::session_short).to_owned()
+    }
+
+    /// Calls that match the filter; of a session that is shown alone those of one model, if it was opened.
     pub(super) fn calls(&self) -> Vec<&CallLine> {
         let fits = |line: &&CallLine| {
             let call = &line.row.call;
@@ -122,7 +128,9 @@ impl App {
                 .any(|name| self.filter.fits(name))
                 || self.filter.text().is_empty()
         };
-        self.summary.calls.iter().filter(fits).collect()
+        let is_of_model =
+            |line: &&CallLine| self.of_model.as_ref().is_none_or(|model| line.row.call.model.as_ref() == Some(model));
+        self.summary.calls.iter().filter(is_of_model).filter(fits).collect()
     }
 
     /// The limits of what is shown, in an order that no call changes; in their own view all that fit the filter.

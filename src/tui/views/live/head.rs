@@ -5,6 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
+use super::super::super::Pane;
+use super::super::super::targets::Target;
 use super::super::super::widgets::{lines, pane, styled};
 use super::Live;
 use crate::domain::{Service, Speed};
@@ -26,7 +28,8 @@ impl Live<'_> {
             }
             (None, Follow::Today | Follow::Latest | Follow::Session(_)) => "Today",
         };
-        let block = pane(theme, title, false);
+        let has_keys = self.has_keys(Pane::Head);
+        let block = pane(theme, title, has_keys);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;
@@ -73,6 +76,12 @@ impl Live<'_> {
             [(&counter, Role::Accent), (&pace, Role::Text), (&third, Role::Dim), (&fourth, Role::Dim)];
         let shown = all.map(|(parts, role)| Line::from(styled(theme, role, text::fit_parts(parts, "   ", room))));
         lines(buffer, inner, shown);
+        for (nth, row) in inner.rows().enumerate() {
+            app.targets.add(row, Target::PaneRow(Pane::Head, nth));
+            if has_keys && nth == app.cursor_of(Pane::Head).min(usize::from(inner.height).saturating_sub(1)) {
+                buffer.set_style(row, theme.style(Role::Selection));
+            }
+        }
     }
 
     /// Tariff of the last call.
