@@ -182,30 +182,15 @@ pub(crate) fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) 
     parts
 }
 
-/// The scope of the limit, briefly: `day`, `session api-server`, `alice/day`, `claude-opus-*/month`, `5h`.
-pub(crate) fn scope(limit: &LimitState) -> String {
-    let mut parts: Vec<String> = match &limit.subject {
-        Some(subject) if limit.limit.scope.each => {
-            let own = limit.session.as_ref().map_or(subject, |session| &session.names);
-            vec![own.clone()].into_iter().filter(|own| !own.is_empty()).collect()
-        }
-        _ if limit.limit.scope.is_organisation() => vec!["org".to_owned()],
-        _ => limit.limit.scope.only.iter().map(|(_, names)| names.as_str().to_owned()).collect(),
-    };
-    let whose = limit.session.as_ref().map(|session| format!(" {}", session.words())).unwrap_or_default();
-    parts.push(format!("{}{whose}", limit.limit.window));
-    parts.join("/")
-}
-
-/// The same where there is little room: a session is named without saying that it is one.
-pub(crate) fn short_scope(limit: &LimitState) -> String {
-    limit.session.as_ref().map_or_else(|| scope(limit), LimitedSession::words)
+/// Its name where there is little room: a session is named without saying that it is one.
+pub(crate) fn short_name(limit: &LimitState) -> String {
+    limit.session.as_ref().map_or_else(|| limit.name.clone(), LimitedSession::words)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Dimension, Matcher, Span};
+    use crate::domain::Span;
     use crate::meter::{Amount, Limit, Scope};
 
     fn daily(used: u64) -> LimitState {
@@ -291,21 +276,8 @@ mod tests {
         let mut block = daily(1);
         block.limit.window = Window::Block;
         block.span = Some(Span { from: now, until: now + chrono::Duration::hours(5) });
-        assert_eq!(
-            (scope(&block).as_str(), resets(&block, now, Zone::UTC).as_deref()),
-            ("block", Some("resets 18:02"))
-        );
+        assert_eq!(resets(&block, now, Zone::UTC).as_deref(), Some("resets 18:02"));
         block.span = None;
         assert_eq!(resets(&block, now, Zone::UTC).as_deref(), Some("begins with a call"));
-    }
-
-    #[test]
-    fn a_scope_is_named_briefly() {
-        let mut limit = daily(1);
-        assert_eq!(scope(&limit), "day");
-        limit.limit.scope.only = vec![(Dimension::User, Matcher::new("alice"))];
-        assert_eq!(scope(&limit), "alice/day");
-        limit.limit.window = Window::Rolling(chrono::Duration::hours(5));
-        assert_eq!(scope(&limit), "alice/5h");
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use complete::{cache_line, complete, complete_about, counter, followe
 pub(crate) use gate::{again, gate_reason, near_words};
 pub(crate) use limit::{
     as_usual, banner, banner_amounts, banner_title, forecast, forecast_short, full_at, full_between, left, left_of,
-    percent, resets, scope, short_scope, used_of,
+    percent, resets, short_name, used_of,
 };
 pub(crate) use money::{Mark, cost, cost_column, cost_fine, mark, rate_per_million, usd, usd_fine, usd_short};
 pub use name::width;

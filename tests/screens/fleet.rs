@@ -410,7 +410,7 @@ fn a_providers_windows_stand_below_ones_own_limits_and_say_when_they_were_stated
 fn the_limits_keep_their_order_and_the_cursor_its_limit_whatever_is_used_of_them() {
     let order = |app: &App| {
         let text = shown(app, 200, 60);
-        let names = ["day  ", "month  ", "session api-server", "session web-frontend"];
+        let names = ["daily  ", "monthly  ", "session api-server", "session web-frontend"];
         let line_of = |name: &&str| {
             let is_row = |line: &str| line.contains(&format!("│ {name}")) && line.contains('%');
             text.lines().position(is_row).unwrap_or_else(|| panic!("{name}: {text}"))
@@ -489,6 +489,6 @@ fn the_forecasts_of_the_day_are_one_sentence_or_a_band_and_never_of_another_rate
     let id = meter.summary(now()).fleet[0].id.clone();
     meter.follow(Follow::Session(id));
     let text = shown(&app_with(options(), meter.summary(now())), 120, 36);
-    let pace = text.lines().find(|line| line.contains("/h   day: ")).unwrap();
+    let pace = text.lines().find(|line| line.contains("/h   daily: ")).unwrap();
     assert!(!pace.split("││").next().unwrap().contains("full"), "{text}");
 }

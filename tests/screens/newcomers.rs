@@ -47,15 +47,15 @@ fn the_amounts_of_limits_are_whole_in_the_limits_view() {
 
 #[test]
 fn what_is_left_beside_a_part_of_the_day_names_its_limit() {
-    assert!(!shown(&screen(&two(), limits("25")), 120, 36).contains("day: "));
+    assert!(!shown(&screen(&two(), limits("25")), 120, 36).contains("daily: "));
     let mut meter = metered(&two(), limits("25"));
     let first = meter.summary(now()).fleet[0].id.clone();
     meter.follow(Follow::Session(first));
     let pinned = shown(&app_with(options(), meter.summary(now())), 120, 36);
-    assert!(pinned.contains("day: $12.89 left of $25.00"), "{pinned}");
+    assert!(pinned.contains("daily: $12.89 left of $25.00"), "{pinned}");
     let only = Options { only: "project /home/alice/web-frontend".to_owned(), ..options() };
     let filtered = shown(&app_with(only, metered(&two(), limits("25")).summary(now())), 120, 36);
-    assert!(filtered.contains("day: $12.89 left of $25.00"), "{filtered}");
+    assert!(filtered.contains("daily: $12.89 left of $25.00"), "{filtered}");
 }
 
 #[test]
@@ -124,4 +124,18 @@ fn sessions_of_one_project_have_different_names_in_the_legend() {
     let text = shown(&screen(&calls, limits("25")), 200, 60);
     let legend = line_of(&text, "█ web-frontend");
     assert!(legend.contains("api-server api-server-1") && legend.contains("api-server 77aa88bb"), "{legend}");
+}
+
+#[test]
+fn a_limit_is_named_by_one_word_wherever_it_is_shown() {
+    let text_of_all = |keys: &[&str]| {
+        let mut app = screen(&two(), limits("14"));
+        press(&mut app, keys);
+        shown(&app, 200, 60)
+    };
+    for keys in [&[][..], &["6"], &["l", "e"], &["tab", "e"]] {
+        let text = text_of_all(keys);
+        assert!(text.contains("daily") && text.contains("monthly"), "{text}");
+        assert!(!text.contains("│ day ") && !text.contains("│ month "), "{text}");
+    }
 }

@@ -90,7 +90,7 @@ impl Compact<'_> {
             );
             let mut wordings: Vec<String> = parts.into_iter().rev().collect();
             wordings.insert(wordings.len() - 1, format!("{title}  {}", text::left(limit)));
-            wordings.push(format!("{mark}{} {}%", text::scope(limit), limit.percent));
+            wordings.push(format!("{mark}{} {}%", limit.name, limit.percent));
             wordings.push(format!("{mark}{}%", limit.percent));
             wordings.push(format!("{}%", limit.percent));
             wordings.push(mark.trim_end().to_owned());
@@ -98,8 +98,8 @@ impl Compact<'_> {
         }
         let listed = |limit: &LimitState| {
             let bar = limit_bar(limit, room.saturating_sub(24).clamp(5, 60), app.now());
-            let name = text::scope(limit);
-            let short = if text::width(&name) > 14 { text::short_scope(limit) } else { name.clone() };
+            let name = limit.name.clone();
+            let short = if text::width(&name) > 14 { text::short_name(limit) } else { name.clone() };
             let wordings = vec![
                 format!("{} {bar} {:>4}%", text::pad(&text::fit_middle(&short, 14), 14), limit.percent),
                 format!("{name} {}%", limit.percent),

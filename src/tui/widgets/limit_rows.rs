@@ -39,8 +39,8 @@ impl Words {
             Verdict::Under | Verdict::Near => text::full_at(limit, now, zone).unwrap_or_default(),
         };
         Self {
-            name: text::scope(limit),
-            short_name: text::short_scope(limit),
+            name: limit.name.clone(),
+            short_name: text::short_name(limit),
             per_cent: format!("{:>5}%{mark}", limit.percent),
             left: text::left(limit),
             left_of: text::left_of(limit),

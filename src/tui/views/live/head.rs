@@ -46,7 +46,7 @@ impl Live<'_> {
         let counter = [text::counter(&summary.followed, summary.growing)];
         let mut pace = vec![format!("{}/h", text::usd(summary.cost_per_hour))];
         if let Some(limit) = limit {
-            let whose = if is_part { format!("{}: ", text::scope(limit)) } else { String::new() };
+            let whose = if is_part { format!("{}: ", limit.name) } else { String::new() };
             pace.push(format!("{whose}{}", text::left_of(limit)));
             let taken = text::width(&pace.join("   "));
             let wordings = [text::forecast_short(limit, now, zone), text::full_between(limit, now, zone)];
