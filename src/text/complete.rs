@@ -4,6 +4,7 @@ use super::{banner_amounts, banner_title, cost, count, duration, per_cent, perce
 use super::{project_short, session_short};
 use crate::domain::Label;
 use crate::ledger::{SessionRow, Sums};
+use crate::meter::closing;
 use crate::meter::{Follow, LimitState, SessionLine, Summary, Verdict};
 
 /// The counter: `Tokens: 12,450 ↑ | Cost: $0.23`, with an arrow while it grows.
@@ -24,14 +25,18 @@ pub(crate) fn session_words(row: &SessionRow) -> Option<String> {
 /// it is unknown.
 pub(crate) fn followed_words(session: &SessionLine, summary: &Summary) -> Option<String> {
     let is_today = summary.follow == Follow::Today;
+    let pauses = match closing::stretches(summary) {
+        0 | 1 => String::new(),
+        several => format!(", {several} stretches of work without the pauses between them"),
+    };
     if session.row.session.is_some() {
         let words = session_words(&session.row)?;
-        return Some(if is_today { format!("{words}, today") } else { words });
+        return Some(if is_today { format!("{words}, today{pauses}") } else { words });
     }
     let about = if is_today { "Today" } else { "Everything" };
     Some(match summary.session_count {
-        Some(count) => format!("{about}: {}", plural(count, "session")),
-        None => about.to_owned(),
+        Some(count) => format!("{about}: {}{pauses}", plural(count, "session")),
+        None => format!("{about}{pauses}"),
     })
 }
 

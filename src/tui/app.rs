@@ -179,7 +179,7 @@ impl App {
     /// True while the header shows a running clock: something that is shown works. An idle screen says since
     /// when, which does not change, so that nothing at all is written.
     pub(super) fn ticks(&self) -> bool {
-        let works = self.summary.fleet.iter().any(|line| line.activity == Activity::Working);
+        let works = self.summary.fleet.iter().any(|line| line.activity <= Activity::Quiet);
         let active = self.summary.session.as_ref().map_or(works, |session| session.active);
         self.picture == Picture::Live && active
     }

@@ -64,6 +64,10 @@ impl App {
             Action::PageUp => self.scroll(-10),
             Action::PageDown => self.scroll(10),
             Action::First => self.scroll(isize::MIN / 2),
+            Action::Last if self.view == View::History && self.mode == Mode::Browse => {
+                (self.history.back, self.history.cursor) = (0, 0);
+                self.turn_page();
+            }
             Action::Last => self.scroll(isize::MAX / 2),
             Action::Left => self.sideways(true),
             Action::Right => self.sideways(false),

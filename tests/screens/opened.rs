@@ -153,3 +153,38 @@ fn an_explanation_names_the_session_that_it_is_about() {
     press(&mut app, &["tab", "tab", "e"]);
     assert!(title(&app).contains("claude-opus-5 in api-server-1"), "{}", title(&app));
 }
+
+#[test]
+fn history_says_how_far_back_it_was_moved_and_end_leads_to_today() {
+    let mut app = screen(&two(), limits("25"));
+    press(&mut app, &["4"]);
+    answer(&mut app);
+    assert!(!shown(&app, 120, 36).contains(" back"));
+    press(&mut app, &["["]);
+    answer(&mut app);
+    for (width, height) in SIZES.into_iter().filter(|(width, _)| *width > 40) {
+        let text = shown(&app, width, height);
+        assert!(text.contains("Each day · 15 days back · End: today"), "{width}×{height}:\n{text}");
+    }
+    press(&mut app, &["left"]);
+    app.update(Message::Key(KeyEvent::new(KeyCode::End, KeyModifiers::NONE)), now());
+    answer(&mut app);
+    let text = shown(&app, 120, 36);
+    assert!(!text.contains(" back") && text.contains("Sun 22 Nov"), "{text}");
+}
+
+#[test]
+fn a_session_works_for_a_minute_after_its_last_call_and_is_quiet_until_it_waits() {
+    let state = |seconds_ago: i64| {
+        let calls = [made("api-server", "claude-opus-5", None, seconds_ago, "0.41")];
+        let text = shown(&screen(&calls, Vec::new()), 120, 36);
+        let line = text.lines().find(|line| line.contains("claude-code  opus-5")).unwrap_or_else(|| panic!("{text}"));
+        let at_work = text.lines().next().unwrap().contains("1 at work");
+        let states = ["● working", "◌ quiet", "○ waiting"];
+        (states.into_iter().find(|state| line.contains(state)), at_work)
+    };
+    assert_eq!(state(59), (Some("● working"), true));
+    assert_eq!(state(60), (Some("◌ quiet"), false));
+    assert_eq!(state(299), (Some("◌ quiet"), false));
+    assert_eq!(state(300), (Some("○ waiting"), false));
+}
