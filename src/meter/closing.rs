@@ -252,8 +252,6 @@ mod tests {
         let day = of_followed(&summary).unwrap();
         // From 08:10 to 18:05, without three hours and five and a half.
         assert_eq!((day.duration, stretches(&summary)), (Duration::minutes(595 - 180 - 330), 3));
-        let words = crate::text::followed_words(&day, &summary).unwrap();
-        assert_eq!(words, "Session: morning, today, 3 stretches of work without the pauses between them");
         // What has no price leaves no trace in the curve.
         let today = Sums { unpriced_tokens: 1, ..Sums::default() };
         let unknown = Summary { today, ..summary };

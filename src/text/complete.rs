@@ -129,6 +129,7 @@ pub(crate) fn cache_line(sums: &Sums) -> Option<String> {
 mod tests {
     use super::*;
     use crate::domain::{Tokens, Usd};
+    use crate::meter::DayCurve;
     use chrono::Duration;
 
     fn session() -> SessionLine {
@@ -177,6 +178,20 @@ mod tests {
         assert_eq!(words(Follow::Everything, Some(1)), "Everything: 1 session");
         assert_eq!(words(Follow::Today, None), "Today");
         assert_eq!(words(Follow::Everything, None), "Everything");
+    }
+
+    #[test]
+    fn a_day_with_a_pause_says_how_many_stretches_of_work_there_were() {
+        let (line, dollar) = (session(), Usd::from_micro(1_000_000));
+        let at = |minutes: i64| line.row.started + Duration::minutes(minutes);
+        let spent = vec![(at(0), Usd::ZERO), (at(15), dollar), (at(75), dollar), (at(90), dollar + dollar)];
+        let curve = DayCurve { spent, ahead: Vec::new() };
+        let summary = Summary { follow: Follow::Today, session_count: Some(1), curve, ..Summary::empty(at(90)) };
+        let pauses = "2 stretches of work without the pauses between them";
+        assert_eq!(followed_words(&line, &summary).unwrap(), format!("Session: s, today, {pauses}"));
+        let mut several = line.clone();
+        several.row.session = None;
+        assert_eq!(followed_words(&several, &summary).unwrap(), format!("Today: 1 session, {pauses}"));
     }
 
     #[test]

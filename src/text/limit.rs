@@ -1,7 +1,7 @@
 //! Limits as text: phrases of the banner and labels of bars.
 
 use super::{count, moment, usd};
-use crate::domain::{Instant, Usd, Zone};
+use crate::domain::{Instant, Span, Usd, Zone};
 use crate::meter::{LimitState, LimitedSession, Measure, Verdict, Window};
 
 /// The banner's title, with the actual percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`.
@@ -133,17 +133,34 @@ pub(crate) fn resets(limit: &LimitState, now: Instant, zone: Zone) -> Option<Str
 /// Forecast: `at this pace 16:40, between 15:55 and 18:10`.
 pub(crate) fn forecast(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     let (likely, band) = limit.projected?;
+    let ends_open = is_open(limit, &band);
     let [likely, from, until] = [likely, band.from, band.until].map(|at| moment(at, now, zone));
     // A band of less than a minute is omitted.
-    let band = if from == until { String::new() } else { format!(", between {from} and {until}") };
+    let band = match (from == until, ends_open) {
+        (true, _) => String::new(),
+        (false, true) => format!(", not before {from}"),
+        (false, false) => format!(", between {from} and {until}"),
+    };
     Some(format!("at this pace {likely}{band}"))
+}
+
+/// True when the band reaches as far as the period: perhaps it is not full before that starts over.
+fn is_open(limit: &LimitState, band: &Span) -> bool {
+    limit.span.is_some_and(|span| span.until <= band.until)
+}
+
+/// The band in few columns: `15:55–18:10`, `15:55 or later`.
+fn band_words(limit: &LimitState, band: &Span, now: Instant, zone: Zone) -> String {
+    let ends_open = is_open(limit, band);
+    let [from, until] = [band.from, band.until].map(|at| moment(at, now, zone));
+    if ends_open { format!("{from} or later") } else { format!("{from}–{until}") }
 }
 
 /// The same in fewer columns: `full at 16:40 (15:55–18:10)`.
 pub(crate) fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     let (likely, band) = limit.projected?;
     let [likely, from, until] = [likely, band.from, band.until].map(|at| moment(at, now, zone));
-    let band = if from == until { String::new() } else { format!(" ({from}–{until})") };
+    let band = if from == until { String::new() } else { format!(" ({})", band_words(limit, &band, now, zone)) };
     Some(format!("full at {likely}{band}"))
 }
 
@@ -166,7 +183,11 @@ pub(crate) fn as_usual(limit: Option<&LimitState>, by_midnight: Option<Usd>, now
 pub(crate) fn full_between(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     let (_, band) = limit.projected.filter(|_| limit.verdict != Verdict::Over)?;
     let [from, until] = [band.from, band.until].map(|at| moment(at, now, zone));
-    Some(if from == until { format!("full at {from}") } else { format!("full {from}–{until}") })
+    Some(if from == until {
+        format!("full at {from}")
+    } else {
+        format!("full {}", band_words(limit, &band, now, zone))
+    })
 }
 
 /// The banner's parts, most important first; narrow faces drop parts from the end.
@@ -190,7 +211,6 @@ pub(crate) fn short_name(limit: &LimitState) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Span;
     use crate::meter::{Amount, Limit, Scope};
 
     fn daily(used: u64) -> LimitState {
@@ -253,6 +273,10 @@ mod tests {
         near.projected = near.projected.map(|(at, _)| (at, Span { from: at, until: at }));
         assert_eq!(forecast(&near, now, zone).unwrap(), "at this pace 16:40");
         assert_eq!(forecast_short(&near, now, zone).unwrap(), "full at 16:40");
+        near.projected = near.projected.map(|(at, _)| (at, Span { from: now, until: near.span.unwrap().until }));
+        assert_eq!(forecast(&near, now, zone).unwrap(), "at this pace 16:40, not before 14:02");
+        assert_eq!(forecast_short(&near, now, zone).unwrap(), "full at 16:40 (14:02 or later)");
+        assert_eq!(full_between(&near, now, zone).unwrap(), "full 14:02 or later");
         assert_eq!(banner_title(&daily(415_000)), "⚠ 83% of daily limit used");
         assert_eq!(banner_title(&daily(500_000)), "■ Daily limit reached");
         assert_eq!(used_of(&near), "400,000 of 500,000");

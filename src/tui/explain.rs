@@ -277,7 +277,7 @@ fn basis(limit: &LimitState) -> &'static str {
 
 fn of_limit(limit: &LimitState, now: Instant, zone: Zone) -> Vec<String> {
     let mut lines = vec![
-        format!("limit        {}", limit.limit.scope.key(limit.limit.window)),
+        format!("set by       tokmeter limits set {}", limit.limit.scope.key(limit.limit.window)),
         format!("used         {}", text::banner_amounts(limit)),
         format!("             that is {}%, rounded down", limit.percent),
         format!("left         {}", text::left(limit)),

@@ -31,6 +31,7 @@ fn a_model_of_a_pinned_session_opens_its_calls_in_that_session_and_esc_leads_bac
     let top = text.lines().next().unwrap();
     assert!(top.starts_with(" Fleet › pinned: claude-code · api-server · api-server-1 › haiku-5-5"), "{top}");
     assert!(text.contains("Calls · haiku-5-5"), "{text}");
+    assert!(text.contains("Esc the whole session"), "{text}");
     let calls = &text[text.find("Calls · haiku").unwrap()..];
     assert!(calls.contains("haiku-5-5  ") && !calls.contains("opus-5 "), "{text}");
     // The first key leads back to the session, the second to all of them.
