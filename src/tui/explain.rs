@@ -73,19 +73,18 @@ impl App {
                         )
                     }));
                     // Several sessions may be of one project.
-                    let id =
-                        line.project.as_ref().map(|_| format!(" {}", self.short_name(&line.id))).unwrap_or_default();
+                    let id = line.project.as_ref().map(|_| format!(" {}", short_name(&line.id))).unwrap_or_default();
                     said(format!("{name}{id} today"), lines)
                 }
                 FleetRow::Agent(line, agent) => {
                     let mut lines = of_sums(&agent.today);
                     lines.push(of_rate(&text::usd(agent.cost_per_hour)));
-                    said(format!("sub-agent {} of {} today", agent.name, self.short_name(&line.id)), lines)
+                    said(format!("sub-agent {} of {} today", agent.name, short_name(&line.id)), lines)
                 }
             },
             (View::Live, Pane::Calls) => {
                 let row = &self.calls().get(self.cursor())?.row;
-                let session = self.short_name(&SessionId::from_call(&row.call));
+                let session = short_name(&SessionId::from_call(&row.call));
                 let title =
                     format!("Call at {} in {session} · {}", text::clock_seconds(row.call.at(), zone), row.call.key);
                 let lines = vec!["asking the books …".to_owned()];
@@ -96,8 +95,8 @@ impl App {
                 let mut lines = of_sums(&line.sums);
                 lines.push(format!("share        {}% of the cost of what is shown", line.share));
                 lines.extend(self.rates_of(line.model.as_ref()));
-                let session = self.summary.session.as_ref().map(|session| session.id());
-                let session = session.map(|id| format!(" in {}", self.short_name(&id))).unwrap_or_default();
+                let session = self.summary.session.as_ref().map(SessionLine::id);
+                let session = session.map(|id| format!(" in {}", short_name(&id))).unwrap_or_default();
                 said(format!("{}{session}", line.model.as_deref().unwrap_or("unknown model")), lines)
             }
             (View::Live, Pane::Head) => {
@@ -152,6 +151,11 @@ impl App {
             }
         }
     }
+}
+
+/// A session by the id it is known by: `3f2a91c0`.
+fn short_name(id: &SessionId) -> String {
+    id.session.as_deref().map_or("no name", text::session_short).to_owned()
 }
 
 /// A provider's window: what was stated of it, when and by whom.

@@ -1,7 +1,7 @@
 //! Rows of each view after filtering and sorting, and the cursor.
 
 use crate::domain::{Label, Quota};
-use crate::meter::{CallLine, FleetLine, Follow, LimitState, SessionId, SessionLine, Window};
+use crate::meter::{CallLine, FleetLine, Follow, LimitState, SessionLine, Window};
 use crate::text;
 
 use super::app::App;
@@ -111,11 +111,6 @@ impl App {
             (View::Models, _) => self.models_shown().len(),
             (View::Health, _) => super::views::health_lines(self).len(),
         }
-    }
-
-    /// The session by the id it is known by: `3f2a91c0`.
-    pub(super) fn short_name(&self, id: &SessionId) -> String {
-        id.session.as_deref().map_or("no name", text::session_short).to_owned()
     }
 
     /// Calls that match the filter; of a session that is shown alone those of one model, if it was opened.

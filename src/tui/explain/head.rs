@@ -1,6 +1,6 @@
 //! Explains the lines of the head: the count, the rate and what is left, the sums, the forecasts.
 
-use super::{basis, of_limit, of_sums};
+use super::{basis, of_limit, of_sums, short_name};
 use crate::meter::{Follow, Summary, Verdict};
 use crate::text;
 use crate::tui::app::App;
@@ -13,7 +13,7 @@ impl App {
     pub(super) fn of_head(&self, line: usize) -> (String, Vec<String>) {
         let summary = self.summary();
         let whole = match (&summary.session, &summary.follow) {
-            (Some(session), _) => format!("session {}", self.short_name(&session.id())),
+            (Some(session), _) => format!("session {}", short_name(&session.id())),
             (None, Follow::Everything) => "everything".to_owned(),
             (None, Follow::Today | Follow::Latest | Follow::Session(_)) => "today".to_owned(),
         };
