@@ -35,6 +35,8 @@ mod down;
 mod faces;
 #[path = "screens/fleet.rs"]
 mod fleet;
+#[path = "screens/limits.rs"]
+mod limits;
 #[path = "screens/newcomers.rs"]
 mod newcomers;
 #[path = "screens/opened.rs"]
