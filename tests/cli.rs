@@ -546,3 +546,17 @@ fn exported_samples_are_logs_that_any_reader_can_read() {
     let again = plain(&home).args(["selftest", "--export", "golden"]).output().unwrap();
     assert_eq!(again.status.code(), Some(74), "a folder with files in it is left alone");
 }
+
+#[test]
+fn a_limits_period_may_be_spelled_as_it_is_shown() {
+    let home = Home::new();
+    let out = |args: &[&str]| {
+        let out = plain(&home).args(args).output().unwrap();
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
+    };
+    assert_eq!(out(&["limits", "set", "daily", "5usd"]), "day: 5usd\n");
+    assert_eq!(out(&["limits", "set", "user:alice:monthly", "50usd"]), "user:alice:month: 50usd\n");
+    assert_eq!(out(&["limits", "set", "day", "6usd"]), "day: 6usd (was 5usd)\n");
+    assert_eq!(out(&["limits", "unset", "daily"]), "day: no limit\n");
+}

@@ -35,8 +35,12 @@ mod down;
 mod faces;
 #[path = "screens/fleet.rs"]
 mod fleet;
+#[path = "screens/limits.rs"]
+mod limits;
 #[path = "screens/newcomers.rs"]
 mod newcomers;
+#[path = "screens/opened.rs"]
+mod opened;
 #[path = "screens/pace.rs"]
 mod pace;
 #[path = "screens/parts.rs"]
@@ -533,7 +537,7 @@ fn the_limits_view_edits_in_place() {
     press(&mut app, &["l"]);
     insta::assert_snapshot!(shown(&app, 140, 12));
     // The amount that it has is there to be changed.
-    press(&mut app, &["down", "down", "i"]);
+    press(&mut app, &["down", "i"]);
     assert!(shown(&app, 120, 16).contains("new amount of user:alice:day (25usd, 500k): 50usd_"));
     press(&mut app, &["ctrl-u", "7", "5", "u", "s", "d"]);
     assert!(shown(&app, 120, 16).contains("new amount of user:alice:day (25usd, 500k): 75usd_"));

@@ -1,5 +1,7 @@
 //! Filter arguments shared by all commands that select calls.
 
+use chrono::Weekday;
+
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, TicketPattern, Zone, project_of};
 
 use super::When;
@@ -38,10 +40,10 @@ pub struct Filters {
     /// Only branches of this ticket
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub ticket: Vec<String>,
-    /// From this time on: 2026-11-22, 2026-11, today, yesterday, 7d, 12h
+    /// From this time on: 2026-11-22, 2026-11, today, "last week", "3 days ago", 7d, 12h
     #[arg(long, value_name = "WHEN", value_parser = super::when::parse_when)]
     pub since: Option<When>,
-    /// Up to this time; days and months are included in full
+    /// Up to this time; days, weeks and months are included in full
     #[arg(long, value_name = "WHEN", value_parser = super::when::parse_when)]
     pub until: Option<When>,
 }
@@ -50,7 +52,7 @@ impl Filters {
     /// The filter for these arguments.
     ///
     /// Names are cleaned like names in logs, so that names copied from a report match.
-    pub fn filter(&self, now: Instant, zone: Zone, tickets: &TicketPattern) -> Filter {
+    pub fn filter(&self, now: Instant, zone: Zone, tickets: &TicketPattern, week_start: Weekday) -> Filter {
         let groups = [
             (Dimension::User, &self.user),
             (Dimension::Project, &self.project),
@@ -80,8 +82,8 @@ impl Filters {
             .collect();
         Filter {
             only,
-            since: self.since.map(|when| when.start(now, zone)),
-            until: self.until.map(|when| when.end(now, zone)),
+            since: self.since.map(|when| when.start(now, zone, week_start)),
+            until: self.until.map(|when| when.end(now, zone, week_start)),
         }
     }
 

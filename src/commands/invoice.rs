@@ -20,7 +20,7 @@ pub(super) fn run(context: &mut Context<'_>, args: InvoiceArgs) -> Result<Exit, 
     let month = month(args.month, now, context)?;
     let next = month.checked_add_months(Months::new(1)).unwrap_or(month);
     let (from, until) = (day_start(month, zone), day_start(next, zone));
-    let mut filter = args.filters.filter(now, zone, &context.settings.ticket);
+    let mut filter = args.filters.filter(now, zone, &context.settings.ticket, context.settings.week_start);
     filter.since = Some(filter.since.map_or(from, |since| since.max(from)));
     filter.until = Some(filter.until.map_or(until, |earlier| earlier.min(until)));
     let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
@@ -50,9 +50,10 @@ fn month(given: Option<When>, now: Instant, context: &Context<'_>) -> Result<Nai
             Ok(this.checked_sub_months(Months::new(1)).unwrap_or(this))
         }
         Some(When::Month(day)) => Ok(day),
+        Some(when @ When::MonthsAgo(_)) => Ok(day_of(when.start(now, zone, context.settings.week_start), zone)),
         Some(When::Day(day)) if day.day() == 1 => Ok(day),
-        Some(when @ (When::Day(_) | When::DaysAgo(_) | When::At(_) | When::Ago(_))) => {
-            let month = month_of(day_of(when.start(now, zone), zone));
+        Some(when @ (When::Day(_) | When::DaysAgo(_) | When::WeeksAgo(_) | When::At(_) | When::Ago(_))) => {
+            let month = month_of(day_of(when.start(now, zone, context.settings.week_start), zone));
             let message = format!("an invoice is for a month: write {}", month.format("%Y-%m"));
             Err(Failure::new(Exit::Usage, message))
         }

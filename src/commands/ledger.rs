@@ -87,7 +87,7 @@ fn prune(context: &mut Context<'_>, before: When) -> Result<Exit, Failure> {
     let prices = context.prices();
     let Some(mut books) = open(context, &prices)? else { return nothing_yet(context) };
     let zone = context.settings.zone;
-    let moment = before.start(context.now(), zone);
+    let moment = before.start(context.now(), zone, context.settings.week_start);
     if moment > context.now() {
         return Err(Failure::new(Exit::Usage, "that date is in the future"));
     }

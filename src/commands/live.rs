@@ -41,7 +41,8 @@ pub(super) fn show(
         context.note("TERM is dumb or not set, so there is no full screen; one line per change instead");
     }
     let zone = context.settings.zone;
-    let rules = context.rules(args.filters.filter(context.now(), zone, &context.settings.ticket));
+    let rules =
+        context.rules(args.filters.filter(context.now(), zone, &context.settings.ticket, context.settings.week_start));
     // Installed before the socket is reachable: calls received there are written whatever signal comes.
     let mut ending = StopSignals::watch();
     let bound = args.listen.map(|listen| super::http_server::listen(context, listen.address(), None)).transpose()?;

@@ -21,7 +21,12 @@ pub(super) fn run(context: &mut Context<'_>, args: &ReconcileArgs) -> Result<Exi
     let columns =
         Columns { date: args.date.as_deref(), model: args.model_column.as_deref(), cost: args.cost.as_deref() };
     let mut bill = Bill::read(&text, columns).map_err(wrong)?;
-    let mut filter = args.filters.filter(context.now(), context.settings.zone, &context.settings.ticket);
+    let mut filter = args.filters.filter(
+        context.now(),
+        context.settings.zone,
+        &context.settings.ticket,
+        context.settings.week_start,
+    );
     let wanted = |day: Day| {
         let start = day_start(day, Zone::UTC);
         filter.since.is_none_or(|since| start >= since) && filter.until.is_none_or(|until| start < until)

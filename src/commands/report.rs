@@ -29,7 +29,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         filters.until = Some(When::DaysAgo(1));
     }
     let zone = context.settings.zone;
-    let mut filter = filters.filter(context.now(), zone, &context.settings.ticket);
+    let mut filter = filters.filter(context.now(), zone, &context.settings.ticket, context.settings.week_start);
     let selection = LogSelection::from_args(context, &paths, args.no_ledger);
     let mut books = catch_up::open_and_catch_up(context, &selection, args.book)?;
     // The session is looked for among the calls of the names that are meant.

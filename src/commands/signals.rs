@@ -21,7 +21,8 @@ pub(super) fn run(
     filters: &Filters,
     paths: &[PathBuf],
 ) -> Result<Exit, Failure> {
-    let mut filter = filters.filter(context.now(), context.settings.zone, &context.settings.ticket);
+    let mut filter =
+        filters.filter(context.now(), context.settings.zone, &context.settings.ticket, context.settings.week_start);
     let selection = LogSelection::from_args(context, paths, false);
     let books = catch_up::open_and_catch_up(context, &selection, false)?;
     complete(&books.ledger, &mut filter)?;

@@ -25,7 +25,12 @@ pub(super) fn run(
     args: &LiveArgs,
     source: Source,
 ) -> Result<Exit, Failure> {
-    let mut rules = context.rules(args.filters.filter(context.now(), context.settings.zone, &context.settings.ticket));
+    let mut rules = context.rules(args.filters.filter(
+        context.now(),
+        context.settings.zone,
+        &context.settings.ticket,
+        context.settings.week_start,
+    ));
     let (ledger, roots) = match source {
         Source::Logs(selection) => {
             (catch_up::open_and_catch_up(context, &selection, args.book)?.ledger, catch_up::roots(context, &selection)?)

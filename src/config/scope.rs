@@ -110,6 +110,12 @@ pub(crate) fn window(name: &str) -> Option<Window> {
     (1..=LONGEST).contains(&hours).then(|| Window::Rolling(Duration::hours(hours)))
 }
 
+/// A period as it is spelled in a limit's name: `daily`.
+fn spelled(name: &str) -> Option<Window> {
+    let periods = [Window::Hour, Window::Day, Window::Week, Window::Month];
+    periods.into_iter().find(|window| window.adjective() == name)
+}
+
 /// Lists the windows, for messages.
 pub(crate) fn windows() -> String {
     let names: Vec<&str> = WINDOWS.iter().map(|(name, _)| *name).collect();
@@ -128,10 +134,11 @@ impl FromStr for LimitKey {
     /// Parses `day`, `5h`, `org:day`, `user:alice:day`, `user:alice:model:claude-opus-*:month`.
     ///
     /// A name may contain colons: it extends to the next dimension that is followed by a name.
+    /// Periods may be spelled as in a limit's name, too: `daily`, `weekly`, `monthly`, `hourly`.
     fn from_str(text: &str) -> Result<Self, String> {
         let pieces: Vec<&str> = text.split(':').collect();
         let Some((last, mut rest)) = pieces.split_last() else { return Err("is empty".to_owned()) };
-        let window = window(last).ok_or_else(|| {
+        let window = window(last).or_else(|| spelled(last)).ok_or_else(|| {
             let known = WINDOWS.iter().map(|(name, _)| *name);
             format!("{} is not a window; there are: {}{}", quoted(last), windows(), suggestion(last, known))
         })?;
@@ -185,6 +192,10 @@ mod tests {
     fn scopes_are_read_as_the_command_line_writes_them() {
         let cases = [
             ("day", "limits.day"),
+            ("daily", "limits.day"),
+            ("user:alice:weekly", "limits.users.alice.week"),
+            ("monthly", "limits.month"),
+            ("hourly", "limits.hour"),
             ("5h", "limits.5h"),
             ("48h", "limits.2d"),
             ("org:day", "limits.org.day"),

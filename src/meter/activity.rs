@@ -4,15 +4,19 @@ use chrono::Duration;
 
 use crate::domain::Instant;
 
-/// A session works so long after its last call.
+/// A session certainly works so long after its last call.
+pub(crate) const WORKING: Duration = Duration::seconds(60);
+/// A session is active so long after its last call: a long answer is logged when it is complete.
 pub(crate) const ACTIVE: Duration = Duration::minutes(5);
 /// A session waits so long after its last call; then it has ended.
 pub(crate) const WAITING: Duration = Duration::hours(1);
 /// Activity by the time since the last call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Activity {
-    /// Within the last minutes.
+    /// Within the last minute.
     Working,
+    /// Within the last minutes: a long answer, or an agent that has stopped; no log tells.
+    Quiet,
     /// Within the last hour.
     Waiting,
     /// Longer ago.
@@ -23,8 +27,10 @@ impl Activity {
     /// Of a last call; a clock a little late does not matter.
     pub(crate) fn of(last: Instant, now: Instant) -> Self {
         let since = now.signed_duration_since(last).abs();
-        if since < ACTIVE {
+        if since < WORKING {
             Self::Working
+        } else if since < ACTIVE {
+            Self::Quiet
         } else if since < WAITING {
             Self::Waiting
         } else {

@@ -8,7 +8,7 @@ use super::limit::LimitState;
 use super::session_id::SessionId;
 use super::session_line::SessionLine;
 use super::summary::{Follow, Summary};
-use crate::domain::{Filter, Label, Zone};
+use crate::domain::{Filter, Label, Usd, Zone};
 use crate::ledger::{BooksError, Grain, Ledger, Query, ReportRow, Row, SessionRow};
 
 /// The session that matches a filter; the latest of several.
@@ -54,7 +54,26 @@ pub(crate) fn limits(summary: &Summary) -> Vec<LimitState> {
     summary.limits_followed().filter(|limit| !is_idle(limit)).cloned().collect()
 }
 
-/// The sessions of today as one: from the first call of the day to the last. One session alone is itself, if it began today.
+/// Pauses between stretches of work, as the quarter hours of the day tell: half an hour or more in which nothing was
+/// spent. None where some calls have no price, since these spend nothing that is known.
+fn pauses(summary: &Summary) -> Vec<Duration> {
+    if summary.follow != Follow::Today || summary.today.unpriced_tokens > 0 {
+        return Vec::new();
+    }
+    let pairs = summary.curve.spent.windows(2);
+    let flat = pairs.filter(|pair| pair[0].1 == pair[1].1).map(|pair| (pair[0].1, pair[1].0 - pair[0].0));
+    // Before the first call and after the last there is no pause.
+    let is_between = |total: Usd| total > Usd::ZERO && summary.curve.spent.last().is_some_and(|last| total < last.1);
+    flat.filter(|(total, length)| is_between(*total) && *length >= PAUSE).map(|(_, length)| length).collect()
+}
+
+/// Stretches of work of today, with pauses of half an hour or more between them.
+pub(crate) fn stretches(summary: &Summary) -> usize {
+    pauses(summary).len() + 1
+}
+
+/// The sessions of today as one, from the first call of the day to the last without the pauses. One session alone is
+/// itself, if it began today.
 fn of_today(summary: &Summary) -> Option<SessionLine> {
     let of_today =
         |line: &&SessionLine| summary.fleet.iter().any(|today| today.id == line.id() && today.today.calls > 0);
@@ -73,9 +92,13 @@ fn of_today(summary: &Summary) -> Option<SessionLine> {
     line.row.started = line.row.started.max(summary.day.from);
     line.row.sums = summary.followed;
     line.row.models = summary.models.iter().map(|line| (line.model.clone(), line.sums)).collect();
-    line.duration = (line.row.ended - line.row.started).max(Duration::zero());
+    let paused: Duration = pauses(summary).into_iter().sum();
+    line.duration = (line.row.ended - line.row.started - paused).max(Duration::zero());
     Some(line)
 }
+
+/// The shortest pause between two stretches of work.
+const PAUSE: Duration = Duration::minutes(30);
 
 /// Calls of a session among which its own log is looked for.
 const NEWEST: usize = 200;
@@ -108,7 +131,7 @@ fn log_among<'a>(calls: impl Iterator<Item = &'a Row>) -> Option<&'a Label> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Attribution, Call, CallKey, Instant, Place, Record, Span, Tokens, Usd};
+    use crate::domain::{Attribution, Call, CallKey, Instant, Place, Record, Span, Tokens};
     use crate::ledger::{Batch, Memory, Sums};
     use crate::meter::{Activity, FleetLine, Meter, Rules, Snapshot};
     use crate::pricing::{Cost, CostMode, PriceBook};
@@ -195,6 +218,46 @@ mod tests {
         assert_eq!(alone.row.session.as_deref(), Some("noon"));
         assert_eq!(of(&[&old]), None);
     }
+
+    #[test]
+    fn pauses_between_stretches_of_work_are_no_part_of_the_days_duration() {
+        let morning = session("morning", "2026-11-22T08:10:00Z", "2026-11-22T18:05:00Z", 9);
+        let point =
+            |time: &str, dollars: i64| (at(&format!("2026-11-22T{time}:00Z")), Usd::from_micro(dollars * 1_000_000));
+        // A quarter of an hour without a call is no pause, what is before the first and after the last neither.
+        let spent = [
+            ("00:00", 0),
+            ("08:00", 0),
+            ("08:15", 1),
+            ("08:30", 1),
+            ("09:00", 3),
+            ("12:00", 3),
+            ("12:15", 4),
+            ("17:45", 4),
+            ("18:15", 6),
+            ("23:00", 6),
+        ];
+        let summary = Summary {
+            follow: Follow::Today,
+            day: Span { from: at("2026-11-22T00:00:00Z"), until: at("2026-11-23T00:00:00Z") },
+            followed: Sums { calls: 9, ..Sums::default() },
+            sessions: vec![morning.0],
+            fleet: vec![morning.1],
+            curve: crate::meter::DayCurve {
+                spent: spent.map(|(time, dollars)| point(time, dollars)).to_vec(),
+                ahead: Vec::new(),
+            },
+            ..Summary::empty(at("2026-11-22T23:00:00Z"))
+        };
+        let day = of_followed(&summary).unwrap();
+        // From 08:10 to 18:05, without three hours and five and a half.
+        assert_eq!((day.duration, stretches(&summary)), (Duration::minutes(595 - 180 - 330), 3));
+        // What has no price leaves no trace in the curve.
+        let today = Sums { unpriced_tokens: 1, ..Sums::default() };
+        let unknown = Summary { today, ..summary };
+        assert_eq!((of_followed(&unknown).unwrap().duration, stretches(&unknown)), (Duration::minutes(595), 1));
+    }
+
     /// The summary of so many sessions of today and yesterday, one call each, from a snapshot or from changes alone.
     fn counted(follow: &Follow, today: u32, yesterday: u32, is_snapshot: bool) -> Option<u64> {
         let now = at("2026-11-22T13:00:00Z");

@@ -92,8 +92,25 @@ pub(crate) fn stable_name(limit: &Limit, subject: Option<&str>) -> String {
     words.join(" ")
 }
 
-/// Over before near before under, then the most used first; else in the order of the config. Of sessions that have
+/// Over before near before under; else in the order of the config. Of those over, the ones that block work come first,
+/// then the widest: what is over for longer, and for more. Of the others, the most used first. Of sessions that have
 /// ended, and lifted ones, last.
 pub(crate) fn worst_first(states: &mut [LimitState]) {
-    states.sort_by_key(|state| Reverse((!state.is_quiet(), state.verdict, state.percent)));
+    states.sort_by_key(|state| {
+        let is_over = state.verdict == Verdict::Over;
+        let width = is_over.then(|| (state.stops_work(), state.limit.width()));
+        Reverse((!state.is_quiet(), state.verdict, width, state.percent))
+    });
+}
+
+/// The order of a list that is looked at while it changes, which depends on no amount: each index in its place. The day
+/// comes first, then the other periods of everybody, then those of some, and the sessions last, by name.
+pub(crate) fn in_calm_order(states: &[LimitState]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..states.len()).collect();
+    order.sort_by_cached_key(|at| {
+        let state = &states[*at];
+        let (is_wide, names, length) = state.limit.width();
+        (Reverse((is_wide, names)), state.limit.window != Window::Day, length, state.name.clone())
+    });
+    order
 }

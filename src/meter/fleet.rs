@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 
-use super::activity::{ACTIVE, Activity, WAITING};
+use super::activity::{ACTIVE, Activity, WAITING, WORKING};
 use super::freshness::Freshness;
 use super::rate::{Minutes, Spent, Trend};
 use super::session_id::SessionId;
@@ -143,7 +143,10 @@ impl Thread {
     pub(crate) fn turns(&self) -> impl Iterator<Item = Instant> {
         let last = self.last.as_ref();
         let ends = last.into_iter().flat_map(|last| {
-            [ACTIVE, WAITING].into_iter().filter_map(|kept| last.at.checked_add_signed(kept)).chain(last.cached_until)
+            [WORKING, ACTIVE, WAITING]
+                .into_iter()
+                .filter_map(|kept| last.at.checked_add_signed(kept))
+                .chain(last.cached_until)
         });
         ends.collect::<Vec<_>>().into_iter()
     }

@@ -108,10 +108,15 @@ impl Outlook<'_> {
         kinds.filter_map(|measure| self.hit_of(state, measure)).min_by_key(|(likely, _)| *likely)
     }
 
+    /// The same, if it is before this time, by the pace alone: no average of the period is taken for hours of which
+    /// nothing is known.
+    pub(crate) fn projected_before(&self, state: &LimitState, until: Instant) -> Option<(Instant, Span)> {
+        let kinds = Measure::ALL.into_iter().filter(|measure| measure.amount_of(&state.limit.amount).is_some());
+        kinds.filter_map(|measure| self.hit_before(state, measure, None, until)).min_by_key(|(likely, _)| *likely)
+    }
+
     fn hit_of(&self, state: &LimitState, measure: Measure) -> Option<(Instant, Span)> {
-        let (allowed, used) = (measure.amount_of(&state.limit.amount)?, measure.amount_of(&state.used)?);
-        let left = allowed.checked_sub(used).filter(|left| *left > 0)?;
-        let pace = self.pace(measure)?;
+        let used = measure.amount_of(&state.used)?;
         let until = match state.limit.window {
             Window::Call => return None,
             // What leaves a rolling window is not foretold: it is looked ahead as far as it is long, at most a day.
@@ -121,11 +126,27 @@ impl Outlook<'_> {
             Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block => state.span?.until,
         };
         let long_run = state.span.and_then(|span| long_run(used, span.from, self.now));
+        self.hit_before(state, measure, long_run, until)
+    }
+
+    fn hit_before(
+        &self,
+        state: &LimitState,
+        measure: Measure,
+        long_run: Option<i128>,
+        until: Instant,
+    ) -> Option<(Instant, Span)> {
+        let (allowed, used) = (measure.amount_of(&state.limit.amount)?, measure.amount_of(&state.used)?);
+        let left = allowed.checked_sub(used).filter(|left| *left > 0)?;
+        let pace = self.pace(measure)?;
         let when = |scale: i128| self.reaches(left, pace, scale, long_run, until);
         let likely = when(ONE)?;
         let spread = spread(pace, likely.signed_duration_since(self.now).num_minutes());
         let early = when(ONE + spread).unwrap_or(likely).min(likely);
         let late = when(ONE * ONE / (ONE + spread)).unwrap_or(until).max(likely);
+        // The rate that is shown, if it stayed as it is, is within the band as well.
+        let straight = self.straight(left, pace.near).filter(|at| *at < until).unwrap_or(until);
+        let (early, late) = (early.min(straight), late.max(straight));
         Some((likely, Span { from: early, until: late }))
     }
 
@@ -203,6 +224,12 @@ impl Outlook<'_> {
             variation: i128::try_from(deviation).unwrap_or(0) * (ONE / 1024),
             seen: blocks,
         })
+    }
+
+    /// When this much more will have been used at one rate.
+    fn straight(&self, left: i128, rate: i128) -> Option<Instant> {
+        let seconds = left.saturating_mul(ONE).saturating_mul(60).checked_div(rate)?;
+        self.now.checked_add_signed(i64::try_from(seconds).ok().and_then(Duration::try_seconds)?)
     }
 
     /// When this much more will have been used, if before `until`.

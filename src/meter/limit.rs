@@ -1,8 +1,9 @@
 //! Limits: scope, window, amount, and state.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use chrono::Weekday;
+use chrono::{Duration, Weekday};
 
 use super::amount::{Amount, Measure, leading, reached};
 use super::session_id::SessionId;
@@ -44,6 +45,15 @@ pub struct Limit {
     pub amount: Amount,
     /// Warning thresholds in per cent, ascending, each from 1 to 100.
     pub warn_at: Vec<u8>,
+}
+
+impl Limit {
+    /// How much it covers, so that of two limits the greater is the wider: periods before sessions and calls, everybody
+    /// before some, a month before a day.
+    pub(crate) fn width(&self) -> (bool, Reverse<usize>, Duration) {
+        let is_period = !self.window.is_per_session() && self.window != Window::Call;
+        (is_period, Reverse(self.scope.names().len()), self.window.length())
+    }
 }
 
 /// Calls covered by a limit: all pairs must match. Empty covers everything on this machine.

@@ -322,6 +322,13 @@ impl LimitUsage {
         !self.limit.window.is_per_session() || named.all(|id| self.sessions.contains(id))
     }
 
+    /// A session begins, so that its usage is known from now on.
+    pub(crate) fn begin(&mut self, id: &SessionId) {
+        if self.limit.window.is_per_session() && id.session.is_some() {
+            self.sessions.insert(id.clone());
+        }
+    }
+
     /// Moves the window to `now`.
     pub(crate) fn advance(&mut self, rules: &Rules, now: Instant) -> Freshness {
         if self.limit.window == Window::Block {

@@ -1,6 +1,8 @@
 //! The running meter: follows the ledger's changes and produces the summary shown by all faces.
 
 mod answer;
+mod begun;
+mod ends;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,7 +32,7 @@ const REMEMBERED: usize = 10 * CALLS;
 
 /// Keeps the numbers of the followed sessions up to date by changes alone.
 ///
-/// Every number equals the ledger's. Where changes alone are not enough (a new day, a session with earlier calls
+/// Every number equals the ledger's. Where changes alone are not enough (a new day, a session that may have earlier calls
 /// becomes active, the clock was set back), [`Meter::stale`] is true, and [`Meter::refresh`] queries the ledger again.
 #[derive(Clone, Debug)]
 pub struct Meter {
@@ -57,6 +59,9 @@ pub struct Meter {
     as_of: Instant,
     grew_at: Option<Instant>,
     stale: bool,
+    /// Sessions that began since the snapshot, if that did not have all; true once it is certain that the ledger has no
+    /// earlier calls of them.
+    begun: BTreeMap<SessionId, bool>,
 }
 
 impl Meter {
@@ -88,6 +93,7 @@ impl Meter {
             as_of: now,
             grew_at: None,
             stale: false,
+            begun: BTreeMap::new(),
             follow: snapshot.follow,
         };
         for (id, paces) in &snapshot.paces {
@@ -121,7 +127,7 @@ impl Meter {
     /// True when the numbers are exact only after another query; moves the meter to `now`.
     pub fn stale(&mut self, now: Instant) -> bool {
         self.settle(now);
-        self.stale
+        self.stale || self.begun.values().any(|is_certain| !is_certain)
     }
 
     /// Queries the ledger again if needed; true when it did.
@@ -129,6 +135,7 @@ impl Meter {
     /// # Errors
     /// When the ledger cannot be read: the meter goes on by changes alone.
     pub fn refresh(&mut self, books: &dyn Ledger, now: Instant) -> Result<bool, BooksError> {
+        self.confirm(books)?;
         if !self.stale(now) {
             return Ok(false);
         }
@@ -221,7 +228,9 @@ impl Meter {
                 within.add(&sums);
             }
         }
-        self.stale |= self.sessions.add(row, self.today.0, now).is_stale();
+        if let Some(id) = self.sessions.add(row, self.today.0, now) {
+            self.begin(id);
+        }
         self.calls.insert((at, row.call.key), Arc::clone(row));
         if self.calls.len() > REMEMBERED {
             self.calls.pop_first();
@@ -260,8 +269,9 @@ impl Meter {
         self.advance(now);
         let followed = self.followed(now);
         if followed != self.listed {
+            let has_begun = followed.as_ref().is_some_and(|id| self.begun.contains_key(id));
             self.listed = followed;
-            self.stale |= !self.sessions.complete || self.calls.len() >= REMEMBERED;
+            self.stale |= !(self.sessions.complete || has_begun) || self.calls.len() >= REMEMBERED;
         }
         let shown = self.sessions_shown(now);
         self.stale |= !self.usages.iter().all(|usage| usage.knows(&shown));

@@ -45,7 +45,7 @@ pub(crate) use alert::{About, Alert, AlertId};
 pub use amount::{Amount, Measure};
 pub(crate) use comparison::{Compared, Comparison};
 pub use curve::{Ahead, DayCurve};
-pub(crate) use evaluate::budget;
+pub(crate) use evaluate::{budget, in_calm_order};
 pub use fleet::{AgentLine, FleetLine, LastCall};
 pub(crate) use insights::{SignalWatch, Signals};
 pub use insights::{cache_hit, signals};

@@ -120,12 +120,12 @@ impl Sessions {
         self.known.get(id).and_then(|session| session.project.clone())
     }
 
-    /// Adds a call. Stale when the session may have earlier ones.
-    pub(crate) fn add(&mut self, row: &Row, today: Span, now: Instant) -> Freshness {
+    /// Adds a call; its session, if that was not known.
+    pub(crate) fn add(&mut self, row: &Row, today: Span, now: Instant) -> Option<SessionId> {
         let id = SessionId::from_call(&row.call);
-        let known = self.known.contains_key(&id);
+        let begins = (!self.known.contains_key(&id)).then(|| id.clone());
         self.known.entry(id).or_insert_with(|| Session::born(row)).add(row, today, now);
-        Freshness::stale_if(!known && !self.complete)
+        begins
     }
 
     /// Subtracts a call. Stale when it was the session's first or last.

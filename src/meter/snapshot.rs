@@ -231,13 +231,13 @@ fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant
 }
 
 /// The sessions of a view, begun last first.
-fn session_query(rules: &Rules, filter: Filter, limit: usize) -> Query {
+pub(super) fn session_query(rules: &Rules, filter: Filter, limit: usize) -> Query {
     let (by, order) = (Vec::new(), Order::Descending);
     Query { by, filter, order, limit: Some(limit), ..Query::new(Grain::Session, rules.zone) }
 }
 
 /// Restricts a filter to one session.
-fn of_session(view: &Filter, id: &SessionId) -> Filter {
+pub(super) fn of_session(view: &Filter, id: &SessionId) -> Filter {
     let mut filter = view.clone();
     filter.only.retain(|(dimension, _)| !matches!(dimension, Dimension::Source | Dimension::Session));
     filter.only.push((Dimension::Source, Matcher::exact(id.source.as_str())));

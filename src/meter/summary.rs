@@ -112,7 +112,12 @@ impl Summary {
 
     /// The limits of what is followed, worst first: of a session those its calls count against, else all.
     pub fn limits_followed(&self) -> impl Iterator<Item = &LimitState> {
-        self.limits.iter().filter(|limit| self.session.as_ref().is_none_or(|session| limit.concerns(session)))
+        self.limits.iter().filter(|limit| self.follows(limit))
+    }
+
+    /// True when the calls of what is followed count against this limit.
+    pub fn follows(&self, limit: &LimitState) -> bool {
+        self.session.as_ref().is_none_or(|session| limit.concerns(session))
     }
 
     /// The limits of other sessions that are near or over, worst first.

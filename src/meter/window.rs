@@ -83,6 +83,20 @@ impl Window {
         }
     }
 
+    /// About how long it lasts, to compare two of them; nothing for a session, a run and a call.
+    pub(crate) const fn length(self) -> Duration {
+        match self {
+            Self::Call | Self::Session | Self::Run => Duration::zero(),
+            Self::Hour => Duration::hours(1),
+            Self::Block => Duration::hours(5),
+            Self::Day => Duration::days(1),
+            Self::Week => Duration::days(7),
+            Self::Month => Duration::days(31),
+            Self::Total => Duration::MAX,
+            Self::Rolling(length) => length,
+        }
+    }
+
     /// Adjective in a limit's name: `daily`, `session`, `5-hour`.
     pub fn adjective(self) -> String {
         match self {

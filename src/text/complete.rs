@@ -4,6 +4,7 @@ use super::{banner_amounts, banner_title, cost, count, duration, per_cent, perce
 use super::{project_short, session_short};
 use crate::domain::Label;
 use crate::ledger::{SessionRow, Sums};
+use crate::meter::closing;
 use crate::meter::{Follow, LimitState, SessionLine, Summary, Verdict};
 
 /// The counter: `Tokens: 12,450 ↑ | Cost: $0.23`, with an arrow while it grows.
@@ -24,14 +25,18 @@ pub(crate) fn session_words(row: &SessionRow) -> Option<String> {
 /// it is unknown.
 pub(crate) fn followed_words(session: &SessionLine, summary: &Summary) -> Option<String> {
     let is_today = summary.follow == Follow::Today;
+    let pauses = match closing::stretches(summary) {
+        0 | 1 => String::new(),
+        several => format!(", {several} stretches of work without the pauses between them"),
+    };
     if session.row.session.is_some() {
         let words = session_words(&session.row)?;
-        return Some(if is_today { format!("{words}, today") } else { words });
+        return Some(if is_today { format!("{words}, today{pauses}") } else { words });
     }
     let about = if is_today { "Today" } else { "Everything" };
     Some(match summary.session_count {
-        Some(count) => format!("{about}: {}", plural(count, "session")),
-        None => about.to_owned(),
+        Some(count) => format!("{about}: {}{pauses}", plural(count, "session")),
+        None => format!("{about}{pauses}"),
     })
 }
 
@@ -124,6 +129,7 @@ pub(crate) fn cache_line(sums: &Sums) -> Option<String> {
 mod tests {
     use super::*;
     use crate::domain::{Tokens, Usd};
+    use crate::meter::DayCurve;
     use chrono::Duration;
 
     fn session() -> SessionLine {
@@ -172,6 +178,20 @@ mod tests {
         assert_eq!(words(Follow::Everything, Some(1)), "Everything: 1 session");
         assert_eq!(words(Follow::Today, None), "Today");
         assert_eq!(words(Follow::Everything, None), "Everything");
+    }
+
+    #[test]
+    fn a_day_with_a_pause_says_how_many_stretches_of_work_there_were() {
+        let (line, dollar) = (session(), Usd::from_micro(1_000_000));
+        let at = |minutes: i64| line.row.started + Duration::minutes(minutes);
+        let spent = vec![(at(0), Usd::ZERO), (at(15), dollar), (at(75), dollar), (at(90), dollar + dollar)];
+        let curve = DayCurve { spent, ahead: Vec::new() };
+        let summary = Summary { follow: Follow::Today, session_count: Some(1), curve, ..Summary::empty(at(90)) };
+        let pauses = "2 stretches of work without the pauses between them";
+        assert_eq!(followed_words(&line, &summary).unwrap(), format!("Session: s, today, {pauses}"));
+        let mut several = line.clone();
+        several.row.session = None;
+        assert_eq!(followed_words(&several, &summary).unwrap(), format!("Today: 1 session, {pauses}"));
     }
 
     #[test]

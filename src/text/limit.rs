@@ -1,7 +1,7 @@
 //! Limits as text: phrases of the banner and labels of bars.
 
 use super::{count, moment, usd};
-use crate::domain::{Instant, Usd, Zone};
+use crate::domain::{Instant, Span, Usd, Zone};
 use crate::meter::{LimitState, LimitedSession, Measure, Verdict, Window};
 
 /// The banner's title, with the actual percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`.
@@ -133,57 +133,84 @@ pub(crate) fn resets(limit: &LimitState, now: Instant, zone: Zone) -> Option<Str
 /// Forecast: `at this pace 16:40, between 15:55 and 18:10`.
 pub(crate) fn forecast(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     let (likely, band) = limit.projected?;
+    let ends_open = is_open(limit, &band);
     let [likely, from, until] = [likely, band.from, band.until].map(|at| moment(at, now, zone));
     // A band of less than a minute is omitted.
-    let band = if from == until { String::new() } else { format!(", between {from} and {until}") };
+    let band = match (from == until, ends_open) {
+        (true, _) => String::new(),
+        (false, true) => format!(", not before {from}"),
+        (false, false) => format!(", between {from} and {until}"),
+    };
     Some(format!("at this pace {likely}{band}"))
+}
+
+/// True when the band reaches as far as the period: perhaps it is not full before that starts over.
+fn is_open(limit: &LimitState, band: &Span) -> bool {
+    limit.span.is_some_and(|span| span.until <= band.until)
+}
+
+/// The band in few columns: `15:55–18:10`, `15:55 or later`.
+fn band_words(limit: &LimitState, band: &Span, now: Instant, zone: Zone) -> String {
+    let ends_open = is_open(limit, band);
+    let [from, until] = [band.from, band.until].map(|at| moment(at, now, zone));
+    if ends_open { format!("{from} or later") } else { format!("{from}–{until}") }
 }
 
 /// The same in fewer columns: `full at 16:40 (15:55–18:10)`.
 pub(crate) fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     let (likely, band) = limit.projected?;
     let [likely, from, until] = [likely, band.from, band.until].map(|at| moment(at, now, zone));
-    let band = if from == until { String::new() } else { format!(" ({from}–{until})") };
+    let band = if from == until { String::new() } else { format!(" ({})", band_words(limit, &band, now, zone)) };
     Some(format!("full at {likely}{band}"))
+}
+
+/// The forecasts of the day in one sentence, from long to short: `if today goes on as usual: full at 16:40
+/// (15:55–18:10), $31.50 by midnight`.
+pub(crate) fn as_usual(limit: Option<&LimitState>, by_midnight: Option<Usd>, now: Instant, zone: Zone) -> Vec<String> {
+    let limit = limit.filter(|limit| limit.verdict != Verdict::Over);
+    let midnight = by_midnight.map(|end| format!("{} by midnight", usd(end)));
+    let full =
+        [limit.and_then(|limit| forecast_short(limit, now, zone)), limit.and_then(|limit| full_at(limit, now, zone))];
+    let said = full.map(|full| full.into_iter().chain(midnight.clone()).collect::<Vec<_>>().join(", "));
+    let [whole, short] = said;
+    if whole.is_empty() {
+        return Vec::new();
+    }
+    vec![format!("if today goes on as usual: {whole}"), format!("as usual: {whole}"), whole, short]
+}
+
+/// When it is full by a forecast, as a band: `full 15:55–18:10`.
+pub(crate) fn full_between(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
+    let (_, band) = limit.projected.filter(|_| limit.verdict != Verdict::Over)?;
+    let [from, until] = [band.from, band.until].map(|at| moment(at, now, zone));
+    Some(if from == until {
+        format!("full at {from}")
+    } else {
+        format!("full {}", band_words(limit, &band, now, zone))
+    })
 }
 
 /// The banner's parts, most important first; narrow faces drop parts from the end.
 pub(crate) fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) -> Vec<String> {
     let mut parts = vec![banner_title(limit), banner_amounts(limit)];
+    if more > 0 {
+        parts.push(format!("+{more} more"));
+    }
     parts.extend(resets(limit, now, zone));
     if limit.verdict != Verdict::Over {
         parts.extend(forecast_short(limit, now, zone));
     }
-    if more > 0 {
-        parts.push(format!("+{more} more"));
-    }
     parts
 }
 
-/// The scope of the limit, briefly: `day`, `session api-server`, `alice/day`, `claude-opus-*/month`, `5h`.
-pub(crate) fn scope(limit: &LimitState) -> String {
-    let mut parts: Vec<String> = match &limit.subject {
-        Some(subject) if limit.limit.scope.each => {
-            let own = limit.session.as_ref().map_or(subject, |session| &session.names);
-            vec![own.clone()].into_iter().filter(|own| !own.is_empty()).collect()
-        }
-        _ if limit.limit.scope.is_organisation() => vec!["org".to_owned()],
-        _ => limit.limit.scope.only.iter().map(|(_, names)| names.as_str().to_owned()).collect(),
-    };
-    let whose = limit.session.as_ref().map(|session| format!(" {}", session.words())).unwrap_or_default();
-    parts.push(format!("{}{whose}", limit.limit.window));
-    parts.join("/")
-}
-
-/// The same where there is little room: a session is named without saying that it is one.
-pub(crate) fn short_scope(limit: &LimitState) -> String {
-    limit.session.as_ref().map_or_else(|| scope(limit), LimitedSession::words)
+/// Its name where there is little room: a session is named without saying that it is one.
+pub(crate) fn short_name(limit: &LimitState) -> String {
+    limit.session.as_ref().map_or_else(|| limit.name.clone(), LimitedSession::words)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Dimension, Matcher, Span};
     use crate::meter::{Amount, Limit, Scope};
 
     fn daily(used: u64) -> LimitState {
@@ -237,15 +264,19 @@ mod tests {
             [
                 "⚠ 80% of daily limit used",
                 "Tokens: 400,000 / 500,000",
+                "+2 more",
                 "resets 00:00",
-                "full at 16:40 (15:55–18:10)",
-                "+2 more"
+                "full at 16:40 (15:55–18:10)"
             ]
         );
         assert_eq!(forecast(&near, now, zone).unwrap(), "at this pace 16:40, between 15:55 and 18:10");
         near.projected = near.projected.map(|(at, _)| (at, Span { from: at, until: at }));
         assert_eq!(forecast(&near, now, zone).unwrap(), "at this pace 16:40");
         assert_eq!(forecast_short(&near, now, zone).unwrap(), "full at 16:40");
+        near.projected = near.projected.map(|(at, _)| (at, Span { from: now, until: near.span.unwrap().until }));
+        assert_eq!(forecast(&near, now, zone).unwrap(), "at this pace 16:40, not before 14:02");
+        assert_eq!(forecast_short(&near, now, zone).unwrap(), "full at 16:40 (14:02 or later)");
+        assert_eq!(full_between(&near, now, zone).unwrap(), "full 14:02 or later");
         assert_eq!(banner_title(&daily(415_000)), "⚠ 83% of daily limit used");
         assert_eq!(banner_title(&daily(500_000)), "■ Daily limit reached");
         assert_eq!(used_of(&near), "400,000 of 500,000");
@@ -269,21 +300,8 @@ mod tests {
         let mut block = daily(1);
         block.limit.window = Window::Block;
         block.span = Some(Span { from: now, until: now + chrono::Duration::hours(5) });
-        assert_eq!(
-            (scope(&block).as_str(), resets(&block, now, Zone::UTC).as_deref()),
-            ("block", Some("resets 18:02"))
-        );
+        assert_eq!(resets(&block, now, Zone::UTC).as_deref(), Some("resets 18:02"));
         block.span = None;
         assert_eq!(resets(&block, now, Zone::UTC).as_deref(), Some("begins with a call"));
-    }
-
-    #[test]
-    fn a_scope_is_named_briefly() {
-        let mut limit = daily(1);
-        assert_eq!(scope(&limit), "day");
-        limit.limit.scope.only = vec![(Dimension::User, Matcher::new("alice"))];
-        assert_eq!(scope(&limit), "alice/day");
-        limit.limit.window = Window::Rolling(chrono::Duration::hours(5));
-        assert_eq!(scope(&limit), "alice/5h");
     }
 }

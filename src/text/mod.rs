@@ -16,8 +16,8 @@ pub(crate) use crate::domain::{project_short, session_short};
 pub(crate) use complete::{cache_line, complete, complete_about, counter, followed_words, session_words};
 pub(crate) use gate::{again, gate_reason, near_words};
 pub(crate) use limit::{
-    banner, banner_amounts, banner_title, forecast, forecast_short, full_at, left, left_of, percent, resets, scope,
-    short_scope, used_of,
+    as_usual, banner, banner_amounts, banner_title, forecast, forecast_short, full_at, full_between, left, left_of,
+    percent, resets, short_name, used_of,
 };
 pub(crate) use money::{Mark, cost, cost_column, cost_fine, mark, rate_per_million, usd, usd_fine, usd_short};
 pub use name::width;

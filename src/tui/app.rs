@@ -7,7 +7,7 @@ use crossterm::event::KeyEventKind;
 
 use crate::domain::{Instant, Label};
 use crate::ledger::Grain;
-use crate::meter::{Activity, Follow, Summary};
+use crate::meter::{Activity, Follow, Summary, in_calm_order};
 use crate::theme::{Background, Depth, Theme, ThemeError};
 
 use super::down::Down;
@@ -69,14 +69,18 @@ pub struct App {
     pub(super) options: Options,
     pub(super) theme: Theme,
     pub(super) summary: Arc<Summary>,
+    /// The summary's limits in the order in which they are listed.
+    pub(super) limit_order: Vec<usize>,
     pub(super) picture: Picture,
     pub(super) view: View,
     pub(super) mode: Mode,
     pub(super) pane: Pane,
     /// Cursor row of each view, then of each pane of the Live view.
-    pub(super) cursors: [usize; View::ALL.len() + 4],
+    pub(super) cursors: [usize; View::ALL.len() + 5],
     /// The view in which the session that is shown alone was opened.
     pub(super) pinned_in: View,
+    /// The model to which the calls of the session that is shown alone are narrowed.
+    pub(super) of_model: Option<Label>,
     /// Followed while no session is pinned: the day, or everything.
     pub(super) home: Follow,
     pub(super) sort: (SortBy, bool),
@@ -115,11 +119,13 @@ impl App {
         let mut app = Self {
             theme,
             summary: Arc::new(Summary::empty(now)),
+            limit_order: Vec::new(),
             picture: Picture::Live,
             view: options.view,
             mode: Mode::Browse,
             pane: Pane::default(),
-            cursors: [0; View::ALL.len() + 4],
+            cursors: [0; View::ALL.len() + 5],
+            of_model: None,
             pinned_in: View::Live,
             home: Follow::Today,
             sort: (SortBy::Started, false),
@@ -173,7 +179,7 @@ impl App {
     /// True while the header shows a running clock: something that is shown works. An idle screen says since
     /// when, which does not change, so that nothing at all is written.
     pub(super) fn ticks(&self) -> bool {
-        let works = self.summary.fleet.iter().any(|line| line.activity == Activity::Working);
+        let works = self.summary.fleet.iter().any(|line| line.activity <= Activity::Quiet);
         let active = self.summary.session.as_ref().map_or(works, |session| session.active);
         self.picture == Picture::Live && active
     }
@@ -230,8 +236,10 @@ impl App {
         }
     }
 
-    /// Shows other numbers; the cursors stay on the session and on the call they were on.
+    /// Shows other numbers; the cursors stay on the session, the limit and the call they were on.
     fn show(&mut self, summary: Arc<Summary>) {
+        let limits = if self.view == View::Limits { View::Limits.nth() } else { View::ALL.len() + Pane::Limits.nth() };
+        let limit = self.limits().get(self.cursors[limits]).map(|limit| limit.name.clone());
         let slot = View::ALL.len() + Pane::Running.nth();
         let here = self.fleet_rows().get(self.cursors[slot]).map(FleetRow::name);
         let calls = View::ALL.len() + Pane::Calls.nth();
@@ -239,10 +247,17 @@ impl App {
         let call = self.cursors[calls]
             .checked_sub(1)
             .and_then(|before| self.calls().get(before + 1).map(|line| line.row.call.key));
+        if summary.follow != self.summary.follow {
+            self.of_model = None;
+        }
         if let Follow::Today | Follow::Everything = summary.follow {
             self.home = summary.follow.clone();
         }
+        self.limit_order = in_calm_order(&summary.limits);
         self.summary = summary;
+        if let Some(at) = limit.and_then(|name| self.limits().iter().position(|limit| limit.name == name)) {
+            self.cursors[limits] = at;
+        }
         if let Some(at) = here.and_then(|here| self.fleet_rows().iter().position(|row| row.name() == here)) {
             self.cursors[slot] = at;
         }
@@ -289,6 +304,7 @@ impl App {
             Feed::Models(models) => {
                 self.models = models;
                 self.asked = self.asked.answered();
+                self.explain_rates();
                 self.ask();
             }
             Feed::Explained(explained) => {

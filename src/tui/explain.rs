@@ -1,12 +1,17 @@
 //! Explains the number under the cursor: what it is the sum of, how it is counted, where it stands in a log.
 
-use super::app::App;
+mod head;
+
+use super::app::{App, Asked};
 use super::lists::FleetRow;
 use super::{Effect, Explanation, Mode, Next, Pane, Request, View};
 use crate::domain::{Instant, Label, Quota, Zone};
 use crate::ledger::Sums;
-use crate::meter::{LimitState, SessionLine};
+use crate::meter::{LimitState, SessionId, SessionLine, Verdict, Window};
+use crate::pricing::Rates;
 use crate::text;
+
+pub(super) use head::HEAD_LINES;
 
 impl App {
     /// Opens the explanation of the number under the cursor.
@@ -20,8 +25,33 @@ impl App {
         if let Some(key) = explanation.call {
             self.effects.push(Effect::Ask(Request::Explain(key)));
         }
+        if self.is_at_model() && self.asked == Asked::Stale {
+            // For its rates, which are shown when they come.
+            self.asked = Asked::Waiting;
+            self.effects.push(Effect::Ask(Request::Models));
+        }
         self.mode = Mode::Explain(explanation);
         Next::Redraw
+    }
+
+    fn is_at_model(&self) -> bool {
+        self.view == View::Live && self.pane() == Pane::Models
+    }
+
+    /// Adds the rates of a model to its explanation, now that they are known.
+    pub(super) fn explain_rates(&mut self) {
+        let Mode::Explain(shown) = &self.mode else { return };
+        let has_rates = shown.lines.iter().any(|line| line.starts_with(RATES));
+        let here = self.summary.models.get(self.cursor()).filter(|_| self.is_at_model() && !has_rates);
+        let rates = here.map(|line| self.rates_of(line.model.as_ref())).unwrap_or_default();
+        if let Mode::Explain(shown) = &mut self.mode {
+            shown.lines.extend(rates);
+        }
+    }
+
+    fn rates_of(&self, model: Option<&Label>) -> Vec<String> {
+        let view = self.models.iter().find(|view| view.model.as_ref() == model);
+        view.and_then(|view| view.rates.as_ref()).map(of_rates).unwrap_or_default()
     }
 
     fn explanation(&self) -> Option<Explanation> {
@@ -42,17 +72,21 @@ impl App {
                             text::plural(agent.today.calls, "call")
                         )
                     }));
-                    said(format!("{name} today"), lines)
+                    // Several sessions may be of one project.
+                    let id = line.project.as_ref().map(|_| format!(" {}", short_name(&line.id))).unwrap_or_default();
+                    said(format!("{name}{id} today"), lines)
                 }
-                FleetRow::Agent(_, agent) => {
+                FleetRow::Agent(line, agent) => {
                     let mut lines = of_sums(&agent.today);
                     lines.push(of_rate(&text::usd(agent.cost_per_hour)));
-                    said(format!("sub-agent {} today", agent.name), lines)
+                    said(format!("sub-agent {} of {} today", agent.name, short_name(&line.id)), lines)
                 }
             },
             (View::Live, Pane::Calls) => {
                 let row = &self.calls().get(self.cursor())?.row;
-                let title = format!("Call at {} · {}", text::clock_seconds(row.call.at(), zone), row.call.key);
+                let session = short_name(&SessionId::from_call(&row.call));
+                let title =
+                    format!("Call at {} in {session} · {}", text::clock_seconds(row.call.at(), zone), row.call.key);
                 let lines = vec!["asking the books …".to_owned()];
                 Some(Explanation { title, call: Some(row.call.key), lines, top: 0 })
             }
@@ -60,7 +94,14 @@ impl App {
                 let line = self.summary.models.get(self.cursor())?;
                 let mut lines = of_sums(&line.sums);
                 lines.push(format!("share        {}% of the cost of what is shown", line.share));
-                said(line.model.as_deref().unwrap_or("unknown model").to_owned(), lines)
+                lines.extend(self.rates_of(line.model.as_ref()));
+                let session = self.summary.session.as_ref().map(SessionLine::id);
+                let session = session.map(|id| format!(" in {}", short_name(&id))).unwrap_or_default();
+                said(format!("{}{session}", line.model.as_deref().unwrap_or("unknown model")), lines)
+            }
+            (View::Live, Pane::Head) => {
+                let (title, lines) = self.of_head(self.cursor());
+                said(title, lines)
             }
             (View::Live, Pane::Limits) | (View::Limits, _) => {
                 let limits = self.limits();
@@ -98,15 +139,7 @@ impl App {
                 let models = self.models_shown();
                 let view = models.get(self.cursor())?;
                 let mut lines = of_sums(&view.sums);
-                if let Some(rates) = &view.rates {
-                    let rate = |rate| text::rate_per_million(rate);
-                    lines.push(format!(
-                        "rates now    input {}, output {} per million tokens",
-                        rate(rates.input),
-                        rate(rates.output)
-                    ));
-                    lines.push("             each call is booked at the rate of its own time and tier".to_owned());
-                }
+                lines.extend(view.rates.as_ref().map(of_rates).unwrap_or_default());
                 said(view.model.as_deref().unwrap_or("unknown model").to_owned(), lines)
             }
             (View::Health, _) => {
@@ -118,6 +151,11 @@ impl App {
             }
         }
     }
+}
+
+/// A session by the id it is known by: `3f2a91c0`.
+fn short_name(id: &SessionId) -> String {
+    id.session.as_deref().map_or("no name", text::session_short).to_owned()
 }
 
 /// A provider's window: what was stated of it, when and by whom.
@@ -136,6 +174,25 @@ fn of_quota(quota: &Quota, now: Instant, zone: Zone) -> Vec<String> {
         lines.push(format!("             {resets}"));
     }
     lines.push(format!("from         {}: what it reports is kept, and nothing is added to it", quota.source));
+    lines
+}
+
+/// Begins the rates of a model.
+const RATES: &str = "rates now";
+
+/// The rates in force, of every class that has one.
+fn of_rates(rates: &Rates) -> Vec<String> {
+    let classes = [
+        ("input", Some(rates.input)),
+        ("cache read", rates.cache_read),
+        ("written 5 m", rates.cache_write_5m),
+        ("written 1 h", rates.cache_write_1h),
+        ("output", Some(rates.output)),
+    ];
+    let mut lines = vec![format!("{RATES}    per million tokens")];
+    let priced = classes.into_iter().filter_map(|(name, rate)| Some((name, rate?)));
+    lines.extend(priced.map(|(name, rate)| format!("  {name:<12} {:>13}", text::rate_per_million(rate))));
+    lines.push("             each call is booked at the rate of its own time and tier".to_owned());
     lines
 }
 
@@ -203,9 +260,28 @@ fn of_session(line: &SessionLine, now: Instant, zone: Zone) -> Vec<String> {
     lines
 }
 
+/// The basis of a limit's forecast.
+fn basis(limit: &LimitState) -> &'static str {
+    match limit.limit.window {
+        Window::Week | Window::Month | Window::Total if limit.limit.scope.names().is_empty() => {
+            "today goes on at its pace, and each day after it costs what the month's whole days did"
+        }
+        Window::Call
+        | Window::Session
+        | Window::Run
+        | Window::Hour
+        | Window::Day
+        | Window::Week
+        | Window::Month
+        | Window::Total
+        | Window::Rolling(_)
+        | Window::Block => "the rate shown now, returning to that of the last hours, in the usual hours of work",
+    }
+}
+
 fn of_limit(limit: &LimitState, now: Instant, zone: Zone) -> Vec<String> {
     let mut lines = vec![
-        format!("limit        {}", limit.limit.scope.key(limit.limit.window)),
+        format!("set by       tokmeter limits set {}", limit.limit.scope.key(limit.limit.window)),
         format!("used         {}", text::banner_amounts(limit)),
         format!("             that is {}%, rounded down", limit.percent),
         format!("left         {}", text::left(limit)),
@@ -216,8 +292,9 @@ fn of_limit(limit: &LimitState, now: Instant, zone: Zone) -> Vec<String> {
     }
     let warns: Vec<String> = limit.limit.warn_at.iter().map(|at| format!("{at}%")).collect();
     lines.push(format!("warns at     {} and 100%", warns.join(", ")));
-    if let Some(full) = text::full_at(limit, now, zone) {
-        lines.push(format!("forecast     {full}: the pace of the last hours in the usual hours of work"));
+    if let Some(full) = text::forecast_short(limit, now, zone).filter(|_| limit.verdict != Verdict::Over) {
+        lines.push(format!("forecast     {full}"));
+        lines.push(format!("             {}", basis(limit)));
     }
     if limit.lower_bound {
         lines.push("             at least so much: some tokens are unpriced or logged only in part".to_owned());

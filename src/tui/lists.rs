@@ -102,6 +102,7 @@ impl App {
             (View::Live, Pane::Running) => self.fleet_rows().len(),
             (View::Live, Pane::Calls) => self.calls().len(),
             (View::Live, Pane::Models) => self.summary.models.len(),
+            (View::Live, Pane::Head) => super::explain::HEAD_LINES,
             (View::Limits, _) => self.limits().len() + self.quotas().len(),
             (View::Live, Pane::Limits) => self.limits().len(),
             (View::Sessions, _) => self.sessions().len(),
@@ -112,7 +113,7 @@ impl App {
         }
     }
 
-    /// Calls that match the filter.
+    /// Calls that match the filter; of a session that is shown alone those of one model, if it was opened.
     pub(super) fn calls(&self) -> Vec<&CallLine> {
         let fits = |line: &&CallLine| {
             let call = &line.row.call;
@@ -122,15 +123,20 @@ impl App {
                 .any(|name| self.filter.fits(name))
                 || self.filter.text().is_empty()
         };
-        self.summary.calls.iter().filter(fits).collect()
+        let is_of_model =
+            |line: &&CallLine| self.of_model.as_ref().is_none_or(|model| line.row.call.model.as_ref() == Some(model));
+        self.summary.calls.iter().filter(is_of_model).filter(fits).collect()
     }
 
-    /// The limits of what is shown, worst first; in their own view all that fit the filter.
+    /// The limits of what is shown, in an order that no call changes; in their own view all that fit the filter.
     pub(super) fn limits(&self) -> Vec<&LimitState> {
-        if self.view == View::Limits {
-            return self.summary.limits.iter().filter(|limit| self.filter.fits(&limit.name)).collect();
-        }
-        self.summary.limits_followed().collect()
+        let fits = |limit: &&LimitState| match self.view {
+            View::Limits => self.filter.fits(&limit.name),
+            View::Live | View::Sessions | View::Projects | View::History | View::Models | View::Health => {
+                self.summary.follows(limit)
+            }
+        };
+        self.limit_order.iter().filter_map(|at| self.summary.limits.get(*at)).filter(fits).collect()
     }
 
     /// The providers' windows that fit the filter.

@@ -92,6 +92,8 @@ pub(crate) enum Pane {
     Limits,
     /// The models.
     Models,
+    /// The head: the count, the rate and what is left, the sums, the forecasts.
+    Head,
 }
 
 impl Pane {
@@ -101,18 +103,19 @@ impl Pane {
             Self::Limits => 1,
             Self::Models => 2,
             Self::Running => 3,
+            Self::Head => 4,
         }
     }
 
-    pub(super) const fn neighbour(self, forward: bool, is_pinned: bool) -> Self {
-        match (self, forward) {
-            (Self::Calls, true) if is_pinned => Self::Limits,
-            (Self::Limits, false) if is_pinned => Self::Calls,
-            (Self::Calls, true) | (Self::Limits, false) => Self::Running,
-            (Self::Running, true) | (Self::Models, false) => Self::Limits,
-            (Self::Limits, true) | (Self::Calls, false) => Self::Models,
-            (Self::Models, true) | (Self::Running, false) => Self::Calls,
-        }
+    /// The next or the previous pane; there is no table of sessions where one is shown alone.
+    pub(super) fn neighbour(self, forward: bool, is_pinned: bool) -> Self {
+        let shown: &[Self] = if is_pinned {
+            &[Self::Calls, Self::Limits, Self::Models, Self::Head]
+        } else {
+            &[Self::Running, Self::Limits, Self::Models, Self::Calls, Self::Head]
+        };
+        let here = shown.iter().position(|pane| *pane == self).unwrap_or(0);
+        shown[(here + if forward { 1 } else { shown.len() - 1 }) % shown.len()]
     }
 }
 

@@ -47,6 +47,11 @@ impl App {
     /// Out of what was opened last: from a view to the Live view, from a session to all of them.
     pub(super) fn up(&mut self) -> Next {
         match (self.view, &self.down) {
+            (View::Live, _) if self.of_model.is_some() => {
+                self.of_model = None;
+                self.pane = Pane::Models;
+                Next::Redraw
+            }
             (View::Live, down) => {
                 let back = down.is_some() || self.pinned_in == View::Sessions;
                 self.pinned_in = View::Live;
@@ -86,11 +91,23 @@ impl App {
             View::Live if self.pane() == Pane::Models => {
                 let here = self.summary.models.get(self.cursor());
                 let Some(model) = here.and_then(|line| line.model.clone()) else { return Next::Stay };
+                if self.is_pinned() {
+                    // Within the session: its calls of this model.
+                    self.of_model = Some(model);
+                    self.pane = Pane::Calls;
+                    self.cursors[View::ALL.len() + Pane::Calls.nth()] = 0;
+                    return Next::Redraw;
+                }
                 let today = self.summary.day;
                 self.descend_to_model(&model, Some(today))
             }
             View::Live | View::Limits if self.view == View::Limits || self.pane() == Pane::Limits => {
                 self.descend_to_limit()
+            }
+            View::Live if self.pane() == Pane::Head && !self.is_pinned() && self.home == Follow::Today => {
+                let day = self.summary.day;
+                let filter = Filter { only: Vec::new(), since: Some(day.from), until: Some(day.until) };
+                self.descend("today".to_owned(), filter)
             }
             // A call is the last: below it is only its arithmetic.
             View::Live => self.explain(),

@@ -6,7 +6,7 @@ use crossterm::event::KeyEvent;
 use crate::text;
 
 use super::app::{App, Picture};
-use super::{Action, Chord, Effect, Input, Mode, Next, Note, Request, Tone, View};
+use super::{Action, Chord, Effect, Input, Mode, Next, Note, Pane, Request, Tone, View};
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent) -> Next {
@@ -30,6 +30,9 @@ impl App {
             Action::Close => {
                 if !self.filter.text().is_empty() {
                     self.filter.clear();
+                } else if self.view == View::Live && self.pane() == Pane::Calls && self.cursor() > 0 {
+                    // Back to the newest call, and on with each that comes.
+                    self.scroll(isize::MIN / 2);
                 } else if self.note.take().is_none() || (self.view == View::Live && self.is_pinned()) {
                     // A message must not swallow the key that gives the day back.
                     return self.up();
@@ -39,7 +42,7 @@ impl App {
             Action::ViewLive => {
                 // The key of what is open already: from one session to all.
                 if self.view == View::Live && self.is_pinned() {
-                    (self.down, self.pinned_in) = (None, View::Live);
+                    (self.down, self.pinned_in, self.of_model) = (None, View::Live, None);
                     return self.up();
                 }
                 return self.open(View::Live);
@@ -61,6 +64,10 @@ impl App {
             Action::PageUp => self.scroll(-10),
             Action::PageDown => self.scroll(10),
             Action::First => self.scroll(isize::MIN / 2),
+            Action::Last if self.view == View::History && self.mode == Mode::Browse => {
+                (self.history.back, self.history.cursor) = (0, 0);
+                self.turn_page();
+            }
             Action::Last => self.scroll(isize::MAX / 2),
             Action::Left => self.sideways(true),
             Action::Right => self.sideways(false),

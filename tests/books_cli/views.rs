@@ -16,7 +16,7 @@ fn yesterday_is_a_few_lines_fit_for_a_mail() {
         "Tokens    2,100 (2,000 input, 100 output)",
         "Users     1 (bob ",
         "Sessions  1\n",
-        "Limits    day reached (105% used: 2,100 of 2,000)",
+        "Limits    daily reached (105% used: 2,100 of 2,000)",
         "claude-opus-5",
     ] {
         assert!(said.contains(words), "{words}: {said}");
@@ -302,4 +302,22 @@ fn a_week_is_named_by_its_own_year() {
     let json = home.at("2027-01-02T12:00:00Z").fine(&["report", "week", "--json"]).json();
     let weeks: Vec<_> = rows(&json, "rows").iter().map(|row| (&row["week"], &row["calls"])).collect();
     assert_eq!(weeks, [(&"2026-W47".into(), &3.into()), (&"2026-W53".into(), &1.into())]);
+}
+
+#[test]
+fn periods_are_taken_as_people_say_them_and_an_error_lists_them() {
+    // A Sunday: the week before ended a week ago.
+    let home = Home::new().at("2026-11-22T12:00:00Z");
+    let days = ["2026-11-12", "2026-11-16", "2026-11-19"];
+    let lines: Vec<String> =
+        days.iter().map(|day| line(day, &format!("{day}T10:00:00Z"), "gpt-4o", 100, 10, "")).collect();
+    home.log(&lines.concat());
+    for (since, calls) in [("this week", 2), ("last week", 3), ("3 days ago", 1), ("yesterday", 0), ("last month", 3)] {
+        let json = home.fine(&["report", "total", "--since", since, "--json"]).json();
+        assert_eq!(json["total"]["calls"], calls, "{since}");
+    }
+    let json = home.fine(&["report", "total", "--since", "last week", "--until", "last week", "--json"]).json();
+    assert_eq!(json["total"]["calls"], 1);
+    let said = home.run(&["report", "--since", "next week"]).err;
+    assert!(["last week", "last month", "3 days ago"].iter().all(|words| said.contains(words)), "{said}");
 }

@@ -1,5 +1,7 @@
 //! Simulated days: false alarms, error and band of the forecast.
 
+use std::collections::BTreeSet;
+
 use chrono::Duration;
 use tokmeter::testing::domain::{Instant, Zone};
 use tokmeter::testing::meter::{Amount, Follow, Limit, Meter, Rules, Scope, Snapshot, Verdict, Window};
@@ -312,5 +314,63 @@ fn the_months_end_is_foretold_once_a_whole_day_is_known() {
         let snapshot = Snapshot::ask(&books, &rules, &Follow::Latest, now).unwrap();
         let summary = Meter::open(rules.clone(), snapshot).summary(now);
         assert_eq!(summary.by_month_end.is_some(), is_foretold, "after {minutes} minutes");
+    }
+}
+
+#[test]
+fn a_months_limit_is_full_before_the_months_end_exactly_if_the_forecast_of_the_month_says_so() {
+    let now = at("2026-11-18T12:00:00Z");
+    let mut books = Books::default();
+    for back in 1..18 {
+        books.tell(call(&format!("{back}"), now - Duration::days(back)).input(1_000_000));
+    }
+    // Thirty dollars within an hour: their rate would fill anything before the evening.
+    for minute in 0..30 {
+        books.tell(call(&format!("today{minute}"), now - Duration::minutes(2 * minute)).input(1_000_000));
+    }
+    let mut seen = BTreeSet::new();
+    for allowed in [48, 50, 56, 59, 60, 90, 400, 2_000] {
+        let amount =
+            Amount { usd: Some(tokmeter::testing::domain::Usd::from_micro(allowed * 1_000_000)), ..Amount::default() };
+        let limit = Limit { scope: Scope::default(), window: Window::Month, amount, warn_at: vec![80] };
+        let rules = Rules { limits: vec![limit], ..Rules::new(Zone::UTC) };
+        let snapshot = Snapshot::ask(&books, &rules, &Follow::Today, now).unwrap();
+        let summary = Meter::open(rules, snapshot).summary(now);
+        let state = &summary.limits[0];
+        let is_full = summary.by_month_end.unwrap() >= amount.usd.unwrap();
+        assert_eq!(state.projected.is_some(), is_full, "{allowed}: {:?} {:?}", state.projected, summary.by_month_end);
+        seen.insert(is_full);
+        if let Some((likely, band)) = state.projected {
+            assert!(band.from <= likely && likely <= band.until && now < likely, "{allowed}: {likely} {band:?}");
+            let is_today = likely < at("2026-11-19T00:00:00Z");
+            let by_midnight = summary.month.cost - summary.today.cost + summary.by_day_end.unwrap();
+            assert_eq!(is_today, by_midnight >= amount.usd.unwrap(), "{allowed}: {likely}");
+        }
+    }
+    assert_eq!(seen.len(), 2);
+}
+
+#[test]
+fn the_rate_that_is_shown_leads_to_a_time_within_the_band() {
+    let now = at("2026-11-18T12:00:30Z");
+    let mut books = Books::default();
+    // Two quiet hours, and ten times as much in each of the last minutes.
+    for minute in 0..120 {
+        let input = if minute < 4 { 1_000_000 } else { 100_000 };
+        books.tell(call(&format!("{minute}"), now - Duration::minutes(minute)).input(input));
+    }
+    for allowed in [16, 20, 40, 80] {
+        let amount =
+            Amount { usd: Some(tokmeter::testing::domain::Usd::from_micro(allowed * 1_000_000)), ..Amount::default() };
+        let limit = Limit { scope: Scope::default(), window: Window::Day, amount, warn_at: vec![80] };
+        let rules = Rules { limits: vec![limit], ..Rules::new(Zone::UTC) };
+        let snapshot = Snapshot::ask(&books, &rules, &Follow::Today, now).unwrap();
+        let summary = Meter::open(rules, snapshot).summary(now);
+        let Some((_, band)) = summary.limits[0].projected else { continue };
+        let left = amount.usd.unwrap().pico() - summary.today.cost.pico();
+        let seconds = i64::try_from(left * 3600 / summary.cost_per_hour.pico()).unwrap();
+        let straight = now + Duration::seconds(seconds);
+        let slack = Duration::seconds(2);
+        assert!(band.from - slack <= straight && straight <= band.until + slack, "{allowed}: {straight} {band:?}");
     }
 }

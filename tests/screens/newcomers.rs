@@ -21,7 +21,7 @@ fn with_context(calls: &[Change], tokens: u64) -> Vec<Change> {
 fn a_context_that_is_overfull_is_not_cut() {
     for (width, height) in [(120, 36), (200, 60)] {
         let text = shown(&screen(&with_context(&five(), 1_234_567), limits("25")), width, height);
-        let line = line_of(&text, "api-server    ");
+        let line = line_of(&text, "● working");
         assert!(line.contains("1.2M 123%") || line.contains("1M 123%"), "{line}");
     }
 }
@@ -47,15 +47,15 @@ fn the_amounts_of_limits_are_whole_in_the_limits_view() {
 
 #[test]
 fn what_is_left_beside_a_part_of_the_day_names_its_limit() {
-    assert!(!shown(&screen(&two(), limits("25")), 120, 36).contains("day: "));
+    assert!(!shown(&screen(&two(), limits("25")), 120, 36).contains("daily: "));
     let mut meter = metered(&two(), limits("25"));
     let first = meter.summary(now()).fleet[0].id.clone();
     meter.follow(Follow::Session(first));
     let pinned = shown(&app_with(options(), meter.summary(now())), 120, 36);
-    assert!(pinned.contains("day: $12.89 left of $25.00"), "{pinned}");
+    assert!(pinned.contains("daily: $12.89 left of $25.00"), "{pinned}");
     let only = Options { only: "project /home/alice/web-frontend".to_owned(), ..options() };
     let filtered = shown(&app_with(only, metered(&two(), limits("25")).summary(now())), 120, 36);
-    assert!(filtered.contains("day: $12.89 left of $25.00"), "{filtered}");
+    assert!(filtered.contains("daily: $12.89 left of $25.00"), "{filtered}");
 }
 
 #[test]
@@ -103,9 +103,10 @@ fn a_search_without_a_hit_says_so_and_a_new_filter_begins_anew() {
     assert!(shown(&app, 120, 36).contains("nothing contains this"));
     press(&mut app, &["esc", "/", "w", "e", "b", "enter"]);
     let text = shown(&app, 120, 36);
-    assert!(line_of(&text, "Running").contains("Running · 2 · filtered") && !text.contains("│ api-server "), "{text}");
+    let is_listed = |text: &str| text.lines().any(|line| line.contains("│ api-server ") && line.contains("working"));
+    assert!(line_of(&text, "Running").contains("Running · 2 · filtered") && !is_listed(&text), "{text}");
     press(&mut app, &["/", "a", "p", "i", "enter"]);
-    assert!(shown(&app, 120, 36).contains("│ api-server "), "{}", shown(&app, 120, 36));
+    assert!(is_listed(&shown(&app, 120, 36)), "{}", shown(&app, 120, 36));
 }
 
 #[test]
@@ -123,4 +124,18 @@ fn sessions_of_one_project_have_different_names_in_the_legend() {
     let text = shown(&screen(&calls, limits("25")), 200, 60);
     let legend = line_of(&text, "█ web-frontend");
     assert!(legend.contains("api-server api-server-1") && legend.contains("api-server 77aa88bb"), "{legend}");
+}
+
+#[test]
+fn a_limit_is_named_by_one_word_wherever_it_is_shown() {
+    let text_of_all = |keys: &[&str]| {
+        let mut app = screen(&two(), limits("14"));
+        press(&mut app, keys);
+        shown(&app, 200, 60)
+    };
+    for keys in [&[][..], &["6"], &["l", "e"], &["tab", "e"]] {
+        let text = text_of_all(keys);
+        assert!(text.contains("daily") && text.contains("monthly"), "{text}");
+        assert!(!text.contains("│ day ") && !text.contains("│ month "), "{text}");
+    }
 }

@@ -71,6 +71,9 @@ impl Followed {
         let now = context.now();
         let changed = self.books.ledger.changed_elsewhere();
         let mut open = self.meter.take().filter(|_| !changed);
+        if let Some(meter) = &mut open {
+            meter.confirm(&self.books.ledger)?;
+        }
         let usable = open.as_mut().is_some_and(|meter| !meter.stale(now));
         let meter = match open.filter(|_| usable) {
             Some(meter) => meter,

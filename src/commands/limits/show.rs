@@ -58,7 +58,7 @@ pub(crate) fn write_text(
 }
 
 fn write_table(limits: &[LimitState], now: Instant, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
-    let heads = ["limit", "used", "", "", "resets", "reached at this pace"].map(str::to_owned);
+    let heads = ["limit", "used", "", "", "resets", "full at this pace"].map(str::to_owned);
     let rows: Vec<Vec<String>> = limits
         .iter()
         .map(|limit| {
@@ -69,14 +69,16 @@ fn write_table(limits: &[LimitState], now: Instant, zone: Zone, out: &mut dyn io
                 Verdict::Over => "over",
             };
             vec![
-                text::scope(limit),
+                limit.name.clone(),
                 text::used_of(limit),
                 text::percent(limit),
                 word.to_owned(),
                 text::resets(limit, now, zone)
                     .map(|words| words.trim_start_matches("resets ").to_owned())
                     .unwrap_or_default(),
-                text::forecast(limit, now, zone).unwrap_or_default(),
+                text::forecast_short(limit, now, zone)
+                    .map(|words| words.trim_start_matches("full at ").to_owned())
+                    .unwrap_or_default(),
             ]
         })
         .collect();

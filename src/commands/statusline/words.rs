@@ -44,7 +44,7 @@ impl Facts {
     }
 }
 
-/// `day 80% ⚠`, `session 100% ■`, `alice/day 40%`.
+/// `daily 80% ⚠`, `session 100% ■`, `alice daily 40%`.
 pub(crate) fn limit_words(limit: &LimitState) -> String {
     let mark = match limit.verdict {
         _ if limit.lifted => " lifted",
@@ -52,5 +52,5 @@ pub(crate) fn limit_words(limit: &LimitState) -> String {
         Verdict::Near => " ⚠",
         Verdict::Over => " ■",
     };
-    format!("{} {}%{mark}", text::scope(limit), limit.percent)
+    format!("{} {}%{mark}", limit.name, limit.percent)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Meter;
-use crate::domain::{Instant, Ratio, Span, Usd};
+use crate::domain::Instant;
 use crate::ledger::{Row, Sums};
 use crate::meter::evaluate::worst_first;
 use crate::meter::forecast::Outlook;
@@ -61,7 +61,7 @@ impl Meter {
                 .take(CALLS)
                 .map(|row| CallLine { row: Arc::clone(row) })
                 .collect(),
-            limits: self.limits(now),
+            limits: self.limit_states(&outlook),
             quotas: self.statuses.quotas(now),
             tokens_per_min,
             cost_per_hour,
@@ -86,6 +86,12 @@ impl Meter {
 
     /// Every limit, worst first.
     pub fn limits(&self, now: Instant) -> Vec<LimitState> {
+        let minutes = Minutes::of_all(self.sessions.minutes(now).values());
+        self.limit_states(&Outlook { minutes: &minutes, habits: &self.habits, zone: self.rules.zone, now })
+    }
+
+    fn limit_states(&self, outlook: &Outlook<'_>) -> Vec<LimitState> {
+        let now = outlook.now;
         let active: BTreeSet<&SessionId> = self.sessions.active(now).map(|(id, _)| id).collect();
         let followed = self.followed(now);
         let sessions = |id: &SessionId| {
@@ -95,37 +101,10 @@ impl Meter {
         let states = |usage: &LimitUsage| usage.states(&self.rules, Some(&self.habits), &sessions, now);
         let mut all: Vec<LimitState> = self.usages.iter().flat_map(states).collect();
         for state in &mut all {
+            self.foretell(state, outlook);
             state.lifted = state.is_of_one_of(&self.lifted);
         }
         worst_first(&mut all);
         all
     }
-
-    /// Forecast of the day's and the month's dollars.
-    fn ends(&self, outlook: &Outlook<'_>) -> (Option<Usd>, Option<Usd>) {
-        let (day, today) = (self.today.0, self.today.1);
-        let by_day_end = (today.calls > 0).then(|| today.cost + outlook.expected(day.until, None));
-        if self.month.1.calls == 0 {
-            return (by_day_end, None);
-        }
-        // The month goes on as its whole days have: a forecast of weeks must not follow the pace of a minute.
-        let (month, spent) = (self.month.0, self.month.1.cost);
-        let before = spent - today.cost;
-        let begun = self.sessions.earliest().filter(|_| self.sessions.complete).unwrap_or(month.from);
-        let first = Span::day(begun, self.rules.zone).from.max(month.from);
-        let by_month_end = average(before, first, day.from).map(|a_day| {
-            let left = u64::try_from((month.until - day.until).num_hours()).unwrap_or(0);
-            let later = a_day.times(left).scaled(Ratio { num: 1, den: 24 });
-            let by_month_end = before + today.cost.max(a_day) + later;
-            // A day that alone will be dearer than the month was expected to be makes the month dearer.
-            by_month_end.max(before + by_day_end.unwrap_or_default())
-        });
-        (by_day_end, by_month_end)
-    }
-}
-
-/// Dollars a day from one midnight to another; nothing unless a whole day lies between.
-fn average(spent: Usd, from: Instant, until: Instant) -> Option<Usd> {
-    let hours = u32::try_from((until - from).num_hours()).ok().filter(|hours| *hours >= 23)?;
-    Some(spent.scaled(Ratio { num: 24, den: hours }))
 }

@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 use super::super::Action;
 use super::super::app::App;
 use super::super::widgets::{Sparks, limit_bar, quota_bar, role_of, role_of_quota};
-use crate::meter::{Activity, Verdict};
+use crate::meter::{Activity, LimitState, Verdict};
 use crate::text;
 use crate::theme::Role;
 
@@ -55,7 +55,9 @@ impl Compact<'_> {
         let sums = &summary.followed;
         let (tokens, cost) = (sums.tokens.total(), text::cost(sums));
         let short = text::usd_short(sums.cost);
-        let worst = summary.limits.first();
+        let limits = app.limits();
+        let leading = app.leading_limit();
+        let worst = summary.worst_limit().or(leading).or_else(|| limits.first().copied());
         let mark = match worst.filter(|limit| !limit.is_quiet()).map(|limit| limit.verdict) {
             Some(Verdict::Near) => "⚠ ",
             Some(Verdict::Over) => "■ ",
@@ -87,12 +89,27 @@ impl Compact<'_> {
                 },
             );
             let mut wordings: Vec<String> = parts.into_iter().rev().collect();
-            wordings.push(format!("{mark}{} {}%", text::scope(limit), limit.percent));
+            wordings.insert(wordings.len() - 1, format!("{title}  {}", text::left(limit)));
+            wordings.push(format!("{mark}{} {}%", limit.name, limit.percent));
             wordings.push(format!("{mark}{}%", limit.percent));
             wordings.push(format!("{}%", limit.percent));
             wordings.push(mark.trim_end().to_owned());
             lines.push((wordings, role_of(limit)));
         }
+        let listed = |limit: &LimitState| {
+            let bar = limit_bar(limit, room.saturating_sub(24).clamp(5, 60), app.now());
+            let name = limit.name.clone();
+            let short = if text::width(&name) > 14 { text::short_name(limit) } else { name.clone() };
+            let wordings = vec![
+                format!("{} {bar} {:>4}%", text::pad(&text::fit_middle(&short, 14), 14), limit.percent),
+                format!("{name} {}%", limit.percent),
+            ];
+            (wordings, role_of(limit))
+        };
+        let is_worst = |limit: &&LimitState| worst.is_some_and(|worst| worst.name == limit.name);
+        // How much is left of the day stands above everything of which there may be any number.
+        let second = leading.filter(|leading| !is_worst(leading));
+        lines.extend(second.map(listed));
         let rate = text::usd_short(summary.cost_per_hour);
         let pace = format!("{rate}/h  {} tok/min", text::count(summary.tokens_per_min));
         let totals = format!("{pace}  today {}", text::cost(&app.summary().today));
@@ -133,18 +150,10 @@ impl Compact<'_> {
                 Role::Text,
             ));
         }
-        for limit in summary.limits.iter().skip(1).take(8) {
-            let bar = limit_bar(limit, room.saturating_sub(24).clamp(5, 60), app.now());
-            let name = text::scope(limit);
-            let short = if text::width(&name) > 14 { text::short_scope(limit) } else { name.clone() };
-            lines.push((
-                vec![
-                    format!("{} {bar} {:>4}%", text::pad(&text::fit_middle(&short, 14), 14), limit.percent),
-                    format!("{name} {}%", limit.percent),
-                ],
-                role_of(limit),
-            ));
-        }
+        let is_second = |limit: &&LimitState| second.is_some_and(|second| second.name == limit.name);
+        lines.extend(
+            limits.iter().filter(|limit| !is_worst(limit) && !is_second(limit)).take(8).map(|limit| listed(limit)),
+        );
         for quota in summary.quotas.iter().take(4) {
             let now = app.now();
             let bar = quota_bar(quota, room.saturating_sub(24).clamp(5, 60), now);

@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
 
+use super::super::Action;
 use super::super::app::App;
 use super::super::history::{BARS, Bars, History as State, PATTERN, Step, WEEKS};
 use super::super::targets::Target;
@@ -116,7 +117,14 @@ impl History<'_> {
         let app = self.0;
         let theme = &app.theme;
         let step = app.history.step;
-        let title = format!("Each {} · models stacked", step.name());
+        let mut title = vec![format!("Each {}", step.name())];
+        if app.history.back > 0 {
+            let back = u64::try_from(app.history.back).unwrap_or(u64::MAX);
+            title.push(format!("{} back", text::plural(back, step.name())));
+            title.push(format!("{}: today", app.options.keys.first(Action::Last)));
+        }
+        title.push("models stacked".to_owned());
+        let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
         let block = pane(theme, &title, true);
         let mut inner = block.inner(area);
         block.render(area, buffer);

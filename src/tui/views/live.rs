@@ -29,13 +29,22 @@ impl Widget for &Live<'_> {
 impl Live<'_> {
     fn wide(&self, area: Rect, buffer: &mut Buffer) {
         let roomy = area.height > 30;
-        let limits = cells(self.limit_rows()).clamp(3, if roomy { 8 } else { 4 });
-        let models = cells(self.0.summary().models.len()).clamp(1, if roomy { 8 } else { 3 });
+        let mut limits = cells(self.limit_rows()).clamp(4, if roomy { 8 } else { 4 });
+        let mut models = cells(self.0.summary().models.len()).clamp(1, if roomy { 8 } else { 3 });
         let running = match self.running_rows() {
             0 => 0,
             rows => cells(rows).min(area.height / 4) + 3,
         };
-        let chart = self.chart_rows(area, area.height.saturating_sub(limits + 2 + running + models + 2));
+        let chart = |limits: u16, models: u16| {
+            self.chart_rows(area, area.height.saturating_sub(limits + 2 + running + models + 2))
+        };
+        // Fewer limits, then fewer models, rather than no picture of the day.
+        let shorter =
+            (3..=limits).rev().map(|limits| (limits, models)).chain((3..models).rev().map(|models| (3, models)));
+        if let Some(fitting) = shorter.into_iter().find(|(limits, models)| chart(*limits, *models) > 0) {
+            (limits, models) = fitting;
+        }
+        let chart = chart(limits, models);
         let [top, chart, fleet, middle, bottom] = Layout::vertical([
             Constraint::Length(limits + 2),
             Constraint::Length(chart),

@@ -161,6 +161,7 @@ impl Widget for &Footer<'_> {
 /// The most useful keys here, as many as fit.
 fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     let own: &[(Action, &str)] = match app.view {
+        View::Live if app.of_model.is_some() => &[(Action::Close, "the whole session"), (Action::NextPane, "pane")],
         View::Live if app.is_pinned() => &[
             (Action::Close, "all sessions"),
             (Action::NextPane, "pane"),

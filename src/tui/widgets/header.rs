@@ -110,9 +110,11 @@ impl Header<'_> {
             None => format!(" {} › ", self.0.pinned_in.title()),
         };
         let way = styled(theme, Role::Dim, way);
+        let model = self.0.of_model.as_deref().map(text::model_short);
+        let model = model.map(|model| format!(" › {model}")).unwrap_or_default();
         let names = |parts: &[&Option<String>]| {
             let words: Vec<&str> = parts.iter().filter_map(|part| part.as_deref()).collect();
-            styled(theme, Role::Accent, format!("pinned: {}", words.join(" · ")))
+            styled(theme, Role::Accent, format!("pinned: {}{model}", words.join(" · ")))
         };
         let length = styled(theme, Role::Dim, format!("   {}", text::duration_short(session.duration)));
         vec![

@@ -39,8 +39,8 @@ impl Words {
             Verdict::Under | Verdict::Near => text::full_at(limit, now, zone).unwrap_or_default(),
         };
         Self {
-            name: text::scope(limit),
-            short_name: text::short_scope(limit),
+            name: limit.name.clone(),
+            short_name: text::short_name(limit),
             per_cent: format!("{:>5}%{mark}", limit.percent),
             left: text::left(limit),
             left_of: text::left_of(limit),
@@ -85,21 +85,32 @@ impl Plan {
     /// As much as there is room for; the bar takes what the words leave.
     fn of(words: &[Words], room: usize) -> Self {
         let widest = |of: fn(&Words) -> &String| words.iter().map(|words| text::width(of(words))).max().unwrap_or(0);
-        let name = widest(|words| &words.name).clamp(5, (room / 3).max(8));
         let (left, left_of) = (widest(|words| &words.left), widest(|words| &words.left_of));
         let (full, resets) = (widest(|words| &words.full), widest(|words| &words.resets));
         let cells = |width: usize| if width == 0 { 0 } else { width + 2 };
+        // A name becomes short, and is cut, before the time when its limit is full is left out; no name is cut where the
+        // bar can spare the room.
+        let whole = widest(|words| &words.name).max(5);
+        let short = widest(|words| &words.short_name).clamp(5, (room / 3).max(8));
         let wordings = [
-            (left_of, false, full, resets, 10),
-            (left, true, full, resets, 10),
-            (left, true, full, 0, 8),
-            (left, true, 0, 0, 6),
-            (0, true, 0, 0, 4),
+            (whole, left_of, false, full, resets, 10),
+            (whole, left, true, full, resets, 10),
+            (whole, left, true, full, 0, 8),
+            (short, left, true, full, 0, 8),
+            (short, left, true, 0, 0, 6),
+            (short, 0, true, 0, 0, 4),
         ];
-        let plan = wordings.into_iter().find_map(|(left, is_short, full, resets, least)| {
-            let words = name + 1 + PER_CENT + cells(left) + cells(full) + cells(resets);
-            let bar = room.checked_sub(words).filter(|bar| *bar >= least)?;
-            Some(Self { name, bar, left, is_short, full, resets })
+        let plan = wordings.into_iter().find_map(|(least_name, left, is_short, full, resets, least)| {
+            let spare = room.checked_sub(1 + PER_CENT + cells(left) + cells(full) + cells(resets) + least)?;
+            let name = if spare < whole { short } else { whole };
+            (spare >= name && name >= least_name).then(|| Self {
+                name,
+                bar: spare - name + least,
+                left,
+                is_short,
+                full,
+                resets,
+            })
         });
         plan.unwrap_or(Self {
             name: room.saturating_sub(PER_CENT + 1),
@@ -116,7 +127,7 @@ impl Plan {
 pub(in super::super) fn limit_lines(
     theme: &Theme,
     limits: &[&LimitState],
-    quotas: &[Quota],
+    quotas: &[&Quota],
     room: usize,
     now: Instant,
     zone: Zone,

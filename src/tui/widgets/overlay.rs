@@ -37,18 +37,23 @@ impl Widget for &Overlay<'_> {
 const NOTHING: &str = "nothing contains this";
 
 /// Meaning of the marks next to numbers.
-const MARKS: [(&str, &str); 11] = [
+const MARKS: [(&str, &str); 12] = [
     ("↑", "the counter is growing"),
     ("≥", "at least: some tokens are unpriced, or logged only in part"),
     ("~", "about: the model, or how its tokens split, is a guess"),
     ("?", "no price is known"),
     ("⚠ ■", "a limit is near; a limit is reached"),
+    (
+        "● ◌ ○",
+        "of a session: a call within the last minute; within five, a long answer or an agent that has stopped; waiting",
+    ),
     ("● ◐ ◼", "new data is seen at once; by looking; the picture is frozen"),
     ("▲", "something needs attention: see the Health view"),
     ("╷", "in a limit's bar: how much of its period is over"),
     (
         "full at",
-        "the rate shown now, returning within half an hour to that of the last hours, in the usual hours of work",
+        "the rate shown now, returning within half an hour to that of the last hours, in the usual hours of work; in \
+         brackets from when to when, the rate as it is included; beyond today, days like the month's whole days",
     ),
     ("by midnight", "what today will cost by the same forecast"),
     ("E Σ $ cr ~", "of an agent: exact, sums only, costs stated by it, credits, estimates"),

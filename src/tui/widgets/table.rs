@@ -90,6 +90,12 @@ impl Grid<'_> {
             *width += more;
             spare -= more;
         }
+        // No name is cut beside empty space.
+        for (at, width) in widths.iter_mut().filter(|(at, _)| !self.columns[*at].whole && !self.columns[*at].newest) {
+            let more = widest(*at).unwrap_or(0).saturating_sub(*width).min(spare);
+            *width += more;
+            spare -= more;
+        }
         widths
     }
 }

@@ -69,6 +69,7 @@ impl<'a> Running<'a> {
             model: line.model.as_ref().map(Label::as_str),
             state: match line.activity {
                 Activity::Working => "working",
+                Activity::Quiet => "quiet",
                 Activity::Waiting => "waiting",
                 Activity::Ended => "ended",
             },

@@ -62,7 +62,7 @@ fn grain_of(period: &str) -> Option<Grain> {
 
 fn query(grain: Grain, args: ReportArgs, books: &BooksView<'_>) -> Result<Query, Refusal> {
     let zone = books.settings.zone;
-    let mut filter = args.filters.filter(books.now, zone, &books.settings.ticket);
+    let mut filter = args.filters.filter(books.now, zone, &books.settings.ticket, books.settings.week_start);
     complete(books.ledger, &mut filter)?;
     if let Some(session) = &args.session {
         let only = only_session(books.ledger, session, &filter);

@@ -54,7 +54,7 @@ pub(super) fn report(
         return Err(Failure::new(Exit::Usage, format!("'limit' is at most {}", schema::MOST)));
     }
     let zone = context.settings.zone;
-    let mut filter = filters.filter(context.now(), zone, &context.settings.ticket);
+    let mut filter = filters.filter(context.now(), zone, &context.settings.ticket, context.settings.week_start);
     complete(&books.ledger, &mut filter)?;
     if let Some(session) = session {
         filter.only.push((Dimension::Session, only_session(&books.ledger, &session, &filter)?));

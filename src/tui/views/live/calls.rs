@@ -4,9 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use super::super::super::Pane;
 use super::super::super::targets::Target;
-use super::super::super::widgets::{Cell, Column, Grid, pane};
+use super::super::super::widgets::{Cell, Column, Grid, pane, top_for};
+use super::super::super::{Action, Pane};
 use super::Live;
 use crate::domain::{Call, Instant, day_of};
 use crate::ledger::Sums;
@@ -28,20 +28,30 @@ impl Live<'_> {
             Column::name("who", who, 30, 3),
         ];
         let theme = &app.theme;
-        let title = if app.filter.text().is_empty() { "Calls" } else { "Calls · filtered" };
-        let block = pane(theme, title, self.has_keys(Pane::Calls));
+        let calls = app.calls();
+        let chosen = app.cursor_of(Pane::Calls).min(calls.len().saturating_sub(1));
+        // The newest call needs no cursor; one that was moved to does.
+        let cursor = (self.has_keys(Pane::Calls) && chosen > 0).then_some(chosen);
+        let newer = cursor.map_or(0, |cursor| top_for(cursor, area.height.saturating_sub(2)));
+        let mut title = vec!["Calls".to_owned()];
+        title.extend(app.of_model.as_deref().map(|model| text::model_short(model).to_owned()));
+        title.extend((!app.filter.text().is_empty()).then(|| "filtered".to_owned()));
+        if newer > 0 {
+            title.push(format!("{newer} newer above"));
+            title.push(format!("{} follows the newest", app.options.keys.first(Action::Close)));
+        }
+        let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
+        let block = pane(theme, &title, self.has_keys(Pane::Calls));
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
-        let calls = app.calls();
         let (zone, now) = (app.options.zone, app.now());
         let today = day_of(now, zone);
         let when = |at: Instant| {
             if day_of(at, zone) == today { text::clock_seconds(at, zone) } else { text::moment_full(at, now, zone) }
         };
         let (roomy, pinned) = (inner.width >= 90, app.is_pinned());
-        let chosen = app.cursor_of(Pane::Calls).min(calls.len().saturating_sub(1));
         // What lies below the pane is not worth its words.
         let seen = chosen + usize::from(inner.height) + 1;
         let rows: Vec<Vec<Cell>> = calls
@@ -65,8 +75,6 @@ impl Live<'_> {
                 ]
             })
             .collect();
-        // The newest call needs no cursor; one that was moved to does.
-        let cursor = (self.has_keys(Pane::Calls) && chosen > 0).then(|| chosen.min(rows.len().saturating_sub(1)));
         let grid = Grid { theme, columns: &columns, rows, cursor, sorted: None, heads: false };
         grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::PaneRow(Pane::Calls, nth)), |_, _| {});
     }

@@ -5,11 +5,13 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
+use super::super::super::Pane;
+use super::super::super::targets::Target;
 use super::super::super::widgets::{lines, pane, styled};
 use super::Live;
 use crate::domain::{Service, Speed};
 use crate::ledger::Sums;
-use crate::meter::Follow;
+use crate::meter::{Follow, Verdict};
 use crate::text;
 use crate::theme::Role;
 
@@ -17,23 +19,39 @@ impl Live<'_> {
     pub(super) fn head(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let (theme, summary) = (&app.theme, app.summary());
+        let is_filtered = !app.filter.text().is_empty();
         let title = match (&summary.session, &summary.follow) {
             (Some(_), _) => "Session",
             (None, Follow::Everything) => "Everything",
+            (None, Follow::Today | Follow::Latest | Follow::Session(_)) if is_filtered => {
+                "Today · all of it, not filtered"
+            }
             (None, Follow::Today | Follow::Latest | Follow::Session(_)) => "Today",
         };
-        let block = pane(theme, title, false);
-        let inner = block.inner(area);
+        let has_keys = self.has_keys(Pane::Head);
+        let block = pane(theme, title, has_keys);
+        let mut inner = block.inner(area);
         block.render(area, buffer);
-        let room = usize::from(inner.width).saturating_sub(1);
+        inner.x += 1;
+        inner.width = inner.width.saturating_sub(2);
+        let room = usize::from(inner.width);
+        let (now, zone) = (app.now(), app.options.zone);
+        let limit = app.leading_limit();
+        // Where the pane is about a part of the day, its rate is not that of the day's limit.
+        let is_part = summary.session.is_some() || !app.options.only.is_empty();
+        let forecasts = if is_part { Vec::new() } else { text::as_usual(limit, summary.by_day_end, now, zone) };
+        let forecast = forecasts.iter().find(|words| text::width(words) <= room).cloned();
+        // With less room the two forecasts stand beside the rate and the sums.
+        let has_own_line = inner.height >= 4 && forecast.is_some();
         let counter = [text::counter(&summary.followed, summary.growing)];
         let mut pace = vec![format!("{}/h", text::usd(summary.cost_per_hour))];
-        if let Some(limit) = app.leading_limit() {
-            // Where the pane is about a part of the day, the limit says that it is not.
-            let is_part = summary.session.is_some() || !app.options.only.is_empty();
-            let whose = if is_part { format!("{}: ", text::scope(limit)) } else { String::new() };
+        if let Some(limit) = limit {
+            let whose = if is_part { format!("{}: ", limit.name) } else { String::new() };
             pace.push(format!("{whose}{}", text::left_of(limit)));
-            pace.extend(text::full_at(limit, app.now(), app.options.zone));
+            let taken = text::width(&pace.join("   "));
+            let wordings = [text::forecast_short(limit, now, zone), text::full_between(limit, now, zone)];
+            let fitting = wordings.into_iter().flatten().find(|words| taken + 3 + text::width(words) <= room);
+            pace.extend(fitting.filter(|_| !is_part && !has_own_line && limit.verdict != Verdict::Over));
         }
         pace.push(format!("{} tok/min", text::count(summary.tokens_per_min)));
         let last = summary.calls.first().map(|call| text::cost_fine(&Sums::from_row(&call.row)));
@@ -44,16 +62,26 @@ impl Live<'_> {
         }
         totals.push(format!("week {}", text::cost(&summary.week)));
         totals.push(format!("month {}", text::cost(&summary.month)));
-        totals.extend(summary.by_day_end.map(|end| format!("by midnight {}", text::usd(end))));
+        let midnight = summary.by_day_end.filter(|_| !has_own_line);
+        totals.extend(midnight.map(|end| format!("by midnight {}", text::usd(end))));
         // Of several models each call would change it.
         let is_one = summary.session.is_some() || summary.models.len() == 1;
-        let tariff: Vec<String> = is_one.then(|| self.tariff()).into_iter().collect();
+        let mut tariff: Vec<String> = is_one.then(|| self.tariff()).into_iter().collect();
+        if has_own_line {
+            totals.append(&mut tariff);
+            tariff.extend(forecast);
+        }
         let (third, fourth) = if summary.session.is_some() { (tariff, totals) } else { (totals, tariff) };
         let all: [(&[String], Role); 4] =
             [(&counter, Role::Accent), (&pace, Role::Text), (&third, Role::Dim), (&fourth, Role::Dim)];
-        let shown = all
-            .map(|(parts, role)| Line::from(styled(theme, role, format!(" {}", text::fit_parts(parts, "   ", room)))));
+        let shown = all.map(|(parts, role)| Line::from(styled(theme, role, text::fit_parts(parts, "   ", room))));
         lines(buffer, inner, shown);
+        for (nth, row) in inner.rows().enumerate() {
+            app.targets.add(row, Target::PaneRow(Pane::Head, nth));
+            if has_keys && nth == app.cursor_of(Pane::Head).min(usize::from(inner.height).saturating_sub(1)) {
+                buffer.set_style(row, theme.style(Role::Selection));
+            }
+        }
     }
 
     /// Tariff of the last call.

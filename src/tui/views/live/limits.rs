@@ -6,9 +6,11 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::super::super::targets::Target;
-use super::super::super::widgets::{limit_lines, lines, pane, styled, top_for};
+use super::super::super::widgets::{limit_lines, lines, pane, styled};
 use super::super::super::{Action, Pane};
 use super::Live;
+use crate::domain::Quota;
+use crate::meter::{LimitState, Verdict};
 use crate::text;
 use crate::theme::Role;
 
@@ -24,16 +26,14 @@ impl Live<'_> {
         let app = self.0;
         let theme = &app.theme;
         let limits = app.limits();
-        let cursor = app.cursor_of(Pane::Limits).min(limits.len().saturating_sub(1));
-        let height = area.height.saturating_sub(2);
-        let below = self.limit_rows().saturating_sub(top_for(cursor, height) + usize::from(height));
-        let more = if below > 0 { format!(" · {below} more below") } else { String::new() };
+        let height = usize::from(area.height.saturating_sub(2));
+        let hidden = self.limit_rows().saturating_sub(height);
+        let more = if hidden > 0 { format!(" · {hidden} more") } else { String::new() };
         let block = pane(theme, &format!("Limits{more}"), self.has_keys(Pane::Limits));
         let mut inner = block.inner(area);
         block.render(area, buffer);
-        let elsewhere: Vec<String> = (app.summary().limits_elsewhere())
-            .map(|limit| format!("{} {}%", text::scope(limit), limit.percent))
-            .collect();
+        let elsewhere: Vec<String> =
+            (app.summary().limits_elsewhere()).map(|limit| format!("{} {}%", limit.name, limit.percent)).collect();
         let quotas = &app.summary().quotas;
         if limits.is_empty() && elsewhere.is_empty() && quotas.is_empty() {
             let add = app.options.keys.first(Action::AddLimit);
@@ -49,14 +49,44 @@ impl Live<'_> {
             let others = format!(" ⚠ elsewhere: {}", text::fit_parts(&elsewhere, " · ", room.saturating_sub(14)));
             lines(buffer, line, [Line::from(styled(theme, Role::Warning, others))]);
         }
-        for (row, nth) in inner.rows().zip(top_for(cursor, inner.height)..limits.len()) {
-            app.targets.add(row, Target::PaneRow(Pane::Limits, nth));
+        let shown = self.shown_limits(&limits, usize::from(inner.height));
+        for (row, nth) in inner.rows().zip(&shown) {
+            app.targets.add(row, Target::PaneRow(Pane::Limits, *nth));
         }
-        let all = limit_lines(theme, &limits, quotas, room, app.now(), app.options.zone);
-        let shown = all.into_iter().skip(top_for(cursor, inner.height)).map(|mut line| {
+        let own: Vec<&LimitState> = shown.iter().filter_map(|nth| limits.get(*nth).copied()).collect();
+        let providers: Vec<&Quota> =
+            shown.iter().filter_map(|nth| quotas.get(nth.checked_sub(limits.len())?)).collect();
+        let all = limit_lines(theme, &own, &providers, room, app.now(), app.options.zone);
+        let cursor = app.cursor_of(Pane::Limits).min(self.0.rows().saturating_sub(1));
+        for (row, (mut line, nth)) in inner.rows().zip(all.into_iter().zip(&shown)) {
             line.spans.insert(0, " ".into());
-            line
-        });
-        lines(buffer, inner, shown);
+            lines(buffer, row, [line]);
+            if self.has_keys(Pane::Limits) && *nth == cursor {
+                buffer.set_style(row, theme.style(Role::Selection));
+            }
+        }
+    }
+
+    /// The rows that are shown where there is no room for all: near the cursor while the pane has the keys; else those
+    /// that warn before the others, each in its place.
+    fn shown_limits(&self, limits: &[&LimitState], height: usize) -> Vec<usize> {
+        let app = self.0;
+        let all = limits.len() + app.summary().quotas.len();
+        if self.has_keys(Pane::Limits) {
+            let cursor = app.cursor_of(Pane::Limits).min(all.saturating_sub(1));
+            let top = (cursor + 1).saturating_sub(height);
+            return (top..all).take(height).collect();
+        }
+        let warns = |nth: &usize| match limits.get(*nth) {
+            Some(limit) => limit.verdict != Verdict::Under && !limit.is_quiet(),
+            None => nth
+                .checked_sub(limits.len())
+                .and_then(|at| app.summary().quotas.get(at))
+                .is_some_and(|quota| !quota.is_over(app.now()) && quota.percent() >= 80),
+        };
+        let (first, rest): (Vec<usize>, Vec<usize>) = (0..all).partition(warns);
+        let mut shown: Vec<usize> = first.into_iter().chain(rest).take(height).collect();
+        shown.sort_unstable();
+        shown
     }
 }

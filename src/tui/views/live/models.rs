@@ -78,7 +78,12 @@ impl Columns {
     /// Name, tokens, cost and share come first; the sparkline takes what is left, up to its minutes.
     fn of(models: &[ModelLine], room: usize) -> Self {
         let wide = room >= 98;
-        let name = if wide { 18 } else { 12 };
+        let names = models.iter().map(|model| {
+            let name = model.model.as_deref().unwrap_or("unknown model");
+            text::width(if wide { name } else { text::model_short(name) })
+        });
+        // The trend gives way before a name is cut.
+        let name = names.max().unwrap_or(0).clamp(if wide { 18 } else { 12 }, (room / 4).max(12));
         let numbers = models.iter().map(|model| text::width(&numbers(model, room))).max().unwrap_or(0);
         let splits = models.iter().map(|model| text::width(&classes(model).join("  ")) + 4).max().unwrap_or(0);
         let left = room.saturating_sub(name + 3 + numbers);

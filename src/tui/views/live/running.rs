@@ -146,6 +146,7 @@ fn model(name: Option<&str>) -> String {
 fn activity(activity: Activity) -> Cell {
     match activity {
         Activity::Working => ("● working".to_owned(), Role::Good),
+        Activity::Quiet => ("◌ quiet".to_owned(), Role::Dim),
         Activity::Waiting => ("○ waiting".to_owned(), Role::Text),
         Activity::Ended => ("  ended".to_owned(), Role::Dim),
     }

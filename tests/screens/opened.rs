@@ -1,0 +1,191 @@
+//! What is opened, followed and explained: where it stays, what comes above it, and which number it is about.
+
+use super::fleet::{SIZES, limits, made, metered, screen, two};
+use super::*;
+
+/// The screen of one session that was pinned.
+fn pinned() -> App {
+    let mut meter = metered(&two(), limits("25"));
+    let id = SessionId { source: Label::new("claude-code"), session: Some(Label::new("api-server-1")) };
+    meter.follow(Follow::Session(id));
+    app_with(options(), meter.summary(now()))
+}
+
+fn rates() -> Rates {
+    Rates {
+        input: usd("0.000005"),
+        output: usd("0.000025"),
+        cache_read: Some(usd("0.0000005")),
+        cache_write_1h: Some(usd("0.00001")),
+        ..Rates::default()
+    }
+}
+
+#[test]
+fn a_model_of_a_pinned_session_opens_its_calls_in_that_session_and_esc_leads_back() {
+    let mut app = pinned();
+    app.effects();
+    press(&mut app, &["tab", "tab", "down", "enter"]);
+    assert_eq!(app.effects(), [], "no other session is asked for");
+    let text = shown(&app, 120, 36);
+    let top = text.lines().next().unwrap();
+    assert!(top.starts_with(" Fleet › pinned: claude-code · api-server · api-server-1 › haiku-5-5"), "{top}");
+    assert!(text.contains("Calls · haiku-5-5"), "{text}");
+    assert!(text.contains("Esc the whole session"), "{text}");
+    let calls = &text[text.find("Calls · haiku").unwrap()..];
+    assert!(calls.contains("haiku-5-5  ") && !calls.contains("opus-5 "), "{text}");
+    // The first key leads back to the session, the second to all of them.
+    press(&mut app, &["esc"]);
+    assert_eq!(app.effects(), []);
+    let text = shown(&app, 120, 36);
+    assert!(!text.contains("› haiku-5-5") && text[text.find("Calls").unwrap()..].contains("opus-5 "), "{text}");
+    press(&mut app, &["esc"]);
+    assert_eq!(app.effects(), [Effect::Follow(Follow::Today)]);
+    // Another session is not narrowed.
+    press(&mut app, &["tab", "down", "enter"]);
+    app.update(Message::Summary(Arc::new(metered(&two(), limits("25")).summary(now()))), now());
+    assert!(shown(&app, 120, 36).contains("╭ Calls ─"));
+}
+
+#[test]
+fn the_head_says_that_a_filter_of_the_lists_does_not_narrow_it() {
+    let mut app = screen(&two(), limits("25"));
+    for (width, height) in SIZES.into_iter().filter(|(width, _)| *width > 40) {
+        assert!(shown(&app, width, height).contains("╭ Today ─"));
+    }
+    press(&mut app, &["/", "w", "e", "b", "enter"]);
+    for (width, height) in SIZES.into_iter().filter(|(width, _)| *width > 40) {
+        let text = shown(&app, width, height);
+        assert!(text.contains("╭ Today · all of it, not filtered ─"), "{text}");
+    }
+}
+
+#[test]
+fn calls_that_come_above_the_chosen_one_are_counted_and_esc_or_home_follows_the_newest_again() {
+    for back in ["esc", "g"] {
+        let mut calls = two();
+        let mut app = screen(&calls, limits("25"));
+        press(&mut app, &["tab", "tab", "tab", "down", "down"]);
+        assert!(!shown(&app, 120, 36).contains("newer above"));
+        let chosen = |app: &App| {
+            let buffer = draw(app, Rect::new(0, 0, 120, 36));
+            let is_chosen = |y: &u16| buffer[(60, *y)].bg != buffer[(60, 0)].bg && *y > 20;
+            let y = (0..36).find(is_chosen).unwrap_or_else(|| panic!("{}", text_of(&buffer)));
+            text_of(&buffer).lines().nth(y.into()).unwrap().split("││").nth(1).unwrap().to_owned()
+        };
+        let before = chosen(&app);
+        calls.extend((0..7).map(|nth| made("web-frontend", "gpt-6.1-sol", None, nth, "0.01")));
+        app.update(Message::Summary(Arc::new(metered(&calls, limits("25")).summary(now()))), now());
+        assert_eq!(chosen(&app), before, "the cursor keeps its call");
+        let text = shown(&app, 120, 36);
+        assert!(text.contains("Calls · 6 newer above · Esc follows the newest"), "{text}");
+        app.effects();
+        press(&mut app, &[back]);
+        assert_eq!(app.effects(), []);
+        let text = shown(&app, 120, 36);
+        assert!(!text.contains("newer above") && text.contains("14:02:10  gpt-6.1-sol"), "{text}");
+    }
+}
+
+#[test]
+fn every_line_of_the_head_is_explained_and_opens_the_day() {
+    let cases = [
+        (0, ["today · as of", "cache read", "cost         $12.11"]),
+        (1, ["$29.18/h: the last quarter of an hour", "left         $12.89 left", "daily limit"]),
+        (2, ["this week", "this month", "by midnight  $37.72"]),
+        (3, ["forecast of today · as of", "between $32.67 and $45.25", "full at 14:31 (14:22–14:42)"]),
+    ];
+    for (line, words) in cases {
+        let mut app = screen(&two(), limits("25"));
+        app.update(Message::Key(KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT)), now());
+        press(&mut app, &["down"].repeat(line));
+        press(&mut app, &["e"]);
+        let text = shown(&app, 120, 36);
+        assert!(words.iter().all(|words| text.contains(words)), "line {line}:\n{text}");
+        for (width, height) in SIZES {
+            let _ = shown(&app, width, height);
+        }
+        press(&mut app, &["esc", "enter"]);
+        assert!(shown(&app, 120, 36).starts_with(" Fleet › today"), "{}", shown(&app, 120, 36));
+    }
+}
+
+#[test]
+fn a_model_is_explained_with_the_rate_of_every_class_wherever_it_stands() {
+    let view = |model: &str| ModelView {
+        model: Some(Label::new(model)),
+        sums: Sums::default(),
+        rates: Some(rates()),
+        elsewhere: None,
+    };
+    let words = ["rates now    per million tokens", "cache read", "$0.50", "written 1 h", "$10", "output", "$25"];
+    let mut app = screen(&two(), limits("25"));
+    press(&mut app, &["tab", "tab", "e"]);
+    // The rates come when the books have answered.
+    assert!(app.effects().contains(&Effect::Ask(Request::Models)));
+    assert!(!shown(&app, 120, 36).contains("rates now"));
+    for _ in 0..2 {
+        app.update(Message::Feed(Feed::Models(vec![view("claude-opus-5")])), now());
+        let text = shown(&app, 120, 36);
+        assert!(words.iter().all(|word| text.contains(word)), "{text}");
+        assert_eq!(text.matches("rates now").count(), 1, "{text}");
+    }
+    press(&mut app, &["esc", "5", "e"]);
+    let text = shown(&app, 120, 36);
+    assert!(words.iter().all(|word| text.contains(word)), "{text}");
+}
+
+#[test]
+fn an_explanation_names_the_session_that_it_is_about() {
+    let title = |app: &App| {
+        let text = shown(app, 120, 36);
+        text.lines().find(|line| line.contains("Esc closes")).unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    for (keys, words) in [
+        (&["e"][..], "api-server api-server-1 today"),
+        (&["down", "e"], "sub-agent explore of api-server-1 today"),
+        (&["tab", "tab", "tab", "e"], "Call at 14:01:50 in api-server-1"),
+    ] {
+        let mut app = screen(&two(), limits("25"));
+        press(&mut app, keys);
+        assert!(title(&app).contains(words), "{keys:?}: {}", title(&app));
+    }
+    let mut app = pinned();
+    press(&mut app, &["tab", "tab", "e"]);
+    assert!(title(&app).contains("claude-opus-5 in api-server-1"), "{}", title(&app));
+}
+
+#[test]
+fn history_says_how_far_back_it_was_moved_and_end_leads_to_today() {
+    let mut app = screen(&two(), limits("25"));
+    press(&mut app, &["4"]);
+    answer(&mut app);
+    assert!(!shown(&app, 120, 36).contains(" back"));
+    press(&mut app, &["["]);
+    answer(&mut app);
+    for (width, height) in SIZES.into_iter().filter(|(width, _)| *width > 40) {
+        let text = shown(&app, width, height);
+        assert!(text.contains("Each day · 15 days back · End: today"), "{width}×{height}:\n{text}");
+    }
+    press(&mut app, &["left"]);
+    app.update(Message::Key(KeyEvent::new(KeyCode::End, KeyModifiers::NONE)), now());
+    answer(&mut app);
+    let text = shown(&app, 120, 36);
+    assert!(!text.contains(" back") && text.contains("Sun 22 Nov"), "{text}");
+}
+
+#[test]
+fn a_session_works_for_a_minute_after_its_last_call_and_is_quiet_until_it_waits() {
+    let state = |seconds_ago: i64| {
+        let calls = [made("api-server", "claude-opus-5", None, seconds_ago, "0.41")];
+        let text = shown(&screen(&calls, Vec::new()), 120, 36);
+        let line = text.lines().find(|line| line.contains("claude-code  opus-5")).unwrap_or_else(|| panic!("{text}"));
+        let at_work = text.lines().next().unwrap().contains("1 at work");
+        let states = ["● working", "◌ quiet", "○ waiting"];
+        (states.into_iter().find(|state| line.contains(state)), at_work)
+    };
+    assert_eq!(state(59), (Some("● working"), true));
+    assert_eq!(state(60), (Some("◌ quiet"), false));
+    assert_eq!(state(299), (Some("◌ quiet"), false));
+    assert_eq!(state(300), (Some("○ waiting"), false));
+}
