@@ -48,7 +48,7 @@ pub(super) struct Context {
 }
 
 /// Fields of an answer that later lines depend on.
-pub(super) struct Met<'a> {
+pub(super) struct SessionLine<'a> {
     pub(super) at: Option<Instant>,
     pub(super) model: Option<&'a str>,
     pub(super) project: Option<&'a str>,
@@ -67,21 +67,21 @@ impl Context {
     }
 
     /// Notes an answer.
-    pub(super) fn meet(&mut self, met: &Met<'_>) {
+    pub(super) fn note(&mut self, line: &SessionLine<'_>) {
         let keep = |kept: &mut Option<String>, now: Option<&str>| {
             if now.is_some() && kept.as_deref() != now {
                 *kept = now.map(str::to_owned);
             }
         };
-        keep(&mut self.model, met.model);
-        keep(&mut self.project, met.project);
-        self.counts_searches = met.searches > 0;
-        let at = met.at.map(StoredTime);
+        keep(&mut self.model, line.model);
+        keep(&mut self.project, line.project);
+        self.counts_searches = line.searches > 0;
+        let at = line.at.map(StoredTime);
         self.last = at.max(self.last);
-        if !met.is_copy {
+        if !line.is_copy {
             self.since = self.since.or(at);
         }
-        self.is_branch |= met.is_branch;
+        self.is_branch |= line.is_branch;
     }
 
     /// State for [`Context::restore`].
@@ -333,7 +333,7 @@ mod tests {
         let mut context = Context::default();
         assert_eq!(context.state(), "");
         context.enter("s");
-        context.meet(&Met {
+        context.note(&SessionLine {
             at: Some(Instant::default()),
             model: Some("m"),
             project: Some("/p"),

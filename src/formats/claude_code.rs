@@ -10,7 +10,7 @@
 use std::path::{Path, PathBuf};
 
 use super::branch::branch_name;
-use super::claude_bill::{self, Context, Met};
+use super::claude_bill::{self, Context, SessionLine};
 use super::claude_content::content;
 use super::claude_homes;
 use super::claude_line::{Answer, Line};
@@ -114,7 +114,7 @@ impl Reader for Transcript {
         // A refusal that comes before any output is not charged, whatever was asked (Anthropic's documentation of refusals,
         // November 2026).
         let booked = if is_refused { Booked { tokens: Tokens::ZERO, web_searches: 0, ..stated } } else { stated };
-        self.context.meet(&Met {
+        self.context.note(&SessionLine {
             at: answer.at,
             model: answer.message.model.get(),
             project: parsed.cwd.get(),

@@ -13,10 +13,10 @@ pub(super) fn content(line: &[u8]) -> &[u8] {
     #[derive(Deserialize)]
     struct Progress<'a> {
         #[serde(borrow)]
-        message: Option<Told<'a>>,
+        message: Option<Envelope<'a>>,
     }
     #[derive(Deserialize)]
-    struct Told<'a> {
+    struct Envelope<'a> {
         #[serde(borrow)]
         message: Option<Message<'a>>,
     }
@@ -26,7 +26,7 @@ pub(super) fn content(line: &[u8]) -> &[u8] {
         content: Option<&'a serde_json::value::RawValue>,
     }
     let Ok(parsed) = serde_json::from_slice::<Line<'_>>(line) else { return line };
-    let told = || parsed.data.and_then(|data| data.message).and_then(|told| told.message);
-    let message = parsed.message.or_else(told);
+    let envelope = || parsed.data.and_then(|data| data.message).and_then(|envelope| envelope.message);
+    let message = parsed.message.or_else(envelope);
     message.and_then(|message| message.content).map_or(line, |content| content.get().as_bytes())
 }

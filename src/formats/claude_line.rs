@@ -67,13 +67,13 @@ fields! {
     /// Progress of a sub-agent, in its parent's file.
     Progress {
         agent: Text<'a> = "agentId",
-        told: Told<'a> = "message",
+        envelope: Envelope<'a> = "message",
     }
 }
 
 fields! {
     /// The sub-agent's own line.
-    Told {
+    Envelope {
         at: Stamp = "timestamp",
         request: Text<'a> = "requestId",
         message: Message<'a> = "message",
@@ -105,9 +105,9 @@ impl Line<'_> {
                 agent: self.agent.get().or(sidechain),
             },
             Some("progress") => Answer {
-                message: &self.data.told.message,
-                request: self.data.told.request.get(),
-                at: self.data.told.at.or(&self.at).0,
+                message: &self.data.envelope.message,
+                request: self.data.envelope.request.get(),
+                at: self.data.envelope.at.or(&self.at).0,
                 agent: self.data.agent.or(&self.agent).get().or(Some("sidechain")),
             },
             Some(_) => return None,

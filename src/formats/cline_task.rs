@@ -46,7 +46,7 @@ const INCLUSIVE: [&str; 9] = ["openai", "litellm", "doubao", "fireworks", "hicap
 
 fields! {
     /// A message.
-    Said {
+    TaskMessage {
         at: Stamp = "ts",
         what: Text<'a> = "say",
         text: Text<'a> = "text",
@@ -125,13 +125,14 @@ impl Task {
 
     /// Reads the messages of a task.
     pub(super) fn read(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        let said: List<Said<'_>> = json::parse(line)?;
+        let messages: List<TaskMessage<'_>> = json::parse(line)?;
         let (mut bad, mut removed, mut last) = (None, Tokens::default(), None);
         let mut totals: BTreeMap<String, Tokens> = BTreeMap::new();
         let task = origin.folder(0).unwrap_or_else(|| origin.stem()).to_owned();
-        let requests: Vec<i64> = said.0.iter().filter(|one| one.is_request()).map(Said::milliseconds).collect();
+        let requests: Vec<i64> =
+            messages.0.iter().filter(|one| one.is_request()).map(TaskMessage::milliseconds).collect();
         let mut number = 0;
-        for message in &said.0 {
+        for message in &messages.0 {
             let at = message.milliseconds();
             if message.what.get() == Some("condense_context") {
                 out.extend(self.condensed(message, &task, origin).map(Record::Call));
@@ -168,7 +169,7 @@ impl Task {
             let key = CallKey::from_parts(&[self.name, "task", &task, &at.to_string()]);
             out.push(Record::Call(Call { quoted: request.cost.0, fidelity, ..Call::new(key, from, model, tokens) }));
         }
-        out.extend(last.and_then(|from| self.total(from, &said.0, totals, removed)).map(Record::Bill));
+        out.extend(last.and_then(|from| self.total(from, &messages.0, totals, removed)).map(Record::Bill));
         bad.map_or(Ok(Reading::Mine), Err)
     }
 
@@ -199,7 +200,7 @@ impl Task {
     }
 
     /// The model of a request: its own, else the last one before the next request.
-    fn used(&self, message: &Said<'_>, next: Option<i64>) -> Option<Used> {
+    fn used(&self, message: &TaskMessage<'_>, next: Option<i64>) -> Option<Used> {
         let own = &message.model;
         if let Some(model) = own.id.get() {
             let provider = own.provider.get().unwrap_or_default().to_owned();
@@ -234,7 +235,7 @@ impl Task {
     }
 
     /// The request that condensed a context: its cost alone.
-    fn condensed(&mut self, message: &Said<'_>, task: &str, origin: &Origin) -> Option<Call> {
+    fn condensed(&mut self, message: &TaskMessage<'_>, task: &str, origin: &Origin) -> Option<Call> {
         let quoted = message.condensed.cost.0.filter(|cost| *cost > Usd::ZERO)?;
         let mut from = self.author.attribution(message.at.0, Some(task), self.project.as_deref(), origin);
         from.feature = self.author.label(Some("compaction"));
@@ -247,11 +248,11 @@ impl Task {
     fn total(
         &self,
         from: Attribution,
-        said: &[Said<'_>],
+        messages: &[TaskMessage<'_>],
         mut totals: BTreeMap<String, Tokens>,
         removed: Tokens,
     ) -> Option<Bill> {
-        let named = said.iter().rev().find_map(|message| message.model.id.get());
+        let named = messages.iter().rev().find_map(|message| message.model.id.get());
         let model = named.or_else(|| self.models.last().map(|used| used.model.as_str())).unwrap_or(Billed::UNNAMED);
         let total = totals.entry(model.to_owned()).or_default();
         *total = total.saturating_add(removed);
@@ -259,7 +260,7 @@ impl Task {
     }
 }
 
-impl Said<'_> {
+impl TaskMessage<'_> {
     fn is_request(&self) -> bool {
         matches!(self.what.get(), Some("api_req_started" | "api_req_finished"))
     }

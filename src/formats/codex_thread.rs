@@ -63,9 +63,9 @@ impl Thread {
     }
 
     pub(super) fn turn(&mut self, payload: &Payload<'_>) {
-        for (now, said) in [(&mut self.model, payload.model.get()), (&mut self.cwd, payload.cwd.get())] {
-            if let Some(said) = said.filter(|said| now.as_deref() != Some(said)) {
-                *now = Some(said.to_owned());
+        for (now, named) in [(&mut self.model, payload.model.get()), (&mut self.cwd, payload.cwd.get())] {
+            if let Some(named) = named.filter(|named| now.as_deref() != Some(named)) {
+                *now = Some(named.to_owned());
             }
         }
     }

@@ -50,7 +50,7 @@ fields! {
 
 fields! {
     /// The texts of a turn.
-    Said {
+    Request {
         parts: List<Part<'a>> = "response",
         result: Outcome<'a> = "result",
     }
@@ -205,11 +205,11 @@ impl Spoke {
     /// Takes over what is said of the turn.
     fn learn(&mut self, request: &str) -> Option<()> {
         self.turn.learn(&json::parse(request.as_bytes()).ok()?).ok()?;
-        let said: Said<'_> = json::parse(request.as_bytes()).ok()?;
-        if !said.parts.is_absent() {
-            self.parts = said.parts.0.iter().map(Part::size).collect();
+        let request: Request<'_> = json::parse(request.as_bytes()).ok()?;
+        if !request.parts.is_absent() {
+            self.parts = request.parts.0.iter().map(Part::size).collect();
         }
-        let rounds = &said.result.about.rounds.0;
+        let rounds = &request.result.about.rounds.0;
         if !rounds.is_empty() {
             self.rounds = rounds.iter().map(Round::size).sum();
             self.hides_parts = rounds.iter().any(|round| !round.thinking.is_absent() && round.thinking.size() == 0);

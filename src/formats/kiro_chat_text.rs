@@ -43,7 +43,7 @@ fields! {
         session: Text<'a> = "chatSessionId" | "sessionId" | "workflowId",
         model: Text<'a> = "modelId",
         at: Stamp = "startTime",
-        said: List<Said<'a>> = "chat",
+        messages: List<ChatMessage<'a>> = "chat",
         context: Context<'a> = "context",
         about: About<'a> = "metadata",
     }
@@ -52,7 +52,7 @@ fields! {
 fields! {
     /// The conversation of newer documents.
     Context {
-        said: List<Said<'a>> = "messages",
+        messages: List<ChatMessage<'a>> = "messages",
     }
 }
 
@@ -67,7 +67,7 @@ fields! {
 
 fields! {
     /// A message.
-    Said {
+    ChatMessage {
         role: Text<'a> = "role",
         content: Within<'a> = "content" | "entries",
     }
@@ -80,9 +80,9 @@ impl TextReader for Chats {
         let Ok(chat) = json::parse::<Chat<'_>>(document) else { return };
         let Some(execution) = chat.execution.get() else { return };
         let session = chat.session.or(&chat.about.session).get().unwrap_or(execution);
-        let said = if chat.said.is_absent() { &chat.context.said } else { &chat.said };
+        let messages = if chat.messages.is_absent() { &chat.context.messages } else { &chat.messages };
         let (mut sizes, mut hides_parts) = (Vec::new(), false);
-        for message in said.0.iter().filter(|message| message.role.get() == Some("bot")) {
+        for message in messages.0.iter().filter(|message| message.role.get() == Some("bot")) {
             let (more, hides_more) = blocks(message.content);
             sizes.extend(more);
             hides_parts |= hides_more;

@@ -85,14 +85,14 @@ fields! {
 fields! {
     /// An answer, with or without uses of tools.
     Answer {
-        plain: Said<'a> = "Response",
-        tools: Said<'a> = "ToolUse",
+        plain: Block<'a> = "Response",
+        tools: Block<'a> = "ToolUse",
     }
 }
 
 fields! {
     /// The answer's text.
-    Said {
+    Block {
         id: Text<'a> = "message_id",
         content: Text<'a> = "content",
         uses: List<Use<'a>> = "tool_uses",
@@ -236,17 +236,17 @@ impl TextReader for Conversations {
         let Ok(conversation) = json::parse::<Conversation<'_>>(text) else { return };
         let Some(session) = conversation.id.get() else { return };
         for (number, entry) in conversation.history.0.iter().enumerate() {
-            let said = if entry.answer.plain.is_absent() { &entry.answer.tools } else { &entry.answer.plain };
+            let block = if entry.answer.plain.is_absent() { &entry.answer.tools } else { &entry.answer.plain };
             let request = &entry.about;
-            let texts = said.content.get().map(|content| (hash(content), length(&said.content)));
-            let uses = said.uses.0.iter().zip(1_u64..).map(|(used, number)| (number, used.size()));
+            let texts = block.content.get().map(|content| (hash(content), length(&block.content)));
+            let uses = block.uses.0.iter().zip(1_u64..).map(|(used, number)| (number, used.size()));
             let number = number.to_string();
-            let id = said.id.or(&request.message).or(&request.id).get().unwrap_or(&number);
+            let id = block.id.or(&request.message).or(&request.id).get().unwrap_or(&number);
             let from = self.from(request.at.0, session, at(row, 2).text().map(Label::new));
             let blocks = texts.into_iter().chain(uses).collect();
             let model = model(&request.model).or_else(|| model(&conversation.model.id));
             let spoken = self.spoken(&[session, id], from, model, blocks);
-            out.push(Spoken { hides_parts: said.thinking.is_some(), ..spoken });
+            out.push(Spoken { hides_parts: block.thinking.is_some(), ..spoken });
         }
     }
 

@@ -128,11 +128,11 @@ impl Payloads {
         // the answer, the metadata, or both.
         let response: Response<'_> = read.response.object().unwrap_or_default();
         let (answered, noted) = (response.usage.counts()?, notes.usage.counts()?);
-        let told = |usage: &Usage<'_>, counts: &Counts| -> Result<u64, BadLine> {
+        let total = |usage: &Usage<'_>, counts: &Counts| -> Result<u64, BadLine> {
             let cached = counts.cache_read + counts.cache_write_5m + counts.cache_write_1h;
             Ok(cached.saturating_add(usage.audio_tokens()?))
         };
-        let notes_know_more = told(&notes.usage, &noted)? > told(&response.usage, &answered)?;
+        let notes_know_more = total(&notes.usage, &noted)? > total(&response.usage, &answered)?;
         let (usage, counts) = if response.usage.is_absent() || notes_know_more {
             (&notes.usage, noted)
         } else {

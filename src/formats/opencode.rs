@@ -263,7 +263,7 @@ impl Messages {
 }
 
 /// An answer whose texts are measured.
-pub(super) struct Said {
+pub(super) struct TextMessage {
     pub(super) key: CallKey,
     pub(super) at: Option<Instant>,
     pub(super) model: Option<Label>,
@@ -271,9 +271,9 @@ pub(super) struct Said {
     pub(super) tokens: Tokens,
 }
 
-impl Said {
+impl TextMessage {
     /// The answer in a row's data; none while it is under way.
-    pub(super) fn of(agent: &str, data: &str) -> Option<Self> {
+    pub(super) fn from_data(agent: &str, data: &str) -> Option<Self> {
         let message: Message<'_> = json::parse(data.as_bytes()).ok()?;
         let (created, completed) = (message.time.created.0, message.time.completed.0);
         let created = created.or(completed)?;

@@ -6,7 +6,7 @@
 //! end. SQLite measures the texts: none of them leaves it. An answer under way is none yet. The texts of the files of before there was a
 //! database are not measured.
 
-use super::opencode::{self, OpenCode, Said};
+use super::opencode::{self, OpenCode, TextMessage};
 use super::rows::{RowQuery, Schema, Value, at};
 use super::texts::{Spoken, TextReader, Texts};
 use super::{Format as _, Framing, Origin};
@@ -72,20 +72,20 @@ impl TextReader for Answers {
     fn line(&mut self, _line: &[u8], _origin: &Origin, _out: &mut Vec<Spoken>) {}
 
     fn row(&mut self, _query: usize, row: &[Value<'_>], _origin: &Origin, out: &mut Vec<Spoken>) {
-        let Some(said) = at(row, 3).text().and_then(|data| Said::of(self.0, data)) else { return };
+        let Some(message) = at(row, 3).text().and_then(|data| TextMessage::from_data(self.0, data)) else { return };
         let size = at(row, 4).integer().and_then(|size| u64::try_from(size).ok()).unwrap_or_default();
         out.push(Spoken {
-            key: said.key,
+            key: message.key,
             from: Attribution {
                 session: at(row, 2).text().map(Label::new),
-                project: said.project,
-                ..Attribution::new(said.at.unwrap_or(Instant::UNIX_EPOCH), Label::new(self.0))
+                project: message.project,
+                ..Attribution::new(message.at.unwrap_or(Instant::UNIX_EPOCH), Label::new(self.0))
             },
-            model: said.model,
-            output: said.tokens.output,
+            model: message.model,
+            output: message.tokens.output,
             // A fork's copy is the same block.
             blocks: vec![(0, size)],
-            hides_parts: size == 0 || said.tokens.reasoning > 0,
+            hides_parts: size == 0 || message.tokens.reasoning > 0,
             is_cut: false,
         });
     }

@@ -54,10 +54,10 @@ impl Counts {
                 (rest, rest > 0)
             }
         };
-        let told = input + cached;
+        let prompt = input + cached;
         let (output, output_guessed) = match (self.output, self.total) {
             (None, Some(total)) if self.input.is_some() || self.prompt.is_some() => {
-                (total.saturating_sub(told), total > told)
+                (total.saturating_sub(prompt), total > prompt)
             }
             _ => (output, false),
         };

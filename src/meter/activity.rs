@@ -25,7 +25,7 @@ pub enum Activity {
 
 impl Activity {
     /// Of a last call; a clock a little late does not matter.
-    pub(crate) fn of(last: Instant, now: Instant) -> Self {
+    pub(crate) fn at(last: Instant, now: Instant) -> Self {
         let since = now.signed_duration_since(last).abs();
         if since < WORKING {
             Self::Working

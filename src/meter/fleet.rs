@@ -156,7 +156,7 @@ impl Thread {
 pub(crate) fn agent_lines(threads: &Threads, now: Instant) -> Vec<AgentLine> {
     let lines = threads.iter().filter_map(|(name, thread)| {
         let last = thread.last.clone()?;
-        let activity = Activity::of(last.at, now);
+        let activity = Activity::at(last.at, now);
         Some(AgentLine {
             name: name.clone()?,
             today: thread.today,

@@ -98,9 +98,9 @@ impl Sessions {
         let until = self.trend_until(now);
         let lines = self.known.iter().map(|(id, session)| (id, session, session.today()));
         let mut lines: Vec<_> = lines
-            .filter(|(_, session, today)| today.calls > 0 || Activity::of(session.ended, now) != Activity::Ended)
+            .filter(|(_, session, today)| today.calls > 0 || Activity::at(session.ended, now) != Activity::Ended)
             .collect();
-        let ended = |session: &Session| Activity::of(session.ended, now) == Activity::Ended;
+        let ended = |session: &Session| Activity::at(session.ended, now) == Activity::Ended;
         lines.sort_by_key(|(id, session, _)| (ended(session), Reverse(session.started), *id));
         lines.truncate(LISTED);
         lines.into_iter().map(|(id, session, today)| session.fleet_line(id, today, until, now)).collect()
@@ -110,7 +110,7 @@ impl Sessions {
     pub(crate) fn turns(&self, now: Instant) -> impl Iterator<Item = Instant> {
         self.known
             .values()
-            .filter(move |session| Activity::of(session.ended, now) != Activity::Ended)
+            .filter(move |session| Activity::at(session.ended, now) != Activity::Ended)
             .flat_map(|session| session.threads.values())
             .flat_map(super::fleet::Thread::turns)
     }
@@ -277,13 +277,13 @@ impl Session {
     fn fleet_line(&self, id: &SessionId, today: Sums, trend_until: Instant, now: Instant) -> FleetLine {
         let minutes = Minutes::of_all(self.minutes.values());
         let main = self.threads.get(&None).and_then(|thread| thread.last.clone());
-        let main = main.filter(|last| Activity::of(last.at, now) != Activity::Ended);
+        let main = main.filter(|last| Activity::at(last.at, now) != Activity::Ended);
         let dearest = self.models.iter().max_by_key(|(name, sums)| (sums.cost, sums.tokens.total(), Reverse(*name)));
         FleetLine {
             id: id.clone(),
             project: self.project.clone(),
             started: self.started,
-            activity: Activity::of(self.ended, now),
+            activity: Activity::at(self.ended, now),
             today,
             cost_per_hour: minutes.rate(now).1,
             last: self.ended,

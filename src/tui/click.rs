@@ -39,7 +39,7 @@ impl App {
                 self.look_at_theme();
                 self.confirm()
             }
-            Target::Key(action) => self.act(action),
+            Target::Key(action) => self.perform(action),
             Target::Head(by) => {
                 self.sort = (by, self.sort.0 == by && !self.sort.1);
                 Next::Redraw

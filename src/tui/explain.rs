@@ -56,7 +56,8 @@ impl App {
 
     fn explanation(&self) -> Option<Explanation> {
         let (zone, now) = (self.options.zone, self.now());
-        let said = |title: String, lines: Vec<String>| Some(Explanation { title, lines, ..Explanation::default() });
+        let explanation =
+            |title: String, lines: Vec<String>| Some(Explanation { title, lines, ..Explanation::default() });
         match (self.view, self.pane()) {
             (View::Live, Pane::Running) => match self.fleet_rows().into_iter().nth(self.cursor())? {
                 FleetRow::Session(line) => {
@@ -74,12 +75,12 @@ impl App {
                     }));
                     // Several sessions may be of one project.
                     let id = line.project.as_ref().map(|_| format!(" {}", short_name(&line.id))).unwrap_or_default();
-                    said(format!("{name}{id} today"), lines)
+                    explanation(format!("{name}{id} today"), lines)
                 }
                 FleetRow::Agent(line, agent) => {
                     let mut lines = of_sums(&agent.today);
                     lines.push(of_rate(&text::usd(agent.cost_per_hour)));
-                    said(format!("sub-agent {} of {} today", agent.name, short_name(&line.id)), lines)
+                    explanation(format!("sub-agent {} of {} today", agent.name, short_name(&line.id)), lines)
                 }
             },
             (View::Live, Pane::Calls) => {
@@ -97,25 +98,25 @@ impl App {
                 lines.extend(self.rates_of(line.model.as_ref()));
                 let session = self.summary.session.as_ref().map(SessionLine::id);
                 let session = session.map(|id| format!(" in {}", short_name(&id))).unwrap_or_default();
-                said(format!("{}{session}", line.model.as_deref().unwrap_or("unknown model")), lines)
+                explanation(format!("{}{session}", line.model.as_deref().unwrap_or("unknown model")), lines)
             }
             (View::Live, Pane::Head) => {
                 let (title, lines) = self.of_head(self.cursor());
-                said(title, lines)
+                explanation(title, lines)
             }
             (View::Live, Pane::Limits) | (View::Limits, _) => {
                 let limits = self.limits();
                 let Some(limit) = limits.get(self.cursor()) else {
                     let quota = self.quotas().get(self.cursor().checked_sub(limits.len())?).copied()?;
-                    return said(text::quota_name(quota), of_quota(quota, now, zone));
+                    return explanation(text::quota_name(quota), of_quota(quota, now, zone));
                 };
-                said(format!("{} limit", limit.name), of_limit(limit, now, zone))
+                explanation(format!("{} limit", limit.name), of_limit(limit, now, zone))
             }
             (View::Sessions, _) => {
                 let sessions = self.sessions();
                 let line = sessions.get(self.cursor())?;
                 let name = line.row.session.as_deref().map_or("no name", text::session_short);
-                said(format!("session {name}"), of_session(line, now, zone))
+                explanation(format!("session {name}"), of_session(line, now, zone))
             }
             (View::Projects, _) => {
                 let rows = self.projects_shown();
@@ -125,7 +126,7 @@ impl App {
                     lines.push(word.to_owned());
                     lines.extend(of_sums(sums).into_iter().map(|line| format!("  {line}")));
                 }
-                said(row.project.as_deref().unwrap_or("no project").to_owned(), lines)
+                explanation(row.project.as_deref().unwrap_or("no project").to_owned(), lines)
             }
             (View::History, _) => {
                 let page = self.history.page(self.clock, zone);
@@ -133,21 +134,21 @@ impl App {
                 let mut lines = of_sums(&bar.sums);
                 let models = page.models.iter().zip(&bar.models).filter(|(_, sums)| sums.calls > 0);
                 lines.extend(models.map(|(model, sums)| of_model(model.as_ref(), sums)));
-                said(self.history.chosen(self.clock, zone).0, lines)
+                explanation(self.history.chosen(self.clock, zone).0, lines)
             }
             (View::Models, _) => {
                 let models = self.models_shown();
                 let view = models.get(self.cursor())?;
                 let mut lines = of_sums(&view.sums);
                 lines.extend(view.rates.as_ref().map(of_rates).unwrap_or_default());
-                said(view.model.as_deref().unwrap_or("unknown model").to_owned(), lines)
+                explanation(view.model.as_deref().unwrap_or("unknown model").to_owned(), lines)
             }
             (View::Health, _) => {
                 let mut lines = super::views::health_details(self);
                 if lines.is_empty() {
                     lines = super::views::health_lines(self).into_iter().map(|(line, _)| line).collect();
                 }
-                said("Health".to_owned(), lines)
+                explanation("Health".to_owned(), lines)
             }
         }
     }

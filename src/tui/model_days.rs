@@ -61,7 +61,7 @@ impl ModelDays {
     }
 
     /// Dollars of a model in each of the last days, today last.
-    pub(super) fn of(&self, model: Option<&Label>) -> &[Usd] {
+    pub(super) fn costs_of(&self, model: Option<&Label>) -> &[Usd] {
         self.days.get(&model.cloned()).map_or(&[], Vec::as_slice)
     }
 }

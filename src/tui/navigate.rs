@@ -19,7 +19,7 @@ impl App {
         }
         let column = usize::from(column.saturating_sub(area.x));
         match Header(self).tab_at(usize::from(area.width), column) {
-            Some(view) => self.act(view.action()),
+            Some(view) => self.perform(view.action()),
             None => Next::Stay,
         }
     }

@@ -42,7 +42,7 @@ impl App {
             };
             self.open(home);
         }
-        self.act(action)
+        self.perform(action)
     }
 
     /// Opens a saved view with its filter.

@@ -15,7 +15,7 @@ use crate::engine::Driver;
 use crate::meter::{Alerts, Meter};
 
 use super::draw::draw_into;
-use super::terminal_reply::{Heard, QUESTION, Replies};
+use super::terminal_reply::{Decoded, QUESTION, Replies};
 use super::{App, Effect, Feed, Message, Next, Note, Request, Tone, paint};
 
 /// A terminal that has not answered by then does not know the question.
@@ -82,10 +82,10 @@ impl ScreenState {
     /// Handles a terminal event.
     pub fn event(&mut self, event: Event, now: Instant, at: Moment) {
         let message = match event {
-            Event::Key(key) => match self.replies.hear(key, at) {
-                Heard::Key(key) => Message::Key(key),
-                Heard::Part => return,
-                Heard::Background(background) => {
+            Event::Key(key) => match self.replies.decode(key, at) {
+                Decoded::Key(key) => Message::Key(key),
+                Decoded::Part => return,
+                Decoded::Background(background) => {
                     self.asked_at = None;
                     Message::Background(background)
                 }

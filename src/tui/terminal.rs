@@ -47,7 +47,7 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// Sets up the terminal. `painted` is called on another thread whenever a picture was accepted; `told` with the
+    /// Sets up the terminal. `painted` is called on another thread whenever a picture was accepted; `report` with the
     /// message of a panic that does not end the screen.
     ///
     /// # Errors
@@ -55,12 +55,12 @@ impl Terminal {
     pub(super) fn take(
         mouse: bool,
         painted: impl Fn(io::Result<()>) + Send + 'static,
-        told: impl Fn(String) + Send + Sync + 'static,
+        report: impl Fn(String) + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let painter = Painter::start(painted)?;
         let ours = Arc::new(AtomicBool::new(false));
         let mut terminal = Self { painter, mouse, ours: Arc::clone(&ours), hook: Some(std::panic::take_hook()) };
-        std::panic::set_hook(Box::new(move |panic| hear(panic, &ours, &told)));
+        std::panic::set_hook(Box::new(move |panic| on_panic(panic, &ours, &report)));
         terminal.enter()?;
         Ok(terminal)
     }
@@ -159,20 +159,20 @@ pub(crate) fn give_back() {
     drop(disable_raw_mode());
 }
 
-/// Handles a panic: in the loop it restores the terminal and reports it; elsewhere the message goes to `told`.
-fn hear(panic: &PanicHookInfo<'_>, ours: &AtomicBool, told: &dyn Fn(String)) {
+/// Handles a panic: in the loop it restores the terminal and reports it; elsewhere the message goes to `report`.
+fn on_panic(panic: &PanicHookInfo<'_>, ours: &AtomicBool, report: &dyn Fn(String)) {
     let words = text::panic_words(panic);
     if !IN_THE_LOOP.get() {
         let name = thread::current().name().unwrap_or("worker").to_owned();
-        return told(Label::new(&format!("{name} failed: {words}")).to_string());
+        return report(Label::new(&format!("{name} failed: {words}")).to_string());
     }
     if ours.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout();
         drop(out.write_all(&goodbye()).and_then(|()| out.flush()));
         drop(disable_raw_mode());
     }
-    let said = Label::new(&format!("tokmeter stopped on an error of its own: {words}"));
-    drop(writeln!(io::stderr(), "{said}\nWhat was booked is safe. Please report this with the line above."));
+    let message = Label::new(&format!("tokmeter stopped on an error of its own: {words}"));
+    drop(writeln!(io::stderr(), "{message}\nWhat was booked is safe. Please report this with the line above."));
 }
 
 /// Writes on a thread, so that a blocked terminal delays only the picture.

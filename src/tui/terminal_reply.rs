@@ -19,7 +19,7 @@ const LONGEST: usize = 64;
 
 /// Meaning of a key.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum Decoded {
     /// Typed by the user.
     Key(KeyEvent),
     /// Part of an incomplete reply.
@@ -38,15 +38,15 @@ pub(super) struct Replies {
 impl Replies {
     /// Handles a key with its time.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is crossterm's, and has more keys than are bound")]
-    pub(super) fn hear(&mut self, key: KeyEvent, at: Instant) -> Heard {
+    pub(super) fn decode(&mut self, key: KeyEvent, at: Instant) -> Decoded {
         let alt = key.modifiers.contains(KeyModifiers::ALT);
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let Some((mut text, last)) = self.open.take().filter(|(_, last)| at.duration_since(*last) <= PAUSE) else {
             if alt && key.code == KeyCode::Char(']') {
                 self.open = Some((String::new(), at));
-                return Heard::Part;
+                return Decoded::Part;
             }
-            return Heard::Key(key);
+            return Decoded::Key(key);
         };
         match key.code {
             // BEL, or ESC \: the end.
@@ -55,9 +55,9 @@ impl Replies {
             KeyCode::Char(letter) if !alt && !control && belongs(letter) && text.len() < LONGEST => {
                 text.push(letter);
                 self.open = Some((text, at.max(last)));
-                Heard::Part
+                Decoded::Part
             }
-            _ => Heard::Key(key),
+            _ => Decoded::Key(key),
         }
     }
 }
@@ -66,8 +66,8 @@ fn belongs(letter: char) -> bool {
     letter.is_ascii_hexdigit() || matches!(letter, ';' | ':' | '/' | 'r' | 'g' | '#' | '?')
 }
 
-fn finish(text: &str) -> Heard {
-    background(text).map_or(Heard::Part, Heard::Background)
+fn finish(text: &str) -> Decoded {
+    background(text).map_or(Decoded::Part, Decoded::Background)
 }
 
 /// Parses `11;rgb:ffff/ffff/ffff`.
@@ -106,9 +106,9 @@ mod tests {
         ] {
             let (mut replies, now) = (Replies::default(), Instant::now());
             for key in keys(text) {
-                assert_eq!(replies.hear(key, now), Heard::Part);
+                assert_eq!(replies.decode(key, now), Decoded::Part);
             }
-            assert_eq!(replies.hear(bell(), now), Heard::Background(background));
+            assert_eq!(replies.decode(bell(), now), Decoded::Background(background));
         }
     }
 
@@ -117,20 +117,20 @@ mod tests {
         let (mut replies, now) = (Replies::default(), Instant::now());
         let end = KeyEvent::new(KeyCode::Char('\\'), KeyModifiers::ALT);
         for key in keys("10;rgb:0123/4567/89ab").into_iter().chain([end]) {
-            assert_eq!(replies.hear(key, now), Heard::Part);
+            assert_eq!(replies.decode(key, now), Decoded::Part);
         }
         let q = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
-        assert_eq!(replies.hear(q, now), Heard::Key(q));
+        assert_eq!(replies.decode(q, now), Decoded::Key(q));
     }
 
     #[test]
     fn a_person_who_types_alt_bracket_is_heard_again_at_once() {
         let (mut replies, now) = (Replies::default(), Instant::now());
-        assert_eq!(replies.hear(keys("")[0], now), Heard::Part);
+        assert_eq!(replies.decode(keys("")[0], now), Decoded::Part);
         let q = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
-        assert_eq!(replies.hear(q, now), Heard::Key(q));
-        assert_eq!(replies.hear(keys("")[0], now), Heard::Part);
+        assert_eq!(replies.decode(q, now), Decoded::Key(q));
+        assert_eq!(replies.decode(keys("")[0], now), Decoded::Part);
         let one = KeyEvent::new(KeyCode::Char('1'), KeyModifiers::NONE);
-        assert_eq!(replies.hear(one, now + Duration::from_secs(1)), Heard::Key(one));
+        assert_eq!(replies.decode(one, now + Duration::from_secs(1)), Decoded::Key(one));
     }
 }

@@ -18,12 +18,12 @@ impl App {
             return self.type_key(key);
         }
         match self.options.keys.action(chord, self.view.place()) {
-            Some(action) => self.act(action),
+            Some(action) => self.perform(action),
             None => Next::Stay,
         }
     }
 
-    pub(super) fn act(&mut self, action: Action) -> Next {
+    pub(super) fn perform(&mut self, action: Action) -> Next {
         let doomed = self.doomed.take();
         match action {
             Action::Quit => return Next::Quit,

@@ -138,7 +138,7 @@ impl Compact<'_> {
         for model in summary.models.iter().take(8) {
             let name = model.model.as_deref().map_or("unknown", text::model_short);
             let trends = summary.models.iter().map(|line| &line.trend);
-            let trend = Sparks::of(trends, room.saturating_sub(24).clamp(6, 30)).draw(&model.trend);
+            let trend = Sparks::scaled_to(trends, room.saturating_sub(24).clamp(6, 30)).draw(&model.trend);
             let cost = text::cost(&model.sums);
             let name_room = if room > 30 { 14 } else { 10 };
             lines.push((

@@ -135,16 +135,16 @@ impl History<'_> {
         }
         let page = app.history.page(app.now(), app.options.zone);
         let room = usize::from(inner.width);
-        let said = |buffer: &mut Buffer, words: &str| {
+        let notice = |buffer: &mut Buffer, words: &str| {
             buffer.set_stringn(inner.x, inner.y, text::fit(words, room), room, theme.style(Role::Dim));
         };
         if app.history.is_waiting() {
-            return said(buffer, "asking the ledger…");
+            return notice(buffer, "asking the ledger…");
         }
         let in_dollars = page.bars.iter().any(|bar| bar.sums.cost > Usd::ZERO);
         let most = page.bars.iter().skip(1).map(|bar| weight(&bar.sums, in_dollars)).max().unwrap_or(0);
         if most == 0 {
-            return said(buffer, &format!("nothing booked in these {} {}s", BARS, step.name()));
+            return notice(buffer, &format!("nothing booked in these {} {}s", BARS, step.name()));
         }
         let (named, marked) = (u16::from(inner.height >= 8), u16::from(inner.height >= 6));
         let [chart, marks, days, detail, names] = Layout::vertical([

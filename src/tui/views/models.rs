@@ -59,7 +59,7 @@ impl Widget for &Models<'_> {
             shares.get(nth).copied()
         };
         let daily = |view: &ModelView| -> Vec<u64> {
-            let all = app.model_days.of(view.model.as_ref());
+            let all = app.model_days.costs_of(view.model.as_ref());
             all[all.len().saturating_sub(days)..].iter().map(|usd| micros(*usd)).collect()
         };
         let most = models.iter().flat_map(|view| daily(view)).max().unwrap_or(0);
@@ -103,8 +103,8 @@ impl Widget for &Models<'_> {
             })
             .collect();
         if rows.is_empty() {
-            let said = text::fit("nothing booked yet", usize::from(inner.width));
-            buffer.set_stringn(inner.x, inner.y, said, usize::from(inner.width), theme.style(Role::Dim));
+            let notice = text::fit("nothing booked yet", usize::from(inner.width));
+            buffer.set_stringn(inner.x, inner.y, notice, usize::from(inner.width), theme.style(Role::Dim));
             return;
         }
         let grid = Grid { theme, columns: &columns, rows, cursor: Some(app.cursor()), sorted: None, heads: true };

@@ -33,8 +33,8 @@ impl Widget for &Projects<'_> {
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
         if projects.is_empty() {
-            let said = if app.projects.is_waiting() { "asking the books …" } else { "no project yet" };
-            buffer.set_stringn(inner.x, inner.y, said, usize::from(inner.width), theme.style(Role::Dim));
+            let notice = if app.projects.is_waiting() { "asking the books …" } else { "no project yet" };
+            buffer.set_stringn(inner.x, inner.y, notice, usize::from(inner.width), theme.style(Role::Dim));
             return;
         }
         let rows: Vec<Vec<Cell>> = projects

@@ -30,7 +30,7 @@ pub(in super::super) struct Sparks {
 
 impl Sparks {
     /// The common scale of these trends over as many minutes as there are columns.
-    pub(in super::super) fn of<'a>(trends: impl Iterator<Item = &'a Trend> + Clone, columns: usize) -> Self {
+    pub(in super::super) fn scaled_to<'a>(trends: impl Iterator<Item = &'a Trend> + Clone, columns: usize) -> Self {
         let columns = columns.min(TREND);
         let is_in_dollars = trends.clone().any(|trend| trend.usd.iter().any(|usd| *usd > Usd::ZERO));
         let mut sparks = Self { columns, is_in_dollars, most: 0 };

@@ -90,13 +90,13 @@ impl Widget for &Toast<'_> {
         let room = usize::from(area.width);
         let style = self.0.theme.style(role);
         let is_on_frame = buffer.cell((area.x, area.y)).is_some_and(|cell| cell.symbol() == "╰");
-        let (x, said) = if is_on_frame && room > 12 {
+        let (x, text_shown) = if is_on_frame && room > 12 {
             // Set into the frame, as its title is.
             (area.x + 2, format!("┤ {} ├", text::fit(&note.text, room.saturating_sub(8))))
         } else {
             (area.x, text::fit(&format!(" {} ", note.text), room))
         };
-        buffer.set_stringn(x, area.y, said, room, style);
+        buffer.set_stringn(x, area.y, text_shown, room, style);
     }
 }
 

@@ -24,7 +24,7 @@ struct Words {
 }
 
 impl Words {
-    fn of(limit: &LimitState, now: Instant, zone: Zone) -> Self {
+    fn from_limit(limit: &LimitState, now: Instant, zone: Zone) -> Self {
         let mark = match limit.verdict {
             _ if limit.is_quiet() => "  ",
             Verdict::Under => "  ",
@@ -83,7 +83,7 @@ struct Plan {
 
 impl Plan {
     /// As much as there is room for; the bar takes what the words leave.
-    fn of(words: &[Words], room: usize) -> Self {
+    fn fit(words: &[Words], room: usize) -> Self {
         let widest = |of: fn(&Words) -> &String| words.iter().map(|words| text::width(of(words))).max().unwrap_or(0);
         let (left, left_of) = (widest(|words| &words.left), widest(|words| &words.left_of));
         let (full, resets) = (widest(|words| &words.full), widest(|words| &words.resets));
@@ -132,9 +132,9 @@ pub(in super::super) fn limit_lines(
     now: Instant,
     zone: Zone,
 ) -> Vec<Line<'static>> {
-    let words = limits.iter().map(|limit| Words::of(limit, now, zone));
+    let words = limits.iter().map(|limit| Words::from_limit(limit, now, zone));
     let words: Vec<Words> = words.chain(quotas.iter().map(|quota| Words::of_quota(quota, now, zone))).collect();
-    let plan = Plan::of(&words, room);
+    let plan = Plan::fit(&words, room);
     let of_limits = limits.iter().map(|limit| (role_of(limit), limit_bar(limit, plan.bar, now)));
     let of_quotas = quotas.iter().map(|quota| (role_of_quota(quota, now), quota_bar(quota, plan.bar, now)));
     let line = |((role, bar), words): ((Role, String), &Words)| {

@@ -76,7 +76,7 @@ impl Live<'_> {
         let room = usize::from(Scale::plot(chart).width);
         let filled = |each: &usize| (room / (TREND / each)) * (TREND / each);
         let each = BUCKETS.into_iter().rev().max_by_key(filled).unwrap_or(BUCKETS[0]);
-        let buckets = Buckets::of(&series, each, until);
+        let buckets = Buckets::from_series(&series, each, until);
         let most = buckets.amounts.iter().map(|parts| parts.iter().sum()).max().unwrap_or(0);
         let scale = Scale::reaching(most, chart.height);
         let plot = scale.draw(theme, dollars, chart, buffer);
@@ -138,7 +138,7 @@ struct Buckets {
 }
 
 impl Buckets {
-    fn of(series: &[(String, &Trend)], each: usize, now: Instant) -> Self {
+    fn from_series(series: &[(String, &Trend)], each: usize, now: Instant) -> Self {
         let each = i64::try_from(each).unwrap_or(1).max(1);
         let last = now.timestamp().div_euclid(60);
         let oldest = last - i64::try_from(TREND).unwrap_or(0) + 1;

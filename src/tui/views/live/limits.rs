@@ -38,9 +38,9 @@ impl Live<'_> {
         if limits.is_empty() && elsewhere.is_empty() && quotas.is_empty() {
             let add = app.options.keys.first(Action::AddLimit);
             let view = app.options.keys.first(Action::ViewLimits);
-            let said = [format!(" none: press {view} then {add}"), "or run tokmeter limits set day 25usd".to_owned()];
-            let said = text::fit_parts(&said, ", ", usize::from(inner.width));
-            return lines(buffer, inner, [Line::from(styled(theme, Role::Dim, said))]);
+            let notice = [format!(" none: press {view} then {add}"), "or run tokmeter limits set day 25usd".to_owned()];
+            let notice = text::fit_parts(&notice, ", ", usize::from(inner.width));
+            return lines(buffer, inner, [Line::from(styled(theme, Role::Dim, notice))]);
         }
         let room = usize::from(inner.width).saturating_sub(2);
         if !elsewhere.is_empty() && inner.height > 1 {

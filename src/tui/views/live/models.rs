@@ -26,8 +26,8 @@ impl Live<'_> {
         let app = self.0;
         let (theme, summary) = (&app.theme, app.summary());
         let room = usize::from(area.width.saturating_sub(2));
-        let columns = Columns::of(&summary.models, room);
-        let sparks = Sparks::of(summary.models.iter().map(|model| &model.trend), columns.trend);
+        let columns = Columns::fit(&summary.models, room);
+        let sparks = Sparks::scaled_to(summary.models.iter().map(|model| &model.trend), columns.trend);
         let unit = if sparks.is_in_dollars { "$" } else { "tokens" };
         let until = summary.trend_until;
         let is_old = (app.now() - until).num_minutes() > 1;
@@ -76,7 +76,7 @@ impl Live<'_> {
 
 impl Columns {
     /// Name, tokens, cost and share come first; the sparkline takes what is left, up to its minutes.
-    fn of(models: &[ModelLine], room: usize) -> Self {
+    fn fit(models: &[ModelLine], room: usize) -> Self {
         let wide = room >= 98;
         let names = models.iter().map(|model| {
             let name = model.model.as_deref().unwrap_or("unknown model");

@@ -54,7 +54,7 @@ impl Live<'_> {
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
-        let sparks = Sparks::of(app.summary().fleet.iter().map(|line| &line.trend), 30);
+        let sparks = Sparks::scaled_to(app.summary().fleet.iter().map(|line| &line.trend), 30);
         let rows = fleet.iter().map(|row| self.row(row, &sparks)).collect();
         let cursor = has_keys.then_some(cursor);
         let grid = Grid { theme: &app.theme, columns: &COLUMNS, rows, cursor, sorted: None, heads: true };
