@@ -88,10 +88,18 @@ impl HealthState {
         }
     }
 
-    /// Adds the watched places, with the files read by earlier runs.
+    /// Adds the watched places with their agents, and the files read by earlier runs.
     #[must_use]
-    pub(crate) fn watching<'p>(mut self, roots: impl Iterator<Item = &'p Path>, files: &[Checkpoint]) -> Self {
-        self.brought = roots.map(|root| (label(root), Brought::default())).collect();
+    pub(crate) fn watching<'p>(
+        mut self,
+        roots: impl Iterator<Item = (&'p Path, Option<&'static str>)>,
+        files: &[Checkpoint],
+    ) -> Self {
+        let brought = |agent: Option<&str>| Brought {
+            formats: agent.map(Label::new).into_iter().collect(),
+            ..Brought::default()
+        };
+        self.brought = roots.map(|(root, agent)| (label(root), brought(agent))).collect();
         for file in files {
             let Some(brought) = self.root_of(&label(&file.path)).and_then(|root| self.brought.get_mut(&root)) else {
                 continue;

@@ -175,8 +175,8 @@ impl Engine {
         let course = Arc::new(Lifecycle::default());
         let files = setup.books.files()?;
         let places = setup.roots.all();
-        let health =
-            HealthState::new(setup.books.view(), unpriced).watching(places.iter().map(|(path, _)| &**path), &files);
+        let agents = places.iter().map(|(path, kind)| (&**path, kind.agent()));
+        let health = HealthState::new(setup.books.view(), unpriced).watching(agents, &files);
         #[cfg(unix)]
         let counters = health.socket();
         #[cfg(unix)]

@@ -8,7 +8,7 @@ use super::limit::LimitState;
 use super::session_id::SessionId;
 use super::session_line::SessionLine;
 use super::summary::{Follow, Summary};
-use crate::domain::{Filter, Label, Usd, Zone};
+use crate::domain::{Filter, Label, Span, Zone};
 use crate::ledger::{BooksError, Grain, Ledger, Query, ReportRow, Row, SessionRow};
 
 /// The session that matches a filter; the latest of several.
@@ -38,7 +38,7 @@ pub(crate) fn of_followed(summary: &Summary) -> Option<SessionLine> {
         Some(all)
     };
     match &summary.follow {
-        Follow::Today => of_today(summary),
+        Follow::Today => today(summary),
         Follow::Everything => together(),
         Follow::Latest | Follow::Session(_) => summary.session.clone(),
     }
@@ -54,30 +54,58 @@ pub(crate) fn limits(summary: &Summary) -> Vec<LimitState> {
     summary.limits_followed().filter(|limit| !is_idle(limit)).cloned().collect()
 }
 
-/// Pauses between stretches of work, as the quarter hours of the day tell: half an hour or more in which nothing was
-/// spent. None where some calls have no price, since these spend nothing that is known.
-fn pauses(summary: &Summary) -> Vec<Duration> {
-    if summary.follow != Follow::Today || summary.today.unpriced_tokens > 0 {
+/// Stretches of work of today, with pauses of half an hour or more between them.
+///
+/// They lie within the sessions of today, and within the quarter hours in which something was spent, where that is known: calls
+/// without a price leave no trace there.
+fn work(summary: &Summary) -> Vec<Span> {
+    if summary.follow != Follow::Today {
         return Vec::new();
     }
-    let pairs = summary.curve.spent.windows(2);
-    let flat = pairs.filter(|pair| pair[0].1 == pair[1].1).map(|pair| (pair[0].1, pair[1].0 - pair[0].0));
-    // Before the first call and after the last there is no pause.
-    let is_between = |total: Usd| total > Usd::ZERO && summary.curve.spent.last().is_some_and(|last| total < last.1);
-    flat.filter(|(total, length)| is_between(*total) && *length >= PAUSE).map(|(_, length)| length).collect()
+    let sessions = of_today(summary)
+        .map(|line| Span { from: line.row.started.max(summary.day.from), until: line.row.ended.max(summary.day.from) });
+    let rises = summary.curve.spent.windows(2).filter(|pair| pair[0].1 < pair[1].1);
+    let worked: Vec<Span> = rises.map(|pair| Span { from: pair[0].0, until: pair[1].0 }).collect();
+    if summary.today.unpriced_tokens > 0 || worked.is_empty() {
+        return joined(sessions.collect());
+    }
+    let worked = joined(worked);
+    let common = |session: Span| {
+        let both = worked
+            .iter()
+            .map(move |worked| Span { from: worked.from.max(session.from), until: worked.until.min(session.until) });
+        both.filter(|both| both.from <= both.until)
+    };
+    joined(sessions.flat_map(common).collect())
 }
 
-/// Stretches of work of today, with pauses of half an hour or more between them.
+/// Spans in order; those that overlap or have only a short pause between them become one.
+fn joined(mut spans: Vec<Span>) -> Vec<Span> {
+    spans.sort_unstable_by_key(|span| span.from);
+    spans.into_iter().fold(Vec::new(), |mut all: Vec<Span>, span| {
+        match all.last_mut().filter(|last| span.from - last.until < PAUSE) {
+            Some(last) => last.until = last.until.max(span.until),
+            None => all.push(span),
+        }
+        all
+    })
+}
+
+/// How many stretches of work today has had.
 pub(crate) fn stretches(summary: &Summary) -> usize {
-    pauses(summary).len() + 1
+    work(summary).len()
 }
 
-/// The sessions of today as one, from the first call of the day to the last without the pauses. One session alone is
-/// itself, if it began today.
-fn of_today(summary: &Summary) -> Option<SessionLine> {
-    let of_today =
+/// Sessions with calls today.
+fn of_today(summary: &Summary) -> impl Iterator<Item = &SessionLine> {
+    let is_of_today =
         |line: &&SessionLine| summary.fleet.iter().any(|today| today.id == line.id() && today.today.calls > 0);
-    let mut all = summary.sessions.iter().filter(of_today);
+    summary.sessions.iter().filter(is_of_today)
+}
+
+/// The sessions of today as one, without the pauses. One session alone is itself, if it began today.
+fn today(summary: &Summary) -> Option<SessionLine> {
+    let mut all = of_today(summary);
     let mut line = all.next()?.clone();
     let mut several = false;
     for other in all {
@@ -92,8 +120,7 @@ fn of_today(summary: &Summary) -> Option<SessionLine> {
     line.row.started = line.row.started.max(summary.day.from);
     line.row.sums = summary.followed;
     line.row.models = summary.models.iter().map(|line| (line.model.clone(), line.sums)).collect();
-    let paused: Duration = pauses(summary).into_iter().sum();
-    line.duration = (line.row.ended - line.row.started - paused).max(Duration::zero());
+    line.duration = work(summary).into_iter().map(|span| span.until - span.from).sum();
     Some(line)
 }
 
@@ -131,7 +158,7 @@ fn log_among<'a>(calls: impl Iterator<Item = &'a Row>) -> Option<&'a Label> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Attribution, Call, CallKey, Instant, Place, Record, Span, Tokens};
+    use crate::domain::{Attribution, Call, CallKey, Instant, Place, Record, Tokens, Usd};
     use crate::ledger::{Batch, Memory, Sums};
     use crate::meter::{Activity, FleetLine, Meter, Rules, Snapshot};
     use crate::pricing::{Cost, CostMode, PriceBook};
@@ -211,7 +238,11 @@ mod tests {
             })
         };
         let day = of(&[&noon, &night, &old]).unwrap();
-        assert_eq!((day.row.sums.calls, day.duration, day.row.session), (6, Duration::hours(13), None));
+        assert_eq!(
+            (day.row.sums.calls, day.duration, day.row.session),
+            (6, Duration::hours(2), None),
+            "an hour since midnight, and one at noon"
+        );
         // One session alone keeps its name, and with it its log.
         let alone = of(&[&noon, &old]).unwrap();
         assert_eq!((alone.row.sums.calls, alone.duration), (2, Duration::hours(1)));
@@ -252,6 +283,17 @@ mod tests {
         let day = of_followed(&summary).unwrap();
         // From 08:10 to 18:05, without three hours and five and a half.
         assert_eq!((day.duration, stretches(&summary)), (Duration::minutes(595 - 180 - 330), 3));
+        // Within the quarter hours, the sessions say when there was work.
+        let parts = [("08:10", "08:14"), ("12:05", "12:09"), ("17:50", "18:05")];
+        let parts = parts.map(|(from, until)| {
+            session(from, &format!("2026-11-22T{from}:00Z"), &format!("2026-11-22T{until}:00Z"), 3)
+        });
+        let three = Summary {
+            sessions: parts.iter().map(|(line, _)| line.clone()).collect(),
+            fleet: parts.iter().map(|(_, fleet)| fleet.clone()).collect(),
+            ..summary.clone()
+        };
+        assert_eq!((of_followed(&three).unwrap().duration, stretches(&three)), (Duration::minutes(4 + 4 + 15), 3));
         // What has no price leaves no trace in the curve.
         let today = Sums { unpriced_tokens: 1, ..Sums::default() };
         let unknown = Summary { today, ..summary };

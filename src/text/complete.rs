@@ -129,7 +129,7 @@ pub(crate) fn cache_line(sums: &Sums) -> Option<String> {
 mod tests {
     use super::*;
     use crate::domain::{Tokens, Usd};
-    use crate::meter::DayCurve;
+    use crate::meter::{Activity, DayCurve, FleetLine, Trend};
     use chrono::Duration;
 
     fn session() -> SessionLine {
@@ -180,13 +180,38 @@ mod tests {
         assert_eq!(words(Follow::Everything, None), "Everything");
     }
 
+    fn fleet_line(line: &SessionLine) -> FleetLine {
+        FleetLine {
+            id: line.id(),
+            project: None,
+            started: line.row.started,
+            activity: Activity::Working,
+            today: line.row.sums,
+            cost_per_hour: Usd::ZERO,
+            last: line.row.ended,
+            model: None,
+            main: None,
+            trend: Trend::default(),
+            agents: Vec::new(),
+        }
+    }
+
     #[test]
     fn a_day_with_a_pause_says_how_many_stretches_of_work_there_were() {
-        let (line, dollar) = (session(), Usd::from_micro(1_000_000));
-        let at = |minutes: i64| line.row.started + Duration::minutes(minutes);
+        let (mut line, dollar) = (session(), Usd::from_micro(1_000_000));
+        let started = line.row.started;
+        let at = |minutes: i64| started + Duration::minutes(minutes);
         let spent = vec![(at(0), Usd::ZERO), (at(15), dollar), (at(75), dollar), (at(90), dollar + dollar)];
         let curve = DayCurve { spent, ahead: Vec::new() };
-        let summary = Summary { follow: Follow::Today, session_count: Some(1), curve, ..Summary::empty(at(90)) };
+        line.row.ended = at(90);
+        let summary = Summary {
+            follow: Follow::Today,
+            session_count: Some(1),
+            curve,
+            sessions: vec![line.clone()],
+            fleet: vec![fleet_line(&line)],
+            ..Summary::empty(at(90))
+        };
         let pauses = "2 stretches of work without the pauses between them";
         assert_eq!(followed_words(&line, &summary).unwrap(), format!("Session: s, today, {pauses}"));
         let mut several = line.clone();

@@ -22,7 +22,7 @@ fn view(health: &HealthState) -> HealthView {
 #[test]
 fn a_source_shows_the_format_the_bad_lines_and_the_last_call_of_its_own_files() {
     let mut health = HealthState::new(LedgerView::Memory, BTreeMap::new())
-        .watching([Path::new("/logs"), Path::new("/logs/inner"), Path::new("/log")].into_iter(), &[]);
+        .watching(["/logs", "/logs/inner", "/log"].map(|root| (Path::new(root), None)).into_iter(), &[]);
     let root = |path: &str| RootStatus {
         path: Path::new(path).into(),
         agent: None,

@@ -27,9 +27,8 @@ impl Meter {
         let by_month_end = self.average(before, month.from).map(|a_day| {
             let left = u64::try_from((month.until - day.until).num_hours()).unwrap_or(0);
             let later = a_day.times(left).scaled(Ratio { num: 1, den: 24 });
-            let by_month_end = before + today.cost.max(a_day) + later;
-            // A day that alone will be dearer than the month was expected to be makes the month dearer.
-            by_month_end.max(before + by_day_end.unwrap_or_default())
+            // Today ends as its own forecast says, and not below a usual day.
+            before + by_day_end.unwrap_or_default().max(a_day) + later
         });
         (by_day_end, by_month_end)
     }

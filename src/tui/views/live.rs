@@ -31,20 +31,24 @@ impl Live<'_> {
         let roomy = area.height > 30;
         let mut limits = cells(self.limit_rows()).clamp(4, if roomy { 8 } else { 4 });
         let mut models = cells(self.0.summary().models.len()).clamp(1, if roomy { 8 } else { 3 });
-        let running = match self.running_rows() {
+        let mut running = match self.running_rows() {
             0 => 0,
             rows => cells(rows).min(area.height / 4) + 3,
         };
-        let chart = |limits: u16, models: u16| {
+        let chart = |limits: u16, models: u16, running: u16| {
             self.chart_rows(area, area.height.saturating_sub(limits + 2 + running + models + 2))
         };
-        // Fewer limits, then fewer models, rather than no picture of the day.
-        let shorter =
-            (3..=limits).rev().map(|limits| (limits, models)).chain((3..models).rev().map(|models| (3, models)));
-        if let Some(fitting) = shorter.into_iter().find(|(limits, models)| chart(*limits, *models) > 0) {
-            (limits, models) = fitting;
+        // Fewer limits, then fewer models, then fewer of the sessions that ended, rather than no picture of the day.
+        let (least_models, at_work) = (models.min(3), (cells(self.rows_at_work()).max(1) + 3).min(running));
+        let mut shorter = (3..=limits)
+            .rev()
+            .map(|limits| (limits, models, running))
+            .chain((3..models).rev().map(|models| (3, models, running)))
+            .chain((at_work..running).rev().map(|running| (3, least_models, running)));
+        if let Some(fitting) = shorter.find(|(limits, models, running)| chart(*limits, *models, *running) > 0) {
+            (limits, models, running) = fitting;
         }
-        let chart = chart(limits, models);
+        let chart = chart(limits, models, running);
         let [top, chart, fleet, middle, bottom] = Layout::vertical([
             Constraint::Length(limits + 2),
             Constraint::Length(chart),

@@ -35,6 +35,14 @@ impl Live<'_> {
         if self.0.is_pinned() { 0 } else { self.0.fleet_rows().len() }
     }
 
+    /// Rows of it whose session has not ended.
+    pub(super) fn rows_at_work(&self) -> usize {
+        let has_ended = |row: &FleetRow<'_>| match row {
+            FleetRow::Session(line) | FleetRow::Agent(line, _) => line.activity == Activity::Ended,
+        };
+        self.0.fleet_rows().iter().filter(|row| !has_ended(row)).count()
+    }
+
     pub(super) fn running(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let fleet = app.fleet_rows();
