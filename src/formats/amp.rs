@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::author::Author;
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
 use super::file_uri::path_of_uri;
 use super::json::{self, List, Text};
@@ -28,9 +27,6 @@ const NAME: &str = "amp";
 impl Format for Amp {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "threads that newer versions keep at the service; dollars: it states credits"

@@ -10,7 +10,6 @@
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
 use super::json::{self, List, Text};
 use super::time::Stamp;
@@ -25,9 +24,6 @@ const NAME: &str = "auggie";
 impl Format for Auggie {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "requests of a turn one by one"

@@ -9,7 +9,6 @@
 //! read; messages with credits alone count nothing.
 
 use super::answers::{CallBuilder, Where};
-use super::exactness::Exactness;
 use super::fields::{Within, fields};
 use super::json::{self, List, Text};
 use super::time::{self, Stamp};
@@ -25,9 +24,6 @@ const NAME: &str = "codebuff";
 impl Format for Codebuff {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "messages that state credits alone"

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::{CallBuilder, NONE, Stated, Where, load, save};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, List, Text};
 use super::time::Stamp;
@@ -27,9 +26,6 @@ const NAME: &str = "deepseek-harness";
 impl Format for DeepSeekHarness {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("DSH_HOME").or_else(|| env.home(".dsh"));

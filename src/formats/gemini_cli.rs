@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Seen, Slot, fields};
 use super::json::{self, List, NameOr, Text};
 use super::split::Counts;
@@ -32,9 +31,6 @@ const NAME: &str = "gemini-cli";
 impl Format for GeminiCli {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "the router's calls"

@@ -7,7 +7,6 @@
 
 use super::answers::{CallBuilder, Head, NONE, Stated, Where, load, save};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, List, Text};
 use super::time::Stamp;
@@ -23,9 +22,6 @@ const NAME: &str = "jcode";
 impl Format for Jcode {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("JCODE_HOME").or_else(|| env.home(".jcode"));

@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 
 use super::author::Author;
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Slot, Within, fields};
 use super::json::{self, Text};
 use super::keys::timed_key;
@@ -35,9 +34,6 @@ const DEEPEST: usize = 4;
 impl Format for Kimi {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "the model, in kimi-cli's sessions"

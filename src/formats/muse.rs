@@ -10,7 +10,6 @@
 
 use super::answers::{CallBuilder, Head, Stated, Where, load, save};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Named, fields};
 use super::json::{self, List, NameOr, Text};
 use super::time::Stamp;
@@ -25,9 +24,6 @@ const NAME: &str = "muse";
 impl Format for Muse {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         env.data_home().map(|data| Location::tree(data.join("muse/sessions"))).into_iter().collect()

@@ -8,11 +8,10 @@
 
 use super::answers::{CallBuilder, Head, NONE, Stated, Where, load, save};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
 use super::json::{self, Text};
 use super::time::Stamp;
-use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
 use crate::domain::{Call, Label, Record};
 
 /// OpenCodeReview's sessions.
@@ -24,17 +23,11 @@ impl Format for OpenCodeReview {
     fn name(&self) -> &'static str {
         NAME
     }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
-    }
     fn gaps(&self) -> &'static str {
         "whether a count is its own estimate, which it writes where a service states none"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         env.home(".opencodereview/sessions").into_iter().map(Location::tree).collect()
-    }
-    fn framing(&self, name: &[u8]) -> Option<Framing> {
-        name.ends_with(b".jsonl").then_some(Framing::Lines)
     }
     fn is_known_by_place(&self) -> bool {
         true

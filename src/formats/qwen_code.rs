@@ -17,7 +17,6 @@ use std::collections::VecDeque;
 use super::author::Author;
 use super::branch::branch_name;
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Named, Seen, Slot, fields};
 use super::gemini_cli;
 use super::json::{self, Flag, Text};
@@ -39,9 +38,6 @@ const NEAR: usize = 16;
 impl Format for QwenCode {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "sub-agents and summaries in chats from before its events"
