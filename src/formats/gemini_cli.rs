@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::{load, save};
 use super::count::Count;
 use super::fields::{Seen, Slot, fields};
 use super::json::{self, List, NameOr, Text};
@@ -211,14 +212,11 @@ impl Reader for Chat {
     }
 
     fn state(&self) -> String {
-        if self.head == Head::default() {
-            return String::new();
-        }
-        serde_json::to_string(&self.head).unwrap_or_default()
+        save(&self.head)
     }
 
     fn restore(&mut self, state: &str) {
-        self.head = serde_json::from_str(state).unwrap_or_default();
+        self.head = load(state);
     }
 }
 

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::{load, save};
 use super::author::Author;
 use super::count::Count;
 use super::fields::{Slot, Within, fields};
@@ -149,15 +150,11 @@ impl Reader for Wire {
     }
 
     fn state(&self) -> String {
-        if self.asked == Asked::default() {
-            String::new()
-        } else {
-            serde_json::to_string(&self.asked).unwrap_or_default()
-        }
+        save(&self.asked)
     }
 
     fn restore(&mut self, state: &str) {
-        self.asked = serde_json::from_str(state).unwrap_or_default();
+        self.asked = load(state);
     }
 }
 

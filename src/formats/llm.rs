@@ -93,10 +93,6 @@ fields! {
 struct Turns(Author);
 
 impl Reader for Turns {
-    fn line(&mut self, _line: &[u8], _origin: &Origin, _out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        Ok(Reading::NotMine)
-    }
-
     fn row(
         &mut self,
         _query: usize,

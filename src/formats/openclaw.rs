@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::{load, save};
 use super::author::Author;
 use super::codex::Codex;
 use super::exactness::Exactness;
@@ -109,7 +110,7 @@ struct Events {
     threads: Threads,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 struct Saved {
     session: String,
@@ -151,12 +152,11 @@ impl Reader for Events {
 
     fn state(&self) -> String {
         let saved = Saved { session: self.session.state(), codex: self.codex.state(), threads: self.threads.clone() };
-        let is_empty = saved.session.is_empty() && saved.codex.is_empty() && saved.threads.is_empty();
-        if is_empty { String::new() } else { serde_json::to_string(&saved).unwrap_or_default() }
+        save(&saved)
     }
 
     fn restore(&mut self, state: &str) {
-        let saved: Saved = serde_json::from_str(state).unwrap_or_default();
+        let saved: Saved = load(state);
         self.session.restore(&saved.session);
         self.codex.restore(&saved.codex);
         self.threads = saved.threads;

@@ -14,6 +14,7 @@
 
 use std::collections::VecDeque;
 
+use super::answers::{load, save};
 use super::author::Author;
 use super::branch::branch_name;
 use super::count::Count;
@@ -167,11 +168,11 @@ impl Reader for Chat {
     }
 
     fn state(&self) -> String {
-        if self.near.is_empty() { String::new() } else { serde_json::to_string(&self.near).unwrap_or_default() }
+        save(&self.near)
     }
 
     fn restore(&mut self, state: &str) {
-        self.near = serde_json::from_str(state).unwrap_or_default();
+        self.near = load(state);
         self.near.truncate(NEAR);
     }
 }
