@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::answers::{load, save};
 use super::count::Count;
 use super::fields::{Seen, Slot, fields};
+use super::first_bad::FirstBad;
 use super::json::{self, List, NameOr, Text};
 use super::split::Counts;
 use super::time::Stamp;
@@ -185,15 +186,11 @@ impl Reader for Chat {
         if answers.is_empty() && !is_header && parsed.set.is_absent() {
             return Ok(Reading::NotMine);
         }
-        // One count that cannot be true spoils its own message and no other.
-        let mut bad = None;
+        let mut bad = FirstBad::default();
         for message in answers {
-            match self.call(message, origin) {
-                Ok(call) => out.extend(call.map(Record::Call)),
-                Err(why) => bad = bad.or(Some(why)),
-            }
+            out.extend(bad.good(self.call(message, origin)).flatten().map(Record::Call));
         }
-        bad.map_or(Ok(Reading::Mine), Err)
+        bad.result()
     }
 
     fn describe(&mut self, text: &[u8]) {

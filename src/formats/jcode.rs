@@ -8,6 +8,7 @@
 use super::answers::{CallBuilder, Head, NONE, Stated, Where, load, save};
 use super::count::Count;
 use super::fields::{Slot, fields};
+use super::first_bad::FirstBad;
 use super::json::{self, List, Text};
 use super::time::Stamp;
 use super::usage::has_two_lifetimes;
@@ -98,17 +99,10 @@ impl Reader for Sessions {
         Head::learn(&mut self.head.model, read.model.get().or_else(|| read.about.model.get()));
         Head::learn(&mut self.head.project, read.folder.get().or_else(|| read.about.folder.get()));
         let session = origin.stem().strip_suffix(".journal").unwrap_or_else(|| origin.stem());
-        // One count that cannot be true spoils its own message and no other.
-        let mut bad = None;
+        let mut bad = FirstBad::default();
         for message in read.messages.0.iter().chain(&read.added.0) {
             let model = self.head.model.as_deref();
-            let counts = match message.usage.split(model) {
-                Ok(counts) => counts,
-                Err(why) => {
-                    bad = bad.or(Some(why));
-                    continue;
-                }
-            };
+            let Some(counts) = bad.good(message.usage.split(model)) else { continue };
             let place = Where { session: Some(session), project: self.head.project.as_deref(), agent: None };
             let from = self.builder.from(message.at.0, place, origin);
             let time = message.at.0.map(|at| at.to_rfc3339()).unwrap_or_default();
@@ -116,7 +110,7 @@ impl Reader for Sessions {
             let key = message.id.get().map_or([session, "", &time], |id| ["", id, &time]);
             out.extend(self.builder.call(&key, from, model, counts).map(Record::Call));
         }
-        bad.map_or(Ok(Reading::Mine), Err)
+        bad.result()
     }
 
     fn state(&self) -> String {

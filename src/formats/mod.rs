@@ -52,6 +52,7 @@ mod escaped;
 mod exactness;
 mod fields;
 mod file_uri;
+mod first_bad;
 mod forge;
 mod format;
 mod fx;

@@ -11,6 +11,7 @@
 use super::answers::{CallBuilder, Head, Stated, Where, load, save};
 use super::count::Count;
 use super::fields::{Named, fields};
+use super::first_bad::FirstBad;
 use super::json::{self, List, NameOr, Text};
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
@@ -126,17 +127,15 @@ struct Sessions {
 impl Reader for Sessions {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let read: Line<'_> = json::parse(line)?;
-        let mut bad = None;
+        let mut bad = FirstBad::default();
         let children = read.children.0.iter().chain(&read.payload.children.0);
         let texts: Vec<&str> = children.filter_map(|child| child.text.get()).collect();
         for text in &texts {
             // A frame within a frame is not looked into.
-            if let Err(why) = json::parse(text.as_bytes()).and_then(|read| self.read(&read, origin, out)) {
-                bad = bad.or(Some(why));
-            }
+            bad.good(json::parse(text.as_bytes()).and_then(|read| self.read(&read, origin, out)));
         }
         let is_mine = self.read(&read, origin, out)? || !texts.is_empty();
-        bad.map_or(Ok(if is_mine { Reading::Mine } else { Reading::NotMine }), Err)
+        bad.result().map(|mine| if is_mine { mine } else { Reading::NotMine })
     }
 
     fn state(&self) -> String {

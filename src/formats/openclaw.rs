@@ -20,6 +20,7 @@ use super::author::Author;
 use super::codex::Codex;
 use super::exactness::Exactness;
 use super::fields::Slot;
+use super::first_bad::FirstBad;
 use super::json;
 use super::pi::{Entry, Session};
 use super::rows::at;
@@ -168,13 +169,11 @@ impl Events {
     fn archive(&mut self, row: &[Value<'_>], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let (Some(session), Some(lines)) = (at(row, 2).text(), at(row, 4).bytes()) else { return Ok(Reading::NotMine) };
         self.session.head = super::pi::Head { session: session.to_owned(), ..Default::default() };
-        // One entry that cannot be read spoils no other.
-        let mut bad = None;
+        let mut bad = FirstBad::default();
         for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let read = json::parse::<Entry<'_>>(line).and_then(|entry| self.entry(&entry, origin, out));
-            bad = bad.or(read.err());
+            bad.good(json::parse::<Entry<'_>>(line).and_then(|entry| self.entry(&entry, origin, out)));
         }
-        bad.map_or(Ok(Reading::Mine), Err)
+        bad.result()
     }
 
     fn entry(&mut self, entry: &Entry<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
