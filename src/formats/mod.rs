@@ -72,6 +72,7 @@ mod kiro_session_text;
 mod kiro_text;
 mod langfuse;
 mod langsmith;
+mod line_calls;
 mod litellm;
 mod llm;
 mod lm_studio;
