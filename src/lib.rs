@@ -32,6 +32,7 @@ mod ingest;
 mod integrations;
 mod ledger;
 mod meter;
+mod otlp;
 mod output;
 mod pricing;
 mod server;

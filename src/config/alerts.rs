@@ -44,9 +44,7 @@ fn read_email(reader: &mut TomlReader<'_>, node: &Node<'_, '_>, env: &Env) -> Op
     let mut tls = Tls::default();
     let tls_node = section.get("tls");
     section.choose(reader, &mut tls, "tls");
-    let port = section.read(reader, "port", "a port from 1 to 65535", |node| {
-        node.whole().and_then(|number| u16::try_from(number).ok()).filter(|port| *port > 0)
-    });
+    let port = section.read(reader, "port", "a port from 1 to 65535", |node| node.whole_in(1..=u16::MAX.into()));
     let is_mailbox = |text: &String| text.parse::<lettre::message::Mailbox>().is_ok();
     let from = section.read(reader, "from", ADDRESS, |node| node.text().map(str::to_owned).filter(is_mailbox));
     let to = section.read(reader, "to", "one to 20 addresses, such as [\"alice@example.com\"]", |node| {

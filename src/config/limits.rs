@@ -33,9 +33,7 @@ pub(crate) fn read(reader: &mut TomlReader<'_>, node: &Node<'_, '_>, env: &Env, 
 
 /// Parses warning percentages: one number or several.
 pub(crate) fn percentages(node: &Node<'_, '_>) -> Option<Vec<u8>> {
-    let one = |node: &Node<'_, '_>| {
-        node.whole().and_then(|number| u8::try_from(number).ok()).filter(|of| (1..=100).contains(of))
-    };
+    let one = |node: &Node<'_, '_>| node.whole_in(1..=100);
     let mut all: Vec<u8> = match node.list() {
         Some(list) => list.iter().map(one).collect::<Option<_>>()?,
         None => vec![one(node)?],

@@ -1,7 +1,7 @@
 //! Reads a parsed config: keys are requested by name, problems collected, unknown keys reported.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
@@ -124,6 +124,11 @@ impl<'n, 't> Node<'n, 't> {
     pub(crate) fn whole(&self) -> Option<i128> {
         let number = self.value.as_integer()?;
         i128::from_str_radix(number.as_str(), number.radix()).ok()
+    }
+
+    /// An integer within bounds.
+    pub(crate) fn whole_in<T: TryFrom<i128>>(&self, bounds: RangeInclusive<i128>) -> Option<T> {
+        self.whole().filter(|number| bounds.contains(number)).and_then(|number| T::try_from(number).ok())
     }
 
     /// The text of a decimal number, written as number or string; never a float.

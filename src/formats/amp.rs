@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::author::Author;
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
 use super::file_uri::path_of_uri;
+use super::first_bad::FirstBad;
 use super::json::{self, List, Text};
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
@@ -28,9 +28,6 @@ const NAME: &str = "amp";
 impl Format for Amp {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "threads that newer versions keep at the service; dollars: it states credits"
@@ -140,11 +137,8 @@ impl Reader for Threads {
         if !thread.id.get().is_some_and(|id| id.starts_with("T-")) {
             return Ok(Reading::NotMine);
         }
-        let mut bad = None;
-        let mut take = |call: Result<Option<Call>, BadLine>| match call {
-            Ok(call) => out.extend(call.map(Record::Call)),
-            Err(why) => bad = bad.take().or(Some(why)),
-        };
+        let mut bad = FirstBad::default();
+        let mut take = |call| out.extend(bad.good(call).flatten().map(Record::Call));
         if thread.ledger.events.is_absent() {
             for message in thread.messages.0.iter().filter(|message| !message.usage.is_absent()) {
                 take(self.message(&thread, message, origin));
@@ -159,7 +153,7 @@ impl Reader for Threads {
                 take(self.event(&thread, event, beside, is_first, origin));
             }
         }
-        bad.map_or(Ok(Reading::Mine), Err)
+        bad.result()
     }
 }
 

@@ -2,19 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::author::Author;
 use super::count::Count;
 use super::keys::content_key;
 use super::split::Counts;
 use super::{BadLine, Origin};
-use crate::domain::{
-    Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Labels, Place, Tokens,
-};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Tokens};
 
 /// Makes the calls of one agent's log.
 pub(super) struct CallBuilder {
     name: &'static str,
-    source: Label,
-    labels: Labels,
+    author: Author,
 }
 
 /// The session in which an answer was given, and where.
@@ -59,17 +57,14 @@ pub(super) fn load<T: Default + for<'a> Deserialize<'a>>(state: &str) -> T {
 
 impl CallBuilder {
     pub(super) fn new(name: &'static str) -> Self {
-        Self { name, source: Label::new(name), labels: Labels::default() }
+        Self { name, author: Author::new(name) }
     }
 
     /// The attribution of an answer; without a time of its own it has the file's.
     pub(super) fn from(&mut self, at: Option<Instant>, place: Where<'_>, origin: &Origin) -> Attribution {
         Attribution {
-            session: self.labels.find(place.session),
-            agent: self.labels.find(place.agent),
-            project: self.labels.find(place.project),
-            place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
-            ..Attribution::new(at.unwrap_or(origin.modified), self.source.clone())
+            agent: self.author.label(place.agent),
+            ..self.author.attribution(at, place.session, place.project, origin)
         }
     }
 
@@ -85,7 +80,7 @@ impl CallBuilder {
             return None;
         }
         let key = CallKey::from_parts(&[&[self.name], key].concat());
-        let model = self.labels.find(model);
+        let model = self.author.label(model);
         let fidelity = if is_guessed || model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
         Some(Call { fidelity, ..Call::new(key, from, model, tokens) })
     }
@@ -100,19 +95,6 @@ impl CallBuilder {
     ) -> Option<Call> {
         let key = content_key(self.name, line);
         self.call(&[], from, model, counts).map(|call| Call { key, ..call })
-    }
-
-    /// A session's running total; none while it is zero.
-    pub(super) fn bill(&self, from: Attribution, models: Vec<(&str, Tokens)>) -> Option<Bill> {
-        let models: Vec<Billed> = models
-            .into_iter()
-            .filter(|(_, tokens)| !tokens.is_zero())
-            .map(|(model, tokens)| Billed { model: Label::new(model), tokens, is_split: false, web_searches: 0 })
-            .collect();
-        let session = from.session.as_ref()?;
-        let id = CallKey::from_parts(&[self.name, "total", session.as_str()]);
-        let counter = Counter::Session { started: None, since: None };
-        (!models.is_empty()).then_some(Bill { id, from, counter, models })
     }
 }
 

@@ -8,7 +8,6 @@
 
 use std::borrow::Cow;
 
-use super::exactness::Exactness;
 use super::file_uri::path_of_uri;
 use super::row_calls::{self, RowCall};
 use super::rows::at;
@@ -25,9 +24,6 @@ const ROUTER: &str = "gemini-default";
 impl Format for Antigravity {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "encrypted conversations (.pb), and times from 1.1.18 on"

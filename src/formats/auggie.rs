@@ -10,8 +10,8 @@
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
+use super::first_bad::FirstBad;
 use super::json::{self, List, Text};
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
@@ -25,9 +25,6 @@ const NAME: &str = "auggie";
 impl Format for Auggie {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "requests of a turn one by one"
@@ -108,17 +105,10 @@ impl Reader for Sessions {
         }
         let session = read.id.get().unwrap_or_else(|| origin.stem());
         let place = Where { session: Some(session), project: read.root.get(), agent: None };
-        // One count that cannot be true spoils its own turn and no other.
-        let mut bad = None;
+        let mut bad = FirstBad::default();
         for (at, turn) in read.turns.0.iter().enumerate() {
             let exchange = &turn.exchange;
-            let counts = match exchange.counts() {
-                Ok(counts) => counts,
-                Err(why) => {
-                    bad = bad.or(Some(why));
-                    continue;
-                }
-            };
+            let Some(counts) = bad.good(exchange.counts()) else { continue };
             let from = self.0.from(turn.ended.0, place, origin);
             let model = exchange.model.get().or_else(|| read.state.model.get());
             let place_in_history = at.to_string();
@@ -129,7 +119,7 @@ impl Reader for Sessions {
             };
             out.extend(call.map(Record::Call));
         }
-        bad.map_or(Ok(Reading::Mine), Err)
+        bad.result()
     }
 }
 

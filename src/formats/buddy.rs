@@ -9,13 +9,12 @@
 
 use super::answers::{CallBuilder, Where};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, Text};
 use super::split::Counts;
 use super::time::Stamp;
 use super::usage::given;
-use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
 use crate::domain::{Record, Tokens};
 
 /// Sessions of one of the two programs.
@@ -33,14 +32,8 @@ impl Format for Buddy {
     fn name(&self) -> &'static str {
         self.name
     }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
-    }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         self.places.iter().filter_map(|place| env.home(place)).map(Location::tree).collect()
-    }
-    fn framing(&self, name: &[u8]) -> Option<Framing> {
-        name.ends_with(b".jsonl").then_some(Framing::Lines)
     }
     fn is_known_by_place(&self) -> bool {
         true

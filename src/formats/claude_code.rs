@@ -16,7 +16,6 @@ use super::claude_homes;
 use super::claude_line::{Answer, Line};
 use super::claude_opening::{self, Opening};
 use super::claude_usage::{Booked, round_tokens};
-use super::exactness::Exactness;
 use super::fields::Slot;
 use super::json;
 use super::keys::{advisor_key, attempt_key, message_key, request_key};
@@ -29,9 +28,6 @@ pub(super) struct ClaudeCode;
 impl Format for ClaudeCode {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "titles and permission checks, unless the session's cost state is kept"

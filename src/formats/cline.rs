@@ -17,6 +17,7 @@ use super::count::Count;
 use super::editors;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
+use super::first_bad::FirstBad;
 use super::json::{self, List, Money, Text};
 use super::running::bill;
 use super::split::Counts;
@@ -196,16 +197,12 @@ impl Reader for Documents {
         if session.messages.is_absent() || (session.id.is_absent() && !is_list) {
             return Ok(Reading::NotMine);
         }
-        // One count that cannot be true spoils its own message and no other.
-        let mut bad = None;
+        let mut bad = FirstBad::default();
         for message in session.messages.0.iter().filter(|message| !message.metrics.is_absent()) {
-            match self.answer(&session, message, origin) {
-                Ok(call) => out.extend(call.map(Record::Call)),
-                Err(why) => bad = bad.or(Some(why)),
-            }
+            out.extend(bad.good(self.answer(&session, message, origin)).flatten().map(Record::Call));
         }
         out.extend(self.total(&session, origin)?.map(Record::Bill));
-        bad.map_or(Ok(Reading::Mine), Err)
+        bad.result()
     }
 
     fn describe(&mut self, text: &[u8]) {

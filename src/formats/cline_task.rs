@@ -23,6 +23,7 @@ use memchr::memmem;
 use super::author::Author;
 use super::count::Count;
 use super::fields::{Slot, fields};
+use super::first_bad::FirstBad;
 use super::json::{self, List, Money, Text};
 use super::running::bill;
 use super::time::Stamp;
@@ -126,7 +127,7 @@ impl Task {
     /// Reads the messages of a task.
     pub(super) fn read(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let messages: List<TaskMessage<'_>> = json::parse(line)?;
-        let (mut bad, mut removed, mut last) = (None, Tokens::default(), None);
+        let (mut bad, mut removed, mut last) = (FirstBad::default(), Tokens::default(), None);
         let mut totals: BTreeMap<String, Tokens> = BTreeMap::new();
         let task = origin.folder(0).unwrap_or_else(|| origin.stem()).to_owned();
         let requests: Vec<i64> =
@@ -146,14 +147,8 @@ impl Task {
                 continue;
             };
             let used = self.used(message, requests.get(number).copied());
-            let (tokens, is_guessed) = match self.tokens(&request, used.as_ref(), at) {
-                Ok((tokens, _)) if tokens.is_zero() => continue,
-                Ok(found) => found,
-                Err(why) => {
-                    bad = bad.or(Some(why));
-                    continue;
-                }
-            };
+            let counts = bad.good(self.tokens(&request, used.as_ref(), at));
+            let Some((tokens, is_guessed)) = counts.filter(|(tokens, _)| !tokens.is_zero()) else { continue };
             let from = self.author.attribution(message.at.0, Some(&task), self.project.as_deref(), origin);
             if is_removed {
                 removed = removed.saturating_add(tokens);
@@ -170,7 +165,7 @@ impl Task {
             out.push(Record::Call(Call { quoted: request.cost.0, fidelity, ..Call::new(key, from, model, tokens) }));
         }
         out.extend(last.and_then(|from| self.total(from, &messages.0, totals, removed)).map(Record::Bill));
-        bad.map_or(Ok(Reading::Mine), Err)
+        bad.result()
     }
 
     /// Reads the project and the models from a file in the task's folder.

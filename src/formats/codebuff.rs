@@ -9,8 +9,8 @@
 //! read; messages with credits alone count nothing.
 
 use super::answers::{CallBuilder, Where};
-use super::exactness::Exactness;
 use super::fields::{Within, fields};
+use super::first_bad::FirstBad;
 use super::json::{self, List, Text};
 use super::time::{self, Stamp};
 use super::usage::Usage;
@@ -25,9 +25,6 @@ const NAME: &str = "codebuff";
 impl Format for Codebuff {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "messages that state credits alone"
@@ -124,8 +121,7 @@ impl Reader for Chats {
         let session = origin.folder(0);
         let began = session.and_then(time_of);
         let place = Where { session, project: origin.folder(2), agent: None };
-        // One count that cannot be true spoils its own message and no other.
-        let mut bad = None;
+        let mut bad = FirstBad::default();
         for (number, message) in read.0.iter().enumerate() {
             if !matches!(message.kind.get(), Some("ai" | "agent" | "assistant")) {
                 continue;
@@ -141,22 +137,18 @@ impl Reader for Chats {
                 options.map(|options| &options.own.usage),
             ];
             let Some(usage) = places.into_iter().flatten().find(|usage| usage.has_counts()) else { continue };
-            let counts = match usage.counts() {
-                Ok(counts) => counts.split(),
-                Err(why) => {
-                    bad = bad.or(Some(why));
-                    continue;
-                }
-            };
+            let Some(counts) = bad.good(usage.counts()) else { continue };
             let models =
                 [about.model.get(), about.own.model.get(), options.and_then(|options| options.own.model.get())];
             let at = message.at.0.or(message.made.0).or(about.at.0).or(began);
             let from = self.0.from(at, place, origin);
             let number = number.to_string();
             let (id, chat) = (message.id.get().unwrap_or(&number), session.unwrap_or_default());
-            out.extend(self.0.call(&[chat, id], from, models.into_iter().flatten().next(), counts).map(Record::Call));
+            out.extend(
+                self.0.call(&[chat, id], from, models.into_iter().flatten().next(), counts.split()).map(Record::Call),
+            );
         }
-        bad.map_or(Ok(Reading::Mine), Err)
+        bad.result()
     }
 }
 

@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use super::codex_line::{Line, Payload, is_idle};
 use super::codex_stated::Stated;
 use super::codex_thread::Thread;
-use super::exactness::Exactness;
 use super::fields::Slot;
 use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, json, keys, usage};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Parts, Place, Record, Tier, Tokens};
@@ -23,9 +22,6 @@ pub(super) struct Codex;
 impl Format for Codex {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "compactions by the service, up to 0.149"

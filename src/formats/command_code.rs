@@ -7,11 +7,12 @@
 //! (about 0.41) lines have no counts, and calls of sub-agents and for summaries have none now, so that a session used at
 //! least what is read. `*.checkpoints.jsonl` and `*.prompts.jsonl` are no sessions.
 
-use super::answers::{CallBuilder, Head, NONE, Stated, Where, load, save};
+use super::answers::{Head, NONE, Stated, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, Money, Text};
+use super::line_calls::{self, Log};
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
 use crate::domain::{Call, Fidelity, Record};
@@ -45,7 +46,7 @@ impl Format for CommandCode {
         &["\"usage\"", HEADER]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions { builder: CallBuilder::new(NAME), head: Head::default() })
+        line_calls::reader(NAME, line)
     }
 }
 
@@ -89,46 +90,31 @@ fields! {
     }
 }
 
-struct Sessions {
-    builder: CallBuilder,
-    head: Head,
-}
-
-impl Reader for Sessions {
-    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        let read: Line<'_> = json::parse(line)?;
-        if read.kind.get() == Some("session") {
-            Head::learn(&mut self.head.session, read.id.get());
-            Head::learn(&mut self.head.project, read.folder.get());
-            return Ok(Reading::Mine);
-        }
-        if read.usage.is_absent() {
-            return Ok(Reading::NotMine);
-        }
-        let Usage { input, output, cache_read, cache_write, .. } = &read.usage;
-        let counts = Stated { input, output, cache_read, cache_write, reasoning: NONE, total: NONE }.inclusive()?;
-        let session = self.head.session.as_deref().unwrap_or_else(|| origin.stem());
-        let place = Where { session: Some(session), project: self.head.project.as_deref(), agent: None };
-        let from = self.builder.from(read.at.0, place, origin);
-        let model = read.model.get();
-        let call = match (read.message.about.id.get(), read.id.get()) {
-            (Some(id), _) => self.builder.call(&["message", id], from, model, counts),
-            (None, Some(id)) => self.builder.call(&["entry", id, &from.at.to_rfc3339()], from, model, counts),
-            (None, None) => self.builder.call_of_line(line, from, model, counts),
-        };
-        let quoted = read.usage.cost.0;
-        out.extend(call.map(|call| {
-            let fidelity = if call.fidelity == Fidelity::Final { Fidelity::Unlisted } else { call.fidelity };
-            Record::Call(Call { quoted, fidelity, ..call })
-        }));
-        Ok(Reading::Mine)
+fn line(log: &mut Log<Head>, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+    let read: Line<'_> = json::parse(line)?;
+    if read.kind.get() == Some("session") {
+        Head::learn(&mut log.known.session, read.id.get());
+        Head::learn(&mut log.known.project, read.folder.get());
+        return Ok(Reading::Mine);
     }
-
-    fn state(&self) -> String {
-        save(&self.head)
+    if read.usage.is_absent() {
+        return Ok(Reading::NotMine);
     }
-
-    fn restore(&mut self, state: &str) {
-        self.head = load(state);
-    }
+    let Usage { input, output, cache_read, cache_write, .. } = &read.usage;
+    let counts = Stated { input, output, cache_read, cache_write, reasoning: NONE, total: NONE }.inclusive()?;
+    let session = log.known.session.as_deref().unwrap_or_else(|| origin.stem());
+    let place = Where { session: Some(session), project: log.known.project.as_deref(), agent: None };
+    let from = log.builder.from(read.at.0, place, origin);
+    let model = read.model.get();
+    let call = match (read.message.about.id.get(), read.id.get()) {
+        (Some(id), _) => log.builder.call(&["message", id], from, model, counts),
+        (None, Some(id)) => log.builder.call(&["entry", id, &from.at.to_rfc3339()], from, model, counts),
+        (None, None) => log.builder.call_of_line(line, from, model, counts),
+    };
+    let quoted = read.usage.cost.0;
+    out.extend(call.map(|call| {
+        let fidelity = if call.fidelity == Fidelity::Final { Fidelity::Unlisted } else { call.fidelity };
+        Record::Call(Call { quoted, fidelity, ..call })
+    }));
+    Ok(Reading::Mine)
 }

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::{load, save};
 use super::author::Author;
 use super::branch::branch_name;
 use super::copilot_line::{Data, Line, Metric, split};
@@ -153,11 +154,11 @@ impl Reader for Events {
     }
 
     fn state(&self) -> String {
-        if self.kept == Kept::default() { String::new() } else { serde_json::to_string(&self.kept).unwrap_or_default() }
+        save(&self.kept)
     }
 
     fn restore(&mut self, state: &str) {
-        self.kept = serde_json::from_str(state).unwrap_or_default();
+        self.kept = load(state);
     }
 }
 

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::answers::{load, save};
 use super::author::Author;
 use super::count::Count;
 use super::editors;
@@ -189,11 +190,11 @@ impl Reader for Chat {
     }
 
     fn state(&self) -> String {
-        if self.turns.is_empty() { String::new() } else { serde_json::to_string(&self.turns).unwrap_or_default() }
+        save(&self.turns)
     }
 
     fn restore(&mut self, state: &str) {
-        self.turns = serde_json::from_str(state).unwrap_or_default();
+        self.turns = load(state);
     }
 }
 

@@ -10,11 +10,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::{CallBuilder, NONE, Stated, Where, load, save};
+use super::answers::{NONE, Stated, Where};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, List, Text};
+use super::line_calls::{self, Log};
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
 use crate::domain::{Call, Claim, Instant, Label, Record};
@@ -27,9 +27,6 @@ const NAME: &str = "deepseek-harness";
 impl Format for DeepSeekHarness {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("DSH_HOME").or_else(|| env.home(".dsh"));
@@ -52,7 +49,7 @@ impl Format for DeepSeekHarness {
         ]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions { builder: CallBuilder::new(NAME), known: Known::default() })
+        line_calls::reader(NAME, line)
     }
 }
 
@@ -161,70 +158,53 @@ struct Known {
     step: Option<(u64, u64, Instant)>,
 }
 
-struct Sessions {
-    builder: CallBuilder,
-    known: Known,
+fn line(log: &mut Log<Known>, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+    let read: Line<'_> = json::parse(line)?;
+    let data = &read.data;
+    let step = (data.turn.tokens("turn")?, data.step.tokens("step")?);
+    match read.kind.get() {
+        Some("session") => {
+            let text = |text: &Text<'_>| text.get().map(str::to_owned);
+            let (session, project, copied) = (text(&read.id), text(&read.folder), read.copied.total("seedLength")?);
+            log.known = Known { session, project, copied, ..Known::default() };
+        }
+        Some("request/header") => log.known.model = data.header.config.model.get().map(str::to_owned),
+        Some("step/start" | "llm/retry-started") => log.known.step = read.at.0.map(|at| (step.0, step.1, at)),
+        Some("assistant/message" | "assistant/attempt" | "compaction/summary") => {
+            out.extend(call(log, &read, step, origin)?.map(Record::Call));
+        }
+        Some(_) | None => return Ok(Reading::NotMine),
+    }
+    Ok(Reading::Mine)
 }
 
-impl Reader for Sessions {
-    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        let read: Line<'_> = json::parse(line)?;
-        let data = &read.data;
-        let step = (data.turn.tokens("turn")?, data.step.tokens("step")?);
-        match read.kind.get() {
-            Some("session") => {
-                let text = |text: &Text<'_>| text.get().map(str::to_owned);
-                let (session, project, copied) = (text(&read.id), text(&read.folder), read.copied.total("seedLength")?);
-                self.known = Known { session, project, copied, ..Known::default() };
-            }
-            Some("request/header") => self.known.model = data.header.config.model.get().map(str::to_owned),
-            Some("step/start" | "llm/retry-started") => self.known.step = read.at.0.map(|at| (step.0, step.1, at)),
-            Some("assistant/message" | "assistant/attempt" | "compaction/summary") => {
-                out.extend(self.call(&read, step, origin)?.map(Record::Call));
-            }
-            Some(_) | None => return Ok(Reading::NotMine),
-        }
-        Ok(Reading::Mine)
+fn call(log: &mut Log<Known>, read: &Line<'_>, step: (u64, u64), origin: &Origin) -> Result<Option<Call>, BadLine> {
+    let (known, data) = (&log.known, &read.data);
+    let streamed = data.stream.0.iter().rev().find(|piece| piece.chunk.kind.get() == Some("usage"));
+    let usage = if data.usage.is_absent() { streamed.map(|piece| &piece.chunk.usage) } else { Some(&data.usage) };
+    let Some(Usage { input, output, cache_read, cache_write, reasoning, .. }) = usage else { return Ok(None) };
+    let counts = Stated { input, output, cache_read, cache_write, reasoning, total: NONE }.exclusive()?;
+    let is_summary = read.kind.get() == Some("compaction/summary");
+    let begun = known.step.filter(|(turn, number, _)| !is_summary && (*turn, *number) == step).map(|(.., at)| at);
+    let session = known.session.as_deref().or_else(|| origin.folder(0)).unwrap_or_default();
+    let place = Where { session: Some(session), project: known.project.as_deref(), agent: None };
+    let mut from = log.builder.from(begun.or(read.at.0), place, origin);
+    let number = read.number.total("seq")?;
+    if read.number.is_given() && number < known.copied {
+        from.claim = Claim::Copy;
     }
-
-    fn state(&self) -> String {
-        save(&self.known)
-    }
-
-    fn restore(&mut self, state: &str) {
-        self.known = load(state);
-    }
-}
-
-impl Sessions {
-    fn call(&mut self, read: &Line<'_>, step: (u64, u64), origin: &Origin) -> Result<Option<Call>, BadLine> {
-        let (known, data) = (&self.known, &read.data);
-        let streamed = data.stream.0.iter().rev().find(|piece| piece.chunk.kind.get() == Some("usage"));
-        let usage = if data.usage.is_absent() { streamed.map(|piece| &piece.chunk.usage) } else { Some(&data.usage) };
-        let Some(Usage { input, output, cache_read, cache_write, reasoning, .. }) = usage else { return Ok(None) };
-        let counts = Stated { input, output, cache_read, cache_write, reasoning, total: NONE }.exclusive()?;
-        let is_summary = read.kind.get() == Some("compaction/summary");
-        let begun = known.step.filter(|(turn, number, _)| !is_summary && (*turn, *number) == step).map(|(.., at)| at);
-        let session = known.session.as_deref().or_else(|| origin.folder(0)).unwrap_or_default();
-        let place = Where { session: Some(session), project: known.project.as_deref(), agent: None };
-        let mut from = self.builder.from(begun.or(read.at.0), place, origin);
-        let number = read.number.total("seq")?;
-        if read.number.is_given() && number < known.copied {
-            from.claim = Claim::Copy;
-        }
-        from.feature = is_summary.then(|| Label::new("compaction"));
-        let source = &data.message.source;
-        let model = source.replay.response.model.get().or_else(|| source.model.get()).or(known.model.as_deref());
-        let time = from.at.timestamp_millis().to_string();
-        let (turn, step, number) = (step.0.to_string(), step.1.to_string(), number.to_string());
-        let key = match (begun, data.compaction.get(), data.message.id.get()) {
-            (Some(_), ..) => ["step", &turn, &step, &time],
-            (None, Some(id), _) => ["summary", id, "", ""],
-            (None, None, Some(id)) => ["message", id, &time, ""],
-            (None, None, None) => ["number", &number, &time, ""],
-        };
-        let call = self.builder.call(&key, from, model, counts);
-        let latency = begun.zip(read.at.0).and_then(|(begun, ended)| ended.signed_duration_since(begun).to_std().ok());
-        Ok(call.map(|call| Call { latency, ..call }))
-    }
+    from.feature = is_summary.then(|| Label::new("compaction"));
+    let source = &data.message.source;
+    let model = source.replay.response.model.get().or_else(|| source.model.get()).or(known.model.as_deref());
+    let time = from.at.timestamp_millis().to_string();
+    let (turn, step, number) = (step.0.to_string(), step.1.to_string(), number.to_string());
+    let key = match (begun, data.compaction.get(), data.message.id.get()) {
+        (Some(_), ..) => ["step", &turn, &step, &time],
+        (None, Some(id), _) => ["summary", id, "", ""],
+        (None, None, Some(id)) => ["message", id, &time, ""],
+        (None, None, None) => ["number", &number, &time, ""],
+    };
+    let call = log.builder.call(&key, from, model, counts);
+    let latency = begun.zip(read.at.0).and_then(|(begun, ended)| ended.signed_duration_since(begun).to_std().ok());
+    Ok(call.map(|call| Call { latency, ..call }))
 }

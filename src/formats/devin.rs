@@ -10,7 +10,6 @@
 
 use std::borrow::Cow;
 
-use super::exactness::Exactness;
 use super::row_calls::{self, RowCall, milliseconds};
 use super::rows::at;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, RowQuery, Schema, Value};
@@ -24,9 +23,6 @@ const NAME: &str = "devin";
 impl Format for Devin {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "sessions in Devin's cloud"

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::{load, save};
 use super::author::Author;
 use super::count::Count;
 use super::exactness::Exactness;
@@ -125,11 +126,11 @@ impl Reader for Settings {
     }
 
     fn state(&self) -> String {
-        if self.kept == Kept::default() { String::new() } else { serde_json::to_string(&self.kept).unwrap_or_default() }
+        save(&self.kept)
     }
 
     fn restore(&mut self, state: &str) {
-        self.kept = serde_json::from_str(state).unwrap_or_default();
+        self.kept = load(state);
     }
 }
 

@@ -10,7 +10,6 @@
 
 use std::borrow::Cow;
 
-use super::exactness::Exactness;
 use super::row_calls::{self, RowCall};
 use super::rows::at;
 use super::split::Counts;
@@ -26,9 +25,6 @@ const COUNTS: [&str; 4] = ["prompt_tokens", "completion_tokens", "total_tokens",
 impl Format for Forge {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "answers that a compaction dropped before they were read; most times"

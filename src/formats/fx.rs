@@ -11,6 +11,7 @@ use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, List, Text};
+use super::running::bill;
 use super::time;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
 use crate::domain::{Record, Tokens};
@@ -102,7 +103,7 @@ impl Reader for Sessions {
         let session = read.session.get().or_else(|| origin.folder(0));
         let began = session.and_then(|session| session.split('-').next()?.parse().ok()).and_then(time::epoch);
         let from = self.0.from(began, Where { session, ..Where::default() }, origin);
-        out.extend(self.0.bill(from, models).map(Record::Bill));
+        out.extend(bill(NAME, from, models).map(Record::Bill));
         Ok(Reading::Mine)
     }
 }

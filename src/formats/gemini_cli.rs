@@ -15,9 +15,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::{load, save};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Seen, Slot, fields};
+use super::first_bad::FirstBad;
 use super::json::{self, List, NameOr, Text};
 use super::split::Counts;
 use super::time::Stamp;
@@ -32,9 +33,6 @@ const NAME: &str = "gemini-cli";
 impl Format for GeminiCli {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "the router's calls"
@@ -188,15 +186,11 @@ impl Reader for Chat {
         if answers.is_empty() && !is_header && parsed.set.is_absent() {
             return Ok(Reading::NotMine);
         }
-        // One count that cannot be true spoils its own message and no other.
-        let mut bad = None;
+        let mut bad = FirstBad::default();
         for message in answers {
-            match self.call(message, origin) {
-                Ok(call) => out.extend(call.map(Record::Call)),
-                Err(why) => bad = bad.or(Some(why)),
-            }
+            out.extend(bad.good(self.call(message, origin)).flatten().map(Record::Call));
         }
-        bad.map_or(Ok(Reading::Mine), Err)
+        bad.result()
     }
 
     fn describe(&mut self, text: &[u8]) {
@@ -215,14 +209,11 @@ impl Reader for Chat {
     }
 
     fn state(&self) -> String {
-        if self.head == Head::default() {
-            return String::new();
-        }
-        serde_json::to_string(&self.head).unwrap_or_default()
+        save(&self.head)
     }
 
     fn restore(&mut self, state: &str) {
-        self.head = serde_json::from_str(state).unwrap_or_default();
+        self.head = load(state);
     }
 }
 

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::{load, save};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::fields;
@@ -134,10 +135,6 @@ struct Sessions {
 }
 
 impl Reader for Sessions {
-    fn line(&mut self, _line: &[u8], _origin: &Origin, _out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        Ok(Reading::NotMine)
-    }
-
     fn row(
         &mut self,
         query: usize,
@@ -155,14 +152,11 @@ impl Reader for Sessions {
     }
 
     fn state(&self) -> String {
-        if self.counters.is_empty() {
-            return String::new();
-        }
-        serde_json::to_string(&self.counters).unwrap_or_default()
+        save(&self.counters)
     }
 
     fn restore(&mut self, state: &str) {
-        self.counters = serde_json::from_str(state).unwrap_or_default();
+        self.counters = load(state);
     }
 }
 

@@ -16,6 +16,7 @@ use super::answers::{CallBuilder, Stated, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, Within, fields};
+use super::first_bad::FirstBad;
 use super::json::{self, Flag, Text};
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
@@ -134,14 +135,12 @@ impl Reader for Sessions {
             out.extend(self.call(&id, from, None, &update.usage)?.map(Record::Call));
             return Ok(Reading::Mine);
         }
-        let (mut bad, is_incomplete) = (None, update.usage.is_incomplete.0);
+        let (mut bad, is_incomplete) = (FirstBad::default(), update.usage.is_incomplete.0);
         for (model, usage) in &models {
-            match self.call(&id, from.clone(), Some(model), usage) {
-                Ok(call) => out.extend(call.map(|call| Record::Call(lower_bound(call, is_incomplete)))),
-                Err(why) => bad = bad.or(Some(why)),
-            }
+            let call = bad.good(self.call(&id, from.clone(), Some(model), usage)).flatten();
+            out.extend(call.map(|call| Record::Call(lower_bound(call, is_incomplete))));
         }
-        bad.map_or(Ok(Reading::Mine), Err)
+        bad.result()
     }
 }
 

@@ -7,11 +7,10 @@
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
 use super::json::{self, Text};
 use super::time::Stamp;
-use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
 use crate::domain::{Call, Label, Record};
 
 /// Hindsight's requests.
@@ -23,18 +22,12 @@ impl Format for Hindsight {
     fn name(&self) -> &'static str {
         NAME
     }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
-    }
     fn gaps(&self) -> &'static str {
         "requests that were not fetched within about 90 minutes (`tokscale hindsight sync`)"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("HINDSIGHT_HOME").or_else(|| env.home(".hindsight"));
         home.map(|home| Location::flat(home.join("usage"))).into_iter().collect()
-    }
-    fn framing(&self, name: &[u8]) -> Option<Framing> {
-        name.ends_with(b".jsonl").then_some(Framing::Lines)
     }
     fn is_known_by_place(&self) -> bool {
         true

@@ -5,11 +5,12 @@
 //! the provider's counts in `token_usage`, and the same id and time in both files. They are not made alike: with Claude the
 //! input excludes the cache, with others it includes it. Reasoning, where it is stated, is within the output.
 
-use super::answers::{CallBuilder, Head, NONE, Stated, Where, load, save};
+use super::answers::{Head, NONE, Stated, Where};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Slot, fields};
+use super::first_bad::FirstBad;
 use super::json::{self, List, Text};
+use super::line_calls::{self, Log};
 use super::time::Stamp;
 use super::usage::has_two_lifetimes;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
@@ -23,9 +24,6 @@ const NAME: &str = "jcode";
 impl Format for Jcode {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("JCODE_HOME").or_else(|| env.home(".jcode"));
@@ -45,7 +43,7 @@ impl Format for Jcode {
         &["\"append_messages\"", "\"meta\""]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions { builder: CallBuilder::new(NAME), head: Head::default() })
+        line_calls::reader(NAME, line)
     }
 }
 
@@ -88,48 +86,26 @@ fields! {
     }
 }
 
-struct Sessions {
-    builder: CallBuilder,
-    head: Head,
-}
-
-impl Reader for Sessions {
-    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        let read: File<'_> = json::parse(line)?;
-        if read.messages.is_absent() && read.added.is_absent() && read.about.is_absent() {
-            return Ok(Reading::NotMine);
-        }
-        Head::learn(&mut self.head.model, read.model.get().or_else(|| read.about.model.get()));
-        Head::learn(&mut self.head.project, read.folder.get().or_else(|| read.about.folder.get()));
-        let session = origin.stem().strip_suffix(".journal").unwrap_or_else(|| origin.stem());
-        // One count that cannot be true spoils its own message and no other.
-        let mut bad = None;
-        for message in read.messages.0.iter().chain(&read.added.0) {
-            let model = self.head.model.as_deref();
-            let counts = match message.usage.split(model) {
-                Ok(counts) => counts,
-                Err(why) => {
-                    bad = bad.or(Some(why));
-                    continue;
-                }
-            };
-            let place = Where { session: Some(session), project: self.head.project.as_deref(), agent: None };
-            let from = self.builder.from(message.at.0, place, origin);
-            let time = message.at.0.map(|at| at.to_rfc3339()).unwrap_or_default();
-            // Without an id, its time within the session names a message.
-            let key = message.id.get().map_or([session, "", &time], |id| ["", id, &time]);
-            out.extend(self.builder.call(&key, from, model, counts).map(Record::Call));
-        }
-        bad.map_or(Ok(Reading::Mine), Err)
+fn line(log: &mut Log<Head>, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+    let read: File<'_> = json::parse(line)?;
+    if read.messages.is_absent() && read.added.is_absent() && read.about.is_absent() {
+        return Ok(Reading::NotMine);
     }
-
-    fn state(&self) -> String {
-        save(&self.head)
+    Head::learn(&mut log.known.model, read.model.get().or_else(|| read.about.model.get()));
+    Head::learn(&mut log.known.project, read.folder.get().or_else(|| read.about.folder.get()));
+    let session = origin.stem().strip_suffix(".journal").unwrap_or_else(|| origin.stem());
+    let mut bad = FirstBad::default();
+    for message in read.messages.0.iter().chain(&read.added.0) {
+        let model = log.known.model.as_deref();
+        let Some(counts) = bad.good(message.usage.split(model)) else { continue };
+        let place = Where { session: Some(session), project: log.known.project.as_deref(), agent: None };
+        let from = log.builder.from(message.at.0, place, origin);
+        let time = message.at.0.map(|at| at.to_rfc3339()).unwrap_or_default();
+        // Without an id, its time within the session names a message.
+        let key = message.id.get().map_or([session, "", &time], |id| ["", id, &time]);
+        out.extend(log.builder.call(&key, from, model, counts).map(Record::Call));
     }
-
-    fn restore(&mut self, state: &str) {
-        self.head = load(state);
-    }
+    bad.result()
 }
 
 impl Usage<'_> {

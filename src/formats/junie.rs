@@ -13,6 +13,7 @@ use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Named, fields};
+use super::first_bad::FirstBad;
 use super::json::{self, List, Money, Text};
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
@@ -97,8 +98,7 @@ impl Reader for Sessions {
         }
         let session = origin.folder(0);
         let time = read.at.0.map(|at| at.timestamp_millis().to_string()).unwrap_or_default();
-        // One count that cannot be true spoils its own answer and no other.
-        let mut bad = None;
+        let mut bad = FirstBad::default();
         for (place, answer) in event.answers.0.iter().enumerate() {
             let (input, output, cache_read) = (&answer.input, &answer.output, &answer.cache_read);
             let stated = Stated {
@@ -109,13 +109,7 @@ impl Reader for Sessions {
                 reasoning: &answer.reasoning,
                 total: NONE,
             };
-            let counts = match stated.exclusive() {
-                Ok(counts) => counts,
-                Err(why) => {
-                    bad = bad.or(Some(why));
-                    continue;
-                }
-            };
+            let Some(counts) = bad.good(stated.exclusive()) else { continue };
             let from = self.0.from(read.at.0, Where { session, ..Where::default() }, origin);
             let fields = format!("{place} {:?} {:?}", counts.0.fields(), answer.cost.0.map(Usd::pico));
             let model = answer.model.get();
@@ -124,6 +118,6 @@ impl Reader for Sessions {
             let (quoted, latency) = (answer.cost.0, answer.time.milliseconds());
             out.extend(call.map(|call| Record::Call(Call { quoted, latency, ..call })));
         }
-        bad.map_or(Ok(Reading::Mine), Err)
+        bad.result()
     }
 }

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::{load, save};
 use super::author::Author;
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Slot, Within, fields};
 use super::json::{self, Text};
 use super::keys::timed_key;
@@ -35,9 +35,6 @@ const DEEPEST: usize = 4;
 impl Format for Kimi {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "the model, in kimi-cli's sessions"
@@ -153,15 +150,11 @@ impl Reader for Wire {
     }
 
     fn state(&self) -> String {
-        if self.asked == Asked::default() {
-            String::new()
-        } else {
-            serde_json::to_string(&self.asked).unwrap_or_default()
-        }
+        save(&self.asked)
     }
 
     fn restore(&mut self, state: &str) {
-        self.asked = serde_json::from_str(state).unwrap_or_default();
+        self.asked = load(state);
     }
 }
 

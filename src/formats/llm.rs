@@ -8,7 +8,6 @@
 
 use super::author::Author;
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::fields;
 use super::json;
 use super::keys::answer_key;
@@ -27,9 +26,6 @@ const TABLES: [(&str, &str); 2] = [("turns", "thread_id"), ("responses", "conver
 impl Format for Llm {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "prompts made with logging off (--no-log, llm logs off)"
@@ -97,10 +93,6 @@ fields! {
 struct Turns(Author);
 
 impl Reader for Turns {
-    fn line(&mut self, _line: &[u8], _origin: &Origin, _out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        Ok(Reading::NotMine)
-    }
-
     fn row(
         &mut self,
         _query: usize,

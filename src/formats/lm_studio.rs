@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use super::answers::{load, save};
 use super::author::Author;
 use super::count::Count;
-use super::exactness::Exactness;
 use super::keys::answer_key;
 use super::split::Counts;
 use super::time;
@@ -51,9 +50,6 @@ const MESSAGE: &str = "msg_";
 impl Format for LmStudio {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "that local models are free: give them a price of 0; answers without an id; sessions and projects"

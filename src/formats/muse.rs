@@ -8,11 +8,12 @@
 //! within `input_tokens`, reasoning within `output_tokens` (1,431 events). The event `workflow_child_lifecycle` sums up a child
 //! that has a log of its own, and `resource_usage_sampled` has a `usage` of processor time.
 
-use super::answers::{CallBuilder, Head, Stated, Where, load, save};
+use super::answers::{Head, Stated, Where};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Named, fields};
+use super::first_bad::FirstBad;
 use super::json::{self, List, NameOr, Text};
+use super::line_calls::{self, Log};
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
 use crate::domain::{Call, Record};
@@ -25,9 +26,6 @@ const NAME: &str = "muse";
 impl Format for Muse {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         env.data_home().map(|data| Location::tree(data.join("muse/sessions"))).into_iter().collect()
@@ -42,7 +40,7 @@ impl Format for Muse {
         &[ANSWER, REVIEW, METADATA]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions { builder: CallBuilder::new(NAME), head: Head::default() })
+        line_calls::reader(NAME, line)
     }
 }
 
@@ -122,69 +120,50 @@ fields! {
     }
 }
 
-struct Sessions {
-    builder: CallBuilder,
-    head: Head,
+fn line(log: &mut Log<Head>, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+    let read: Line<'_> = json::parse(line)?;
+    let mut bad = FirstBad::default();
+    let children = read.children.0.iter().chain(&read.payload.children.0);
+    let texts: Vec<&str> = children.filter_map(|child| child.text.get()).collect();
+    for text in &texts {
+        // A frame within a frame is not looked into.
+        bad.good(json::parse(text.as_bytes()).and_then(|read| read_event(log, &read, origin, out)));
+    }
+    let is_mine = read_event(log, &read, origin, out)? || !texts.is_empty();
+    bad.result().map(|mine| if is_mine { mine } else { Reading::NotMine })
 }
 
-impl Reader for Sessions {
-    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        let read: Line<'_> = json::parse(line)?;
-        let mut bad = None;
-        let children = read.children.0.iter().chain(&read.payload.children.0);
-        let texts: Vec<&str> = children.filter_map(|child| child.text.get()).collect();
-        for text in &texts {
-            // A frame within a frame is not looked into.
-            if let Err(why) = json::parse(text.as_bytes()).and_then(|read| self.read(&read, origin, out)) {
-                bad = bad.or(Some(why));
-            }
+/// Reads one event; true when it is one that is known.
+fn read_event(log: &mut Log<Head>, read: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<bool, BadLine> {
+    if read.kind.get() == Some(METADATA) {
+        Head::learn(&mut log.known.project, read.payload.record.folder.get());
+        return Ok(true);
+    }
+    let event = &read.payload.event;
+    if !matches!(event.kind.get(), Some(ANSWER | REVIEW)) {
+        return Ok(false);
+    }
+    let Usage { input, output, cache_read, cache_write, reasoning, total, .. } = &event.usage;
+    let counts = Stated { input, output, cache_read, cache_write, reasoning, total }.inclusive()?;
+    let own = read.stream.id.get().or_else(|| origin.folder(0));
+    // `<session>/subagent/<child>/session.jsonl`
+    let parent = (origin.folder(1) == Some("subagent")).then(|| origin.folder(2)).flatten();
+    let agent = parent.and(own);
+    let place = Where { session: parent.or(own), agent, project: log.known.project.as_deref() };
+    let from = log.builder.from(read.at.0, place, origin);
+    let model = match &event.model {
+        NameOr::Name(name) => Some(&**name).filter(|name| !name.is_empty()),
+        NameOr::Object(model) => model.id.get(),
+        NameOr::Neither => None,
+    };
+    let call = match (read.id.get(), read.sequence.get()) {
+        (Some(id), _) if id.len() >= 16 => log.builder.call(&["event", id], from, model, counts),
+        (id, number) => {
+            let key = ["number", own.unwrap_or_default(), number.or(id).unwrap_or_default()];
+            log.builder.call(&key, from, model, counts)
         }
-        let is_mine = self.read(&read, origin, out)? || !texts.is_empty();
-        bad.map_or(Ok(if is_mine { Reading::Mine } else { Reading::NotMine }), Err)
-    }
-
-    fn state(&self) -> String {
-        save(&self.head)
-    }
-
-    fn restore(&mut self, state: &str) {
-        self.head = load(state);
-    }
-}
-
-impl Sessions {
-    /// Reads one event; true when it is one that is known.
-    fn read(&mut self, read: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<bool, BadLine> {
-        if read.kind.get() == Some(METADATA) {
-            Head::learn(&mut self.head.project, read.payload.record.folder.get());
-            return Ok(true);
-        }
-        let event = &read.payload.event;
-        if !matches!(event.kind.get(), Some(ANSWER | REVIEW)) {
-            return Ok(false);
-        }
-        let Usage { input, output, cache_read, cache_write, reasoning, total, .. } = &event.usage;
-        let counts = Stated { input, output, cache_read, cache_write, reasoning, total }.inclusive()?;
-        let own = read.stream.id.get().or_else(|| origin.folder(0));
-        // `<session>/subagent/<child>/session.jsonl`
-        let parent = (origin.folder(1) == Some("subagent")).then(|| origin.folder(2)).flatten();
-        let agent = parent.and(own);
-        let place = Where { session: parent.or(own), agent, project: self.head.project.as_deref() };
-        let from = self.builder.from(read.at.0, place, origin);
-        let model = match &event.model {
-            NameOr::Name(name) => Some(&**name).filter(|name| !name.is_empty()),
-            NameOr::Object(model) => model.id.get(),
-            NameOr::Neither => None,
-        };
-        let call = match (read.id.get(), read.sequence.get()) {
-            (Some(id), _) if id.len() >= 16 => self.builder.call(&["event", id], from, model, counts),
-            (id, number) => {
-                let key = ["number", own.unwrap_or_default(), number.or(id).unwrap_or_default()];
-                self.builder.call(&key, from, model, counts)
-            }
-        };
-        let latency = event.length.milliseconds();
-        out.extend(call.map(|call| Record::Call(Call { latency, ..call })));
-        Ok(true)
-    }
+    };
+    let latency = event.length.milliseconds();
+    out.extend(call.map(|call| Record::Call(Call { latency, ..call })));
+    Ok(true)
 }

@@ -20,6 +20,7 @@ use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, Within, fields};
 use super::json::{self, List, Text};
+use super::running::bill;
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
 use crate::domain::{Label, Record, Tokens};
@@ -204,7 +205,7 @@ impl Workspaces {
     }
 
     fn totals(
-        &self,
+        &mut self,
         read: &Line<'_>,
         totals: &BTreeMap<String, Totals<'_>>,
         place: Where<'_>,
@@ -220,9 +221,8 @@ impl Workspaces {
             let tokens = models.entry(name_of(model)).or_default();
             *tokens = tokens.saturating_add(parts.tokens()?);
         }
-        let mut builder = CallBuilder::new(NAME);
-        let from = builder.from(read.last.at.0, place, origin);
-        out.extend(self.0.bill(from, models.into_iter().collect()).map(Record::Bill));
+        let from = self.0.from(read.last.at.0, place, origin);
+        out.extend(bill(NAME, from, models).map(Record::Bill));
         Ok(())
     }
 }

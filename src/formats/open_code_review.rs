@@ -6,13 +6,13 @@
 //! checkpoint for each file that was reviewed before, and none of its answers. Where the service states no counts, the
 //! agent writes its own estimate, and nothing tells the two apart.
 
-use super::answers::{CallBuilder, Head, NONE, Stated, Where, load, save};
+use super::answers::{Head, NONE, Stated, Where};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Named, Slot, fields};
 use super::json::{self, Text};
+use super::line_calls::{self, Log};
 use super::time::Stamp;
-use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
 use crate::domain::{Call, Label, Record};
 
 /// OpenCodeReview's sessions.
@@ -24,17 +24,11 @@ impl Format for OpenCodeReview {
     fn name(&self) -> &'static str {
         NAME
     }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
-    }
     fn gaps(&self) -> &'static str {
         "whether a count is its own estimate, which it writes where a service states none"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         env.home(".opencodereview/sessions").into_iter().map(Location::tree).collect()
-    }
-    fn framing(&self, name: &[u8]) -> Option<Framing> {
-        name.ends_with(b".jsonl").then_some(Framing::Lines)
     }
     fn is_known_by_place(&self) -> bool {
         true
@@ -43,7 +37,7 @@ impl Format for OpenCodeReview {
         &["\"llm_response\"", "\"session_start\""]
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Sessions { builder: CallBuilder::new(NAME), head: Head::default() })
+        line_calls::reader(NAME, line)
     }
 }
 
@@ -72,42 +66,27 @@ fields! {
     }
 }
 
-struct Sessions {
-    builder: CallBuilder,
-    head: Head,
-}
-
-impl Reader for Sessions {
-    fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        let read: Line<'_> = json::parse(line)?;
-        match read.kind.get() {
-            Some("session_start") => {
-                Head::learn(&mut self.head.project, read.folder.get());
-                return Ok(Reading::Mine);
-            }
-            Some("llm_response") if !read.usage.is_absent() => {}
-            Some(_) | None => return Ok(Reading::NotMine),
+fn line(log: &mut Log<Head>, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
+    let read: Line<'_> = json::parse(line)?;
+    match read.kind.get() {
+        Some("session_start") => {
+            Head::learn(&mut log.known.project, read.folder.get());
+            return Ok(Reading::Mine);
         }
-        let Usage { input, output, cache_read, cache_write, .. } = &read.usage;
-        let counts = Stated { input, output, cache_read, cache_write, reasoning: NONE, total: NONE }.inclusive()?;
-        let session = read.session.get().unwrap_or_else(|| origin.stem());
-        let place = Where { session: Some(session), project: self.head.project.as_deref(), agent: None };
-        let mut from = self.builder.from(read.at.0, place, origin);
-        from.feature = read.task.get().map(Label::new);
-        let call = match read.id.get() {
-            Some(id) => self.builder.call(&[id], from, read.model.get(), counts),
-            None => self.builder.call_of_line(line, from, read.model.get(), counts),
-        };
-        let latency = read.length.milliseconds();
-        out.extend(call.map(|call| Record::Call(Call { latency, ..call })));
-        Ok(Reading::Mine)
+        Some("llm_response") if !read.usage.is_absent() => {}
+        Some(_) | None => return Ok(Reading::NotMine),
     }
-
-    fn state(&self) -> String {
-        save(&self.head)
-    }
-
-    fn restore(&mut self, state: &str) {
-        self.head = load(state);
-    }
+    let Usage { input, output, cache_read, cache_write, .. } = &read.usage;
+    let counts = Stated { input, output, cache_read, cache_write, reasoning: NONE, total: NONE }.inclusive()?;
+    let session = read.session.get().unwrap_or_else(|| origin.stem());
+    let place = Where { session: Some(session), project: log.known.project.as_deref(), agent: None };
+    let mut from = log.builder.from(read.at.0, place, origin);
+    from.feature = read.task.get().map(Label::new);
+    let call = match read.id.get() {
+        Some(id) => log.builder.call(&[id], from, read.model.get(), counts),
+        None => log.builder.call_of_line(line, from, read.model.get(), counts),
+    };
+    let latency = read.length.milliseconds();
+    out.extend(call.map(|call| Record::Call(Call { latency, ..call })));
+    Ok(Reading::Mine)
 }

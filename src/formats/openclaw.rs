@@ -15,10 +15,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::{load, save};
 use super::author::Author;
 use super::codex::Codex;
 use super::exactness::Exactness;
 use super::fields::Slot;
+use super::first_bad::FirstBad;
 use super::json;
 use super::pi::{Entry, Session};
 use super::rows::at;
@@ -109,7 +111,7 @@ struct Events {
     threads: Threads,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 struct Saved {
     session: String,
@@ -151,12 +153,11 @@ impl Reader for Events {
 
     fn state(&self) -> String {
         let saved = Saved { session: self.session.state(), codex: self.codex.state(), threads: self.threads.clone() };
-        let is_empty = saved.session.is_empty() && saved.codex.is_empty() && saved.threads.is_empty();
-        if is_empty { String::new() } else { serde_json::to_string(&saved).unwrap_or_default() }
+        save(&saved)
     }
 
     fn restore(&mut self, state: &str) {
-        let saved: Saved = serde_json::from_str(state).unwrap_or_default();
+        let saved: Saved = load(state);
         self.session.restore(&saved.session);
         self.codex.restore(&saved.codex);
         self.threads = saved.threads;
@@ -168,13 +169,11 @@ impl Events {
     fn archive(&mut self, row: &[Value<'_>], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let (Some(session), Some(lines)) = (at(row, 2).text(), at(row, 4).bytes()) else { return Ok(Reading::NotMine) };
         self.session.head = super::pi::Head { session: session.to_owned(), ..Default::default() };
-        // One entry that cannot be read spoils no other.
-        let mut bad = None;
+        let mut bad = FirstBad::default();
         for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let read = json::parse::<Entry<'_>>(line).and_then(|entry| self.entry(&entry, origin, out));
-            bad = bad.or(read.err());
+            bad.good(json::parse::<Entry<'_>>(line).and_then(|entry| self.entry(&entry, origin, out)));
         }
-        bad.map_or(Ok(Reading::Mine), Err)
+        bad.result()
     }
 
     fn entry(&mut self, entry: &Entry<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {

@@ -14,6 +14,7 @@ use super::answers::{CallBuilder, Stated, Where};
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, Within, fields};
+use super::first_bad::FirstBad;
 use super::json::{self, List, Money, Text};
 use super::keys::answer_key;
 use super::time::Stamp;
@@ -125,27 +126,22 @@ impl Reader for Conversations {
         let session = read.id.get().or_else(|| origin.folder(0)).unwrap_or_default();
         let place = Where { session: Some(session), project: read.workspace.folder.get(), agent: None };
         let uses: BTreeMap<String, Metrics<'_>> = read.stats.uses.object().unwrap_or_default();
-        let mut bad = None;
+        let mut bad = FirstBad::default();
         for (name, metrics) in &uses {
             if metrics.answers.0.is_empty() {
-                match metrics.sum.stated().inclusive_total() {
-                    Ok(tokens) => {
-                        let mut from = self.0.from(None, place, origin);
-                        from.feature = feature(name);
-                        let sum = self.0.call(&["sum", session, name], from, metrics.model.get(), (tokens, false));
-                        out.extend(sum.map(Record::Call));
-                    }
-                    Err(why) => bad = bad.or(Some(why)),
-                }
+                let Some(tokens) = bad.good(metrics.sum.stated().inclusive_total()) else { continue };
+                let mut from = self.0.from(None, place, origin);
+                from.feature = feature(name);
+                let sum = self.0.call(&["sum", session, name], from, metrics.model.get(), (tokens, false));
+                out.extend(sum.map(Record::Call));
             }
             for number in 0..metrics.answers.0.len() {
-                match self.call(session, place, name, metrics, number, origin) {
-                    Ok(call) => out.extend(call.map(Record::Call)),
-                    Err(why) => bad = bad.or(Some(why)),
-                }
+                out.extend(
+                    bad.good(self.call(session, place, name, metrics, number, origin)).flatten().map(Record::Call),
+                );
             }
         }
-        bad.map_or(Ok(Reading::Mine), Err)
+        bad.result()
     }
 }
 

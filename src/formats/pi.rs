@@ -15,6 +15,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::{load, save};
 use super::author::Author;
 use super::count::Count;
 use super::exactness::Exactness;
@@ -260,10 +261,10 @@ impl Reader for Session {
     }
 
     fn state(&self) -> String {
-        if self.head == Head::default() { String::new() } else { serde_json::to_string(&self.head).unwrap_or_default() }
+        save(&self.head)
     }
 
     fn restore(&mut self, state: &str) {
-        self.head = serde_json::from_str(state).unwrap_or_default();
+        self.head = load(state);
     }
 }

@@ -9,7 +9,6 @@
 
 use super::answers::{CallBuilder, Where};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, Text};
 use super::keys::{answer_key, timed_key};
@@ -27,9 +26,6 @@ const NAME: &str = "pydantic-ai";
 impl Format for PydanticAi {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "how long cache writes live"

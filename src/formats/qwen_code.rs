@@ -14,10 +14,10 @@
 
 use std::collections::VecDeque;
 
+use super::answers::{load, save};
 use super::author::Author;
 use super::branch::branch_name;
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Named, Seen, Slot, fields};
 use super::gemini_cli;
 use super::json::{self, Flag, Text};
@@ -39,9 +39,6 @@ const NEAR: usize = 16;
 impl Format for QwenCode {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "sub-agents and summaries in chats from before its events"
@@ -171,11 +168,11 @@ impl Reader for Chat {
     }
 
     fn state(&self) -> String {
-        if self.near.is_empty() { String::new() } else { serde_json::to_string(&self.near).unwrap_or_default() }
+        save(&self.near)
     }
 
     fn restore(&mut self, state: &str) {
-        self.near = serde_json::from_str(state).unwrap_or_default();
+        self.near = load(state);
         self.near.truncate(NEAR);
     }
 }

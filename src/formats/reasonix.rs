@@ -7,13 +7,12 @@
 
 use super::answers::{CallBuilder, Where};
 use super::count::Count;
-use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, Flag, Text};
 use super::split::Counts;
 use super::time::Stamp;
 use super::usage::given;
-use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
+use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
 use crate::domain::Record;
 
 /// Reasonix' statistics.
@@ -25,9 +24,6 @@ impl Format for Reasonix {
     fn name(&self) -> &'static str {
         NAME
     }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
-    }
     fn gaps(&self) -> &'static str {
         "sessions and projects"
     }
@@ -38,9 +34,6 @@ impl Format for Reasonix {
             roaming.or_else(|| env.home(".reasonix"))
         };
         named.or_else(usual).map(|home| Location::flat(home.join("stats"))).into_iter().collect()
-    }
-    fn framing(&self, name: &[u8]) -> Option<Framing> {
-        name.ends_with(b".jsonl").then_some(Framing::Lines)
     }
     fn is_known_by_place(&self) -> bool {
         true

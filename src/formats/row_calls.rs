@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::author::Author;
 use super::rows::Value;
 use super::{BadLine, Origin, Reader, Reading};
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Labels, Place, Record, Tokens, Usd};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Record, Tokens, Usd};
 
 /// A call as a row states it.
 pub(super) struct RowCall<'a> {
@@ -48,20 +49,15 @@ pub(super) type ReadRow = for<'a> fn(usize, &[Value<'a>], &Origin) -> Result<Opt
 
 /// A reader of the rows of this format.
 pub(super) fn reader(format: &'static str, read: ReadRow) -> Box<dyn Reader> {
-    Box::new(Rows { source: Label::new(format), labels: Labels::default(), read })
+    Box::new(Rows { author: Author::new(format), read })
 }
 
 struct Rows {
-    source: Label,
-    labels: Labels,
+    author: Author,
     read: ReadRow,
 }
 
 impl Reader for Rows {
-    fn line(&mut self, _line: &[u8], _origin: &Origin, _out: &mut Vec<Record>) -> Result<Reading, BadLine> {
-        Ok(Reading::NotMine)
-    }
-
     fn row(
         &mut self,
         query: usize,
@@ -73,16 +69,13 @@ impl Reader for Rows {
         if call.tokens.is_zero() && call.quoted.is_none() {
             return Ok(Reading::Mine);
         }
-        let labels = &mut self.labels;
+        let author = &mut self.author;
         let from = Attribution {
-            session: labels.find(call.session.as_deref()),
-            agent: labels.find(call.agent.as_deref()),
-            project: labels.find(call.project.as_deref()),
-            feature: labels.find(call.feature.as_deref()),
-            place: Some(Place { path: origin.path.clone(), offset: origin.offset }),
-            ..Attribution::new(call.at.unwrap_or(origin.modified), self.source.clone())
+            agent: author.label(call.agent.as_deref()),
+            feature: author.label(call.feature.as_deref()),
+            ..author.attribution(call.at, call.session.as_deref(), call.project.as_deref(), origin)
         };
-        let model = labels.find(call.model.as_deref());
+        let model = author.label(call.model.as_deref());
         let is_whole = matches!(call.fidelity, Fidelity::Final | Fidelity::Summed);
         let fidelity = if model.is_none() && is_whole { Fidelity::Guessed } else { call.fidelity };
         out.push(Record::Call(Call {

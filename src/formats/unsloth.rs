@@ -8,7 +8,6 @@
 
 use std::borrow::Cow;
 
-use super::exactness::Exactness;
 use super::row_calls::{self, RowCall};
 use super::rows::at;
 use super::split::Counts;
@@ -23,9 +22,6 @@ const NAME: &str = "unsloth";
 impl Format for Unsloth {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "that local models are free: give them a price of 0"

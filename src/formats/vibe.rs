@@ -11,6 +11,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::answers::{load, save};
 use super::author::Author;
 use super::count::Count;
 use super::exactness::Exactness;
@@ -227,11 +228,11 @@ impl Reader for Journal {
     }
 
     fn state(&self) -> String {
-        if self.running.is_empty() { String::new() } else { serde_json::to_string(&self.running).unwrap_or_default() }
+        save(&self.running)
     }
 
     fn restore(&mut self, state: &str) {
-        self.running = serde_json::from_str(state).unwrap_or_default();
+        self.running = load(state);
     }
 }
 

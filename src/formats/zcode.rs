@@ -9,7 +9,6 @@
 
 use std::borrow::Cow;
 
-use super::exactness::Exactness;
 use super::row_calls::{self, RowCall, milliseconds};
 use super::rows::at;
 use super::split::Counts;
@@ -25,9 +24,6 @@ const USAGE: &str = "model_usage";
 impl Format for ZCode {
     fn name(&self) -> &'static str {
         NAME
-    }
-    fn fidelity(&self) -> &'static [Exactness] {
-        &[Exactness::Calls]
     }
     fn gaps(&self) -> &'static str {
         "costs; versions before the database"

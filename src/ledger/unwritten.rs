@@ -83,14 +83,7 @@ impl<Ids: Default> Unwritten<Ids> {
         pricer: &dyn Pricer,
     ) -> Stored<Vec<Change>> {
         let calls = || {
-            batch.records.iter().filter_map(|record| match record {
-                Record::Call(call) => Some(call),
-                Record::Descends { .. }
-                | Record::Bill(_)
-                | Record::Rekeyed { .. }
-                | Record::Status(_)
-                | Record::Settled(_) => None,
-            })
+            batch.records.iter().filter_map(|record| if let Record::Call(call) = record { Some(call) } else { None })
         };
         if self.working_set.has_telemetry() || calls().any(|call| call.alias == Some(call.key) || call.is_refused()) {
             self.working_set.find_carriers(store, calls().filter_map(|call| call.alias).collect())?;

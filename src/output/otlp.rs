@@ -1,12 +1,16 @@
-//! Metrics as an export of OTLP: protobuf, with the numbers of opentelemetry-proto 1.9 (read 2026-11-27).
+//! Metrics as an export of OTLP, in protobuf.
 //!
 //! Counts are integers; dollars, seconds and ratios are doubles, because the protocol has nothing else for them. They
 //! become one here, from their exact decimals, and nothing is computed with them.
 
-use prost::Message;
+use prost::Message as _;
 
 use super::metrics::{Family, Kind, LabelPair, Metrics, Number, Sample, Value};
 use crate::domain::{Instant, Usd};
+use crate::otlp::{
+    AnyValue, Data, Export, Gauge, Group, Histogram, HistogramPoint, KeyValue, Measured, Metric, Point, Resource,
+    Scalar, Scope, ScopeMetrics, Sum,
+};
 
 /// Times of an export.
 #[derive(Clone, Copy, Debug)]
@@ -22,148 +26,15 @@ pub(crate) struct Times {
 /// `AGGREGATION_TEMPORALITY_CUMULATIVE`.
 const CUMULATIVE: i32 = 2;
 
-#[derive(Clone, PartialEq, Message)]
-struct Export {
-    #[prost(message, repeated, tag = "1")]
-    resources: Vec<ResourceMetrics>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct ResourceMetrics {
-    #[prost(message, optional, tag = "1")]
-    resource: Option<Resource>,
-    #[prost(message, repeated, tag = "2")]
-    scopes: Vec<ScopeMetrics>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Resource {
-    #[prost(message, repeated, tag = "1")]
-    attributes: Vec<KeyValue>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct ScopeMetrics {
-    #[prost(message, optional, tag = "1")]
-    scope: Option<Scope>,
-    #[prost(message, repeated, tag = "2")]
-    metrics: Vec<Metric>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Scope {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(string, tag = "2")]
-    version: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Metric {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(string, tag = "2")]
-    description: String,
-    #[prost(string, tag = "3")]
-    unit: String,
-    #[prost(oneof = "Data", tags = "5, 7, 9")]
-    data: Option<Data>,
-}
-
-#[derive(Clone, PartialEq, prost::Oneof)]
-enum Data {
-    #[prost(message, tag = "5")]
-    Gauge(Gauge),
-    #[prost(message, tag = "7")]
-    Sum(Sum),
-    #[prost(message, tag = "9")]
-    Histogram(Histogram),
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Gauge {
-    #[prost(message, repeated, tag = "1")]
-    points: Vec<Point>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Sum {
-    #[prost(message, repeated, tag = "1")]
-    points: Vec<Point>,
-    #[prost(int32, tag = "2")]
-    temporality: i32,
-    #[prost(bool, tag = "3")]
-    is_monotonic: bool,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Histogram {
-    #[prost(message, repeated, tag = "1")]
-    points: Vec<HistogramPoint>,
-    #[prost(int32, tag = "2")]
-    temporality: i32,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Point {
-    #[prost(fixed64, tag = "2")]
-    start: u64,
-    #[prost(fixed64, tag = "3")]
-    time: u64,
-    #[prost(message, repeated, tag = "7")]
-    attributes: Vec<KeyValue>,
-    #[prost(oneof = "Measured", tags = "4, 6")]
-    value: Option<Measured>,
-}
-
-#[derive(Clone, Copy, PartialEq, prost::Oneof)]
-enum Measured {
-    #[prost(double, tag = "4")]
-    Double(f64),
-    #[prost(sfixed64, tag = "6")]
-    Int(i64),
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct HistogramPoint {
-    #[prost(fixed64, tag = "2")]
-    start: u64,
-    #[prost(fixed64, tag = "3")]
-    time: u64,
-    #[prost(fixed64, tag = "4")]
-    count: u64,
-    #[prost(double, optional, tag = "5")]
-    sum: Option<f64>,
-    #[prost(fixed64, repeated, tag = "6")]
-    counts: Vec<u64>,
-    #[prost(double, repeated, tag = "7")]
-    bounds: Vec<f64>,
-    #[prost(message, repeated, tag = "9")]
-    attributes: Vec<KeyValue>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct KeyValue {
-    #[prost(string, tag = "1")]
-    key: String,
-    #[prost(message, optional, tag = "2")]
-    value: Option<AnyValue>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct AnyValue {
-    #[prost(string, optional, tag = "1")]
-    text: Option<String>,
-}
-
 /// Writes an `ExportMetricsServiceRequest`.
 pub(crate) fn otlp(metrics: &Metrics, times: Times) -> Vec<u8> {
     let resource = [("service.name", "tokmeter"), ("service.version", env!("CARGO_PKG_VERSION"))];
     let resource = Resource { attributes: resource.map(|(key, value)| pair(key, value)).into() };
     let scope = Scope { name: "tokmeter".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
     let metrics = metrics.0.iter().filter(|family| !family.samples.is_empty()).map(|family| metric(family, times));
-    let scopes = vec![ScopeMetrics { scope: Some(scope), metrics: metrics.collect() }];
-    Export { resources: vec![ResourceMetrics { resource: Some(resource), scopes }] }.encode_to_vec()
+    let scope = ScopeMetrics { scope: Some(scope), metrics: metrics.collect() };
+    Export { groups: vec![Group { resource: Some(resource), scopes: vec![scope.encode_to_vec().into()] }] }
+        .encode_to_vec()
 }
 
 fn metric(family: &Family, times: Times) -> Metric {
@@ -223,7 +94,7 @@ fn attributes(labels: &[LabelPair]) -> Vec<KeyValue> {
 }
 
 fn pair(key: &str, value: &str) -> KeyValue {
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { text: Some(value.to_owned()) }) }
+    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(Scalar::Text(value.to_owned())) }) }
 }
 
 /// The double that is nearest to a decimal.
@@ -255,7 +126,7 @@ mod tests {
         metrics.begin("tokmeter_call_cost_usd", Kind::Histogram, "Cost.").histogram(&[], buckets);
         metrics.begin("tokmeter_limit", Kind::Gauge, "None.");
         let export = Export::decode(otlp(&metrics, times).as_slice()).unwrap();
-        let found = &export.resources[0].scopes[0].metrics;
+        let found = ScopeMetrics::decode(export.groups[0].scopes[0].clone()).unwrap().metrics;
         let named: Vec<_> = found.iter().map(|metric| (metric.name.as_str(), metric.unit.as_str())).collect();
         assert_eq!(
             named,

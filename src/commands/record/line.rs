@@ -118,17 +118,8 @@ fn read(text: &str) -> Result<Vec<Call>, String> {
     if let Outcome::Bad(why) = Decoder::new(&[]).line(text.as_bytes(), &origin, &mut records) {
         return Err(why.to_string());
     }
-    let calls: Vec<Call> = records
-        .into_iter()
-        .filter_map(|record| match record {
-            Record::Call(call) => Some(call),
-            Record::Descends { .. }
-            | Record::Bill(_)
-            | Record::Rekeyed { .. }
-            | Record::Status(_)
-            | Record::Settled(_) => None,
-        })
-        .collect();
+    let call = |record| if let Record::Call(call) = record { Some(call) } else { None };
+    let calls: Vec<Call> = records.into_iter().filter_map(call).collect();
     if calls.is_empty() {
         return Err("no usage in it; give input_tokens and output_tokens, or a usage object".to_owned());
     }

@@ -1,5 +1,6 @@
 //! Reads the value of one setting.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::super::toml_reader::{Node, Section, TomlReader};
@@ -34,6 +35,16 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
             "" => Some(None),
             text => read(text).map(Some),
         });
+    }
+
+    pub(super) fn switch(&mut self, slot: &mut bool) {
+        self.set(slot, "true or false", Node::truth);
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn whole<T: TryFrom<i128>>(&mut self, slot: &mut T, of: &str, bounds: RangeInclusive<i128>) {
+        let expected = format!("{of} from {} to {}", bounds.start(), bounds.end());
+        self.set(slot, &expected, |node| node.whole_in(bounds));
     }
 
     pub(super) fn file(&mut self, slot: &mut Option<PathBuf>, expected: &str) {

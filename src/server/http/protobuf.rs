@@ -1,11 +1,12 @@
-//! The fields of OTLP's spans and metrics that matter here, as numbered in opentelemetry-proto 1.9 (read 2026-11-26); all
-//! others are skipped. Messages become the same JSON as the other encoding, so that one reader decides about both.
+//! Exports of OTLP in protobuf become the same JSON as in the other encoding, so that one reader decides about both.
 
 mod metrics;
 
 use prost::bytes::Bytes;
 use prost::{DecodeError, Message};
 use serde_json::{Map, Value, json};
+
+use crate::otlp::{Export, Group, KeyValue, Scalar, Scope, ScopeMetrics};
 
 /// Kind of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,34 +17,6 @@ pub(super) enum Signals {
     Logs,
     /// Sums and histograms.
     Metrics,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Export {
-    /// `resource_logs`, `resource_spans` or `resource_metrics`: all have number 1.
-    #[prost(message, repeated, tag = "1")]
-    groups: Vec<Group>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Group {
-    #[prost(message, optional, tag = "1")]
-    resource: Option<Resource>,
-    /// Kept as bytes, because spans and log records differ.
-    #[prost(bytes = "bytes", repeated, tag = "2")]
-    scopes: Vec<Bytes>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Resource {
-    #[prost(message, repeated, tag = "1")]
-    attributes: Vec<KeyValue>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Scope {
-    #[prost(string, tag = "1")]
-    name: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -72,33 +45,6 @@ struct Span {
     attributes: Vec<KeyValue>,
 }
 
-#[derive(Clone, PartialEq, Message)]
-struct KeyValue {
-    #[prost(string, tag = "1")]
-    key: String,
-    #[prost(message, optional, tag = "2")]
-    value: Option<AnyValue>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct AnyValue {
-    #[prost(oneof = "Scalar", tags = "1, 2, 3, 4")]
-    value: Option<Scalar>,
-}
-
-/// Lists, maps and bytes are no counts or names, and are skipped.
-#[derive(Clone, PartialEq, prost::Oneof)]
-enum Scalar {
-    #[prost(string, tag = "1")]
-    Text(String),
-    #[prost(bool, tag = "2")]
-    Bool(bool),
-    #[prost(int64, tag = "3")]
-    Int(i64),
-    #[prost(double, tag = "4")]
-    Double(f64),
-}
-
 /// The JSON form of an export of spans.
 ///
 /// # Errors
@@ -118,7 +64,7 @@ pub(super) fn spans(bytes: Bytes) -> Result<Value, DecodeError> {
 /// When the bytes are no such message.
 pub(super) fn metrics(bytes: Bytes) -> Result<Value, DecodeError> {
     to_json(bytes, ["resourceMetrics", "scopeMetrics"], |scope| {
-        let metrics::ScopeMetrics { metrics } = metrics::ScopeMetrics::decode(scope)?;
+        let ScopeMetrics { metrics, .. } = ScopeMetrics::decode(scope)?;
         let metrics: Vec<Value> = metrics.into_iter().map(metrics::to_json).collect();
         Ok(object([("metrics", Value::Array(metrics))]))
     })
@@ -216,6 +162,7 @@ pub(super) struct Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::otlp::{AnyValue, Resource};
 
     #[test]
     fn a_message_becomes_the_other_encodings_json() {
@@ -235,7 +182,7 @@ mod tests {
             attributes: vec![text("gen_ai.request.model", "claude-opus-5"), count, empty],
             ..Span::default()
         };
-        let scope = ScopeSpans { scope: Some(Scope { name: "library".into() }), spans: vec![span] };
+        let scope = ScopeSpans { scope: Some(Scope { name: "library".into(), ..Scope::default() }), spans: vec![span] };
         let resource = Resource { attributes: vec![text("service.name", "shop")] };
         let export =
             Export { groups: vec![Group { resource: Some(resource), scopes: vec![scope.encode_to_vec().into()] }] };
