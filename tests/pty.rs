@@ -16,6 +16,8 @@ use common::{Home, append, native, now};
 use rustix::process::Signal;
 
 const LOG: &str = "logs/usage.jsonl";
+/// The program's own log, in the data folder.
+const OWN: &str = ".local/share/tokmeter/usage.jsonl";
 
 /// A home with one log of three calls, and the screen on it.
 fn watching(columns: u16, rows: u16) -> (Home, Pty) {
@@ -41,6 +43,27 @@ fn the_screen_opens_counts_and_closes_with_the_summary() {
     for line in ["Session Complete", "Duration: ", "Operations: 3", "Tokens: 3,300", "Cost: $"] {
         assert!(screen.contains(line), "{line} is missing:\n{screen}");
     }
+}
+
+#[test]
+fn a_session_can_be_named_before_its_first_call_is_booked() {
+    let home = Home::new();
+    let mut log = home.append(OWN);
+    append(&mut log, &native("a", &now(), "claude-opus-5", 1_000, 100));
+    home.tokmeter().args(["report", "day"]).assert().success();
+    // Two more, of which the ledger knows nothing.
+    for (id, session) in [("b", "fresh-one"), ("c", "fresh-two")] {
+        append(&mut log, &native(id, &now(), "claude-opus-5", 1_000, 100).replace("\"s1\"", &format!("\"{session}\"")));
+    }
+    let mut pty = Pty::start(&home, &["--session", "fresh-one"], 120, 36);
+    pty.wait_for("pinned: native · fresh-one");
+    pty.send("q");
+    assert_eq!(pty.ended(), 0);
+    append(&mut log, &native("d", &now(), "claude-opus-5", 1_000, 100).replace("\"s1\"", "\"fresh-three\""));
+    let mut pty = Pty::start(&home, &["--session", "latest"], 120, 36);
+    pty.wait_for("pinned: native · fresh-three");
+    pty.send("q");
+    assert_eq!(pty.ended(), 0);
 }
 
 #[test]

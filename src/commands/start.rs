@@ -63,6 +63,15 @@ pub(super) fn start(
     let destination = if bound.is_some() { http_server::destination(context)? } else { None };
     #[cfg(unix)]
     let socket = bind(context, args)?;
+    let reads_stdin =
+        matches!(&selection, LogSelection::Paths(paths) if paths.iter().any(|path| catch_up::is_stdin(path)));
+    // The session to follow may have been logged since the books were written last.
+    let caught_up = match args.session {
+        Some(_) if played.is_none() && !reads_stdin => {
+            Some(catch_up::open_and_catch_up(context, &selection, args.book)?.ledger)
+        }
+        _ => None,
+    };
     // A short lock timeout, because a user is watching; calls that cannot be written are held meanwhile.
     let options = ledger::Options { busy: Duration::from_secs(1), ..catch_up::options(context, &selection) };
     let (mut books, _) = catch_up::open(context, &selection, &prices, args.book, options);
@@ -83,7 +92,8 @@ pub(super) fn start(
         }
     };
     let unknown_names = complete_ahead(&books, &mut rules.view)?;
-    let follow = follow(&books, args, &rules.view)?;
+    let follow = follow(caught_up.as_ref().unwrap_or(&books), args, &rules.view)?;
+    drop(caught_up);
     let (engine, events, meter) = Engine::start(Setup {
         env: context.env.clone(),
         overrides: context.overrides.clone(),
