@@ -152,16 +152,21 @@ impl Outlook<'_> {
 
     /// Expected spending until a time, at the likely rate.
     pub(crate) fn expected(&self, until: Instant, long_run: Option<i128>) -> Usd {
-        let Some(pace) = self.pace(Measure::Usd) else {
+        Usd::from_pico(self.expected_of(Measure::Usd, until, long_run))
+    }
+
+    /// As [`expected`](Self::expected), in this measure.
+    pub(crate) fn expected_of(&self, measure: Measure, until: Instant, long_run: Option<i128>) -> i128 {
+        let Some(pace) = self.pace(measure) else {
             let minutes = i128::from(until.signed_duration_since(self.now).num_minutes().max(0));
-            return Usd::from_pico(long_run.unwrap_or(0).saturating_mul(minutes) / ONE);
+            return long_run.unwrap_or(0).saturating_mul(minutes) / ONE;
         };
         let mut spent = 0_i128;
         self.walk(pace, ONE, long_run, until, |_, _, amount| {
             spent = spent.saturating_add(amount);
             true
         });
-        Usd::from_pico(spent / ONE)
+        spent / ONE
     }
 
     /// Forecast from now until a time, in steps, with its band; empty when idle.

@@ -66,12 +66,18 @@ impl Meter {
         let covers_all = state.limit.scope.names().is_empty() && self.rules.view == Filter::default();
         let Some(until) = until.filter(|_| covers_all && state.verdict != Verdict::Over) else { return };
         let today = outlook.projected_before(state, self.today.0.until.min(until));
-        let kinds = Measure::ALL.into_iter().filter_map(|measure| self.later(state, measure, until));
+        let kinds = Measure::ALL.into_iter().filter_map(|measure| self.later(state, measure, until, outlook));
         state.projected = kinds.chain(today).min_by_key(|(likely, _)| *likely);
     }
 
     /// When the days to come fill a limit in one unit, and when a quarter more or less a day would.
-    fn later(&self, state: &LimitState, measure: Measure, until: Instant) -> Option<(Instant, Span)> {
+    fn later(
+        &self,
+        state: &LimitState,
+        measure: Measure,
+        until: Instant,
+        outlook: &Outlook<'_>,
+    ) -> Option<(Instant, Span)> {
         let (allowed, used) = (measure.amount_of(&state.limit.amount)?, measure.amount_of(&state.used)?);
         let left = allowed.checked_sub(used).filter(|left| *left > 0)?;
         let amount = |sums: &Sums| {
@@ -83,8 +89,9 @@ impl Meter {
             .find_map(|(span, sums)| Some((amount(&sums)? - today, self.whole_hours(span.from)?)))?;
         let a_day = spent.max(0).saturating_mul(24) / i128::from(hours);
         let (now, midnight) = (self.as_of, self.today.0.until);
+        let expected = outlook.expected_of(measure, midnight, None);
         let when = |a_day: i128| {
-            let rest_of_today = (a_day - today).max(0);
+            let rest_of_today = (a_day - today).max(expected);
             let seconds = |whole: Duration, part: i128, of: i128| {
                 let seconds = i128::from(whole.num_seconds()).saturating_mul(part).checked_div(of)?;
                 i64::try_from(seconds).ok().and_then(Duration::try_seconds)
