@@ -70,6 +70,19 @@ fn the_curve_stays_when_a_banner_and_many_limits_need_room_and_what_is_left_out_
 }
 
 #[test]
+fn sessions_that_have_ended_make_room_for_the_curve() {
+    let mut calls = two();
+    let names = ["ended-one", "ended-two", "ended-three", "ended-four", "ended-five"];
+    calls.extend(names.map(|name| made(name, "claude-opus-5", None, 7_000, "0.10")));
+    let text = shown(&screen(&calls, limits("25")), 120, 36);
+    assert!(text.contains("Dollars today") && text.contains("5 ended") && text.contains("more below"), "{text}");
+    assert!(text.contains("│ api-server ") && text.contains("│ web-frontend "), "{text}");
+    // Where there is room for all, all are shown.
+    let text = shown(&screen(&calls, limits("25")), 200, 60);
+    assert!(text.contains("Dollars today") && names.iter().all(|name| text.contains(name)), "{text}");
+}
+
+#[test]
 fn the_forecasts_of_the_day_are_one_sentence_or_a_band_and_never_of_another_rate_than_the_one_beside_them() {
     let app = screen(&two(), limits("25"));
     for (width, height, words) in [
