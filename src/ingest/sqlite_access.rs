@@ -68,8 +68,18 @@ pub(super) enum Found {
 }
 
 /// The write-ahead log of a database.
-pub(super) fn wal_of(path: &Path) -> PathBuf {
-    with(path, "-wal")
+pub(super) fn wal_of(fs: &dyn Fs, path: &Path) -> PathBuf {
+    with(&place_of(fs, path), "-wal")
+}
+
+/// The rollback journal of a database.
+pub(super) fn journal_of(fs: &dyn Fs, path: &Path) -> PathBuf {
+    with(&place_of(fs, path), "-journal")
+}
+
+/// Where a database lies: on Unix its writer follows links, and has the other files beside the one they lead to.
+fn place_of(fs: &dyn Fs, path: &Path) -> PathBuf {
+    if cfg!(unix) { fs.canonical(path).unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() }
 }
 
 /// The database of a write-ahead log.
@@ -92,7 +102,8 @@ pub(super) fn open(fs: &dyn Fs, path: &Path, without_lock: bool) -> io::Result<F
     if !head.starts_with(MAGIC) {
         return Ok(Found::Other);
     }
-    let (wal, shm) = (fs.stat(&wal_of(path)), fs.stat(&with(path, "-shm")));
+    let path = &*place_of(fs, path);
+    let (wal, shm) = (fs.stat(&with(path, "-wal")), fs.stat(&with(path, "-shm")));
     let has_log = wal.is_ok_and(|wal| wal.size > 0);
     let without_lock = without_lock && Rest::CAN_BE_SEEN && head[MODE] != 2 && !fs.is_remote(path);
     let rest = without_lock.then(|| Rest::wait(fs, path)).flatten();
@@ -165,7 +176,7 @@ struct Copy {
 impl Copy {
     fn make(path: &Path) -> io::Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let wal = wal_of(path);
+        let wal = with(path, "-wal");
         if fs::metadata(path)?.len().saturating_add(fs::metadata(&wal)?.len()) > LARGEST_COPY {
             return Err(io::Error::other("its writer left a log behind, and the database is too large to copy"));
         }
@@ -177,7 +188,7 @@ impl Copy {
         builder.create(&folder)?;
         let copy = Self { database: folder.join("copy.db"), folder };
         fs::copy(path, &copy.database)?;
-        fs::copy(wal, wal_of(&copy.database))?;
+        fs::copy(wal, with(&copy.database, "-wal"))?;
         Ok(copy)
     }
 }
@@ -199,6 +210,6 @@ mod tests {
         }
         assert_eq!(database_of_wal(Path::new("/a/b.db-wal")), Some("/a/b.db".into()));
         assert_eq!(database_of_wal(Path::new("/a/b.db")), None);
-        assert_eq!(wal_of(Path::new("/a/b.db")), Path::new("/a/b.db-wal"));
+        assert_eq!(with(Path::new("/a/b.db"), "-wal"), Path::new("/a/b.db-wal"));
     }
 }

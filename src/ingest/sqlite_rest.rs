@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::fs::{Fs, Stat, fill};
+use super::sqlite_access::journal_of;
 
 /// Longer than any system's clock takes to stamp a file with another time.
 const GRAIN: Duration = Duration::from_millis(20);
@@ -90,8 +91,7 @@ fn is_locked(_path: &Path) -> Option<bool> {
 
 /// True when there is a journal in use: it is removed, cut or overwritten with zeros at the end of a transaction.
 fn has_journal(fs: &dyn Fs, path: &Path) -> bool {
-    let (mut first, mut journal) = ([0], path.as_os_str().to_owned());
-    journal.push("-journal");
-    let Ok(file) = fs.open(Path::new(&journal)) else { return false };
+    let mut first = [0];
+    let Ok(file) = fs.open(&journal_of(fs, path)) else { return false };
     fill(&*file, &mut first, 0).is_ok_and(|count| count > 0 && first != [0])
 }

@@ -74,7 +74,7 @@ impl Tail {
         if self.framing != Framing::Sqlite {
             return stat;
         }
-        let Ok(wal) = fs.stat(&wal_of(self.path())) else { return stat };
+        let Ok(wal) = fs.stat(&wal_of(fs, self.path())) else { return stat };
         Stat {
             size: stat.size.saturating_add(wal.size),
             modified_ns: stat.modified_ns.max(wal.modified_ns),
@@ -293,7 +293,7 @@ pub(crate) fn read_rows(
     queries: &dyn Fn(&Schema) -> Option<Vec<RowQuery>>,
     each: &mut dyn FnMut(usize, &[Value<'_>]),
 ) -> io::Result<()> {
-    let state = || (OsFs.stat(path).ok(), OsFs.stat(&wal_of(path)).ok());
+    let state = || (OsFs.stat(path).ok(), OsFs.stat(&wal_of(&OsFs, path)).ok());
     let before = state();
     let database = match sqlite_access::open(&OsFs, path, true)? {
         Found::Busy => sqlite_access::open(&OsFs, path, false)?,
