@@ -9,6 +9,8 @@
     reason = "a test that fails here has found what it was looking for"
 )]
 
+#[path = "agents/beside.rs"]
+mod beside;
 #[path = "agents/editors.rs"]
 mod editors;
 #[path = "agents/followed.rs"]

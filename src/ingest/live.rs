@@ -80,6 +80,7 @@ impl Live {
         if self.tails.is_stopping() {
             return;
         }
+        self.tails.tools.is_live = true;
         self.tails.seed_recent(NEWEST);
         self.attach();
         self.due.everything = now + poll_schedule::TRUST;

@@ -32,6 +32,7 @@ mod sample_database;
 pub(crate) mod socket;
 mod spool;
 mod sqlite_access;
+mod sqlite_copy;
 mod sqlite_rest;
 mod sqlite_source;
 mod status;

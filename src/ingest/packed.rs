@@ -30,7 +30,7 @@ impl Reading<'_> {
         let read = self.unpack(&mut unpack, tools);
         match read {
             Ok(Reached::End) => self.tail.news = None,
-            Ok(Reached::More | Reached::Replaced(_)) => {
+            Ok(Reached::More | Reached::Busy | Reached::Replaced(_)) => {
                 // Reading cannot resume in the middle; calls read before are recognised by their keys.
                 self.tail.restart();
                 self.builder.restart(self.tail.decoder(tools));

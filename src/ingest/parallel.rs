@@ -1,12 +1,14 @@
 //! Reads many files in parallel, one thread per core, and emits batches on one thread.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError, mpsc};
 
 use super::fs::Stat;
 use super::line_splitter::LineSplitter;
 use super::tail::{Reached, Tail, Tools};
 use super::{Progress, ReadBatch};
+use crate::formats::{Decoder, FormatId};
 
 /// Batches queued per thread: enough to keep reading, few enough to hold.
 const WAITING: usize = 4;
@@ -133,7 +135,7 @@ pub(super) fn read_all(
 fn read_to_end(tail: &mut Tail, tools: &mut Tools, keep: bool, hand: &mut dyn FnMut(ReadBatch)) -> io::Result<Reached> {
     loop {
         let reached = tail.read(tools, hand)?;
-        if reached != Reached::More || tools.is_stopping() {
+        if !matches!(reached, Reached::More | Reached::Busy) || tools.is_stopping() {
             if !keep {
                 tail.close();
             }
@@ -143,6 +145,17 @@ fn read_to_end(tail: &mut Tail, tools: &mut Tools, keep: bool, hand: &mut dyn Fn
 }
 
 impl Tools {
+    /// True once reading shall stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// A reader of a file that knows nothing yet but the file's format, where that is known.
+    pub(super) fn decoder(&self, format: Option<FormatId>) -> Decoder {
+        let only: Vec<&str> = self.only.iter().map(String::as_str).collect();
+        format.map_or_else(|| Decoder::new(&only), |format| Decoder::of_format(format, &only))
+    }
+
     /// The same tools with a buffer of its own, for another thread.
     fn again(&self) -> Self {
         Self {
@@ -152,6 +165,8 @@ impl Tools {
             owner: self.owner.clone(),
             projects: self.projects.clone(),
             stop: self.stop.clone(),
+            patience: self.patience,
+            is_live: self.is_live,
         }
     }
 }

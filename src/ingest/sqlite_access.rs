@@ -12,21 +12,20 @@
 //!
 //! Without a `-wal` everything is in the file, which is read as it lies (`immutable`), and what was read counts only if neither appeared
 //! nor changed meanwhile. So is a database with a rollback journal once it is [at rest](super::sqlite_rest), which takes no lock of
-//! its writer; beside a writer that does not pause for half a second, on network file systems and on other systems than Unix, a shared lock is
+//! its writer; beside a writer that has not paused for a few seconds, on network file systems and on other systems than Unix, a shared lock is
 //! taken for it. A `-wal`
 //! without a `-shm` was left by a crash or a copy: SQLite could read it only with a new `-shm`, which is made beside a
 //! copy of our own.
 
 use std::fmt::Write as _;
-use std::fs::{self, DirBuilder};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::fs::{Fs, fill};
+use super::sqlite_copy::Copy;
 use super::sqlite_rest::Rest;
 
 /// How every SQLite database begins.
@@ -35,8 +34,9 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 const MODE: usize = 18;
 /// How long to wait for a lock that the writer holds for a moment.
 const TIMEOUT: Duration = Duration::from_millis(100);
-/// The largest database of which a copy is made, with its log.
-const LARGEST_COPY: u64 = 1 << 30;
+
+/// Said when a database cannot be read for its writer.
+pub(super) const WRITER_STAYS: &str = "its writer holds a lock on the database";
 
 /// An open database.
 pub(super) struct Database {
@@ -68,8 +68,18 @@ pub(super) enum Found {
 }
 
 /// The write-ahead log of a database.
-pub(super) fn wal_of(path: &Path) -> PathBuf {
-    with(path, "-wal")
+pub(super) fn wal_of(fs: &dyn Fs, path: &Path) -> PathBuf {
+    with(&place_of(fs, path), "-wal")
+}
+
+/// The rollback journal of a database.
+pub(super) fn journal_of(fs: &dyn Fs, path: &Path) -> PathBuf {
+    with(&place_of(fs, path), "-journal")
+}
+
+/// Where a database lies: on Unix its writer follows links, and has the other files beside the one they lead to.
+fn place_of(fs: &dyn Fs, path: &Path) -> PathBuf {
+    if cfg!(unix) { fs.canonical(path).unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() }
 }
 
 /// The database of a write-ahead log.
@@ -92,7 +102,8 @@ pub(super) fn open(fs: &dyn Fs, path: &Path, without_lock: bool) -> io::Result<F
     if !head.starts_with(MAGIC) {
         return Ok(Found::Other);
     }
-    let (wal, shm) = (fs.stat(&wal_of(path)), fs.stat(&with(path, "-shm")));
+    let path = &*place_of(fs, path);
+    let (wal, shm) = (fs.stat(&with(path, "-wal")), fs.stat(&with(path, "-shm")));
     let has_log = wal.is_ok_and(|wal| wal.size > 0);
     let without_lock = without_lock && Rest::CAN_BE_SEEN && head[MODE] != 2 && !fs.is_remote(path);
     let rest = without_lock.then(|| Rest::wait(fs, path)).flatten();
@@ -104,8 +115,8 @@ pub(super) fn open(fs: &dyn Fs, path: &Path, without_lock: bool) -> io::Result<F
         (false, _, _) | (true, true, true) => (connect(path, "mode=ro&readonly_shm=1")?, false, None),
         (true, false, _) => (connect(path, "mode=ro&immutable=1")?, true, None),
         (true, true, false) => {
-            let copy = Copy::make(path)?;
-            (connect(&copy.database, "mode=ro")?, true, Some(copy))
+            let copy = Copy::make(&std::env::temp_dir(), path, &with(path, "-wal"))?;
+            (connect_to_copy(&copy)?, true, Some(copy))
         }
     };
     connection.busy_timeout(TIMEOUT).map_err(|error| why(&error))?;
@@ -118,7 +129,7 @@ pub(super) fn why(error: &rusqlite::Error) -> io::Error {
         CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, NotADatabase, PermissionDenied, ReadOnly,
     };
     let words = match error.sqlite_error_code() {
-        Some(DatabaseBusy | DatabaseLocked) => "its writer holds a lock on the database",
+        Some(DatabaseBusy | DatabaseLocked) => WRITER_STAYS,
         Some(ReadOnly | CannotOpen) => "the database waits for its writer to recover it",
         Some(DatabaseCorrupt | NotADatabase) => "the database is damaged",
         Some(PermissionDenied) => return io::ErrorKind::PermissionDenied.into(),
@@ -130,6 +141,14 @@ pub(super) fn why(error: &rusqlite::Error) -> io::Error {
 fn connect(path: &Path, how: &str) -> io::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(uri(path, how), flags).map_err(|error| why(&error))
+}
+
+/// Opens a copy, of which nothing is left to be found then: SQLite has its log and its index open after the first look.
+fn connect_to_copy(copy: &Copy) -> io::Result<Connection> {
+    let connection = connect(&copy.database, "mode=ro")?;
+    connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).map_err(|error| why(&error))?;
+    copy.unname();
+    Ok(connection)
 }
 
 /// The path as SQLite's URIs write it.
@@ -156,38 +175,6 @@ fn with(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// A copy in a folder that only this user may read.
-struct Copy {
-    folder: PathBuf,
-    database: PathBuf,
-}
-
-impl Copy {
-    fn make(path: &Path) -> io::Result<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let wal = wal_of(path);
-        if fs::metadata(path)?.len().saturating_add(fs::metadata(&wal)?.len()) > LARGEST_COPY {
-            return Err(io::Error::other("its writer left a log behind, and the database is too large to copy"));
-        }
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("tokmeter-{}-{number}", std::process::id()));
-        let mut builder = DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&folder)?;
-        let copy = Self { database: folder.join("copy.db"), folder };
-        fs::copy(path, &copy.database)?;
-        fs::copy(wal, wal_of(&copy.database))?;
-        Ok(copy)
-    }
-}
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +186,32 @@ mod tests {
         }
         assert_eq!(database_of_wal(Path::new("/a/b.db-wal")), Some("/a/b.db".into()));
         assert_eq!(database_of_wal(Path::new("/a/b.db")), None);
-        assert_eq!(wal_of(Path::new("/a/b.db")), Path::new("/a/b.db-wal"));
+        assert_eq!(with(Path::new("/a/b.db"), "-wal"), Path::new("/a/b.db-wal"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn k2_a_copy_has_no_name_while_it_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        let [database, aside] = ["log.db", "aside.db"].map(|name| home.path().join(name));
+        let writer = Connection::open(&database).unwrap();
+        writer.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE prompts (text TEXT)").unwrap();
+        writer.execute_batch("INSERT INTO prompts VALUES ('one'), ('two')").unwrap();
+        for ending in ["", "-wal"] {
+            std::fs::copy(with(&database, ending), with(&aside, ending)).unwrap();
+        }
+        let within = home.path().join("within");
+        std::fs::create_dir(&within).unwrap();
+        let copy = Copy::make(&within, &aside, &with(&aside, "-wal")).unwrap();
+        assert_eq!(std::fs::read_dir(&within).unwrap().count(), 1);
+        let connection = connect_to_copy(&copy).unwrap();
+        assert_eq!(std::fs::read_dir(&within).unwrap().count(), 0);
+        for begin in ["BEGIN", "COMMIT", "BEGIN"] {
+            connection.execute_batch(begin).unwrap();
+            let found: i64 = connection.query_row("SELECT count(*) FROM prompts", [], |row| row.get(0)).unwrap();
+            assert_eq!(found, 2);
+        }
+        drop((connection, copy));
+        assert_eq!(std::fs::read_dir(&within).unwrap().count(), 0);
     }
 }

@@ -4,13 +4,14 @@
 //! A writer locks the database before its journal and its pages change, and raises the counter in the header with each commit.
 //! Whoever finds no lock of a writer, no journal and the same counter before and after has read one state: a transaction
 //! that began in between shows its lock, and one that ended the counter. One that was rolled back shows only in
-//! the file's time stamp, whose grain is that of the system's clock: so the stamp must be older than that when
+//! the file's time stamp, whose grain is that of the system's clock: so the stamp must be further from now than that when
 //! the reading begins. Nothing is locked to find this out: the system is asked who holds a lock.
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::fs::{Fs, Stat, fill};
+use super::sqlite_access::journal_of;
 
 /// Longer than any system's clock takes to stamp a file with another time.
 const GRAIN: Duration = Duration::from_millis(20);
@@ -38,7 +39,7 @@ impl Rest {
     pub(super) fn wait(fs: &dyn Fs, path: &Path) -> Option<Self> {
         let begun = Instant::now();
         loop {
-            if let Some(rest) = Self::now(fs, path).filter(Self::is_old) {
+            if let Some(rest) = Self::now(fs, path).filter(Self::is_apart) {
                 return Some(rest);
             }
             if begun.elapsed() >= LONGEST {
@@ -66,11 +67,11 @@ impl Rest {
         (is_free && state()? == before).then_some(before)
     }
 
-    /// True when a write from now on has another time stamp.
-    fn is_old(&self) -> bool {
+    /// True when a write from now on has another time stamp: also where this one was set into the future, or before 1970.
+    fn is_apart(&self) -> bool {
         #[allow(clippy::disallowed_methods, reason = "compared with a stamp that the same clock has given")]
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-        u128::try_from(self.stat.modified_ns).is_ok_and(|stamp| stamp + GRAIN.as_nanos() < now)
+        i128::try_from(now).unwrap_or(i128::MAX).abs_diff(self.stat.modified_ns.into()) > GRAIN.as_nanos()
     }
 }
 
@@ -90,8 +91,32 @@ fn is_locked(_path: &Path) -> Option<bool> {
 
 /// True when there is a journal in use: it is removed, cut or overwritten with zeros at the end of a transaction.
 fn has_journal(fs: &dyn Fs, path: &Path) -> bool {
-    let (mut first, mut journal) = ([0], path.as_os_str().to_owned());
-    journal.push("-journal");
-    let Ok(file) = fs.open(Path::new(&journal)) else { return false };
+    let mut first = [0];
+    let Ok(file) = fs.open(&journal_of(fs, path)) else { return false };
     fill(&*file, &mut first, 0).is_ok_and(|count| count > 0 && first != [0])
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::ingest::OsFs;
+
+    #[test]
+    fn k2_a_stamp_in_the_future_or_before_1970_is_no_writer() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("log.db");
+        std::fs::write(&path, [0; 100]).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        let (day, epoch) = (Duration::from_secs(86_400), SystemTime::UNIX_EPOCH);
+        let now = SystemTime::now();
+        for stamp in [now + day, epoch, epoch - 20 * day, now - day] {
+            file.set_modified(stamp).unwrap();
+            assert!(Rest::now(&OsFs, &path).unwrap().is_apart(), "{stamp:?}");
+        }
+        file.set_modified(now + day).unwrap();
+        let rest = Rest::wait(&OsFs, &path).unwrap();
+        assert!(rest.holds(&OsFs, &path));
+        file.set_modified(now).unwrap();
+        assert!(!rest.holds(&OsFs, &path), "a write has another stamp");
+    }
 }

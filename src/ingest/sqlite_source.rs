@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::batch_builder::BatchBuilder;
 use super::fs::{FileKind, Fs, Stat};
 use super::os_fs::OsFs;
-use super::sqlite_access::{self, Database, Found, wal_of, why};
+use super::sqlite_access::{self, Database, Found, WRITER_STAYS, wal_of, why};
 use super::tail::{RECORDS, Reached, Tail, Tools};
-use super::{Condition, ReadBatch, RootKind, unpack};
+use super::{Condition, Options, ReadBatch, RootKind, unpack};
 use crate::domain::Instant;
 use crate::formats::{FormatId, Framing, RowQuery, Schema, Value, formats_of_name};
 
@@ -50,8 +50,8 @@ struct Saved {
     reader: String,
 }
 
-/// Times that a database is to be read without locks while a writer comes or stays each time; then with a lock.
-const TORN: u8 = 5;
+/// The longest pause between two readings of a database whose writer comes each time.
+const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// What one reading of the tables brought.
 struct Rows {
@@ -74,7 +74,7 @@ impl Tail {
         if self.framing != Framing::Sqlite {
             return stat;
         }
-        let Ok(wal) = fs.stat(&wal_of(self.path())) else { return stat };
+        let Ok(wal) = fs.stat(&wal_of(fs, self.path())) else { return stat };
         Stat {
             size: stat.size.saturating_add(wal.size),
             modified_ns: stat.modified_ns.max(wal.modified_ns),
@@ -91,12 +91,10 @@ impl Tail {
             return Ok(Reached::Replaced(stat));
         }
         let stat = self.with_wal(&*tools.fs, stat);
-        let database = match sqlite_access::open(&*tools.fs, self.path(), self.torn < TORN)? {
+        let is_patient = self.is_patient(tools);
+        let database = match sqlite_access::open(&*tools.fs, self.path(), is_patient)? {
             Found::Database(database) => database,
-            Found::Busy => {
-                self.torn = self.torn.saturating_add(1);
-                return Ok(Reached::More);
-            }
+            Found::Busy => return Ok(self.is_busy(tools)),
             Found::Empty => return Ok(self.is_done(&stat, None)),
             Found::Other => return Ok(self.is_done(&stat, Some("no SQLite database"))),
         };
@@ -105,10 +103,8 @@ impl Tail {
         if !database.is_at_rest(&*tools.fs, self.path()) {
             // Whatever was read may be torn, and so may an error be.
             (self.state.lines, self.state.bad_lines, self.tallies, self.strange) = before;
-            self.torn = self.torn.saturating_add(1);
-            return Ok(Reached::More);
+            return Ok(self.is_busy(tools));
         }
-        self.torn = 0;
         let to_validate = database.to_validate;
         drop(database);
         let Some(Rows { mut builder, held, is_whole, saved, state }) = read? else {
@@ -120,8 +116,12 @@ impl Tail {
         }
         if to_validate && tools.fs.stat(self.path()).is_ok_and(|now| self.with_wal(&*tools.fs, now) != stat) {
             // A writer has come. What it may have torn was handed on by its keys alone, and is read again.
-            return Ok(Reached::More);
+            if is_patient {
+                return Ok(self.is_busy(tools));
+            }
+            return Err(io::Error::other(WRITER_STAYS));
         }
+        self.torn = None;
         let state = Saved { reader: builder.state(), ..state };
         let is_news = !builder.records.is_empty() || state.cursors != saved.cursors || !self.booked;
         self.is_done(&stat, None);
@@ -134,6 +134,21 @@ impl Tail {
             hand(ReadBatch { file: Some(self.state.clone()), ..batch });
         }
         Ok(Reached::End)
+    }
+
+    /// True while the writer has not come for so long that its file is to be locked.
+    fn is_patient(&self, tools: &Tools) -> bool {
+        let patience = if tools.is_live { tools.patience * 3 } else { tools.patience };
+        self.torn.is_none_or(|since| since.elapsed() < patience)
+    }
+
+    /// The writer has come while it was read. Whoever waits for the end pauses, the longer the more often that happens.
+    fn is_busy(&mut self, tools: &Tools) -> Reached {
+        let waited = self.torn.get_or_insert_with(std::time::Instant::now).elapsed();
+        if !tools.is_live {
+            std::thread::sleep((waited / 8).min(LONGEST_PAUSE));
+        }
+        Reached::Busy
     }
 
     /// Reads what is new in the tables; none if they are unknown.
@@ -293,11 +308,14 @@ pub(crate) fn read_rows(
     queries: &dyn Fn(&Schema) -> Option<Vec<RowQuery>>,
     each: &mut dyn FnMut(usize, &[Value<'_>]),
 ) -> io::Result<()> {
-    let state = || (OsFs.stat(path).ok(), OsFs.stat(&wal_of(path)).ok());
+    let state = || (OsFs.stat(path).ok(), OsFs.stat(&wal_of(&OsFs, path)).ok());
     let before = state();
-    let database = match sqlite_access::open(&OsFs, path, true)? {
-        Found::Busy => sqlite_access::open(&OsFs, path, false)?,
-        found @ (Found::Database(_) | Found::Empty | Found::Other) => found,
+    let begun = std::time::Instant::now();
+    let database = loop {
+        match sqlite_access::open(&OsFs, path, begun.elapsed() < Options::default().patience)? {
+            Found::Busy => {}
+            found @ (Found::Database(_) | Found::Empty | Found::Other) => break found,
+        }
     };
     let Found::Database(database) = database else { return Ok(()) };
     let mut read = || -> rusqlite::Result<()> {

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use rustc_hash::FxHashMap;
 
@@ -53,8 +53,8 @@ pub(crate) struct Tail {
     pub(super) handed_on: HandedOn,
     /// Size and time of change with which a database was read last, and when it was first read so.
     pub(super) first_read: Option<((u64, i64), std::time::Instant)>,
-    /// Times in a row that a writer came while a database was read without locks.
-    pub(super) torn: u8,
+    /// Since when a writer has come each time that a database was read without locks.
+    pub(super) torn: Option<std::time::Instant>,
     /// Line counters since start.
     pub(crate) tallies: Tallies,
     /// True when none of its first lines matches a known format.
@@ -88,19 +88,10 @@ pub(crate) struct Tools {
     pub(crate) projects: Arc<Projects>,
     /// Set to stop reading early.
     pub(crate) stop: Arc<AtomicBool>,
-}
-
-impl Tools {
-    /// True once reading shall stop.
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    /// A reader of a file that knows nothing yet but the file's format, where that is known.
-    pub(super) fn decoder(&self, format: Option<FormatId>) -> Decoder {
-        let only: Vec<&str> = self.only.iter().map(String::as_str).collect();
-        format.map_or_else(|| Decoder::new(&only), |format| Decoder::of_format(format, &only))
-    }
+    /// How long to wait for a database's writer to pause.
+    pub(super) patience: std::time::Duration,
+    /// The caller comes again by itself, so that nobody waits for a writer here.
+    pub(super) is_live: bool,
 }
 
 /// Why a reading ended.
@@ -110,6 +101,8 @@ pub(crate) enum Reached {
     End,
     /// Its turn is over; there is more.
     More,
+    /// A writer is at it; to be read again after a pause.
+    Busy,
     /// The path leads to another file.
     Replaced(Stat),
 }
@@ -131,7 +124,7 @@ impl Tail {
             framing,
             handed_on: HandedOn::default(),
             first_read: None,
-            torn: 0,
+            torn: None,
             tallies: Tallies::default(),
             strange: false,
             partial: None,
@@ -384,7 +377,7 @@ impl Reading<'_> {
         (tail.searched, state.modified_ns) = match reached {
             Reached::End => (tools.splitter.seen(), self.stat.changed_ns),
             // Keeps the file from looking fully read.
-            Reached::More | Reached::Replaced(_) => (offset, 0),
+            Reached::More | Reached::Busy | Reached::Replaced(_) => (offset, 0),
         };
         state.size = tail.searched;
         tail.lag = self.stat.size.max(tail.searched).saturating_sub(offset);

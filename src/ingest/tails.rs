@@ -47,6 +47,9 @@ pub struct Options {
     /// Read the oldest files first instead of the newest: for commands that show nothing before the end. The ledger is
     /// filled faster by calls in order of time.
     pub oldest_first: bool,
+    /// How long to wait for the writer of a database to pause before its file is locked for reading; the live reader, which does
+    /// other things meanwhile, waits three times as long.
+    pub patience: Duration,
 }
 
 impl Default for Options {
@@ -58,6 +61,7 @@ impl Default for Options {
             open_files: descriptors(),
             poll: false,
             oldest_first: false,
+            patience: Duration::from_secs(2),
         }
     }
 }
@@ -134,6 +138,8 @@ impl Tails {
             only: options.only.clone().into(),
             owner: options.owner.clone(),
             stop: Arc::new(AtomicBool::new(false)),
+            patience: options.patience,
+            is_live: false,
         };
         Self {
             roots: roots.places().into_iter().map(Root::new).collect(),
@@ -256,6 +262,8 @@ impl Tails {
                 None
             }
             Ok(Reached::More) => Some(id),
+            // The live reader finds it in its next round, as it is still waiting to be read.
+            Ok(Reached::Busy) => (!self.tools.is_live).then_some(id),
             Ok(Reached::Replaced(stat)) => self.replaced(id, stat, now),
             Err(error) if is_missing(&error) => {
                 self.lost(id, now);

@@ -14,10 +14,10 @@ use super::writer::Writer;
 /// Transactions of one race.
 const TIMES: usize = 10_000;
 /// As the Devin CLI makes its tables.
-const TABLES: &str = "CREATE TABLE sessions (id TEXT PRIMARY KEY, working_directory TEXT NOT NULL, model TEXT NOT NULL); \
+pub(super) const TABLES: &str = "CREATE TABLE sessions (id TEXT PRIMARY KEY, working_directory TEXT NOT NULL, model TEXT NOT NULL); \
                       CREATE TABLE message_nodes (row_id INTEGER PRIMARY KEY AUTOINCREMENT, session_id TEXT NOT NULL, \
                       chat_message TEXT NOT NULL, created_at INTEGER NOT NULL)";
-const ANSWER: &str = "INSERT INTO message_nodes (session_id, chat_message, created_at) VALUES ('s', '{\"role\":\"assistant\",\
+pub(super) const ANSWER: &str = "INSERT INTO message_nodes (session_id, chat_message, created_at) VALUES ('s', '{\"role\":\"assistant\",\
                       \"metadata\":{\"request_id\":\"r{n}\",\"generation_model\":\"m-{n}\",\"metrics\":{\"input_tokens\":10,\
                       \"output_tokens\":3}}}', 1795683600)";
 
@@ -70,7 +70,7 @@ fn k2_k3_a_writer_at_full_speed_is_neither_changed_nor_slowed_and_every_row_is_s
 }
 
 /// Models of the calls in a batch.
-fn models(batch: &ReadBatch) -> Vec<String> {
+pub(super) fn models(batch: &ReadBatch) -> Vec<String> {
     let model = |record: &Record| match record {
         Record::Call(call) => call.model.as_deref().map(str::to_owned),
         Record::Bill(_) | Record::Descends { .. } | Record::Rekeyed { .. } | Record::Status(_) | Record::Settled(_) => {
