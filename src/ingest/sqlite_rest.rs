@@ -108,6 +108,7 @@ mod tests {
         std::fs::write(&path, [0; 100]).unwrap();
         let file = std::fs::File::options().write(true).open(&path).unwrap();
         let (day, epoch) = (Duration::from_secs(86_400), SystemTime::UNIX_EPOCH);
+        #[allow(clippy::disallowed_methods, reason = "a test may look at the clock")]
         let now = SystemTime::now();
         for stamp in [now + day, epoch, epoch - 20 * day, now - day] {
             file.set_modified(stamp).unwrap();
