@@ -75,7 +75,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_cells_are_those_of_the_librarys_own_comparison(before in pictures(), after in pictures()) {
+        fn the_cells_are_those_of_a_comparison_of_everything(before in pictures(), after in pictures()) {
             prop_assert_eq!(changed_cells(&before, &after), before.diff(&after));
             prop_assert_eq!(changed_cells(&after, &after), vec![]);
         }
