@@ -128,7 +128,7 @@ pub(crate) fn cache_line(sums: &Sums) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Tokens, Usd};
+    use crate::domain::{Span, Tokens, Usd};
     use crate::meter::{Activity, DayCurve, FleetLine, Trend};
     use chrono::Duration;
 
@@ -206,6 +206,7 @@ mod tests {
         line.row.ended = at(90);
         let summary = Summary {
             follow: Follow::Today,
+            day: Span { from: at(-60), until: at(600) },
             session_count: Some(1),
             curve,
             sessions: vec![line.clone()],
