@@ -1,8 +1,10 @@
 //! The session followed at start.
 
-use super::Failure;
+use super::{Context, Failure};
+use crate::app::catch_up::{self, LogSelection};
 use crate::cli::LiveArgs;
 use crate::domain::{Dimension, Filter, Matcher};
+use crate::engine::AnyLedger;
 use crate::ledger::Ledger;
 use crate::meter::{Follow, SessionId};
 
@@ -25,4 +27,18 @@ pub(super) fn follow(ledger: &dyn Ledger, args: &LiveArgs, view: &Filter) -> Res
             Ok(row.first().map_or(Follow::Today, |row| Follow::Session(SessionId::from_call(&row.call))))
         }
     }
+}
+
+/// The books with all that is logged so far, where a session is named and the logs can be read twice.
+pub(super) fn catch_up_to_follow(
+    context: &mut Context<'_>,
+    args: &LiveArgs,
+    selection: &LogSelection,
+) -> Result<Option<AnyLedger>, Failure> {
+    let reads_stdin =
+        matches!(selection, LogSelection::Paths(paths) if paths.iter().any(|path| catch_up::is_stdin(path)));
+    if args.session.is_none() || reads_stdin {
+        return Ok(None);
+    }
+    Ok(Some(catch_up::open_and_catch_up(context, selection, args.book)?.ledger))
 }

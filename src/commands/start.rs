@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::follow::follow;
+use super::follow::{catch_up_to_follow, follow};
 use super::http_server::{self, Bound, Serving};
 use super::{Context, Exit, Failure, tui_options};
 use crate::app::catch_up::{self, LogSelection};
@@ -63,15 +63,8 @@ pub(super) fn start(
     let destination = if bound.is_some() { http_server::destination(context)? } else { None };
     #[cfg(unix)]
     let socket = bind(context, args)?;
-    let reads_stdin =
-        matches!(&selection, LogSelection::Paths(paths) if paths.iter().any(|path| catch_up::is_stdin(path)));
     // The session to follow may have been logged since the books were written last.
-    let caught_up = match args.session {
-        Some(_) if played.is_none() && !reads_stdin => {
-            Some(catch_up::open_and_catch_up(context, &selection, args.book)?.ledger)
-        }
-        _ => None,
-    };
+    let caught_up = if played.is_none() { catch_up_to_follow(context, args, &selection)? } else { None };
     // A short lock timeout, because a user is watching; calls that cannot be written are held meanwhile.
     let options = ledger::Options { busy: Duration::from_secs(1), ..catch_up::options(context, &selection) };
     let (mut books, _) = catch_up::open(context, &selection, &prices, args.book, options);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::dir_watch::{Hint, Watch};
 use super::fs::{FileId, FileKind};
 use super::poll_schedule;
-use super::sqlite_access::database_of_wal;
+use super::sqlite_names::database_of_wal;
 use super::{Health, PollReason, Progress, ReadBatch, RootState, Tails};
 
 /// Minimum interval between reports on the sources.

@@ -33,6 +33,7 @@ pub(crate) mod socket;
 mod spool;
 mod sqlite_access;
 mod sqlite_copy;
+mod sqlite_names;
 mod sqlite_rest;
 mod sqlite_source;
 mod status;

@@ -19,13 +19,14 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::fs::{Fs, fill};
 use super::sqlite_copy::Copy;
+use super::sqlite_names::{place_of, with};
 use super::sqlite_rest::Rest;
 
 /// How every SQLite database begins.
@@ -65,27 +66,6 @@ pub(super) enum Found {
     Empty,
     /// Something else.
     Other,
-}
-
-/// The write-ahead log of a database.
-pub(super) fn wal_of(fs: &dyn Fs, path: &Path) -> PathBuf {
-    with(&place_of(fs, path), "-wal")
-}
-
-/// The rollback journal of a database.
-pub(super) fn journal_of(fs: &dyn Fs, path: &Path) -> PathBuf {
-    with(&place_of(fs, path), "-journal")
-}
-
-/// Where a database lies: on Unix its writer follows links, and has the other files beside the one they lead to.
-fn place_of(fs: &dyn Fs, path: &Path) -> PathBuf {
-    if cfg!(unix) { fs.canonical(path).unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() }
-}
-
-/// The database of a write-ahead log.
-pub(super) fn database_of_wal(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?.strip_suffix("-wal")?;
-    Some(path.with_file_name(name))
 }
 
 /// Opens a database for reading; with a lock where its writer comes or stays each time.
@@ -167,12 +147,6 @@ fn uri(path: &Path, how: &str) -> String {
     uri.push('?');
     uri.push_str(how);
     uri
-}
-
-fn with(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::fs::{Fs, Stat, fill};
-use super::sqlite_access::journal_of;
+use super::sqlite_names::journal_of;
 
 /// Longer than any system's clock takes to stamp a file with another time.
 const GRAIN: Duration = Duration::from_millis(20);

@@ -1,0 +1,33 @@
+//! Names of the files that belong to a SQLite database.
+
+use std::path::{Path, PathBuf};
+
+use super::fs::Fs;
+
+/// The write-ahead log of a database.
+pub(super) fn wal_of(fs: &dyn Fs, path: &Path) -> PathBuf {
+    with(&place_of(fs, path), "-wal")
+}
+
+/// The rollback journal of a database.
+pub(super) fn journal_of(fs: &dyn Fs, path: &Path) -> PathBuf {
+    with(&place_of(fs, path), "-journal")
+}
+
+/// Where a database lies: on Unix its writer follows links, and has the other files beside the one they lead to.
+pub(super) fn place_of(fs: &dyn Fs, path: &Path) -> PathBuf {
+    if cfg!(unix) { fs.canonical(path).unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() }
+}
+
+/// The database of a write-ahead log.
+pub(super) fn database_of_wal(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?.strip_suffix("-wal")?;
+    Some(path.with_file_name(name))
+}
+
+/// A path with this ending after its name.
+pub(super) fn with(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
