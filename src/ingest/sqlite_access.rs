@@ -152,6 +152,7 @@ fn uri(path: &Path, how: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::sqlite_names::database_of_wal;
 
     #[test]
     fn a_path_is_written_so_that_no_letter_of_it_is_taken_for_more() {
