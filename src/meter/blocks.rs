@@ -41,7 +41,8 @@ pub(super) fn subjects(
             hours.sort_unstable();
             // Between the last call of one hour and the first of another lies a whole block at least.
             let pause = |one: Instant, other: Instant| other.signed_duration_since(one) >= BLOCK;
-            let begun = hours.iter().rposition(|hour| *hour <= now).unwrap_or(0);
+            // All calls of the present hour may be ahead of the clock.
+            let begun = hours.iter().rposition(|hour| end_of(*hour) <= now).unwrap_or(0);
             let begins = (1..=begun).rev().find(|at| pause(end_of(hours[at - 1]), hours[*at]));
             let is_first = hours.first().zip(since).is_none_or(|(first, since)| pause(since, *first));
             match begins {

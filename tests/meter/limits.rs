@@ -262,6 +262,23 @@ fn a_block_lasts_five_hours_from_its_first_call_and_the_next_begins_with_a_call(
 }
 
 #[test]
+fn a_call_ahead_of_the_clock_hides_no_block_that_is_over() {
+    let now = at("2026-10-24T21:09:00Z");
+    let all = rules(vec![limit(Window::Block, tokens(100))]);
+    let mut books = Books::default();
+    // In the present hour, and later than now: the clock was set back.
+    books.tell(call("ahead", now + Duration::minutes(20)).input(1));
+    let mut meter = open(&books, &all, now);
+    for (id, back) in [("first", 310), ("second", 280)] {
+        meter.apply(&books.tell(call(id, now - Duration::minutes(back)).input(7)), now);
+        meter.refresh(&books, now).unwrap();
+        // The block from 15:59 ended at 20:59; the second call is in it and begins none.
+        let state = meter.summary(now).limits.remove(0);
+        assert_eq!((state.used.tokens, state.span), (Some(0), None), "{id}");
+    }
+}
+
+#[test]
 fn the_block_is_found_after_weeks_without_a_pause_of_five_hours() {
     let all = rules(vec![limit(Window::Block, tokens(1_000_000))]);
     let mut books = Books::default();
