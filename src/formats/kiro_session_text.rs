@@ -4,7 +4,7 @@
 //! A line is an event with an id, a time and a `payload` (the editor 1.0.242, as a bridge to it describes its files, and as other
 //! programs read them, seen 2026-11-27): `assistant` is a piece of an answer, of which a part of the type `Reasoning`
 //! may be signed and empty; `tool_call` is a tool's use, written again as it goes on; `tool_result`, `user` and the beginning of a
-//! turn end an answer. The file `session.json` beside it names the model, unless that is chosen for each request, and the folders.
+//! turn end an answer. `session.json` in the same folder names the workspace folders, and the model if it is fixed for the session.
 
 use std::path::{Path, PathBuf};
 

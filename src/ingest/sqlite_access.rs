@@ -5,17 +5,16 @@
 //! `-shm` is opened for reading alone (`readonly_shm`), so that SQLite takes shared locks and never its own notes; where
 //! nobody has it open, SQLite keeps the index in its own memory. A reader that meets the header of the `-shm` in the middle of
 //! a commit asks, as every reader does, for the writer's lock, which it gets for a microsecond if the commit has ended by
-//! then: the one moment in which a writer that waits for nobody could be refused. To read the log without locks, with an index
-//! in our own memory (`vfs=unix-none`, `locking_mode=EXCLUSIVE`), all of it would have to be read each time: 1.6 ms for 4 MB and 14 ms for
-//! 43 MB (SQLite 3.40, 2026-11-27) where now 0.07 ms suffice however long it is; and since a checkpoint changes pages under such a
-//! reader, one beside a busy writer would begin again and again.
+//! then: the one moment in which a writer without a busy timeout could be refused. Reading the log without locks, with an index
+//! in memory (`vfs=unix-none`, `locking_mode=EXCLUSIVE`), means reading all of it each time: 1.6 ms for 4 MB, 14 ms for 43 MB
+//! (SQLite 3.40, 2026-11-27), instead of 0.07 ms for any length. Such a reader would also have to start over whenever a
+//! checkpoint changes pages.
 //!
-//! Without a `-wal` everything is in the file, which is read as it lies (`immutable`), and what was read counts only if neither appeared
-//! nor changed meanwhile. So is a database with a rollback journal once it is [at rest](super::sqlite_rest), which takes no lock of
-//! its writer; beside a writer that has not paused for a few seconds, on network file systems and on other systems than Unix, a shared lock is
-//! taken for it. A `-wal`
-//! without a `-shm` was left by a crash or a copy: SQLite could read it only with a new `-shm`, which is made beside a
-//! copy of our own.
+//! Without a `-wal`, everything is in the database file. It is opened as `immutable`, and what was read counts only if no log
+//! appeared and the file did not change meanwhile. A database with a rollback journal is read the same way once it is
+//! [at rest](super::sqlite_rest), so that no lock is taken. A shared lock is taken only if the writer does not pause for a
+//! few seconds, on network file systems, and on systems other than Unix. A `-wal` without a `-shm` was left by a crash or a
+//! copy: SQLite can read it only with a new `-shm`, so a copy of the database is read.
 
 use std::fmt::Write as _;
 use std::io;

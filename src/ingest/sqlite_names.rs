@@ -14,7 +14,7 @@ pub(super) fn journal_of(fs: &dyn Fs, path: &Path) -> PathBuf {
     with(&place_of(fs, path), "-journal")
 }
 
-/// Where a database lies: on Unix its writer follows links, and has the other files beside the one they lead to.
+/// The database's path with links resolved: on Unix, SQLite puts the log and the journal next to the link's target.
 pub(super) fn place_of(fs: &dyn Fs, path: &Path) -> PathBuf {
     if cfg!(unix) { fs.canonical(path).unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() }
 }

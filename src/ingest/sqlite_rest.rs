@@ -1,11 +1,11 @@
-//! Whether another program's database in rollback-journal mode is at rest, so that it can be read without any lock: a reader's
-//! shared lock would refuse the commit of a writer that waits for nobody.
+//! Whether another program's database in rollback-journal mode is at rest, so that it can be read without a lock: a reader's
+//! shared lock would make the commit of a writer without a busy timeout fail.
 //!
 //! A writer locks the database before its journal and its pages change, and raises the counter in the header with each commit.
-//! Whoever finds no lock of a writer, no journal and the same counter before and after has read one state: a transaction
-//! that began in between shows its lock, and one that ended the counter. One that was rolled back shows only in
-//! the file's time stamp, whose grain is that of the system's clock: so the stamp must be further from now than that when
-//! the reading begins. Nothing is locked to find this out: the system is asked who holds a lock.
+//! A reader that finds no writer's lock, no journal and the same counter before and after has read one state: a transaction
+//! that began in between shows its lock, and one that ended changes the counter. One that was rolled back changes only the
+//! file's time stamp, so the stamp must differ from the present time by more than the clock's resolution when the reading
+//! begins. None of this takes a lock: the system is asked who holds one.
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::fs::{Fs, Stat, fill};
 use super::sqlite_names::journal_of;
 
-/// Longer than any system's clock takes to stamp a file with another time.
+/// Longer than the resolution of any system's file times.
 const GRAIN: Duration = Duration::from_millis(20);
 /// How long to wait at a time for a writer to pause, as long as for its lock.
 const LONGEST: Duration = Duration::from_millis(100);
@@ -24,7 +24,7 @@ const LOCKS: std::ops::Range<u64> = 0x4000_0000..0x4000_0200;
 /// The place of the counter.
 const COUNTER: u64 = 24;
 
-/// A database that no writer is at.
+/// The state of a database that no writer is using.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rest {
     stat: Stat,
