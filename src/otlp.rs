@@ -1,5 +1,5 @@
-//! The messages of OTLP, with the numbers of opentelemetry-proto 1.9 (read 2026-11-27): those that are written, and of those
-//! that are received the fields that matter here. All others are skipped.
+//! The messages of OTLP, with the numbers of opentelemetry-proto 1.9 (read 2026-11-27): those that are written, and of
+//! those that are received the fields that matter here. All others are skipped.
 
 use prost::Message;
 use prost::bytes::Bytes;

@@ -337,7 +337,8 @@ fn i10_every_answer_is_given_without_a_network() {
     let with = plain(&home).args(["report", "--json", "logs"]).output().unwrap();
     match alone(&["report", "--json", "logs"]) {
         Ok(without) if without.status.success() => assert_eq!(without.stdout, with.stdout),
-        // Where namespaces are not available, the sources must show it: only the delivery of alerts can open a connection.
+        // Where namespaces are not available, the sources must show it: only the delivery of alerts can open a
+        // connection.
         _ => println!("skipped: this system makes no network namespaces for us"),
     }
     // The proxy connects to the upstreams that it was given, metrics go to the collector that the config names, and

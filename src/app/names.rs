@@ -140,8 +140,8 @@ pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<KnownN
     Ok(known)
 }
 
-/// As [`complete`], for a meter that runs while calls come in: a project or a model that no call has yet is also counted
-/// under a longer name that ends with the given one. Returns the sentences about names that no call has.
+/// As [`complete`], for a meter that runs while calls come in: a project or a model that no call has yet is also
+/// counted under a longer name that ends with the given one. Returns the sentences about names that no call has.
 ///
 /// # Errors
 /// When the ledger cannot be read.

@@ -87,8 +87,8 @@ impl Filters {
         }
     }
 
-    /// The filter in words, for a screen's header: `project /home/kim/web-shop · since 2026-11-20`; empty when nothing is
-    /// filtered out.
+    /// The filter in words, for a screen's header: `project /home/kim/web-shop · since 2026-11-20`; empty when nothing
+    /// is filtered out.
     pub fn words(&self, now: Instant, zone: Zone) -> String {
         let groups = [
             ("user", &self.user),

@@ -6,7 +6,8 @@ use chrono::{DateTime, Datelike, Duration, Months, NaiveDate, Weekday};
 
 use crate::domain::{Instant, Zone, day_of, day_start};
 
-/// A time or a period: `2026-11-22`, `2026-11`, `today`, `yesterday`, `last week`, `3 days ago`, `7d`, `90m`, or RFC 3339.
+/// A time or a period: `2026-11-22`, `2026-11`, `today`, `yesterday`, `last week`, `3 days ago`, `7d`, `90m`, or RFC
+/// 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     /// An exact time.

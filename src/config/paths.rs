@@ -127,8 +127,8 @@ impl Paths {
     }
 }
 
-/// Folder of the proxies' journals, within the data folder. A journal is written on every call; in the data folder itself
-/// each write would wake every process that watches that folder.
+/// Folder of the proxies' journals, within the data folder. A journal is written on every call; in the data folder
+/// itself each write would wake every process that watches that folder.
 pub(crate) const JOURNALS: &str = "proxy";
 
 /// Journals of proxies in a data folder. Earlier versions kept them in the data folder itself, as `proxy-PID-N.jsonl`.

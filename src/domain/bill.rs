@@ -70,8 +70,8 @@ impl Bill {
         self.models.iter().map(|billed| billed.tokens).sum()
     }
 
-    /// Joins two readings of one statement, independent of order: keeps the one with more data, of equal ones that which names
-    /// its models, then the earlier.
+    /// Joins two readings of one statement, independent of order: keeps the one with more data, of equal ones that
+    /// which names its models, then the earlier.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         if self.order(&other).is_lt() { other } else { self }

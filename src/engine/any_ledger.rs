@@ -191,8 +191,8 @@ impl AnyLedger {
         self.flush()
     }
 
-    /// Replaces a ledger that was damaged, replaced or removed, if need be by one in memory. `Some` with its notes when it
-    /// did; missing calls must then be read again from the logs.
+    /// Replaces a ledger that was damaged, replaced or removed, if need be by one in memory. `Some` with its notes when
+    /// it did; missing calls must then be read again from the logs.
     pub(crate) fn replace_damaged(
         &mut self,
         error: &BooksError,

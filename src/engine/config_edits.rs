@@ -35,8 +35,8 @@ pub(crate) struct Faces {
     pub(crate) digest: Compose,
     /// Names the first thing in a config that the screen would refuse, such as keys that clash.
     pub(crate) problem: fn(&Loaded, &Themes) -> Option<Diagnostic>,
-    /// A limit with the names that the screens show in full, unless it is set already, and a sentence for each name that
-    /// no call has.
+    /// A limit with the names that the screens show in full, unless it is set already, and a sentence for each name
+    /// that no call has.
     pub(crate) in_full: InFull,
 }
 

@@ -1,9 +1,10 @@
 //! Aider's analytics log, `--analytics-log FILE` or `AIDER_ANALYTICS_LOG`: the only log of it with counts.
 //!
-//! Seen with 0.86.2 against a service whose bill is known (2026-11-26). An event `message_send` is one exchange. Its counts are
-//! aider's own estimate where the answer was streamed without usage, which is the usual case: 596 tokens where 10,805
-//! were billed. So every call is a guess and a lower bound, whatever it says. Prompts include cached tokens. Model names are
-//! hidden (`openai/REDACTED`) unless aider knows the model. `total_cost` is a running total; `cost` belongs to the exchange.
+//! Seen with 0.86.2 against a service whose bill is known (2026-11-26). An event `message_send` is one exchange. Its
+//! counts are aider's own estimate where the answer was streamed without usage, which is the usual case: 596 tokens
+//! where 10,805 were billed. So every call is a guess and a lower bound, whatever it says. Prompts include cached
+//! tokens. Model names are hidden (`openai/REDACTED`) unless aider knows the model. `total_cost` is a running total;
+//! `cost` belongs to the exchange.
 
 use super::author::Author;
 use super::count::Count;

@@ -1,12 +1,12 @@
 //! Amp's threads: `amp/threads/T-<id>.json` in the data folder, one document a thread.
 //!
-//! From readers of this format (ccusage 20.0, tokscale 4.17, looked up 2026-11-26); the agent signs in at its own service and could
-//! not be run. `usageLedger.events` is the truth: one request each, with input and output; the cache stands in the
-//! `usage` of the message that `toMessageId` names. A thread without a ledger has the messages' `usage` alone. Counts are
-//! disjoint; a request may have a `total` alone, which then stands as output. With OpenAI's models the whole uncached
-//! prompt stands as written to the cache, so that the three parts make up `totalInputTokens`, and input is what the
-//! prices call it. `AMP_DATA_DIR` may name several folders. `credits` are no dollars and not kept. Newer versions keep
-//! threads at the service: what is no longer written here is in no log.
+//! From readers of this format (ccusage 20.0, tokscale 4.17, looked up 2026-11-26); the agent signs in at its own
+//! service and could not be run. `usageLedger.events` is the truth: one request each, with input and output; the cache
+//! stands in the `usage` of the message that `toMessageId` names. A thread without a ledger has the messages' `usage`
+//! alone. Counts are disjoint; a request may have a `total` alone, which then stands as output. With OpenAI's models
+//! the whole uncached prompt stands as written to the cache, so that the three parts make up `totalInputTokens`, and
+//! input is what the prices call it. `AMP_DATA_DIR` may name several folders. `credits` are no dollars and not kept.
+//! Newer versions keep threads at the service: what is no longer written here is in no log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -181,8 +181,8 @@ impl Threads {
         if is_sum {
             tokens.output = counts.total.tokens("total")?.saturating_sub(tokens.total());
         }
-        // The first request of a message is the one that the message's own counts repeat, and that they are read from while
-        // there is no ledger yet.
+        // The first request of a message is the one that the message's own counts repeat, and that they are read from
+        // while there is no ledger yet.
         let key = match event.id.get() {
             Some(id) if !is_first => CallKey::from_parts(&[NAME, "event", id]),
             _ => key_of(thread, event.message.get()),

@@ -1,10 +1,11 @@
 //! Antigravity's conversations: `conversations/<uuid>.db` in `~/.gemini/antigravity`, `-cli` and `-ide`.
 //!
 //! No schema is public. The numbers of the protobuf fields in `gen_metadata` are those on which the readers of tokscale
-//! (commit 0279552) and ccusage agree, checked there against 140 answers (read 2026-11-26): a row is one answer; in field 1
-//! stand the model (19, else the name that is displayed, 21), the time (9.4) and the counts (4): 1 the system prompt and 2
-//! new input, 5 read from the cache, 9 output without and 10 thoughts, 3 both, 11 the answer's id. Versions from 1.1.18 on
-//! have no time that can be read; such an answer is dated by its conversation. Older conversations (`.pb`) are encrypted.
+//! (commit 0279552) and ccusage agree, checked there against 140 answers (read 2026-11-26): a row is one answer; in
+//! field 1 stand the model (19, else the name that is displayed, 21), the time (9.4) and the counts (4): 1 the system
+//! prompt and 2 new input, 5 read from the cache, 9 output without and 10 thoughts, 3 both, 11 the answer's id.
+//! Versions from 1.1.18 on have no time that can be read; such an answer is dated by its conversation. Older
+//! conversations (`.pb`) are encrypted.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,8 @@
 //! The Aside browser's agent: `~/.aside/u/<account>/sessions/<session>/messages.jsonl`, or `history.jsonl` there.
 //!
-//! No public source; from tokscale 4.17 (`sessions/aside.rs` and its tests, read 2026-11-26): a message of the assistant has counts
-//! like pi's, input and cache apart, but output includes `reasoning`; `cost.total` is the agent's own, in dollars.
-//! `responseId` is the provider's and names an answer; a line without one is named by its own text.
+//! No public source; from tokscale 4.17 (`sessions/aside.rs` and its tests, read 2026-11-26): a message of the
+//! assistant has counts like pi's, input and cache apart, but output includes `reasoning`; `cost.total` is the agent's
+//! own, in dollars. `responseId` is the provider's and names an answer; a line without one is named by its own text.
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;

@@ -1,12 +1,13 @@
 //! Auggie's sessions (Augment Code): `~/.augment/sessions/<session>.json`, one document a session, rewritten in place.
 //!
-//! From tokscale 4.17 (`sessions/augment.rs`, checked there against real sessions; read 2026-11-26): an exchange holds the
-//! counts of its turn in `response_nodes[].token_usage`. No turn with counts on two nodes was seen; as a repetition is
-//! likelier than a second call, the first node with counts is the turn. `input_tokens` excludes what the cache served and
-//! kept, whatever the vendor of the model. An exchange without an `exchange.model_id` has the model of `agentState`.
+//! From tokscale 4.17 (`sessions/augment.rs`, checked there against real sessions; read 2026-11-26): an exchange holds
+//! the counts of its turn in `response_nodes[].token_usage`. No turn with counts on two nodes was seen; as a repetition
+//! is likelier than a second call, the first node with counts is the turn. `input_tokens` excludes what the cache
+//! served and kept, whatever the vendor of the model. An exchange without an `exchange.model_id` has the model of
+//! `agentState`.
 //!
-//! A turn's key is its request: a session that is copied keeps it. A history that is cut shorter takes nothing out of the
-//! books. Tool rounds within a turn have no counts of their own, so that a turn is one call.
+//! A turn's key is its request: a session that is copied keeps it. A history that is cut shorter takes nothing out of
+//! the books. Tool rounds within a turn have no counts of their own, so that a turn is one call.
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;

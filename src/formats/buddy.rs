@@ -1,11 +1,12 @@
-//! Tencent's CodeBuddy and WorkBuddy: `~/.codebuddy/projects/<project>/<session>.jsonl`, `~/.workbuddy/projects/…` alike.
+//! Tencent's CodeBuddy and WorkBuddy: `~/.codebuddy/projects/<project>/<session>.jsonl`, `~/.workbuddy/projects/…`
+//! alike.
 //!
-//! No public source; from tokscale 4.17 (`sessions/tencent_buddy.rs` and its issue #1022) and agentsview's inventory (WorkBuddy),
-//! read 2026-11-26: a message of the assistant and a tool call have counts in `message.usage`, `providerData.usage` or
-//! `providerData.rawUsage`, under names of several vendors. Whatever the names, input includes the cache and output reasoning;
-//! `cachedMissTokens` is the rest. Several lines may belong to one answer, whose id is `providerData.messageId`; the
-//! greatest of them counts. WorkBuddy's database has sums of the same calls. The international edition is `~/.workbuddy-ai`
-//! (an account switcher that met both on one machine).
+//! No public source; from tokscale 4.17 (`sessions/tencent_buddy.rs` and its issue #1022) and agentsview's inventory
+//! (WorkBuddy), read 2026-11-26: a message of the assistant and a tool call have counts in `message.usage`,
+//! `providerData.usage` or `providerData.rawUsage`, under names of several vendors. Whatever the names, input includes
+//! the cache and output reasoning; `cachedMissTokens` is the rest. Several lines may belong to one answer, whose id is
+//! `providerData.messageId`; the greatest of them counts. WorkBuddy's database has sums of the same calls. The
+//! international edition is `~/.workbuddy-ai` (an account switcher that met both on one machine).
 
 use super::answers::{CallBuilder, Where};
 use super::count::Count;

@@ -107,8 +107,8 @@ impl Reader for Transcript {
         let (session, claim) = parsed.maker(answer.at, began);
         let session = session.unwrap_or_else(|| origin.stem());
         let is_refused = answer.message.stop.get() == Some("refusal") && stated.tokens.output == 0;
-        // A refusal that comes before any output is not charged, whatever was asked (Anthropic's documentation of refusals,
-        // November 2026).
+        // A refusal that comes before any output is not charged, whatever was asked (Anthropic's documentation of
+        // refusals, November 2026).
         let booked = if is_refused { Booked { tokens: Tokens::ZERO, web_searches: 0, ..stated } } else { stated };
         self.context.note(&SessionLine {
             at: answer.at,

@@ -1,12 +1,14 @@
-//! Cline: the CLI's sessions, `~/.cline/data/sessions/<session>/*.messages.json`, and the tasks of the editor extension, from
-//! which Roo Code and Kilo Code descend: `globalStorage/<extension>/tasks/<task>/ui_messages.json` (`cline_task.rs`).
+//! Cline: the CLI's sessions, `~/.cline/data/sessions/<session>/*.messages.json`, and the tasks of the editor
+//! extension, from which Roo Code and Kilo Code descend: `globalStorage/<extension>/tasks/<task>/ui_messages.json`
+//! (`cline_task.rs`).
 //!
-//! CLI, and the extension from 4.1 on: seen with 3.0.65 against a service whose bill is known (2026-11-26): `metrics` of a
-//! message are one answer, equal to the bill; `inputTokens` includes what was read from and written to a cache. A sub-agent has
-//! a document of its own in its parent's folder. A compaction takes the counts off all messages and leaves their sum in
-//! `usageBefore` (its source, 2026-11-26), a part of the session's total. The session's own `<session>.json` repeats the sums of
-//! the messages; an answer that was interrupted stands in its sums alone. `usage` is the lead's, `aggregateUsage` includes the
-//! sub-agents, which may have asked other models: the difference is a total without a model. The project stands there, too.
+//! CLI, and the extension from 4.1 on: seen with 3.0.65 against a service whose bill is known (2026-11-26): `metrics`
+//! of a message are one answer, equal to the bill; `inputTokens` includes what was read from and written to a cache. A
+//! sub-agent has a document of its own in its parent's folder. A compaction takes the counts off all messages and
+//! leaves their sum in `usageBefore` (its source, 2026-11-26), a part of the session's total. The session's own
+//! `<session>.json` repeats the sums of the messages; an answer that was interrupted stands in its sums alone. `usage`
+//! is the lead's, `aggregateUsage` includes the sub-agents, which may have asked other models: the difference is a
+//! total without a model. The project stands there, too.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -257,8 +259,8 @@ impl Documents {
     }
 
     /// The total of a session whose messages do not have all of it: a compaction took the counts off all of them, or an
-    /// answer was interrupted before it had some. A sub-agent's is a part of its parent's session, of which it knows nothing
-    /// else.
+    /// answer was interrupted before it had some. A sub-agent's is a part of its parent's session, of which it knows
+    /// nothing else.
     fn total(&mut self, session: &Session<'_>, origin: &Origin) -> Result<Option<Bill>, BadLine> {
         let messages = &session.messages.0;
         if parent(session, origin).is_some() {

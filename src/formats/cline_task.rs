@@ -1,20 +1,21 @@
 //! Tasks of the editor extensions of Cline's family.
 //!
-//! By the agents' source (Cline 3.89.2 and 4.1, Roo Code 3.53, Kilo Code 5.16, as quoted in `docs/harnesses/cline.md` of
-//! `sturdynut/Ullage` and held against `Task.ts` of Roo Code's forks, read 2026-11-27; 53 requests of real logs): a message
-//! `api_req_started` is one request, whose counts stand as JSON in its `text` once it has ended; before Cline had its name
-//! (Claude Dev, 2024) they stood in a message `api_req_finished` behind it. What `tokensIn` is depends:
+//! By the agents' source (Cline 3.89.2 and 4.1, Roo Code 3.53, Kilo Code 5.16, as quoted in `docs/harnesses/cline.md`
+//! of `sturdynut/Ullage` and held against `Task.ts` of Roo Code's forks, read 2026-11-27; 53 requests of real logs): a
+//! message `api_req_started` is one request, whose counts stand as JSON in its `text` once it has ended; before Cline
+//! had its name (Claude Dev, 2024) they stood in a message `api_req_finished` behind it. What `tokensIn` is depends:
 //!
 //! - Cline: input without the cache, but for providers whose count it passes on as it is (`openai` and others);
 //! - Roo Code since 3.29.5 (2025-11-01), Kilo Code since 4.119.0 (2025-11-12): the whole prompt. Before, it was the provider's
 //!   count: whole with OpenAI's API, without the cache with Anthropic's.
 //!
-//! Less than what was read from and written to a cache is never the whole prompt. `deleted_api_reqs` sums up requests whose
-//! messages were removed: a part of the task's total. A context that was condensed has its cost and no counts.
+//! Less than what was read from and written to a cache is never the whole prompt. `deleted_api_reqs` sums up requests
+//! whose messages were removed: a part of the task's total. A context that was condensed has its cost and no counts.
 //!
-//! The model stands in `modelInfo`, else in `task_metadata.json` (Cline), or in the prompts of `api_conversation_history.json` (Roo
-//! Code, Kilo Code), each with a time: a request has the last one before the next request. Of the prompts only that and the
-//! project's folder are read, and no more than the first MiB: in a longer task the model of the later requests is a guess.
+//! The model stands in `modelInfo`, else in `task_metadata.json` (Cline), or in the prompts of
+//! `api_conversation_history.json` (Roo Code, Kilo Code), each with a time: a request has the last one before the next
+//! request. Of the prompts only that and the project's folder are read, and no more than the first MiB: in a longer
+//! task the model of the later requests is a guess.
 
 use std::collections::BTreeMap;
 

@@ -1,12 +1,12 @@
 //! Codebuff's chats, and Freebuff's: `projects/<project>/chats/<chat>/chat-messages.json` in `~/.config/manicode` (also
 //! `-dev`, `-staging`), one list of messages a chat, rewritten in place.
 //!
-//! From tokscale 4.17 (`sessions/codebuff.rs`, `freebuff.rs`, read 2026-11-26): an answer's counts stand in `metadata.usage`, in
-//! `metadata.codebuff.usage`, or, where the call was routed elsewhere, at the last answer of the run's own history
-//! (`metadata.runState…messageHistory[].providerOptions`); the first of them that has counts is the answer. Names are those
-//! of Anthropic, of OpenAI or of the AI SDK, and mean there what they mean with them. A message's time is a clock for the
-//! screen; without another one the chat's own time stands for it, which is its name. `credits` are no dollars and are not
-//! read; messages with credits alone count nothing.
+//! From tokscale 4.17 (`sessions/codebuff.rs`, `freebuff.rs`, read 2026-11-26): an answer's counts stand in
+//! `metadata.usage`, in `metadata.codebuff.usage`, or, where the call was routed elsewhere, at the last answer of the
+//! run's own history (`metadata.runState…messageHistory[].providerOptions`); the first of them that has counts is the
+//! answer. Names are those of Anthropic, of OpenAI or of the AI SDK, and mean there what they mean with them. A
+//! message's time is a clock for the screen; without another one the chat's own time stands for it, which is its name.
+//! `credits` are no dollars and are not read; messages with credits alone count nothing.
 
 use super::answers::{CallBuilder, Where};
 use super::fields::{Within, fields};

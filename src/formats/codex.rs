@@ -5,8 +5,8 @@
 //! between successive totals in one file, and its key is the running total within the family of threads with a common
 //! root. A file may change from one to the other.
 //!
-//! TraeX, a fork by the makers of Trae, writes the same below a home of its own (its `doctor` of 0.200.19 and Orca's reader,
-//! looked at 2026-11-26): `TRAECLI_HOME`, else `cli` in `TRAE_HOME` or `~/.trae`. It ignores `CODEX_HOME`.
+//! TraeX, a fork by the makers of Trae, writes the same below a home of its own (its `doctor` of 0.200.19 and Orca's
+//! reader, looked at 2026-11-26): `TRAECLI_HOME`, else `cli` in `TRAE_HOME` or `~/.trae`. It ignores `CODEX_HOME`.
 
 use std::path::PathBuf;
 

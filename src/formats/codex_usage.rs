@@ -8,8 +8,8 @@ use super::fields::fields;
 use crate::domain::Tokens;
 
 fields! {
-    /// Token counts as Codex writes them: input includes cached and written input, output includes reasoning. `TraeX`, a fork, has
-    /// another name for what was written (a log of its in agentsview's tests, read 2026-11-27).
+    /// Token counts as Codex writes them: input includes cached and written input, output includes reasoning. `TraeX`,
+    /// a fork, has another name for what was written (a log of its in agentsview's tests, read 2026-11-27).
     Usage {
         input: Count = "input_tokens",
         cached: Count = "cached_input_tokens",

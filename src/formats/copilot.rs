@@ -1,15 +1,16 @@
 //! Copilot CLI: `~/.copilot/session-store.db`, `session-state/<session>/events.jsonl`, and a telemetry file.
 //!
-//! Seen with 1.0.102 against a service whose bill is known (2026-11-26). The table `assistant_usage_events` has one row for
-//! each request: compactions and sub-agents too. The same requests stand as `session.usage_record` in the events, but
-//! for a compaction, of which there is only the sum in `session.compaction_complete`; and as spans `chat` in the
-//! telemetry file (`COPILOT_OTEL_FILE_EXPORTER_PATH`). Row and event share no id and differ by some milliseconds: session,
-//! model and counts join the three. `session.shutdown` states the totals of a session over its resumptions, without
-//! compactions: the bill, which counts alone in older versions, whose `assistant.message` has the output only; where it names no
-//! model, it is the selected one (a real log in FORMATS' collection of 2026-07), but for a sub-agent's.
+//! Seen with 1.0.102 against a service whose bill is known (2026-11-26). The table `assistant_usage_events` has one row
+//! for each request: compactions and sub-agents too. The same requests stand as `session.usage_record` in the events,
+//! but for a compaction, of which there is only the sum in `session.compaction_complete`; and as spans `chat` in the
+//! telemetry file (`COPILOT_OTEL_FILE_EXPORTER_PATH`). Row and event share no id and differ by some milliseconds:
+//! session, model and counts join the three. `session.shutdown` states the totals of a session over its resumptions,
+//! without compactions: the bill, which counts alone in older versions, whose `assistant.message` has the output only;
+//! where it names no model, it is the selected one (a real log in FORMATS' collection of 2026-07), but for a
+//! sub-agent's.
 //!
-//! The desktop program's `data.db` has the totals of a session (tokscale's `copilot_desktop.rs`, commit 0d0d778, read 2026-11-27),
-//! which count where nothing else is known of it.
+//! The desktop program's `data.db` has the totals of a session (tokscale's `copilot_desktop.rs`, commit 0d0d778, read
+//! 2026-11-27), which count where nothing else is known of it.
 //!
 //! Input includes cache reads and writes, output includes reasoning; nothing states how long
 //! cache writes live. Costs are in AI credits (`totalNanoAiu`), which are

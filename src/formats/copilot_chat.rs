@@ -1,15 +1,18 @@
-//! GitHub Copilot in Visual Studio Code: chats in `User/workspaceStorage/<workspace>/chatSessions/<session>.jsonl`, those of windows
-//! without a folder in `User/globalStorage/emptyWindowChatSessions`, in versions before 1.109 as one JSON document each.
+//! GitHub Copilot in Visual Studio Code: chats in `User/workspaceStorage/<workspace>/chatSessions/<session>.jsonl`,
+//! those of windows without a folder in `User/globalStorage/emptyWindowChatSessions`, in versions before 1.109 as one
+//! JSON document each.
 //!
-//! By the editor's source (`chatSessionStore.ts`, `objectMutationLog.ts`, `chatModel.ts`, as quoted in `docs/harnesses/copilot-vscode.md`
-//! of `sturdynut/Ullage`) and tokscale (`copilot_vscode.rs`, commit 2ffd06c), read 2026-11-27. The lines are a log of changes: the
-//! whole state (`kind` 0), a value that is set at a path (1), a list that is cut to a length and grows (2), a value that is deleted
-//! (3). A request is one turn, which may take several calls of the model: `completionTokens` counts the output of all,
-//! `promptTokens` the prompt of the latest one, with what was read from a cache. So a turn is at least that much; what
-//! is billed are requests and credits, which stand nowhere.
+//! By the editor's source (`chatSessionStore.ts`, `objectMutationLog.ts`, `chatModel.ts`, as quoted in
+//! `docs/harnesses/copilot-vscode.md` of `sturdynut/Ullage`) and tokscale (`copilot_vscode.rs`, commit 2ffd06c), read
+//! 2026-11-27. The lines are a log of changes: the whole state (`kind` 0), a value that is set at a path (1), a list
+//! that is cut to a length and grows (2), a value that is deleted (3). A request is one turn, which may take several
+//! calls of the model: `completionTokens` counts the output of all, `promptTokens` the prompt of the latest one, with
+//! what was read from a cache. So a turn is at least that much; what is billed are requests and credits, which stand
+//! nowhere.
 //!
-//! A document stays when its session goes on as a log: both name a turn by its id. A session of another agent within the
-//! editor (`modelTotals`) is logged by that agent, and so is a model of another vendor's than Copilot. What an undo removes was used.
+//! A document stays when its session goes on as a log: both name a turn by its id. A session of another agent within
+//! the editor (`modelTotals`) is logged by that agent, and so is a model of another vendor's than Copilot. What an undo
+//! removes was used.
 
 use std::path::{Path, PathBuf};
 

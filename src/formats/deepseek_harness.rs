@@ -1,12 +1,13 @@
-//! DeepSeek Harness' sessions: `sessions/<folder>/<session>/session.jsonl.zstd` in `$DSH_HOME` or `~/.dsh`, uncompressed
-//! `session.jsonl` where that is configured.
+//! DeepSeek Harness' sessions: `sessions/<folder>/<session>/session.jsonl.zstd` in `$DSH_HOME` or `~/.dsh`,
+//! uncompressed `session.jsonl` where that is configured.
 //!
-//! From tokscale 4.17 (`sessions/dsh.rs`, which quotes the agent's source, and its issues #1152, #1173 and #1187; read 2026-11-26).
-//! Each flush appends a zstd frame. An answer is `assistant/message`, a failed try `assistant/attempt`, a summary
-//! `compaction/summary`; their counts stand in `data.usage` or else in the last `usage` chunk of `data.stream`. Input excludes
-//! the cache, output includes reasoning. A later sample of one step replaces the earlier one, unless `llm/retry-started`
-//! stands between them: so the step and the time at which it was begun name an answer, which a fork copies with all else. The
-//! header's `seedLength` is the number of copied events. The model is the one that answered, where that is another than asked for.
+//! From tokscale 4.17 (`sessions/dsh.rs`, which quotes the agent's source, and its issues #1152, #1173 and #1187; read
+//! 2026-11-26). Each flush appends a zstd frame. An answer is `assistant/message`, a failed try `assistant/attempt`, a
+//! summary `compaction/summary`; their counts stand in `data.usage` or else in the last `usage` chunk of `data.stream`.
+//! Input excludes the cache, output includes reasoning. A later sample of one step replaces the earlier one, unless
+//! `llm/retry-started` stands between them: so the step and the time at which it was begun name an answer, which a fork
+//! copies with all else. The header's `seedLength` is the number of copied events. The model is the one that answered,
+//! where that is another than asked for.
 
 use serde::{Deserialize, Serialize};
 

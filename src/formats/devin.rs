@@ -1,12 +1,12 @@
 //! Devin CLI's sessions: `devin/cli/sessions.db` in the data folder.
 //!
-//! No schema is public; tables and meanings are those of codeburn (`docs/providers/devin.md`, commit 5b18a0c) and tokscale
-//! (01a8846), read 2026-11-26. A node of `message_nodes` with the role `assistant` is an answer, with its counts in
-//! `chat_message.metadata.metrics`; the classes are disjoint. A retry of one request is a sibling with the same
-//! `request_id` and the same counts: one call. Nodes off the main chain, compactions and calls that keep a cache alive are
-//! calls like others. `sessions.model` may name a way of choosing a model (`adaptive`). The transcripts beside the database
-//! are exports of it and not read; what runs in Devin's cloud is in neither. SQLite takes counts, names and times out of
-//! the JSON; texts stay inside.
+//! No schema is public; tables and meanings are those of codeburn (`docs/providers/devin.md`, commit 5b18a0c) and
+//! tokscale (01a8846), read 2026-11-26. A node of `message_nodes` with the role `assistant` is an answer, with its
+//! counts in `chat_message.metadata.metrics`; the classes are disjoint. A retry of one request is a sibling with the
+//! same `request_id` and the same counts: one call. Nodes off the main chain, compactions and calls that keep a cache
+//! alive are calls like others. `sessions.model` may name a way of choosing a model (`adaptive`). The transcripts
+//! beside the database are exports of it and not read; what runs in Devin's cloud is in neither. SQLite takes counts,
+//! names and times out of the JSON; texts stay inside.
 
 use std::borrow::Cow;
 

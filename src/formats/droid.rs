@@ -1,11 +1,11 @@
 //! Droid's sessions: `~/.factory/sessions/<folder>/<session>.settings.json`.
 //!
-//! Seen with 0.225.1 against a service whose bill is known (2026-11-26): `tokenUsage` is the running total of one session in
-//! disjoint classes, equal to the bill; the session's `.jsonl` has no counts. It is rewritten in place, and dated by
-//! `providerLockTimestamp`, since nothing says when it was used. A fork begins at zero. `inclusiveTokenUsage` adds the
-//! totals of child sessions, which have files of their own, and is not read; nor are `factoryCredits`, which are no
-//! dollars. A model of the user's own is named by its id, behind `custom:`. The project stands in the first line of the
-//! `.jsonl`.
+//! Seen with 0.225.1 against a service whose bill is known (2026-11-26): `tokenUsage` is the running total of one
+//! session in disjoint classes, equal to the bill; the session's `.jsonl` has no counts. It is rewritten in place, and
+//! dated by `providerLockTimestamp`, since nothing says when it was used. A fork begins at zero. `inclusiveTokenUsage`
+//! adds the totals of child sessions, which have files of their own, and is not read; nor are `factoryCredits`, which
+//! are no dollars. A model of the user's own is named by its id, behind `custom:`. The project stands in the first line
+//! of the `.jsonl`.
 
 use std::path::{Path, PathBuf};
 

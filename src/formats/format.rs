@@ -72,7 +72,8 @@ pub trait Format: Sync {
         None
     }
 
-    /// Byte strings of which at least one is in every line that this format needs to see; none for a format without lines.
+    /// Byte strings of which at least one is in every line that this format needs to see; none for a format without
+    /// lines.
     ///
     /// They make reading fast: a line with no format's needle is skipped unparsed. Include the quotes, so that text
     /// quoted inside a JSON string (`\"usage\"`) does not match.
@@ -147,7 +148,8 @@ pub trait Reader: Send {
     /// Appends the latest statements that are no calls, once for all lines read since it was last asked.
     fn statuses(&mut self, _out: &mut Vec<Record>) {}
 
-    /// State to resume after a restart, as JSON or as text that begins with neither `{` nor `[`; empty if there is none.
+    /// State to resume after a restart, as JSON or as text that begins with neither `{` nor `[`; empty if there is
+    /// none.
     fn state(&self) -> String {
         String::new()
     }

@@ -1,10 +1,10 @@
 //! fx' sessions (Vercel): `~/.fx/sessions/<session>/usage-v2.json`, a session's running total by model.
 //!
-//! From the agent's source (`vercel-labs/fx`, `session_usage.zig`, `usage_report.zig`, read 2026-11-26): input includes what the
-//! cache served and kept, output includes reasoning, and the total is input and output; the agent refuses a snapshot in
-//! which they are not. (tokscale 4.17 adds the cache to the input.) `events.jsonl` repeats the totals with each change, and
-//! `checkpoint.json` once more. No file has the requests one by one: the total stands at the session's beginning, with which
-//! the name of its folder begins. Child sessions lie deeper and are in their parent's total.
+//! From the agent's source (`vercel-labs/fx`, `session_usage.zig`, `usage_report.zig`, read 2026-11-26): input includes
+//! what the cache served and kept, output includes reasoning, and the total is input and output; the agent refuses a
+//! snapshot in which they are not. (tokscale 4.17 adds the cache to the input.) `events.jsonl` repeats the totals with
+//! each change, and `checkpoint.json` once more. No file has the requests one by one: the total stands at the session's
+//! beginning, with which the name of its folder begins. Child sessions lie deeper and are in their parent's total.
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;

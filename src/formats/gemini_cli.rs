@@ -1,15 +1,15 @@
 //! Gemini CLI's chats: `~/.gemini/tmp/<project>/chats/`, one file a session, sub-agents in a folder of their parent's.
 //!
-//! Two framings. Since about 0.40 (April 2026) a chat is JSONL: a header, messages, and `$set` lines, of which one may hold
-//! a whole list of messages (seen with 0.61.0 against a service whose bill is known, 2026-11-26; the counts were equal to
-//! the bill). Before, it was one JSON document, rewritten in place (the agent's source, early 2026). A message has the
-//! same shape in both, and is written again under its id whenever it changes.
+//! Two framings. Since about 0.40 (April 2026) a chat is JSONL: a header, messages, and `$set` lines, of which one may
+//! hold a whole list of messages (seen with 0.61.0 against a service whose bill is known, 2026-11-26; the counts were
+//! equal to the bill). Before, it was one JSON document, rewritten in place (the agent's source, early 2026). A message
+//! has the same shape in both, and is written again under its id whenever it changes.
 //!
 //! `input` includes cached tokens; `output` excludes `thoughts`, and `input` excludes `tool`: the total is the sum of
-//! the four. A rewind, a shorter list or a shorter document takes messages out of the conversation and not off the bill.
-//! The router's calls, one for each prompt, and the summaries of old sessions stand in no chat: unless the settings name a
-//! model, the calls of a main session are at least what was used. The agent's telemetry reports the same answers:
-//! session, model and counts join the two. Project: the text of `.project_root` next to the chats.
+//! the four. A rewind, a shorter list or a shorter document takes messages out of the conversation and not off the
+//! bill. The router's calls, one for each prompt, and the summaries of old sessions stand in no chat: unless the
+//! settings name a model, the calls of a main session are at least what was used. The agent's telemetry reports the
+//! same answers: session, model and counts join the two. Project: the text of `.project_root` next to the chats.
 
 use std::path::{Path, PathBuf};
 

@@ -1,15 +1,15 @@
 //! Goose's sessions: `sessions/sessions.db` in its data folder.
 //!
-//! From the agent's source (`session_manager.rs`, schema 17, read 2026-11-26). Since schema 15 the table `usage_ledger` has
-//! one row for each request, compactions too, never changed and numbered without gaps being filled again. Before, and
-//! in addition, `sessions.accumulated_*` count a session as a whole. The rest of that counter over the ledger's rows is
-//! stated as the session's total, from which the books subtract what they know request by request; it stands at the
-//! time the session was made, since nothing says when it was used. Rows of the ledger that only carry the older counter
-//! forward (`cost_source` `carried_forward`) are a part of that rest.
+//! From the agent's source (`session_manager.rs`, schema 17, read 2026-11-26). Since schema 15 the table `usage_ledger`
+//! has one row for each request, compactions too, never changed and numbered without gaps being filled again. Before,
+//! and in addition, `sessions.accumulated_*` count a session as a whole. The rest of that counter over the ledger's
+//! rows is stated as the session's total, from which the books subtract what they know request by request; it stands at
+//! the time the session was made, since nothing says when it was used. Rows of the ledger that only carry the older
+//! counter forward (`cost_source` `carried_forward`) are a part of that rest.
 //!
-//! `input_tokens` includes cached tokens, both read and written (`get_usage`); where the total exceeds input and output,
-//! the rest is reasoning. A counter that falls was reset: its earlier value is kept. Session ids are unique within one
-//! data folder only. A deleted session takes its rows along, and nothing out of the books.
+//! `input_tokens` includes cached tokens, both read and written (`get_usage`); where the total exceeds input and
+//! output, the rest is reasoning. A counter that falls was reset: its earlier value is kept. Session ids are unique
+//! within one data folder only. A deleted session takes its rows along, and nothing out of the books.
 
 use std::collections::BTreeMap;
 

@@ -1,14 +1,16 @@
-//! Grok Build's sessions (xAI): `sessions/<folder, percent-encoded>/<session>/updates.jsonl` in `$GROK_HOME` or `~/.grok`.
+//! Grok Build's sessions (xAI): `sessions/<folder, percent-encoded>/<session>/updates.jsonl` in `$GROK_HOME` or
+//! `~/.grok`.
 //!
 //! From three accounts of real sessions, read 2026-11-26: tokscale 4.17 (`sessions/grok.rs`), a census of 48 sessions of
 //! 1.0.41 (`usage.json` against `updates.jsonl`, 2026-09-27), and notes on the protocol's types (`PromptUsage`). A line
 //! `turn_completed` has the counts of one turn, by model in `modelUsage`, and its cost in ticks of 10^-10 dollars. Input
 //! includes what the cache served, output includes reasoning. The log is appended to, also by a compaction.
 //!
-//! The same usage stands in `logs/unified.jsonl` (each inference, without its model), in `usage.json` and in `signals.json`
-//! (sums). They are not read: the census found every session's `usage.json` equal to the sum of these lines, but for one which
-//! counted its sub-agents once more, and those are sessions with logs of their own. A turn is one call here, whatever the
-//! number of its inferences; a turn that was cancelled states nothing, and versions before these lines only a total.
+//! The same usage stands in `logs/unified.jsonl` (each inference, without its model), in `usage.json` and in
+//! `signals.json` (sums). They are not read: the census found every session's `usage.json` equal to the sum of these
+//! lines, but for one which counted its sub-agents once more, and those are sessions with logs of their own. A turn is
+//! one call here, whatever the number of its inferences; a turn that was cancelled states nothing, and versions before
+//! these lines only a total.
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,12 @@
-//! Helicone's requests, as `npx @helicone/export` and its API `request/query-clickhouse` give them, one a line or a list of them.
+//! Helicone's requests, as `npx @helicone/export` and its API `request/query-clickhouse` give them, one a line or a
+//! list of them.
 //!
-//! From its source (`packages/llm-mapper/types.ts`, `HeliconeRequest`, and the costs that it computes from a row; read 2026-11-27):
-//! `prompt_tokens`, `prompt_cache_read_tokens` and `prompt_cache_write_tokens` are charged one by one, so that they are disjoint.
-//! Versions before there were cache counts left them inside the prompt of services other than Anthropic's, and nothing tells the
-//! version: with a cache smaller than the prompt the split is a guess. A row with a `cache_reference_id` was answered by Helicone's
-//! own cache, without a call. Counts of -1 mean that nothing was counted. Bodies are not read.
+//! From its source (`packages/llm-mapper/types.ts`, `HeliconeRequest`, and the costs that it computes from a row; read
+//! 2026-11-27): `prompt_tokens`, `prompt_cache_read_tokens` and `prompt_cache_write_tokens` are charged one by one, so
+//! that they are disjoint. Versions before there were cache counts left them inside the prompt of services other than
+//! Anthropic's, and nothing tells the version: with a cache smaller than the prompt the split is a guess. A row with a
+//! `cache_reference_id` was answered by Helicone's own cache, without a call. Counts of -1 mean that nothing was
+//! counted. Bodies are not read.
 
 use std::time::Duration;
 

@@ -1,13 +1,13 @@
 //! Junie's sessions (JetBrains): `~/.junie/sessions/<session>/events.jsonl`.
 //!
-//! From tokscale 4.17 (`sessions/junie.rs`, read 2026-11-26; its issues #727 and #732 tell of the traps): an event of the kind
-//! `LlmResponseMetadataEvent` holds a list `modelUsage` with an entry for each answer. `inputTokens` excludes what the cache
-//! served and kept; `cost` is the agent's own, in dollars; `timestampMs` is the end of the answer and `time` its length in
-//! milliseconds. Events are written again when a session is replayed, byte for byte; equal entries within one event are
-//! answers of their own, and so are equal events at another time.
+//! From tokscale 4.17 (`sessions/junie.rs`, read 2026-11-26; its issues #727 and #732 tell of the traps): an event of
+//! the kind `LlmResponseMetadataEvent` holds a list `modelUsage` with an entry for each answer. `inputTokens` excludes
+//! what the cache served and kept; `cost` is the agent's own, in dollars; `timestampMs` is the end of the answer and
+//! `time` its length in milliseconds. Events are written again when a session is replayed, byte for byte; equal entries
+//! within one event are answers of their own, and so are equal events at another time.
 //!
-//! No source says whether `reasoningTokens` are within `outputTokens`; they are taken to be, as with every vendor of the
-//! models, unless they exceed them.
+//! No source says whether `reasoningTokens` are within `outputTokens`; they are taken to be, as with every vendor of
+//! the models, unless they exceed them.
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;

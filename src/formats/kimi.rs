@@ -1,11 +1,12 @@
 //! Kimi Code's sessions, `~/.kimi-code/sessions/<folder>/<session>/agents/<agent>/wire.jsonl`, and those of the older
 //! kimi-cli, `~/.kimi/sessions/<folder>/<session>/wire.jsonl`.
 //!
-//! Kimi Code: seen with 2.1.0 against a service whose bill is known (2026-11-26). `usage.record` is one request, equal to
-//! the bill, compactions too. The same counts stand in `step.end`, in `agent.message.appended` and as the sum of a
-//! sub-agent in its parent's `subagent.completed`, which are not read. `model` is an alias from the user's settings: the
-//! real name stands in the `llm.request` before. A sub-agent has a folder of its own in its session. A fork copies records
-//! with their times, which with the counts are the key; what is older than `createdAt` of `state.json` is a copy.
+//! Kimi Code: seen with 2.1.0 against a service whose bill is known (2026-11-26). `usage.record` is one request, equal
+//! to the bill, compactions too. The same counts stand in `step.end`, in `agent.message.appended` and as the sum of a
+//! sub-agent in its parent's `subagent.completed`, which are not read. `model` is an alias from the user's settings:
+//! the real name stands in the `llm.request` before. A sub-agent has a folder of its own in its session. A fork copies
+//! records with their times, which with the counts are the key; what is older than `createdAt` of `state.json` is a
+//! copy.
 //!
 //! kimi-cli (its source, 2025): `StatusUpdate` has the counts of a step, also within a `SubagentEvent`, and names no
 //! model. Counts are disjoint in both. `KIMI_CODE_HOME` and `KIMI_SHARE_DIR` stand instead of the two homes.

@@ -1,9 +1,11 @@
-//! Sizes of the texts in the conversations of Kiro CLI and its predecessor Amazon Q CLI, which write credits and no counts.
+//! Sizes of the texts in the conversations of Kiro CLI and its predecessor Amazon Q CLI, which write credits and no
+//! counts.
 //!
-//! By the source of Amazon Q CLI (`database/sqlite_migrations`, `cli/chat/conversation.rs`, `message.rs`, `parser.rs`, read
-//! 2026-11-27): a row of `conversations_v2`, before that of `conversations`, is a conversation as JSON, whose `history` has an
-//! entry for each request with its answer (`Response` or `ToolUse`) and, in `request_metadata`, its id, time and model. A
-//! `thinking` is signed or encrypted and not measured. What a compaction took off the history is gone.
+//! By the source of Amazon Q CLI (`database/sqlite_migrations`, `cli/chat/conversation.rs`, `message.rs`, `parser.rs`,
+//! read 2026-11-27): a row of `conversations_v2`, before that of `conversations`, is a conversation as JSON, whose
+//! `history` has an entry for each request with its answer (`Response` or `ToolUse`) and, in `request_metadata`, its
+//! id, time and model. A `thinking` is signed or encrypted and not measured. What a compaction took off the history is
+//! gone.
 //!
 //! Kiro CLI's second engine writes `~/.kiro/sessions/cli/<session>.jsonl` with lines `Prompt`, `AssistantMessage` and
 //! `ToolResults`, of which only a prompt has a time. `<session>.json` names the model (aws-bench's reader and a test of

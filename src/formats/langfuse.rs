@@ -1,12 +1,13 @@
-//! Langfuse's exports: observations as its API, its blob storage export (`observations_v2/`, JSONL) and its screen's JSON export
-//! write them, one a line or a list of them.
+//! Langfuse's exports: observations as its API, its blob storage export (`observations_v2/`, JSONL) and its screen's
+//! JSON export write them, one a line or a list of them.
 //!
-//! From its field reference of the blob storage export and the source of its ingestion (`packages/shared/src/server/ingestion/types.ts`;
-//! read 2026-11-27): an observation of the type `GENERATION` or `EMBEDDING` is one request; other types hold no usage of their
-//! own. The keys of `usageDetails` are charged one by one, so that they are disjoint: what `OpenAI`'s `cached_tokens` name is
-//! taken out of `input` (`input_cached_tokens`), and reasoning out of `output` (`output_reasoning_tokens`). A program that hands
-//! over counts of its own may leave the cache inside: then `total` is input and output. `totalCost` is Langfuse's own sum, or
-//! the program's. Older observations have `usage` with a `unit`, of which only tokens count.
+//! From its field reference of the blob storage export and the source of its ingestion
+//! (`packages/shared/src/server/ingestion/types.ts`; read 2026-11-27): an observation of the type `GENERATION` or
+//! `EMBEDDING` is one request; other types hold no usage of their own. The keys of `usageDetails` are charged one by
+//! one, so that they are disjoint: what `OpenAI`'s `cached_tokens` name is taken out of `input`
+//! (`input_cached_tokens`), and reasoning out of `output` (`output_reasoning_tokens`). A program that hands over counts
+//! of its own may leave the cache inside: then `total` is input and output. `totalCost` is Langfuse's own sum, or the
+//! program's. Older observations have `usage` with a `unit`, of which only tokens count.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,11 +1,11 @@
 //! `LangSmith`'s runs, as its client and its API give them, one a line or a list of them.
 //!
-//! From the client's source (`langsmith-sdk`, `schemas.py`, read 2026-11-27): a run of the type `llm` or `embedding` is one request;
-//! runs of other types repeat the sums of those within them. `prompt_tokens` is the sum of all kinds of input, which
-//! `prompt_token_details` break down (`cache_read`, `cache_creation`, and of Anthropic's writes `ephemeral_5m_input_tokens`
-//! and `ephemeral_1h_input_tokens`); reasoning is within `completion_tokens`. `total_cost` is `LangSmith`'s own estimate.
-//! Where the run itself has no counts, `outputs.usage_metadata` has them under `LangChain`'s names, with the same meaning. Of inputs
-//! and outputs nothing else is read. Times are UTC.
+//! From the client's source (`langsmith-sdk`, `schemas.py`, read 2026-11-27): a run of the type `llm` or `embedding` is
+//! one request; runs of other types repeat the sums of those within them. `prompt_tokens` is the sum of all kinds of
+//! input, which `prompt_token_details` break down (`cache_read`, `cache_creation`, and of Anthropic's writes
+//! `ephemeral_5m_input_tokens` and `ephemeral_1h_input_tokens`); reasoning is within `completion_tokens`. `total_cost`
+//! is `LangSmith`'s own estimate. Where the run itself has no counts, `outputs.usage_metadata` has them under
+//! `LangChain`'s names, with the same meaning. Of inputs and outputs nothing else is read. Times are UTC.
 
 use super::answers::{CallBuilder, Where};
 use super::count::Count;

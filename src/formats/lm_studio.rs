@@ -1,12 +1,12 @@
 //! LM Studio's server: `~/.lmstudio/server-logs/<month>/<day>.log`, before `~/.cache/lm-studio/server-logs`.
 //!
-//! No public source; from tokscale's reader (`lmstudio.rs`, commit 2ff9782, read 2026-11-27): between lines of text, the log
-//! holds the server's answers as JSON over many lines, as chat completions, responses and Anthropic's messages are: id and model
-//! come first, `usage` last. So a line has a name and a value, of which only those of the id, the model, the time and the counts
-//! are read. Input includes cached tokens but in Anthropic's messages; output includes reasoning. An object without an answer's
-//! id, such as an embedding, counts nothing: its model, or its own prompt, shows that the answer before it is over. Agents that
-//! use the server log the same answers by the same ids. A model that runs on this machine costs nothing, which no price list
-//! knows: `[prices."NAME"]` in the config says so.
+//! No public source; from tokscale's reader (`lmstudio.rs`, commit 2ff9782, read 2026-11-27): between lines of text,
+//! the log holds the server's answers as JSON over many lines, as chat completions, responses and Anthropic's messages
+//! are: id and model come first, `usage` last. So a line has a name and a value, of which only those of the id, the
+//! model, the time and the counts are read. Input includes cached tokens but in Anthropic's messages; output includes
+//! reasoning. An object without an answer's id, such as an embedding, counts nothing: its model, or its own prompt,
+//! shows that the answer before it is over. Agents that use the server log the same answers by the same ids. A model
+//! that runs on this machine costs nothing, which no price list knows: `[prices."NAME"]` in the config says so.
 
 use memchr::memmem;
 use serde::{Deserialize, Serialize};

@@ -2,11 +2,12 @@
 //! `subagent/<child>/session.jsonl` beside it.
 //!
 //! No public source; from three readers that were made with real sessions of versions 1.2 to 1.4: tokscale 4.17
-//! (`sessions/muse.rs`), CodexBar (tests of its `MuseLocalUsageReader`) and deja's notes, all read 2026-11-26. Each line is an
-//! event with a random `id` and `recorded_at` in microseconds; a `retained_frame` holds older lines as texts. An answer is
-//! the event `model_completed`, an automated review `automated_review_completed`, whose model is an object. Cached tokens are
-//! within `input_tokens`, reasoning within `output_tokens` (1,431 events). The event `workflow_child_lifecycle` sums up a child
-//! that has a log of its own, and `resource_usage_sampled` has a `usage` of processor time.
+//! (`sessions/muse.rs`), CodexBar (tests of its `MuseLocalUsageReader`) and deja's notes, all read 2026-11-26. Each
+//! line is an event with a random `id` and `recorded_at` in microseconds; a `retained_frame` holds older lines as
+//! texts. An answer is the event `model_completed`, an automated review `automated_review_completed`, whose model is an
+//! object. Cached tokens are within `input_tokens`, reasoning within `output_tokens` (1,431 events). The event
+//! `workflow_child_lifecycle` sums up a child that has a log of its own, and `resource_usage_sampled` has a `usage` of
+//! processor time.
 
 use super::answers::{Head, Stated, Where};
 use super::count::Count;

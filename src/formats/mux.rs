@@ -1,17 +1,17 @@
 //! Mux' workspaces (Coder): `sessions/<workspace>/` in `$MUX_ROOT` or `~/.mux`: `chat.jsonl`, `chat-archive.jsonl`,
 //! `headless-usage.jsonl`, and the document `session-usage.json`.
 //!
-//! From the agent's source (`sessionUsageService.ts`, `displayUsage.ts`, read 2026-11-26). A chat's answers have the AI SDK's
-//! counts in `metadata.usage`, and in `metadata.toolModelUsages` those of the models that its tools asked; titles, memory and
-//! side questions stand in `headless-usage.jsonl` alone. `session-usage.json`
-//! adds all of them up by model and is never lowered: the rest of it over the answers that are known was used by answers that
-//! no file holds any more. When a sub-agent's workspace is deleted, its sum is added to its parent's (`rolledUpFrom`): such a
-//! total is not read, as its parts may have been. What a compaction of an older version summed up has the model
-//! `historical`. A chat is rewritten by a compaction and by an edited question.
+//! From the agent's source (`sessionUsageService.ts`, `displayUsage.ts`, read 2026-11-26). A chat's answers have the AI
+//! SDK's counts in `metadata.usage`, and in `metadata.toolModelUsages` those of the models that its tools asked;
+//! titles, memory and side questions stand in `headless-usage.jsonl` alone. `session-usage.json` adds all of them up by
+//! model and is never lowered: the rest of it over the answers that are known was used by answers that no file holds
+//! any more. When a sub-agent's workspace is deleted, its sum is added to its parent's (`rolledUpFrom`): such a total
+//! is not read, as its parts may have been. What a compaction of an older version summed up has the model `historical`.
+//! A chat is rewritten by a compaction and by an edited question.
 //!
-//! `inputTokens` includes the cache (OpenAI, Google, and all vendors since AI SDK 6) or excludes it (Anthropic before): a
-//! cache larger than the input shows that. Cache writes stand in `providerMetadata`. The document's classes are disjoint,
-//! also output and reasoning.
+//! `inputTokens` includes the cache (OpenAI, Google, and all vendors since AI SDK 6) or excludes it (Anthropic before):
+//! a cache larger than the input shows that. Cache writes stand in `providerMetadata`. The document's classes are
+//! disjoint, also output and reasoning.
 
 use std::collections::BTreeMap;
 
@@ -249,7 +249,8 @@ impl Totals<'_> {
     }
 }
 
-/// A model's name without the provider, and behind Mux' gateway without the vendor: chats have one name, totals another.
+/// A model's name without the provider, and behind Mux' gateway without the vendor: chats have one name, totals
+/// another.
 fn name_of(model: &str) -> &str {
     match model.split_once(':') {
         Some(("mux-gateway", name)) => name.split_once('/').map_or(name, |(_, name)| name),

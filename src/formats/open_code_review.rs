@@ -1,10 +1,10 @@
 //! OpenCodeReview's sessions (Alibaba): `~/.opencodereview/sessions/<repository>/<session>.jsonl`.
 //!
-//! From the agent's source (`alibaba/open-code-review`, `internal/session/persist.go` and `internal/llm/accounting.go`, read
-//! 2026-11-26): a line `llm_response` has the counts of one answer and a random `uuid`. `prompt_tokens` includes the cache: the
-//! agent's own total is prompt and completion. A session that goes on after an interruption is a file of its own, with a
-//! checkpoint for each file that was reviewed before, and none of its answers. Where the service states no counts, the
-//! agent writes its own estimate, and nothing tells the two apart.
+//! From the agent's source (`alibaba/open-code-review`, `internal/session/persist.go` and `internal/llm/accounting.go`,
+//! read 2026-11-26): a line `llm_response` has the counts of one answer and a random `uuid`. `prompt_tokens` includes
+//! the cache: the agent's own total is prompt and completion. A session that goes on after an interruption is a file of
+//! its own, with a checkpoint for each file that was reviewed before, and none of its answers. Where the service states
+//! no counts, the agent writes its own estimate, and nothing tells the two apart.
 
 use super::answers::{Head, NONE, Stated, Where};
 use super::count::Count;

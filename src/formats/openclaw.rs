@@ -2,13 +2,13 @@
 //!
 //! From readers of this format (agentsview 0.41.1, tokscale 4.17, looked up 2026-11-26); entries are written like pi's.
 //! The table `transcript_events` has one entry a row, since schema 23 also compressed in `event_zstd` (codeburn, commit
-//! 30e1a93, read 2026-11-27). A session that is deleted or reset, as those of scheduled runs are, leaves it: its entries stand as
-//! lines, plain or compressed, in `session_transcript_archives` (the agent's schema, as clients of it quote, read 2026-11-27). The
-//! older files, archived under `.deleted.` and `.reset.`, hold the
-//! same entries: an entry's id, time and counts are the key, for `/fork` copies them under other sessions. Entries of the API
+//! 30e1a93, read 2026-11-27). A session that is deleted or reset, as those of scheduled runs are, leaves it: its
+//! entries stand as lines, plain or compressed, in `session_transcript_archives` (the agent's schema, as clients of it
+//! quote, read 2026-11-27). The older files, archived under `.deleted.` and `.reset.`, hold the same entries: an
+//! entry's id, time and counts are the key, for `/fork` copies them under other sessions. Entries of the API
 //! `openclaw-transcript` mirror what another program delivered. A turn that Codex made (`idempotencyKey`
-//! `codex-app-server:<thread>:<turn>`) stands in the rollouts below `codex-home`, too: what OpenClaw says of a thread is
-//! stated as its total, from which the books subtract the calls of the rollouts. The rollouts are read as Codex's.
+//! `codex-app-server:<thread>:<turn>`) stands in the rollouts below `codex-home`, too: what OpenClaw says of a thread
+//! is stated as its total, from which the books subtract the calls of the rollouts. The rollouts are read as Codex's.
 //! Counts are disjoint and costs OpenClaw's own. The home had other names before.
 
 use std::collections::BTreeMap;

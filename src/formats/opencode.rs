@@ -1,25 +1,28 @@
-//! OpenCode's sessions: `opencode*.db` in `$XDG_DATA_HOME/opencode`, before that one JSON file a message in `storage/`; and
-//! those of its forks, in folders of their own.
+//! OpenCode's sessions: `opencode*.db` in `$XDG_DATA_HOME/opencode`, before that one JSON file a message in `storage/`;
+//! and those of its forks, in folders of their own.
 //!
 //! Seen with 1.18.33 against a service whose bill is known (2026-11-26): the table `message` holds one row for each
-//! answer, equal to the bill; the call that names a session stands nowhere, so that what a session used is at least what
-//! is read. A row is made when the answer begins, without counts, and changed in place until `time.completed` is set.
-//! The sums in the table `session` and the parts of type `step-finish` repeat the same counts and are not read; nor are
-//! the texts, which stand in the table `part`. The older files are left behind when a database takes over: the same
-//! answers. One that was killed between the two writes has `finish` and counts, and is never completed.
+//! answer, equal to the bill; the call that names a session stands nowhere, so that what a session used is at least
+//! what is read. A row is made when the answer begins, without counts, and changed in place until `time.completed` is
+//! set. The sums in the table `session` and the parts of type `step-finish` repeat the same counts and are not read;
+//! nor are the texts, which stand in the table `part`. The older files are left behind when a database takes over: the
+//! same answers. One that was killed between the two writes has `finish` and counts, and is never completed.
 //!
-//! `input` excludes cached tokens. With `tokens.total` (AI SDK 6) `output` excludes reasoning, without (1.1) it includes
-//! it. A fork copies messages under new ids with their times and counts, which therefore are the key (Kilo's copies cost nothing), and a message
-//! older than its own session is a copy. A sub-agent's session belongs to the one that began it all.
+//! `input` excludes cached tokens. With `tokens.total` (AI SDK 6) `output` excludes reasoning, without (1.1) it
+//! includes it. A fork copies messages under new ids with their times and counts, which therefore are the key (Kilo's
+//! copies cost nothing), and a message older than its own session is a copy. A sub-agent's session belongs to the one
+//! that began it all.
 //!
-//! By the agent's source (`session/processor.ts` of 2025, `core/src/session/message-updater.ts` of 2026, read 2026-11-27): before
-//! there was a `finish` (2025), a message could take several steps, of which it keeps the counts of the last one and the
-//! cost of all; the parts of the database have each. From version 2 on `session_message` holds what `message` did: without
-//! a role, the model as an object, reasoning always beside the output. A version in between writes both, as one message.
+//! By the agent's source (`session/processor.ts` of 2025, `core/src/session/message-updater.ts` of 2026, read
+//! 2026-11-27): before there was a `finish` (2025), a message could take several steps, of which it keeps the counts of
+//! the last one and the cost of all; the parts of the database have each. From version 2 on `session_message` holds
+//! what `message` did: without a role, the model as an object, reasoning always beside the output. A version in between
+//! writes both, as one message.
 //!
-//! Kilo CLI writes the same tables (seen with 7.7.7, 2026-11-26, equal to the bill: it makes no call to name a session); the
-//! cost of its messages includes that of the sub-agents that they called, so that of a session with sub-agents the parts' cost
-//! counts. MiMo's are the same by its source (`TokenTracker` 0.87, looked up 2026-11-26); it was not run.
+//! Kilo CLI writes the same tables (seen with 7.7.7, 2026-11-26, equal to the bill: it makes no call to name a
+//! session); the cost of its messages includes that of the sub-agents that they called, so that of a session with
+//! sub-agents the parts' cost counts. MiMo's are the same by its source (`TokenTracker` 0.87, looked up 2026-11-26); it
+//! was not run.
 
 use super::count::Count;
 use super::exactness::Exactness;

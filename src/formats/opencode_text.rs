@@ -1,10 +1,10 @@
 //! Sizes of the texts in the databases of OpenCode and its forks, whose aborted answers have text and counts of zero.
 //!
-//! By the agent's source (`session/message-v2.ts`, `session/processor.ts`, `core/src/session/message-updater.ts`, read 2026-11-27): an answer's
-//! texts are its parts of the types `text`, `reasoning` and `tool` (the tool's name and `state.input`), in version 2 the same in the
-//! message's own `content`. One that was aborted has an `error`, and is completed without counts where the provider states them at the
-//! end. SQLite measures the texts: none of them leaves it. An answer under way is none yet. The texts of the files of before there was a
-//! database are not measured.
+//! By the agent's source (`session/message-v2.ts`, `session/processor.ts`, `core/src/session/message-updater.ts`, read
+//! 2026-11-27): an answer's texts are its parts of the types `text`, `reasoning` and `tool` (the tool's name and
+//! `state.input`), in version 2 the same in the message's own `content`. One that was aborted has an `error`, and is
+//! completed without counts where the provider states them at the end. SQLite measures the texts: none of them leaves
+//! it. An answer under way is none yet. The texts of the files of before there was a database are not measured.
 
 use super::opencode::{self, OpenCode, TextMessage};
 use super::rows::{RowQuery, Schema, Value, at};

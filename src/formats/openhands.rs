@@ -1,12 +1,12 @@
 //! OpenHands' conversations: `<conversation>/base_state.json`, one document each, rewritten in place.
 //!
-//! From the agent's source (`OpenHands/software-agent-sdk`: `metrics.py`, `telemetry.py`, `conversation_stats.py`, and the CLI's
-//! `locations.py`, read 2026-11-26): `stats.usage_to_metrics` has for each use of a model (agent, condenser, …) the list
-//! `token_usages` with an entry for each answer, beside `costs` (only those above zero) and `response_latencies`, in order but
-//! without ids in common; where the lists are of one length, they belong together. `prompt_tokens` includes the cache, as
-//! LiteLLM counts; agents over ACP count it apart, which shows when the cache exceeds the prompt. The accumulated sum repeats
-//! the list, and is read only where the list is missing. A delegate's metrics are merged into its parent's: the same answers
-//! under the same ids.
+//! From the agent's source (`OpenHands/software-agent-sdk`: `metrics.py`, `telemetry.py`, `conversation_stats.py`, and
+//! the CLI's `locations.py`, read 2026-11-26): `stats.usage_to_metrics` has for each use of a model (agent, condenser,
+//! …) the list `token_usages` with an entry for each answer, beside `costs` (only those above zero) and
+//! `response_latencies`, in order but without ids in common; where the lists are of one length, they belong together.
+//! `prompt_tokens` includes the cache, as LiteLLM counts; agents over ACP count it apart, which shows when the cache
+//! exceeds the prompt. The accumulated sum repeats the list, and is read only where the list is missing. A delegate's
+//! metrics are merged into its parent's: the same answers under the same ids.
 
 use std::collections::BTreeMap;
 

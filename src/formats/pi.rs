@@ -1,14 +1,14 @@
 //! pi's sessions, and those of its forks: `~/.pi/agent/sessions/--<cwd>--/<time>_<id>.jsonl`.
 //!
-//! Seen with pi 1.5.2 against a service whose bill is known (2026-11-26): an entry `message` of an assistant is one answer,
-//! equal to the bill; the calls of a compaction stand only in the entry `compaction` (or `branch_summary`), as one sum at
-//! its top level; requests beside the conversation (keeping a cache warm) are entries `usage`, of any `kind` (its
-//! `docs/session-format.md`, read 2026-11-27). One file is a tree, of which every branch was paid for. `--fork` copies entries with their ids and
-//! times into a new file: what is older than a file's first line is a copy. `responseId` is the provider's, else an entry's
-//! id and time name the answer. Counts are disjoint; reasoning is a part of the output; `cost` is pi's own sum.
-//! `cacheWrite1h` is a part of `cacheWrite`; older entries lack it, and the lifetime is then unknown. Entries of
-//! other types repeat counts (Prime's `child_usage_attributed`) and are not read. An answer that names no model was made by that of
-//! the last `model_change` or answer.
+//! Seen with pi 1.5.2 against a service whose bill is known (2026-11-26): an entry `message` of an assistant is one
+//! answer, equal to the bill; the calls of a compaction stand only in the entry `compaction` (or `branch_summary`), as
+//! one sum at its top level; requests beside the conversation (keeping a cache warm) are entries `usage`, of any `kind`
+//! (its `docs/session-format.md`, read 2026-11-27). One file is a tree, of which every branch was paid for. `--fork`
+//! copies entries with their ids and times into a new file: what is older than a file's first line is a copy.
+//! `responseId` is the provider's, else an entry's id and time name the answer. Counts are disjoint; reasoning is a
+//! part of the output; `cost` is pi's own sum. `cacheWrite1h` is a part of `cacheWrite`; older entries lack it, and the
+//! lifetime is then unknown. Entries of other types repeat counts (Prime's `child_usage_attributed`) and are not read.
+//! An answer that names no model was made by that of the last `model_change` or answer.
 //!
 //! The forks write the same entries into homes of their own (an inventory of session formats, `kenn-io/agentsview`
 //! 0.41.1, looked up 2026-11-26).
@@ -224,8 +224,8 @@ impl Session {
     }
 }
 
-/// The key of an answer: the provider's id, or what is the same in every copy of its entry. Entry ids are short, and older
-/// sessions have none.
+/// The key of an answer: the provider's id, or what is the same in every copy of its entry. Entry ids are short, and
+/// older sessions have none.
 pub(super) fn key_of(response: Option<&str>, id: Option<&str>, at: Option<Instant>, tokens: &Tokens) -> CallKey {
     response.and_then(answer_key).unwrap_or_else(|| {
         let at = at.map(|at| at.timestamp_millis()).unwrap_or_default().to_le_bytes();

@@ -1,11 +1,11 @@
-//! Message histories of Pydantic AI: what `all_messages_json()` or `ModelMessagesTypeAdapter.dump_json` write, one list or one message
-//! a line. Its telemetry is read as OpenTelemetry.
+//! Message histories of Pydantic AI: what `all_messages_json()` or `ModelMessagesTypeAdapter.dump_json` write, one list
+//! or one message a line. Its telemetry is read as OpenTelemetry.
 //!
-//! From its source (`pydantic_ai_slim/pydantic_ai/usage.py` and `messages.py`, read 2026-11-27): a message of the kind `response` is one
-//! answer. `input_tokens` includes what was read from and written to a cache (`total_tokens` is input and output), reasoning is within
-//! the output and stands in `details`. Before 1.0 the counts were `request_tokens` and `response_tokens`, and the answer's id was
-//! `vendor_id`. A history is handed on from run to run, so that later ones repeat its answers: the provider's id names
-//! them, or else their time and counts.
+//! From its source (`pydantic_ai_slim/pydantic_ai/usage.py` and `messages.py`, read 2026-11-27): a message of the kind
+//! `response` is one answer. `input_tokens` includes what was read from and written to a cache (`total_tokens` is input
+//! and output), reasoning is within the output and stands in `details`. Before 1.0 the counts were `request_tokens` and
+//! `response_tokens`, and the answer's id was `vendor_id`. A history is handed on from run to run, so that later ones
+//! repeat its answers: the provider's id names them, or else their time and counts.
 
 use super::answers::{CallBuilder, Where};
 use super::count::Count;

@@ -3,14 +3,14 @@
 //! Seen with 0.24.4 against a service whose bill is known (2026-11-26). A chat's lines `ui_telemetry` with the event
 //! `qwen-code.api_response` are the truth: one for each answer, those of sub-agents, summaries and the memory's own
 //! agent too. What repeats it: the `assistant` line that follows, of which only those count that follow no such event
-//! (older chats), the sub-agents' own files in `subagents/`, and the ledger, which exists where statistics are
-//! switched on; it and exported telemetry have the event's session, counts and duration, by which the three join (their times
+//! (older chats), the sub-agents' own files in `subagents/`, and the ledger, which exists where statistics are switched
+//! on; it and exported telemetry have the event's session, counts and duration, by which the three join (their times
 //! differ by a millisecond now and then). `usage_record.jsonl` sums up sessions and is not read.
 //!
 //! Input includes cached tokens; thoughts are inside the output where the total is input and output. A fork copies its
-//! parent's lines with their ids and times, and names the parent in `forkedFrom`. Before, chats were Gemini CLI's documents
-//! (the agent's source, late 2025). `QWEN_RUNTIME_DIR`, else `QWEN_HOME`, stands instead of `~/.qwen` (its documentation,
-//! looked up 2026-11-26).
+//! parent's lines with their ids and times, and names the parent in `forkedFrom`. Before, chats were Gemini CLI's
+//! documents (the agent's source, late 2025). `QWEN_RUNTIME_DIR`, else `QWEN_HOME`, stands instead of `~/.qwen` (its
+//! documentation, looked up 2026-11-26).
 
 use std::collections::VecDeque;
 

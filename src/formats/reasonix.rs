@@ -1,9 +1,9 @@
 //! Reasonix' statistics: `stats/YYYY-MM-DD.jsonl` in its home, one line for each request.
 //!
 //! From tokscale 4.17 (`sessions/reasonix.rs` and `clients.rs`, read 2026-11-26): `prompt` includes `cache_hit` and
-//! `cache_miss` is the rest, `completion` includes `reasoning`; a line with `turn: true` only marks the end of a turn. The
-//! transcripts beside them have no counts. Lines have no id: a line's own text identifies it. The model is written as
-//! `provider/model`. Sessions and projects stand in no line.
+//! `cache_miss` is the rest, `completion` includes `reasoning`; a line with `turn: true` only marks the end of a turn.
+//! The transcripts beside them have no counts. Lines have no id: a line's own text identifies it. The model is written
+//! as `provider/model`. Sessions and projects stand in no line.
 
 use super::answers::{CallBuilder, Where};
 use super::count::Count;

@@ -1,7 +1,7 @@
 //! Sizes of the texts of answers, for estimates of counts that a log lacks. No text leaves a reader.
 //!
-//! An agent is one file with a [`Texts`] and one line in `TEXTS`. Its logs are those of the format of its name; an agent that
-//! writes no counts is no format, and names its places itself.
+//! An agent is one file with a [`Texts`] and one line in `TEXTS`. Its logs are those of the format of its name; an
+//! agent that writes no counts is no format, and names its places itself.
 
 use std::path::{Path, PathBuf};
 

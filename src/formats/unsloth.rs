@@ -2,9 +2,9 @@
 //!
 //! From tokscale's reader (`unsloth.rs`, commit 7b14a4b, read 2026-11-26): a chat's answer keeps `contextUsage` in its
 //! metadata, a request from outside is a row of `api_usage_events`; no call is in both. Cached and written tokens are
-//! parts of the prompt, reasoning is a part of the completion. Times are in seconds, newer ones in milliseconds. A model
-//! that runs on this machine costs nothing, which no price list knows: `[prices."NAME"]` in the config says so. SQLite
-//! takes counts and names out of the metadata; texts stay inside.
+//! parts of the prompt, reasoning is a part of the completion. Times are in seconds, newer ones in milliseconds. A
+//! model that runs on this machine costs nothing, which no price list knows: `[prices."NAME"]` in the config says so.
+//! SQLite takes counts and names out of the metadata; texts stay inside.
 
 use std::borrow::Cow;
 

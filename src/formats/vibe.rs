@@ -3,9 +3,9 @@
 //! Seen with 3.0.2 against a service whose bill is known (2026-11-26). A journal's line `core_input` with a completed
 //! completion is one answer, with its time; `action_result` repeats it under the same action's id. On a resume the old
 //! journals are dropped: then only the running total `tokenUsage`, in `projection_delta` lines and in
-//! `generations/*/projection-state.json`, has all of it, from which the books subtract the answers that they know. Input
-//! includes cached tokens. The model and the project stand in the session's `meta.json`, which may be written after the first
-//! answer: that answer is then emitted again, with its model.
+//! `generations/*/projection-state.json`, has all of it, from which the books subtract the answers that they know.
+//! Input includes cached tokens. The model and the project stand in the session's `meta.json`, which may be written
+//! after the first answer: that answer is then emitted again, with its model.
 //!
 //! Before (its source, early 2026), `meta.json` had the running total of a session in `stats`.
 

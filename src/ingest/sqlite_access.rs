@@ -1,14 +1,14 @@
-//! Opens another program's SQLite database without leaving a trace: nothing is created, locked for writing, checkpointed
-//! or recovered in its folder.
+//! Opens another program's SQLite database without leaving a trace: nothing is created, locked for writing,
+//! checkpointed or recovered in its folder.
 //!
-//! The files next to the database decide. While a writer has a WAL database open, its `-wal` and `-shm` are there: then the
-//! `-shm` is opened for reading alone (`readonly_shm`), so that SQLite takes shared locks and never its own notes; where
-//! nobody has it open, SQLite keeps the index in its own memory. A reader that meets the header of the `-shm` in the middle of
-//! a commit asks, as every reader does, for the writer's lock, which it gets for a microsecond if the commit has ended by
-//! then: the one moment in which a writer without a busy timeout could be refused. Reading the log without locks, with an index
-//! in memory (`vfs=unix-none`, `locking_mode=EXCLUSIVE`), means reading all of it each time: 1.6 ms for 4 MB, 14 ms for 43 MB
-//! (SQLite 3.40, 2026-11-27), instead of 0.07 ms for any length. Such a reader would also have to start over whenever a
-//! checkpoint changes pages.
+//! The files next to the database decide. While a writer has a WAL database open, its `-wal` and `-shm` are there: then
+//! the `-shm` is opened for reading alone (`readonly_shm`), so that SQLite takes shared locks and never its own notes;
+//! where nobody has it open, SQLite keeps the index in its own memory. A reader that meets the header of the `-shm` in
+//! the middle of a commit asks, as every reader does, for the writer's lock, which it gets for a microsecond if the
+//! commit has ended by then: the one moment in which a writer without a busy timeout could be refused. Reading the log
+//! without locks, with an index in memory (`vfs=unix-none`, `locking_mode=EXCLUSIVE`), means reading all of it each
+//! time: 1.6 ms for 4 MB, 14 ms for 43 MB (SQLite 3.40, 2026-11-27), instead of 0.07 ms for any length. Such a reader
+//! would also have to start over whenever a checkpoint changes pages.
 //!
 //! Without a `-wal`, everything is in the database file. It is opened as `immutable`, and what was read counts only if no log
 //! appeared and the file did not change meanwhile. A database with a rollback journal is read the same way once it is

@@ -1,7 +1,7 @@
 //! A copy of another program's database, of which nothing stays behind.
 //!
-//! What agents write holds prompts. On Unix the files lose their names as soon as SQLite has them open; a folder that a killed
-//! process left before that is removed by the next one that makes a copy.
+//! What agents write holds prompts. On Unix the files lose their names as soon as SQLite has them open; a folder that a
+//! killed process left before that is removed by the next one that makes a copy.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -46,7 +46,8 @@ impl Copy {
         Ok(copy)
     }
 
-    /// Takes the names away from files that are open, so that a kill leaves nothing. Elsewhere than on Unix they stay until the end.
+    /// Takes the names away from files that are open, so that a kill leaves nothing. Elsewhere than on Unix they stay
+    /// until the end.
     pub(super) fn unname(&self) {
         if cfg!(unix) {
             let _ = fs::remove_dir_all(&self.folder);

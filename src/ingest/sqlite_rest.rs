@@ -1,11 +1,11 @@
-//! Whether another program's database in rollback-journal mode is at rest, so that it can be read without a lock: a reader's
-//! shared lock would make the commit of a writer without a busy timeout fail.
+//! Whether another program's database in rollback-journal mode is at rest, so that it can be read without a lock: a
+//! reader's shared lock would make the commit of a writer without a busy timeout fail.
 //!
-//! A writer locks the database before its journal and its pages change, and raises the counter in the header with each commit.
-//! A reader that finds no writer's lock, no journal and the same counter before and after has read one state: a transaction
-//! that began in between shows its lock, and one that ended changes the counter. One that was rolled back changes only the
-//! file's time stamp, so the stamp must differ from the present time by more than the clock's resolution when the reading
-//! begins. None of this takes a lock: the system is asked who holds one.
+//! A writer locks the database before its journal and its pages change, and raises the counter in the header with each
+//! commit. A reader that finds no writer's lock, no journal and the same counter before and after has read one state: a
+//! transaction that began in between shows its lock, and one that ended changes the counter. One that was rolled back
+//! changes only the file's time stamp, so the stamp must differ from the present time by more than the clock's
+//! resolution when the reading begins. None of this takes a lock: the system is asked who holds one.
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -67,7 +67,8 @@ impl Rest {
         (is_free && state()? == before).then_some(before)
     }
 
-    /// True when a write from now on has another time stamp: also where this one was set into the future, or before 1970.
+    /// True when a write from now on has another time stamp: also where this one was set into the future, or before
+    /// 1970.
     fn is_apart(&self) -> bool {
         #[allow(clippy::disallowed_methods, reason = "compared with a stamp that the same clock has given")]
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();

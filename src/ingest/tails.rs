@@ -47,8 +47,8 @@ pub struct Options {
     /// Read the oldest files first instead of the newest: for commands that show nothing before the end. The ledger is
     /// filled faster by calls in order of time.
     pub oldest_first: bool,
-    /// How long to wait for the writer of a database to pause before its file is locked for reading; the live reader, which does
-    /// other things meanwhile, waits three times as long.
+    /// How long to wait for the writer of a database to pause before its file is locked for reading; the live reader,
+    /// which does other things meanwhile, waits three times as long.
     pub patience: Duration,
 }
 

@@ -264,8 +264,8 @@ struct Share<'a> {
 /// Subtracts the session's own calls from the totals, and returns the surplus of calls over totals.
 ///
 /// A total and a row may name one model differently. Leftover rows whose model no total names are subtracted from
-/// totals whose model no row names, because gateways may use names of their own. A row or a total without a model may be
-/// of any model: a log may name it only after its first lines.
+/// totals whose model no row names, because gateways may use names of their own. A row or a total without a model may
+/// be of any model: a log may name it only after its first lines.
 fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interner) -> BTreeMap<String, Part> {
     let mut spent: BTreeMap<String, Part> = BTreeMap::new();
     // Sums of zero remain when a model's calls moved to another session; they are ignored.

@@ -2,7 +2,8 @@
 //!
 //! The result of `claude -p --resume … --fork-session` counts on from its parent's total (2.1.299 to 2.1.332, November
 //! 2026): less the run's own usage it is exactly one of the parent's statements, unless sub-agents worked in the run.
-//! With equal counts of four classes no other explanation is needed; a total that is merely large enough proves nothing.
+//! With equal counts of four classes no other explanation is needed; a total that is merely large enough proves
+//! nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 

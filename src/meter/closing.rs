@@ -56,8 +56,8 @@ pub(crate) fn limits(summary: &Summary) -> Vec<LimitState> {
 
 /// Stretches of work of today, with pauses of half an hour or more between them.
 ///
-/// They lie within the sessions of today, and within the quarter hours in which something was spent, where that is known: calls
-/// without a price leave no trace there.
+/// They lie within the sessions of today, and within the quarter hours in which something was spent, where that is
+/// known: calls without a price leave no trace there.
 fn work(summary: &Summary) -> Vec<Span> {
     if summary.follow != Follow::Today {
         return Vec::new();

@@ -45,7 +45,8 @@ pub(crate) fn state(
     }
 }
 
-/// `daily`, `session api-server`, `alice daily`, `claude-opus-* monthly`, `each user daily` while nobody has used anything.
+/// `daily`, `session api-server`, `alice daily`, `claude-opus-* monthly`, `each user daily` while nobody has used
+/// anything.
 fn name(limit: &Limit, subject: Option<&str>, session: Option<&LimitedSession>) -> String {
     let Some(session) = session else { return stable_name(limit, subject) };
     let names = if limit.scope.each { Some(session.names.as_str()) } else { None };

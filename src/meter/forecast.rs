@@ -1,8 +1,8 @@
 //! Forecasts when a limit will be reached, as a likely time with a band, and spending by the end of the day or month.
 //!
 //! The near future continues the rate that is shown; further ahead it returns to that of the last hours, halfway every
-//! ten minutes, because the last half hour alone overreacts. Work is expected only in the usual hours or, while these are unknown, for as
-//! long again as it has lasted today.
+//! ten minutes, because the last half hour alone overreacts. Work is expected only in the usual hours or, while these
+//! are unknown, for as long again as it has lasted today.
 
 use std::collections::BTreeSet;
 

@@ -96,8 +96,8 @@ impl Hold {
 
 /// The open holds, and the edits that remove those that have lapsed.
 ///
-/// Holds from the future were made before the clock was set back. Their calls are still under way, so that they stay open,
-/// and an edit makes them lapse [`LASTS`] from now, however far the clock was set back.
+/// Holds from the future were made before the clock was set back. Their calls are still under way, so that they stay
+/// open, and an edit makes them lapse [`LASTS`] from now, however far the clock was set back.
 ///
 /// # Errors
 /// When the ledger cannot be read.

@@ -32,8 +32,9 @@ const REMEMBERED: usize = 10 * CALLS;
 
 /// Keeps the numbers of the followed sessions up to date by changes alone.
 ///
-/// Every number equals the ledger's. Where changes alone are not enough (a new day, a session that may have earlier calls
-/// becomes active, the clock was set back), [`Meter::stale`] is true, and [`Meter::refresh`] queries the ledger again.
+/// Every number equals the ledger's. Where changes alone are not enough (a new day, a session that may have earlier
+/// calls becomes active, the clock was set back), [`Meter::stale`] is true, and [`Meter::refresh`] queries the ledger
+/// again.
 #[derive(Clone, Debug)]
 pub struct Meter {
     rules: Rules,
@@ -107,8 +108,8 @@ impl Meter {
         meter
     }
 
-    /// Replaces the numbers by a new snapshot. The followed session is kept; the arrow too, or it appears for calls that
-    /// another process has booked.
+    /// Replaces the numbers by a new snapshot. The followed session is kept; the arrow too, or it appears for calls
+    /// that another process has booked.
     pub fn reopen(&mut self, snapshot: Snapshot) {
         let (grew_at, follow) = (self.grew_at, self.follow.clone());
         let (same, at) = (snapshot.follow == follow, snapshot.at);

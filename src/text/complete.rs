@@ -21,8 +21,8 @@ pub(crate) fn session_words(row: &SessionRow) -> Option<String> {
     (!words.is_empty()).then(|| format!("Session: {}", words.join(" ")))
 }
 
-/// Several sessions that a summary is about, or what one of them did today: `Today: 4 sessions`; without the number where
-/// it is unknown.
+/// Several sessions that a summary is about, or what one of them did today: `Today: 4 sessions`; without the number
+/// where it is unknown.
 pub(crate) fn followed_words(session: &SessionLine, summary: &Summary) -> Option<String> {
     let is_today = summary.follow == Follow::Today;
     let pauses = match closing::stretches(summary) {
@@ -45,8 +45,8 @@ pub(crate) fn complete(session: &SessionLine, limits: &[LimitState], log: Option
     complete_about(session_words(&session.row).as_deref(), session, limits, log)
 }
 
-/// The end-of-session summary, with line ends: what it is about, duration, operations, tokens, cost; then models, cache, limits and the
-/// log's path, if any.
+/// The end-of-session summary, with line ends: what it is about, duration, operations, tokens, cost; then models,
+/// cache, limits and the log's path, if any.
 pub(crate) fn complete_about(
     about: Option<&str>,
     session: &SessionLine,

@@ -116,7 +116,8 @@ fn nearness(used: u128, allowed: u128) -> u128 {
     used.saturating_mul(1_000_000).checked_div(allowed).unwrap_or(u128::MAX)
 }
 
-/// Time of the next reset: `resets 00:00`; `None` for a session, a call or all time. A block that has not begun says so.
+/// Time of the next reset: `resets 00:00`; `None` for a session, a call or all time. A block that has not begun says
+/// so.
 pub(crate) fn resets(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     match limit.limit.window {
         Window::Hour | Window::Day | Window::Week | Window::Month => {

@@ -7,8 +7,8 @@ use crate::text;
 
 /// The cells that turn one picture into the other, with their places: those of [`Buffer::diff`].
 ///
-/// That takes each cell's width before it compares the cell, a quarter of the work of a picture. Here only rows that differ
-/// and have letters of other widths are left to it.
+/// That takes each cell's width before it compares the cell, a quarter of the work of a picture. Here only rows that
+/// differ and have letters of other widths are left to it.
 pub(super) fn changed_cells<'a>(before: &Buffer, after: &'a Buffer) -> Vec<(u16, u16, &'a Cell)> {
     let (area, width) = (after.area, usize::from(after.area.width).max(1));
     let mut changed = Vec::new();

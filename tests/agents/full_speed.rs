@@ -83,7 +83,8 @@ pub(super) fn models(batch: &ReadBatch) -> Vec<String> {
 /// Rows of a database whose reading takes a while.
 const MANY: usize = 10_000;
 
-/// Makes the rows, reads them twice while the writer runs these statements, which wait for nobody, and once more; the models seen.
+/// Makes the rows, reads them twice while the writer runs these statements, which wait for nobody, and once more; the
+/// models seen.
 fn read_beside(journal: &str, statements: &[String]) -> BTreeSet<String> {
     let (_keep, path, roots) = home();
     let database = path.join(".local/share/devin/cli/sessions.db");

@@ -1,5 +1,5 @@
-//! A program that writes to a database in WAL mode, as most agents do, or with a rollback journal: this test program itself, run
-//! once more.
+//! A program that writes to a database in WAL mode, as most agents do, or with a rollback journal: this test program
+//! itself, run once more.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -103,8 +103,8 @@ fn writes_what_it_is_told_when_it_is_run_by_another_test() {
     }
 }
 
-/// A reader may hold the writer's lock for a microsecond, when it has met the index in the middle of a commit. SQLite's first
-/// pauses are of one and two milliseconds.
+/// A reader may hold the writer's lock for a microsecond, when it has met the index in the middle of a commit. SQLite's
+/// first pauses are of one and two milliseconds.
 const MOMENT: Duration = Duration::from_millis(20);
 
 /// Each statement as a transaction that waits for no more than a moment: a lock that a reader keeps would be an error.

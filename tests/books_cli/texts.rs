@@ -1,5 +1,5 @@
-//! Sizes of the answers in the logs of every agent whose logs have texts: each sample in any way of reading, and the same keys
-//! and counts as its calls have.
+//! Sizes of the answers in the logs of every agent whose logs have texts: each sample in any way of reading, and the
+//! same keys and counts as its calls have.
 
 use std::collections::BTreeMap;
 use std::fs;

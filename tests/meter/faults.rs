@@ -269,7 +269,7 @@ fn h8_nothing_changes_by_itself_once_everything_has_come_to_rest() {
         now = next;
         assert!(wakes.len() < 60, "{wakes:?}");
     }
-    // When the session turns quiet, when it waits and when it has ended, fifteen bars, midnight, the end of the month. No arrow: what
-    // is counted is another session's.
+    // When the session turns quiet, when it waits and when it has ended, fifteen bars, midnight, the end of the month.
+    // No arrow: what is counted is another session's.
     assert_eq!(wakes.len(), 3 + 15 + 1 + 1, "{wakes:?}");
 }

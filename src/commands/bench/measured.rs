@@ -39,7 +39,8 @@ impl Measured {
     pub(super) fn start(upstream: SocketAddr, kind: Kind) -> std::io::Result<Self> {
         let name = format!("tokmeter-bench-{}-{}-{kind:?}", std::process::id(), upstream.port());
         let folder = std::env::temp_dir().join(name);
-        // Not in the temporary folder itself, where files come and go: the folders around config and ledger are watched.
+        // Not in the temporary folder itself, where files come and go: the folders around config and ledger are
+        // watched.
         let (home, data) = (folder.join("home"), folder.join("data/tokmeter"));
         std::fs::create_dir_all(home.join(".config/tokmeter"))?;
         if kind == Kind::Limits {

@@ -193,8 +193,8 @@ impl Connection {
         After::GoOn
     }
 
-    /// Takes the last line of a client that has ended without its line end, when it is whole: no piece of an object is an
-    /// object itself.
+    /// Takes the last line of a client that has ended without its line end, when it is whole: no piece of an object is
+    /// an object itself.
     async fn take_last(&mut self) {
         if self.buffer.trim_ascii().is_empty() || crate::formats::whole(&self.buffer) < self.buffer.len() {
             return;

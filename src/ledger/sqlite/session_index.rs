@@ -57,8 +57,8 @@ impl Tables<'_> {
         Ok(found?.into_iter().flatten().filter(|run| admits(filter, run.set, names)).collect())
     }
 
-    /// The runs of the sessions that come first in a limited session report, without reading the names of all others, and
-    /// whether these are all sessions. `None` if they cannot be determined that way.
+    /// The runs of the sessions that come first in a limited session report, without reading the names of all others,
+    /// and whether these are all sessions. `None` if they cannot be determined that way.
     pub(super) fn first_runs(&mut self, query: &Query) -> Result<Option<(Vec<Run>, bool)>> {
         let filter = &query.filter;
         let Some(limit) = query.limit.filter(|_| filter.since.is_none() && filter.until.is_none()) else {
@@ -116,8 +116,8 @@ impl Tables<'_> {
         Ok(Some((chosen, are_all)))
     }
 
-    /// The number of rows of a session report without its limit, without reading the names of sessions and sub-agents. For
-    /// queries that [`Tables::first_runs`] answers.
+    /// The number of rows of a session report without its limit, without reading the names of sessions and sub-agents.
+    /// For queries that [`Tables::first_runs`] answers.
     pub(super) fn count_rows(&mut self, query: &Query) -> Result<usize> {
         let is_split = |base: Dimension| query.by.iter().any(|by| by.base() == base);
         let column = |name, base| if is_split(base) { name } else { "0" };

@@ -1,5 +1,5 @@
-//! Many calls at once: their rows are looked for together, and those that are in neither the store nor this transaction are
-//! priced together.
+//! Many calls at once: their rows are looked for together, and those that are in neither the store nor this transaction
+//! are priced together.
 
 use rustc_hash::FxHashSet;
 
@@ -115,7 +115,8 @@ mod tests {
         }
     }
 
-    /// A sighting of one of a few answers: by telemetry, by a transcript that names the request, or by one that does not.
+    /// A sighting of one of a few answers: by telemetry, by a transcript that names the request, or by one that does
+    /// not.
     fn sighting((answer, kind, output): (u8, u8, u64)) -> Record {
         let request = CallKey::from_parts(&["request", &answer.to_string()]);
         let message = CallKey::from_parts(&["message", &answer.to_string()]);

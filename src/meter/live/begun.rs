@@ -21,8 +21,8 @@ impl Meter {
         }
     }
 
-    /// Asks the ledger whether the sessions that seem to have begun have earlier calls; the meter is stale if so. It must
-    /// have been given every change so far.
+    /// Asks the ledger whether the sessions that seem to have begun have earlier calls; the meter is stale if so. It
+    /// must have been given every change so far.
     ///
     /// # Errors
     /// When the ledger cannot be read: the meter stays stale.

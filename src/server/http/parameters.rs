@@ -55,8 +55,8 @@ impl Parameter {
     }
 }
 
-/// Checks the parameters of a query: a path takes those of its table and no others, because an answer that leaves one out
-/// of account looks like the one that was asked for.
+/// Checks the parameters of a query: a path takes those of its table and no others, because an answer that leaves one
+/// out of account looks like the one that was asked for.
 ///
 /// # Errors
 /// With the sentence that says what is wrong.

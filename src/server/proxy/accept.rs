@@ -52,8 +52,8 @@ pub(super) async fn serve(
 
 /// Serves a connection until its client leaves or the proxy ends.
 ///
-/// hyper-util can tell the versions apart, too, but reads the preface into a buffer of its own, and hyper then doubles its
-/// buffer and copies it: 8 to 12 kB more for each open stream.
+/// hyper-util can tell the versions apart, too, but reads the preface into a buffer of its own, and hyper then doubles
+/// its buffer and copies it: 8 to 12 kB more for each open stream.
 async fn connection(stream: TcpStream, shared: Arc<Shared>, watcher: Watcher, mut ending: watch::Receiver<bool>) {
     let is_http2 = tokio::select! {
         known = tokio::time::timeout(HEAD, is_http2(&stream)) => known,

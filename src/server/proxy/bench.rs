@@ -1,4 +1,5 @@
-//! Measures what a proxy adds: the same calls straight to a service, through a bare pass-through, and through the proxy.
+//! Measures what a proxy adds: the same calls straight to a service, through a bare pass-through, and through the
+//! proxy.
 
 mod streams;
 

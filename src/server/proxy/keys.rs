@@ -1,4 +1,5 @@
-//! The keys that requests must present, from the file of `proxy key`; a change of the file is seen with the next request.
+//! The keys that requests must present, from the file of `proxy key`; a change of the file is seen with the next
+//! request.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! The body of a request on its way upstream: passed on as it comes, and read on the way. Where a stream has to be asked
-//! for its usage, that is added before the last brace.
+//! The body of a request on its way upstream: passed on as it comes, and read on the way. Where a stream has to be
+//! asked for its usage, that is added before the last brace.
 
 use std::collections::VecDeque;
 use std::pin::Pin;

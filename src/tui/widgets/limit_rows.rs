@@ -88,8 +88,8 @@ impl Plan {
         let (left, left_of) = (widest(|words| &words.left), widest(|words| &words.left_of));
         let (full, resets) = (widest(|words| &words.full), widest(|words| &words.resets));
         let cells = |width: usize| if width == 0 { 0 } else { width + 2 };
-        // A name becomes short, and is cut, before the time when its limit is full is left out; no name is cut where the
-        // bar can spare the room.
+        // A name becomes short, and is cut, before the time when its limit is full is left out; no name is cut where
+        // the bar can spare the room.
         let whole = widest(|words| &words.name).max(5);
         let short = widest(|words| &words.short_name).clamp(5, (room / 3).max(8));
         let wordings = [
@@ -123,7 +123,8 @@ impl Plan {
     }
 }
 
-/// A line for each limit and each provider's window; their columns stand below each other, and the bars are as long as there is room.
+/// A line for each limit and each provider's window; their columns stand below each other, and the bars are as long as
+/// there is room.
 pub(in super::super) fn limit_lines(
     theme: &Theme,
     limits: &[&LimitState],
