@@ -49,3 +49,27 @@ fn of_five_sessions_with_one_limit_json_table_and_summary_name_the_right_one() {
         assert!(said.out.contains(&format!("\"percent\":{percent}")), "{session}: {said:?}");
     }
 }
+
+#[test]
+fn limits_and_their_rate_are_of_the_day_and_not_of_the_latest_session() {
+    // Of the two sessions at work the one with the latest call used next to nothing.
+    let home = Home::new();
+    home.config("[limits]\nsession = { tokens = 1_000 }\n");
+    let call = |name: &str, at: &str, tokens: u64| {
+        line(name, at, "claude-opus-5", tokens, 0, &format!(",\"session\":\"{name}\""))
+    };
+    home.log(&[call("busy", "2026-11-22T11:59:00Z", 600_000), call("small", "2026-11-22T11:59:30Z", 1)].concat());
+    let json = home.fine(&["limits", "show", "--json"]).json();
+    assert!(json["tokens_per_min"].as_u64().unwrap() > 10_000, "{json}");
+    assert!(json["cost_per_hour_usd"].as_f64().unwrap() > 1.0, "{json}");
+    // A session that ended an hour ago is no longer held against its limit.
+    let home = Home::new();
+    home.config("[limits]\nsession = { tokens = 1_000 }\n");
+    home.log(&call("ended", "2026-11-22T10:59:00Z", 5_000));
+    let json = home.fine(&["limits", "show", "--json"]).json();
+    let limit = &json["limits"][0];
+    assert_eq!(
+        (&limit["subject"], limit["verdict"].as_str(), limit["percent"].as_u64()),
+        (&serde_json::Value::Null, Some("under"), Some(0))
+    );
+}

@@ -13,7 +13,7 @@ use crate::meter::{self, CallContext, Follow, Limit, LimitState, Meter, Snapshot
 /// The summary the screen would show now, with forecast, rate and projections.
 pub(crate) fn summary(context: &Context<'_>, books: &dyn Ledger) -> Result<Summary, BooksError> {
     let (rules, now) = (context.rules(Filter::default()), context.now());
-    let snapshot = Snapshot::ask(books, &rules, &Follow::Latest, now)?;
+    let snapshot = Snapshot::ask(books, &rules, &Follow::Today, now)?;
     Ok(Meter::open(rules, snapshot).summary(now))
 }
 

@@ -80,7 +80,7 @@ impl Followed {
             None => {
                 let rules = context.rules(Filter::default());
                 let (ledger, recent) = (&self.books.ledger, &mut self.recent);
-                let snapshot = Snapshot::ask_again(ledger, &rules, &Follow::Latest, now, recent)?;
+                let snapshot = Snapshot::ask_again(ledger, &rules, &Follow::Today, now, recent)?;
                 Meter::open(rules, snapshot)
             }
         };
