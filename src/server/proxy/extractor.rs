@@ -5,6 +5,8 @@
 const TEXT: usize = 512;
 /// Items kept of a list, and of a list of numbers.
 const ITEMS: (u32, u32) = (256, 4);
+/// Bytes that the copy of a usual document has.
+const ROOM: usize = 256;
 /// Bytes of a key that are looked at.
 const NAME: usize = 24;
 /// Size from which containers in containers are emptied, but for usage.
@@ -105,6 +107,12 @@ pub(super) struct Facts {
 
 impl Extractor {
     pub(super) fn new(depth: Depth) -> Self {
+        let (out, open, name) = (Vec::with_capacity(ROOM), Vec::with_capacity(8), Vec::with_capacity(NAME));
+        Self { out, open, name, ..Self::empty(depth) }
+    }
+
+    /// Nothing read, and no room for what comes.
+    fn empty(depth: Depth) -> Self {
         Self {
             depth,
             out: Vec::new(),
@@ -133,10 +141,11 @@ impl Extractor {
 
     /// Begins the next document.
     pub(super) fn clear(&mut self) {
-        let (mut out, mut open) = (std::mem::take(&mut self.out), std::mem::take(&mut self.open));
+        let Self { mut out, mut open, mut name, depth, .. } = std::mem::replace(self, Self::empty(self.depth));
         out.clear();
         open.clear();
-        *self = Self { out, open, ..Self::new(self.depth) };
+        name.clear();
+        *self = Self { out, open, name, ..Self::empty(depth) };
     }
 
     /// Reads on.

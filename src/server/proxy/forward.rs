@@ -36,9 +36,10 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
     let who = who(&request, owner);
     let is_anthropic = route.is_anthropic;
     let job = Job { id: shared.next_id(), route, who, began };
-    // A task of its own, so that a client that leaves does not end the call.
+    // A task of its own, so that a client that leaves does not end the call. Boxed, because it is moved several times on
+    // its way to the runtime, and has 16 kB.
     let (sender, answer) = oneshot::channel();
-    tokio::spawn(exchange::run(shared, job, request, sender));
+    tokio::spawn(Box::pin(exchange::run(shared, job, request, sender)));
     Ok(match answer.await {
         Ok(answer) => answer,
         Err(_) => Trouble::upstream("tokmeter: the proxy is ending").answer(is_anthropic).map(Answer::Own),

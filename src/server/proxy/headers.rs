@@ -10,7 +10,7 @@ use super::admission::Who;
 use crate::domain::{Label, percent_decoded};
 
 /// Header with our own key.
-pub(super) const KEY: &str = "x-tokmeter-key";
+pub(super) const KEY: HeaderName = HeaderName::from_static("x-tokmeter-key");
 /// Id of the call in our answers.
 pub(super) const CALL_ID: HeaderName = HeaderName::from_static("x-tokmeter-call-id");
 /// Milliseconds that we added until the head of the answer.
@@ -18,8 +18,43 @@ pub(super) const OVERHEAD: HeaderName = HeaderName::from_static("x-tokmeter-over
 /// The limit that decides.
 pub(super) const LIMIT: HeaderName = HeaderName::from_static("x-tokmeter-limit");
 
+/// A header's name. Each is made once: a lookup by a text would check and fold its letters every time.
+const fn named(name: &'static str) -> HeaderName {
+    HeaderName::from_static(name)
+}
+
 /// Our own headers, which the upstream does not see.
-const OWN: [&str; 7] = [KEY, "x-team-id", "x-user-id", "x-agent-id", "x-feature", "x-session-id", "x-project"];
+static OWN: [HeaderName; 7] = [
+    KEY,
+    named("x-team-id"),
+    named("x-user-id"),
+    named("x-agent-id"),
+    named("x-feature"),
+    named("x-session-id"),
+    named("x-project"),
+];
+/// Headers that are of one hop only.
+static HOP: [HeaderName; 8] = [
+    CONNECTION,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    named("keep-alive"),
+    named("proxy-connection"),
+];
+/// Headers that say who calls, in the order in which they count.
+static USER: [HeaderName; 1] = [named("x-user-id")];
+static TEAM: [HeaderName; 1] = [named("x-team-id")];
+static SESSION: [HeaderName; 4] =
+    [named("x-session-id"), named("x-claude-code-session-id"), named("session_id"), named("session-id")];
+static AGENT: [HeaderName; 2] = [named("x-agent-id"), named("x-claude-code-agent-id")];
+static PROJECT: [HeaderName; 1] = [named("x-project")];
+static FEATURE: [HeaderName; 1] = [named("x-feature")];
+/// Headers that carry several names with their values.
+static BAGGAGE: HeaderName = named("baggage");
+static TAGS: HeaderName = named("x-litellm-tags");
 
 /// Takes out the headers of one hop, those that `Connection` names included.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
@@ -40,10 +75,7 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     if headers.get(TE).is_some_and(|value| value != "trailers") {
         headers.remove(TE);
     }
-    for name in [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TRAILER, TRANSFER_ENCODING, UPGRADE] {
-        headers.remove(name);
-    }
-    for name in ["keep-alive", "proxy-connection"] {
+    for name in &HOP {
         headers.remove(name);
     }
 }
@@ -51,7 +83,7 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
 /// Takes out our own headers and those of the first hop of a request.
 pub(super) fn to_upstream(headers: &mut HeaderMap) {
     remove_hop_by_hop(headers);
-    for name in OWN {
+    for name in &OWN {
         headers.remove(name);
     }
     // The server has answered it, or will.
@@ -61,38 +93,45 @@ pub(super) fn to_upstream(headers: &mut HeaderMap) {
 
 /// Who calls, as the headers say.
 pub(super) fn who(headers: &HeaderMap) -> Who {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
-    let baggage = |name: &str| {
-        let members = headers.get_all("baggage").iter().filter_map(|value| value.to_str().ok());
-        members.flat_map(|value| value.split(',')).find_map(|member| {
-            let (key, value) = member.split(';').next()?.split_once('=')?;
-            (key.trim() == name).then(|| percent_decoded(value.trim()))
-        })
-    };
-    // LiteLLM's tags are words, or words with a meaning: `feature:search`.
-    let tag = |name: &str| {
-        let tags = text("x-litellm-tags").into_iter().flat_map(|tags| tags.split(','));
-        tags.filter_map(|tag| tag.split_once(':')).find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
-    };
+    let text =
+        |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
+    let tags = text(&TAGS).unwrap_or_default();
+    let has_others = !tags.is_empty() || headers.contains_key(&BAGGAGE);
     // Names beyond ASCII come percent-encoded.
-    let label = |names: &[&str], also: &[&str]| {
-        let header = names.iter().find_map(|name| text(name).map(percent_decoded));
-        let value = header.or_else(|| also.iter().find_map(|name| baggage(name)));
-        let value = value.or_else(|| also.iter().find_map(|name| tag(name).map(str::to_owned)));
+    let label = |names: &[HeaderName], also: &[&str]| {
+        let value = names.iter().find_map(|name| text(name).map(percent_decoded));
+        let others = || also.iter().find_map(|name| baggage(headers, name)).or_else(|| tag(tags, also));
+        let value = value.or_else(|| has_others.then(others).flatten());
         value.filter(|value| !value.is_empty()).map(|value| Label::new(&value))
     };
     Who {
-        user: label(&["x-user-id"], &["user.id", "user_id", "user"]),
-        team: label(&["x-team-id"], &["team.id", "team_id", "team"]),
-        session: label(
-            &["x-session-id", "x-claude-code-session-id", "session_id", "session-id"],
-            &["session.id", "session_id", "session"],
-        ),
-        agent: label(&["x-agent-id", "x-claude-code-agent-id"], &["agent.id", "agent_id", "agent"]),
-        project: label(&["x-project"], &["project.id", "project_id", "project"]),
-        feature: label(&["x-feature"], &["feature"]),
+        user: label(&USER, &["user.id", "user_id", "user"]),
+        team: label(&TEAM, &["team.id", "team_id", "team"]),
+        session: label(&SESSION, &["session.id", "session_id", "session"]),
+        agent: label(&AGENT, &["agent.id", "agent_id", "agent"]),
+        project: label(&PROJECT, &["project.id", "project_id", "project"]),
+        feature: label(&FEATURE, &["feature"]),
         key: None,
     }
+}
+
+/// A member of W3C's baggage.
+fn baggage(headers: &HeaderMap, name: &str) -> Option<String> {
+    let members = headers.get_all(&BAGGAGE).iter().filter_map(|value| value.to_str().ok());
+    members.flat_map(|value| value.split(',')).find_map(|member| {
+        let (key, value) = member.split(';').next()?.split_once('=')?;
+        (key.trim() == name).then(|| percent_decoded(value.trim()))
+    })
+}
+
+/// The value of the first of these names among `LiteLLM`'s tags: words, or words with a meaning such as
+/// `feature:search`.
+fn tag(tags: &str, names: &[&str]) -> Option<String> {
+    let value = |name: &&str| {
+        let mut named = tags.split(',').filter_map(|tag| tag.split_once(':'));
+        named.find(|(key, _)| key.trim() == *name).map(|(_, value)| value.trim().to_owned())
+    };
+    names.iter().find_map(value)
 }
 
 /// The key that stands in a header.

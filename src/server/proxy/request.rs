@@ -30,6 +30,8 @@ pub(super) struct Sent {
 #[derive(Default)]
 struct Known {
     scan: Option<Scan>,
+    /// Facts of the body, and the bytes of it that they are of: to read it again would take as long.
+    facts: Option<(Facts, u64)>,
     /// The usage was asked for.
     is_asked: bool,
     /// The body as it came, as long as it may have to be sent again.
@@ -51,8 +53,7 @@ impl Sent {
 
     /// Facts so far, and the bytes that came.
     pub(super) fn facts_so_far(&self) -> (Facts, u64) {
-        let known = self.lock();
-        known.scan.as_ref().map_or_else(Default::default, |scan| (scan.facts(), scan.bytes()))
+        self.lock().facts_so_far().cloned().unwrap_or_default()
     }
 
     /// True when the usage was asked for in the client's place.
@@ -94,13 +95,24 @@ impl Sent {
         scan.feed(&chunk);
         // The place of the last brace in this chunk.
         let brace = scan.end().filter(|_| was_open && may_ask).and_then(|end| usize::try_from(end - before - 1).ok());
-        let is_wanted = || {
-            let facts = scan.facts();
-            facts.wants_usage(Protocol::Chat) && !self.memory.refuses(self.upstream, facts.model.as_deref())
+        let mut is_wanted = || {
+            known.facts_so_far().is_some_and(|(facts, _)| {
+                facts.wants_usage(Protocol::Chat) && !self.memory.refuses(self.upstream, facts.model.as_deref())
+            })
         };
         let Some(brace) = brace.filter(|brace| *brace < chunk.len() && is_wanted()) else { return vec![chunk] };
         known.is_asked = true;
         vec![chunk.slice(..brace), Bytes::from_static(ASK), chunk.slice(brace..)]
+    }
+}
+
+impl Known {
+    fn facts_so_far(&mut self) -> Option<&(Facts, u64)> {
+        let scan = self.scan.as_ref()?;
+        if self.facts.as_ref().is_none_or(|(_, bytes)| *bytes != scan.bytes()) {
+            self.facts = Some((scan.facts(), scan.bytes()));
+        }
+        self.facts.as_ref()
     }
 }
 
