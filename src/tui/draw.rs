@@ -21,10 +21,11 @@ const SMALL: (u16, u16) = (40, 10);
 pub fn draw(app: &App, area: Rect) -> Buffer {
     let mut buffer = Buffer::default();
     draw_into(app, area, &mut buffer);
+    settle(&mut buffer, app.options.ascii);
     buffer
 }
 
-/// Renders the screen at this size into a picture that is no longer needed.
+/// Renders the screen at this size into a picture that is no longer needed. Its letters are not yet [settled](settle).
 pub(super) fn draw_into(app: &App, area: Rect, buffer: &mut Buffer) {
     app.targets.clear();
     let mut blank = Cell::EMPTY;
@@ -38,7 +39,6 @@ pub(super) fn draw_into(app: &App, area: Rect, buffer: &mut Buffer) {
         let above = Rect { y: area.bottom().saturating_sub(2).max(area.y), height: 1, ..area };
         Toast(app).render(above.intersection(area), buffer);
     }
-    settle(buffer, app.options.ascii);
 }
 
 /// True where the Live view is drawn in one to four lines, without its header.
@@ -104,9 +104,15 @@ fn is_one_plain(symbol: &str) -> bool {
 ///
 /// Terminals disagree on the width of joined characters; of these only the first is kept. In ASCII mode each symbol has
 /// a substitute, so that every widget is drawn only one way.
-fn settle(buffer: &mut Buffer, ascii: bool) {
+pub(super) fn settle(buffer: &mut Buffer, ascii: bool) {
+    let width = usize::from(buffer.area.width).max(1);
+    buffer.content.chunks_mut(width).for_each(|row| settle_row(row, ascii));
+}
+
+/// [Settles](settle) one row.
+pub(super) fn settle_row(cells: &mut [Cell], ascii: bool) {
     let mut wide_before = false;
-    for cell in &mut buffer.content {
+    for cell in cells {
         let symbol = cell.symbol();
         if wide_before {
             wide_before = false;

@@ -8,29 +8,54 @@ use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchron
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 
-use super::picture_diff::changed_cells;
+use super::draw::{settle, settle_row};
+use super::picture_diff::{changed_cells, changed_rows};
 
 /// Appends the output that turns `before` into `after`; everything without `before`.
 ///
 /// # Errors
 /// Never in practice: the bytes go to memory.
 pub fn paint(before: Option<&Buffer>, after: &Buffer, out: &mut Vec<u8>) -> io::Result<()> {
-    let blank;
-    let (before, whole) = match before.filter(|before| before.area == after.area) {
-        Some(before) => (before, false),
-        None => {
-            blank = Buffer::empty(after.area);
-            (&blank, true)
-        }
+    match before.filter(|before| before.area == after.area) {
+        Some(before) => paint_rows(before, after, &changed_rows(before, after), out),
+        None => paint_whole(after, out),
+    }
+}
+
+/// As [`paint`], of a picture just drawn by [`draw_into`](super::draw::draw_into): what has changed in it is settled.
+pub(super) fn paint_drawn(
+    before: Option<&Buffer>,
+    after: &mut Buffer,
+    ascii: bool,
+    out: &mut Vec<u8>,
+) -> io::Result<()> {
+    let Some(before) = before.filter(|before| before.area == after.area) else {
+        settle(after, ascii);
+        return paint_whole(after, out);
     };
-    let changed = changed_cells(before, after);
-    if changed.is_empty() && !whole {
+    let rows = changed_rows(before, after);
+    let width = usize::from(after.area.width).max(1);
+    for (row, _) in after.content.chunks_mut(width).zip(&rows).filter(|(_, is_changed)| **is_changed) {
+        settle_row(row, ascii);
+    }
+    paint_rows(before, after, &rows, out)
+}
+
+fn paint_whole(after: &Buffer, out: &mut Vec<u8>) -> io::Result<()> {
+    let before = Buffer::empty(after.area);
+    let changed = changed_cells(&before, after, &changed_rows(&before, after));
+    queue!(out, BeginSynchronizedUpdate)?;
+    queue!(out, SetAttribute(Attribute::Reset), ResetColor, Clear(ClearType::All))?;
+    CrosstermBackend::new(&mut *out).draw(changed.into_iter())?;
+    queue!(out, EndSynchronizedUpdate)
+}
+
+fn paint_rows(before: &Buffer, after: &Buffer, rows: &[bool], out: &mut Vec<u8>) -> io::Result<()> {
+    let changed = changed_cells(before, after, rows);
+    if changed.is_empty() {
         return Ok(());
     }
     queue!(out, BeginSynchronizedUpdate)?;
-    if whole {
-        queue!(out, SetAttribute(Attribute::Reset), ResetColor, Clear(ClearType::All))?;
-    }
     CrosstermBackend::new(&mut *out).draw(changed.into_iter())?;
     queue!(out, EndSynchronizedUpdate)
 }

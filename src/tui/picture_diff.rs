@@ -5,27 +5,28 @@ use ratatui::layout::Rect;
 
 use crate::text;
 
-/// The cells that turn one picture into the other, with their places: those of [`Buffer::diff`].
+/// Which rows differ between two pictures of one size.
+pub(super) fn changed_rows(before: &Buffer, after: &Buffer) -> Vec<bool> {
+    let width = usize::from(after.area.width).max(1);
+    let rows = before.content.chunks(width).zip(after.content.chunks(width));
+    rows.map(|(old, new)| old.iter().zip(new).any(|(old, new)| !is_same(old, new))).collect()
+}
+
+/// The cells that turn one picture into the other, with their places: those of [`Buffer::diff`]. Only these rows are
+/// looked at.
 ///
 /// That takes each cell's width before it compares the cell, a quarter of the work of a picture. Here only rows that
 /// differ and have letters of other widths are left to it.
-pub(super) fn changed_cells<'a>(before: &Buffer, after: &'a Buffer) -> Vec<(u16, u16, &'a Cell)> {
+pub(super) fn changed_cells<'a>(before: &Buffer, after: &'a Buffer, rows: &[bool]) -> Vec<(u16, u16, &'a Cell)> {
     let (area, width) = (after.area, usize::from(after.area.width).max(1));
     let mut changed = Vec::new();
-    let rows = before.content.chunks(width).zip(after.content.chunks(width));
-    for (y, (old, new)) in (area.y..).zip(rows) {
+    let cells = before.content.chunks(width).zip(after.content.chunks(width));
+    for (y, (_, (old, new))) in (area.y..).zip(rows.iter().zip(cells)).filter(|(_, (is_changed, _))| **is_changed) {
         let (first, mut is_narrow) = (changed.len(), true);
         for (x, (old, new)) in (area.x..).zip(old.iter().zip(new)) {
-            let (letter, next) = (old.symbol(), new.symbol());
-            let is_same = match (letter.as_bytes(), next.as_bytes()) {
-                ([letter], [next]) => letter == next,
-                _ => {
-                    let is_same = letter == next;
-                    is_narrow &= takes_one_column(next) && (is_same || takes_one_column(letter));
-                    is_same
-                }
-            };
-            if !is_same || old.fg != new.fg || old.bg != new.bg || old.modifier != new.modifier {
+            let is_changed = !is_same(old, new);
+            is_narrow &= takes_one_column(new.symbol()) && (!is_changed || takes_one_column(old.symbol()));
+            if is_changed {
                 changed.push((x, y, new));
             }
         }
@@ -40,6 +41,14 @@ pub(super) fn changed_cells<'a>(before: &Buffer, after: &'a Buffer) -> Vec<(u16,
     changed
 }
 
+fn is_same(old: &Cell, new: &Cell) -> bool {
+    let is_same = match (old.symbol().as_bytes(), new.symbol().as_bytes()) {
+        ([letter], [next]) => letter == next,
+        (letter, next) => letter == next,
+    };
+    is_same && old.fg == new.fg && old.bg == new.bg && old.modifier == new.modifier
+}
+
 fn takes_one_column(symbol: &str) -> bool {
     let mut letters = symbol.chars();
     symbol.len() == 1 || (letters.next().is_some_and(text::is_plain) && letters.next().is_none())
@@ -51,6 +60,8 @@ mod tests {
     use ratatui::style::{Color, Modifier, Style};
 
     use super::*;
+    use crate::tui::draw::settle;
+    use crate::tui::paint::{paint, paint_drawn};
 
     const AREA: Rect = Rect { x: 0, y: 0, width: 7, height: 3 };
 
@@ -76,8 +87,25 @@ mod tests {
     proptest! {
         #[test]
         fn the_cells_are_those_of_a_comparison_of_everything(before in pictures(), after in pictures()) {
-            prop_assert_eq!(changed_cells(&before, &after), before.diff(&after));
-            prop_assert_eq!(changed_cells(&after, &after), vec![]);
+            let rows = changed_rows(&before, &after);
+            prop_assert_eq!(changed_cells(&before, &after, &rows), before.diff(&after));
+            prop_assert_eq!(changed_rows(&after, &after), vec![false; usize::from(AREA.height)]);
+        }
+
+        #[test]
+        fn a_picture_of_which_only_changed_rows_are_settled_is_painted_as_the_settled_one(
+            before in pictures(), after in pictures(), ascii in any::<bool>(),
+        ) {
+            let settled = |picture: &Buffer| {
+                let mut picture = picture.clone();
+                settle(&mut picture, ascii);
+                picture
+            };
+            let (before, expected, mut drawn) = (settled(&before), settled(&after), after);
+            let [mut bytes, mut wanted] = [vec![], vec![]];
+            paint_drawn(Some(&before), &mut drawn, ascii, &mut bytes).unwrap();
+            paint(Some(&before), &expected, &mut wanted).unwrap();
+            prop_assert_eq!((bytes, drawn), (wanted, expected));
         }
     }
 }

@@ -15,8 +15,9 @@ use crate::engine::Driver;
 use crate::meter::{Alerts, Meter};
 
 use super::draw::draw_into;
+use super::paint::paint_drawn;
 use super::terminal_reply::{Decoded, QUESTION, Replies};
-use super::{App, Effect, Feed, Message, Next, Note, Request, Tone, paint};
+use super::{App, Effect, Feed, Message, Next, Note, Request, Tone};
 
 /// A terminal that has not answered by then does not know the question.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
@@ -195,7 +196,7 @@ impl ScreenState {
             let mut next = std::mem::take(&mut self.spare);
             draw_into(&self.app, self.area, &mut next);
             // Writing into memory cannot fail.
-            drop(paint(self.shown.as_ref(), &next, &mut out));
+            drop(paint_drawn(self.shown.as_ref(), &mut next, self.app.options.ascii, &mut out));
             self.spare = self.shown.replace(next).unwrap_or_default();
             if !self.background_asked && self.app.wants_background() {
                 out.extend_from_slice(QUESTION);
