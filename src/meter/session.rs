@@ -174,7 +174,12 @@ impl Sessions {
         all
     }
 
-    /// True while a trend or a rate changes with time alone.
+    /// True while a rate is not zero, and so falls with time alone.
+    pub(crate) fn have_rate(&self, now: Instant) -> bool {
+        self.lately(now).flat_map(|session| session.minutes.values()).any(|minutes| minutes.has_rate(now))
+    }
+
+    /// True while a trend or a forecast changes with time alone.
     pub(crate) fn are_moving(&self, now: Instant) -> bool {
         self.lately(now).flat_map(|session| session.minutes.values()).any(|minutes| minutes.is_moving(now))
     }

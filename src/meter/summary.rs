@@ -56,9 +56,9 @@ pub struct Summary {
     pub limits: Vec<LimitState>,
     /// Providers' own windows, as their agents state them.
     pub quotas: Vec<Quota>,
-    /// Tokens per minute, decaying when idle.
+    /// Tokens per minute in the last [`RATE`](super::RATE) minutes; zero once nothing was spent in them.
     pub tokens_per_min: u64,
-    /// Dollars per hour, decaying when idle.
+    /// Dollars per hour over the same minutes.
     pub cost_per_hour: Usd,
     /// True while the counter has grown within the last seconds (shows the arrow).
     pub growing: bool,

@@ -7,7 +7,7 @@ use super::lists::FleetRow;
 use super::{Effect, Explanation, Mode, Next, Pane, Request, View};
 use crate::domain::{Instant, Label, Quota, Zone};
 use crate::ledger::Sums;
-use crate::meter::{LimitState, SessionId, SessionLine, Verdict, Window};
+use crate::meter::{LimitState, RATE, SessionId, SessionLine, Verdict, Window};
 use crate::pricing::Rates;
 use crate::text;
 
@@ -198,7 +198,7 @@ fn of_rates(rates: &Rates) -> Vec<String> {
 }
 
 fn of_rate(rate: &str) -> String {
-    format!("pace         {rate}/h: the last quarter of an hour, the latest minutes weighing most")
+    format!("pace         {rate}/h: what the last {RATE} minutes cost, as if it went on for an hour")
 }
 
 /// A sum as its parts: calls, tokens by class, cost and the reason for its mark.
@@ -276,7 +276,9 @@ fn basis(limit: &LimitState) -> &'static str {
         | Window::Month
         | Window::Total
         | Window::Rolling(_)
-        | Window::Block => "the rate shown now, returning to that of the last hours, in the usual hours of work",
+        | Window::Block => {
+            "the last quarter of an hour's rate, returning to that of the last hours, in the usual hours of work"
+        }
     }
 }
 

@@ -52,8 +52,9 @@ const MARKS: [(&str, &str); 12] = [
     ("╷", "in a limit's bar: how much of its period is over"),
     (
         "full at",
-        "the rate shown now, returning within half an hour to that of the last hours, in the usual hours of work; in \
-         brackets from when to when, the rate as it is included; beyond today, days like the month's whole days",
+        "the last quarter of an hour's rate, returning within half an hour to that of the last hours, in the usual \
+         hours of work; in brackets from when to when, the rate shown now included; beyond today, days like the \
+         month's whole days",
     ),
     ("by midnight", "what today will cost by the same forecast"),
     ("E Σ $ cr ~", "of an agent: exact, sums only, costs stated by it, credits, estimates"),
