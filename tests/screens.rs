@@ -33,6 +33,8 @@ mod charts;
 mod down;
 #[path = "screens/faces.rs"]
 mod faces;
+#[path = "screens/filtered.rs"]
+mod filtered;
 #[path = "screens/fleet.rs"]
 mod fleet;
 #[path = "screens/limits.rs"]

@@ -1,7 +1,7 @@
 //! Rows of each view after filtering and sorting, and the cursor.
 
 use crate::domain::{Label, Quota};
-use crate::meter::{CallLine, FleetLine, Follow, LimitState, SessionLine, Window};
+use crate::meter::{AgentLine, CallLine, FleetLine, Follow, LimitState, SessionLine, Window};
 use crate::text;
 
 use super::app::App;
@@ -16,19 +16,40 @@ impl App {
         self.summary.session.is_some()
     }
 
-    /// The sessions at work that fit the filter, each with its sub-agents below it.
+    /// The sessions at work that fit the filter, each with its sub-agents below it; of a session that does not fit
+    /// itself the sub-agents that do.
     pub(super) fn fleet_rows(&self) -> Vec<FleetRow<'_>> {
-        let fits = |line: &&FleetLine| {
+        let fits_one = |names: &[Option<&Label>]| names.iter().flatten().any(|name| self.filter.fits(name));
+        let of_line = |line: &FleetLine| {
             let names = [line.project.as_ref(), line.id.session.as_ref(), Some(&line.id.source), line.model.as_ref()];
-            self.filter.text().is_empty() || names.into_iter().flatten().any(|name| self.filter.fits(name))
+            !self.is_filtered() || fits_one(&names)
         };
-        let lines = self.summary.fleet.iter().filter(fits);
-        lines
-            .flat_map(|line| {
-                let agents = line.agents.iter().map(move |agent| FleetRow::Agent(line, agent));
-                std::iter::once(FleetRow::Session(line)).chain(agents)
-            })
-            .collect()
+        let of_agent = |agent: &AgentLine| fits_one(&[Some(&agent.name), agent.last.model.as_ref()]);
+        let mut rows = Vec::new();
+        for line in &self.summary.fleet {
+            let fits = of_line(line);
+            let agents: Vec<&AgentLine> = line.agents.iter().filter(|agent| fits || of_agent(agent)).collect();
+            if fits || !agents.is_empty() {
+                rows.push(FleetRow::Session(line));
+                rows.extend(agents.into_iter().map(|agent| FleetRow::Agent(line, agent)));
+            }
+        }
+        rows
+    }
+
+    /// True while a filter hides what does not fit it.
+    pub(super) fn is_filtered(&self) -> bool {
+        !self.filter.text().is_empty()
+    }
+
+    /// The part of a filtered pane's title that says so.
+    pub(super) fn filtered(&self) -> Option<String> {
+        self.is_filtered().then(|| "filtered".to_owned())
+    }
+
+    /// What a filtered pane says where nothing fits: `no session matches "web"`.
+    pub(super) fn nothing_fits(&self, noun: &str) -> Option<String> {
+        self.is_filtered().then(|| format!("no {noun} matches \"{}\"", Label::new(self.filter.text())))
     }
 
     /// The pane of the Live view that has the keys.

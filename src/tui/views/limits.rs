@@ -40,13 +40,19 @@ impl Widget for &Limits<'_> {
         if !quotas.is_empty() {
             title.push(text::plural(u64::try_from(quotas.len()).unwrap_or(u64::MAX), "provider window"));
         }
+        title.extend(app.filtered());
         let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
         let block = pane(theme, &title, true);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
-        if limits.is_empty() {
+        let is_hidden = limits.is_empty() && quotas.is_empty() && !app.summary().limits.is_empty();
+        if let Some(notice) = app.nothing_fits("limit").filter(|_| is_hidden) {
+            let notice = styled(theme, Role::Dim, text::fit(&notice, usize::from(inner.width)));
+            return lines(buffer, inner, [notice.into()]);
+        }
+        if limits.is_empty() && app.summary().limits.is_empty() {
             inner = self.none(inner, buffer);
         }
         if inner.is_empty() || (limits.is_empty() && quotas.is_empty()) {

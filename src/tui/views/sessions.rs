@@ -36,18 +36,26 @@ impl Widget for &Sessions<'_> {
         let count = u64::try_from(sessions.len()).unwrap_or(0);
         // There may be more, of which nothing is known here.
         let newest = if app.summary().sessions.len() >= SESSIONS_SHOWN { "the newest " } else { "" };
-        let title = match &app.down {
+        let mut title = match &app.down {
             Some(down) if down.sessions.is_none() => {
                 format!("{} › {} · asking the books …", down.from.title(), down.words)
             }
             Some(down) => format!("{} › {} · {}", down.from.title(), down.words, text::plural(count, "session")),
             None => format!("Sessions · {newest}{count}"),
         };
+        if let Some(filtered) = app.filtered() {
+            title = format!("{title} · {filtered}");
+        }
         let block = pane(theme, &title, true);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
+        if let Some(notice) = app.nothing_fits("session").filter(|_| sessions.is_empty()) {
+            let notice = text::fit(&notice, usize::from(inner.width));
+            buffer.set_stringn(inner.x, inner.y, notice, usize::from(inner.width), theme.style(Role::Dim));
+            return;
+        }
         let followed = app.summary().session.as_ref().map(SessionLine::id);
         let rows: Vec<Vec<Cell>> = sessions
             .iter()

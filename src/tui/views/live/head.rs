@@ -19,11 +19,10 @@ impl Live<'_> {
     pub(super) fn head(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let (theme, summary) = (&app.theme, app.summary());
-        let is_filtered = !app.filter.text().is_empty();
         let title = match (&summary.session, &summary.follow) {
             (Some(_), _) => "Session",
             (None, Follow::Everything) => "Everything",
-            (None, Follow::Today | Follow::Latest | Follow::Session(_)) if is_filtered => {
+            (None, Follow::Today | Follow::Latest | Follow::Session(_)) if app.is_filtered() => {
                 "Today · all of it, not filtered"
             }
             (None, Follow::Today | Follow::Latest | Follow::Session(_)) => "Today",

@@ -38,7 +38,8 @@ impl Live<'_> {
         let top = top_for(cursor, height);
         let below = summary.models.len().saturating_sub(top + usize::from(height));
         let more = if below > 0 { format!(" · {below} more below") } else { String::new() };
-        let title = format!("Models · {unit} per minute, {} min{until}{more}", columns.trend);
+        let all = if app.is_filtered() { " · all of them, not filtered" } else { "" };
+        let title = format!("Models · {unit} per minute, {} min{until}{more}{all}", columns.trend);
         let block = pane(theme, &title, self.has_keys(Pane::Models));
         let inner = block.inner(area);
         block.render(area, buffer);

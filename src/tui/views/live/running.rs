@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 use super::super::super::Pane;
 use super::super::super::lists::FleetRow;
 use super::super::super::targets::Target;
-use super::super::super::widgets::{Cell, Column, Grid, Sparks, pane, top_for};
+use super::super::super::widgets::{Cell, Column, Grid, Sparks, lines, pane, styled, top_for};
 use super::Live;
 use crate::domain::{Instant, Usd, day_of};
 use crate::meter::{Activity, LastCall};
@@ -30,9 +30,9 @@ const COLUMNS: [Column; 12] = [
 ];
 
 impl Live<'_> {
-    /// Rows of the table; none while one session is shown alone.
+    /// Rows of the table; none while one session is shown alone, and one where the filter hides them all.
     pub(super) fn running_rows(&self) -> usize {
-        if self.0.is_pinned() { 0 } else { self.0.fleet_rows().len() }
+        if self.0.is_pinned() || self.0.summary().fleet.is_empty() { 0 } else { self.0.fleet_rows().len().max(1) }
     }
 
     /// Rows of it whose session has not ended.
@@ -54,7 +54,7 @@ impl Live<'_> {
         let ended = app.summary().fleet.len() - running;
         let mut title = vec![format!("Running · {running}")];
         title.extend((ended > 0).then(|| format!("{ended} ended")));
-        title.extend((!app.filter.text().is_empty()).then(|| "filtered".to_owned()));
+        title.extend(app.filtered());
         title.extend((below > 0).then(|| format!("{below} more below")));
         let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
         let block = pane(&app.theme, &title, has_keys);
@@ -62,6 +62,10 @@ impl Live<'_> {
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
+        if let Some(notice) = app.nothing_fits("session").filter(|_| fleet.is_empty()) {
+            let notice = styled(&app.theme, Role::Dim, text::fit(&notice, usize::from(inner.width)));
+            return lines(buffer, inner, [notice.into()]);
+        }
         let sparks = Sparks::scaled_to(app.summary().fleet.iter().map(|line| &line.trend), 30);
         let rows = fleet.iter().map(|row| self.row(row, &sparks)).collect();
         let cursor = has_keys.then_some(cursor);
