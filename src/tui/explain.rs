@@ -286,7 +286,7 @@ fn of_limit(limit: &LimitState, now: Instant, zone: Zone) -> Vec<String> {
     let mut lines = vec![
         format!("set by       tokmeter limits set {}", limit.limit.scope.key(limit.limit.window)),
         format!("used         {}", text::banner_amounts(limit)),
-        format!("             that is {}%, rounded down", limit.percent),
+        format!("             that is {}, rounded down", text::percentage(limit.percent)),
         format!("left         {}", text::left(limit)),
     ];
     if let Some(span) = limit.span {

@@ -42,6 +42,7 @@ impl Meter {
         Summary {
             now,
             follow: self.follow.clone(),
+            view: self.rules.view.clone(),
             session: id.as_ref().zip(session).map(|(id, session)| session.line(id, now)),
             sessions: self.sessions.lines(now),
             fleet,

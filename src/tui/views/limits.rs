@@ -105,7 +105,7 @@ fn of_limit(limit: &LimitState, bar: usize, has_band: bool, now: Instant, zone: 
         (text::banner_amounts(limit), Role::Text),
         (text::left(limit), Role::Text),
         (limit_bar(limit, bar, now), role),
-        (format!("{}%", limit.percent), role),
+        (text::percentage(limit.percent), role),
         (verdict.to_owned(), role),
         (resets.trim_start_matches("resets ").to_owned(), Role::Dim),
         (forecast.trim_start_matches("full at ").to_owned(), Role::Dim),

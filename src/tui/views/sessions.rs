@@ -89,7 +89,7 @@ impl Widget for &Sessions<'_> {
             columns: &COLUMNS,
             rows,
             cursor: Some(app.cursor()),
-            sorted: Some((column, app.sort.1)),
+            sorted: Some((column, app.sort.0.is_ascending() != app.sort.1)),
             heads: true,
         };
         let heads = |at: usize, place: Rect| {
@@ -118,14 +118,16 @@ const fn column_of(by: SortBy) -> usize {
 fn average(line: &SessionLine) -> String {
     match text::mark(&line.row.sums) {
         text::Mark::Unknown => "?".to_owned(),
-        text::Mark::Exact | text::Mark::AtLeast | text::Mark::About => text::usd(per_hour(line)),
+        text::Mark::Exact | text::Mark::AtLeast | text::Mark::About => {
+            per_hour(line).map_or_else(|| "–".to_owned(), text::usd)
+        }
     }
 }
 
-/// Dollars per hour over the whole session, of at least a minute.
-pub(in super::super) fn per_hour(line: &SessionLine) -> Usd {
-    let seconds = u32::try_from(line.duration.num_seconds().max(60)).unwrap_or(u32::MAX);
-    line.row.sums.cost.scaled(Ratio { num: 3600, den: seconds })
+/// Dollars per hour over the whole session; none before it has lasted a minute.
+pub(in super::super) fn per_hour(line: &SessionLine) -> Option<Usd> {
+    let seconds = u32::try_from(line.duration.num_seconds()).ok().filter(|seconds| *seconds >= 60)?;
+    Some(line.row.sums.cost.scaled(Ratio { num: 3600, den: seconds }))
 }
 
 /// Text of a session for the copy key.

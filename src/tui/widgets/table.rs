@@ -58,7 +58,7 @@ pub(in super::super) struct Grid<'a> {
     pub(in super::super) rows: Vec<Vec<Cell>>,
     /// Cursor row.
     pub(in super::super) cursor: Option<usize>,
-    /// Sort column, and whether reversed.
+    /// Sort column, and whether its least is on top.
     pub(in super::super) sorted: Option<(usize, bool)>,
     /// True to show headings.
     pub(in super::super) heads: bool,
@@ -137,8 +137,8 @@ impl Grid<'_> {
             for (at, width) in widths {
                 let column = &self.columns[*at];
                 let mark = match self.sorted {
-                    Some((by, reversed)) if by == *at => {
-                        if reversed {
+                    Some((by, is_ascending)) if by == *at => {
+                        if is_ascending {
                             " ▲"
                         } else {
                             " ▼"

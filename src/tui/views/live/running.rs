@@ -66,7 +66,11 @@ impl Live<'_> {
             let notice = styled(&app.theme, Role::Dim, text::fit(&notice, usize::from(inner.width)));
             return lines(buffer, inner, [notice.into()]);
         }
-        let sparks = Sparks::scaled_to(app.summary().fleet.iter().map(|line| &line.trend), 30);
+        let sparks = Sparks::scaled_to(
+            app.summary().fleet.iter().map(|line| &line.trend),
+            30,
+            (app.summary().trend_until, app.now()),
+        );
         let rows = fleet.iter().map(|row| self.row(row, &sparks)).collect();
         let cursor = has_keys.then_some(cursor);
         let grid = Grid { theme: &app.theme, columns: &COLUMNS, rows, cursor, sorted: None, heads: true };

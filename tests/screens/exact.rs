@@ -1,0 +1,119 @@
+//! Numbers, bars and rows that say no more than is known, and stay where they are.
+
+use super::fleet::{limited, limits, made, metered, screen, two};
+use super::*;
+
+/// The line of the screen that holds these words.
+fn line_of<'t>(text: &'t str, words: &str) -> &'t str {
+    text.lines().find(|line| line.contains(words)).unwrap_or_else(|| panic!("no {words}:\n{text}"))
+}
+
+#[test]
+fn only_a_limit_that_counts_exactly_what_is_drawn_bounds_the_curve() {
+    let project = "/home/alice/web-frontend";
+    let scope = |names: &[&str]| Scope {
+        only: names.iter().map(|name| (Dimension::Project, Matcher::new(*name))).collect(),
+        each: false,
+    };
+    let own = Limit { scope: scope(&[project]), ..limited(Window::Day, dollars("4")) };
+    let other = Limit { scope: scope(&["/home/alice/api-server"]), ..limited(Window::Day, dollars("5")) };
+    let ceiling = |limits: Vec<Limit>, view: Filter| {
+        let mut meter = Meter::new(Rules { limits, view, ..Rules::new(ZONE) }, now());
+        meter.follow(Follow::Today);
+        for change in &two() {
+            meter.apply(change, now());
+        }
+        let text = shown(&app_with(options(), meter.summary(now())), 120, 40);
+        assert!(text.contains("Dollars today"), "{text}");
+        text.lines().find(|line| line.contains(" limit $")).map(|line| line.contains(" limit $4.00 "))
+    };
+    let all = [limits("25"), vec![other, own]].concat();
+    let of_project = Filter { only: vec![(Dimension::Project, Matcher::new(project))], ..Filter::default() };
+    assert_eq!(ceiling(limits("25"), of_project.clone()), None);
+    assert_eq!(ceiling(all.clone(), of_project.clone()), Some(true));
+    assert_eq!(ceiling(all.clone(), Filter::default()), Some(false));
+    let since = Filter { since: Some(now() - Duration::hours(1)), ..of_project };
+    assert_eq!(ceiling(all, since), None);
+}
+
+#[test]
+fn a_sparkline_ends_with_the_last_whole_minute() {
+    // A dollar in each whole minute, and a cent in the one that runs.
+    let mut calls: Vec<Change> = (1..20).map(|nth| made("api-server", "claude-opus-5", None, nth * 60, "1")).collect();
+    let bars = |calls: &[Change]| {
+        let text = shown(&screen(calls, Vec::new()), 120, 36);
+        let line = line_of(&text, "│ claude-opus-5").to_owned();
+        line.chars().filter(|letter| ('▁'..='█').contains(letter)).collect::<String>()
+    };
+    let before = bars(&calls);
+    assert!(before.len() > 10 && before.chars().all(|bar| bar == '█'), "{before}");
+    calls.push(made("api-server", "claude-opus-5", None, 1, "0.01"));
+    assert_eq!(bars(&calls), before);
+    // Once nothing more comes, the last minute is a whole one.
+    let mut meter = metered(&calls, Vec::new());
+    let late = shown(&app_with(options(), meter.summary(now() + Duration::minutes(30))), 120, 36);
+    assert!(line_of(&late, "│ claude-opus-5").contains("█▁"), "{late}");
+    assert!(line_of(&late, "Models · ").contains("whole min until 14:02"), "{late}");
+}
+
+#[test]
+fn a_session_has_no_average_before_it_has_lasted_a_minute() {
+    let lasting = |seconds: i64| {
+        let mut line = session("new-1", "/home/alice/new", 30, sums(1, [500, 0, 0, 0, 0, 0], "0.50", "0"), true);
+        line.duration = Duration::seconds(seconds);
+        let mut app =
+            app_with(options(), Summary { sessions: vec![line], ..metered(&two(), Vec::new()).summary(now()) });
+        press(&mut app, &["2"]);
+        let text = shown(&app, 120, 36);
+        line_of(&text, "new-1").trim_end_matches(['│', ' ']).to_owned()
+    };
+    assert!(lasting(59).ends_with(" –"), "{}", lasting(59));
+    assert!(lasting(60).ends_with(" $30.00"), "{}", lasting(60));
+}
+
+#[test]
+fn an_arrow_points_the_same_way_in_every_column() {
+    let mut app = app();
+    press(&mut app, &["2"]);
+    for (column, arrow, reversed) in [
+        ("started", '▼', '▲'),
+        ("lasted", '▼', '▲'),
+        ("project", '▲', '▼'),
+        ("tokens", '▼', '▲'),
+        ("cost", '▼', '▲'),
+        ("avg $/h", '▼', '▲'),
+    ] {
+        for arrow in [arrow, reversed] {
+            let text = shown(&app, 160, 24);
+            assert!(text.contains(&format!("{column} {arrow}")), "{column}:\n{text}");
+            press(&mut app, &["r"]);
+        }
+        press(&mut app, &["s"]);
+    }
+}
+
+#[test]
+fn thousands_of_per_cent_are_separated_and_every_row_of_limits_stays_in_its_columns() {
+    let many = vec![limited(Window::Day, dollars("0.09")), limited(Window::Month, dollars("300"))];
+    let mut app = screen(&two(), many);
+    let text = shown(&app, 120, 36);
+    let (over, under) = (line_of(&text, "│ daily "), line_of(&text, "│ monthly "));
+    assert!(over.contains("13,457% ■") && under.contains("  4% "), "{over}\n{under}");
+    let amount = |line: &str| {
+        let (before, after) = line.split_once('%').unwrap();
+        before.chars().count() + after.find('$').map(|at| after[..at].chars().count()).unwrap()
+    };
+    assert_eq!(amount(over), amount(under), "{over}\n{under}");
+    press(&mut app, &["6"]);
+    assert!(line_of(&shown(&app, 120, 36), "│ daily ").contains(" 13,457% "));
+    assert!(shown(&app, 40, 10).contains("13,457%"), "{}", shown(&app, 40, 10));
+}
+
+#[test]
+fn the_bar_of_a_limit_that_is_reached_is_full() {
+    let app = screen(&two(), vec![limited(Window::Day, dollars("10")), limited(Window::Month, dollars("300"))]);
+    let text = shown(&app, 120, 36);
+    let bar = line_of(&text, "│ daily ").chars().filter(|letter| "█░╷".contains(*letter)).collect::<String>();
+    assert!(bar.len() > 4 && bar.chars().all(|letter| letter == '█'), "{bar}");
+    assert!(line_of(&text, "│ monthly ").contains('╷'), "{text}");
+}
