@@ -1,6 +1,6 @@
 //! Numbers, bars and rows that say no more than is known, and stay where they are.
 
-use super::fleet::{limited, limits, made, metered, screen, two};
+use super::fleet::{five, limited, limits, made, metered, screen, two};
 use super::*;
 
 /// The line of the screen that holds these words.
@@ -116,4 +116,31 @@ fn the_bar_of_a_limit_that_is_reached_is_full() {
     let bar = line_of(&text, "│ daily ").chars().filter(|letter| "█░╷".contains(*letter)).collect::<String>();
     assert!(bar.len() > 4 && bar.chars().all(|letter| letter == '█'), "{bar}");
     assert!(line_of(&text, "│ monthly ").contains('╷'), "{text}");
+}
+
+#[test]
+fn no_key_of_the_footer_is_cut_and_each_view_shows_its_own() {
+    let words = ["help", "open", "pane", "filter", "sessions", "limits", "explain", "all", "quit", "sort", "reverse"];
+    let more = ["day/week/month", "earlier", "later", "edit", "add", "remove"];
+    for (view, own) in [("1", "open"), ("2", "open"), ("4", "day/week/month"), ("6", "edit")] {
+        for filter in ["", "a-filter-that-is-longer-than-anybody-would-type-it-into-a-terminal"] {
+            let mut app = app_with(options(), metered(&five(), limits("20")).summary(now()));
+            press(&mut app, &[view, "/"]);
+            app.update(Message::Paste(filter.to_owned()), now());
+            press(&mut app, &["enter"]);
+            for width in 40..=200 {
+                let text = shown(&app, width, 24);
+                let footer = text.lines().last().unwrap();
+                let keys = footer.split("  ").map(str::trim).filter(|part| !part.is_empty());
+                let keys: Vec<&str> = keys.take_while(|part| part.split(' ').count() == 2).collect();
+                let is_whole = |key: &&str| {
+                    let word = key.split(' ').nth(1).unwrap();
+                    words.contains(&word) || more.contains(&word) || word.starts_with("file")
+                };
+                assert!(keys.iter().all(is_whole), "{width}: {footer}");
+                assert!(keys.iter().any(|key| key.ends_with("quit")), "{width}: {footer}");
+                assert!(width < 80 || footer.contains(own), "{width}: {footer}");
+            }
+        }
+    }
 }

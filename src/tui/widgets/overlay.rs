@@ -123,7 +123,7 @@ fn explain(app: &App, explanation: &Explanation, area: Rect, buffer: &mut Buffer
     lines(buffer, inner, shown.map(|line| Line::from(styled(&app.theme, Role::Text, format!(" {line}")))));
 }
 
-/// A line in pieces of so many columns, cut at spaces where there are any.
+/// A line in pieces of so many columns, cut at spaces where there are any; a path without any is cut in its middle.
 fn wrapped(line: &str, room: usize) -> Vec<String> {
     let (mut pieces, mut piece) = (Vec::new(), String::new());
     for word in line.split_inclusive(' ') {
@@ -133,7 +133,7 @@ fn wrapped(line: &str, room: usize) -> Vec<String> {
         piece.push_str(word);
     }
     pieces.push(piece);
-    pieces.into_iter().map(|piece| text::fit(piece.trim_end(), room)).collect()
+    pieces.into_iter().map(|piece| text::fit_path(piece.trim_end(), room)).collect()
 }
 
 fn palette(app: &App, cursor: usize, search: &Input, area: Rect, buffer: &mut Buffer) {
