@@ -34,7 +34,8 @@ pub struct Summary {
     pub session: Option<SessionLine>,
     /// Known sessions, most recently active first.
     pub sessions: Vec<SessionLine>,
-    /// The sessions of today and those that have not ended, begun last first; those that have ended below.
+    /// The sessions of today and those that have not ended, begun last first; those that have ended below, the last to
+    /// end first.
     pub fleet: Vec<FleetLine>,
     /// Number of the followed sessions, those that are not listed included; `None` if unknown.
     pub session_count: Option<u64>,

@@ -1,7 +1,9 @@
 //! Rows of each view after filtering and sorting, and the cursor.
 
+use std::sync::Arc;
+
 use crate::domain::{Label, Quota};
-use crate::meter::{AgentLine, CallLine, FleetLine, Follow, LimitState, SessionLine, Window};
+use crate::meter::{AgentLine, CallLine, FleetLine, Follow, LimitState, SessionLine, Summary, Window};
 use crate::text;
 
 use super::app::App;
@@ -35,6 +37,35 @@ impl App {
             }
         }
         rows
+    }
+
+    /// The sessions at work, each with its sub-agents below it, whether or not they fit the filter.
+    pub(super) fn fleet(&self) -> impl Iterator<Item = FleetRow<'_>> {
+        self.summary.fleet.iter().flat_map(|line| {
+            let agents = line.agents.iter().map(move |agent| FleetRow::Agent(line, agent));
+            std::iter::once(FleetRow::Session(line)).chain(agents)
+        })
+    }
+
+    /// A session of the day by its project; of several of one project each also by its id.
+    pub(super) fn name_of(&self, line: &FleetLine) -> String {
+        let session = line.id.session.as_deref().map(text::session_short);
+        let project = line.project.as_deref().map(text::project_short);
+        let is_alone = self.summary.fleet.iter().filter(|other| other.project == line.project).count() <= 1;
+        match (project, session) {
+            (Some(project), Some(session)) if !is_alone => format!("{project} {session}"),
+            (project, session) => project.or(session).unwrap_or("no name").to_owned(),
+        }
+    }
+
+    /// Takes other numbers over. During a day no column of the sessions at work becomes narrower, so that nothing moves
+    /// when rows come and go.
+    pub(super) fn take(&mut self, summary: Arc<Summary>) {
+        if summary.day != self.summary.day {
+            self.fleet_widths.clear();
+        }
+        self.summary = summary;
+        self.fleet_widths = super::views::fleet_widths(self);
     }
 
     /// True while a filter hides what does not fit it.

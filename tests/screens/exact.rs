@@ -8,6 +8,15 @@ fn line_of<'t>(text: &'t str, words: &str) -> &'t str {
     text.lines().find(|line| line.contains(words)).unwrap_or_else(|| panic!("no {words}:\n{text}"))
 }
 
+/// A call of another session of the same project.
+fn of_session(project: &str, session: &str, seconds_ago: i64, cost: &str) -> Change {
+    let Change::New(mut change) = made(project, "claude-opus-5", None, seconds_ago, cost) else { panic!("a new call") };
+    let call = &mut Arc::make_mut(&mut change.after).call;
+    call.key = CallKey::from_parts(&[session, &seconds_ago.to_string()]);
+    call.from.session = Some(Label::new(session));
+    Change::New(change)
+}
+
 #[test]
 fn only_a_limit_that_counts_exactly_what_is_drawn_bounds_the_curve() {
     let project = "/home/alice/web-frontend";
@@ -116,6 +125,51 @@ fn the_bar_of_a_limit_that_is_reached_is_full() {
     let bar = line_of(&text, "│ daily ").chars().filter(|letter| "█░╷".contains(*letter)).collect::<String>();
     assert!(bar.len() > 4 && bar.chars().all(|letter| letter == '█'), "{bar}");
     assert!(line_of(&text, "│ monthly ").contains('╷'), "{text}");
+}
+
+#[test]
+fn limits_of_two_sessions_of_a_project_are_told_apart_also_while_one_of_them_rests() {
+    let mut calls = two();
+    calls.push(of_session("web-frontend", "77aa88bb-1", 3_000, "0.30"));
+    let text = shown(&screen(&calls, limits("25")), 200, 60);
+    assert!(text.contains("│ session web-frontend web-frontend-1 "), "{text}");
+    assert!(text.contains("│ session api-server  "), "{text}");
+    // So are their rows.
+    assert!(text.contains("│ web-frontend web-frontend-1 ") && text.contains("│ web-frontend 77aa88bb-1 "), "{text}");
+    assert!(text.contains("│ api-server   "), "{text}");
+    let mut calls: Vec<Change> =
+        (0..6).map(|nth| of_session("web-frontend", "3f2a91c0-1", nth * 60 + 20, "0.41")).collect();
+    calls.push(of_session("web-frontend", "77aa88bb-1", 3_000, "0.30"));
+    let text = shown(&screen(&calls, vec![limited(Window::Session, dollars("1"))]), 120, 36);
+    assert!(text.lines().nth(1).unwrap().contains("■ Session web-frontend 3f2a91c0-1 limit reached"), "{text}");
+}
+
+#[test]
+fn of_the_sessions_that_have_ended_the_last_to_end_is_on_top() {
+    let mut calls = two();
+    // The one that began first ended last.
+    calls.push(made("long", "claude-opus-5", None, 20_000, "0.10"));
+    calls.push(made("long", "claude-opus-5", None, 5_000, "0.10"));
+    calls.push(made("short", "claude-opus-5", None, 9_000, "0.10"));
+    let text = shown(&screen(&calls, Vec::new()), 200, 60);
+    let at = |name: &str| text.lines().position(|line| line.starts_with(&format!("│ {name} "))).unwrap();
+    assert!(at("web-frontend") < at("long") && at("long") < at("short"), "{text}");
+}
+
+#[test]
+fn no_column_moves_when_a_row_goes() {
+    let heads = |app: &App| line_of(&shown(app, 200, 60), "│ project ").to_owned();
+    let mut app = screen(&five(), Vec::new());
+    let wide = heads(&app);
+    app.update(Message::Summary(Arc::new(metered(&two(), Vec::new()).summary(now()))), now());
+    assert_eq!(heads(&app), wide);
+    let text = shown(&screen(&two(), Vec::new()), 200, 60);
+    assert_ne!(line_of(&text, "│ project "), wide, "the long name needs more room");
+    // The next day begins with what it needs.
+    let mut later = metered(&two(), Vec::new()).summary(now());
+    later.day = Span::day(now() + Duration::days(1), ZONE);
+    app.update(Message::Summary(Arc::new(later)), now());
+    assert_eq!(heads(&app), line_of(&text, "│ project "));
 }
 
 #[test]

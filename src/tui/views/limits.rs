@@ -62,7 +62,8 @@ impl Widget for &Limits<'_> {
         let of_limits = limits.iter().map(|limit| of_limit(limit, bar, area.width >= 140, now, zone));
         let of_quotas = quotas.iter().map(|quota| of_quota(quota, bar, now, zone));
         let rows = of_limits.chain(of_quotas).collect();
-        let grid = Grid { theme, columns: &columns, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
+        let grid =
+            Grid { theme, columns: &columns, rows, cursor: Some(app.cursor()), sorted: None, heads: true, least: &[] };
         grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::Row(nth)), |_, _| {});
     }
 }

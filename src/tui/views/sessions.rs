@@ -91,6 +91,7 @@ impl Widget for &Sessions<'_> {
             cursor: Some(app.cursor()),
             sorted: Some((column, app.sort.0.is_ascending() != app.sort.1)),
             heads: true,
+            least: &[],
         };
         let heads = |at: usize, place: Rect| {
             let by = SortBy::ALL.into_iter().find(|by| column_of(*by) == at);

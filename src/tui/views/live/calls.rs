@@ -79,7 +79,7 @@ impl Live<'_> {
                 ]
             })
             .collect();
-        let grid = Grid { theme, columns: &columns, rows, cursor, sorted: None, heads: false };
+        let grid = Grid { theme, columns: &columns, rows, cursor, sorted: None, heads: false, least: &[] };
         grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::PaneRow(Pane::Calls, nth)), |_, _| {});
     }
 }

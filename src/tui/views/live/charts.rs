@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 use super::super::super::widgets::{Scale, Stack, cells, dollars, labels, micros, pane};
 use super::Live;
 use crate::domain::{Instant, Usd};
-use crate::meter::{FleetLine, TREND, Trend};
+use crate::meter::{TREND, Trend};
 use crate::text;
 
 /// Smallest height of a chart with its frame.
@@ -51,12 +51,13 @@ impl Live<'_> {
     fn pace(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let (theme, summary) = (&app.theme, app.summary());
-        let (what, series) = if app.is_pinned() {
+        let (what, series): (_, Vec<(String, &Trend)>) = if app.is_pinned() {
             let name = |name: Option<&str>| name.map_or("unknown model", text::model_short).to_owned();
             let lines = summary.models.iter().map(|line| (line.model.as_deref(), &line.trend));
             ("model", dearest(lines).into_iter().map(|(model, trend)| (name(model), trend)).collect())
         } else {
-            ("session", sessions(&dearest(summary.fleet.iter().map(|line| (line, &line.trend)))))
+            let lines = dearest(summary.fleet.iter().map(|line| (line, &line.trend)));
+            ("session", lines.into_iter().map(|(line, trend)| (app.name_of(line), trend)).collect())
         };
         let until = summary.trend_until;
         let is_old = (app.now() - until).num_minutes() > 1;
@@ -107,24 +108,6 @@ fn dearest<'a, T>(all: impl Iterator<Item = (T, &'a Trend)>) -> Vec<(T, &'a Tren
     let mut spent: Vec<(T, &Trend)> = all.filter(|(_, trend)| trend.usd.iter().any(|usd| *usd > Usd::ZERO)).collect();
     spent.sort_by_cached_key(|(_, trend)| std::cmp::Reverse(trend.usd.iter().copied().sum::<Usd>()));
     spent
-}
-
-/// Sessions by their projects; of several of one project that are named in the legend, each also by its id.
-fn sessions<'a>(lines: &[(&FleetLine, &'a Trend)]) -> Vec<(String, &'a Trend)> {
-    let named = &lines[..lines.len().min(SERIES)];
-    let name = |line: &FleetLine| {
-        let session = line.id.session.as_deref().map(text::session_short);
-        let project = line.project.as_deref().map(text::project_short);
-        let is_alone = named.iter().filter(|(other, _)| other.project == line.project).count() <= 1;
-        match (project, session) {
-            (Some(project), Some(session)) if !is_alone => format!("{project} {session}"),
-            (project, session) => project.or(session).unwrap_or("no name").to_owned(),
-        }
-    };
-    let name_of = |(nth, (line, trend)): (usize, &(&FleetLine, &'a Trend))| {
-        (if nth < SERIES { name(line) } else { String::new() }, *trend)
-    };
-    lines.iter().enumerate().map(name_of).collect()
 }
 
 /// Dollars an hour of each series in stretches of some minutes, which begin at full ones so that no bar wanders.

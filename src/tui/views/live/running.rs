@@ -73,18 +73,38 @@ impl Live<'_> {
         );
         let rows = fleet.iter().map(|row| self.row(row, &sparks)).collect();
         let cursor = has_keys.then_some(cursor);
-        let grid = Grid { theme: &app.theme, columns: &COLUMNS, rows, cursor, sorted: None, heads: true };
+        let grid = Grid {
+            theme: &app.theme,
+            columns: &COLUMNS,
+            rows,
+            cursor,
+            sorted: None,
+            heads: true,
+            least: &app.fleet_widths,
+        };
         grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::PaneRow(Pane::Running, nth)), |_, _| {});
+    }
+
+    /// Columns that each column of every session needs, whether or not the filter hides it.
+    pub(super) fn needed(&self) -> [usize; COLUMNS.len()] {
+        let app = self.0;
+        let trends = app.summary().fleet.iter().map(|line| &line.trend);
+        let sparks = Sparks::scaled_to(trends, 30, (app.summary().trend_until, app.now()));
+        let mut needed = [0; COLUMNS.len()];
+        for row in app.fleet() {
+            for (most, (cell, _)) in needed.iter_mut().zip(self.row(&row, &sparks)) {
+                *most = text::width(&cell).max(*most);
+            }
+        }
+        needed
     }
 
     fn row(&self, row: &FleetRow<'_>, sparks: &Sparks) -> Vec<Cell> {
         match row {
             FleetRow::Session(line) => {
-                let session = line.id.session.as_deref().map(text::session_short);
-                let project = line.project.as_deref().map(text::project_short).or(session).unwrap_or("no name");
                 let main = line.main.as_ref();
                 let mut cells = vec![
-                    (project.to_owned(), Role::Text),
+                    (self.0.name_of(line), Role::Text),
                     (line.id.source.to_string(), Role::Dim),
                     (model(line.model.as_deref()), Role::Text),
                     (text::cost_column(&line.today), Role::Text),
