@@ -66,6 +66,36 @@ fn a_sparkline_ends_with_the_last_whole_minute() {
 }
 
 #[test]
+fn a_stretch_that_runs_is_as_high_as_those_before_it_while_the_pace_is_the_same() {
+    // Ten cents every ten seconds. The bars are of two minutes, which begin at an even one.
+    let last_two = |later: Instant| {
+        let mut meter = Meter::new(Rules::new(ZONE), later);
+        meter.follow(Follow::Today);
+        for nth in 0..240 {
+            let ago = nth * 10 + 5 - (later - now()).num_seconds();
+            meter.apply(&made("api-server", "claude-opus-5", None, ago, "0.10"), later);
+        }
+        let mut app = App::new(options(), later).unwrap();
+        app.update(Message::Summary(Arc::new(meter.summary(later))), later);
+        let text = shown(&app, 200, 60);
+        let chart = text.lines().skip_while(|line| !line.contains("$ an hour by session")).skip(1);
+        let bars = chart.take_while(|line| !line.contains('╰') && line.contains("││"));
+        let bars = bars.map(|line| line.split("││").nth(1).unwrap().chars().rev().skip(2).collect::<Vec<char>>());
+        let heights = bars.take(14).fold([0; 12], |mut heights, line| {
+            for (height, letter) in heights.iter_mut().zip(line) {
+                *height += usize::from(letter == '█');
+            }
+            heights
+        });
+        [heights[0], heights[1]]
+    };
+    let [running, before] = last_two(now() + Duration::seconds(70));
+    assert!(before > 3 && running == before, "{running} {before}");
+    let [running, before] = last_two(now() + Duration::seconds(20));
+    assert!(before > 3 && running == 0, "{running} {before}");
+}
+
+#[test]
 fn a_session_has_no_average_before_it_has_lasted_a_minute() {
     let lasting = |seconds: i64| {
         let mut line = session("new-1", "/home/alice/new", 30, sums(1, [500, 0, 0, 0, 0, 0], "0.50", "0"), true);

@@ -77,7 +77,7 @@ impl Live<'_> {
         let room = usize::from(Scale::plot(chart).width);
         let filled = |each: &usize| (room / (TREND / each)) * (TREND / each);
         let each = BUCKETS.into_iter().rev().max_by_key(filled).unwrap_or(BUCKETS[0]);
-        let buckets = Buckets::from_series(&series, each, until);
+        let buckets = Buckets::from_series(&series, each, until, app.now());
         let most = buckets.amounts.iter().map(|parts| parts.iter().sum()).max().unwrap_or(0);
         let scale = Scale::reaching(most, chart.height);
         let plot = scale.draw(theme, dollars, chart, buffer);
@@ -121,9 +121,11 @@ struct Buckets {
 }
 
 impl Buckets {
-    fn from_series(series: &[(String, &Trend)], each: usize, now: Instant) -> Self {
+    /// Of trends until then. A stretch that runs counts over the time it has run, and not before its first minute is
+    /// over: else it would look like a fall.
+    fn from_series(series: &[(String, &Trend)], each: usize, until: Instant, now: Instant) -> Self {
         let each = i64::try_from(each).unwrap_or(1).max(1);
-        let last = now.timestamp().div_euclid(60);
+        let last = until.timestamp().div_euclid(60);
         let oldest = last - i64::try_from(TREND).unwrap_or(0) + 1;
         // A stretch of which the beginning is not known is left out.
         let first = (oldest + each - 1).div_euclid(each);
@@ -133,7 +135,10 @@ impl Buckets {
             for (minute, usd) in (oldest..).zip(&trend.usd).filter(|(_, usd)| **usd > Usd::ZERO) {
                 let at = usize::try_from(minute.div_euclid(each) - first).ok();
                 let Some(parts) = at.and_then(|at| amounts.get_mut(at)) else { continue };
-                parts[nth.min(SERIES)] += u128::from(micros(*usd)) * 60 / u128::from(each.unsigned_abs());
+                let gone = (now.timestamp() - minute.div_euclid(each) * each * 60).min(each * 60).unsigned_abs();
+                if gone >= 60 {
+                    parts[nth.min(SERIES)] += u128::from(micros(*usd)) * 3600 / u128::from(gone);
+                }
             }
         }
         Self { each, first, amounts }
