@@ -556,8 +556,8 @@ fn a_limits_period_may_be_spelled_as_it_is_shown() {
         assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).unwrap()
     };
-    assert_eq!(out(&["limits", "set", "daily", "5usd"]), "day: 5usd\n");
-    assert_eq!(out(&["limits", "set", "user:alice:monthly", "50usd"]), "user:alice:month: 50usd\n");
+    assert_eq!(out(&["limits", "set", "daily", "5usd"]), "daily: 5usd\n");
+    assert_eq!(out(&["limits", "set", "User:alice:Monthly", "50usd"]), "user:alice:monthly: 50usd\n");
     assert_eq!(out(&["limits", "set", "day", "6usd"]), "day: 6usd (was 5usd)\n");
-    assert_eq!(out(&["limits", "unset", "daily"]), "day: no limit\n");
+    assert_eq!(out(&["limits", "unset", "Daily"]), "daily: no limit\n");
 }

@@ -53,6 +53,29 @@ fn call(user: &str, model: &str, output: u64) -> String {
 const PRICE: &str = "[prices.dollar]\ninput = \"0\"\noutput = \"1\"\n";
 
 #[test]
+fn a_limit_that_is_near_says_when_it_is_full_as_the_status_line_does() {
+    let home = Home::new();
+    home.config(&format!("[limits]\ntotal = {{ usd = 10 }}\n{PRICE}"));
+    home.write(USAGE_LOG, &call("alice", "dollar", 8_100_000));
+    let said = run(&home, &["gate"], "");
+    let hour = run(&home, &["statusline", "--format", "{forecast}"], "").out.trim().to_owned();
+    let full = format!(", full at {hour}");
+    assert!(
+        said.code == 0 && said.err.contains("81% of total limit used") && said.err.contains(&full),
+        "{full}: {}",
+        said.err
+    );
+    let json: Value = serde_json::from_str(&run(&home, &["gate", "--json"], "").out).unwrap();
+    let limit = &json["limits"][0];
+    assert!(limit["reached_at"].is_string() && limit["reached_between"][1].is_string(), "{limit}");
+    assert!(json["reason"].as_str().unwrap().contains(&full), "{json}");
+    // Far from the limit nothing is foretold, since that takes a look at hours of calls.
+    home.config(&format!("[limits]\ntotal = {{ usd = 100 }}\n{PRICE}"));
+    let json: Value = serde_json::from_str(&run(&home, &["gate", "--json"], "").out).unwrap();
+    assert!(json["limits"][0]["reached_at"].is_null(), "{json}");
+}
+
+#[test]
 fn a_limit_is_near_from_its_warning_on_and_over_at_its_amount() {
     // In dollars of a known price: 7.999 million tokens are $7.999 of $10.
     let cases = [(7_999_000, 0, "under"), (8_000_000, 0, "near"), (9_999_999, 0, "near"), (10_000_000, 2, "over")];

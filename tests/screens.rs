@@ -11,7 +11,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use tokmeter::testing::domain::{
-    Attribution, Call, CallKey, Dimension, Instant, Label, Matcher, Span, Tokens, Usd, Zone, day_of, day_start,
+    Attribution, Call, CallKey, Dimension, Filter, Instant, Label, Matcher, Span, Tokens, Usd, Zone, day_of, day_start,
 };
 use tokmeter::testing::ledger::{Change, Grain, PeriodKey, Query, Report, ReportRow, Row, RowChange, SessionRow, Sums};
 use tokmeter::testing::meter::{
@@ -31,8 +31,12 @@ mod care;
 mod charts;
 #[path = "screens/down.rs"]
 mod down;
+#[path = "screens/exact.rs"]
+mod exact;
 #[path = "screens/faces.rs"]
 mod faces;
+#[path = "screens/filtered.rs"]
+mod filtered;
 #[path = "screens/fleet.rs"]
 mod fleet;
 #[path = "screens/limits.rs"]

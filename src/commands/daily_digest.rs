@@ -114,7 +114,10 @@ fn limits_words(limits: &[LimitState]) -> String {
     };
     let words = |verdict: Verdict, word: &str| -> Vec<String> {
         let fits = limits.iter().filter(of_the_day).filter(|limit| limit.verdict == verdict);
-        fits.map(|limit| format!("{} {word} ({}% used: {})", limit.name, limit.percent, text::used_of(limit))).collect()
+        fits.map(|limit| {
+            format!("{} {word} ({} used: {})", limit.name, text::percentage(limit.percent), text::used_of(limit))
+        })
+        .collect()
     };
     let all = [words(Verdict::Over, "reached"), words(Verdict::Near, "near")].concat();
     if all.is_empty() { "none reached".to_owned() } else { all.join("; ") }

@@ -31,7 +31,7 @@ fn set(context: &mut Context<'_>, scope: &str, amount: &str) -> Result<Exit, Fai
     let before = before.map(|limit| limit.amount).filter(|before| *before != amount);
     change(context, |text| edit::set_limit(text, &env, &key.expanded(&env), &amount, None))?;
     let before = before.map(|before| format!(" (was {})", config::amount_text(&before))).unwrap_or_default();
-    writeln!(context.out, "{key}: {}{before}", config::amount_text(&amount))?;
+    writeln!(context.out, "{}: {}{before}", key.as_spelled(scope), config::amount_text(&amount))?;
     for sentence in &sentences {
         context.note(sentence);
     }
@@ -51,9 +51,9 @@ fn unset(context: &mut Context<'_>, scope: &str) -> Result<Exit, Failure> {
         let set: Vec<String> =
             context.settings.limits.iter().map(|limit| LimitKey::from_limit(limit).to_string()).collect();
         let set = if set.is_empty() { "none is set".to_owned() } else { format!("there are: {}", set.join(", ")) };
-        Failure::new(Exit::Usage, format!("there is no limit {key}; {set}"))
+        Failure::new(Exit::Usage, format!("there is no limit {}; {set}", key.as_spelled(scope)))
     })?;
-    writeln!(context.out, "{key}: no limit")?;
+    writeln!(context.out, "{}: no limit", key.as_spelled(scope))?;
     Ok(Exit::Fine)
 }
 

@@ -7,7 +7,7 @@ mod words;
 use self::facts::facts;
 use super::{Context, Exit, Failure, stdin};
 use crate::config::Symbols;
-use crate::config::statusline_template::{self, Template};
+use crate::config::statusline_template::{self, Template, UNKNOWN};
 use crate::integrations::claude_code::statusline_input::Agent;
 use crate::text;
 
@@ -50,7 +50,7 @@ fn line(context: &mut Context<'_>, agent: Option<&Agent>, format: Option<&str>) 
     let line = match mark {
         Some(mark) if line.is_empty() => mark,
         Some(mark) => format!("{line}{GAP}{mark}"),
-        None if line.is_empty() => text::fit("tokmeter", room),
+        None if line.is_empty() => text::fit(if own.is_empty() { "tokmeter" } else { UNKNOWN }, room),
         None => line,
     };
     if is_ascii(context) { text::ascii_text(&line) } else { line }

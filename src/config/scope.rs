@@ -65,6 +65,12 @@ impl LimitKey {
         Self { scope, window: self.window }
     }
 
+    /// The key with its window in the words in which it was given: `user:alice:daily`.
+    pub fn as_spelled(&self, given: &str) -> String {
+        let (key, window) = (self.to_string(), given.rsplit(':').next().unwrap_or(given).to_lowercase());
+        key.rsplit_once(':').map_or_else(|| window.clone(), |(names, _)| format!("{names}:{window}"))
+    }
+
     /// Path of keys in the file: `limits`, `users`, `alice`, `day`.
     pub fn path(&self) -> Vec<String> {
         let mut path = vec!["limits".to_owned()];
@@ -134,15 +140,17 @@ impl FromStr for LimitKey {
     /// Parses `day`, `5h`, `org:day`, `user:alice:day`, `user:alice:model:claude-opus-*:month`.
     ///
     /// A name may contain colons: it extends to the next dimension that is followed by a name.
-    /// Periods may be spelled as in a limit's name, too: `daily`, `weekly`, `monthly`, `hourly`.
+    /// Periods may be spelled as in a limit's name, too: `daily`, `weekly`, `monthly`, `hourly`. The case of windows
+    /// and dimensions does not matter.
     fn from_str(text: &str) -> Result<Self, String> {
         let pieces: Vec<&str> = text.split(':').collect();
         let Some((last, mut rest)) = pieces.split_last() else { return Err("is empty".to_owned()) };
-        let window = window(last).or_else(|| spelled(last)).ok_or_else(|| {
+        let period = last.to_lowercase();
+        let window = window(&period).or_else(|| spelled(&period)).ok_or_else(|| {
             let known = WINDOWS.iter().map(|(name, _)| *name);
-            format!("{} is not a window; there are: {}{}", quoted(last), windows(), suggestion(last, known))
+            format!("{} is not a window; there are: {}{}", quoted(last), windows(), suggestion(&period, known))
         })?;
-        if rest == ["org"] {
+        if rest.iter().all(|piece| piece.eq_ignore_ascii_case("org")) && rest.len() == 1 {
             return Ok(Self { scope: Scope::organisation(), window });
         }
         let mut only = Vec::new();
@@ -180,6 +188,7 @@ impl FromStr for LimitKey {
 
 /// The dimension of a word, singular or plural, if limits can name it.
 fn dimension(word: &str) -> Option<Dimension> {
+    let word = word.to_lowercase();
     TABLES.iter().find(|(dimension, table)| dimension.name() == word || *table == word).map(|(dimension, _)| *dimension)
 }
 
@@ -196,6 +205,11 @@ mod tests {
             ("user:alice:weekly", "limits.users.alice.week"),
             ("monthly", "limits.month"),
             ("hourly", "limits.hour"),
+            ("Daily", "limits.day"),
+            ("DAY", "limits.day"),
+            ("5H", "limits.5h"),
+            ("Org:Day", "limits.org.day"),
+            ("User:Alice:Weekly", "limits.users.Alice.week"),
             ("5h", "limits.5h"),
             ("48h", "limits.2d"),
             ("org:day", "limits.org.day"),

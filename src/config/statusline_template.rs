@@ -1,10 +1,12 @@
-//! Template of the status line: segments separated by ` · ` with `{word}` placeholders; segments with unknown values
-//! are left out.
+//! Template of the status line: segments separated by ` · ` with `{word}` placeholders; segments of which no value is
+//! known are left out.
 
 use crate::text;
 
 /// Separator of segments.
 const BETWEEN: &str = " · ";
+/// Stands for an unknown value.
+pub(crate) const UNKNOWN: &str = "–";
 
 /// A placeholder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,22 +99,24 @@ impl Template {
         parts.any(|part| matches!(part, Part::Word(word) if words.contains(word)))
     }
 
-    /// Fills in known values; drops segments with an unknown one.
+    /// Fills in known values; drops segments of which none is known, and marks what else is unknown.
     pub(crate) fn fill(&self, value: &mut dyn FnMut(Word) -> Option<String>) -> Vec<Segment> {
         let mut filled = Vec::new();
-        'segments: for parts in &self.segments {
-            let (mut text, mut words) = (String::new(), Vec::new());
+        for parts in &self.segments {
+            let (mut text, mut words, mut unknown) = (String::new(), Vec::new(), false);
             for part in parts {
                 match part {
                     Part::Text(plain) => text.push_str(plain),
                     Part::Word(word) => {
-                        let Some(known) = value(*word) else { continue 'segments };
-                        text.push_str(&known);
-                        words.push(*word);
+                        let known = value(*word);
+                        words.extend(known.as_ref().map(|_| *word));
+                        unknown |= known.is_none();
+                        text.push_str(known.as_deref().unwrap_or(UNKNOWN));
                     }
                 }
             }
-            if !text.is_empty() {
+            let is_known = !unknown || !words.is_empty();
+            if is_known && !text.is_empty() {
                 filled.push(Segment { text, words });
             }
         }
@@ -202,6 +206,8 @@ mod tests {
         let form = "{model} · {session_cost} session · {quota} · ctx {context} · {limit}";
         assert_eq!(filled(form, 100, true), "Opus · $2.18 session · day 80% ⚠");
         assert_eq!(filled("{{{model}}} · {quota}", 100, false), "{Opus}");
+        assert_eq!(filled("{model} | {quota} | {today_cost}", 100, false), "Opus | – | $12.40");
+        assert_eq!(filled("{quota} resets {quota_resets} · {model}", 100, false), "Opus");
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub(crate) fn tell_apart(states: &mut [LimitState]) {
     let names: Vec<String> = states.iter().map(|state| state.name.clone()).collect();
     for state in states {
         let Some(session) = &mut state.session else { continue };
-        session.is_one_of_several = names.iter().filter(|name| **name == state.name).count() > 1;
+        session.is_one_of_several |= names.iter().filter(|name| **name == state.name).count() > 1;
         state.name = name(&state.limit, state.subject.as_deref(), state.session.as_ref());
     }
 }

@@ -1,7 +1,8 @@
 //! Forecasts when a limit will be reached, as a likely time with a band, and spending by the end of the day or month.
 //!
-//! The near future continues the rate that is shown; further ahead it returns to that of the last hours, halfway every
-//! ten minutes, because the last half hour alone overreacts. Work is expected only in the usual hours or, while these
+//! The near future continues the rate of the last quarter of an hour, in which the latest minutes weigh most; further
+//! ahead it returns to that of the last hours, halfway every ten minutes, because the last half hour alone overreacts.
+//! The rate that is shown is within the band. Work is expected only in the usual hours or, while these
 //! are unknown, for as long again as it has lasted today.
 
 use std::collections::BTreeSet;
@@ -91,6 +92,8 @@ pub(crate) struct Outlook<'a> {
 /// Spending rate, in units per minute and [`ONE`]ths.
 #[derive(Clone, Copy, Debug)]
 struct Rate {
+    /// As people see it: that of the last minutes.
+    shown: i128,
     near: i128,
     sustained: i128,
     /// Minutes since it began.
@@ -145,7 +148,7 @@ impl Outlook<'_> {
         let early = when(ONE + spread).unwrap_or(likely).min(likely);
         let late = when(ONE * ONE / (ONE + spread)).unwrap_or(until).max(likely);
         // The rate that is shown, if it stayed as it is, is within the band as well.
-        let straight = self.straight(left, pace.near).filter(|at| *at < until).unwrap_or(until);
+        let straight = self.straight(left, pace.shown).filter(|at| *at < until).unwrap_or(until);
         let (early, late) = (early.min(straight), late.max(straight));
         Some((likely, Span { from: early, until: late }))
     }
@@ -223,7 +226,8 @@ impl Outlook<'_> {
             .sum();
         let deviation = u128::try_from(squares / blocks).unwrap_or(0).isqrt();
         Some(Rate {
-            near: self.minutes.rate_of(self.now, ONE, |amount| spent(amount).clamp(0, MOST)),
+            shown: self.minutes.rate_of(self.now, ONE, |amount| spent(amount).clamp(0, MOST)),
+            near: self.minutes.fading_rate_of(self.now, ONE, |amount| spent(amount).clamp(0, MOST)),
             sustained: total.saturating_mul(ONE) / i128::from(lasted.max(30)),
             lasted,
             variation: i128::try_from(deviation).unwrap_or(0) * (ONE / 1024),

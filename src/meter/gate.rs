@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use super::holds::{self, Hold};
 use super::limit::{CallContext, Limit, LimitState, Rules, Verdict};
+use super::live::Meter;
 use super::overrides::{self, Override};
-use super::snapshot::states;
+use super::snapshot::{Snapshot, states};
+use super::summary::Follow;
 use super::window::Window;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
 use crate::ledger::{BooksError, Ledger};
@@ -46,6 +48,31 @@ pub(crate) fn decide(
 ) -> Result<Decision, BooksError> {
     let held = holds::seen(books, now)?;
     weigh(books, rules, &with_source(books, caller)?, &held, now)
+}
+
+/// Adds to limits that are near when they will be reached, as the screen foretells it. That needs the calls of the last
+/// hours, so that nothing is read while all have room.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn foretell(
+    books: &dyn Ledger,
+    rules: &Rules,
+    states: &mut [LimitState],
+    now: Instant,
+) -> Result<(), BooksError> {
+    let mut near = states.iter_mut().filter(|state| state.verdict == Verdict::Near).peekable();
+    if near.peek().is_none() {
+        return Ok(());
+    }
+    let rules = Rules { view: Filter::default(), ..rules.clone() };
+    let snapshot = Snapshot::ask(books, &rules, &Follow::Today, now)?;
+    let all = Meter::open(rules, snapshot).limits(now);
+    for state in near {
+        let same = all.iter().find(|other| other.limit == state.limit && other.subject == state.subject);
+        state.projected = same.and_then(|same| same.projected);
+    }
+    Ok(())
 }
 
 /// Limits that are not evaluated because the caller leaves out a name that every call has: its model, its project, its

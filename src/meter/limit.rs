@@ -274,6 +274,17 @@ impl LimitedSession {
     }
 }
 
+/// The part of a session that the names of its limits need.
+pub(crate) struct KnownSession {
+    pub(crate) project: Option<Label>,
+    pub(crate) ended: bool,
+    /// True when its project has others.
+    pub(crate) is_one_of_several: bool,
+}
+
+/// Looks up a session; none for one that was not queried.
+pub(crate) type KnownSessions<'a> = dyn Fn(&SessionId) -> Option<KnownSession> + 'a;
+
 /// Known dimensions of a call to be checked against limits.
 ///
 /// A limit for a name that the call lacks (another user, a model not known yet) does not apply.

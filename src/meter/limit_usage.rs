@@ -7,7 +7,7 @@ use chrono::Duration;
 use super::evaluate::{state, tell_apart};
 use super::forecast::{Habits, Outlook};
 use super::freshness::Freshness;
-use super::limit::{CallContext, Limit, LimitState, LimitedSession, Rules, Verdict};
+use super::limit::{CallContext, KnownSession, KnownSessions, Limit, LimitState, LimitedSession, Rules, Verdict};
 use super::model_sums::take_model;
 use super::pages::every_call;
 use super::rate::{Minutes, Spent};
@@ -21,9 +21,6 @@ use crate::ledger::{BooksError, Grain, Ledger, Query, Row, Sums};
 
 /// How far ahead calls that will leave a rolling window are read from the ledger.
 const READ_AHEAD: Duration = Duration::hours(6);
-
-/// Looks up a session: its project, and whether it has ended; none for a session that was not queried.
-pub(crate) type KnownSessions<'a> = dyn Fn(&SessionId) -> Option<(Option<Label>, bool)> + 'a;
 
 /// Usage of one subject.
 #[derive(Clone, Debug, Default)]
@@ -259,7 +256,7 @@ impl LimitUsage {
     }
 
     /// How the limit stands for each of its subjects: with a forecast where the paces are known, and of sessions only
-    /// those that `sessions` knows something of: their project, and whether they have ended.
+    /// those that `sessions` knows something of.
     pub(crate) fn states(
         &self,
         rules: &Rules,
@@ -270,10 +267,10 @@ impl LimitUsage {
         let is_shown = |subject: &Subject| subject.session.as_ref().is_none_or(|id| sessions(id).is_some());
         let session_of = |subject: &Subject| {
             let id = subject.session.clone()?;
-            let (project, ended) = sessions(&id)?;
+            let KnownSession { project, ended, is_one_of_several } = sessions(&id)?;
             let names = subject.names.iter().map(Label::as_str).collect::<Vec<_>>().join(", ");
             let agent = subject.agent.clone();
-            Some(LimitedSession { id, project, agent, names, ended, is_one_of_several: false })
+            Some(LimitedSession { id, project, agent, names, ended, is_one_of_several })
         };
         let mut states: Vec<LimitState> = self
             .groups

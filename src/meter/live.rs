@@ -14,7 +14,7 @@ use super::forecast::Habits;
 use super::limit::Rules;
 use super::limit_usage::LimitUsage;
 use super::model_sums::take_model;
-use super::rate::next_minute;
+use super::rate::{next_minute, next_rate};
 use super::session::Sessions;
 use super::session_id::SessionId;
 use super::snapshot::{CALLS, Snapshot};
@@ -316,12 +316,13 @@ impl Meter {
         let moving = self.sessions.are_moving(now)
             || self.usages.iter().flat_map(|usage| usage.groups.values()).any(|group| group.minutes.is_moving(now));
         let minute = if moving { next_minute(now) } else { None };
+        let rate = if self.sessions.have_rate(now) { next_rate(now) } else { None };
         let arrow = self.grew_at.filter(|_| self.growing(now)).and_then(|at| at.checked_add_signed(GROWING));
         let periods = [self.today, self.week, self.month].into_iter();
         let ends = periods.filter(|(_, sums)| sums.calls > 0).map(|(span, _)| span.until);
         let idle = self.sessions.active(now).map(|(_, until)| until).chain(self.sessions.turns(now));
         let usages = self.usages.iter().filter_map(LimitUsage::changes_at);
-        let all = self.statuses.resets().chain(minute).chain(arrow).chain(ends).chain(idle).chain(usages);
+        let all = self.statuses.resets().chain(minute).chain(rate).chain(arrow).chain(ends).chain(idle).chain(usages);
         all.filter(|at| *at > now).min()
     }
 }

@@ -1,4 +1,4 @@
-//! Spending per minute, and the current rate.
+//! Spending per minute, and the rate of the last minutes.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,16 @@ use crate::domain::{Instant, Label, Usd};
 pub(crate) const TREND: usize = 180;
 /// Minutes remembered.
 pub(crate) const KEPT: i64 = 180;
-/// Weight of a minute in the rate by age: halves every five minutes, zero after fifteen.
+/// Minutes that the rate that is shown looks back.
+pub(crate) const RATE: i64 = 5;
+/// Least seconds that a rate is taken over: a first call alone tells no pace.
+const SHORTEST: i64 = 120;
+/// Seconds after which a rate that falls with time alone is shown anew.
+const STEP: i64 = 15;
+/// Weight of a minute in a forecast's rate by age: halves every five minutes, zero after fifteen.
 const WEIGHTS: [i128; 15] =
     [65536, 57052, 49667, 43238, 37641, 32768, 28526, 24834, 21619, 18820, 16384, 14263, 12417, 10809, 9410];
-/// Minutes after the latest call for which time alone moves the numbers: then the rate is zero, and no forecast is left.
+/// Minutes after the latest call for which time alone moves the numbers: then no forecast is left.
 const MOVING: i64 = 15;
 /// Minutes by which the clock may lag behind the log's without being considered wrong.
 const AHEAD: i64 = 2;
@@ -25,7 +31,21 @@ fn oldest_of(now: Instant) -> i64 {
 
 /// Start of the next minute.
 pub(crate) fn next_minute(now: Instant) -> Option<Instant> {
-    Instant::from_timestamp(minute_of(now).saturating_add(1).saturating_mul(60), 0)
+    next_of(now, 60)
+}
+
+/// When a rate that falls with time alone is shown anew.
+pub(crate) fn next_rate(now: Instant) -> Option<Instant> {
+    next_of(now, STEP)
+}
+
+fn next_of(now: Instant, seconds: i64) -> Option<Instant> {
+    Instant::from_timestamp(now.timestamp().div_euclid(seconds).saturating_add(1).saturating_mul(seconds), 0)
+}
+
+/// The oldest minute of the rate, of which a part counts.
+fn first_of_rate(now: Instant) -> i64 {
+    minute_of(now) - RATE
 }
 
 /// Spending in the units of limits.
@@ -137,12 +157,17 @@ impl Minutes {
         Instant::from_timestamp(last.saturating_mul(60), 0)
     }
 
-    /// True while the trend, the rate, or a forecast from it, changes with time alone.
+    /// True while the trend, or a forecast from it, changes with time alone.
     pub(crate) fn is_moving(&self, now: Instant) -> bool {
         self.spent.range(minute_of(now) - MOVING + 1..).next().is_some()
     }
 
-    /// Tokens per minute and dollars per hour, weighted towards the last minutes and zero after fifteen idle ones.
+    /// True while the rate is not zero, and so falls with time alone.
+    pub(crate) fn has_rate(&self, now: Instant) -> bool {
+        self.spent.range(first_of_rate(now)..).next().is_some()
+    }
+
+    /// Tokens per minute and dollars per hour over the last [`RATE`] minutes.
     ///
     /// Only the log's own minutes count, so that neither suspend nor clock jumps cause peaks.
     pub(crate) fn rate(&self, now: Instant) -> (u64, Usd) {
@@ -151,8 +176,25 @@ impl Minutes {
         (u64::try_from(tokens.max(0)).unwrap_or(u64::MAX), Usd::from_pico(pico.max(0)))
     }
 
-    /// The rate of one amount a minute, times `scale`.
+    /// The rate of one amount a minute, times `scale`: what was spent in the last [`RATE`] minutes, over as long. Work
+    /// that began within them counts over the time since, so that its rate is not low for minutes.
     pub(crate) fn rate_of(&self, now: Instant, scale: i128, amount: impl Fn(&Spent) -> i128) -> i128 {
+        let first = first_of_rate(now);
+        // Of the oldest minute what is left of it, so that time alone never makes the rate rise.
+        let left = 60 - i128::from(now.timestamp().rem_euclid(60));
+        let lately = self.spent.range(first..=minute_of(now) + AHEAD);
+        let sum = lately.fold(0_i128, |sum, (minute, spent)| {
+            let seconds = if *minute == first { left } else { 60 };
+            sum.saturating_add(amount(spent).saturating_mul(seconds))
+        });
+        let since = self.began(now).saturating_mul(60);
+        let seconds = now.timestamp().saturating_sub(since).clamp(SHORTEST, RATE * 60);
+        sum.saturating_mul(scale) / i128::from(seconds)
+    }
+
+    /// The rate with which a forecast begins, of one amount a minute, times `scale`: weighted towards the last minutes
+    /// and zero after fifteen idle ones. It is steadier than the rate that is shown.
+    pub(crate) fn fading_rate_of(&self, now: Instant, scale: i128, amount: impl Fn(&Spent) -> i128) -> i128 {
         let this = minute_of(now);
         let (mut sum, mut oldest) = (0_i128, None);
         for (minute, spent) in self.spent.range(this - 14..=this + AHEAD) {
@@ -167,6 +209,18 @@ impl Minutes {
         let whole: i128 = WEIGHTS.iter().skip(1).take(oldest).sum();
         let over = (running + whole).max(WEIGHTS[0] + WEIGHTS[1]);
         sum.saturating_mul(scale) / over
+    }
+
+    /// The minute in which the work of the last minutes began: before it is a pause as long as the rate looks back.
+    fn began(&self, now: Instant) -> i64 {
+        let (mut began, oldest) = (i64::MAX, first_of_rate(now) - RATE);
+        for minute in self.spent.range(oldest..=minute_of(now) + AHEAD).rev().map(|(minute, _)| *minute) {
+            if began.saturating_sub(minute) > RATE && began < i64::MAX {
+                break;
+            }
+            began = minute;
+        }
+        began
     }
 
     /// The minutes, oldest first.

@@ -1,7 +1,7 @@
 //! Sessions: times, usage, and rate.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::activity::{ACTIVE, Activity, is_active, recency};
 use super::fleet::{FleetLine, LISTED, Threads, agent_lines};
@@ -93,15 +93,32 @@ impl Sessions {
         self.complete_today = true;
     }
 
-    /// The sessions of today and those that have not ended, begun last first; those that have ended below.
+    /// The sessions of today and those that have not ended, with their sums of today.
+    fn of_today(&self, now: Instant) -> impl Iterator<Item = (&SessionId, &Session, Sums)> {
+        let all = self.known.iter().map(|(id, session)| (id, session, session.today()));
+        all.filter(move |(_, session, today)| today.calls > 0 || Activity::at(session.ended, now) != Activity::Ended)
+    }
+
+    /// The projects on which several of these work.
+    pub(crate) fn shared_projects(&self, now: Instant) -> BTreeSet<Label> {
+        let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
+        for project in self.of_today(now).filter_map(|(_, session, _)| session.project.as_ref()) {
+            if !seen.insert(project) {
+                shared.insert(project.clone());
+            }
+        }
+        shared
+    }
+
+    /// The sessions of today and those that have not ended, begun last first; those that have ended below, the last to
+    /// end first.
     pub(crate) fn fleet(&self, now: Instant) -> Vec<FleetLine> {
         let until = self.trend_until(now);
-        let lines = self.known.iter().map(|(id, session)| (id, session, session.today()));
-        let mut lines: Vec<_> = lines
-            .filter(|(_, session, today)| today.calls > 0 || Activity::at(session.ended, now) != Activity::Ended)
-            .collect();
-        let ended = |session: &Session| Activity::at(session.ended, now) == Activity::Ended;
-        lines.sort_by_key(|(id, session, _)| (ended(session), Reverse(session.started), *id));
+        let mut lines: Vec<_> = self.of_today(now).collect();
+        lines.sort_by_key(|(id, session, _)| {
+            let has_ended = Activity::at(session.ended, now) == Activity::Ended;
+            (has_ended, Reverse(if has_ended { session.ended } else { session.started }), *id)
+        });
         lines.truncate(LISTED);
         lines.into_iter().map(|(id, session, today)| session.fleet_line(id, today, until, now)).collect()
     }
@@ -174,7 +191,12 @@ impl Sessions {
         all
     }
 
-    /// True while a trend or a rate changes with time alone.
+    /// True while a rate is not zero, and so falls with time alone.
+    pub(crate) fn have_rate(&self, now: Instant) -> bool {
+        self.lately(now).flat_map(|session| session.minutes.values()).any(|minutes| minutes.has_rate(now))
+    }
+
+    /// True while a trend or a forecast changes with time alone.
     pub(crate) fn are_moving(&self, now: Instant) -> bool {
         self.lately(now).flat_map(|session| session.minutes.values()).any(|minutes| minutes.is_moving(now))
     }

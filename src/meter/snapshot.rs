@@ -9,7 +9,7 @@ use super::activity::{is_active, recency};
 use super::curve::Quarters;
 use super::fleet::{Thread, Threads};
 use super::forecast::Habits;
-use super::limit::{CallContext, Limit, LimitState, Rules};
+use super::limit::{CallContext, KnownSession, Limit, LimitState, Rules};
 use super::limit_usage::LimitUsage;
 use super::overrides;
 use super::rate::{KEPT, Paces, Spent};
@@ -306,7 +306,9 @@ pub fn states(
             Some(project) => Some(project.clone()),
             None => projects.get(id).cloned(),
         };
-        all.extend(usage.states(rules, None, &|id| Some((project(id), false)), now));
+        let known =
+            |id: &SessionId| Some(KnownSession { project: project(id), ended: false, is_one_of_several: false });
+        all.extend(usage.states(rules, None, &known, now));
     }
     let lifted = overrides::in_force(books)?;
     let own = caller.and_then(|caller| caller.name(Dimension::Session)).is_some_and(|own| lifted.contains(own));

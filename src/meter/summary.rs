@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{DayCurve, FleetLine, LimitState, SessionId, SessionLine, Trend};
-use crate::domain::{Instant, Label, Quota, Span, Tokens, Usd};
+use super::{DayCurve, FleetLine, LimitState, SessionId, SessionLine, Trend, Window};
+use crate::domain::{Filter, Instant, Label, Quota, Span, Tokens, Usd};
 use crate::ledger::{Row, Sums};
 
 /// The sessions being followed.
@@ -27,12 +27,15 @@ pub struct Summary {
     pub now: Instant,
     /// Sessions followed.
     pub follow: Follow,
+    /// Calls in view, of which all sums but those of limits are; by default all.
+    pub view: Filter,
     /// The followed session (chosen, or most recently active); `None` before the first call or when following
     /// everything.
     pub session: Option<SessionLine>,
     /// Known sessions, most recently active first.
     pub sessions: Vec<SessionLine>,
-    /// The sessions of today and those that have not ended, begun last first; those that have ended below.
+    /// The sessions of today and those that have not ended, begun last first; those that have ended below, the last to
+    /// end first.
     pub fleet: Vec<FleetLine>,
     /// Number of the followed sessions, those that are not listed included; `None` if unknown.
     pub session_count: Option<u64>,
@@ -56,9 +59,9 @@ pub struct Summary {
     pub limits: Vec<LimitState>,
     /// Providers' own windows, as their agents state them.
     pub quotas: Vec<Quota>,
-    /// Tokens per minute, decaying when idle.
+    /// Tokens per minute in the last [`RATE`](super::RATE) minutes; zero once nothing was spent in them.
     pub tokens_per_min: u64,
-    /// Dollars per hour, decaying when idle.
+    /// Dollars per hour over the same minutes.
     pub cost_per_hour: Usd,
     /// True while the counter has grown within the last seconds (shows the arrow).
     pub growing: bool,
@@ -80,6 +83,7 @@ impl Summary {
         Self {
             now,
             follow: Follow::Latest,
+            view: Filter::default(),
             session: None,
             sessions: Vec::new(),
             fleet: Vec::new(),
@@ -113,6 +117,17 @@ impl Summary {
     /// The limits of what is followed, worst first: of a session those its calls count against, else all.
     pub fn limits_followed(&self) -> impl Iterator<Item = &LimitState> {
         self.limits.iter().filter(|limit| self.follows(limit))
+    }
+
+    /// The limit of today's dollars that counts exactly the calls in view: no other one bounds their sum.
+    pub fn limit_of_today(&self) -> Option<&LimitState> {
+        let view = &self.view;
+        let is_of_view = |limit: &&LimitState| {
+            let names = limit.limit.scope.names();
+            let is_same = names.len() == view.only.len() && names.iter().all(|name| view.only.contains(name));
+            limit.limit.window == Window::Day && !limit.limit.scope.each && is_same
+        };
+        self.limits.iter().find(is_of_view).filter(|_| view.since.is_none() && view.until.is_none())
     }
 
     /// True when the calls of what is followed count against this limit.

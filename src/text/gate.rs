@@ -1,6 +1,6 @@
 //! Why a call is refused, or which limit is near.
 
-use super::{banner_title, duration, resets, used_of};
+use super::{banner_title, duration, forecast_short, resets, used_of};
 use crate::domain::{Instant, Zone};
 use crate::meter::gate::Decision;
 use crate::meter::{LimitState, Verdict, Window};
@@ -27,14 +27,15 @@ fn over_words(state: &LimitState, now: Instant, zone: Zone) -> String {
     format!("{title}: {} used, {}", used_of(state), again(state, now, zone))
 }
 
-/// `80% of daily limit used: $20.00 of $25.00, resets 00:00`.
+/// `80% of daily limit used: $20.00 of $25.00, resets 00:00, full at 16:40 (15:55–18:10)`.
 pub(crate) fn near_words(state: &LimitState, now: Instant, zone: Zone) -> String {
     if state.verdict == Verdict::Over {
         return over_words(state, now, zone);
     }
     let title = banner_title(state);
     let title = title.trim_start_matches(['■', '⚠', ' ']);
-    format!("{title}: {}, {}", used_of(state), again(state, now, zone))
+    let full = forecast_short(state, now, zone).map(|full| format!(", {full}")).unwrap_or_default();
+    format!("{title}: {}, {}{full}", used_of(state), again(state, now, zone))
 }
 
 /// When the limit has room again.

@@ -1,13 +1,13 @@
 //! Limits as text: phrases of the banner and labels of bars.
 
-use super::{count, moment, usd};
+use super::{count, moment, percentage, usd};
 use crate::domain::{Instant, Span, Usd, Zone};
 use crate::meter::{LimitState, LimitedSession, Measure, Verdict, Window};
 
 /// The banner's title, with the actual percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`.
 pub(crate) fn banner_title(limit: &LimitState) -> String {
     match limit.verdict {
-        Verdict::Under | Verdict::Near => format!("⚠ {}% of {} limit used", limit.percent, limit.name),
+        Verdict::Under | Verdict::Near => format!("⚠ {} of {} limit used", percentage(limit.percent), limit.name),
         Verdict::Over => {
             let mut letters = limit.name.chars();
             let name: String =
@@ -20,7 +20,7 @@ pub(crate) fn banner_title(limit: &LimitState) -> String {
 /// The percentage used: `80%`; `?` when nothing that counts has a price.
 pub(crate) fn percent(limit: &LimitState) -> String {
     let is_unpriced = is_unpriced(limit) && limit.leading() == Some(Measure::Usd);
-    if is_unpriced { "?".to_owned() } else { format!("{}%", limit.percent) }
+    if is_unpriced { "?".to_owned() } else { percentage(limit.percent) }
 }
 
 /// True when nothing that counts towards the limit has a price.

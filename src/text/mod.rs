@@ -21,8 +21,8 @@ pub(crate) use limit::{
 };
 pub(crate) use money::{Mark, cost, cost_column, cost_fine, mark, rate_per_million, usd, usd_fine, usd_short};
 pub use name::width;
-pub(crate) use name::{ascii, ascii_text, fit, fit_end, fit_middle, fit_parts, is_plain, pad, pad_left};
-pub(crate) use number::{absent, agent_gaps, bytes, compact, compact_above, count, per_cent, plural};
+pub(crate) use name::{ascii, ascii_text, fit, fit_end, fit_middle, fit_parts, fit_path, is_plain, pad, pad_left};
+pub(crate) use number::{absent, agent_gaps, bytes, compact, compact_above, count, per_cent, percentage, plural};
 pub(crate) use panic::{has_panicked, panic_words};
 pub(crate) use quota::{quota_age, quota_name, quota_resets};
 pub(crate) use similar::{meant, most_similar_first, similar};

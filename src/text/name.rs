@@ -73,6 +73,16 @@ pub(crate) fn fit_middle(text: &str, room: usize) -> String {
     format!("{}{end}", begin.strip_suffix('…').unwrap_or(&begin))
 }
 
+/// A path in at most `room` columns, cut before the file's name as long as that fits: `/home/alice/.cl…/3f2a.jsonl:7`.
+pub(crate) fn fit_path(path: &str, room: usize) -> String {
+    let name = path.rfind('/').map_or("", |at| &path[at..]);
+    let (folders, left) = (&path[..path.len() - name.len()], room.saturating_sub(width(name)));
+    if width(path) <= room || left < 2 || name.is_empty() {
+        return fit_middle(path, room);
+    }
+    format!("{}{name}", fit(folders, left))
+}
+
 /// Joins the first part and all further ones that fit, so that no number is truncated.
 pub(crate) fn fit_parts<P: AsRef<str>>(parts: &[P], gap: &str, room: usize) -> String {
     let mut parts = parts.iter().map(AsRef::as_ref);
@@ -180,6 +190,18 @@ mod tests {
             assert_eq!(width(&pad("日志 ab", room)), room);
             assert_eq!(width(&pad_left("日志 ab", room)), room);
         }
+    }
+
+    #[test]
+    fn a_path_keeps_its_file_and_line() {
+        let path = "/home/alice/.claude/projects/-home-alice-api/3f2a91c0.jsonl:7";
+        assert_eq!(fit_path(path, 80), path);
+        assert_eq!(fit_path(path, 40), "/home/alice/.claude/pr…/3f2a91c0.jsonl:7");
+        assert_eq!(fit_path(path, 19), "/…/3f2a91c0.jsonl:7");
+        for room in 0..70 {
+            assert!(width(&fit_path(path, room)) <= room, "{room}");
+        }
+        assert_eq!(fit_path("a-name-without-folders", 9), "a-nam…ers");
     }
 
     #[test]

@@ -68,6 +68,11 @@ pub(crate) fn per_cent(part: u64, whole: u64) -> Option<u64> {
     (part * 100).checked_div(whole).and_then(|percent| u64::try_from(percent).ok())
 }
 
+/// A percentage, which may be one of thousands: `83%`, `12,468%`.
+pub(crate) fn percentage(per_cent: u64) -> String {
+    format!("{}%", count(per_cent))
+}
+
 /// A size in decimal units: `512 B`, `14 kB`, `1.2 GB`.
 pub(crate) fn bytes(number: u64) -> String {
     let text = compact(number);
@@ -138,6 +143,7 @@ mod tests {
             ("512 B".into(), "14 kB".into(), "1.2 GB".into())
         );
         assert_eq!(per_cent(1, 0), None);
+        assert_eq!([83, 999, 12_468].map(percentage), ["83%", "999%", "12,468%"]);
         assert_eq!(per_cent(u64::MAX, u64::MAX), Some(100));
     }
 }

@@ -71,6 +71,8 @@ pub struct App {
     pub(super) summary: Arc<Summary>,
     /// The summary's limits in the order in which they are listed.
     pub(super) limit_order: Vec<usize>,
+    /// Columns that the table of the sessions at work has needed today.
+    pub(super) fleet_widths: Vec<usize>,
     pub(super) picture: Picture,
     pub(super) view: View,
     pub(super) mode: Mode,
@@ -120,6 +122,7 @@ impl App {
             theme,
             summary: Arc::new(Summary::empty(now)),
             limit_order: Vec::new(),
+            fleet_widths: Vec::new(),
             picture: Picture::Live,
             view: options.view,
             mode: Mode::Browse,
@@ -254,7 +257,7 @@ impl App {
             self.home = summary.follow.clone();
         }
         self.limit_order = in_calm_order(&summary.limits);
-        self.summary = summary;
+        self.take(summary);
         if let Some(at) = limit.and_then(|name| self.limits().iter().position(|limit| limit.name == name)) {
             self.cursors[limits] = at;
         }

@@ -7,7 +7,7 @@ use super::lists::FleetRow;
 use super::{Effect, Explanation, Mode, Next, Pane, Request, View};
 use crate::domain::{Instant, Label, Quota, Zone};
 use crate::ledger::Sums;
-use crate::meter::{LimitState, SessionId, SessionLine, Verdict, Window};
+use crate::meter::{LimitState, RATE, SessionId, SessionLine, Verdict, Window};
 use crate::pricing::Rates;
 use crate::text;
 
@@ -198,7 +198,7 @@ fn of_rates(rates: &Rates) -> Vec<String> {
 }
 
 fn of_rate(rate: &str) -> String {
-    format!("pace         {rate}/h: the last quarter of an hour, the latest minutes weighing most")
+    format!("pace         {rate}/h: what the last {RATE} minutes cost, as if it went on for an hour")
 }
 
 /// A sum as its parts: calls, tokens by class, cost and the reason for its mark.
@@ -276,7 +276,9 @@ fn basis(limit: &LimitState) -> &'static str {
         | Window::Month
         | Window::Total
         | Window::Rolling(_)
-        | Window::Block => "the rate shown now, returning to that of the last hours, in the usual hours of work",
+        | Window::Block => {
+            "the last quarter of an hour's rate, returning to that of the last hours, in the usual hours of work"
+        }
     }
 }
 
@@ -284,7 +286,7 @@ fn of_limit(limit: &LimitState, now: Instant, zone: Zone) -> Vec<String> {
     let mut lines = vec![
         format!("set by       tokmeter limits set {}", limit.limit.scope.key(limit.limit.window)),
         format!("used         {}", text::banner_amounts(limit)),
-        format!("             that is {}%, rounded down", limit.percent),
+        format!("             that is {}, rounded down", text::percentage(limit.percent)),
         format!("left         {}", text::left(limit)),
     ];
     if let Some(span) = limit.span {

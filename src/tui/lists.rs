@@ -1,7 +1,9 @@
 //! Rows of each view after filtering and sorting, and the cursor.
 
+use std::sync::Arc;
+
 use crate::domain::{Label, Quota};
-use crate::meter::{CallLine, FleetLine, Follow, LimitState, SessionLine, Window};
+use crate::meter::{AgentLine, CallLine, FleetLine, Follow, LimitState, SessionLine, Summary, Window};
 use crate::text;
 
 use super::app::App;
@@ -16,19 +18,69 @@ impl App {
         self.summary.session.is_some()
     }
 
-    /// The sessions at work that fit the filter, each with its sub-agents below it.
+    /// The sessions at work that fit the filter, each with its sub-agents below it; of a session that does not fit
+    /// itself the sub-agents that do.
     pub(super) fn fleet_rows(&self) -> Vec<FleetRow<'_>> {
-        let fits = |line: &&FleetLine| {
+        let fits_one = |names: &[Option<&Label>]| names.iter().flatten().any(|name| self.filter.fits(name));
+        let of_line = |line: &FleetLine| {
             let names = [line.project.as_ref(), line.id.session.as_ref(), Some(&line.id.source), line.model.as_ref()];
-            self.filter.text().is_empty() || names.into_iter().flatten().any(|name| self.filter.fits(name))
+            !self.is_filtered() || fits_one(&names)
         };
-        let lines = self.summary.fleet.iter().filter(fits);
-        lines
-            .flat_map(|line| {
-                let agents = line.agents.iter().map(move |agent| FleetRow::Agent(line, agent));
-                std::iter::once(FleetRow::Session(line)).chain(agents)
-            })
-            .collect()
+        let of_agent = |agent: &AgentLine| fits_one(&[Some(&agent.name), agent.last.model.as_ref()]);
+        let mut rows = Vec::new();
+        for line in &self.summary.fleet {
+            let fits = of_line(line);
+            let agents: Vec<&AgentLine> = line.agents.iter().filter(|agent| fits || of_agent(agent)).collect();
+            if fits || !agents.is_empty() {
+                rows.push(FleetRow::Session(line));
+                rows.extend(agents.into_iter().map(|agent| FleetRow::Agent(line, agent)));
+            }
+        }
+        rows
+    }
+
+    /// The sessions at work, each with its sub-agents below it, whether or not they fit the filter.
+    pub(super) fn fleet(&self) -> impl Iterator<Item = FleetRow<'_>> {
+        self.summary.fleet.iter().flat_map(|line| {
+            let agents = line.agents.iter().map(move |agent| FleetRow::Agent(line, agent));
+            std::iter::once(FleetRow::Session(line)).chain(agents)
+        })
+    }
+
+    /// A session of the day by its project; of several of one project each also by its id.
+    pub(super) fn name_of(&self, line: &FleetLine) -> String {
+        let session = line.id.session.as_deref().map(text::session_short);
+        let project = line.project.as_deref().map(text::project_short);
+        let is_alone = self.summary.fleet.iter().filter(|other| other.project == line.project).count() <= 1;
+        match (project, session) {
+            (Some(project), Some(session)) if !is_alone => format!("{project} {session}"),
+            (project, session) => project.or(session).unwrap_or("no name").to_owned(),
+        }
+    }
+
+    /// Takes other numbers over. During a day no column of the sessions at work becomes narrower, so that nothing moves
+    /// when rows come and go.
+    pub(super) fn take(&mut self, summary: Arc<Summary>) {
+        if summary.day != self.summary.day {
+            self.fleet_widths.clear();
+        }
+        self.summary = summary;
+        self.fleet_widths = super::views::fleet_widths(self);
+    }
+
+    /// True while a filter hides what does not fit it.
+    pub(super) fn is_filtered(&self) -> bool {
+        !self.filter.text().is_empty()
+    }
+
+    /// The part of a filtered pane's title that says so.
+    pub(super) fn filtered(&self) -> Option<String> {
+        self.is_filtered().then(|| "filtered".to_owned())
+    }
+
+    /// What a filtered pane says where nothing fits: `no session matches "web"`.
+    pub(super) fn nothing_fits(&self, noun: &str) -> Option<String> {
+        self.is_filtered().then(|| format!("no {noun} matches \"{}\"", Label::new(self.filter.text())))
     }
 
     /// The pane of the Live view that has the keys.

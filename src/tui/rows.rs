@@ -19,6 +19,11 @@ impl SortBy {
     pub(super) const ALL: [Self; 6] =
         [Self::Started, Self::Duration, Self::Project, Self::Tokens, Self::Cost, Self::Rate];
 
+    /// True when it begins with the least: names are read from A on, of everything else the most comes first.
+    pub(super) const fn is_ascending(self) -> bool {
+        matches!(self, Self::Project)
+    }
+
     pub(super) fn next(self) -> Self {
         let at = Self::ALL.iter().position(|by| *by == self).unwrap_or(0);
         Self::ALL[(at + 1) % Self::ALL.len()]

@@ -67,6 +67,8 @@ fn without_an_agent_it_says_the_day_and_the_worst_limit() {
     let home = home();
     assert_eq!(line(&home, None, &[], ""), "$6.00 today · 6M tokens · total 60%");
     assert_eq!(line(&home, None, &["--format", "{user}: {today_cost} · {model}"], ""), "alice: $6.00");
+    assert_eq!(line(&home, None, &["--format", "{model} | {today_cost}"], ""), "– | $6.00");
+    assert_eq!(line(&home, None, &["--format", "{session_cost}"], ""), "–");
     let mut ascii = home.tokmeter();
     let output = ascii.env("LC_ALL", "C").arg("statusline").output().unwrap();
     assert!(output.stdout.is_ascii());

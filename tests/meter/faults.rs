@@ -126,7 +126,7 @@ fn e4_after_a_suspend_of_eight_hours_there_is_no_peak() {
 }
 
 #[test]
-fn the_rate_fades_when_nothing_happens_and_is_nothing_after_a_quarter_of_an_hour() {
+fn the_rate_is_that_of_the_last_five_minutes_and_nothing_after_them() {
     let start = at("2026-11-22T08:00:00Z");
     let mut books = Books::default();
     let mut meter = open(&books, &rules(Zone::UTC, &[]), start);
@@ -135,10 +135,67 @@ fn the_rate_fades_when_nothing_happens_and_is_nothing_after_a_quarter_of_an_hour
         meter.apply(&books.tell(call(&format!("{number}"), now).input(1_000)), now);
     }
     let last = start + Duration::minutes(19);
-    let rates: Vec<u64> = (0..20).map(|idle| meter.summary(last + Duration::minutes(idle)).tokens_per_min).collect();
-    assert!((950..=1_150).contains(&rates[1]), "{rates:?}");
-    assert!(rates.windows(2).skip(1).all(|pair| pair[1] <= pair[0]), "{rates:?}");
-    assert!(rates[6] < rates[1] * 6 / 10 && rates[14] > 0 && rates[15] == 0, "{rates:?}");
+    let rates: Vec<u64> = (0..10).map(|idle| meter.summary(last + Duration::minutes(idle)).tokens_per_min).collect();
+    // What is spent in a minute leaves the rate in the course of a minute.
+    assert_eq!(rates, [1_200, 1_000, 800, 600, 400, 200, 0, 0, 0, 0]);
+    let seconds: Vec<u64> = (0..420).map(|idle| meter.summary(last + Duration::seconds(idle)).tokens_per_min).collect();
+    assert!(seconds.windows(2).all(|pair| pair[1] <= pair[0]), "{seconds:?}");
+    assert_eq!((seconds[359] > 0, seconds[360]), (true, 0));
+}
+
+#[test]
+fn time_alone_never_makes_the_rate_rise() {
+    let start = at("2026-11-22T08:00:00Z");
+    let mut books = Books::default();
+    let mut meter = open(&books, &rules(Zone::UTC, &[]), start);
+    // Little, then much, then a pause as long as the rate looks back.
+    for (nth, (second, count)) in [(3, 10), (71, 20), (230, 90_000), (233, 40), (540, 7_000)].into_iter().enumerate() {
+        let now = start + Duration::seconds(second);
+        meter.apply(&books.tell(call(&format!("{nth}"), now).input(count)), now);
+        let until = [71, 230, 233, 540, 1_000][nth];
+        let rates: Vec<u64> =
+            (second..until).map(|at| meter.summary(start + Duration::seconds(at)).tokens_per_min).collect();
+        assert!(rates.windows(2).all(|pair| pair[1] <= pair[0]), "{nth}: {rates:?}");
+    }
+}
+
+#[test]
+fn the_rate_is_shown_anew_while_it_falls_and_not_after() {
+    let start = at("2026-11-22T08:00:00Z");
+    let mut books = Books::default();
+    let mut meter = open(&books, &rules(Zone::UTC, &[]), start);
+    meter.apply(&books.tell(call("one", start).input(1_000)), start);
+    let (mut now, mut shown) = (start, vec![meter.summary(start).tokens_per_min]);
+    while let Some(next) = meter.changes_at(now).filter(|next| *next <= start + Duration::minutes(6)) {
+        now = next;
+        shown.push(meter.summary(now).tokens_per_min);
+    }
+    assert_eq!((now, shown.last()), (start + Duration::minutes(6), Some(&0)), "{shown:?}");
+    assert!((8..=28).contains(&shown.len()), "{shown:?}");
+    let next = meter.changes_at(now).unwrap();
+    assert!(next - now >= Duration::minutes(1), "{next}");
+}
+
+#[test]
+fn what_grows_dearer_is_in_the_rate_within_five_minutes_and_work_that_begins_within_two() {
+    let start = at("2026-11-22T08:00:00Z");
+    let mut books = Books::default();
+    let mut meter = open(&books, &rules(Zone::UTC, &[]), start);
+    let mut spend = |minute: i64, count: u64| {
+        let now = start + Duration::minutes(minute) + Duration::seconds(59);
+        meter.apply(&books.tell(call(&format!("{minute}"), now).input(count)), now);
+        meter.summary(now).tokens_per_min
+    };
+    let begun: Vec<u64> = (0..3).map(|minute| spend(minute, 1_000)).collect();
+    assert!((480..=510).contains(&begun[0]) && begun[1..].iter().all(|rate| (990..=1_020).contains(rate)), "{begun:?}");
+    for minute in 3..20 {
+        spend(minute, 1_000);
+    }
+    let dearer: Vec<u64> = (20..25).map(|minute| spend(minute, 10_000)).collect();
+    assert!((9_990..=10_050).contains(&dearer[4]), "{dearer:?}");
+    // After a pause the new work alone counts, from its own beginning.
+    let again: Vec<u64> = (40..42).map(|minute| spend(minute, 1_000)).collect();
+    assert!((990..=1_020).contains(&again[1]), "{again:?}");
 }
 
 #[test]
@@ -269,7 +326,7 @@ fn h8_nothing_changes_by_itself_once_everything_has_come_to_rest() {
         now = next;
         assert!(wakes.len() < 60, "{wakes:?}");
     }
-    // When the session turns quiet, when it waits and when it has ended, fifteen bars, midnight, the end of the month.
-    // No arrow: what is counted is another session's.
-    assert_eq!(wakes.len(), 3 + 15 + 1 + 1, "{wakes:?}");
+    // When the session turns quiet, when it waits and when it has ended, fifteen bars, the quarters of the minutes in
+    // which its rate falls, midnight, the end of the month. No arrow: what is counted is another session's.
+    assert_eq!(wakes.len(), 3 + 15 + 17 + 1 + 1, "{wakes:?}");
 }

@@ -88,8 +88,8 @@ fn the_forecasts_of_the_day_are_one_sentence_or_a_band_and_never_of_another_rate
     for (width, height, words) in [
         (200, 60, "│ if today goes on as usual: full at 14:31 (14:22–14:42), $37.72 by midnight"),
         (120, 36, "│ full at 14:31 (14:22–14:42), $37.72 by midnight"),
-        (80, 24, "$29.18/h   $12.89 left of $25.00   full at 14:31 (14:22–14:42)"),
-        (60, 20, "$29.18/h   $12.89 left of $25.00   full 14:22–14:42"),
+        (80, 24, "$28.56/h   $12.89 left of $25.00   full at 14:31 (14:22–14:42)"),
+        (60, 20, "$28.56/h   $12.89 left of $25.00   full 14:22–14:42"),
     ] {
         let text = shown(&app, width, height);
         assert!(text.contains(words), "{width}×{height}:\n{text}");

@@ -51,12 +51,12 @@ fn a_model_of_a_pinned_session_opens_its_calls_in_that_session_and_esc_leads_bac
 fn the_head_says_that_a_filter_of_the_lists_does_not_narrow_it() {
     let mut app = screen(&two(), limits("25"));
     for (width, height) in SIZES.into_iter().filter(|(width, _)| *width > 40) {
-        assert!(shown(&app, width, height).contains("╭ Today ─"));
+        assert!(shown(&app, width, height).contains("╭ Today · $/h of the last 5 min ─"));
     }
     press(&mut app, &["/", "w", "e", "b", "enter"]);
     for (width, height) in SIZES.into_iter().filter(|(width, _)| *width > 40) {
         let text = shown(&app, width, height);
-        assert!(text.contains("╭ Today · all of it, not filtered ─"), "{text}");
+        assert!(text.contains("╭ Today · all of it, not filtered "), "{text}");
     }
 }
 
@@ -91,7 +91,7 @@ fn calls_that_come_above_the_chosen_one_are_counted_and_esc_or_home_follows_the_
 fn every_line_of_the_head_is_explained_and_opens_the_day() {
     let cases = [
         (0, ["today · as of", "cache read", "cost         $12.11"]),
-        (1, ["$29.18/h: the last quarter of an hour", "left         $12.89 left", "daily limit"]),
+        (1, ["$28.56/h: what the last 5 minutes cost", "left         $12.89 left", "daily limit"]),
         (2, ["this week", "this month", "by midnight  $37.72"]),
         (3, ["forecast of today · as of", "between $32.67 and $45.25", "full at 14:31 (14:22–14:42)"]),
     ];

@@ -15,7 +15,7 @@ function amount({ usd: dollars, tokens, output_tokens: output }) {
 function bar({ name, words, percent, mark = "", verdict, times }) {
   const box = element("div", undefined, `limit ${verdict}`);
   const line = element("p");
-  line.append(element("span", name), element("strong", `${mark}${percent}%`));
+  line.append(element("span", name), element("strong", `${mark}${percent === "?" ? percent : number(percent)}%`));
   const track = element("div", undefined, "bar");
   const fill = element("i");
   fill.style.width = `${Math.min(100, Number(percent))}%`;

@@ -14,7 +14,7 @@ function head(summary) {
   say("today", cost(today));
   say("today-detail", `${compact(today.tokens)} tokens in ${plural(today.calls, "call")}${summary.by_day_end_usd === null ? "" : ` · ${usd(pico(summary.by_day_end_usd))} by midnight`}`);
   say("rate", usd(pico(summary.cost_per_hour_usd)));
-  say("rate-detail", `${number(summary.tokens_per_min)} tokens a minute`);
+  say("rate-detail", `${number(summary.tokens_per_min)} tokens a minute · last 5 minutes`);
   say("week", cost(week));
   say("week-detail", `${compact(week.tokens)} tokens in ${plural(week.calls, "call")}`);
   say("month", cost(month));

@@ -50,18 +50,18 @@ pub(crate) struct GateAnswer {
     pub(crate) states: Vec<LimitState>,
 }
 
-/// Evaluates the limits against this ledger.
+/// The answer for what was decided about this caller.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When the ledger cannot be read.
 pub(crate) fn answer(
     books: &dyn Ledger,
     rules: &Rules,
     settings: &Settings,
     caller: &CallContext,
+    decision: gate::Decision,
     now: Instant,
 ) -> Result<GateAnswer, BooksError> {
-    let decision = gate::decide(books, rules, caller, now)?;
     let reason = text::gate_reason(&decision, now, settings.zone);
     let gate::Decision { allowed, worst, states, lifted, .. } = decision;
     let unchecked = gate::unchecked(rules, caller);

@@ -7,11 +7,12 @@ use crate::app::sessions::callers_session;
 use crate::config::Settings;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
 use crate::ledger::{BooksError, Ledger};
-use crate::meter::Rules;
+use crate::meter::{Rules, gate};
 
-/// Evaluates the limits of a call with these names, each in full or as the screens show it. A name that no call has yet
-/// is noted, and changes nothing: the gate is asked before the first call, too. The names of each dimension are read
-/// at most once, those of sessions only where the given one may be short.
+/// Evaluates the limits of a call with these names, each in full or as the screens show it, and foretells when those
+/// that are near are full: hooks, which run before every tool, do without. A name that no call has yet is noted, and
+/// changes nothing: the gate is asked before the first call, too. The names of each dimension are read at most once,
+/// those of sessions only where the given one may be short.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -39,7 +40,9 @@ pub(crate) fn named_answer(
             *name = Label::new(full.as_str());
         }
     }
-    Ok(GateAnswer { notes, ..answer(books, rules, settings, &caller, now)? })
+    let mut decision = gate::decide(books, rules, &caller, now)?;
+    gate::foretell(books, rules, &mut decision.states, now)?;
+    Ok(GateAnswer { notes, ..answer(books, rules, settings, &caller, decision, now)? })
 }
 
 impl GateAnswer {

@@ -7,7 +7,7 @@ use crate::config::statusline_template::{Template, Word};
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Quota, Span, Zone};
 use crate::integrations::claude_code::statusline_input::Agent;
 use crate::ledger::{BooksError, Ledger, Sums};
-use crate::meter::{self, LimitState, Verdict};
+use crate::meter::{self, LimitState};
 use crate::text;
 
 /// Values for the line; `None` where unknown.
@@ -113,13 +113,9 @@ pub(crate) fn ask(
     let caller = facts.agent.session.is_some().then(|| catch_up::caller(&context.settings, &names));
     facts.limit = meter::states(books, &rules, caller.as_ref(), now)?.into_iter().next();
     // A forecast needs further queries, so that only a near limit gets one.
-    if let Some(near) = facts.limit.as_mut().filter(|limit| limit.verdict == Verdict::Near) {
-        let foretold = crate::app::catch_up::summary(context, books)?.limits;
-        near.projected = foretold
-            .into_iter()
-            .find(|limit| limit.limit == near.limit && limit.subject == near.subject)
-            .and_then(|limit| limit.projected);
-        facts.forecast = near.projected.map(|(at, _)| text::moment(at, now, zone));
+    if let Some(worst) = &mut facts.limit {
+        meter::gate::foretell(books, &rules, std::slice::from_mut(worst), now)?;
+        facts.forecast = worst.projected.map(|(at, _)| text::moment(at, now, zone));
     }
     Ok(())
 }

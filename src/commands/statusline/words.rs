@@ -52,5 +52,5 @@ pub(crate) fn limit_words(limit: &LimitState) -> String {
         Verdict::Near => " ⚠",
         Verdict::Over => " ■",
     };
-    format!("{} {}%{mark}", limit.name, limit.percent)
+    format!("{} {}{mark}", limit.name, text::percentage(limit.percent))
 }

@@ -8,7 +8,7 @@ use crate::domain::Instant;
 use crate::ledger::{Row, Sums};
 use crate::meter::evaluate::worst_first;
 use crate::meter::forecast::Outlook;
-use crate::meter::limit::LimitState;
+use crate::meter::limit::{KnownSession, LimitState};
 use crate::meter::limit_usage::LimitUsage;
 use crate::meter::rate::Minutes;
 use crate::meter::session::model_lines;
@@ -42,6 +42,7 @@ impl Meter {
         Summary {
             now,
             follow: self.follow.clone(),
+            view: self.rules.view.clone(),
             session: id.as_ref().zip(session).map(|(id, session)| session.line(id, now)),
             sessions: self.sessions.lines(now),
             fleet,
@@ -94,9 +95,13 @@ impl Meter {
         let now = outlook.now;
         let active: BTreeSet<&SessionId> = self.sessions.active(now).map(|(id, _)| id).collect();
         let followed = self.followed(now);
+        let shared = self.sessions.shared_projects(now);
         let sessions = |id: &SessionId| {
             let works = active.contains(id);
-            (works || followed.as_ref() == Some(id)).then(|| (self.sessions.project(id), !works))
+            let project = self.sessions.project(id);
+            let is_one_of_several = project.as_ref().is_some_and(|project| shared.contains(project));
+            let known = || KnownSession { project: project.clone(), ended: !works, is_one_of_several };
+            (works || followed.as_ref() == Some(id)).then(known)
         };
         let states = |usage: &LimitUsage| usage.states(&self.rules, Some(&self.habits), &sessions, now);
         let mut all: Vec<LimitState> = self.usages.iter().flat_map(states).collect();

@@ -29,7 +29,8 @@ impl App {
         let summary = self.summary();
         let mut lines = vec![
             super::of_rate(&text::usd(summary.cost_per_hour)),
-            format!("             {} tokens a minute by the same weights", text::count(summary.tokens_per_min)),
+            format!("             {} tokens a minute in the same time", text::count(summary.tokens_per_min)),
+            "             of work that began within them: over the time since, of at least two".to_owned(),
         ];
         if let Some(limit) = self.leading_limit() {
             lines.push(String::new());
@@ -78,7 +79,8 @@ impl App {
             }
         }
         lines.push(
-            "basis        the rate shown now, returning within half an hour to that of the last hours,".to_owned(),
+            "basis        the last quarter of an hour, returning within half an hour to the rate of the last hours,"
+                .to_owned(),
         );
         lines.push("             in the hours in which there was work on the last seven days".to_owned());
         lines

@@ -76,8 +76,8 @@ impl Compact<'_> {
         let mut lines = vec![(counter, Role::Accent)];
         if let Some(limit) = worst {
             let title = match limit.verdict {
-                _ if limit.is_quiet() => format!("{}% of {} limit used", limit.percent, limit.name),
-                Verdict::Under => format!("{}% of {} limit used", limit.percent, limit.name),
+                _ if limit.is_quiet() => format!("{} of {} limit used", text::percentage(limit.percent), limit.name),
+                Verdict::Under => format!("{} of {} limit used", text::percentage(limit.percent), limit.name),
                 Verdict::Near | Verdict::Over => text::banner_title(limit),
             };
             let parts = [text::banner_amounts(limit)].into_iter().chain(text::resets(limit, app.now(), zone)).fold(
@@ -90,9 +90,9 @@ impl Compact<'_> {
             );
             let mut wordings: Vec<String> = parts.into_iter().rev().collect();
             wordings.insert(wordings.len() - 1, format!("{title}  {}", text::left(limit)));
-            wordings.push(format!("{mark}{} {}%", limit.name, limit.percent));
-            wordings.push(format!("{mark}{}%", limit.percent));
-            wordings.push(format!("{}%", limit.percent));
+            wordings.push(format!("{mark}{} {}", limit.name, text::percentage(limit.percent)));
+            wordings.push(format!("{mark}{}", text::percentage(limit.percent)));
+            wordings.push(text::percentage(limit.percent));
             wordings.push(mark.trim_end().to_owned());
             lines.push((wordings, role_of(limit)));
         }
@@ -101,8 +101,12 @@ impl Compact<'_> {
             let name = limit.name.clone();
             let short = if text::width(&name) > 14 { text::short_name(limit) } else { name.clone() };
             let wordings = vec![
-                format!("{} {bar} {:>4}%", text::pad(&text::fit_middle(&short, 14), 14), limit.percent),
-                format!("{name} {}%", limit.percent),
+                format!(
+                    "{} {bar} {:>5}",
+                    text::pad(&text::fit_middle(&short, 14), 14),
+                    text::percentage(limit.percent)
+                ),
+                format!("{name} {}", text::percentage(limit.percent)),
             ];
             (wordings, role_of(limit))
         };
@@ -138,7 +142,8 @@ impl Compact<'_> {
         for model in summary.models.iter().take(8) {
             let name = model.model.as_deref().map_or("unknown", text::model_short);
             let trends = summary.models.iter().map(|line| &line.trend);
-            let trend = Sparks::scaled_to(trends, room.saturating_sub(24).clamp(6, 30)).draw(&model.trend);
+            let until = (summary.trend_until, app.now());
+            let trend = Sparks::scaled_to(trends, room.saturating_sub(24).clamp(6, 30), until).draw(&model.trend);
             let cost = text::cost(&model.sums);
             let name_room = if room > 30 { 14 } else { 10 };
             lines.push((

@@ -19,13 +19,17 @@ impl Widget for &Health<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let theme = &app.theme;
-        let block = pane(theme, "Health", true);
+        let title: Vec<String> = ["Health".to_owned()].into_iter().chain(app.filtered()).collect();
+        let block = pane(theme, &title.join(" · "), true);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
         let room = usize::from(inner.width);
         let all = health_lines(app);
+        if let Some(notice) = app.nothing_fits("line").filter(|_| all.is_empty()) {
+            buffer.set_stringn(inner.x, inner.y, text::fit(&notice, room), room, theme.style(Role::Dim));
+        }
         let top = top_for(app.cursor(), inner.height);
         for (row, (words, role)) in inner.rows().zip(all.iter().skip(top)) {
             buffer.set_stringn(row.x, row.y, text::fit(words, room), room, theme.style(*role));

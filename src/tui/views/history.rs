@@ -238,9 +238,10 @@ fn trend(now: &Sums, before: &Sums) -> Option<String> {
     let in_dollars = now.cost > Usd::ZERO || before.cost > Usd::ZERO;
     let (now, before) = (weight(now, in_dollars), weight(before, in_dollars));
     let percent = now.abs_diff(before).saturating_mul(100).checked_div(before)?;
+    let percent = text::percentage(u64::try_from(percent).unwrap_or(u64::MAX));
     Some(match now.cmp(&before) {
-        std::cmp::Ordering::Less => format!("▼ {percent}% below"),
+        std::cmp::Ordering::Less => format!("▼ {percent} below"),
         std::cmp::Ordering::Equal => "the same as".to_owned(),
-        std::cmp::Ordering::Greater => format!("▲ {percent}% above"),
+        std::cmp::Ordering::Greater => format!("▲ {percent} above"),
     })
 }

@@ -40,13 +40,19 @@ impl Widget for &Limits<'_> {
         if !quotas.is_empty() {
             title.push(text::plural(u64::try_from(quotas.len()).unwrap_or(u64::MAX), "provider window"));
         }
+        title.extend(app.filtered());
         let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
         let block = pane(theme, &title, true);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
-        if limits.is_empty() {
+        let is_hidden = limits.is_empty() && quotas.is_empty() && !app.summary().limits.is_empty();
+        if let Some(notice) = app.nothing_fits("limit").filter(|_| is_hidden) {
+            let notice = styled(theme, Role::Dim, text::fit(&notice, usize::from(inner.width)));
+            return lines(buffer, inner, [notice.into()]);
+        }
+        if limits.is_empty() && app.summary().limits.is_empty() {
             inner = self.none(inner, buffer);
         }
         if inner.is_empty() || (limits.is_empty() && quotas.is_empty()) {
@@ -56,7 +62,8 @@ impl Widget for &Limits<'_> {
         let of_limits = limits.iter().map(|limit| of_limit(limit, bar, area.width >= 140, now, zone));
         let of_quotas = quotas.iter().map(|quota| of_quota(quota, bar, now, zone));
         let rows = of_limits.chain(of_quotas).collect();
-        let grid = Grid { theme, columns: &columns, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
+        let grid =
+            Grid { theme, columns: &columns, rows, cursor: Some(app.cursor()), sorted: None, heads: true, least: &[] };
         grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::Row(nth)), |_, _| {});
     }
 }
@@ -99,7 +106,7 @@ fn of_limit(limit: &LimitState, bar: usize, has_band: bool, now: Instant, zone: 
         (text::banner_amounts(limit), Role::Text),
         (text::left(limit), Role::Text),
         (limit_bar(limit, bar, now), role),
-        (format!("{}%", limit.percent), role),
+        (text::percentage(limit.percent), role),
         (verdict.to_owned(), role),
         (resets.trim_start_matches("resets ").to_owned(), Role::Dim),
         (forecast.trim_start_matches("full at ").to_owned(), Role::Dim),

@@ -20,6 +20,12 @@ use super::super::widgets::cells;
 /// The head, the limits, the sessions at work, the models, the day or the session in detail, and the calls.
 pub(in super::super) struct Live<'a>(pub(in super::super) &'a App);
 
+/// The widths of the columns of the sessions at work: what these need, or needed before.
+pub(in super::super) fn fleet_widths(app: &App) -> Vec<usize> {
+    let before = app.fleet_widths.iter().copied().chain(std::iter::repeat(0));
+    Live(app).needed().into_iter().zip(before).map(|(needed, before)| needed.max(before)).collect()
+}
+
 impl Widget for &Live<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         if area.width >= 100 { self.wide(area, buffer) } else { self.stacked(area, buffer) }

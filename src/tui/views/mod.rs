@@ -14,7 +14,7 @@ pub(super) use compact::Compact;
 pub(super) use health::{Health, health_details, health_lines};
 pub(super) use history::History;
 pub(super) use limits::Limits;
-pub(super) use live::Live;
+pub(super) use live::{Live, fleet_widths};
 pub(super) use models::Models;
 pub(super) use projects::Projects;
 pub(super) use sessions::{Sessions, per_hour, session_copied};

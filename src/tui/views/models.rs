@@ -22,7 +22,8 @@ impl Widget for &Models<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let theme = &app.theme;
-        let title = ["Models", "all time", "at the rates in force now"];
+        let title = ["Models", "all time"].map(str::to_owned).into_iter().chain(app.filtered());
+        let title: Vec<String> = title.chain(["at the rates in force now".to_owned()]).collect();
         let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
         let block = pane(theme, &title, true);
         let mut inner = block.inner(area);
@@ -103,11 +104,14 @@ impl Widget for &Models<'_> {
             })
             .collect();
         if rows.is_empty() {
-            let notice = text::fit("nothing booked yet", usize::from(inner.width));
+            let notice = app.nothing_fits("model").filter(|_| !app.models.is_empty());
+            let notice = notice.unwrap_or_else(|| "nothing booked yet".to_owned());
+            let notice = text::fit(&notice, usize::from(inner.width));
             buffer.set_stringn(inner.x, inner.y, notice, usize::from(inner.width), theme.style(Role::Dim));
             return;
         }
-        let grid = Grid { theme, columns: &columns, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
+        let grid =
+            Grid { theme, columns: &columns, rows, cursor: Some(app.cursor()), sorted: None, heads: true, least: &[] };
         grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::Row(nth)), |_, _| {});
     }
 }

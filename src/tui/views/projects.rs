@@ -27,13 +27,17 @@ impl Widget for &Projects<'_> {
         let app = self.0;
         let theme = &app.theme;
         let projects = app.projects_shown();
-        let block = pane(theme, &format!("Projects · {}", projects.len()), true);
+        let title: Vec<String> =
+            ["Projects".to_owned(), projects.len().to_string()].into_iter().chain(app.filtered()).collect();
+        let block = pane(theme, &title.join(" · "), true);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
         if projects.is_empty() {
-            let notice = if app.projects.is_waiting() { "asking the books …" } else { "no project yet" };
+            let none = || app.nothing_fits("project").unwrap_or_else(|| "no project yet".to_owned());
+            let notice = if app.projects.is_waiting() { "asking the books …".to_owned() } else { none() };
+            let notice = text::fit(&notice, usize::from(inner.width));
             buffer.set_stringn(inner.x, inner.y, notice, usize::from(inner.width), theme.style(Role::Dim));
             return;
         }
@@ -53,7 +57,8 @@ impl Widget for &Projects<'_> {
                 ]
             })
             .collect();
-        let grid = Grid { theme, columns: &COLUMNS, rows, cursor: Some(app.cursor()), sorted: None, heads: true };
+        let grid =
+            Grid { theme, columns: &COLUMNS, rows, cursor: Some(app.cursor()), sorted: None, heads: true, least: &[] };
         grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::Row(nth)), |_, _| {});
     }
 }

@@ -36,18 +36,26 @@ impl Widget for &Sessions<'_> {
         let count = u64::try_from(sessions.len()).unwrap_or(0);
         // There may be more, of which nothing is known here.
         let newest = if app.summary().sessions.len() >= SESSIONS_SHOWN { "the newest " } else { "" };
-        let title = match &app.down {
+        let mut title = match &app.down {
             Some(down) if down.sessions.is_none() => {
                 format!("{} › {} · asking the books …", down.from.title(), down.words)
             }
             Some(down) => format!("{} › {} · {}", down.from.title(), down.words, text::plural(count, "session")),
             None => format!("Sessions · {newest}{count}"),
         };
+        if let Some(filtered) = app.filtered() {
+            title = format!("{title} · {filtered}");
+        }
         let block = pane(theme, &title, true);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
+        if let Some(notice) = app.nothing_fits("session").filter(|_| sessions.is_empty()) {
+            let notice = text::fit(&notice, usize::from(inner.width));
+            buffer.set_stringn(inner.x, inner.y, notice, usize::from(inner.width), theme.style(Role::Dim));
+            return;
+        }
         let followed = app.summary().session.as_ref().map(SessionLine::id);
         let rows: Vec<Vec<Cell>> = sessions
             .iter()
@@ -81,8 +89,9 @@ impl Widget for &Sessions<'_> {
             columns: &COLUMNS,
             rows,
             cursor: Some(app.cursor()),
-            sorted: Some((column, app.sort.1)),
+            sorted: Some((column, app.sort.0.is_ascending() != app.sort.1)),
             heads: true,
+            least: &[],
         };
         let heads = |at: usize, place: Rect| {
             let by = SortBy::ALL.into_iter().find(|by| column_of(*by) == at);
@@ -110,14 +119,16 @@ const fn column_of(by: SortBy) -> usize {
 fn average(line: &SessionLine) -> String {
     match text::mark(&line.row.sums) {
         text::Mark::Unknown => "?".to_owned(),
-        text::Mark::Exact | text::Mark::AtLeast | text::Mark::About => text::usd(per_hour(line)),
+        text::Mark::Exact | text::Mark::AtLeast | text::Mark::About => {
+            per_hour(line).map_or_else(|| "–".to_owned(), text::usd)
+        }
     }
 }
 
-/// Dollars per hour over the whole session, of at least a minute.
-pub(in super::super) fn per_hour(line: &SessionLine) -> Usd {
-    let seconds = u32::try_from(line.duration.num_seconds().max(60)).unwrap_or(u32::MAX);
-    line.row.sums.cost.scaled(Ratio { num: 3600, den: seconds })
+/// Dollars per hour over the whole session; none before it has lasted a minute.
+pub(in super::super) fn per_hour(line: &SessionLine) -> Option<Usd> {
+    let seconds = u32::try_from(line.duration.num_seconds()).ok().filter(|seconds| *seconds >= 60)?;
+    Some(line.row.sums.cost.scaled(Ratio { num: 3600, den: seconds }))
 }
 
 /// Text of a session for the copy key.

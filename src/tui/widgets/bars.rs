@@ -21,19 +21,28 @@ pub(in super::super) fn spark(values: &[u64], most: u64, columns: usize) -> Stri
     shown.iter().map(|value| HEIGHTS[eighths(*value, most)]).collect()
 }
 
-/// Sparklines of several trends on one scale: of dollars, or of tokens where nothing has a price.
+/// Sparklines of several trends on one scale: of dollars, or of tokens where nothing has a price. They end with the
+/// last whole minute: a part of one would look like a fall.
 pub(in super::super) struct Sparks {
     columns: usize,
+    /// Minutes at the end of each trend that are left out.
+    running: usize,
     pub(in super::super) is_in_dollars: bool,
     most: u64,
 }
 
 impl Sparks {
-    /// The common scale of these trends over as many minutes as there are columns.
-    pub(in super::super) fn scaled_to<'a>(trends: impl Iterator<Item = &'a Trend> + Clone, columns: usize) -> Self {
-        let columns = columns.min(TREND);
+    /// The common scale of these trends, which end with the minute of `until`, over as many minutes as there are
+    /// columns.
+    pub(in super::super) fn scaled_to<'a>(
+        trends: impl Iterator<Item = &'a Trend> + Clone,
+        columns: usize,
+        (until, now): (Instant, Instant),
+    ) -> Self {
+        let running = usize::from(until.timestamp().div_euclid(60) >= now.timestamp().div_euclid(60));
+        let columns = columns.min(TREND - running);
         let is_in_dollars = trends.clone().any(|trend| trend.usd.iter().any(|usd| *usd > Usd::ZERO));
-        let mut sparks = Self { columns, is_in_dollars, most: 0 };
+        let mut sparks = Self { columns, running, is_in_dollars, most: 0 };
         sparks.most = trends.flat_map(|trend| sparks.values(trend)).max().unwrap_or(0);
         sparks
     }
@@ -45,10 +54,14 @@ impl Sparks {
 
     fn values(&self, trend: &Trend) -> Vec<u64> {
         if self.is_in_dollars {
-            let last = &trend.usd[trend.usd.len().saturating_sub(self.columns)..];
-            return last.iter().map(|usd| micros(*usd)).collect();
+            return self.last(&trend.usd).iter().map(|usd| micros(*usd)).collect();
         }
-        trend.tokens[trend.tokens.len().saturating_sub(self.columns)..].to_vec()
+        self.last(&trend.tokens).to_vec()
+    }
+
+    fn last<'a, T>(&self, minutes: &'a [T]) -> &'a [T] {
+        let whole = &minutes[..minutes.len().saturating_sub(self.running)];
+        &whole[whole.len().saturating_sub(self.columns)..]
     }
 }
 
@@ -67,7 +80,8 @@ fn eighths(value: u64, most: u64) -> usize {
 
 /// A limit's bar, with a tick where the period stands: beyond the bar while there is time for more.
 pub(in super::super) fn limit_bar(limit: &LimitState, columns: usize, now: Instant) -> String {
-    let has_period = limit.limit.window.is_periodic();
+    // A full bar has no gap.
+    let has_period = limit.limit.window.is_periodic() && limit.percent < 100;
     ticked(gauge(limit.percent, columns), limit.span.filter(|_| has_period), columns, now)
 }
 
@@ -75,6 +89,9 @@ pub(in super::super) fn limit_bar(limit: &LimitState, columns: usize, now: Insta
 pub(in super::super) fn quota_bar(quota: &Quota, columns: usize, now: Instant) -> String {
     if quota.is_over(now) {
         return gauge(0, columns);
+    }
+    if quota.percent() >= 100 {
+        return gauge(100, columns);
     }
     let length = Duration::minutes(quota.minutes.into());
     let span = quota.resets_at.and_then(|until| Some(Span { from: until.checked_sub_signed(length)?, until }));

@@ -141,10 +141,19 @@ impl Widget for &Footer<'_> {
         let chips_width = |chips: &[(String, Role)]| {
             chips.iter().map(|(chip, _)| text::width(chip) + 3).sum::<usize>().saturating_sub(2)
         };
-        // Room for help, the palette and the way out.
-        while chips_width(&chips) + 24 > room && chips.len() > 1 {
-            chips.remove(0);
+        // Half of the room is for the keys, so that the view's own are among them.
+        let most = room.saturating_sub((room / 2 + 4).max(24));
+        let importance =
+            |(chip, role): &(String, Role)| (chip.starts_with('/'), *role == Role::Danger, *role == Role::Warning);
+        while chips_width(&chips) > most && chips.len() > 1 {
+            let least = (0..chips.len()).min_by_key(|at| importance(&chips[*at]));
+            chips.remove(least.unwrap_or(0));
         }
+        // A filter may be of any length; of another chip a part says nothing.
+        for (chip, _) in chips.iter_mut().filter(|(chip, _)| chip.starts_with('/') && most >= 8) {
+            *chip = text::fit(chip, most - 1);
+        }
+        chips.retain(|(chip, _)| text::width(chip) < most);
         let right = chips_width(&chips);
         let left_room = room.saturating_sub(right + 2);
         keys(app, left_room, area, buffer);
@@ -158,7 +167,7 @@ impl Widget for &Footer<'_> {
     }
 }
 
-/// The most useful keys here, as many as fit.
+/// The most useful keys here, as many as fit; none is cut.
 fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     let own: &[(Action, &str)] = match app.view {
         View::Live if app.of_model.is_some() => &[(Action::Close, "the whole session"), (Action::NextPane, "pane")],
@@ -180,10 +189,10 @@ fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
         }
         View::Projects | View::Models => &[(Action::Enter, "open"), (Action::Filter, "filter")],
         View::History => &[
-            (Action::Enter, "open"),
             (Action::Grain, "day/week/month"),
             (Action::Earlier, "earlier"),
             (Action::Later, "later"),
+            (Action::Enter, "open"),
         ],
         View::Health => &[(Action::Filter, "filter")],
         View::Limits => &[
@@ -207,8 +216,12 @@ fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     all.push(key(Action::Quit, "quit"));
     // Leaving, help and the palette, which has everything else, come first where there is little room.
     let taken = |all: &[(Action, String)]| all.iter().map(|(_, words)| text::width(words) + 2).sum::<usize>();
-    while all.len() > 2 && taken(&all) > room + 1 {
-        all.remove(all.len() - if all.len() > 3 { 3 } else { 2 });
+    while !all.is_empty() && taken(&all) > room + 1 {
+        all.remove(match all.len() {
+            0..=2 => 0,
+            3 => 1,
+            several => several - 3,
+        });
     }
     let (mut x, end) = (area.x.saturating_add(1), area.x.saturating_add(cells(room)));
     for (action, words) in all {

@@ -8,7 +8,7 @@ use crate::meter::{LimitState, Verdict};
 use crate::text;
 use crate::theme::{Role, Theme};
 
-/// Columns of a percentage, which may be one of thousands, and its mark.
+/// Least columns of a percentage and its mark.
 const PER_CENT: usize = 8;
 
 /// The words of one limit.
@@ -41,7 +41,7 @@ impl Words {
         Self {
             name: limit.name.clone(),
             short_name: text::short_name(limit),
-            per_cent: format!("{:>5}%{mark}", limit.percent),
+            per_cent: format!(" {:>5}{mark}", text::percentage(limit.percent)),
             left: text::left(limit),
             left_of: text::left_of(limit),
             full,
@@ -77,6 +77,7 @@ struct Plan {
     bar: usize,
     left: usize,
     is_short: bool,
+    per_cent: usize,
     full: usize,
     resets: usize,
 }
@@ -87,6 +88,7 @@ impl Plan {
         let widest = |of: fn(&Words) -> &String| words.iter().map(|words| text::width(of(words))).max().unwrap_or(0);
         let (left, left_of) = (widest(|words| &words.left), widest(|words| &words.left_of));
         let (full, resets) = (widest(|words| &words.full), widest(|words| &words.resets));
+        let per_cent = widest(|words| &words.per_cent).max(PER_CENT);
         let cells = |width: usize| if width == 0 { 0 } else { width + 2 };
         // A name becomes short, and is cut, before the time when its limit is full is left out; no name is cut where
         // the bar can spare the room.
@@ -101,22 +103,24 @@ impl Plan {
             (short, 0, true, 0, 0, 4),
         ];
         let plan = wordings.into_iter().find_map(|(least_name, left, is_short, full, resets, least)| {
-            let spare = room.checked_sub(1 + PER_CENT + cells(left) + cells(full) + cells(resets) + least)?;
+            let spare = room.checked_sub(1 + per_cent + cells(left) + cells(full) + cells(resets) + least)?;
             let name = if spare < whole { short } else { whole };
             (spare >= name && name >= least_name).then(|| Self {
                 name,
                 bar: spare - name + least,
                 left,
                 is_short,
+                per_cent,
                 full,
                 resets,
             })
         });
         plan.unwrap_or(Self {
-            name: room.saturating_sub(PER_CENT + 1),
+            name: room.saturating_sub(per_cent + 1),
             bar: 0,
             left: 0,
             is_short: true,
+            per_cent,
             full: 0,
             resets: 0,
         })
@@ -146,7 +150,7 @@ pub(in super::super) fn limit_lines(
             spans.push(styled(theme, Role::Text, text::pad(&name, plan.name) + " "));
         }
         spans.push(styled(theme, role, bar));
-        spans.push(styled(theme, role, words.per_cent.clone()));
+        spans.push(styled(theme, role, text::pad_left(&words.per_cent, plan.per_cent)));
         let left = if plan.is_short { &words.left } else { &words.left_of };
         for (width, word, role) in
             [(plan.left, left, Role::Text), (plan.full, &words.full, role), (plan.resets, &words.resets, Role::Dim)]

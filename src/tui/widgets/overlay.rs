@@ -52,8 +52,9 @@ const MARKS: [(&str, &str); 12] = [
     ("╷", "in a limit's bar: how much of its period is over"),
     (
         "full at",
-        "the rate shown now, returning within half an hour to that of the last hours, in the usual hours of work; in \
-         brackets from when to when, the rate as it is included; beyond today, days like the month's whole days",
+        "the last quarter of an hour's rate, returning within half an hour to that of the last hours, in the usual \
+         hours of work; in brackets from when to when, the rate shown now included; beyond today, days like the \
+         month's whole days",
     ),
     ("by midnight", "what today will cost by the same forecast"),
     ("E Σ $ cr ~", "of an agent: exact, sums only, costs stated by it, credits, estimates"),
@@ -122,7 +123,7 @@ fn explain(app: &App, explanation: &Explanation, area: Rect, buffer: &mut Buffer
     lines(buffer, inner, shown.map(|line| Line::from(styled(&app.theme, Role::Text, format!(" {line}")))));
 }
 
-/// A line in pieces of so many columns, cut at spaces where there are any.
+/// A line in pieces of so many columns, cut at spaces where there are any; a path without any is cut in its middle.
 fn wrapped(line: &str, room: usize) -> Vec<String> {
     let (mut pieces, mut piece) = (Vec::new(), String::new());
     for word in line.split_inclusive(' ') {
@@ -132,7 +133,7 @@ fn wrapped(line: &str, room: usize) -> Vec<String> {
         piece.push_str(word);
     }
     pieces.push(piece);
-    pieces.into_iter().map(|piece| text::fit(piece.trim_end(), room)).collect()
+    pieces.into_iter().map(|piece| text::fit_path(piece.trim_end(), room)).collect()
 }
 
 fn palette(app: &App, cursor: usize, search: &Input, area: Rect, buffer: &mut Buffer) {

@@ -58,25 +58,31 @@ pub(in super::super) struct Grid<'a> {
     pub(in super::super) rows: Vec<Vec<Cell>>,
     /// Cursor row.
     pub(in super::super) cursor: Option<usize>,
-    /// Sort column, and whether reversed.
+    /// Sort column, and whether its least is on top.
     pub(in super::super) sorted: Option<(usize, bool)>,
     /// True to show headings.
     pub(in super::super) heads: bool,
+    /// Columns that each column takes at least, so that none moves when rows come and go; may be empty.
+    pub(in super::super) least: &'a [usize],
 }
 
 impl Grid<'_> {
     /// Indexes of the columns that fit, with their widths.
     fn widths(&self, room: usize) -> Vec<(usize, usize)> {
         // A column in which nothing stands is not shown.
-        let empty = |at: usize| self.rows.iter().all(|row| row.get(at).is_none_or(|(cell, _)| cell.is_empty()));
+        let reserved = |at: usize| self.least.get(at).copied().unwrap_or(0);
+        let empty = |at: usize| {
+            reserved(at) == 0 && self.rows.iter().all(|row| row.get(at).is_none_or(|(cell, _)| cell.is_empty()))
+        };
         let sorted = self.sorted.map(|(by, _)| by);
         let mut kept: Vec<usize> =
             (0..self.columns.len()).filter(|at| self.rows.is_empty() || Some(*at) == sorted || !empty(*at)).collect();
-        let widest =
-            |at: usize| self.rows.iter().filter_map(|row| row.get(at)).map(|(cell, _)| text::width(cell)).max();
-        let needed: Vec<usize> = (self.columns.iter().enumerate())
-            .map(|(at, column)| widest(at).unwrap_or(0).clamp(column.width, column.most))
-            .collect();
+        let widest = |at: usize| {
+            let rows = self.rows.iter().filter_map(|row| row.get(at));
+            rows.map(|(cell, _)| text::width(cell)).max().unwrap_or(0).max(reserved(at))
+        };
+        let needed: Vec<usize> =
+            (self.columns.iter().enumerate()).map(|(at, column)| widest(at).clamp(column.width, column.most)).collect();
         let least = |at: usize| if self.columns[at].whole { needed[at] } else { self.columns[at].width };
         let taken = |kept: &[usize]| kept.iter().map(|&at| least(at) + 2).sum::<usize>().saturating_sub(2);
         while taken(&kept) > room && kept.len() > 1 {
@@ -92,7 +98,7 @@ impl Grid<'_> {
         }
         // No name is cut beside empty space.
         for (at, width) in widths.iter_mut().filter(|(at, _)| !self.columns[*at].whole && !self.columns[*at].newest) {
-            let more = widest(*at).unwrap_or(0).saturating_sub(*width).min(spare);
+            let more = widest(*at).saturating_sub(*width).min(spare);
             *width += more;
             spare -= more;
         }
@@ -137,8 +143,8 @@ impl Grid<'_> {
             for (at, width) in widths {
                 let column = &self.columns[*at];
                 let mark = match self.sorted {
-                    Some((by, reversed)) if by == *at => {
-                        if reversed {
+                    Some((by, is_ascending)) if by == *at => {
+                        if is_ascending {
                             " ▲"
                         } else {
                             " ▼"

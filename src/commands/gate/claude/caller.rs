@@ -9,14 +9,15 @@ use crate::config::Settings;
 use crate::domain::Dimension;
 use crate::integrations::claude_code::hook_input::Event;
 use crate::ledger::{BooksError, Ledger};
-use crate::meter::CallContext;
+use crate::meter::{CallContext, gate};
 
 /// Reads the rest of the session's transcript and evaluates the limits.
 pub(crate) fn ask(context: &mut Context<'_>, event: &Event) -> (GateAnswer, Option<Books>) {
     let transcript = event.transcript.as_deref().and_then(|path| transcript(context, path));
     let settings = context.settings.clone();
     evaluate(context, &LogSelection::Session(transcript), |books, rules, now| {
-        answer(books, rules, &settings, &asker_of(event, &settings, books)?, now)
+        let asker = asker_of(event, &settings, books)?;
+        answer(books, rules, &settings, &asker, gate::decide(books, rules, &asker, now)?, now)
     })
 }
 

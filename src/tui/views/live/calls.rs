@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::super::super::targets::Target;
-use super::super::super::widgets::{Cell, Column, Grid, pane, top_for};
+use super::super::super::widgets::{Cell, Column, Grid, lines, pane, styled, top_for};
 use super::super::super::{Action, Pane};
 use super::Live;
 use crate::domain::{Call, Instant, day_of};
@@ -35,7 +35,7 @@ impl Live<'_> {
         let newer = cursor.map_or(0, |cursor| top_for(cursor, area.height.saturating_sub(2)));
         let mut title = vec!["Calls".to_owned()];
         title.extend(app.of_model.as_deref().map(|model| text::model_short(model).to_owned()));
-        title.extend((!app.filter.text().is_empty()).then(|| "filtered".to_owned()));
+        title.extend(app.filtered());
         if newer > 0 {
             title.push(format!("{newer} newer above"));
             title.push(format!("{} follows the newest", app.options.keys.first(Action::Close)));
@@ -46,6 +46,10 @@ impl Live<'_> {
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
+        if let Some(notice) = app.nothing_fits("call").filter(|_| calls.is_empty()) {
+            let notice = styled(theme, Role::Dim, text::fit(&notice, usize::from(inner.width)));
+            return lines(buffer, inner, [notice.into()]);
+        }
         let (zone, now) = (app.options.zone, app.now());
         let today = day_of(now, zone);
         let when = |at: Instant| {
@@ -75,7 +79,7 @@ impl Live<'_> {
                 ]
             })
             .collect();
-        let grid = Grid { theme, columns: &columns, rows, cursor, sorted: None, heads: false };
+        let grid = Grid { theme, columns: &columns, rows, cursor, sorted: None, heads: false, least: &[] };
         grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::PaneRow(Pane::Calls, nth)), |_, _| {});
     }
 }

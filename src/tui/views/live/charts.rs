@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 use super::super::super::widgets::{Scale, Stack, cells, dollars, labels, micros, pane};
 use super::Live;
 use crate::domain::{Instant, Usd};
-use crate::meter::{FleetLine, TREND, Trend};
+use crate::meter::{TREND, Trend};
 use crate::text;
 
 /// Smallest height of a chart with its frame.
@@ -51,12 +51,13 @@ impl Live<'_> {
     fn pace(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let (theme, summary) = (&app.theme, app.summary());
-        let (what, series) = if app.is_pinned() {
+        let (what, series): (_, Vec<(String, &Trend)>) = if app.is_pinned() {
             let name = |name: Option<&str>| name.map_or("unknown model", text::model_short).to_owned();
             let lines = summary.models.iter().map(|line| (line.model.as_deref(), &line.trend));
             ("model", dearest(lines).into_iter().map(|(model, trend)| (name(model), trend)).collect())
         } else {
-            ("session", sessions(&dearest(summary.fleet.iter().map(|line| (line, &line.trend)))))
+            let lines = dearest(summary.fleet.iter().map(|line| (line, &line.trend)));
+            ("session", lines.into_iter().map(|(line, trend)| (app.name_of(line), trend)).collect())
         };
         let until = summary.trend_until;
         let is_old = (app.now() - until).num_minutes() > 1;
@@ -76,7 +77,7 @@ impl Live<'_> {
         let room = usize::from(Scale::plot(chart).width);
         let filled = |each: &usize| (room / (TREND / each)) * (TREND / each);
         let each = BUCKETS.into_iter().rev().max_by_key(filled).unwrap_or(BUCKETS[0]);
-        let buckets = Buckets::from_series(&series, each, until);
+        let buckets = Buckets::from_series(&series, each, until, app.now());
         let most = buckets.amounts.iter().map(|parts| parts.iter().sum()).max().unwrap_or(0);
         let scale = Scale::reaching(most, chart.height);
         let plot = scale.draw(theme, dollars, chart, buffer);
@@ -109,24 +110,6 @@ fn dearest<'a, T>(all: impl Iterator<Item = (T, &'a Trend)>) -> Vec<(T, &'a Tren
     spent
 }
 
-/// Sessions by their projects; of several of one project that are named in the legend, each also by its id.
-fn sessions<'a>(lines: &[(&FleetLine, &'a Trend)]) -> Vec<(String, &'a Trend)> {
-    let named = &lines[..lines.len().min(SERIES)];
-    let name = |line: &FleetLine| {
-        let session = line.id.session.as_deref().map(text::session_short);
-        let project = line.project.as_deref().map(text::project_short);
-        let is_alone = named.iter().filter(|(other, _)| other.project == line.project).count() <= 1;
-        match (project, session) {
-            (Some(project), Some(session)) if !is_alone => format!("{project} {session}"),
-            (project, session) => project.or(session).unwrap_or("no name").to_owned(),
-        }
-    };
-    let name_of = |(nth, (line, trend)): (usize, &(&FleetLine, &'a Trend))| {
-        (if nth < SERIES { name(line) } else { String::new() }, *trend)
-    };
-    lines.iter().enumerate().map(name_of).collect()
-}
-
 /// Dollars an hour of each series in stretches of some minutes, which begin at full ones so that no bar wanders.
 struct Buckets {
     /// Minutes of a stretch.
@@ -138,9 +121,11 @@ struct Buckets {
 }
 
 impl Buckets {
-    fn from_series(series: &[(String, &Trend)], each: usize, now: Instant) -> Self {
+    /// Of trends until then. A stretch that runs counts over the time it has run, and not before its first minute is
+    /// over: else it would look like a fall.
+    fn from_series(series: &[(String, &Trend)], each: usize, until: Instant, now: Instant) -> Self {
         let each = i64::try_from(each).unwrap_or(1).max(1);
-        let last = now.timestamp().div_euclid(60);
+        let last = until.timestamp().div_euclid(60);
         let oldest = last - i64::try_from(TREND).unwrap_or(0) + 1;
         // A stretch of which the beginning is not known is left out.
         let first = (oldest + each - 1).div_euclid(each);
@@ -150,7 +135,10 @@ impl Buckets {
             for (minute, usd) in (oldest..).zip(&trend.usd).filter(|(_, usd)| **usd > Usd::ZERO) {
                 let at = usize::try_from(minute.div_euclid(each) - first).ok();
                 let Some(parts) = at.and_then(|at| amounts.get_mut(at)) else { continue };
-                parts[nth.min(SERIES)] += u128::from(micros(*usd)) * 60 / u128::from(each.unsigned_abs());
+                let gone = (now.timestamp() - minute.div_euclid(each) * each * 60).min(each * 60).unsigned_abs();
+                if gone >= 60 {
+                    parts[nth.min(SERIES)] += u128::from(micros(*usd)) * 3600 / u128::from(gone);
+                }
             }
         }
         Self { each, first, amounts }

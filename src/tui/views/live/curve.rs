@@ -1,4 +1,4 @@
-//! The day as a curve: dollars so far, the band that is expected until midnight, and the day's limit.
+//! The day as a curve: dollars so far, the band that is expected until midnight, and their own limit of the day.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -10,7 +10,7 @@ use ratatui::widgets::canvas::{Canvas, Line, Points};
 use super::super::super::widgets::{Scale, dollars, labels, micros, pane, role_of};
 use super::Live;
 use crate::domain::{Instant, Span, Usd};
-use crate::meter::{Measure, Window};
+use crate::meter::Measure;
 use crate::text;
 use crate::theme::Role;
 
@@ -62,9 +62,7 @@ impl Live<'_> {
         inner.width = inner.width.saturating_sub(1);
         let [chart, times] = Layout::vertical([Constraint::Min(1), Constraint::Length(1)]).areas(inner);
 
-        let of_day = summary.limits.iter().find(|limit| {
-            limit.limit.window == Window::Day && limit.limit.scope.names().is_empty() && !limit.limit.scope.each
-        });
+        let of_day = summary.limit_of_today();
         let allowed = of_day.and_then(|limit| Measure::Usd.amount_of(&limit.limit.amount)).map(Usd::from_pico);
         let reaches = end.map_or(total, |end| total + end.likely);
         let band = end.map_or(total, |end| total + end.most);

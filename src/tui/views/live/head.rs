@@ -11,7 +11,7 @@ use super::super::super::widgets::{lines, pane, styled};
 use super::Live;
 use crate::domain::{Service, Speed};
 use crate::ledger::Sums;
-use crate::meter::{Follow, Verdict};
+use crate::meter::{Follow, RATE, Verdict};
 use crate::text;
 use crate::theme::Role;
 
@@ -19,17 +19,18 @@ impl Live<'_> {
     pub(super) fn head(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let (theme, summary) = (&app.theme, app.summary());
-        let is_filtered = !app.filter.text().is_empty();
         let title = match (&summary.session, &summary.follow) {
             (Some(_), _) => "Session",
             (None, Follow::Everything) => "Everything",
-            (None, Follow::Today | Follow::Latest | Follow::Session(_)) if is_filtered => {
+            (None, Follow::Today | Follow::Latest | Follow::Session(_)) if app.is_filtered() => {
                 "Today · all of it, not filtered"
             }
             (None, Follow::Today | Follow::Latest | Follow::Session(_)) => "Today",
         };
         let has_keys = self.has_keys(Pane::Head);
-        let block = pane(theme, title, has_keys);
+        let title = [title.to_owned(), format!("$/h of the last {RATE} min")];
+        let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
+        let block = pane(theme, &title, has_keys);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;

@@ -27,7 +27,11 @@ impl Live<'_> {
         let (theme, summary) = (&app.theme, app.summary());
         let room = usize::from(area.width.saturating_sub(2));
         let columns = Columns::fit(&summary.models, room);
-        let sparks = Sparks::scaled_to(summary.models.iter().map(|model| &model.trend), columns.trend);
+        let sparks = Sparks::scaled_to(
+            summary.models.iter().map(|model| &model.trend),
+            columns.trend,
+            (summary.trend_until, app.now()),
+        );
         let unit = if sparks.is_in_dollars { "$" } else { "tokens" };
         let until = summary.trend_until;
         let is_old = (app.now() - until).num_minutes() > 1;
@@ -38,7 +42,8 @@ impl Live<'_> {
         let top = top_for(cursor, height);
         let below = summary.models.len().saturating_sub(top + usize::from(height));
         let more = if below > 0 { format!(" · {below} more below") } else { String::new() };
-        let title = format!("Models · {unit} per minute, {} min{until}{more}", columns.trend);
+        let all = if app.is_filtered() { " · all of them, not filtered" } else { "" };
+        let title = format!("Models · {unit} per minute, {} whole min{until}{more}{all}", columns.trend);
         let block = pane(theme, &title, self.has_keys(Pane::Models));
         let inner = block.inner(area);
         block.render(area, buffer);

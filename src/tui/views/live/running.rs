@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 use super::super::super::Pane;
 use super::super::super::lists::FleetRow;
 use super::super::super::targets::Target;
-use super::super::super::widgets::{Cell, Column, Grid, Sparks, pane, top_for};
+use super::super::super::widgets::{Cell, Column, Grid, Sparks, lines, pane, styled, top_for};
 use super::Live;
 use crate::domain::{Instant, Usd, day_of};
 use crate::meter::{Activity, LastCall};
@@ -30,9 +30,9 @@ const COLUMNS: [Column; 12] = [
 ];
 
 impl Live<'_> {
-    /// Rows of the table; none while one session is shown alone.
+    /// Rows of the table; none while one session is shown alone, and one where the filter hides them all.
     pub(super) fn running_rows(&self) -> usize {
-        if self.0.is_pinned() { 0 } else { self.0.fleet_rows().len() }
+        if self.0.is_pinned() || self.0.summary().fleet.is_empty() { 0 } else { self.0.fleet_rows().len().max(1) }
     }
 
     /// Rows of it whose session has not ended.
@@ -54,7 +54,7 @@ impl Live<'_> {
         let ended = app.summary().fleet.len() - running;
         let mut title = vec![format!("Running · {running}")];
         title.extend((ended > 0).then(|| format!("{ended} ended")));
-        title.extend((!app.filter.text().is_empty()).then(|| "filtered".to_owned()));
+        title.extend(app.filtered());
         title.extend((below > 0).then(|| format!("{below} more below")));
         let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
         let block = pane(&app.theme, &title, has_keys);
@@ -62,21 +62,49 @@ impl Live<'_> {
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
-        let sparks = Sparks::scaled_to(app.summary().fleet.iter().map(|line| &line.trend), 30);
+        if let Some(notice) = app.nothing_fits("session").filter(|_| fleet.is_empty()) {
+            let notice = styled(&app.theme, Role::Dim, text::fit(&notice, usize::from(inner.width)));
+            return lines(buffer, inner, [notice.into()]);
+        }
+        let sparks = Sparks::scaled_to(
+            app.summary().fleet.iter().map(|line| &line.trend),
+            30,
+            (app.summary().trend_until, app.now()),
+        );
         let rows = fleet.iter().map(|row| self.row(row, &sparks)).collect();
         let cursor = has_keys.then_some(cursor);
-        let grid = Grid { theme: &app.theme, columns: &COLUMNS, rows, cursor, sorted: None, heads: true };
+        let grid = Grid {
+            theme: &app.theme,
+            columns: &COLUMNS,
+            rows,
+            cursor,
+            sorted: None,
+            heads: true,
+            least: &app.fleet_widths,
+        };
         grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::PaneRow(Pane::Running, nth)), |_, _| {});
+    }
+
+    /// Columns that each column of every session needs, whether or not the filter hides it.
+    pub(super) fn needed(&self) -> [usize; COLUMNS.len()] {
+        let app = self.0;
+        let trends = app.summary().fleet.iter().map(|line| &line.trend);
+        let sparks = Sparks::scaled_to(trends, 30, (app.summary().trend_until, app.now()));
+        let mut needed = [0; COLUMNS.len()];
+        for row in app.fleet() {
+            for (most, (cell, _)) in needed.iter_mut().zip(self.row(&row, &sparks)) {
+                *most = text::width(&cell).max(*most);
+            }
+        }
+        needed
     }
 
     fn row(&self, row: &FleetRow<'_>, sparks: &Sparks) -> Vec<Cell> {
         match row {
             FleetRow::Session(line) => {
-                let session = line.id.session.as_deref().map(text::session_short);
-                let project = line.project.as_deref().map(text::project_short).or(session).unwrap_or("no name");
                 let main = line.main.as_ref();
                 let mut cells = vec![
-                    (project.to_owned(), Role::Text),
+                    (self.0.name_of(line), Role::Text),
                     (line.id.source.to_string(), Role::Dim),
                     (model(line.model.as_deref()), Role::Text),
                     (text::cost_column(&line.today), Role::Text),
