@@ -13,7 +13,7 @@ pub(crate) enum Control {
     Stop,
 }
 
-/// Follows the logs and forwards events to the ledger thread until stopped.
+/// Follows the logs, whose events go to the ledger thread, until stopped.
 pub(crate) fn run(
     roots: &Roots,
     options: &Options,
@@ -21,8 +21,6 @@ pub(crate) fn run(
     mut control: mpsc::UnboundedReceiver<Control>,
     work: &mpsc::Sender<LedgerMessage>,
 ) {
-    // Waits on two channels only: needs neither timers nor I/O.
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut next = Some(files);
     while let Some(files) = next.take() {
@@ -31,28 +29,12 @@ pub(crate) fn run(
             tails.look_ahead();
         }
         tails.resume(files);
-        let Ok((follower, mut events)) = ingest::follow(tails, threads) else { return };
-        runtime.block_on(async {
-            loop {
-                tokio::select! {
-                    biased;
-                    told = control.recv() => {
-                        if let Some(Control::Restart(files)) = told {
-                            next = Some(files);
-                        }
-                        return;
-                    }
-                    event = events.recv() => {
-                        let Some(event) = event else { return };
-                        if work.send(LedgerMessage::Ingest(event)).await.is_err() {
-                            return;
-                        }
-                    }
-                }
-            }
-        });
-        // The follower ends once the receiver is gone.
-        drop(events);
+        let work = work.clone();
+        let emit = move |event| work.blocking_send(LedgerMessage::Ingest(event)).is_ok();
+        let Ok(follower) = ingest::follow(tails, threads, emit) else { return };
+        if let Some(Control::Restart(files)) = control.blocking_recv() {
+            next = Some(files);
+        }
         follower.join();
     }
 }

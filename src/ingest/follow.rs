@@ -7,14 +7,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use tokio::sync::mpsc;
-
 use super::dir_watch::{Hint, Places, System, Watch};
 use super::live::Live;
 use super::{Event, PollReason, Tails};
 
-/// Events queued at most; the reader then blocks, which bounds memory.
-const EVENTS: usize = 16;
 /// Hints queued at most; beyond that everything is rescanned.
 const HINTS: usize = 1024;
 
@@ -28,19 +24,19 @@ pub struct Follower {
 
 /// Follows the logs on a thread: first reads all new data, using this many threads, then changes as they happen.
 ///
-/// When sixteen events are queued the reader blocks until they are taken. It ends when the receiver is dropped.
+/// `emit` takes the events on that thread, without another one between it and whoever books them; it may block, which
+/// bounds memory, and returns false to end the reader.
 ///
 /// # Errors
 /// When the system refuses a thread.
-pub fn follow(tails: Tails, threads: usize) -> io::Result<(Follower, mpsc::Receiver<Event>)> {
-    let (events, receiver) = mpsc::channel(EVENTS);
+pub fn follow(tails: Tails, threads: usize, emit: impl FnMut(Event) -> bool + Send + 'static) -> io::Result<Follower> {
     let (hints, hear) = sync_channel(HINTS);
     let (stop, flooded) = (tails.stopper(), Arc::new(AtomicBool::new(false)));
-    let reader = Reader { events, hear, stop: stop.clone(), flooded };
+    let reader = Reader { hear, stop: stop.clone(), flooded };
     let teller = hints.clone();
-    let thread =
-        std::thread::Builder::new().name("follow".to_owned()).spawn(move || reader.run(tails, teller, threads))?;
-    Ok((Follower { hints, stop, thread: Some(thread) }, receiver))
+    let run = move || reader.run(tails, teller, threads, emit);
+    let thread = std::thread::Builder::new().name("follow".to_owned()).spawn(run)?;
+    Ok(Follower { hints, stop, thread: Some(thread) })
 }
 
 impl Follower {
@@ -56,7 +52,7 @@ impl Follower {
         let _ = self.hints.try_send(Hint::Nudge);
     }
 
-    /// Waits until the reader has ended. Drop the receiver first, or drain it.
+    /// Waits until the reader has ended, which an `emit` that blocks delays.
     pub fn join(mut self) {
         self.stop();
         if let Some(thread) = self.thread.take() {
@@ -73,18 +69,17 @@ impl Drop for Follower {
 
 /// State of the thread.
 struct Reader {
-    events: mpsc::Sender<Event>,
     hear: Receiver<Hint>,
     stop: Arc<AtomicBool>,
     flooded: Arc<AtomicBool>,
 }
 
 impl Reader {
-    fn run(self, tails: Tails, teller: SyncSender<Hint>, threads: usize) {
+    fn run(self, tails: Tails, teller: SyncSender<Hint>, threads: usize, mut emit: impl FnMut(Event) -> bool) {
         let watch = self.watch(&tails, teller);
         let mut live = Live::new(tails, watch, Instant::now());
         let mut emit = |event| {
-            if self.events.blocking_send(event).is_err() {
+            if !emit(event) {
                 self.stop.store(true, Ordering::Relaxed);
             }
         };
@@ -97,7 +92,7 @@ impl Reader {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if self.stop.load(Ordering::Relaxed) || self.events.is_closed() {
+            if self.stop.load(Ordering::Relaxed) {
                 return;
             }
             let flood = self.flooded.swap(false, Ordering::Relaxed).then_some(Hint::Rescan);

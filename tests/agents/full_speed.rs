@@ -42,7 +42,9 @@ fn k2_k3_a_writer_at_full_speed_is_neither_changed_nor_slowed_and_every_row_is_s
     let database = path.join(place);
     let mut writer = Writer::start(&database);
     writer.run(TABLES);
-    let (follower, mut events) = follow(Tails::new(&roots, Options::default()), 1).unwrap();
+    let (sender, mut events) = tokio::sync::mpsc::channel(16);
+    let emit = move |event| sender.blocking_send(event).is_ok();
+    let follower = follow(Tails::new(&roots, Options::default()), 1, emit).unwrap();
     // Every call is seen while the writer goes on, with nothing but its log growing in between.
     let seen = std::thread::spawn(move || {
         let (mut seen, mut batches) = (BTreeSet::new(), 0);

@@ -91,7 +91,9 @@ fn k3_the_live_reader_follows_the_log_of_a_database() {
     let mut writer = Writer::start(&path.join(".local/share/opencode/opencode.db"));
     writer.run(TABLES);
     writer.run(&insert(1, true));
-    let (follower, mut events) = follow(Tails::new(&roots, Options::default()), 1).unwrap();
+    let (sender, mut events) = tokio::sync::mpsc::channel(16);
+    let emit = move |event| sender.blocking_send(event).is_ok();
+    let follower = follow(Tails::new(&roots, Options::default()), 1, emit).unwrap();
     let mut wait_for = |model: &str| loop {
         let Event::ReadBatch(batch) = events.blocking_recv().unwrap() else { continue };
         let is_it = |record: &Record| matches!(record, Record::Call(call) if call.model.as_deref() == Some(model));
