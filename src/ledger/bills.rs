@@ -12,7 +12,7 @@ use super::inherited::Inherited;
 use super::interner::Interner;
 use super::lineage::Families;
 use super::spending::{Part, Spending};
-use crate::domain::{Bill, Billed, Call, CallKey, Instant, Record};
+use crate::domain::{Bill, Billed, Call, CallKey, Instant, Record, sort_by_key};
 use crate::pricing::core_name;
 
 /// Upper bound per token class for a plausible session total.
@@ -188,7 +188,7 @@ impl Bills {
         let mut shares: Vec<Share<'_>> = Vec::with_capacity(family.len());
         let mut family = family.to_vec();
         // Sorted by name, because numbers depend on reading order.
-        family.sort_by_key(|session| names.label(*session));
+        sort_by_key(&mut family, |session| names.label(*session));
         for session in &family {
             let Some(account) = self.accounts.get(session) else { continue };
             let counted = self.inherited(*session, account, names).map(|bill| &*bill.models);

@@ -8,7 +8,7 @@ use chrono::Duration;
 use super::limit::{LimitState, Verdict};
 use super::quiet_hours::QuietHours;
 use super::window::Window;
-use crate::domain::{Instant, Quota, Span, Zone};
+use crate::domain::{Instant, Quota, Span, Zone, sort_by_key};
 use crate::ledger::{AlertClaim, BooksError, Fact, Ledger, Space, claim_alert};
 
 /// An alert to deliver.
@@ -287,7 +287,7 @@ impl Alerts {
         for (key, quota) in windows {
             due.extend(self.quota_due(key, quota, silent, now).filter(|_| !silent));
         }
-        due.sort_by_key(|alert| std::cmp::Reverse((alert.threshold, alert.percent())));
+        sort_by_key(&mut due, |alert| std::cmp::Reverse((alert.threshold, alert.percent())));
         due
     }
 

@@ -13,7 +13,7 @@ use super::session_line::SessionLine;
 use super::share::shares;
 use super::summary::ModelLine;
 use super::used::Used;
-use crate::domain::{Instant, Label, Span};
+use crate::domain::{Instant, Label, Span, sort_by};
 use crate::ledger::{Row, SessionRow, Sums};
 
 /// Sessions in a summary.
@@ -350,7 +350,7 @@ pub(crate) fn model_lines(
 
 /// Sorts by cost, then tokens, then name.
 fn dearest_first(models: &mut [(Option<Label>, Sums)]) {
-    models.sort_by(|(one, mine), (other, theirs)| {
+    sort_by(models, |(one, mine), (other, theirs)| {
         (theirs.cost, theirs.tokens.total()).cmp(&(mine.cost, mine.tokens.total())).then_with(|| one.cmp(other))
     });
 }

@@ -14,7 +14,7 @@ use super::own::{self, List, Rule};
 use super::place::{Dates, is_plain_alike, place};
 use super::sheet::{Class, Key, Sheet};
 use super::table::{Books, History, Since};
-use crate::domain::{Day, Service, Usd};
+use crate::domain::{Day, Service, Usd, sort_by_key};
 
 /// Vendors whose own prices are used, and the prefixes of their models in the other list.
 ///
@@ -98,7 +98,7 @@ impl Dated {
                     None => notes.push(format!("dated {name}: no hours of a day: {spans:?}")),
                 }
             }
-            dates.steps.sort_by_key(|(day, _)| *day);
+            sort_by_key(&mut dates.steps, |(day, _)| *day);
             list.0.insert((provider.to_owned(), model.to_owned()), dates);
         }
         Ok(list)
