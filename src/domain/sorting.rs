@@ -20,6 +20,15 @@ pub(crate) fn sort_by_key<T, K: Ord>(list: &mut [T], key: impl Fn(&T) -> K) {
     sort_by(list, |one, other| key(one).cmp(&key(other)));
 }
 
+/// Collects into a map or a set item by item; `collect` sorts all first, with a sort for each type.
+pub(crate) fn one_by_one<C: Default + Extend<T>, T>(items: impl IntoIterator<Item = T>) -> C {
+    let mut all = C::default();
+    all.extend(items);
+    all
+}
+
+/// The one copy: not a part of its callers.
+#[inline(never)]
 fn sort_places(order: &mut [usize], compare: &mut dyn FnMut(usize, usize) -> Ordering) {
     order.sort_by(|one, other| compare(*one, *other));
 }

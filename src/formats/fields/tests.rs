@@ -1,3 +1,5 @@
+//! What is read of fields in any order, of any type and more than once.
+
 use std::time::Duration;
 
 use super::*;
