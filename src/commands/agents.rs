@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{Context, Exit, Failure};
 use crate::app::catch_up::{self, Books, LogSelection};
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Zone, one_by_one};
 use crate::engine::health::state_name;
 use crate::formats::{self, Env, Exactness};
 use crate::ingest::{RootState, RootStatus};
@@ -114,7 +114,7 @@ impl Place {
 fn calls_by_source(ledger: &dyn Ledger) -> Result<BTreeMap<String, u64>, Failure> {
     let query = Query { by: vec![Dimension::Source], ..Query::new(Grain::Total, Zone::UTC) };
     let rows = ledger.report(&query)?.rows.into_iter();
-    Ok(rows.filter_map(|row| Some((row.by.first()?.as_ref()?.to_string(), row.sums.calls))).collect())
+    Ok(one_by_one(rows.filter_map(|row| Some((row.by.first()?.as_ref()?.to_string(), row.sums.calls)))))
 }
 
 fn last_call(ledger: &dyn Ledger, source: &str) -> Result<Option<Instant>, Failure> {

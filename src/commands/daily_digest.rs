@@ -11,7 +11,7 @@ use chrono::Duration;
 
 use crate::app::Failure;
 use crate::config::{self, Settings};
-use crate::domain::{Dimension, Filter, Instant, Label, day_of};
+use crate::domain::{Dimension, Filter, Instant, Label, day_of, sort_by_key};
 use crate::ledger::{Grain, Ledger, Query, Report, ReportRow};
 use crate::meter::{self, LimitState, Verdict, Window};
 use crate::output;
@@ -95,7 +95,7 @@ fn compose(
 fn users_words(rows: &[ReportRow]) -> String {
     let name = |row: &ReportRow| row.by.first().cloned().flatten();
     let mut users: Vec<(Label, &ReportRow)> = rows.iter().filter_map(|row| Some((name(row)?, row))).collect();
-    users.sort_by_key(|(name, row)| (std::cmp::Reverse(row.sums.cost), name.clone()));
+    sort_by_key(&mut users, |(name, row)| (std::cmp::Reverse(row.sums.cost), name.clone()));
     let words: Vec<String> = users
         .iter()
         .take(NAMED)

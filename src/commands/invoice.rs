@@ -11,7 +11,7 @@ use crate::app::catch_up::{self, LogSelection};
 use crate::app::names::complete;
 use crate::app::{Context, Exit, Failure};
 use crate::cli::{InvoiceArgs, Style, When};
-use crate::domain::{Instant, day_of, day_start, month_of};
+use crate::domain::{Instant, day_of, day_start, month_of, sort_by};
 use crate::ledger::{Grain, Ledger, Query};
 use crate::output::{self};
 
@@ -28,7 +28,7 @@ pub(super) fn run(context: &mut Context<'_>, args: InvoiceArgs) -> Result<Exit, 
     let renamed = derived::names(&books.ledger, &args.by, &context.settings.ticket)?;
     let query = Query { by: args.by, filter, renamed, ..Query::new(Grain::Month, zone) };
     let mut report = books.ledger.report(&query)?;
-    report.rows.sort_by(|one, other| (other.sums.cost, &one.by).cmp(&(one.sums.cost, &other.by)));
+    sort_by(&mut report.rows, |one, other| (other.sums.cost, &one.by).cmp(&(one.sums.cost, &other.by)));
     let plans = Plans::load(context, &books.ledger, &report.query.filter)?;
     let prices = books.prices.as_of();
     let statement = Statement { month, report: &report, prices, issued: now, running: until > now, plans: &plans };

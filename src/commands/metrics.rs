@@ -8,7 +8,7 @@ use std::cell::RefCell;
 
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Exit, Failure};
-use crate::domain::{Dimension, Instant, Zone};
+use crate::domain::{Dimension, Instant, Zone, sort_by_key};
 use crate::engine::{HealthView, Scrape};
 use crate::ledger::{BooksError, Grain, Ledger, Query};
 use crate::meter::LimitState;
@@ -65,7 +65,7 @@ pub(super) fn metrics(view: &View<'_>, scrape: &RefCell<Scrape>) -> Result<Metri
     let by = split.iter().map(|(_, dimension)| *dimension).collect();
     let mut rows = view.books.report(&Query { by, ..Query::new(Grain::Total, Zone::UTC) })?.rows;
     // The first names get a series of their own.
-    rows.sort_by_cached_key(|row| std::cmp::Reverse((row.sums.cost, row.sums.tokens.total())));
+    sort_by_key(&mut rows, |row| std::cmp::Reverse((row.sums.cost, row.sums.tokens.total())));
     let mut metrics = Metrics::default();
     calls::totals(&mut metrics, &rows, &split, &mut scrape.labels);
     calls::today(&mut metrics, view)?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::app::{Context, Exit, Failure};
 use crate::cli::PricesCommand;
-use crate::domain::Label;
+use crate::domain::{Label, one_by_one};
 use crate::output::tariff::{CLASSES, TariffJson, UNIT, columns, since_short};
 use crate::output::{self};
 use crate::pricing::{PriceBook, Tariff};
@@ -42,7 +42,7 @@ fn list(context: &mut Context<'_>, pattern: Option<&str>, json: bool) -> Result<
         tariff: TariffJson,
     }
     let (book, now) = (context.prices(), context.now());
-    let names: BTreeSet<&str> = book.find(pattern.unwrap_or_default()).collect();
+    let names: BTreeSet<&str> = one_by_one(book.find(pattern.unwrap_or_default()));
     let found: Vec<(Label, Tariff)> =
         names.into_iter().filter_map(|name| Some((Label::new(name), book.rates(name, now)?))).collect();
     if found.is_empty() {

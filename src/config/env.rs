@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::domain::{Instant, Zone};
+use crate::domain::{Instant, Zone, one_by_one};
 
 /// Machine, user and terminal as seen at program start, and a clock.
 #[derive(Clone)]
@@ -47,7 +47,7 @@ impl Env {
     /// Reads the environment of this process. Nothing else queries the system.
     #[allow(clippy::disallowed_methods, reason = "the one place where time and environment enter the program")]
     pub fn system() -> Self {
-        let vars: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        let vars: BTreeMap<OsString, OsString> = one_by_one(std::env::vars_os());
         let base = directories::BaseDirs::new();
         let folders = base.as_ref().map_or_else(Folders::default, |base| Folders {
             config: Some(base.config_dir().to_owned()),

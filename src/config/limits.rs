@@ -11,7 +11,7 @@ use super::amount::{AMOUNT, parse_amount, parse_count, parse_usd};
 use super::diagnostic::{quoted, suggestion};
 use super::scope::{LimitKey, TABLES, WINDOWS, matcher, scope, window, windows};
 use super::toml_reader::{Node, TomlReader};
-use crate::domain::{Dimension, Matcher};
+use crate::domain::{Dimension, Matcher, sort_by};
 use crate::meter::{Amount, Limit, Scope, Window};
 
 /// Parses the table; limits are returned in the order of their names.
@@ -38,7 +38,7 @@ pub(crate) fn percentages(node: &Node<'_, '_>) -> Option<Vec<u8>> {
         Some(list) => list.iter().map(one).collect::<Option<_>>()?,
         None => vec![one(node)?],
     };
-    all.sort_unstable();
+    sort_by(&mut all, Ord::cmp);
     all.dedup();
     Some(all)
 }

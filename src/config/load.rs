@@ -14,7 +14,7 @@ use super::values::{theme, word, zone};
 use super::{
     Diagnostic, Env, KeyBinding, Overrides, Settings, Severity, Where, alerts, limits, plans, prices, server_check,
 };
-use crate::domain::Label;
+use crate::domain::{Label, sort_by, sort_by_key};
 
 /// A config file's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Settings {
             let (_, warning) = env.zone();
             problems.extend(warning.map(|text| Diagnostic::warning(Where::Variable("TZ"), text)));
         }
-        problems.sort_by_key(|problem| match &problem.at {
+        sort_by_key(&mut problems, |problem| match &problem.at {
             Where::File(place) => (0, place.span.start),
             Where::Path(_) | Where::Variable(_) | Where::Flag(_) => (1, 0),
         });
@@ -262,6 +262,6 @@ fn named<'n, 't, T>(
             );
         }
     }
-    all.sort_by(|(one, _), (other, _)| one.cmp(other));
+    sort_by(&mut all, |(one, _), (other, _)| one.cmp(other));
     all
 }

@@ -2,7 +2,7 @@
 
 use super::diagnostic::quoted;
 use super::toml_reader::{Node, Section, TomlReader};
-use crate::domain::{Label, Usd};
+use crate::domain::{Label, Usd, sort_by};
 use crate::meter::Plan;
 
 /// Parses the table: each plan has one price, or a list of dated prices.
@@ -27,7 +27,7 @@ pub(crate) fn read(reader: &mut TomlReader<'_>, node: &Node<'_, '_>) -> Vec<Plan
             plans.push(plan);
         }
     }
-    plans.sort_by(|one, other| (&one.name, one.from).cmp(&(&other.name, other.from)));
+    sort_by(&mut plans, |one, other| (&one.name, one.from).cmp(&(&other.name, other.from)));
     plans
 }
 

@@ -4,7 +4,7 @@ use toml::de::DeTable;
 
 use super::diagnostic::quoted;
 use super::toml_reader::{Node, Section, TomlReader};
-use crate::domain::Usd;
+use crate::domain::{Usd, sort_by};
 use crate::pricing::{CustomPrice, Rates};
 
 /// Upper bound of a price, in dollars per million tokens.
@@ -52,7 +52,7 @@ pub(crate) fn read(reader: &mut TomlReader<'_>, node: &Node<'_, '_>) -> Vec<Cust
             prices.push(price);
         }
     }
-    prices.sort_by(|one, other| (&one.model, one.from).cmp(&(&other.model, other.from)));
+    sort_by(&mut prices, |one, other| (&one.model, one.from).cmp(&(&other.model, other.from)));
     prices
 }
 

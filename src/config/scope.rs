@@ -8,7 +8,7 @@ use chrono::Duration;
 use super::Env;
 use super::absolute::expanded;
 use super::diagnostic::{quoted, suggestion};
-use crate::domain::{Dimension, Label, Matcher};
+use crate::domain::{Dimension, Label, Matcher, sort_by_key};
 use crate::meter::{Limit, Scope, Window};
 
 /// Identifies a limit by scope and window.
@@ -94,7 +94,7 @@ fn table_name(dimension: Dimension) -> &'static str {
 
 /// A scope from its pairs, sorted so that equal scopes compare equal.
 pub(crate) fn scope(mut only: Vec<(Dimension, Matcher)>) -> Scope {
-    only.sort_by_key(|(dimension, _)| TABLES.iter().position(|(of, _)| of == dimension));
+    sort_by_key(&mut only, |(dimension, _)| TABLES.iter().position(|(of, _)| of == dimension));
     let each = only.iter().any(|(_, names)| names.as_str() == "*");
     Scope { only, each }
 }

@@ -1,5 +1,6 @@
 //! Statements of agents that are no calls: how full a provider's window is, and how large a session's context is.
 
+use super::sorting::sort_by;
 use super::{Instant, Label, Usd};
 
 /// A statement. Of two about the same thing the newer counts.
@@ -150,7 +151,7 @@ impl Status {
             Self::Session(_) => None,
         };
         let mut quotas: Vec<Quota> = all.iter().filter_map(quota).collect();
-        quotas.sort_by(|one, other| {
+        sort_by(&mut quotas, |one, other| {
             (&one.source, one.minutes, &one.name).cmp(&(&other.source, other.minutes, &other.name))
         });
         quotas

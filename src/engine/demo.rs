@@ -5,7 +5,7 @@
 
 use chrono::{Datelike, Duration};
 
-use crate::domain::{Attribution, Call, CallKey, Instant, Label, Span, Tokens, Usd, Zone, day_of, day_start};
+use crate::domain::{Attribution, Call, CallKey, Instant, Label, Span, Tokens, Usd, Zone, day_of, day_start, sort_by};
 use crate::meter::{Amount, Limit, Scope, Window};
 
 /// One call, and its delay after the one before.
@@ -128,7 +128,7 @@ pub(crate) fn scene(now: Instant, zone: Zone, user: &Label) -> Scene {
         [(morning, 0, TODAY - LATELY), (Span { from: lately, until: now }, TODAY - LATELY, LATELY)]
     {
         let mut times: Vec<i64> = (0..count).map(|_| seconds_in(span, &mut dice)).collect();
-        times.sort_unstable();
+        sort_by(&mut times, Ord::cmp);
         for (number, seconds) in (first..).zip(times) {
             before.push(next(&mut dice, number, span.from + Duration::seconds(seconds)));
         }
@@ -180,7 +180,7 @@ fn history(dice: &mut Dice, now: Instant, zone: Zone, user: &Label) -> Vec<Call>
                 i64::try_from(hour * 60 + dice.roll(0, 59)).unwrap_or(0)
             })
             .collect();
-        times.sort_unstable();
+        sort_by(&mut times, Ord::cmp);
         for (number, seconds) in times.into_iter().enumerate() {
             let at = midnight + Duration::seconds(seconds);
             let agent = &mut agents[usize::from(dice.roll(0, 2) == 0)];

@@ -4,16 +4,13 @@
 //! the classifier of auto mode (2.1.299 to 2.1.332, November 2026). A `result` covers the same from 2.1.299 on, and
 //! only the run before that; the answers printed above it have only the counts at the beginning of their streams.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::claude_usage::Usage;
 use super::count::Count;
-use super::fields::{Slot, fields};
+use super::fields::{Cell, Field, Fields, Shape, Slot, fields};
 use super::json::{self, Text};
 use super::stored_time::StoredTime;
 use super::time::Stamp;
@@ -225,7 +222,7 @@ impl Billed {
 
 /// An object keyed by model; any other value counts as empty.
 #[derive(Debug, Default)]
-pub(super) struct Models<'a>(Vec<(Cow<'a, str>, ModelUsage<'a>)>);
+pub(super) struct Models<'a>(Vec<(String, ModelUsage<'a>)>);
 
 impl Slot for Models<'_> {
     fn is_absent(&self) -> bool {
@@ -233,45 +230,21 @@ impl Slot for Models<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Models<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct ByName;
-        impl<'de> Visitor<'de> for ByName {
-            type Value = Models<'de>;
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("any value")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut models = Vec::new();
-                while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-                    models.push((name, map.next_value()?));
-                }
-                Ok(Models(models))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Models::default())
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Models::default())
-            }
-            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(Models::default())
-            }
-            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-                Ok(Models::default())
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Models::default())
-            }
-            fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-                Ok(Models::default())
-            }
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Models::default())
-            }
-        }
-        from.deserialize_any(ByName)
+impl<'de> Fields<'de> for Models<'de> {
+    fn begin(&mut self) {
+        self.0.clear();
+    }
+    fn named(&mut self, name: &[u8]) -> Option<Field<'_, 'de>> {
+        let name = std::str::from_utf8(name).ok()?.to_owned();
+        let place = self.0.len();
+        self.0.push((name, ModelUsage::default()));
+        Some(self.0[place].1.field())
+    }
+}
+
+impl<'de> Cell<'de> for Models<'de> {
+    fn field(&mut self) -> Field<'_, 'de> {
+        Field::Shape(Shape::Object(self))
     }
 }
 

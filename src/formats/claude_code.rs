@@ -16,8 +16,7 @@ use super::claude_homes;
 use super::claude_line::{Answer, Line};
 use super::claude_opening::{self, Opening};
 use super::claude_usage::{Booked, round_tokens};
-use super::fields::Slot;
-use super::json;
+use super::fields::{Slot, parse_into};
 use super::keys::{advisor_key, attempt_key, message_key, request_key};
 use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
 use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Label, Labels, Place, Record, Speed, Tier, Tokens};
@@ -81,7 +80,7 @@ struct Transcript {
 impl Reader for Transcript {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let mut parsed = Line::default();
-        json::parse_into(line, &mut parsed)?;
+        parse_into(line, &mut parsed)?;
         if !self.opening.is_whole() && parsed.may_open() {
             self.opening.see(line);
         }

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use super::codex_line::{Line, Payload, is_idle};
 use super::codex_stated::Stated;
 use super::codex_thread::Thread;
-use super::fields::Slot;
-use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, json, keys, usage};
+use super::fields::{Slot, parse_into};
+use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, keys, usage};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Parts, Place, Record, Tier, Tokens};
 
 pub(super) struct Codex;
@@ -85,7 +85,7 @@ struct Sighting<'a> {
 impl Reader for Rollout {
     fn line(&mut self, text: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let mut line = Line::default();
-        json::parse_into(text, &mut line)?;
+        parse_into(text, &mut line)?;
         match (line.kind.get(), line.payload.kind.get()) {
             _ if line.payload.is_absent() => return Ok(Reading::NotMine),
             (Some("session_meta"), _) => self.thread.describe(&line, out),

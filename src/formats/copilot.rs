@@ -32,7 +32,9 @@ use super::rows::at;
 use super::running::{Running, bill};
 use super::split::unstated_lifetime;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading, RowQuery, Schema, Value};
-use crate::domain::{Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Record, Tokens};
+use crate::domain::{
+    Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Record, Tokens, one_by_one,
+};
 
 /// Copilot CLI.
 pub(super) struct Copilot;
@@ -311,7 +313,7 @@ impl Events {
         if self.kept.stated.is_empty() {
             return None;
         }
-        let mut models: BTreeMap<&str, Tokens> = self.kept.stated.totals().collect();
+        let mut models: BTreeMap<&str, Tokens> = one_by_one(self.kept.stated.totals());
         for (model, tokens) in self.kept.compacted.values() {
             let known = models.entry(model).or_default();
             *known = known.saturating_add(Tokens::from_fields(*tokens));

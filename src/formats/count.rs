@@ -19,9 +19,27 @@ pub(crate) enum Count {
     /// An integer.
     Whole(u64),
     /// Negative, fractional, or beyond `u64`.
-    Absurd(Label),
+    Absurd(Absurd),
     /// Not a number.
     Wrong,
+}
+
+/// A number that is no count. Nothing to be dropped: hundreds of structs hold counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absurd {
+    /// An integer below zero.
+    Negative(i64),
+    /// The bits of a float.
+    Float(u64),
+}
+
+impl fmt::Display for Absurd {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Negative(number) => number.fmt(out),
+            Self::Float(bits) => f64::from_bits(*bits).fmt(out),
+        }
+    }
 }
 
 impl Count {
@@ -56,21 +74,21 @@ impl Count {
             Self::Absent => Ok(0),
             Self::Whole(count) if *count <= most => Ok(*count),
             Self::Whole(count) => Err(BadLine::Absurd { field, value: Label::new(&count.to_string()) }),
-            Self::Absurd(value) => Err(BadLine::Absurd { field, value: value.clone() }),
+            Self::Absurd(value) => Err(BadLine::Absurd { field, value: Label::new(&value.to_string()) }),
             Self::Wrong => Err(BadLine::WrongType { field, expected: "a count of tokens" }),
         }
     }
 
     /// A whole number that may be negative.
     pub(super) fn from_integer(value: i64) -> Self {
-        u64::try_from(value).map_or_else(|_| Self::Absurd(Label::new(&value.to_string())), Self::Whole)
+        u64::try_from(value).map_or(Self::Absurd(Absurd::Negative(value)), Self::Whole)
     }
 
     pub(super) fn from_float(value: f64) -> Self {
         // Largest whole number up to which all are exact as float.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         if value.fract().abs() > 0.0 || !(0.0..=EXACT).contains(&value) {
-            return Self::Absurd(Label::new(&value.to_string()));
+            return Self::Absurd(Absurd::Float(value.to_bits()));
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and within 0..=2^53")]
         let whole = value as u64;
@@ -104,7 +122,7 @@ impl<'de> Visitor<'de> for AnyCount {
         Ok(Count::Whole(count))
     }
     fn visit_i64<E>(self, count: i64) -> Result<Count, E> {
-        Ok(u64::try_from(count).map_or_else(|_| Count::Absurd(Label::new(&count.to_string())), Count::Whole))
+        Ok(Count::from_integer(count))
     }
     fn visit_f64<E>(self, count: f64) -> Result<Count, E> {
         Ok(Count::from_float(count))

@@ -96,7 +96,7 @@ impl Reader for Requests {
 /// A count, of which -1 says that it is not known.
 fn counted(count: &Count, name: &'static str) -> Result<u64, BadLine> {
     match count {
-        Count::Absurd(value) if value.as_str() == "-1" => Ok(0),
+        Count::Absurd(value) if value.to_string() == "-1" => Ok(0),
         Count::Absent | Count::Whole(_) | Count::Absurd(_) | Count::Wrong => count.tokens(name),
     }
 }

@@ -19,15 +19,6 @@ pub(crate) fn parse<'line, T: Deserialize<'line>>(line: &'line [u8]) -> Result<T
     serde_json::from_slice(line).map_err(|error| not_json(&error))
 }
 
-/// As [`parse`], into an existing value: large ones are not moved.
-///
-/// # Errors
-/// As [`parse`]; the value is then unspecified.
-pub(super) fn parse_into<'line, T: Deserialize<'line>>(line: &'line [u8], into: &mut T) -> Result<(), BadLine> {
-    let mut json = serde_json::Deserializer::from_slice(line);
-    T::deserialize_in_place(&mut json, into).and_then(|()| json.end()).map_err(|error| not_json(&error))
-}
-
 /// Describes a JSON error without quoting the line.
 pub(super) fn not_json(error: &serde_json::Error) -> BadLine {
     BadLine::NotJson(match error.classify() {

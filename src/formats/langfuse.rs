@@ -21,7 +21,7 @@ use super::split::Counts;
 use super::time::Stamp;
 use super::usage::has_two_lifetimes;
 use super::{BadLine, Format, Origin, Reader, Reading};
-use crate::domain::{Call, Label, Record};
+use crate::domain::{Call, Label, Record, one_by_one};
 
 /// Langfuse's observations.
 pub(super) struct Langfuse;
@@ -176,5 +176,5 @@ fn details(within: Within<'_>) -> BTreeMap<Cow<'_, str>, Count> {
     }
     let text: Option<String> = within.written().and_then(|text| serde_json::from_str(text).ok());
     let details: BTreeMap<String, Count> = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    details.into_iter().map(|(name, count)| (Cow::Owned(name), count)).collect()
+    one_by_one(details.into_iter().map(|(name, count)| (Cow::Owned(name), count)))
 }

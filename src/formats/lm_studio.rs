@@ -18,7 +18,7 @@ use super::keys::answer_key;
 use super::split::Counts;
 use super::time;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
-use crate::domain::{Call, CallKey, Fidelity, Record};
+use crate::domain::{Call, CallKey, Fidelity, Record, sort_by_key};
 
 /// LM Studio's server.
 pub(super) struct LmStudio;
@@ -214,6 +214,6 @@ fn values(line: &[u8]) -> Vec<(&'static str, &str)> {
             }
         }
     }
-    found.sort_unstable_by_key(|(place, ..)| *place);
+    sort_by_key(&mut found, |(place, ..)| *place);
     found.into_iter().map(|(_, field, value)| (field, value)).collect()
 }

@@ -104,6 +104,7 @@ mod running;
 mod saved_state;
 mod searches;
 mod shelley;
+mod slots;
 mod split;
 mod sse;
 mod stored_time;

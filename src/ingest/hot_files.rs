@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Tails;
 use super::fs::FileId;
+use crate::domain::sort_by;
 
 impl Tails {
     /// Checks every known file.
@@ -41,7 +42,7 @@ impl Tails {
     pub(super) fn seed_recent(&mut self, count: usize) {
         let mut newest: Vec<(i64, FileId)> =
             self.files.iter().map(|(id, file)| (file.tail.state.modified_ns, *id)).collect();
-        newest.sort_unstable_by(|one, other| other.cmp(one));
+        sort_by(&mut newest, |one, other| other.cmp(one));
         self.recent.extend(newest.into_iter().take(count).map(|(_, id)| id));
     }
 
@@ -68,7 +69,7 @@ impl Tails {
             })
         };
         let mut recent: Vec<FileId> = self.recent.iter().filter(is_recent).copied().collect();
-        recent.sort_unstable();
+        sort_by(&mut recent, Ord::cmp);
         recent.dedup();
         recent
     }

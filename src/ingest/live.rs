@@ -9,6 +9,7 @@ use super::fs::{FileId, FileKind};
 use super::poll_schedule;
 use super::sqlite_names::database_of_wal;
 use super::{Health, PollReason, Progress, ReadBatch, RootState, Tails};
+use crate::domain::one_by_one;
 
 /// Minimum interval between reports on the sources.
 const TELL: Duration = Duration::from_secs(1);
@@ -158,7 +159,7 @@ impl Live {
 
     fn look_where_due(&mut self, now: Instant) {
         let again: Vec<PathBuf> = self.again.extract_if(.., |(due, _)| *due <= now).map(|(_, path)| path).collect();
-        for path in again.into_iter().collect::<BTreeSet<_>>() {
+        for path in one_by_one::<BTreeSet<_>, _>(again) {
             if self.tails.roots.iter().any(|root| root.path.starts_with(&path)) {
                 self.due.everything = self.due.everything.min(now);
             } else {

@@ -8,6 +8,7 @@ use super::fs::Stat;
 use super::line_splitter::LineSplitter;
 use super::tail::{Reached, Tail, Tools};
 use super::{Progress, ReadBatch};
+use crate::domain::{sort_by, sort_by_key};
 use crate::formats::{Decoder, FormatId};
 
 /// Batches queued per thread: enough to keep reading, few enough to hold.
@@ -25,7 +26,7 @@ pub(super) type Job<'a> = (&'a mut Tail, Stat);
 /// Newest first, since they are what users look at; then largest first, so that no thread starts a large file when the
 /// others finish. Or simply oldest first.
 pub(super) fn arrange(jobs: &mut [Job<'_>], threads: usize, oldest_first: bool) {
-    jobs.sort_unstable_by(|(one, seen), (other, then)| {
+    sort_by(jobs, |(one, seen), (other, then)| {
         then.modified_ns.cmp(&seen.modified_ns).then_with(|| one.id().cmp(&other.id()))
     });
     if oldest_first {
@@ -33,7 +34,7 @@ pub(super) fn arrange(jobs: &mut [Job<'_>], threads: usize, oldest_first: bool) 
         return;
     }
     let rest = jobs.len().min(FIRST * threads.max(1));
-    jobs[rest..].sort_by_key(|(tail, stat)| std::cmp::Reverse(todo(tail, stat)));
+    sort_by_key(&mut jobs[rest..], |(tail, stat)| std::cmp::Reverse(todo(tail, stat)));
 }
 
 /// Number of new bytes in a file.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
 
+use crate::domain::sort_by;
 use crate::formats::{self, Env, Exactness, FormatId, Framing, Location};
 
 /// Folders and files with logs, whether they exist yet or not.
@@ -112,7 +113,7 @@ impl Roots {
     pub fn add_windows_users(&mut self, users: &Path) {
         let folders = std::fs::read_dir(users).into_iter().flatten().flatten().map(|entry| entry.path());
         let mut homes: Vec<PathBuf> = folders.filter(|home| is_of_a_user(home)).collect();
-        homes.sort();
+        sort_by(&mut homes, Ord::cmp);
         for home in &homes {
             self.add_home(home);
         }

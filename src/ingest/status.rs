@@ -8,7 +8,7 @@ use super::places::Root;
 use super::roots::lies_in;
 use super::tails::Followed;
 use super::{Condition, Health, Note, RootState, RootStatus, Tails};
-use crate::domain::Label;
+use crate::domain::{Label, sort_by};
 
 /// How long a last line may be incomplete before it is reported.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
@@ -44,7 +44,7 @@ impl Tails {
         for file in self.files.values().filter(tells) {
             file.conditions(now, &mut |what| notes.push(Note { path: file.tail.label().clone(), what }));
         }
-        notes.sort_by(|one, other| one.path.cmp(&other.path));
+        sort_by(&mut notes, |one, other| one.path.cmp(&other.path));
         let more_notes = notes.len().saturating_sub(Health::NOTES) as u64;
         notes.truncate(Health::NOTES);
         Health {

@@ -20,6 +20,7 @@ use super::prefetch::Looking;
 use super::project::Projects;
 use super::tail::{Reached, Tail, Tools};
 use super::{Condition, Owner, Progress, ReadBatch, Roots, Tallies, parallel};
+use crate::domain::sort_by;
 use crate::ledger::Checkpoint;
 
 /// First delay before retrying a file that could not be read; doubles up to [`LONGEST_WAIT`].
@@ -222,7 +223,7 @@ impl Tails {
     pub(super) fn read_pending(&mut self, now: Instant, sink: &mut dyn FnMut(ReadBatch)) {
         let mut waiting: Vec<(i64, FileId)> =
             self.files.iter().filter_map(|(id, file)| Some((file.pending?.modified_ns, *id))).collect();
-        waiting.sort_unstable_by(|one, other| other.cmp(one));
+        sort_by(&mut waiting, |one, other| other.cmp(one));
         let mut queue: VecDeque<FileId> = waiting.into_iter().map(|(_, id)| id).collect();
         while let Some(id) = queue.pop_front() {
             if self.is_stopping() {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::spending::Part;
-use crate::domain::{Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Place, Tokens};
+use crate::domain::{
+    Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Place, Tokens, sort_by_key,
+};
 
 /// Feature name of the row that holds a session's unlisted calls.
 const FEATURE: &str = "background";
@@ -98,7 +100,7 @@ impl Account {
         let last = self.ends.map(|(_, last)| last);
         let mut bills: Vec<&Bill> = self.runs.iter().chain(&last).filter_map(|id| self.bills.get(id)).collect();
         // Of equal statements the run's comes first, so that its part is not subtracted from it twice.
-        bills.sort_by_key(|bill| (size(bill), matches!(bill.counter, Counter::Session { .. }), bill.id));
+        sort_by_key(&mut bills, |bill| (size(bill), matches!(bill.counter, Counter::Session { .. }), bill.id));
         let mut chains: Vec<Chain<'_>> = Vec::new();
         for bill in bills {
             let near = chains.len().saturating_sub(NEAREST);

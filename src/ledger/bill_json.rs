@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bills::MOST;
-use crate::domain::{Attribution, Bill, Billed, Counter, Instant, Label, Place, Tokens, rfc3339};
+use crate::domain::{Attribution, Bill, Billed, Counter, Instant, Label, Place, Tokens, rfc3339, sort_by};
 
 /// A bill's JSON form, in the column `body` and in exports.
 #[derive(Serialize, Deserialize)]
@@ -103,7 +103,7 @@ impl Written {
                 web_searches: written.searches,
             });
         }
-        models.sort_by(|one, other| one.model.cmp(&other.model));
+        sort_by(&mut models, |one, other| one.model.cmp(&other.model));
         if models.windows(2).any(|pair| pair[0].model == pair[1].model) {
             return Err("a model appears twice in a bill".to_owned());
         }

@@ -12,7 +12,7 @@ use super::inherited::Inherited;
 use super::interner::Interner;
 use super::lineage::Families;
 use super::spending::{Part, Spending};
-use crate::domain::{Bill, Billed, Call, CallKey, Instant, Record};
+use crate::domain::{Bill, Billed, Call, CallKey, Instant, Record, one_by_one, sort_by_key};
 use crate::pricing::core_name;
 
 /// Upper bound per token class for a plausible session total.
@@ -127,7 +127,7 @@ impl Bills {
 
     /// Takes the statements added since the last call.
     pub(super) fn take_fresh(&mut self) -> Vec<(u32, Bill)> {
-        let fresh: BTreeSet<_> = std::mem::take(&mut self.fresh).into_iter().collect();
+        let fresh: BTreeSet<_> = one_by_one(std::mem::take(&mut self.fresh));
         let bill = |(session, id)| Some((session, self.accounts.get(&session)?.bills.get(&id)?.clone()));
         fresh.into_iter().filter_map(bill).collect()
     }
@@ -145,7 +145,7 @@ impl Bills {
     /// Counters that this session may share with others.
     pub(super) fn counters_of(&self, session: u32) -> Vec<i64> {
         let bills = self.accounts.get(&session).into_iter().flat_map(|account| account.bills.values());
-        bills.filter_map(started).collect::<BTreeSet<_>>().into_iter().collect()
+        one_by_one::<BTreeSet<_>, _>(bills.filter_map(started)).into_iter().collect()
     }
 
     /// Sessions whose computed rows are out of date, grouped by shared counter: those with new statements or changed
@@ -188,7 +188,7 @@ impl Bills {
         let mut shares: Vec<Share<'_>> = Vec::with_capacity(family.len());
         let mut family = family.to_vec();
         // Sorted by name, because numbers depend on reading order.
-        family.sort_by_key(|session| names.label(*session));
+        sort_by_key(&mut family, |session| names.label(*session));
         for session in &family {
             let Some(account) = self.accounts.get(session) else { continue };
             let counted = self.inherited(*session, account, names).map(|bill| &*bill.models);

@@ -16,7 +16,7 @@ use super::store::{Access, Step, Store, Stored};
 use super::unwritten::Unwritten;
 use super::working_set::WorkingSet;
 use super::{Batch, BooksError, Change, Checkpoint, Decide, Ledger, Order, Query, Report, Row, Sums};
-use crate::domain::{CallKey, Filter, Instant, Span, Status};
+use crate::domain::{CallKey, Filter, Instant, Span, Status, one_by_one, sort_by};
 use crate::pricing::Pricer;
 
 /// Ids of names in a backing's store.
@@ -264,7 +264,7 @@ impl<B: Backing> Ledger for Books<B> {
             let held = &self.gathered.files;
             files.retain(|file| !held.contains_key(file.path.as_os_str()));
             files.extend(held.values().cloned());
-            files.sort_by(|one, other| one.path.cmp(&other.path));
+            sort_by(&mut files, |one, other| one.path.cmp(&other.path));
         }
         Ok(files)
     }
@@ -317,7 +317,7 @@ impl<B: Backing> KeyValue for Books<B> {
         let mut facts = self.backing.store().facts(space, prefix).map_err(|error| self.backing.error(error))?;
         if space == Space::Hold {
             // The calls that were waited for are held by now.
-            let settled: BTreeSet<String> = self.gathered.settled.iter().map(ToString::to_string).collect();
+            let settled: BTreeSet<String> = one_by_one(self.gathered.settled.iter().map(ToString::to_string));
             facts.retain(|(id, _)| !settled.contains(id));
         }
         Ok(facts)

@@ -10,7 +10,7 @@ use super::compact_row::CompactRow;
 use super::interner::{Interner, NONE, count, index, place};
 use super::periods::Periods;
 use super::{Order, PeriodKey, Query, Report, ReportRow, Sums};
-use crate::domain::{Dimension, Filter, Instant, Label, quarter_of, repository_of};
+use crate::domain::{Dimension, Filter, Instant, Label, quarter_of, repository_of, sort_by};
 
 pub(super) use sessions::{SessionPart, count_rows, sessions};
 
@@ -202,7 +202,7 @@ pub(super) fn calls<'a>(query: &Query, names: &Interner, rows: impl Iterator<Ite
             kept.push((row, group));
         }
     }
-    kept.sort_unstable_by(|(one, _), (other, _)| {
+    sort_by(&mut kept, |(one, _), (other, _)| {
         let order = (one.at, one.key).cmp(&(other.at, other.key));
         match query.order {
             Order::Ascending => order,
@@ -237,7 +237,7 @@ fn beyond(all: usize, shown: usize) -> Option<u64> {
 
 /// Sorts rows and applies the limit; `all` is the number of rows without it.
 fn finish(query: &Query, mut rows: Vec<ReportRow>, total: Sums, all: usize) -> Report {
-    rows.sort_by(|one, other| {
+    sort_by(&mut rows, |one, other| {
         let period = in_order(query.order, &one.period, &other.period);
         one.by.iter().zip(&other.by).fold(period, |order, (one, other)| {
             order.then_with(|| match (one, other) {

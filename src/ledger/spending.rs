@@ -4,7 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::compact_row::CompactRow;
 use super::interner::{Interner, NONE, place};
-use crate::domain::{CallKey, Dimension, Fidelity, Tokens};
+use crate::domain::{CallKey, Dimension, Fidelity, Tokens, sort_by};
 
 /// Tokens and web searches.
 ///
@@ -212,7 +212,7 @@ impl Spending {
     /// Takes the sessions whose sums must be stored, sorted.
     pub(super) fn take_unsaved(&mut self) -> Vec<u32> {
         let mut sessions: Vec<u32> = std::mem::take(&mut self.unsaved).into_iter().collect();
-        sessions.sort_unstable();
+        sort_by(&mut sessions, Ord::cmp);
         sessions
     }
 

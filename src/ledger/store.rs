@@ -17,7 +17,7 @@ use super::interner::Interner;
 use super::key_value::{Fact, Space};
 use super::spending::Part;
 use super::{Checkpoint, Order, Query};
-use crate::domain::{Bill, CallKey, Dimension, Filter, Instant};
+use crate::domain::{Bill, CallKey, Dimension, Filter, Instant, one_by_one};
 
 /// Rows by key, alias and lineage, with what is derived from them and stored beside them.
 ///
@@ -330,7 +330,7 @@ pub trait Store {
         if !self.has_aliases()? || !is_telemetry(self.row(names, ids, Table::Unmerged, key)?) {
             return Ok(None);
         }
-        for host in self.keys_by_alias(names, key)?.into_iter().collect::<BTreeSet<_>>() {
+        for host in one_by_one::<BTreeSet<_>, _>(self.keys_by_alias(names, key)?) {
             let row = self.row(names, ids, Table::Shown, host)?.filter(|row| row.alias == Some(key));
             if row.is_some() {
                 return Ok(row);
@@ -396,5 +396,5 @@ pub trait Store {
 
 /// The sessions of bills, each once.
 fn sessions(bills: &[(u32, Bill)]) -> Vec<u32> {
-    bills.iter().map(|(session, _)| *session).collect::<BTreeSet<_>>().into_iter().collect()
+    one_by_one::<BTreeSet<_>, _>(bills.iter().map(|(session, _)| *session)).into_iter().collect()
 }

@@ -8,7 +8,7 @@ use chrono::Duration;
 use super::limit::{LimitState, Verdict};
 use super::quiet_hours::QuietHours;
 use super::window::Window;
-use crate::domain::{Instant, Quota, Span, Zone};
+use crate::domain::{Instant, Quota, Span, Zone, one_by_one, sort_by_key};
 use crate::ledger::{AlertClaim, BooksError, Fact, Ledger, Space, claim_alert};
 
 /// An alert to deliver.
@@ -251,8 +251,8 @@ impl Alerts {
         let quiet = self.quiet.is_some_and(|(quiet, zone)| quiet.hold(now, zone));
         let silent = quiet || self.snoozed.is_some();
         self.held = false;
-        let present: BTreeMap<String, &LimitState> = limits.iter().map(|state| (subject(state), state)).collect();
-        let windows: BTreeMap<String, &Quota> = quotas.iter().map(|quota| (quota_key(quota), quota)).collect();
+        let present: BTreeMap<String, &LimitState> = one_by_one(limits.iter().map(|state| (subject(state), state)));
+        let windows: BTreeMap<String, &Quota> = one_by_one(quotas.iter().map(|quota| (quota_key(quota), quota)));
         self.announced.retain(|key, _| present.contains_key(key) || windows.contains_key(key));
         let mut due = Vec::new();
         for (key, state) in present {
@@ -287,7 +287,7 @@ impl Alerts {
         for (key, quota) in windows {
             due.extend(self.quota_due(key, quota, silent, now).filter(|_| !silent));
         }
-        due.sort_by_key(|alert| std::cmp::Reverse((alert.threshold, alert.percent())));
+        sort_by_key(&mut due, |alert| std::cmp::Reverse((alert.threshold, alert.percent())));
         due
     }
 

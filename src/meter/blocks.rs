@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 
-use crate::domain::{Dimension, Filter, Instant, Label, Zone};
+use crate::domain::{Dimension, Filter, Instant, Label, Zone, sort_by};
 use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query};
 
 /// Length of a block.
@@ -38,7 +38,7 @@ pub(super) fn subjects(
         }
         let mut is_enough = true;
         for hours in all.values_mut() {
-            hours.sort_unstable();
+            sort_by(hours, Ord::cmp);
             // Between the last call of one hour and the first of another lies a whole block at least.
             let pause = |one: Instant, other: Instant| other.signed_duration_since(one) >= BLOCK;
             // All calls of the present hour may be ahead of the clock.

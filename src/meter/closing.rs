@@ -8,7 +8,7 @@ use super::limit::LimitState;
 use super::session_id::SessionId;
 use super::session_line::SessionLine;
 use super::summary::{Follow, Summary};
-use crate::domain::{Filter, Label, Span, Zone};
+use crate::domain::{Filter, Label, Span, Zone, sort_by_key};
 use crate::ledger::{BooksError, Grain, Ledger, Query, ReportRow, Row, SessionRow};
 
 /// The session that matches a filter; the latest of several.
@@ -81,7 +81,7 @@ fn work(summary: &Summary) -> Vec<Span> {
 
 /// Spans in order; those that overlap or have only a short pause between them become one.
 fn joined(mut spans: Vec<Span>) -> Vec<Span> {
-    spans.sort_unstable_by_key(|span| span.from);
+    sort_by_key(&mut spans, |span| span.from);
     spans.into_iter().fold(Vec::new(), |mut all: Vec<Span>, span| {
         match all.last_mut().filter(|last| span.from - last.until < PAUSE) {
             Some(last) => last.until = last.until.max(span.until),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Label, Usd};
+use crate::domain::{Label, Usd, sort_by_key};
 use crate::ledger::{Row, Sums};
 use crate::pricing::{Cost, PriceBook};
 
@@ -40,7 +40,7 @@ impl<'a> Compared<'a> {
 
     pub(crate) fn finish(self) -> Comparison {
         let mut rows: Vec<_> = self.by_model.into_iter().map(|(model, (sums, usd))| (model, sums, usd)).collect();
-        rows.sort_by_key(|(_, sums, usd)| std::cmp::Reverse(sums.cost - *usd));
+        sort_by_key(&mut rows, |(_, sums, usd)| std::cmp::Reverse(sums.cost - *usd));
         Comparison { model: Label::new(self.model), rows }
     }
 }

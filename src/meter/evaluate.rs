@@ -6,7 +6,7 @@ use super::amount::{Amount, percent, reached};
 use super::limit::{Limit, LimitState, LimitedSession, Scope, Verdict};
 use super::used::Used;
 use super::window::Window;
-use crate::domain::{Instant, Label, Span};
+use crate::domain::{Instant, Label, Span, sort_by_key};
 use crate::ledger::Sums;
 use crate::pricing::Rates;
 
@@ -97,7 +97,7 @@ pub(crate) fn stable_name(limit: &Limit, subject: Option<&str>) -> String {
 /// then the widest: what is over for longer, and for more. Of the others, the most used first. Of sessions that have
 /// ended, and lifted ones, last.
 pub(crate) fn worst_first(states: &mut [LimitState]) {
-    states.sort_by_key(|state| {
+    sort_by_key(states, |state| {
         let is_over = state.verdict == Verdict::Over;
         let width = is_over.then(|| (state.stops_work(), state.limit.width()));
         Reverse((!state.is_quiet(), state.verdict, width, state.percent))
@@ -108,7 +108,7 @@ pub(crate) fn worst_first(states: &mut [LimitState]) {
 /// comes first, then the other periods of everybody, then those of some, and the sessions last, by name.
 pub(crate) fn in_calm_order(states: &[LimitState]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..states.len()).collect();
-    order.sort_by_cached_key(|at| {
+    sort_by_key(&mut order, |at| {
         let state = &states[*at];
         let (is_wide, names, length) = state.limit.width();
         (Reverse((is_wide, names)), state.limit.window != Window::Day, length, state.name.clone())

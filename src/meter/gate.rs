@@ -9,7 +9,7 @@ use super::overrides::{self, Override};
 use super::snapshot::{Snapshot, states};
 use super::summary::Follow;
 use super::window::Window;
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, one_by_one};
 use crate::ledger::{BooksError, Ledger};
 
 /// Log format assumed for callers that name none: the socket and the usage log.
@@ -93,7 +93,7 @@ pub(crate) fn unchecked<'r>(rules: &'r Rules, caller: &CallContext) -> Vec<(&'r 
         let names = limit.scope.names();
         let of_sessions = (limit.window == Window::Session).then_some(Dimension::Session);
         let needed = names.iter().map(|(dimension, _)| *dimension).chain(of_sessions);
-        let missing: BTreeSet<Dimension> = needed.filter(|dimension| is_missing(*dimension)).collect();
+        let missing: BTreeSet<Dimension> = one_by_one(needed.filter(|dimension| is_missing(*dimension)));
         if names.iter().all(fits) && !missing.is_empty() {
             all.push((limit, missing));
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 
-use crate::domain::{Instant, Label, Zone, rfc3339_seconds};
+use crate::domain::{Instant, Label, Zone, rfc3339_seconds, sort_by_key};
 use crate::ledger::{BooksError, Fact, Ledger, Space};
 
 /// Value of a fact that lifts limits, before its reason. A fact without it is a revocation.
@@ -131,7 +131,7 @@ fn history(entries: &[Entry]) -> Vec<Override> {
         }
     }
     let mut all: Vec<Override> = sessions.into_values().flatten().collect();
-    all.sort_by_key(|lifted| lifted.at);
+    sort_by_key(&mut all, |lifted| lifted.at);
     all
 }
 

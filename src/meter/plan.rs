@@ -1,6 +1,6 @@
 //! Compares a subscription's price with the worth of what was used.
 
-use crate::domain::{Day, Dimension, Filter, Label, Usd, Zone, day_of, day_start, month_of};
+use crate::domain::{Day, Dimension, Filter, Label, Usd, Zone, day_of, day_start, month_of, sort_by};
 use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query, Sums};
 
 /// A subscription.
@@ -82,7 +82,7 @@ pub(crate) fn plan_months(
             }
         }
     }
-    months.sort_by(|one, other| (one.month, &one.name).cmp(&(other.month, &other.name)));
+    sort_by(&mut months, |one, other| (one.month, &one.name).cmp(&(other.month, &other.name)));
     Ok(months)
 }
 

@@ -13,7 +13,7 @@ use super::session_line::SessionLine;
 use super::share::shares;
 use super::summary::ModelLine;
 use super::used::Used;
-use crate::domain::{Instant, Label, Span};
+use crate::domain::{Instant, Label, Span, one_by_one, sort_by};
 use crate::ledger::{Row, SessionRow, Sums};
 
 /// Sessions in a summary.
@@ -50,7 +50,7 @@ impl Sessions {
         mut of_today: impl Iterator<Item = &'a SessionId>,
     ) -> Self {
         let known = rows.into_iter().map(|row| (SessionId::from_row(&row), Session::open(row)));
-        let known: BTreeMap<SessionId, Session> = known.collect();
+        let known: BTreeMap<SessionId, Session> = one_by_one(known);
         Self { complete_today: complete || of_today.all(|id| known.contains_key(id)), known, complete }
     }
 
@@ -372,7 +372,7 @@ pub(crate) fn model_lines(
 
 /// Sorts by cost, then tokens, then name.
 fn dearest_first(models: &mut [(Option<Label>, Sums)]) {
-    models.sort_by(|(one, mine), (other, theirs)| {
+    sort_by(models, |(one, mine), (other, theirs)| {
         (theirs.cost, theirs.tokens.total()).cmp(&(mine.cost, mine.tokens.total())).then_with(|| one.cmp(other))
     });
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::domain::Usd;
+use crate::domain::{Usd, sort_by_key};
 use crate::ledger::Sums;
 
 /// The shares of the parts of a whole, in whole per cent of its cost (of tokens where no cost is known): together as
@@ -17,7 +17,7 @@ pub(crate) fn shares<'a>(parts: impl Iterator<Item = &'a Sums>, whole: &Sums) ->
     let all = hundredths.iter().fold(0, |all: i128, part| all.saturating_add(*part)) / whole;
     let left = usize::try_from(all - shares.iter().sum::<i128>()).unwrap_or(0);
     let mut by_rest: Vec<usize> = (0..shares.len()).collect();
-    by_rest.sort_by_key(|at| Reverse(hundredths[*at] % whole));
+    sort_by_key(&mut by_rest, |at| Reverse(hundredths[*at] % whole));
     for at in by_rest.into_iter().take(left) {
         shares[at] += 1;
     }

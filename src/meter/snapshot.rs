@@ -18,7 +18,7 @@ use super::session_id::SessionId;
 use super::summary::Follow;
 use super::used::Used;
 use super::window::Window;
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span, Status, quarter_start};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span, Status, one_by_one, quarter_start};
 use crate::ledger::{BooksError, Grain, Ledger, Order, Query, ReportRow, Row, SessionRow, Sums};
 
 /// Calls in the list of a summary.
@@ -115,7 +115,7 @@ impl Snapshot {
             usages.push(usage);
         }
         let mut paces: BTreeMap<SessionId, Paces> =
-            sessions.iter().map(|row| (SessionId::from_row(row), Paces::default())).collect();
+            one_by_one(sessions.iter().map(|row| (SessionId::from_row(row), Paces::default())));
         recent.each(books, minute_of(now).saturating_sub(KEPT), &mut |calls| {
             for usage in usages.iter_mut().filter(|usage| usage.limit.window != Window::Call) {
                 usage.pace(calls, rules, now);
@@ -153,7 +153,7 @@ impl Snapshot {
 }
 
 fn of_models(rows: Vec<ReportRow>) -> BTreeMap<Option<Label>, Sums> {
-    rows.into_iter().map(|row| (row.by.into_iter().next().flatten(), row.sums)).collect()
+    one_by_one(rows.into_iter().map(|row| (row.by.into_iter().next().flatten(), row.sums)))
 }
 
 /// Sums of today for each thread of each session.

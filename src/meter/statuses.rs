@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::fleet::FleetLine;
-use crate::domain::{Instant, Label, Quota, Status};
+use crate::domain::{Instant, Label, Quota, Status, one_by_one};
 
 /// The latest statements.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +20,7 @@ impl Statuses {
             Status::Session(status) => Some(((status.source, status.session), status.context_size?)),
             Status::Quota(_) => None,
         });
-        Self { quotas, sizes: sizes.collect() }
+        Self { quotas, sizes: one_by_one(sizes) }
     }
 
     /// The windows of providers of which something is known.

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::amount::Amount;
-use crate::domain::{Tokens, Usd};
+use crate::domain::{Tokens, Usd, sort_by_key};
 use crate::ledger::Sums;
 use crate::pricing::Rates;
 
@@ -88,7 +88,7 @@ impl Used {
 fn unpriced_cost(sums: &Sums, rates: &Rates) -> Usd {
     let mut left = sums.unpriced_tokens;
     let mut classes = classes(&sums.tokens, rates);
-    classes.sort_by_key(|(_, rate)| Reverse(*rate));
+    sort_by_key(&mut classes, |(_, rate)| Reverse(*rate));
     let mut cost = Usd::ZERO;
     for (count, rate) in classes {
         let taken = count.min(left);

@@ -6,7 +6,7 @@ use std::io;
 use serde::Serialize;
 
 use super::{Decimal, plain};
-use crate::domain::{Label, Usd};
+use crate::domain::{Label, Usd, sort_by_key};
 use crate::meter::reconcile::{Bill, Cell, Compared, Reason, Vendor};
 use crate::text;
 
@@ -72,10 +72,10 @@ impl Outcome {
             });
         }
         let size = |usd: Usd| std::cmp::Reverse(usd.pico().saturating_abs());
-        differences.sort_by_key(|one| size(one.difference_usd.0));
+        sort_by_key(&mut differences, |one| size(one.difference_usd.0));
         let mut causes: Vec<Cause> =
             causes.into_iter().map(|(reason, usd)| Cause { reason, difference_usd: Decimal(usd) }).collect();
-        causes.sort_by_key(|cause| size(cause.difference_usd.0));
+        sort_by_key(&mut causes, |cause| size(cause.difference_usd.0));
         Self {
             schema: 1,
             bill: match bill.vendor {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{Cell, Decimal, cost_cell, measures, session_facts, to_line};
-use crate::domain::{Label, Usd};
+use crate::domain::{Label, Usd, one_by_one};
 use crate::ledger::Sums;
 use crate::meter::SessionLine;
 
@@ -63,7 +63,7 @@ struct Agents {
 /// Writes the summary as one line of JSON.
 pub(crate) fn session_json(line: &SessionLine, unread_files: u64, out: &mut dyn Write) -> io::Result<()> {
     let sums = &line.row.sums;
-    let mut facts: std::collections::BTreeMap<_, _> = session_facts(&line.row).into_iter().collect();
+    let mut facts: std::collections::BTreeMap<_, _> = one_by_one(session_facts(&line.row));
     facts.remove("models");
     facts.extend(measures(sums));
     let seconds = u64::try_from(line.duration.num_seconds()).unwrap_or(0);

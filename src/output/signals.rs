@@ -6,7 +6,7 @@ use std::io;
 use serde::Serialize;
 
 use super::{Cell, Decimal, call_facts, plain};
-use crate::domain::{Label, Usd, Zone};
+use crate::domain::{Label, Usd, Zone, one_by_one, sort_by_key};
 use crate::ledger::{Row, Sums};
 use crate::meter::{Comparison, Signals};
 use crate::text;
@@ -57,7 +57,7 @@ pub(crate) fn signals_document<'a>(calls: u64, signals: &Signals, against: Optio
     });
     let dearest = signals.dearest.iter().map(|row| {
         let facts = call_facts(row).into_iter();
-        let mut facts: BTreeMap<&'static str, Cell> = facts.collect();
+        let mut facts: BTreeMap<&'static str, Cell> = one_by_one(facts);
         facts.insert("total_tokens", Cell::Count(row.call.tokens.total()));
         facts.insert("cost_usd", row.cost.usd().map_or(Cell::Unknown, Cell::Usd));
         facts
@@ -106,7 +106,7 @@ pub(crate) fn signals_text(signals: &Signals, zone: Zone, out: &mut dyn io::Writ
         writeln!(out, "\n{calls} found the cache expired and wrote {} tokens again:", text::count(tokens))?;
         let heads = ["call", "session", "at", "idle", "written again"].map(str::to_owned);
         let mut largest: Vec<_> = signals.expired.iter().collect();
-        largest.sort_by_key(|expired| std::cmp::Reverse(expired.rewritten));
+        sort_by_key(&mut largest, |expired| std::cmp::Reverse(expired.rewritten));
         let rows: Vec<Vec<String>> = largest
             .into_iter()
             .take(SHOWN)

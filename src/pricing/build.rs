@@ -10,7 +10,7 @@ use super::import::{self, ImportError};
 use super::own::{self, Rule};
 use super::sheet::{Class, Key, Sheet};
 use super::table::{self, Books, Line, Since, Table};
-use crate::domain::{Day, Service};
+use crate::domain::{Day, Service, one_by_one};
 
 /// A built list with its notes.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ pub(super) fn build_by(rules: &[Rule], history: &str, dated: &str) -> Result<Bui
     for rule in rules {
         rule.follow(&mut books, &mut notes);
     }
-    let names: BTreeSet<&str> = books.keys().map(String::as_str).collect();
+    let names: BTreeSet<&str> = one_by_one(books.keys().map(String::as_str));
     let aliases: Vec<(&str, Line<'_>)> = rules
         .iter()
         .filter_map(|rule| {

@@ -7,7 +7,7 @@ use super::lot::{HALF, Lot, counts, halves};
 use super::sheet::{Class, Sheet};
 use super::table::Since;
 use super::{Cost, PriceId, Rates};
-use crate::domain::{Call, Fidelity, Geo, Parts, Ratio, Service, Speed, Tokens, Usd};
+use crate::domain::{Call, Fidelity, Geo, Parts, Ratio, Service, Speed, Tokens, Usd, sort_by};
 
 /// Source of a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -121,7 +121,7 @@ impl Card {
     ) -> Self {
         let mut above: Vec<u64> = sheet.rates.keys().map(|key| key.above).collect();
         above.push(0);
-        above.sort_unstable();
+        sort_by(&mut above, Ord::cmp);
         above.dedup();
         let tiers = above.into_iter().map(|above| Tier::new(above, sheet, claude)).collect();
         let named = SERVICES.into_iter().filter(|service| sheet.get(0, Class::Input, *service).is_some()).collect();

@@ -14,7 +14,7 @@ use super::own::{self, List, Rule};
 use super::place::{Dates, is_plain_alike, place};
 use super::sheet::{Class, Key, Sheet};
 use super::table::{Books, History, Since};
-use crate::domain::{Day, Service, Usd};
+use crate::domain::{Day, Service, Usd, one_by_one, sort_by_key};
 
 /// Vendors whose own prices are used, and the prefixes of their models in the other list.
 ///
@@ -98,7 +98,7 @@ impl Dated {
                     None => notes.push(format!("dated {name}: no hours of a day: {spans:?}")),
                 }
             }
-            dates.steps.sort_by_key(|(day, _)| *day);
+            sort_by_key(&mut dates.steps, |(day, _)| *day);
             list.0.insert((provider.to_owned(), model.to_owned()), dates);
         }
         Ok(list)
@@ -165,7 +165,8 @@ fn sheet(price: &Fields<'_>) -> Sheet {
 
 /// Corrects the histories by the list, and notes disagreements.
 pub(super) fn merge(books: &mut Books, dated: &Dated, rules: &[Rule], as_of: Day, notes: &mut Vec<String>) {
-    let known: BTreeMap<String, String> = books.keys().map(|name| (name.to_ascii_lowercase(), name.clone())).collect();
+    let known: BTreeMap<String, String> =
+        one_by_one(books.keys().map(|name| (name.to_ascii_lowercase(), name.clone())));
     let (mut foreign, mut lacking) = (0_u64, Vec::new());
     for ((provider, model), dates) in &dated.0 {
         let Some((_, prefixes)) = VENDORS.iter().find(|(vendor, _)| vendor == provider) else {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::sheet::{Class, Key, Sheet, ratio};
 use super::table::{History, Since, TableError};
-use crate::domain::{Day, Ratio, Service, Usd};
+use crate::domain::{Day, Ratio, Service, Usd, sort_by_key};
 
 /// Why a price list could not be parsed.
 #[derive(Debug, thiserror::Error)]
@@ -240,7 +240,7 @@ fn key(field: &str) -> Option<Key> {
 /// While input and output are unchanged, additions of a later listing were true before. Long-context tiers were not:
 /// they apply from their listing. Multipliers stay once listed.
 pub(crate) fn settle(history: &mut History) {
-    history.sort_by_key(|(since, _)| *since);
+    sort_by_key(history, |(since, _)| *since);
     for at in (1..history.len()).rev() {
         let (earlier, later) = history.split_at_mut(at);
         let (Some((_, earlier)), Some((_, later))) = (earlier.last_mut(), later.first()) else { continue };

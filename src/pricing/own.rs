@@ -5,7 +5,7 @@ use super::import::ImportError;
 use super::place::move_newest_change;
 use super::sheet::{Class, Key, Sheet, ratio};
 use super::table::{Books, History, Since};
-use crate::domain::{Day, Matcher, Ratio, Usd};
+use crate::domain::{Day, Matcher, Ratio, Usd, sort_by_key};
 
 /// The rules; the file documents each line.
 pub(super) const OWN: &str = include_str!("../../prices/own.txt");
@@ -73,7 +73,7 @@ impl Rule {
                 let book = books.entry(name.clone()).or_default();
                 book.retain(|(since, _)| since.day != *day);
                 book.push((Since::exact(*day), sheet.clone()));
-                book.sort_by_key(|(since, _)| *since);
+                sort_by_key(book, |(since, _)| *since);
             }
             Self::Untier(..)
             | Self::Alias(..)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use super::sheet::Sheet;
-use crate::domain::Day;
+use crate::domain::{Day, sort_by};
 
 /// Start of a table's first line, with the format version.
 const HEADER: &str = "#tokmeter-prices 2";
@@ -193,7 +193,7 @@ fn read(rest: &str) -> Option<Line<'_>> {
 
 /// Writes a table with these lines, in any order but without duplicates.
 pub(crate) fn write(as_of: Day, mut lines: Vec<(&str, Line<'_>)>) -> String {
-    lines.sort_by(|(one, _), (other, _)| order(one, other));
+    sort_by(&mut lines, |(one, _), (other, _)| order(one, other));
     let mut body = String::new();
     for (name, line) in lines {
         body.push_str(name);

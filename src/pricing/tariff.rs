@@ -5,7 +5,7 @@ use super::hours::Hours;
 use super::sheet::{Class, Key, Sheet};
 use super::table::{History, Known, Since};
 use super::{CustomPrice, PriceId, Rates};
-use crate::domain::{Day, Instant, Label, Ratio, Service, Usd};
+use crate::domain::{Day, Instant, Label, Ratio, Service, Usd, sort_by_key};
 
 /// Rates in force during one period of a model's history, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Priced {
                 )
             })
             .collect();
-        stated.sort_by_key(|card| card.from);
+        sort_by_key(&mut stated, |card| card.from);
         let first = stated.first().map_or(i64::MIN, |card| card.from);
         let (mut cards, always) = match listed {
             Some(listed) => {

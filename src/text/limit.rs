@@ -1,7 +1,7 @@
 //! Limits as text: phrases of the banner and labels of bars.
 
 use super::{count, moment, percentage, usd};
-use crate::domain::{Instant, Span, Usd, Zone};
+use crate::domain::{Instant, Span, Usd, Zone, sort_by_key};
 use crate::meter::{LimitState, LimitedSession, Measure, Verdict, Window};
 
 /// The banner's title, with the actual percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`.
@@ -103,7 +103,7 @@ fn amounts(limit: &LimitState) -> Vec<Words> {
         let words = Words { noun, used: count(spent), allowed: count(most), left };
         all.push((nearness(spent.into(), most.into()), words));
     }
-    all.sort_by_key(|(near, _)| std::cmp::Reverse(*near));
+    sort_by_key(&mut all, |(near, _)| std::cmp::Reverse(*near));
     all.into_iter().map(|(_, words)| words).collect()
 }
 

@@ -1,5 +1,7 @@
 //! Finds the names that somebody probably meant.
 
+use crate::domain::sort_by;
+
 /// Names are similar from this likeness on.
 const ALIKE: f64 = 0.6;
 
@@ -25,6 +27,6 @@ pub(crate) fn meant<'n>(found: &str, known: impl IntoIterator<Item = &'n str>) -
 
 fn rated<'n>(found: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<(f64, &'n str)> {
     let mut rated: Vec<(f64, &str)> = names.into_iter().map(|name| (likeness(found, name), name)).collect();
-    rated.sort_by(|(one, first), (other, second)| other.total_cmp(one).then_with(|| first.cmp(second)));
+    sort_by(&mut rated, |(one, first), (other, second)| other.total_cmp(one).then_with(|| first.cmp(second)));
     rated
 }

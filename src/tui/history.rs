@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{Datelike, Duration, Months, Timelike};
 
-use crate::domain::{Day, Dimension, Filter, Instant, Label, Span, Usd, Zone, day_of, day_start, month_of, week_of};
+use crate::domain::{
+    Day, Dimension, Filter, Instant, Label, Span, Usd, Zone, day_of, day_start, month_of, sort_by_key, week_of,
+};
 use crate::ledger::{Grain, PeriodKey, Query, Report, Sums};
 use crate::text;
 
@@ -312,7 +314,7 @@ impl History {
             cells.entry((&row.period, model)).or_default().add(&row.sums);
         }
         let mut models: Vec<(Option<Label>, Sums)> = totals.into_iter().collect();
-        models.sort_by_key(|(_, sums)| std::cmp::Reverse((sums.cost, sums.tokens.total())));
+        sort_by_key(&mut models, |(_, sums)| std::cmp::Reverse((sums.cost, sums.tokens.total())));
         let models: Vec<Option<Label>> = models.into_iter().map(|(model, _)| model).collect();
         let last = self.step.before(self.step.first(day_of(now, zone)), self.back);
         let bars = (0..=BARS).rev().map(|back| {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Label, Quota};
+use crate::domain::{Label, Quota, sort_by};
 use crate::meter::{AgentLine, CallLine, FleetLine, Follow, LimitState, SessionLine, Summary, Window};
 use crate::text;
 
@@ -215,7 +215,7 @@ impl App {
         let mut all: Vec<&SessionLine> = listed.iter().filter(|line| self.filter.fits(&searched(line))).collect();
         let (by, reversed) = self.sort;
         // Each column begins with what matters most: the latest, the longest, the dearest.
-        all.sort_by(|one, other| match by {
+        sort_by(&mut all, |one, other| match by {
             SortBy::Started => other.row.started.cmp(&one.row.started),
             SortBy::Duration => other.duration.cmp(&one.duration),
             SortBy::Project => one.row.project.cmp(&other.row.project),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Dimension, Filter, Instant, Label, Span, Zone};
+use crate::domain::{Dimension, Filter, Instant, Label, Span, Zone, sort_by_key};
 use crate::ledger::{Grain, Query, Report, Sums};
 
 /// The state of the Projects view.
@@ -73,7 +73,7 @@ impl Projects {
             }
         }
         let mut rows: Vec<ProjectRow> = all.into_iter().map(|(project, sums)| ProjectRow { project, sums }).collect();
-        rows.sort_by_key(|row| std::cmp::Reverse(row.sums.map(|sums| (sums.cost, sums.tokens.total()))));
+        sort_by_key(&mut rows, |row| std::cmp::Reverse(row.sums.map(|sums| (sums.cost, sums.tokens.total()))));
         rows
     }
 }

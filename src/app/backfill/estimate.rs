@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::read::{Answer, Answers};
-use crate::domain::{Call, CallKey, Fidelity, Label, Tokens, Usd};
+use crate::domain::{Call, CallKey, Fidelity, Label, Tokens, Usd, sort_by};
 use crate::pricing::{PriceBook, Pricer as _};
 
 /// Answers of a model from which its own measure is taken; with fewer, that of all models is.
@@ -153,7 +153,7 @@ fn errors(sample: &[(&[u8; 16], &Answer)]) -> (u64, u64) {
         estimated = estimated.saturating_add(tokens);
         stated = stated.saturating_add(answer.output);
     }
-    singles.sort_unstable();
+    sort_by(&mut singles, Ord::cmp);
     let median = singles.get(singles.len() / 2).copied().unwrap_or(100);
     (median, per_cent(estimated.abs_diff(stated), stated))
 }

@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Failure};
-use crate::domain::{Attribution, Instant, Label};
+use crate::domain::{Attribution, Instant, Label, sort_by};
 use crate::formats::{self, Env, FormatId, Framing, Location, Origin, Spoken, Texts};
 use crate::ingest;
 
@@ -81,7 +81,7 @@ fn logs(texts: &dyn Texts, place: &Location) -> Vec<PathBuf> {
             }
         }
     }
-    found.sort();
+    sort_by(&mut found, Ord::cmp);
     found
 }
 

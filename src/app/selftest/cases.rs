@@ -6,6 +6,7 @@ use std::io;
 use serde::Deserialize;
 
 use super::{Model, Sample};
+use crate::domain::sort_by;
 
 /// Samples that are counted together.
 pub(super) struct Case {
@@ -35,7 +36,7 @@ pub(super) fn cases(samples: &[Sample]) -> io::Result<Vec<Case>> {
         let Some(agent) = sample.name.strip_suffix("/expected.json") else { continue };
         let mut expected: Expected = serde_json::from_slice(&sample.bytes)?;
         let case = |name: String, mut models: Vec<Model>, quotas| {
-            models.sort_by(|one, other| one.name.cmp(&other.name));
+            sort_by(&mut models, |one, other| one.name.cmp(&other.name));
             Case { name, models, quotas }
         };
         cases.push(case(agent.to_owned(), expected.models, BTreeMap::new()));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::domain::{Dimension, Usd, Zone};
+use crate::domain::{Dimension, Usd, Zone, sort_by};
 use crate::ledger::{BooksError, Grain, Ledger, Query};
 
 /// Sums of one model.
@@ -106,6 +106,6 @@ pub fn of_ledger(books: &dyn Ledger) -> Result<Vec<Model>, BooksError> {
             cost_usd: Some((row.sums.unpriced_tokens == 0).then(|| row.sums.cost.to_string())),
         })
         .collect();
-    models.sort_by(|one, other| one.name.cmp(&other.name));
+    sort_by(&mut models, |one, other| one.name.cmp(&other.name));
     Ok(models)
 }

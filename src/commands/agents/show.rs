@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Agent, Document, Place};
 use crate::commands::{Context, Failure, tui_options};
-use crate::domain::{Instant, Zone};
+use crate::domain::{Instant, Zone, sort_by_key};
 use crate::formats::Exactness;
 use crate::output;
 use crate::text;
@@ -28,7 +28,7 @@ impl Document {
         let heads = ["agent", "found", "counts", "files", "calls", "last call", "where", "not in its logs"];
         let mut heads: Vec<String> = heads.map(str::to_owned).to_vec();
         let mut rows: Vec<&Agent> = readable;
-        rows.sort_by_key(|agent| !agent.found);
+        sort_by_key(&mut rows, |agent| !agent.found);
         let mut rows: Vec<Vec<String>> =
             rows.into_iter().map(|agent| agent.row(context, now, zone, place_room)).collect();
         if is_narrow {

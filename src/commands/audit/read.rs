@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::PLACES;
 use crate::app::catch_up::{self, LogSelection};
 use crate::commands::{Context, Exit, Failure};
-use crate::domain::{Dimension, Label, Record, Zone};
+use crate::domain::{Dimension, Label, Record, Zone, sort_by};
 use crate::engine::AnyLedger;
 use crate::ingest::{self, BadNote, Health, ReadBatch, Tails, Tallies};
 use crate::ledger::{Batch, Grain, Ledger, Query, Report};
@@ -94,7 +94,7 @@ impl Read {
     /// Drops all but the first bad lines to bound memory.
     pub(crate) fn keep_first(&mut self) {
         for notes in [&mut self.bad, &mut self.unknown] {
-            notes.sort_by(|one, other| (&one.path, one.offset).cmp(&(&other.path, other.offset)));
+            sort_by(notes, |one, other| (&one.path, one.offset).cmp(&(&other.path, other.offset)));
             notes.truncate(PLACES);
         }
     }

@@ -6,6 +6,7 @@ use super::{Report, Root, State};
 use crate::app::catch_up::{Books, LogSelection};
 use crate::commands::audit::{self, Bad};
 use crate::commands::{Context, Failure};
+use crate::domain::one_by_one;
 use crate::engine::health::{condition_words, state_name, state_words};
 use crate::ingest::RootState;
 use crate::ledger::Ledger;
@@ -85,7 +86,7 @@ impl Report {
         };
         let Some(most) = limit("max_user_watches") else { return Ok(()) };
         let files = books.ledger.files()?;
-        let folders: std::collections::BTreeSet<&Path> = files.iter().filter_map(|file| file.path.parent()).collect();
+        let folders: std::collections::BTreeSet<&Path> = one_by_one(files.iter().filter_map(|file| file.path.parent()));
         let folders = u64::try_from(folders.len()).unwrap_or(u64::MAX);
         let (state, near) = if folders.saturating_mul(10) >= most.saturating_mul(8) {
             (State::Attention, "; raise fs.inotify.max_user_watches, or changes are found by polling")

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::config::{LimitKey, OnError, Settings};
-use crate::domain::{Dimension, Instant, Status};
+use crate::domain::{Dimension, Instant, Status, one_by_one};
 use crate::ledger::{BooksError, Ledger};
 use crate::meter::overrides::Override;
 use crate::meter::{CallContext, LimitState, Rules, Verdict, gate};
@@ -82,7 +82,7 @@ pub(crate) fn answer(
         warning: None,
         notes: Vec::new(),
         not_checked: unchecked.iter().map(|(limit, _)| LimitKey::from_limit(limit).to_string()).collect(),
-        left_out: unchecked.into_iter().flat_map(|(_, missing)| missing).collect(),
+        left_out: one_by_one(unchecked.into_iter().flat_map(|(_, missing)| missing)),
         unread_files: 0,
         states,
     })

@@ -8,7 +8,7 @@ use crate::app::catch_up::{self, Books, LogSelection};
 use crate::app::{Context, Failure};
 use chrono::Duration;
 
-use crate::domain::{Filter, Instant, Label, Span, Zone, project_of};
+use crate::domain::{Filter, Instant, Label, Span, Zone, project_of, sort_by_key};
 use crate::ingest::Projects;
 use crate::ledger::{BooksError, Grain, Ledger, Query, SessionRow, Sums};
 use crate::meter::closing;
@@ -67,7 +67,7 @@ impl Spent {
             };
             sessions.push((row, log));
         }
-        sessions.sort_by_key(|(row, _)| row.started);
+        sort_by_key(&mut sessions, |(row, _)| row.started);
         let unread_files = books.health.unread_files();
         Ok((Self { sessions, others, unread_files }, books))
     }
@@ -98,7 +98,7 @@ impl Spent {
             all.sums.add(&other.sums);
         }
         let mut models: Vec<(Option<Label>, Sums)> = self.models().into_iter().collect();
-        models.sort_by_key(|(name, sums)| std::cmp::Reverse((sums.cost, sums.tokens.total(), name.clone())));
+        sort_by_key(&mut models, |(name, sums)| std::cmp::Reverse((sums.cost, sums.tokens.total(), name.clone())));
         all.models = models;
         all.sums = all.sums.marked(self.unread_files);
         Some(SessionLine::from_row(all, now))
@@ -122,7 +122,7 @@ impl Spent {
                 }
             }
         }
-        all.sort_by_key(|state| std::cmp::Reverse((!state.is_quiet(), state.verdict, state.percent)));
+        sort_by_key(&mut all, |state| std::cmp::Reverse((!state.is_quiet(), state.verdict, state.percent)));
         Ok(all)
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::commands::{Exit, Failure};
 use crate::config::regular_file;
-use crate::domain::{Instant, Label};
+use crate::domain::{Instant, Label, sort_by};
 use crate::integrations::claude_code::settings_merge::Merged;
 
 /// Size limit of the settings file, in bytes.
@@ -123,7 +123,7 @@ impl Settings {
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| path.as_os_str().as_encoded_bytes().starts_with(prefix.as_os_str().as_encoded_bytes()))
             .collect();
-        copies.sort();
+        sort_by(&mut copies, Ord::cmp);
         copies
     }
 

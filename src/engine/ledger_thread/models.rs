@@ -1,7 +1,7 @@
 //! Cost of each model used, and of the same tokens on the cheapest alternative.
 
 use super::LedgerThread;
-use crate::domain::{Dimension, Tokens, Usd};
+use crate::domain::{Dimension, Tokens, Usd, sort_by};
 use crate::engine::ModelView;
 use crate::ledger::{Grain, Ledger, Query};
 use crate::pricing::Rates;
@@ -25,7 +25,7 @@ impl LedgerThread {
                 ModelView { model, sums: row.sums, rates, elsewhere: None }
             })
             .collect();
-        views.sort_by(|one, other| other.sums.cost.cmp(&one.sums.cost).then_with(|| one.model.cmp(&other.model)));
+        sort_by(&mut views, |one, other| other.sums.cost.cmp(&one.sums.cost).then_with(|| one.model.cmp(&other.model)));
         // The same tokens on the cheapest other model in use: arithmetic, no advice on quality.
         let priced: Vec<_> = views.iter().filter_map(|view| Some((view.model.clone()?, view.rates.clone()?))).collect();
         for view in &mut views {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Groups, Stretch, finish, in_order, none_last};
-use crate::domain::{Dimension, Instant, Label, repository_of};
+use crate::domain::{Dimension, Instant, Label, repository_of, sort_by};
 use crate::ledger::interner::{Interner, NONE, place};
 use crate::ledger::{PeriodKey, Query, Report, ReportRow, SessionRow, Sums};
 
@@ -144,7 +144,7 @@ impl Conversation {
     fn row(&self, session: u32, names: &Interner) -> SessionRow {
         let mut models: Vec<(Option<Label>, Sums)> =
             self.models.list.iter().map(|(model, sums)| (names.label(*model).cloned(), *sums)).collect();
-        models.sort_by(|(one, its), (other, theirs)| {
+        sort_by(&mut models, |(one, its), (other, theirs)| {
             let size = |sums: &Sums| (sums.cost, sums.tokens.total());
             size(theirs).cmp(&size(its)).then_with(|| none_last(one.as_ref(), other.as_ref()))
         });

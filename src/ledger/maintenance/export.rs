@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use rustc_hash::FxHashSet;
 
-use super::export_line::{Line, call_line};
+use super::export_line::{BillLine, DescentLine, Line, call_line};
 use super::pages;
-use crate::domain::Label;
+use crate::domain::{Label, sort_by};
 use crate::ledger::BooksError;
 use crate::ledger::bill_json::Written;
 use crate::ledger::bills::row_keys;
@@ -62,15 +62,15 @@ fn write_all<S: Store>(store: &S, working_set: &mut WorkingSet<S::Ids>, lines: &
     let name = |number| names.label(number).map_or_else(String::new, Label::to_string);
     let mut descents: Vec<(String, String)> =
         families.descents().map(|(child, parent)| (name(child), name(parent))).collect();
-    descents.sort_unstable();
+    sort_by(&mut descents, Ord::cmp);
     for (child, parent) in descents {
-        lines.write(&Line::Descent { child, parent });
+        lines.write(&Line::Descent(DescentLine { child, parent }));
     }
     let mut computed = FxHashSet::default();
     store.each_bill(names, ids, &mut |_, bill| {
         computed.extend(row_keys(bill));
         if let Some(bill) = Written::from_bill(bill) {
-            lines.write(&Line::Bill { bill: Box::new(bill) });
+            lines.write(&Line::Bill(BillLine { bill: Box::new(bill) }));
         }
     })?;
     let machine = store.machine()?;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use self::fields::{GEOS, PartsLine, SERVICES, SPEEDS, is_zero, meaning, word};
+use self::fields::{GEOS, SERVICES, SPEEDS, is_none, is_zero, meaning, word};
 pub(super) use self::plausible::Wrong;
 use self::plausible::{impossible_count, possible};
 use crate::domain::{
-    Attribution, Bill, Call, CallKey, Claim, Instant, Label, Place, Record, Tier, Tokens, Usd, rfc3339,
+    Attribution, Bill, Call, CallKey, Claim, Instant, Label, Parts, Place, Record, Tier, Tokens, Usd, rfc3339,
 };
 use crate::ledger::StoreError;
 use crate::ledger::bill_json::Written;
@@ -21,12 +21,25 @@ use crate::ledger::merge_state::MergeState;
 use crate::ledger::store::Store;
 use crate::ledger::working_set::WorkingSet;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Line {
-    Descent { child: String, parent: String },
-    Bill { bill: Box<Written> },
+    Descent(DescentLine),
+    Bill(BillLine),
     Call(Box<CallLine>),
+}
+
+/// A session that continues another.
+#[derive(Serialize, Deserialize)]
+pub(super) struct DescentLine {
+    pub(super) child: String,
+    pub(super) parent: String,
+}
+
+/// A session's stated total.
+#[derive(Serialize, Deserialize)]
+pub(super) struct BillLine {
+    pub(super) bill: Box<Written>,
 }
 
 /// One call; its measures are named as in the usage log.
@@ -35,16 +48,48 @@ pub(super) struct CallLine {
     key: String,
     at: String,
     source: String,
-    #[serde(flatten)]
-    who: Who,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    project: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    folder: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    branch: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    team: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    feature: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    org: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lineage: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    price: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
     input_tokens: u64,
     cache_read_tokens: u64,
     cache_write_5m_tokens: u64,
     cache_write_1h_tokens: u64,
     output_tokens: u64,
     reasoning_tokens: u64,
-    #[serde(flatten)]
-    parts: PartsLine,
+    #[serde(default, skip_serializing_if = "is_none")]
+    audio_input_tokens: u64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    audio_cache_read_tokens: u64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    audio_output_tokens: u64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    cache_write_unstated_lifetime_tokens: u64,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     speed: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -74,40 +119,6 @@ pub(super) struct CallLine {
     machine: String,
 }
 
-/// Optional names of a call.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Who {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    project: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    folder: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    branch: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    team: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    feature: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    org: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lineage: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    price: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    offset: Option<u64>,
-}
-
 /// A row as a line; `here` is the machine of this ledger.
 pub(super) fn call_line(row: &CompactRow, state: &MergeState, here: &str) -> CallLine {
     let names = &state.names;
@@ -126,29 +137,30 @@ pub(super) fn call_line(row: &CompactRow, state: &MergeState, here: &str) -> Cal
         key: key.to_string(),
         at: rfc3339(call.at()),
         source: call.from.source.to_string(),
-        who: Who {
-            model: text(&call.model),
-            session: text(&call.from.session),
-            agent: text(&call.from.agent),
-            project: text(&call.from.project),
-            folder: text(&call.from.folder),
-            branch: text(&call.from.branch),
-            user: text(&call.from.user),
-            team: text(&call.from.team),
-            feature: text(&call.from.feature),
-            org: text(&call.from.org),
-            lineage: text(&call.lineage),
-            price,
-            path: call.from.place.as_ref().map(|place| place.path.to_string()),
-            offset: call.from.place.as_ref().map(|place| place.offset),
-        },
+        model: text(&call.model),
+        session: text(&call.from.session),
+        agent: text(&call.from.agent),
+        project: text(&call.from.project),
+        folder: text(&call.from.folder),
+        branch: text(&call.from.branch),
+        user: text(&call.from.user),
+        team: text(&call.from.team),
+        feature: text(&call.from.feature),
+        org: text(&call.from.org),
+        lineage: text(&call.lineage),
+        price,
+        path: call.from.place.as_ref().map(|place| place.path.to_string()),
+        offset: call.from.place.as_ref().map(|place| place.offset),
         input_tokens: call.tokens.input,
         cache_read_tokens: call.tokens.cache_read,
         cache_write_5m_tokens: call.tokens.cache_write_5m,
         cache_write_1h_tokens: call.tokens.cache_write_1h,
         output_tokens: call.tokens.output,
         reasoning_tokens: call.tokens.reasoning,
-        parts: call.parts.into(),
+        audio_input_tokens: call.parts.audio_input,
+        audio_cache_read_tokens: call.parts.audio_cache_read,
+        audio_output_tokens: call.parts.audio_output,
+        cache_write_unstated_lifetime_tokens: call.parts.write_of_unstated_lifetime,
         speed: word(&SPEEDS, &call.tier.speed),
         service: word(&SERVICES, &call.tier.service),
         geo: word(&GEOS, &call.tier.geo),
@@ -177,8 +189,8 @@ pub(super) enum Parsed {
 /// # Errors
 /// [`Wrong`] when the line cannot be imported.
 pub(super) fn parse(text: &str) -> Result<Parsed, Wrong> {
-    match serde_json::from_str(text) {
-        Ok(Line::Descent { child, parent }) => {
+    match line(text) {
+        Ok(Line::Descent(DescentLine { child, parent })) => {
             Ok(Parsed::Descent(Record::Descends { child: Label::new(&child), parent: Label::new(&parent) }))
         }
         Ok(Line::Call(line)) => {
@@ -187,10 +199,27 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Wrong> {
             let is_price_guessed = line.is_price_guessed;
             Ok(Parsed::Call { call: Box::new(call), cost, is_price_guessed, machine: line.machine })
         }
-        Ok(Line::Bill { bill }) => bill.bill().map(|bill| Parsed::Bill(Box::new(bill))).map_err(Wrong::Foreign),
-        Err(error) => Err(impossible_count(text)
-            .map_or_else(|| Wrong::Foreign(format!("not a line of an export: {error}")), Wrong::Impossible)),
+        Ok(Line::Bill(BillLine { bill })) => {
+            bill.bill().map(|bill| Parsed::Bill(Box::new(bill))).map_err(Wrong::Foreign)
+        }
+        Err(error) => Err(impossible_count(text).map_or_else(|| foreign(&error), Wrong::Impossible)),
     }
+}
+
+/// Errors of the wrong type would quote the value, which may be anything in a foreign file.
+fn foreign(error: &serde_json::Error) -> Wrong {
+    let what = if error.is_data() { "a field is missing or of the wrong type".to_owned() } else { error.to_string() };
+    Wrong::Foreign(format!("not a line of an export: {what}"))
+}
+
+/// Nearly all lines are calls. They are not read as an untagged enum, which would build a tree of each line first.
+fn line(text: &str) -> serde_json::Result<Line> {
+    let no_call = match serde_json::from_str(text) {
+        Ok(call) => return Ok(Line::Call(Box::new(call))),
+        Err(error) => error,
+    };
+    let descent = serde_json::from_str(text).map(Line::Descent);
+    descent.or_else(|_| serde_json::from_str(text).map(Line::Bill)).map_err(|_| no_call)
 }
 
 /// Merges one line; for a call, whether it is new or has new data.
@@ -238,26 +267,25 @@ fn call(line: &CallLine) -> Result<(Call, BookedCost), String> {
     };
     let key = |text: &str| text.parse::<CallKey>().map_err(|_| format!("'{text}' is not a key"));
     let at = chrono::DateTime::parse_from_rfc3339(&line.at).map_err(|error| format!("at '{}': {error}", line.at))?;
-    let who = &line.who;
     let cost = usd(&line.booked_usd)?;
     let saved = usd(&line.saved_usd)?.unwrap_or_default();
     let call = Call {
         key: key(&line.key)?,
         from: Attribution {
-            session: label(&who.session),
-            agent: label(&who.agent),
-            project: label(&who.project),
-            folder: label(&who.folder),
-            branch: label(&who.branch),
-            user: label(&who.user),
-            team: label(&who.team),
-            feature: label(&who.feature),
-            org: label(&who.org),
+            session: label(&line.session),
+            agent: label(&line.agent),
+            project: label(&line.project),
+            folder: label(&line.folder),
+            branch: label(&line.branch),
+            user: label(&line.user),
+            team: label(&line.team),
+            feature: label(&line.feature),
+            org: label(&line.org),
             claim: Claim::of_word(&line.claim).ok_or_else(|| format!("claim '{}' is not known", line.claim))?,
-            place: who.path.as_deref().map(|path| Place { path: Label::new(path), offset: who.offset.unwrap_or(0) }),
+            place: line.path.as_deref().map(|path| Place { path: Label::new(path), offset: line.offset.unwrap_or(0) }),
             ..Attribution::new(Instant::from(at), Label::new(&line.source))
         },
-        model: label(&who.model),
+        model: label(&line.model),
         tokens: Tokens {
             input: line.input_tokens,
             cache_read: line.cache_read_tokens,
@@ -266,7 +294,12 @@ fn call(line: &CallLine) -> Result<(Call, BookedCost), String> {
             output: line.output_tokens,
             reasoning: line.reasoning_tokens,
         },
-        parts: (&line.parts).into(),
+        parts: Parts {
+            audio_input: line.audio_input_tokens,
+            audio_cache_read: line.audio_cache_read_tokens,
+            audio_output: line.audio_output_tokens,
+            write_of_unstated_lifetime: line.cache_write_unstated_lifetime_tokens,
+        },
         tier: Tier {
             speed: meaning(&SPEEDS, &line.speed, "speed")?,
             service: meaning(&SERVICES, &line.service, "service")?,
@@ -277,9 +310,9 @@ fn call(line: &CallLine) -> Result<(Call, BookedCost), String> {
         latency: line.latency_s.as_deref().map(seconds).transpose()?,
         fidelity: meaning(&crate::domain::Fidelity::STORED, &line.fidelity, "fidelity")?.as_read(),
         alias: line.alias.as_deref().map(key).transpose()?,
-        lineage: label(&who.lineage),
+        lineage: label(&line.lineage),
     };
-    Ok((call, cost.map(|usd| (usd, label(&who.price).map(|price| (saved, price))))))
+    Ok((call, cost.map(|usd| (usd, label(&line.price).map(|price| (saved, price))))))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
-use crate::domain::Instant;
+use crate::domain::{Instant, sort_by};
 use crate::ledger::{DELIVERED, Fact, Space};
 
 /// Creates the table.
@@ -33,7 +33,7 @@ pub(super) fn take_alerts(conn: &Connection) -> Result<()> {
         }
     }
     // Early versions gave no turn.
-    overrides.sort();
+    sort_by(&mut overrides, Ord::cmp);
     for of_session in overrides.chunk_by(|one, other| one.0 == other.0) {
         for (turn, (session, _, fired, value)) in of_session.iter().enumerate() {
             put(conn, Space::Override, &format!("{session}\t{turn:06}"), &fact_of(*fired, value))?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Meter;
-use crate::domain::Instant;
+use crate::domain::{Instant, one_by_one};
 use crate::ledger::{Row, Sums};
 use crate::meter::evaluate::worst_first;
 use crate::meter::forecast::Outlook;
@@ -93,7 +93,7 @@ impl Meter {
 
     fn limit_states(&self, outlook: &Outlook<'_>) -> Vec<LimitState> {
         let now = outlook.now;
-        let active: BTreeSet<&SessionId> = self.sessions.active(now).map(|(id, _)| id).collect();
+        let active: BTreeSet<&SessionId> = one_by_one(self.sessions.active(now).map(|(id, _)| id));
         let followed = self.followed(now);
         let shared = self.sessions.shared_projects(now);
         let sessions = |id: &SessionId| {

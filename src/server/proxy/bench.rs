@@ -23,6 +23,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 
 pub(crate) use self::streams::Streams;
+use crate::domain::sort_by;
 
 /// The answer of the service, with its usage.
 const BODY: &str = r#"{"id":"chatcmpl-bench000000000000000000","object":"chat.completion","created":1795730000,"model":"gpt-5","choices":[{"index":0,"message":{"role":"assistant","content":"A short answer."},"finish_reason":"stop"}],"usage":{"prompt_tokens":1200,"completion_tokens":12,"total_tokens":1212}}"#;
@@ -40,7 +41,7 @@ impl Times {
     /// Adds those of another round.
     pub(crate) fn add(&mut self, other: Self) {
         self.0.extend(other.0);
-        self.0.sort_unstable();
+        sort_by(&mut self.0, Ord::cmp);
     }
 
     /// The time that this many of a thousand calls do not exceed.
@@ -137,7 +138,7 @@ pub(crate) fn measure(address: SocketAddr, connections: usize, calls: usize) -> 
         }
         Ok::<_, io::Error>(all)
     })?;
-    all.sort_unstable();
+    sort_by(&mut all, Ord::cmp);
     Ok(Times(all))
 }
 

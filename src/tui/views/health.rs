@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 use super::super::app::App;
 use super::super::widgets::{pane, top_for};
 use super::super::{LedgerView, Watching};
-use crate::domain::Label;
+use crate::domain::{Label, sort_by_key};
 use crate::meter::SessionId;
 use crate::text;
 use crate::theme::Role;
@@ -99,7 +99,7 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
     let bad = health.bad_lines.iter().map(|bad| (format!("  {}:{}: {}", bad.path, bad.line, bad.why), Role::Warning));
     section(format!("{} that could not be counted", text::plural(health.bad_total, "line")), bad.collect());
     let mut sources: Vec<_> = health.sources.iter().collect();
-    sources.sort_by_key(|source| (source.trouble.is_none(), std::cmp::Reverse(source.last)));
+    sort_by_key(&mut sources, |source| (source.trouble.is_none(), std::cmp::Reverse(source.last)));
     let sources = sources.into_iter().map(|source| match &source.trouble {
         Some(trouble) => (format!("  ▲ {}: {trouble}", source.path), Role::Danger),
         None => {

@@ -1,48 +1,9 @@
-//! Optional fields of an export's lines, and the names of enum values in them.
+//! Which fields an export's lines leave out, and the names of enum values in them.
 
-use serde::{Deserialize, Serialize};
-
-use crate::domain::{Geo, Parts, Service, Speed};
-
-/// Parts of a call's counts, which are included in them.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-#[expect(clippy::struct_field_names, reason = "the names that stand in the export")]
-pub(super) struct PartsLine {
-    #[serde(skip_serializing_if = "is_none")]
-    audio_input_tokens: u64,
-    #[serde(skip_serializing_if = "is_none")]
-    audio_cache_read_tokens: u64,
-    #[serde(skip_serializing_if = "is_none")]
-    audio_output_tokens: u64,
-    #[serde(skip_serializing_if = "is_none")]
-    cache_write_unstated_lifetime_tokens: u64,
-}
-
-impl From<Parts> for PartsLine {
-    fn from(parts: Parts) -> Self {
-        Self {
-            audio_input_tokens: parts.audio_input,
-            audio_cache_read_tokens: parts.audio_cache_read,
-            audio_output_tokens: parts.audio_output,
-            cache_write_unstated_lifetime_tokens: parts.write_of_unstated_lifetime,
-        }
-    }
-}
-
-impl From<&PartsLine> for Parts {
-    fn from(line: &PartsLine) -> Self {
-        Self {
-            audio_input: line.audio_input_tokens,
-            audio_cache_read: line.audio_cache_read_tokens,
-            audio_output: line.audio_output_tokens,
-            write_of_unstated_lifetime: line.cache_write_unstated_lifetime_tokens,
-        }
-    }
-}
+use crate::domain::{Geo, Service, Speed};
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_none(count: &u64) -> bool {
+pub(super) fn is_none(count: &u64) -> bool {
     *count == 0
 }
 

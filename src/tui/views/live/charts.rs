@@ -6,7 +6,7 @@ use ratatui::widgets::Widget;
 
 use super::super::super::widgets::{Scale, Stack, cells, dollars, labels, micros, pane};
 use super::Live;
-use crate::domain::{Instant, Usd};
+use crate::domain::{Instant, Usd, sort_by_key};
 use crate::meter::{TREND, Trend};
 use crate::text;
 
@@ -106,7 +106,7 @@ impl Live<'_> {
 /// The series in which something was spent, the most expensive first.
 fn dearest<'a, T>(all: impl Iterator<Item = (T, &'a Trend)>) -> Vec<(T, &'a Trend)> {
     let mut spent: Vec<(T, &Trend)> = all.filter(|(_, trend)| trend.usd.iter().any(|usd| *usd > Usd::ZERO)).collect();
-    spent.sort_by_cached_key(|(_, trend)| std::cmp::Reverse(trend.usd.iter().copied().sum::<Usd>()));
+    sort_by_key(&mut spent, |(_, trend)| std::cmp::Reverse(trend.usd.iter().copied().sum::<Usd>()));
     spent
 }
 

@@ -9,7 +9,7 @@ use ratatui::widgets::canvas::{Canvas, Line, Points};
 
 use super::super::super::widgets::{Scale, dollars, labels, micros, pane, role_of};
 use super::Live;
-use crate::domain::{Instant, Span, Usd};
+use crate::domain::{Instant, Span, Usd, sort_by_key};
 use crate::meter::Measure;
 use crate::text;
 use crate::theme::Role;
@@ -91,7 +91,7 @@ impl Live<'_> {
             .filter(|(at, _)| at.abs_diff(x(now)) > 5)
             .collect();
         marks.push((x(now), "▲ now".to_owned()));
-        marks.sort_by_key(|(at, _)| *at);
+        sort_by_key(&mut marks, |(at, _)| *at);
         labels(theme, &marks, times, buffer);
     }
 

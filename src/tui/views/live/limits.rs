@@ -9,7 +9,7 @@ use super::super::super::targets::Target;
 use super::super::super::widgets::{limit_lines, lines, pane, styled};
 use super::super::super::{Action, Pane};
 use super::Live;
-use crate::domain::Quota;
+use crate::domain::{Quota, sort_by};
 use crate::meter::{LimitState, Verdict};
 use crate::text;
 use crate::theme::Role;
@@ -87,7 +87,7 @@ impl Live<'_> {
         };
         let (first, rest): (Vec<usize>, Vec<usize>) = (0..all).partition(warns);
         let mut shown: Vec<usize> = first.into_iter().chain(rest).take(height).collect();
-        shown.sort_unstable();
+        sort_by(&mut shown, Ord::cmp);
         shown
     }
 }
