@@ -5,7 +5,6 @@ use super::freshness::Freshness;
 use super::limit::Rules;
 use super::limit_usage::{LimitUsage, take_out};
 use super::subject::{Subject, grouped, overridden};
-use super::used::Used;
 use crate::domain::{Dimension, Filter, Instant, Matcher, Span};
 use crate::ledger::{BooksError, Ledger, Row, Sums};
 
@@ -74,22 +73,21 @@ impl LimitUsage {
         let (was, is) = (before.and_then(place), after.and_then(place));
         let stays = was == is;
         let taken = match (before, was) {
-            (Some(row), Some((subject, at))) => self.take_from_block(row, &subject, at, stays, rules),
+            (Some(row), Some((subject, at))) => self.take_from_block(row, &subject, at, stays),
             (_, _) => Freshness::Exact,
         };
         let added = match (after, is) {
-            (Some(row), Some((subject, at))) => self.add_to_block(row, subject, at, stays, rules, now),
+            (Some(row), Some((subject, at))) => self.add_to_block(row, subject, at, stays, now),
             (_, _) => Freshness::Exact,
         };
         taken.and(added)
     }
 
-    fn take_from_block(&mut self, row: &Row, subject: &Subject, at: Instant, stays: bool, rules: &Rules) -> Freshness {
+    fn take_from_block(&mut self, row: &Row, subject: &Subject, at: Instant, stays: bool) -> Freshness {
         let unknown = Freshness::stale_if(!stays);
         let Some(group) = self.groups.get_mut(subject) else { return unknown };
         let Some(block) = group.block.filter(|block| block.contains(at)) else { return unknown };
         let sums = Sums::from_row(row);
-        group.minutes.sub(at, &Used::from_sums(&sums, rules.fallback.as_ref()).into());
         let taken = take_out(&mut self.groups, subject, row.call.model.as_ref(), &sums);
         if stays {
             // The only call of a block: the block remains for the version that follows.
@@ -98,15 +96,7 @@ impl LimitUsage {
         taken.and(Freshness::stale_if(!stays && at == block.from))
     }
 
-    fn add_to_block(
-        &mut self,
-        row: &Row,
-        subject: Subject,
-        at: Instant,
-        stays: bool,
-        rules: &Rules,
-        now: Instant,
-    ) -> Freshness {
+    fn add_to_block(&mut self, row: &Row, subject: Subject, at: Instant, stays: bool, now: Instant) -> Freshness {
         let current = self.groups.get(&subject).and_then(|group| group.block);
         let block = match current {
             Some(block) if block.contains(at) => block,
@@ -129,11 +119,9 @@ impl LimitUsage {
             }
         };
         let sums = Sums::from_row(row);
-        let used = Used::from_sums(&sums, rules.fallback.as_ref());
         let group = self.groups.entry(subject).or_default();
         group.block = Some(block);
         group.models.entry(row.call.model.clone()).or_default().add(&sums);
-        group.minutes.add(at, &used.into(), now);
         Freshness::Exact
     }
 

@@ -96,6 +96,8 @@ struct Rate {
     shown: i128,
     near: i128,
     sustained: i128,
+    /// Minutes since the last call.
+    idle: i64,
     /// Minutes since it began.
     lasted: i64,
     /// Variation of ten-minute intervals: standard deviation over mean, in [`ONE`]ths.
@@ -144,7 +146,13 @@ impl Outlook<'_> {
         let pace = self.pace(measure)?;
         let when = |scale: i128| self.reaches(left, pace, scale, long_run, until);
         let likely = when(ONE)?;
-        let spread = spread(pace, likely.signed_duration_since(self.now).num_minutes());
+        // Beside a rate that is nothing by now no time is named that would move on with the clock: one sooner than the
+        // pause has been long.
+        let ahead = likely.signed_duration_since(self.now).num_minutes();
+        if pace.shown == 0 && ahead < pace.idle {
+            return None;
+        }
+        let spread = spread(pace, ahead);
         let early = when(ONE + spread).unwrap_or(likely).min(likely);
         let late = when(ONE * ONE / (ONE + spread)).unwrap_or(until).max(likely);
         // The rate that is shown, if it stayed as it is, is within the band as well.
@@ -229,6 +237,7 @@ impl Outlook<'_> {
             shown: self.minutes.rate_of(self.now, ONE, |amount| spent(amount).clamp(0, MOST)),
             near: self.minutes.fading_rate_of(self.now, ONE, |amount| spent(amount).clamp(0, MOST)),
             sustained: total.saturating_mul(ONE) / i128::from(lasted.max(30)),
+            idle: newest,
             lasted,
             variation: i128::try_from(deviation).unwrap_or(0) * (ONE / 1024),
             seen: blocks,

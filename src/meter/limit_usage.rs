@@ -27,8 +27,6 @@ const READ_AHEAD: Duration = Duration::hours(6);
 pub(crate) struct Group {
     pub(super) models: BTreeMap<Option<Label>, Sums>,
     pub(super) largest: Used,
-    /// Usage per minute, for the forecast.
-    pub(crate) minutes: Minutes,
     /// The current block, of a limit whose window is one.
     pub(super) block: Option<Span>,
 }
@@ -71,6 +69,9 @@ pub(crate) struct LimitUsage {
     pub(crate) limit: Limit,
     pub(crate) span: Option<Span>,
     pub(crate) groups: BTreeMap<Subject, Group>,
+    /// Usage per minute of each subject, for the forecast: work that goes on is not forgotten when the window starts
+    /// over.
+    pub(super) minutes: BTreeMap<Subject, Minutes>,
     /// For session limits: sessions whose whole usage is known.
     sessions: BTreeSet<SessionId>,
     /// Known calls that will leave a rolling window.
@@ -88,6 +89,7 @@ impl LimitUsage {
             limit,
             span,
             groups: BTreeMap::new(),
+            minutes: BTreeMap::new(),
             sessions: BTreeSet::new(),
             leaving: BTreeMap::new(),
             known_until: now,
@@ -111,7 +113,7 @@ impl LimitUsage {
             Window::Call => {
                 (filter.since, filter.until) = bounds(usage.span);
                 every_call(books, &filter, &mut |row| {
-                    usage.add(row, rules, now);
+                    usage.add(row, rules);
                 })?;
                 return Ok(usage);
             }
@@ -195,10 +197,13 @@ impl LimitUsage {
     pub(crate) fn pace(&mut self, calls: &MinuteCalls, rules: &Rules, now: Instant) {
         let call = &calls.last.call;
         let Some(subject) = Subject::from_call(call, &self.limit, rules) else { return };
-        if let Some(group) = self.groups.get_mut(&subject) {
-            let spent = Spent::from(Used::from_sums(&calls.sums, rules.fallback.as_ref()));
-            group.minutes.add(call.at(), &spent, now);
-        }
+        let spent = Spent::from(Used::from_sums(&calls.sums, rules.fallback.as_ref()));
+        self.minutes.entry(subject).or_default().add(call.at(), &spent, now);
+    }
+
+    /// True while the forecast changes with time alone.
+    pub(crate) fn is_moving(&self, now: Instant) -> bool {
+        self.minutes.values().any(|minutes| minutes.is_moving(now))
     }
 
     /// Applies a change.
@@ -209,6 +214,7 @@ impl LimitUsage {
         rules: &Rules,
         now: Instant,
     ) -> Freshness {
+        self.change_pace(before, after, rules, now);
         if self.limit.window == Window::Block {
             return self.apply_to_block(before, after, rules, now);
         }
@@ -218,13 +224,30 @@ impl LimitUsage {
         });
         let freshness = before.map_or(Freshness::Exact, |before| self.sub(before, grown, rules));
         if let Some(after) = after {
-            self.add(after, rules, now);
+            self.add(after, rules);
         }
         freshness
     }
 
+    /// Applies a change to the minutes, whether or not the call is within the window.
+    fn change_pace(&mut self, before: Option<&Row>, after: Option<&Row>, rules: &Rules, now: Instant) {
+        // No pace of single calls is of interest.
+        if self.limit.window == Window::Call {
+            return;
+        }
+        let spent = |row: &Row| Spent::from(Used::from_sums(&Sums::from_row(row), rules.fallback.as_ref()));
+        let subject = |row: &Row| Subject::from_call(&row.call, &self.limit, rules);
+        let (old, new) = (before.and_then(subject), after.and_then(subject));
+        if let (Some(row), Some(minutes)) = (before, old.and_then(|old| self.minutes.get_mut(&old))) {
+            minutes.sub(row.call.at(), &spent(row));
+        }
+        if let (Some(row), Some(new)) = (after, new) {
+            self.minutes.entry(new).or_default().add(row.call.at(), &spent(row), now);
+        }
+    }
+
     /// Adds a call.
-    fn add(&mut self, row: &Row, rules: &Rules, now: Instant) {
+    fn add(&mut self, row: &Row, rules: &Rules) {
         let Some(subject) = self.counted(row, rules) else { return };
         if subject.session.as_ref().is_some_and(|id| !self.sessions.contains(id)) {
             return;
@@ -236,7 +259,6 @@ impl LimitUsage {
         }
         let group = self.groups.entry(subject).or_default();
         group.models.entry(row.call.model.clone()).or_default().add(&sums);
-        group.minutes.add(at, &used.into(), now);
         group.largest = group.largest.max(used);
     }
 
@@ -249,8 +271,7 @@ impl LimitUsage {
         let (at, sums) = (row.call.at(), Sums::from_row(row));
         let used = Used::from_sums(&sums, rules.fallback.as_ref());
         self.leaving.remove(&(at, row.call.key));
-        let Some(group) = self.groups.get_mut(&subject) else { return Freshness::Stale };
-        group.minutes.sub(at, &used.into());
+        let Some(group) = self.groups.get(&subject) else { return Freshness::Stale };
         let was_largest = self.limit.window == Window::Call && !grown && group.largest.meets(&used);
         take_out(&mut self.groups, &subject, row.call.model.as_ref(), &sums).and(Freshness::stale_if(was_largest))
     }
@@ -272,23 +293,26 @@ impl LimitUsage {
             let agent = subject.agent.clone();
             Some(LimitedSession { id, project, agent, names, ended, is_one_of_several })
         };
+        let foretold = |mut state: LimitState, subject: &Subject| {
+            let minutes = self.minutes.get(subject);
+            if let (Some(habits), Some(minutes), Verdict::Under | Verdict::Near) = (habits, minutes, state.verdict) {
+                state.projected = Outlook { minutes, habits, zone: rules.zone, now }.projected(&state);
+            }
+            state
+        };
         let mut states: Vec<LimitState> = self
             .groups
             .iter()
             .filter(|(subject, _)| is_shown(subject))
             .map(|(subject, group)| {
                 let used = group.used(self.limit.window, rules);
-                let mut state =
-                    state(&self.limit, subject.name(), session_of(subject), used, group.block.or(self.span));
-                if let (Some(habits), Verdict::Under | Verdict::Near) = (habits, state.verdict) {
-                    let outlook = Outlook { minutes: &group.minutes, habits, zone: rules.zone, now };
-                    state.projected = outlook.projected(&state);
-                }
-                state
+                let state = state(&self.limit, subject.name(), session_of(subject), used, group.block.or(self.span));
+                foretold(state, subject)
             })
             .collect();
         if states.is_empty() {
-            states.push(state(&self.limit, None, None, Used::default(), self.span));
+            let state = state(&self.limit, None, None, Used::default(), self.span);
+            states.push(foretold(state, &Subject::default()));
         }
         tell_apart(&mut states);
         states
@@ -339,6 +363,7 @@ impl LimitUsage {
         let (before, Some(after)) = (std::mem::replace(&mut self.span, span), span) else { return Freshness::Exact };
         if !rolling {
             self.groups.clear();
+            self.minutes.retain(|_, minutes| minutes.is_moving(now));
             return Freshness::Stale;
         }
         if before.is_some_and(|before| after.from < before.from) {

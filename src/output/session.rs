@@ -72,7 +72,8 @@ pub(crate) fn session_json(line: &SessionLine, unread_files: u64, out: &mut dyn 
         facts,
         operations: sums.calls,
         tokens_per_min: per(sums.tokens.total(), 60, seconds),
-        cost_per_hour_usd: (seconds > 0).then(|| Decimal(hourly(sums.cost, seconds))),
+        // Of less than a minute no hour can be told.
+        cost_per_hour_usd: (seconds >= 60).then(|| Decimal(hourly(sums.cost, seconds))),
         models: line
             .row
             .models

@@ -238,8 +238,18 @@ fn nothing_is_foretold_while_nothing_happens() {
     let (likely, band) = meter.limits(noon)[0].projected.unwrap();
     assert!((7..=11).contains(&(likely - noon).num_minutes()), "{likely}");
     assert!(band.from <= likely && likely <= band.until && (band.until - band.from).num_minutes() <= 8, "{band:?}");
-    assert!(meter.limits(noon + Duration::minutes(14))[0].projected.is_some());
-    assert_eq!(meter.limits(noon + Duration::minutes(15))[0].projected, None);
+    // Once no rate is shown, the limit is full no longer at a time that moves on with the clock.
+    let mut shown = |after: i64| {
+        let (now, summary) = (noon + Duration::minutes(after), meter.summary(noon + Duration::minutes(after)));
+        let ahead = summary.limits[0].projected.map(|(likely, _)| (likely - now).num_minutes());
+        (summary.tokens_per_min > 0, ahead)
+    };
+    assert!(matches!(shown(5), (true, Some(_))));
+    for after in 6..15 {
+        let (has_rate, ahead) = shown(after);
+        assert!(!has_rate && ahead.is_none_or(|ahead| ahead >= after), "{after}: {ahead:?}");
+    }
+    assert_eq!(shown(15), (false, None));
 }
 
 #[test]

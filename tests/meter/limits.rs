@@ -318,6 +318,31 @@ fn a_months_rolling_window_stays_exact_for_weeks() {
 }
 
 #[test]
+fn work_that_goes_on_is_foretold_alike_before_and_after_a_window_starts_over() {
+    for (window, over) in [(Window::Day, "2026-11-22T23:00:00Z"), (Window::Hour, NOON), (Window::Block, NOON)] {
+        let (all, over) = (rules(vec![limit(window, tokens(40_000))]), at(over));
+        // A thousand tokens every ten seconds; the block has begun five hours before.
+        let begin = over - if window == Window::Block { Duration::hours(5) } else { Duration::minutes(20) };
+        let mut books = Books::default();
+        let mut meter = open(&books, &all, begin);
+        meter.apply(&books.tell(call("begin", begin).input(1)), begin);
+        for number in -60..=6 {
+            let now = over + Duration::seconds(number * 10);
+            if number != 0 {
+                meter.apply(&books.tell(call(&format!("{number}"), now).input(1_000)), now);
+            }
+            meter.refresh(&books, now).unwrap();
+            let [known, anew] = [&mut meter, &mut open(&books, &all, now)].map(|meter| meter.limits(now).remove(0));
+            assert_eq!((known.used, known.projected), (anew.used, anew.projected), "{window:?} {number}");
+            // Six thousand a minute; a block begins with a call.
+            let is_new = number > 0 || (number == 0 && window != Window::Block);
+            let full = known.projected.filter(|_| is_new).map(|(at, _)| (at - now).num_seconds());
+            assert!(!is_new || full.is_some_and(|full| (200..1200).contains(&full)), "{window:?} {number}: {full:?}");
+        }
+    }
+}
+
+#[test]
 fn tokens_without_a_price_are_judged_at_the_fallback_rates_or_marked_as_a_lower_bound() {
     let now = at(NOON);
     let mut books = Books::default();

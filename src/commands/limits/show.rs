@@ -48,7 +48,7 @@ pub(crate) fn write_text(
     let ends: Vec<String> =
         ends.into_iter().filter_map(|(span, usd)| Some(format!("{} {span}", text::usd(usd?)))).collect();
     if !ends.is_empty() {
-        writeln!(out, "\nAt this pace: {}", ends.join(", "))?;
+        writeln!(out, "\nIf work goes on as usual: {}", ends.join(", "))?;
     }
     for Override { session, reason, at, .. } in overrides {
         let since = text::moment(at, now, zone);
@@ -58,7 +58,7 @@ pub(crate) fn write_text(
 }
 
 fn write_table(limits: &[LimitState], now: Instant, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
-    let heads = ["limit", "used", "", "", "resets", "full at this pace"].map(str::to_owned);
+    let heads = ["limit", "used", "", "", "resets", "full at"].map(str::to_owned);
     let rows: Vec<Vec<String>> = limits
         .iter()
         .map(|limit| {
