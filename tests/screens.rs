@@ -375,6 +375,7 @@ fn unpriced_tokens_are_marked_everywhere() {
         Sums { unpriced_tokens: 47_010, cost: Usd::ZERO, ..sums(4, [47_010, 0, 0, 0, 0, 0], "0", "0") };
     let text = shown(&app_with(options(), some), 120, 30);
     assert!(text.contains("Tokens: 145,230 ↑ | Cost: ≥ $2.18"), "{text}");
+    assert!(text.contains("│ ≥ $4.12/h"), "{text}");
     let model = text.lines().find(|line| line.contains("claude-haiku-5-5") && line.contains("tok")).unwrap();
     assert!(model.contains(" ? "), "{model}");
     assert!(text.lines().any(|line| line.contains("my-local") && line.contains(" ?  ")), "{text}");

@@ -19,7 +19,7 @@ pub(crate) use limit::{
     as_usual, banner, banner_amounts, banner_title, forecast, forecast_short, full_at, full_between, left, left_of,
     percent, resets, short_name, used_of,
 };
-pub(crate) use money::{Mark, cost, cost_column, cost_fine, mark, rate_per_million, usd, usd_fine, usd_short};
+pub(crate) use money::{Mark, cost, cost_column, cost_fine, hourly, mark, rate_per_million, usd, usd_fine, usd_short};
 pub use name::width;
 pub(crate) use name::{ascii, ascii_text, fit, fit_end, fit_middle, fit_parts, fit_path, is_plain, pad, pad_left};
 pub(crate) use number::{absent, agent_gaps, bytes, compact, compact_above, count, per_cent, percentage, plural};

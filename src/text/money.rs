@@ -40,6 +40,11 @@ pub(crate) fn cost_fine(sums: &Sums) -> String {
     marked(mark(sums), usd_fine(sums.cost))
 }
 
+/// A rate in dollars an hour with the mark of these sums, of which it is a part: `$16.20`, `≥ $1.23`.
+pub(crate) fn hourly(rate: Usd, sums: &Sums) -> String {
+    if rate == Usd::ZERO { usd(rate) } else { marked(mark(sums), usd(rate)) }
+}
+
 fn marked(mark: Mark, amount: String) -> String {
     match mark {
         Mark::Exact => amount,

@@ -62,3 +62,8 @@ export function cost(sums, show = usd, unread = 0) {
   const mark = sums.unpriced_tokens > 0 || sums.lower_bound_calls > 0 || unread > 0 ? "≥ " : sums.guessed_calls > 0 ? "~ " : "";
   return mark + show(pico(sums.cost_usd));
 }
+
+// A rate in dollars an hour, with the mark of the sums of which it is a part.
+export function hourly(rate, sums) {
+  return pico(rate) ? cost({ ...sums, cost_usd: rate }) : usd(pico(rate));
+}

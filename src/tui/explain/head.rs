@@ -28,7 +28,7 @@ impl App {
     fn of_rate_and_left(&self) -> Vec<String> {
         let summary = self.summary();
         let mut lines = vec![
-            super::of_rate(&text::usd(summary.cost_per_hour)),
+            super::of_rate(&text::hourly(summary.cost_per_hour, &summary.today)),
             format!("             {} tokens a minute in the same time", text::count(summary.tokens_per_min)),
             "             of work that began within them: over the time since, of at least two".to_owned(),
         ];

@@ -45,7 +45,8 @@ impl Live<'_> {
         // With less room the two forecasts stand beside the rate and the sums.
         let has_own_line = inner.height >= 4 && forecast.is_some();
         let counter = [text::counter(&summary.followed, summary.growing)];
-        let mut pace = vec![format!("{}/h", text::usd(summary.cost_per_hour))];
+        let of = if summary.session.is_some() { &summary.followed } else { &summary.today };
+        let mut pace = vec![format!("{}/h", text::hourly(summary.cost_per_hour, of))];
         if let Some(limit) = limit {
             let whose = if is_part { format!("{}: ", limit.name) } else { String::new() };
             pace.push(format!("{whose}{}", text::left_of(limit)));

@@ -10,6 +10,7 @@ use super::super::super::targets::Target;
 use super::super::super::widgets::{Cell, Column, Grid, Sparks, lines, pane, styled, top_for};
 use super::Live;
 use crate::domain::{Instant, Usd, day_of};
+use crate::ledger::Sums;
 use crate::meter::{Activity, LastCall};
 use crate::text;
 use crate::theme::Role;
@@ -110,7 +111,7 @@ impl Live<'_> {
                     (text::cost_column(&line.today), Role::Text),
                     (text::count(line.today.tokens.total()), Role::Text),
                     (text::count(line.today.calls), Role::Dim),
-                    (rate(line.cost_per_hour), Role::Text),
+                    (rate(line.cost_per_hour, &line.today), Role::Text),
                     main.map_or_else(|| (String::new(), Role::Dim), context),
                     self.cache(main),
                     (self.when(line.last), Role::Dim),
@@ -128,7 +129,7 @@ impl Live<'_> {
                     (text::cost_column(&agent.today), Role::Dim),
                     (text::count(agent.today.tokens.total()), Role::Dim),
                     (text::count(agent.today.calls), Role::Dim),
-                    (rate(agent.cost_per_hour), Role::Dim),
+                    (rate(agent.cost_per_hour, &agent.today), Role::Dim),
                     context(&agent.last),
                     self.cache(last),
                     (self.when(agent.last.at), Role::Dim),
@@ -171,8 +172,8 @@ fn context(last: &LastCall) -> Cell {
 }
 
 /// Dollars an hour; nothing where nothing was spent lately.
-fn rate(cost_per_hour: Usd) -> String {
-    if cost_per_hour == Usd::ZERO { String::new() } else { text::usd(cost_per_hour) }
+fn rate(cost_per_hour: Usd, of: &Sums) -> String {
+    if cost_per_hour == Usd::ZERO { String::new() } else { text::hourly(cost_per_hour, of) }
 }
 
 fn model(name: Option<&str>) -> String {
