@@ -8,10 +8,9 @@ use super::evaluate::{state, tell_apart};
 use super::forecast::{Habits, Outlook};
 use super::freshness::Freshness;
 use super::limit::{CallContext, KnownSession, KnownSessions, Limit, LimitState, LimitedSession, Rules, Verdict};
+use super::limit_pace::LimitPace;
 use super::model_sums::take_model;
 use super::pages::every_call;
-use super::rate::{Minutes, Spent};
-use super::recent::MinuteCalls;
 use super::session_id::SessionId;
 use super::subject::{Subject, grouped, overridden};
 use super::used::Used;
@@ -69,9 +68,8 @@ pub(crate) struct LimitUsage {
     pub(crate) limit: Limit,
     pub(crate) span: Option<Span>,
     pub(crate) groups: BTreeMap<Subject, Group>,
-    /// Usage per minute of each subject, for the forecast: work that goes on is not forgotten when the window starts
-    /// over.
-    pub(super) minutes: BTreeMap<Subject, Minutes>,
+    /// Usage per minute, for the forecast.
+    pub(super) pace: LimitPace,
     /// For session limits: sessions whose whole usage is known.
     sessions: BTreeSet<SessionId>,
     /// Known calls that will leave a rolling window.
@@ -89,7 +87,7 @@ impl LimitUsage {
             limit,
             span,
             groups: BTreeMap::new(),
-            minutes: BTreeMap::new(),
+            pace: LimitPace::default(),
             sessions: BTreeSet::new(),
             leaving: BTreeMap::new(),
             known_until: now,
@@ -193,19 +191,6 @@ impl LimitUsage {
         Ok(())
     }
 
-    /// Counts calls for the forecast only: the snapshot's sums include them.
-    pub(crate) fn pace(&mut self, calls: &MinuteCalls, rules: &Rules, now: Instant) {
-        let call = &calls.last.call;
-        let Some(subject) = Subject::from_call(call, &self.limit, rules) else { return };
-        let spent = Spent::from(Used::from_sums(&calls.sums, rules.fallback.as_ref()));
-        self.minutes.entry(subject).or_default().add(call.at(), &spent, now);
-    }
-
-    /// True while the forecast changes with time alone.
-    pub(crate) fn is_moving(&self, now: Instant) -> bool {
-        self.minutes.values().any(|minutes| minutes.is_moving(now))
-    }
-
     /// Applies a change.
     pub(crate) fn apply(
         &mut self,
@@ -214,7 +199,7 @@ impl LimitUsage {
         rules: &Rules,
         now: Instant,
     ) -> Freshness {
-        self.change_pace(before, after, rules, now);
+        self.pace.apply(&self.limit, before, after, rules, now);
         if self.limit.window == Window::Block {
             return self.apply_to_block(before, after, rules, now);
         }
@@ -227,23 +212,6 @@ impl LimitUsage {
             self.add(after, rules);
         }
         freshness
-    }
-
-    /// Applies a change to the minutes, whether or not the call is within the window.
-    fn change_pace(&mut self, before: Option<&Row>, after: Option<&Row>, rules: &Rules, now: Instant) {
-        // No pace of single calls is of interest.
-        if self.limit.window == Window::Call {
-            return;
-        }
-        let spent = |row: &Row| Spent::from(Used::from_sums(&Sums::from_row(row), rules.fallback.as_ref()));
-        let subject = |row: &Row| Subject::from_call(&row.call, &self.limit, rules);
-        let (old, new) = (before.and_then(subject), after.and_then(subject));
-        if let (Some(row), Some(minutes)) = (before, old.and_then(|old| self.minutes.get_mut(&old))) {
-            minutes.sub(row.call.at(), &spent(row));
-        }
-        if let (Some(row), Some(new)) = (after, new) {
-            self.minutes.entry(new).or_default().add(row.call.at(), &spent(row), now);
-        }
     }
 
     /// Adds a call.
@@ -294,7 +262,7 @@ impl LimitUsage {
             Some(LimitedSession { id, project, agent, names, ended, is_one_of_several })
         };
         let foretold = |mut state: LimitState, subject: &Subject| {
-            let minutes = self.minutes.get(subject);
+            let minutes = self.pace.minutes(subject);
             if let (Some(habits), Some(minutes), Verdict::Under | Verdict::Near) = (habits, minutes, state.verdict) {
                 state.projected = Outlook { minutes, habits, zone: rules.zone, now }.projected(&state);
             }
@@ -363,7 +331,7 @@ impl LimitUsage {
         let (before, Some(after)) = (std::mem::replace(&mut self.span, span), span) else { return Freshness::Exact };
         if !rolling {
             self.groups.clear();
-            self.minutes.retain(|_, minutes| minutes.is_moving(now));
+            self.pace.forget(now);
             return Freshness::Stale;
         }
         if before.is_some_and(|before| after.from < before.from) {

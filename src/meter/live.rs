@@ -313,7 +313,7 @@ impl Meter {
 
     /// When the summary next changes without a call; `None` if never.
     pub fn changes_at(&self, now: Instant) -> Option<Instant> {
-        let moving = self.sessions.are_moving(now) || self.usages.iter().any(|usage| usage.is_moving(now));
+        let moving = self.sessions.are_moving(now) || self.usages.iter().any(|usage| usage.pace.is_moving(now));
         let minute = if moving { next_minute(now) } else { None };
         let rate = if self.sessions.have_rate(now) { next_rate(now) } else { None };
         let arrow = self.grew_at.filter(|_| self.growing(now)).and_then(|at| at.checked_add_signed(GROWING));

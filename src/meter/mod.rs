@@ -17,6 +17,7 @@ pub(crate) mod gate;
 pub(crate) mod holds;
 mod insights;
 mod limit;
+mod limit_pace;
 mod limit_usage;
 mod live;
 mod model_sums;

@@ -118,7 +118,7 @@ impl Snapshot {
             one_by_one(sessions.iter().map(|row| (SessionId::from_row(row), Paces::default())));
         recent.each(books, minute_of(now).saturating_sub(KEPT), &mut |calls| {
             for usage in usages.iter_mut().filter(|usage| usage.limit.window != Window::Call) {
-                usage.pace(calls, rules, now);
+                usage.pace.add(&usage.limit, calls, rules, now);
             }
             let call = &calls.last.call;
             let id = SessionId::from_call(call);
