@@ -169,6 +169,25 @@ fn the_names_that_the_screens_show_close_the_gate_too() {
 }
 
 #[test]
+fn a_beginning_that_several_sessions_have_names_none_and_the_answer_says_what_is_not_checked() {
+    let home = Home::new();
+    home.config("[limits]\nsession = \"1k tokens\"\n");
+    let used = |session: &str| call("alice", "dollar", 2_000).replace("\"s1\"", &format!("\"{session}\""));
+    let [one, other] = ["3f2a91c0-1111-4222-8333-444455556666", "3f2a91c0-1111-4222-8333-777788889999"];
+    home.write(USAGE_LOG, &(used(one) + &used(other)));
+    let said = run(&home, &["gate", "--session", "3f2a91c0"], "");
+    assert_eq!(
+        (said.code, said.err.as_str()),
+        (
+            0,
+            "tokmeter: 2 sessions begin with '3f2a91c0'; give more of the name\n\
+             tokmeter: limits not checked: session (give --session)\n"
+        )
+    );
+    assert_eq!(run(&home, &["gate", "--session", one], "").code, 2);
+}
+
+#[test]
 fn a_new_session_is_not_charged_with_what_a_session_of_a_longer_name_used() {
     let home = Home::new();
     home.config("[limits]\nsession = \"1k tokens\"\n");

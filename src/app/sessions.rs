@@ -42,11 +42,12 @@ pub(crate) fn find_session(
 }
 
 /// The session that a caller of the gate names: by its full name, as it is shown, or by a long beginning of it. Who asks
-/// before the first call of a session means a new one; `None` then, without a reason where there are no calls at all.
+/// before the first call of a session means a new one: then the inner failure says that no call has it, and is absent
+/// where there are no calls at all. With [`Exit::Usage`] several sessions may be meant.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn callers_session(books: &dyn Ledger, wanted: &str) -> Result<Result<Label, Option<String>>, BooksError> {
+pub(crate) fn callers_session(books: &dyn Ledger, wanted: &str) -> Result<Result<Label, Option<Failure>>, BooksError> {
     let all = Filter::default();
     if let Some(exact) = with_exact_name(books, wanted, &all)? {
         return Ok(Ok(exact));
@@ -65,7 +66,7 @@ pub(crate) fn callers_session(books: &dyn Ledger, wanted: &str) -> Result<Result
     match found {
         Ok(name) => Ok(Ok(name)),
         Err(failure) if failure.exit == Exit::NoInput && books.calls(&all, 1)?.is_empty() => Ok(Err(None)),
-        Err(failure) => Ok(Err(Some(failure.message))),
+        Err(failure) => Ok(Err(Some(failure))),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The call that a person, a script or a program asks about, by the names that they know.
 
 use super::answer::{GateAnswer, answer};
+use crate::app::Exit;
 use crate::app::catch_up::caller;
 use crate::app::names::complete;
 use crate::app::sessions::callers_session;
@@ -12,7 +13,8 @@ use crate::meter::{Rules, gate};
 /// Evaluates the limits of a call with these names, each in full or as the screens show it, and foretells when those
 /// that are near are full: hooks, which run before every tool, do without. A name that no call has yet is noted, and
 /// changes nothing: the gate is asked before the first call, too. The names of each dimension are read at most once,
-/// those of sessions only where the given one may be short.
+/// those of sessions only where the given one may be short. Where several sessions may be meant, none is taken for
+/// granted: the limits of sessions are then not checked, and the answer says so.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -24,13 +26,16 @@ pub(crate) fn named_answer(
     now: Instant,
 ) -> Result<GateAnswer, BooksError> {
     let mut caller = caller(settings, names);
-    let mut notes = Vec::new();
+    let (mut notes, mut is_one_of_several) = (Vec::new(), false);
     let given = |dimension: Dimension| names.iter().any(|(of, _)| *of == dimension);
     for (dimension, name) in caller.names.iter_mut().filter(|(of, _)| given(*of)) {
         if *dimension == Dimension::Session {
             match callers_session(books, name)? {
                 Ok(full) => *name = full,
-                Err(why) => notes.extend(why),
+                Err(why) => {
+                    is_one_of_several = why.as_ref().is_some_and(|why| why.exit == Exit::Usage);
+                    notes.extend(why.map(|why| why.message));
+                }
             }
             continue;
         }
@@ -39,6 +44,9 @@ pub(crate) fn named_answer(
         if let Some((_, full)) = filter.only.first() {
             *name = Label::new(full.as_str());
         }
+    }
+    if is_one_of_several {
+        caller.names.retain(|(dimension, _)| *dimension != Dimension::Session);
     }
     let mut decision = gate::decide(books, rules, &caller, now)?;
     gate::foretell(books, rules, &mut decision.states, now)?;
