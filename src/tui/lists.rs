@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{Label, Quota};
-use crate::meter::{AgentLine, CallLine, FleetLine, Follow, LimitState, SessionLine, Summary, Window};
+use crate::meter::{AgentLine, CallLine, FleetLine, Follow, LimitState, SessionLine, Summary, Window, in_calm_order};
 use crate::text;
 
 use super::app::App;
@@ -58,9 +58,41 @@ impl App {
         }
     }
 
+    /// Shows other numbers; the cursors stay on the session, the limit and the call they were on.
+    pub(super) fn show(&mut self, summary: Arc<Summary>) {
+        let limits = if self.view == View::Limits { View::Limits.nth() } else { View::ALL.len() + Pane::Limits.nth() };
+        let limit = self.limits().get(self.cursors[limits]).map(|limit| limit.name.clone());
+        let slot = View::ALL.len() + Pane::Running.nth();
+        // On the first row it stays on the first: a list that nobody moved in shows what has begun since.
+        let here =
+            (self.cursors[slot] > 0).then(|| self.fleet_rows().get(self.cursors[slot]).map(FleetRow::name)).flatten();
+        let calls = View::ALL.len() + Pane::Calls.nth();
+        // On the newest call it stays on the newest.
+        let call = self.cursors[calls]
+            .checked_sub(1)
+            .and_then(|before| self.calls().get(before + 1).map(|line| line.row.call.key));
+        if summary.follow != self.summary.follow {
+            self.of_model = None;
+        }
+        if let Follow::Today | Follow::Everything = summary.follow {
+            self.home = summary.follow.clone();
+        }
+        self.limit_order = in_calm_order(&summary.limits);
+        self.take(summary);
+        if let Some(at) = limit.and_then(|name| self.limits().iter().position(|limit| limit.name == name)) {
+            self.cursors[limits] = at;
+        }
+        if let Some(at) = here.and_then(|here| self.fleet_rows().iter().position(|row| row.name() == here)) {
+            self.cursors[slot] = at;
+        }
+        if let Some(at) = call.and_then(|call| self.calls().iter().position(|line| line.row.call.key == call)) {
+            self.cursors[calls] = at;
+        }
+    }
+
     /// Takes other numbers over. During a day no column of the sessions at work becomes narrower, so that nothing moves
     /// when rows come and go.
-    pub(super) fn take(&mut self, summary: Arc<Summary>) {
+    fn take(&mut self, summary: Arc<Summary>) {
         if summary.day != self.summary.day {
             self.fleet_widths.clear();
         }

@@ -49,12 +49,14 @@ impl Live<'_> {
         let running = app.summary().fleet.iter().filter(|line| line.activity != Activity::Ended).count();
         let height = area.height.saturating_sub(3);
         let has_keys = self.has_keys(Pane::Running);
-        let cursor = app.cursor_of(Pane::Running).min(fleet.len().saturating_sub(1));
-        let below = fleet.len().saturating_sub(top_for(cursor, height) + usize::from(height));
+        let cursor = has_keys.then(|| app.cursor_of(Pane::Running).min(fleet.len().saturating_sub(1)));
+        let above = cursor.map_or(0, |cursor| top_for(cursor, height));
+        let below = fleet.len().saturating_sub(above + usize::from(height));
         let ended = app.summary().fleet.len() - running;
         let mut title = vec![format!("Running · {running}")];
         title.extend((ended > 0).then(|| format!("{ended} ended")));
         title.extend(app.filtered());
+        title.extend((above > 0).then(|| format!("{above} more above")));
         title.extend((below > 0).then(|| format!("{below} more below")));
         let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
         let block = pane(&app.theme, &title, has_keys);
@@ -72,7 +74,6 @@ impl Live<'_> {
             (app.summary().trend_until, app.now()),
         );
         let rows = fleet.iter().map(|row| self.row(row, &sparks)).collect();
-        let cursor = has_keys.then_some(cursor);
         let grid = Grid {
             theme: &app.theme,
             columns: &COLUMNS,
