@@ -51,7 +51,8 @@ impl App {
     pub(super) fn name_of(&self, line: &FleetLine) -> String {
         let session = line.id.session.as_deref().map(text::session_short);
         let project = line.project.as_deref().map(text::project_short);
-        let is_alone = self.summary.fleet.iter().filter(|other| other.project == line.project).count() <= 1;
+        let short = |line: &FleetLine| line.project.as_deref().map(|project| text::project_short(project).to_owned());
+        let is_alone = self.summary.fleet.iter().filter(|other| short(other) == short(line)).count() <= 1;
         match (project, session) {
             (Some(project), Some(session)) if !is_alone => format!("{project} {session}"),
             (project, session) => project.or(session).unwrap_or("no name").to_owned(),

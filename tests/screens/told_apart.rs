@@ -1,7 +1,17 @@
 //! Lists that show what has begun since, and names that tell their rows apart at every width.
 
-use super::fleet::{made, metered};
+use super::fleet::{limited, made, metered, screen};
 use super::*;
+
+/// A call of a session, whose id is a UUID with these first digits, in a project in this folder.
+fn of(folder: &str, project: &str, id: &str, seconds_ago: i64, cost: &str) -> Change {
+    let Change::New(mut change) = made(project, "claude-opus-5", None, seconds_ago, cost) else { unreachable!() };
+    let call = &mut Arc::make_mut(&mut change.after).call;
+    call.key = CallKey::from_parts(&[folder, project, id, &seconds_ago.to_string()]);
+    call.from.session = Some(Label::new(&format!("{id}-1111-4222-8333-444455556666")));
+    call.from.project = Some(Label::new(&format!("{folder}/{project}")));
+    Change::New(change)
+}
 
 /// The line that holds the pane's title.
 fn title<'t>(text: &'t str, pane: &str) -> &'t str {
@@ -41,4 +51,79 @@ fn running_stays_at_its_newest_session_until_the_cursor_is_moved() {
     press(&mut app, &["tab"]);
     let text = shown(&app, 80, 24);
     assert!(rows(&text)[0] == "project-35" && !title(&text, "Running").contains("above"), "{text}");
+}
+
+/// Two sessions of one project and one of another of the same name, with limits for each.
+fn alike() -> (Vec<Change>, Vec<Limit>) {
+    let mut calls = vec![
+        of("/home/kim", "api-server", "c6160b71", 40, "0.9401"),
+        of("/home/kim", "api-server", "4e21d0aa", 70, "0.086"),
+        of("/home/kim", "web-frontend", "77aa0b71", 90, "0.38"),
+    ];
+    // As much of everything as a day of work leaves.
+    calls.extend((0..200).map(|nth| of("/home/kim", "api-server", "c6160b71", 100 + nth, "0.11")));
+    let of_project = |folder: &str| Limit {
+        scope: Scope { only: vec![(Dimension::Project, Matcher::exact(folder))], each: false },
+        ..limited(Window::Day, dollars("30"))
+    };
+    let limits = vec![
+        limited(Window::Day, dollars("1200")),
+        limited(Window::Session, dollars("600")),
+        of_project("/home/kim/api-server"),
+        of_project("/srv/kim/api-server"),
+        of_project("/home/kim/web-frontend"),
+    ];
+    (calls, limits)
+}
+
+#[test]
+fn rows_are_told_apart_at_every_width() {
+    let (calls, limits) = alike();
+    let mut app = screen(&calls, limits);
+    for width in 60..=200 {
+        let text = shown(&app, width, 40);
+        let running: Vec<&str> = text.lines().skip_while(|line| !line.contains("╭ Running")).collect();
+        for id in ["c6160b71", "4e21d0aa"] {
+            assert!(running.iter().any(|line| line.contains(&format!("r {id}"))), "Running, {width}, {id}:\n{text}");
+        }
+        assert!(running.iter().any(|line| line.contains("web-frontend")), "{width}:\n{text}");
+    }
+    // At no width less of a name than at a smaller one, where there is room for all of it.
+    for width in [80, 120, 160, 200] {
+        assert!(shown(&app, width, 40).contains("│ api-server c6160b71 "), "{width}");
+    }
+    press(&mut app, &["6"]);
+    for width in 60..=200 {
+        let text = shown(&app, width, 24);
+        for words in ["api-server c6160b71 ", "home/kim/api-server ", "srv/kim/api-server ", "web-frontend daily"] {
+            assert!(width < 140 || text.contains(words), "Limits, {width}, {words}:\n{text}");
+        }
+        for id in ["c6160b71", "4e21d0aa"] {
+            assert!(text.contains(id), "Limits, {width}, {id}:\n{text}");
+        }
+        assert!(!text.contains("/home/kim/web"), "{width}:\n{text}");
+    }
+}
+
+#[test]
+fn the_rows_of_limits_beside_the_day_name_a_project_without_its_folders() {
+    let (calls, mut limits) = alike();
+    limits.retain(|limit| limit.scope.only.iter().all(|(_, name)| !name.as_str().starts_with("/srv")));
+    let text = shown(&screen(&calls, limits), 100, 30);
+    assert!(!text.contains("/home/kim") && text.contains("│ api-server daily "), "{text}");
+    assert!(text.contains("│ web-frontend daily"), "{text}");
+}
+
+#[test]
+fn a_list_of_sessions_keeps_their_ids_at_every_width() {
+    let ids = ["c6160b71", "4e21d0aa"].map(|id| format!("{id}-1111-4222-8333-444455556666"));
+    let one = sums(11, [1_204, 84_112, 0, 4_904, 8_000, 0], "1234.80", "9.31");
+    let sessions = ids.map(|id| session(&id, "/home/kim/web-frontend", 23, one, true)).to_vec();
+    let mut app = app_with(options(), Summary { sessions, session: None, follow: Follow::Today, ..summary() });
+    press(&mut app, &["2"]);
+    for width in 40..=200 {
+        let text = shown(&app, width, 24);
+        let are_there = ["c6160b71", "4e21d0aa"].iter().all(|id| text.contains(id));
+        assert!(are_there && text.contains("$1,234.80"), "{width}:\n{text}");
+    }
 }

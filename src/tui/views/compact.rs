@@ -96,16 +96,14 @@ impl Compact<'_> {
             wordings.push(mark.trim_end().to_owned());
             lines.push((wordings, role_of(limit)));
         }
+        let names = text::row_names(&limits);
         let listed = |limit: &LimitState| {
             let bar = limit_bar(limit, room.saturating_sub(24).clamp(5, 60), app.now());
-            let name = limit.name.clone();
-            let short = if text::width(&name) > 14 { text::short_name(limit) } else { name.clone() };
+            let nth = limits.iter().position(|other| other.name == limit.name);
+            let name = nth.and_then(|nth| names.get(nth)).unwrap_or(&limit.name);
+            let short = if text::width(name) > 14 { text::short_name(limit, name) } else { name.clone() };
             let wordings = vec![
-                format!(
-                    "{} {bar} {:>5}",
-                    text::pad(&text::fit_middle(&short, 14), 14),
-                    text::percentage(limit.percent)
-                ),
+                format!("{} {bar} {:>5}", text::pad(&text::fit_name(&short, 14), 14), text::percentage(limit.percent)),
                 format!("{name} {}", text::percentage(limit.percent)),
             ];
             (wordings, role_of(limit))

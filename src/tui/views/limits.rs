@@ -22,10 +22,17 @@ pub(in super::super) struct Limits<'a>(pub(in super::super) &'a App);
 impl Widget for &Limits<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
+        let (limits, quotas) = (app.limits(), app.quotas());
+        let mut names = text::row_names(&limits);
+        // Long names need the room of a narrow screen.
+        let is_narrow = area.width < 100 && names.iter().any(|name| text::width(name) > 20);
+        if is_narrow {
+            names = limits.iter().zip(&names).map(|(limit, name)| text::short_name(limit, name)).collect();
+        }
         // The bar takes what the widest words leave.
-        let bar = usize::from(area.width).saturating_sub(130).clamp(10, 60);
+        let bar = usize::from(area.width).saturating_sub(130).clamp(if is_narrow { 6 } else { 10 }, 60);
         let columns: [Column; 8] = [
-            Column::name("limit", 12, 36, 0),
+            Column::subject("limit", 12, 36, 0),
             Column::amounts("used", 18, 44, 7),
             Column::amounts("left", 12, 24, 3),
             Column::name("", bar, bar, 2),
@@ -35,7 +42,6 @@ impl Widget for &Limits<'_> {
             Column::name("full at", 12, 40, 6),
         ];
         let theme = &app.theme;
-        let (limits, quotas) = (app.limits(), app.quotas());
         let mut title = vec![format!("Limits · {}", limits.len())];
         if !quotas.is_empty() {
             title.push(text::plural(u64::try_from(quotas.len()).unwrap_or(u64::MAX), "provider window"));
@@ -59,7 +65,8 @@ impl Widget for &Limits<'_> {
             return;
         }
         let (now, zone) = (app.now(), app.options.zone);
-        let of_limits = limits.iter().map(|limit| of_limit(limit, bar, area.width >= 140, now, zone));
+        let of_limits =
+            limits.iter().zip(names).map(|(limit, name)| of_limit(limit, name, bar, area.width >= 140, now, zone));
         let of_quotas = quotas.iter().map(|quota| of_quota(quota, bar, now, zone));
         let rows = of_limits.chain(of_quotas).collect();
         let grid =
@@ -89,7 +96,7 @@ impl Limits<'_> {
     }
 }
 
-fn of_limit(limit: &LimitState, bar: usize, has_band: bool, now: Instant, zone: Zone) -> Vec<Cell> {
+fn of_limit(limit: &LimitState, name: String, bar: usize, has_band: bool, now: Instant, zone: Zone) -> Vec<Cell> {
     let role = role_of(limit);
     let verdict = match limit.verdict {
         _ if limit.lifted => "lifted",
@@ -102,7 +109,7 @@ fn of_limit(limit: &LimitState, bar: usize, has_band: bool, now: Instant, zone: 
     let forecast = if has_band { text::forecast_short(limit, now, zone) } else { text::full_at(limit, now, zone) }
         .unwrap_or_default();
     vec![
-        (limit.name.clone(), Role::Text),
+        (name, Role::Text),
         (text::banner_amounts(limit), Role::Text),
         (text::left(limit), Role::Text),
         (limit_bar(limit, bar, now), role),

@@ -19,10 +19,10 @@ pub(in super::super) struct Sessions<'a>(pub(in super::super) &'a App);
 impl Widget for &Sessions<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         const COLUMNS: [Column; 10] = [
-            Column::name("started", 11, 14, 3),
+            Column::amounts("started", 11, 14, 3),
             Column::number("lasted", 9, 4),
-            Column::name("project", 10, 28, 1),
-            Column::name("session", 8, 16, 7),
+            Column::subject("project", 10, 28, 1),
+            Column::subject("session", 8, 12, 1),
             Column::name("source", 6, 12, 9),
             Column::name("models", 14, 40, 5),
             Column::number("agents", 6, 8),

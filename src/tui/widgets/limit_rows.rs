@@ -24,7 +24,7 @@ struct Words {
 }
 
 impl Words {
-    fn from_limit(limit: &LimitState, now: Instant, zone: Zone) -> Self {
+    fn from_limit(limit: &LimitState, name: String, now: Instant, zone: Zone) -> Self {
         let mark = match limit.verdict {
             _ if limit.is_quiet() => "  ",
             Verdict::Under => "  ",
@@ -39,8 +39,8 @@ impl Words {
             Verdict::Under | Verdict::Near => text::full_at(limit, now, zone).unwrap_or_default(),
         };
         Self {
-            name: limit.name.clone(),
-            short_name: text::short_name(limit),
+            short_name: text::short_name(limit, &name),
+            name,
             per_cent: format!(" {:>5}{mark}", text::percentage(limit.percent)),
             left: text::left(limit),
             left_of: text::left_of(limit),
@@ -93,7 +93,7 @@ impl Plan {
         // A name becomes short, and is cut, before the time when its limit is full is left out; no name is cut where
         // the bar can spare the room.
         let whole = widest(|words| &words.name).max(5);
-        let short = widest(|words| &words.short_name).clamp(5, (room / 3).max(8));
+        let short = widest(|words| &words.short_name).clamp(5, (room * 2 / 5).max(8));
         let wordings = [
             (whole, left_of, false, full, resets, 10),
             (whole, left, true, full, resets, 10),
@@ -137,7 +137,8 @@ pub(in super::super) fn limit_lines(
     now: Instant,
     zone: Zone,
 ) -> Vec<Line<'static>> {
-    let words = limits.iter().map(|limit| Words::from_limit(limit, now, zone));
+    let words =
+        limits.iter().zip(text::row_names(limits)).map(|(limit, name)| Words::from_limit(limit, name, now, zone));
     let words: Vec<Words> = words.chain(quotas.iter().map(|quota| Words::of_quota(quota, now, zone))).collect();
     let plan = Plan::fit(&words, room);
     let of_limits = limits.iter().map(|limit| (role_of(limit), limit_bar(limit, plan.bar, now)));
@@ -146,7 +147,7 @@ pub(in super::super) fn limit_lines(
         let mut spans: Vec<Span<'static>> = Vec::new();
         if plan.name > 0 {
             let name = if text::width(&words.name) > plan.name { &words.short_name } else { &words.name };
-            let name = text::fit_middle(name, plan.name);
+            let name = text::fit_name(name, plan.name);
             spans.push(styled(theme, Role::Text, text::pad(&name, plan.name) + " "));
         }
         spans.push(styled(theme, role, bar));

@@ -32,8 +32,9 @@ impl Live<'_> {
         let block = pane(theme, &format!("Limits{more}"), self.has_keys(Pane::Limits));
         let mut inner = block.inner(area);
         block.render(area, buffer);
-        let elsewhere: Vec<String> = (app.summary().limits_elsewhere())
-            .map(|limit| format!("{} {}", limit.name, text::percentage(limit.percent)))
+        let elsewhere: Vec<&LimitState> = (app.summary().limits_elsewhere()).collect();
+        let elsewhere: Vec<String> = (elsewhere.iter().zip(text::row_names(&elsewhere)))
+            .map(|(limit, name)| format!("{name} {}", text::percentage(limit.percent)))
             .collect();
         let quotas = &app.summary().quotas;
         if limits.is_empty() && elsewhere.is_empty() && quotas.is_empty() {

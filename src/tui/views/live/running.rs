@@ -15,7 +15,7 @@ use crate::text;
 use crate::theme::Role;
 
 const COLUMNS: [Column; 12] = [
-    Column::name("project", 10, 28, 0),
+    Column::subject("project", 10, 28, 0),
     Column::name("agent", 11, 12, 8),
     Column::name("model", 11, 22, 4),
     Column::number("today", 9, 0),
