@@ -127,3 +127,32 @@ fn a_list_of_sessions_keeps_their_ids_at_every_width() {
         assert!(are_there && text.contains("$1,234.80"), "{width}:\n{text}");
     }
 }
+
+#[test]
+fn the_smallest_screen_lists_the_dearest_sessions_first_and_says_how_many_more_there_are() {
+    let limits = || vec![limited(Window::Day, dollars("6")), limited(Window::Session, dollars("1"))];
+    let mut calls = vec![
+        of("/home/kim", "api-server", "c6160b71", 40, "0.9401"),
+        of("/home/kim", "api-server", "4e21d0aa", 70, "0.086"),
+        of("/home/kim", "web-frontend", "77aa0b71", 90, "0.38"),
+    ];
+    let text = shown(&screen(&calls, Vec::new()), 40, 10);
+    let lines: Vec<&str> = text.lines().skip_while(|line| !line.contains("c6160b71")).take(3).collect();
+    assert_eq!(
+        lines,
+        ["api-server c6160b71  $0.9401", "web-frontend         $0.3800", "api-server 4e21d0aa  $0.0860"],
+        "{text}"
+    );
+    // The counter says once what the day cost; how much is left of the day stands beside a limit that is nearer.
+    let text = shown(&screen(&calls, limits()), 40, 10);
+    assert!(text.starts_with("Tokens: 270,696 ↑ | Cost: $1.41") && !text.contains("today $1.41"), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("daily") && line.ends_with("23%  $4.59 left")), "{text}");
+    calls.extend((0..6).map(|nth| made(&format!("other-{nth}"), "claude-opus-5", None, 60, "0.02")));
+    let text = shown(&screen(&calls, Vec::new()), 40, 10);
+    let last = text.lines().rfind(|line| line.contains("more")).unwrap_or_else(|| panic!("{text}"));
+    let listed = text.lines().filter(|line| line.contains("  $0.")).count() + last.matches('$').count();
+    assert!(
+        last.ends_with(&format!("+{} more", 9 - listed)) && text.contains("api-server c6160b71  $0.9401"),
+        "{text}"
+    );
+}
