@@ -12,6 +12,7 @@ use crate::theme::{Background, Depth, Theme, ThemeError};
 
 use super::down::Down;
 use super::history::History;
+use super::limit_widths::LimitWidths;
 use super::model_days::ModelDays;
 use super::projects::Projects;
 use super::rows::SortBy;
@@ -73,6 +74,8 @@ pub struct App {
     pub(super) limit_order: Vec<usize>,
     /// Columns that the table of the sessions at work has needed today.
     pub(super) fleet_widths: Vec<usize>,
+    /// Columns that the words of the limits have needed today.
+    pub(super) limit_widths: LimitWidths,
     pub(super) picture: Picture,
     pub(super) view: View,
     pub(super) mode: Mode,
@@ -123,6 +126,7 @@ impl App {
             summary: Arc::new(Summary::empty(now)),
             limit_order: Vec::new(),
             fleet_widths: Vec::new(),
+            limit_widths: LimitWidths::default(),
             picture: Picture::Live,
             view: options.view,
             mode: Mode::Browse,

@@ -7,6 +7,7 @@ use crate::meter::{AgentLine, CallLine, FleetLine, Follow, LimitState, SessionLi
 use crate::text;
 
 use super::app::App;
+use super::limit_widths::LimitWidths;
 use super::projects::ProjectRow;
 pub(super) use super::rows::FleetRow;
 use super::rows::SortBy;
@@ -91,14 +92,16 @@ impl App {
         }
     }
 
-    /// Takes other numbers over. During a day no column of the sessions at work becomes narrower, so that nothing moves
-    /// when rows come and go.
+    /// Takes other numbers over. During a day no column of the sessions at work or of the limits becomes narrower, so
+    /// that nothing moves when rows come and go.
     fn take(&mut self, summary: Arc<Summary>) {
         if summary.day != self.summary.day {
             self.fleet_widths.clear();
+            self.limit_widths = LimitWidths::default();
         }
         self.summary = summary;
         self.fleet_widths = super::views::fleet_widths(self);
+        self.limit_widths = self.limit_widths.with(&self.summary, self.now(), self.options.zone);
     }
 
     /// True while a filter hides what does not fit it.

@@ -8,6 +8,7 @@ mod explain;
 mod history;
 mod key_groups;
 mod keys;
+mod limit_widths;
 mod lists;
 mod mode;
 mod model_days;

@@ -156,3 +156,55 @@ fn the_smallest_screen_lists_the_dearest_sessions_first_and_says_how_many_more_t
         "{text}"
     );
 }
+
+#[test]
+fn no_column_of_the_limits_moves_while_amounts_grow_or_after_they_have_been_greater() {
+    let used = |cents: u64| {
+        let mut day = limit(
+            Window::Day,
+            None,
+            dollars("25"),
+            dollars(&format!("{}.{:02}", cents / 100, cents % 100)),
+            cents / 25,
+        );
+        let soon = now() + Duration::hours(2);
+        day.projected = (cents > 1_000).then_some((soon, Span { from: soon, until: soon }));
+        let month = limit(Window::Month, None, dollars("500"), dollars("120"), 24);
+        Summary { limits: vec![day, month], session: None, follow: Follow::Today, ..summary() }
+    };
+    for (width, height) in [(80, 24), (100, 30), (120, 36), (200, 60)] {
+        let mut app = app_with(options(), used(4));
+        let look = |app: &App| {
+            let text = shown(app, width, height);
+            let heads =
+                text.lines().find(|line| line.contains("resets  ")).unwrap_or_else(|| panic!("{text}")).to_owned();
+            let row =
+                text.lines().find(|line| line.contains("monthly ")).unwrap_or_else(|| panic!("{text}")).to_owned();
+            (heads, row)
+        };
+        let bar = |app: &App| {
+            let text = shown(app, width, height);
+            let row = text.lines().find(|line| line.contains("│ monthly ")).unwrap_or_else(|| panic!("{text}"));
+            row.chars().filter(|letter| "█░╷".contains(*letter)).count()
+        };
+        press(&mut app, &["6"]);
+        let before = look(&app);
+        press(&mut app, &["1"]);
+        app.update(Message::Summary(Arc::new(used(1_100))), now());
+        let length = bar(&app);
+        for cents in [1_800, 2_400, 2_500] {
+            app.update(Message::Summary(Arc::new(used(cents))), now());
+            assert_eq!(bar(&app), length, "{width}: {cents}");
+            press(&mut app, &["6"]);
+            assert_eq!(look(&app), before, "{width}: {cents}");
+            press(&mut app, &["1"]);
+        }
+        press(&mut app, &["6"]);
+        app.update(Message::Summary(Arc::new(used(788_850))), now());
+        let most = look(&app);
+        let heads = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(heads(&most.0), heads(&before.0), "{width}");
+        app.update(Message::Summary(Arc::new(used(4))), now());
+        assert_eq!(look(&app), most, "{width}");
+    }
+}

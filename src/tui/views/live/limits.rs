@@ -58,7 +58,7 @@ impl Live<'_> {
         let own: Vec<&LimitState> = shown.iter().filter_map(|nth| limits.get(*nth).copied()).collect();
         let providers: Vec<&Quota> =
             shown.iter().filter_map(|nth| quotas.get(nth.checked_sub(limits.len())?)).collect();
-        let all = limit_lines(theme, &own, &providers, room, app.now(), app.options.zone);
+        let all = limit_lines(theme, &own, &providers, &app.limit_widths, room, app.now(), app.options.zone);
         let cursor = app.cursor_of(Pane::Limits).min(self.0.rows().saturating_sub(1));
         for (row, (mut line, nth)) in inner.rows().zip(all.into_iter().zip(&shown)) {
             line.spans.insert(0, " ".into());
