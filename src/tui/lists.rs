@@ -221,7 +221,7 @@ impl App {
         let fits = |limit: &&LimitState| match self.view {
             View::Limits => self.filter.fits(&limit.name),
             View::Live | View::Sessions | View::Projects | View::History | View::Models | View::Health => {
-                self.summary.follows(limit)
+                self.concerns(limit)
             }
         };
         self.limit_order.iter().filter_map(|at| self.summary.limits.get(*at)).filter(fits).collect()

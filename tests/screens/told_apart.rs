@@ -208,3 +208,35 @@ fn no_column_of_the_limits_moves_while_amounts_grow_or_after_they_have_been_grea
         assert_eq!(look(&app), most, "{width}");
     }
 }
+
+#[test]
+fn a_screen_of_one_project_lists_its_limits_and_says_which_others_are_near() {
+    let (calls, limits) = alike();
+    let folder = "/home/kim/web-frontend";
+    let view = |dimension: Dimension, name: &str| {
+        let filter = Filter { only: vec![(dimension, Matcher::new(name))], ..Filter::default() };
+        let mut meter = Meter::new(Rules { limits: limits.clone(), view: filter, ..Rules::new(ZONE) }, now());
+        meter.follow(Follow::Today);
+        for change in &calls {
+            meter.apply(change, now());
+        }
+        let mut summary = meter.summary(now());
+        for state in &mut summary.limits {
+            if state.name == "/home/kim/api-server daily" {
+                (state.percent, state.verdict) = (617, Verdict::Over);
+            }
+        }
+        let text = shown(&app_with(Options { only: name.to_owned(), ..options() }, summary), 120, 36);
+        text.lines().skip(2).take(9).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let text = view(Dimension::Project, folder);
+    assert!(text.contains("│ daily ") && text.contains("│ web-frontend daily "), "{text}");
+    assert!(!text.contains("│ home/kim") && !text.contains("│ srv/kim") && !text.contains("c6160b71"), "{text}");
+    assert!(text.contains("⚠ elsewhere: api-server daily 617%"), "{text}");
+    // What a pattern may let through is not left out, nor what the filter says nothing of.
+    for (name, row) in [("/home/*", "│ api-server daily "), ("*", "│ home/kim/api-server daily ")] {
+        let text = view(Dimension::Project, name);
+        assert!(text.contains(row) && !text.contains("elsewhere"), "{name}: {text}");
+    }
+    assert!(view(Dimension::Source, "claude-code").contains("│ home/kim/api-server daily"));
+}

@@ -17,9 +17,7 @@ use crate::theme::Role;
 impl Live<'_> {
     /// Rows that the limits take.
     pub(super) fn limit_rows(&self) -> usize {
-        self.0.limits().len()
-            + self.0.summary().quotas.len()
-            + usize::from(self.0.summary().limits_elsewhere().next().is_some())
+        self.0.limits().len() + self.0.summary().quotas.len() + usize::from(!self.0.limits_elsewhere().is_empty())
     }
 
     pub(super) fn limits(&self, area: Rect, buffer: &mut Buffer) {
@@ -32,7 +30,7 @@ impl Live<'_> {
         let block = pane(theme, &format!("Limits{more}"), self.has_keys(Pane::Limits));
         let mut inner = block.inner(area);
         block.render(area, buffer);
-        let elsewhere: Vec<&LimitState> = (app.summary().limits_elsewhere()).collect();
+        let elsewhere = app.limits_elsewhere();
         let elsewhere: Vec<String> = (elsewhere.iter().zip(text::row_names(&elsewhere)))
             .map(|(limit, name)| format!("{name} {}", text::percentage(limit.percent)))
             .collect();
