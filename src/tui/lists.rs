@@ -114,6 +114,11 @@ impl App {
         self.is_filtered().then(|| "filtered".to_owned())
     }
 
+    /// How many rows a list has: `3`, or of how many a filter leaves some, `1 of 3`.
+    pub(super) fn counted(&self, shown: usize, all: usize) -> String {
+        if self.is_filtered() { format!("{shown} of {all}") } else { all.to_string() }
+    }
+
     /// What a filtered pane says where nothing fits: `no session matches "web"`.
     pub(super) fn nothing_fits(&self, noun: &str) -> Option<String> {
         self.is_filtered().then(|| format!("no {noun} matches \"{}\"", Label::new(self.filter.text())))
@@ -244,11 +249,16 @@ impl App {
         self.projects.rows().into_iter().filter(|row| self.filter.fits(&name(row))).collect()
     }
 
+    /// The sessions of what was opened, or all, whether or not they fit the filter.
+    pub(super) fn all_sessions(&self) -> &[SessionLine] {
+        let opened = self.down.as_ref().map(|down| down.sessions.as_deref().unwrap_or_default());
+        opened.unwrap_or(&self.summary.sessions)
+    }
+
     /// The sessions of what was opened, or all, that fit the filter, in the order chosen.
     pub(super) fn sessions(&self) -> Vec<&SessionLine> {
-        let opened = self.down.as_ref().map(|down| down.sessions.as_deref().unwrap_or_default());
-        let listed = opened.unwrap_or(&self.summary.sessions);
-        let mut all: Vec<&SessionLine> = listed.iter().filter(|line| self.filter.fits(&searched(line))).collect();
+        let mut all: Vec<&SessionLine> =
+            self.all_sessions().iter().filter(|line| self.filter.fits(&searched(line))).collect();
         let (by, reversed) = self.sort;
         // Each column begins with what matters most: the latest, the longest, the dearest.
         all.sort_by(|one, other| match by {

@@ -48,7 +48,7 @@ impl Widget for &Limits<'_> {
             Column::name("full at", 12, 40, 6),
         ];
         let theme = &app.theme;
-        let mut title = vec![format!("Limits · {}", limits.len())];
+        let mut title = vec![format!("Limits · {}", app.counted(limits.len(), app.summary().limits.len()))];
         if !quotas.is_empty() {
             title.push(text::plural(u64::try_from(quotas.len()).unwrap_or(u64::MAX), "provider window"));
         }

@@ -27,8 +27,10 @@ impl Widget for &Projects<'_> {
         let app = self.0;
         let theme = &app.theme;
         let projects = app.projects_shown();
-        let title: Vec<String> =
-            ["Projects".to_owned(), projects.len().to_string()].into_iter().chain(app.filtered()).collect();
+        let title: Vec<String> = ["Projects".to_owned(), app.counted(projects.len(), app.projects.rows().len())]
+            .into_iter()
+            .chain(app.filtered())
+            .collect();
         let block = pane(theme, &title.join(" · "), true);
         let mut inner = block.inner(area);
         block.render(area, buffer);
