@@ -276,12 +276,14 @@ impl App {
                 if !is_taken && report.query.grain != Grain::Session {
                     self.history.answer(*report);
                 }
+                self.explain_page();
                 self.ask();
             }
             Feed::Models(models) => {
                 self.models = models;
                 self.asked = self.asked.answered();
                 self.explain_rates();
+                self.explain_page();
                 self.ask();
             }
             Feed::Explained(explained) => {
