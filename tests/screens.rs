@@ -51,6 +51,8 @@ mod pace;
 mod parts;
 #[path = "screens/sizes.rs"]
 mod sizes;
+#[path = "screens/told_apart.rs"]
+mod told_apart;
 
 const ZONE: Zone = Zone::named("Europe/Rome").unwrap();
 

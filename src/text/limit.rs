@@ -2,7 +2,7 @@
 
 use super::{count, moment, percentage, usd};
 use crate::domain::{Instant, Span, Usd, Zone, sort_by_key};
-use crate::meter::{LimitState, LimitedSession, Measure, Verdict, Window};
+use crate::meter::{LimitState, Measure, Verdict, Window};
 
 /// The banner's title, with the actual percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`.
 pub(crate) fn banner_title(limit: &LimitState) -> String {
@@ -202,11 +202,6 @@ pub(crate) fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) 
         parts.extend(forecast_short(limit, now, zone));
     }
     parts
-}
-
-/// Its name where there is little room: a session is named without saying that it is one.
-pub(crate) fn short_name(limit: &LimitState) -> String {
-    limit.session.as_ref().map_or_else(|| limit.name.clone(), LimitedSession::words)
 }
 
 #[cfg(test)]

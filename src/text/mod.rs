@@ -3,6 +3,7 @@
 mod complete;
 mod gate;
 mod limit;
+mod limit_name;
 mod money;
 mod name;
 mod number;
@@ -17,11 +18,14 @@ pub(crate) use complete::{cache_line, complete, complete_about, counter, followe
 pub(crate) use gate::{again, gate_reason, near_words};
 pub(crate) use limit::{
     as_usual, banner, banner_amounts, banner_title, forecast, forecast_short, full_at, full_between, left, left_of,
-    percent, resets, short_name, used_of,
+    percent, resets, used_of,
 };
+pub(crate) use limit_name::{row_names, short_name};
 pub(crate) use money::{Mark, cost, cost_column, cost_fine, hourly, mark, rate_per_million, usd, usd_fine, usd_short};
 pub use name::width;
-pub(crate) use name::{ascii, ascii_text, fit, fit_end, fit_middle, fit_parts, fit_path, is_plain, pad, pad_left};
+pub(crate) use name::{
+    ascii, ascii_text, fit, fit_end, fit_middle, fit_name, fit_parts, fit_path, is_plain, pad, pad_left, short_paths,
+};
 pub(crate) use number::{absent, agent_gaps, bytes, compact, compact_above, count, per_cent, percentage, plural};
 pub(crate) use panic::{has_panicked, panic_words};
 pub(crate) use quota::{quota_age, quota_name, quota_resets};

@@ -1,5 +1,7 @@
 //! Truncates, pads and shortens names by display width.
 
+use std::collections::BTreeMap;
+
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -71,6 +73,46 @@ pub(crate) fn fit_middle(text: &str, room: usize) -> String {
     let begin = fit(text, (room + 1).saturating_sub(width(&end)));
     // Both pieces have a mark where they were cut; one is enough.
     format!("{}{end}", begin.strip_suffix('…').unwrap_or(&begin))
+}
+
+/// A name whose last word tells it from others (`api-server 3f2a91c0`) in at most `room` columns: the words before that
+/// are cut in their middle, and it is cut itself only where it alone would not fit.
+pub(crate) fn fit_name(name: &str, room: usize) -> String {
+    if width(name) <= room {
+        return name.to_owned();
+    }
+    match name.rsplit_once(' ') {
+        Some((words, last)) if width(last) + 3 <= room => {
+            format!("{} {last}", fit_middle(words, room - width(last) - 1))
+        }
+        Some(_) | None => fit_middle(name, room),
+    }
+}
+
+/// Paths by their last parts, or by as many parts as no other path of these ends with: `a/api` and `b/api`.
+pub(crate) fn short_paths(paths: &[&str]) -> Vec<String> {
+    let mut alike: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for path in paths {
+        alike.entry(path_end(path, 1)).or_default().push(path);
+    }
+    let short = |path: &&str| {
+        let others = alike.get(path_end(path, 1)).map(Vec::as_slice).unwrap_or_default();
+        let is_shared = |parts: usize| {
+            let end = path_end(path, parts);
+            end != path_end(path, parts + 1)
+                && others.iter().any(|other| other != path && path_end(other, parts) == end)
+        };
+        let parts = (1..).find(|parts| !is_shared(*parts)).unwrap_or(1);
+        path_end(path, parts).to_owned()
+    };
+    paths.iter().map(short).collect()
+}
+
+/// The last parts of a path; the whole path where it has no more.
+fn path_end(path: &str, parts: usize) -> &str {
+    let trimmed = path.trim_end_matches(['/', '\\']);
+    let begin = trimmed.rmatch_indices(['/', '\\']).nth(parts.saturating_sub(1)).map_or(0, |(at, _)| at + 1);
+    if trimmed.is_empty() { path } else { &trimmed[begin..] }
 }
 
 /// A path in at most `room` columns, cut before the file's name as long as that fits: `/home/alice/.cl…/3f2a.jsonl:7`.
@@ -202,6 +244,23 @@ mod tests {
             assert!(width(&fit_path(path, room)) <= room, "{room}");
         }
         assert_eq!(fit_path("a-name-without-folders", 9), "a-nam…ers");
+    }
+
+    #[test]
+    fn a_name_keeps_the_word_that_tells_it_from_others() {
+        assert_eq!(fit_name("api-server 3f2a91c0", 19), "api-server 3f2a91c0");
+        assert_eq!(fit_name("api-server 3f2a91c0", 14), "api…r 3f2a91c0");
+        assert_eq!(fit_name("jobs session-one", 12), "jobs s…n-one");
+        assert_eq!(fit_name("a-name-of-one-word", 9), "a-nam…ord");
+        for room in 1..24 {
+            assert!(width(&fit_name("会話 api-server 3f2a91c0", room)) <= room, "{room}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_its_last_part_unless_another_ends_the_same() {
+        let paths = ["/home/kim/api-server", "/srv/a/web/", "/srv/b/web", "/", "web", "C:\\work\\shop", "/srv/a/web/"];
+        assert_eq!(short_paths(&paths), ["api-server", "a/web", "b/web", "/", "web", "shop", "a/web"]);
     }
 
     #[test]

@@ -7,14 +7,15 @@ use crossterm::event::KeyEventKind;
 
 use crate::domain::{Instant, Label};
 use crate::ledger::Grain;
-use crate::meter::{Activity, Follow, Summary, in_calm_order};
+use crate::meter::{Activity, Follow, Summary};
 use crate::theme::{Background, Depth, Theme, ThemeError};
 
 use super::down::Down;
 use super::history::History;
+use super::limit_widths::LimitWidths;
 use super::model_days::ModelDays;
 use super::projects::Projects;
-use super::rows::{FleetRow, SortBy};
+use super::rows::SortBy;
 use super::saved::SavedView;
 use super::targets::Targets;
 use super::{
@@ -73,6 +74,8 @@ pub struct App {
     pub(super) limit_order: Vec<usize>,
     /// Columns that the table of the sessions at work has needed today.
     pub(super) fleet_widths: Vec<usize>,
+    /// Columns that the words of the limits have needed today.
+    pub(super) limit_widths: LimitWidths,
     pub(super) picture: Picture,
     pub(super) view: View,
     pub(super) mode: Mode,
@@ -123,6 +126,7 @@ impl App {
             summary: Arc::new(Summary::empty(now)),
             limit_order: Vec::new(),
             fleet_widths: Vec::new(),
+            limit_widths: LimitWidths::default(),
             picture: Picture::Live,
             view: options.view,
             mode: Mode::Browse,
@@ -239,36 +243,6 @@ impl App {
         }
     }
 
-    /// Shows other numbers; the cursors stay on the session, the limit and the call they were on.
-    fn show(&mut self, summary: Arc<Summary>) {
-        let limits = if self.view == View::Limits { View::Limits.nth() } else { View::ALL.len() + Pane::Limits.nth() };
-        let limit = self.limits().get(self.cursors[limits]).map(|limit| limit.name.clone());
-        let slot = View::ALL.len() + Pane::Running.nth();
-        let here = self.fleet_rows().get(self.cursors[slot]).map(FleetRow::name);
-        let calls = View::ALL.len() + Pane::Calls.nth();
-        // On the newest call it stays on the newest.
-        let call = self.cursors[calls]
-            .checked_sub(1)
-            .and_then(|before| self.calls().get(before + 1).map(|line| line.row.call.key));
-        if summary.follow != self.summary.follow {
-            self.of_model = None;
-        }
-        if let Follow::Today | Follow::Everything = summary.follow {
-            self.home = summary.follow.clone();
-        }
-        self.limit_order = in_calm_order(&summary.limits);
-        self.take(summary);
-        if let Some(at) = limit.and_then(|name| self.limits().iter().position(|limit| limit.name == name)) {
-            self.cursors[limits] = at;
-        }
-        if let Some(at) = here.and_then(|here| self.fleet_rows().iter().position(|row| row.name() == here)) {
-            self.cursors[slot] = at;
-        }
-        if let Some(at) = call.and_then(|call| self.calls().iter().position(|line| line.row.call.key == call)) {
-            self.cursors[calls] = at;
-        }
-    }
-
     fn feed(&mut self, feed: Feed) -> Next {
         match feed {
             Feed::Changes(_) | Feed::Snapshot(_) | Feed::Statuses(_) => {
@@ -302,12 +276,14 @@ impl App {
                 if !is_taken && report.query.grain != Grain::Session {
                     self.history.answer(*report);
                 }
+                self.explain_page();
                 self.ask();
             }
             Feed::Models(models) => {
                 self.models = models;
                 self.asked = self.asked.answered();
                 self.explain_rates();
+                self.explain_page();
                 self.ask();
             }
             Feed::Explained(explained) => {

@@ -38,6 +38,11 @@ impl Down {
         Some(self.query.clone())
     }
 
+    /// True until the books have answered.
+    pub(super) const fn is_asked(&self) -> bool {
+        self.is_asked
+    }
+
     /// Takes an answer in; false when the question was not asked here.
     pub(super) fn answer(&mut self, report: &Report, now: Instant) -> bool {
         if report.query != self.query {

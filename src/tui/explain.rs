@@ -3,6 +3,7 @@
 mod head;
 
 use super::app::{App, Asked};
+use super::down::Down;
 use super::lists::FleetRow;
 use super::{Effect, Explanation, Mode, Next, Pane, Request, View};
 use crate::domain::{Instant, Label, Quota, Zone};
@@ -16,11 +17,11 @@ pub(super) use head::HEAD_LINES;
 impl App {
     /// Opens the explanation of the number under the cursor.
     pub(super) fn explain(&mut self) -> Next {
-        let Some(mut explanation) = self.explanation() else { return Next::Stay };
-        if explanation.call.is_none() && self.view != View::Health {
-            // It stands still while the screen counts on.
-            let time = text::clock_seconds(self.now(), self.options.zone);
-            explanation.title = format!("{} · as of {time}", explanation.title);
+        let Some(mut explanation) = self.dated_explanation() else { return Next::Stay };
+        if self.page_waits() {
+            // The numbers under the cursor are of an earlier look at this page.
+            explanation.is_early = true;
+            explanation.lines = vec![ASKING.to_owned()];
         }
         if let Some(key) = explanation.call {
             self.effects.push(Effect::Ask(Request::Explain(key)));
@@ -32,6 +33,35 @@ impl App {
         }
         self.mode = Mode::Explain(explanation);
         Next::Redraw
+    }
+
+    /// An explanation, with the time of its numbers: it stands still while the screen counts on.
+    fn dated_explanation(&self) -> Option<Explanation> {
+        let mut explanation = self.explanation()?;
+        if explanation.call.is_none() && self.view != View::Health && !self.page_waits() {
+            let time = text::clock_seconds(self.now(), self.options.zone);
+            explanation.title = format!("{} · as of {time}", explanation.title);
+        }
+        Some(explanation)
+    }
+
+    /// True while the books have not answered what the open view asked when it was opened or since.
+    fn page_waits(&self) -> bool {
+        match self.view {
+            View::Sessions => self.down.as_ref().is_some_and(Down::is_asked),
+            View::Projects => self.projects.is_asked(),
+            View::History => self.history.is_asked(),
+            View::Models => matches!(self.asked, Asked::Waiting | Asked::StaleWaiting),
+            View::Live | View::Limits | View::Health => false,
+        }
+    }
+
+    /// Explains the number under the cursor, now that the books have answered.
+    pub(super) fn explain_page(&mut self) {
+        let is_early = matches!(&self.mode, Mode::Explain(shown) if shown.is_early);
+        if is_early && !self.page_waits() {
+            self.mode = self.dated_explanation().map_or(Mode::Browse, Mode::Explain);
+        }
     }
 
     fn is_at_model(&self) -> bool {
@@ -88,8 +118,8 @@ impl App {
                 let session = short_name(&SessionId::from_call(&row.call));
                 let title =
                     format!("Call at {} in {session} · {}", text::clock_seconds(row.call.at(), zone), row.call.key);
-                let lines = vec!["asking the books …".to_owned()];
-                Some(Explanation { title, call: Some(row.call.key), lines, top: 0 })
+                let lines = vec![ASKING.to_owned()];
+                Some(Explanation { title, call: Some(row.call.key), lines, ..Explanation::default() })
             }
             (View::Live, Pane::Models) => {
                 let line = self.summary.models.get(self.cursor())?;
@@ -177,6 +207,9 @@ fn of_quota(quota: &Quota, now: Instant, zone: Zone) -> Vec<String> {
     lines.push(format!("from         {}: what it reports is kept, and nothing is added to it", quota.source));
     lines
 }
+
+/// Stands where the books have not answered yet.
+const ASKING: &str = "asking the books …";
 
 /// Begins the rates of a model.
 const RATES: &str = "rates now";

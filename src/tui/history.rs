@@ -279,6 +279,11 @@ impl History {
         (self.step.title(first, today), first, self.step.after(first))
     }
 
+    /// True until the books have answered each question.
+    pub(super) const fn is_asked(&self) -> bool {
+        self.asked
+    }
+
     /// True until the first answer.
     pub(super) fn is_waiting(&self) -> bool {
         self.bars.is_none()

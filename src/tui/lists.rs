@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::domain::{Label, Quota, sort_by};
-use crate::meter::{AgentLine, CallLine, FleetLine, Follow, LimitState, SessionLine, Summary, Window};
+use crate::meter::{AgentLine, CallLine, FleetLine, Follow, LimitState, SessionLine, Summary, Window, in_calm_order};
 use crate::text;
 
 use super::app::App;
+use super::limit_widths::LimitWidths;
 use super::projects::ProjectRow;
 pub(super) use super::rows::FleetRow;
 use super::rows::SortBy;
@@ -51,21 +52,56 @@ impl App {
     pub(super) fn name_of(&self, line: &FleetLine) -> String {
         let session = line.id.session.as_deref().map(text::session_short);
         let project = line.project.as_deref().map(text::project_short);
-        let is_alone = self.summary.fleet.iter().filter(|other| other.project == line.project).count() <= 1;
+        let short = |line: &FleetLine| line.project.as_deref().map(|project| text::project_short(project).to_owned());
+        let is_alone = self.summary.fleet.iter().filter(|other| short(other) == short(line)).count() <= 1;
         match (project, session) {
             (Some(project), Some(session)) if !is_alone => format!("{project} {session}"),
             (project, session) => project.or(session).unwrap_or("no name").to_owned(),
         }
     }
 
-    /// Takes other numbers over. During a day no column of the sessions at work becomes narrower, so that nothing moves
-    /// when rows come and go.
-    pub(super) fn take(&mut self, summary: Arc<Summary>) {
+    /// Shows other numbers; the cursors stay on the session, the limit and the call they were on.
+    pub(super) fn show(&mut self, summary: Arc<Summary>) {
+        let limits = if self.view == View::Limits { View::Limits.nth() } else { View::ALL.len() + Pane::Limits.nth() };
+        let limit = self.limits().get(self.cursors[limits]).map(|limit| limit.name.clone());
+        let slot = View::ALL.len() + Pane::Running.nth();
+        // On the first row it stays on the first: a list that nobody moved in shows what has begun since.
+        let here =
+            (self.cursors[slot] > 0).then(|| self.fleet_rows().get(self.cursors[slot]).map(FleetRow::name)).flatten();
+        let calls = View::ALL.len() + Pane::Calls.nth();
+        // On the newest call it stays on the newest.
+        let call = self.cursors[calls]
+            .checked_sub(1)
+            .and_then(|before| self.calls().get(before + 1).map(|line| line.row.call.key));
+        if summary.follow != self.summary.follow {
+            self.of_model = None;
+        }
+        if let Follow::Today | Follow::Everything = summary.follow {
+            self.home = summary.follow.clone();
+        }
+        self.limit_order = in_calm_order(&summary.limits);
+        self.take(summary);
+        if let Some(at) = limit.and_then(|name| self.limits().iter().position(|limit| limit.name == name)) {
+            self.cursors[limits] = at;
+        }
+        if let Some(at) = here.and_then(|here| self.fleet_rows().iter().position(|row| row.name() == here)) {
+            self.cursors[slot] = at;
+        }
+        if let Some(at) = call.and_then(|call| self.calls().iter().position(|line| line.row.call.key == call)) {
+            self.cursors[calls] = at;
+        }
+    }
+
+    /// Takes other numbers over. During a day no column of the sessions at work or of the limits becomes narrower, so
+    /// that nothing moves when rows come and go.
+    fn take(&mut self, summary: Arc<Summary>) {
         if summary.day != self.summary.day {
             self.fleet_widths.clear();
+            self.limit_widths = LimitWidths::default();
         }
         self.summary = summary;
         self.fleet_widths = super::views::fleet_widths(self);
+        self.limit_widths = self.limit_widths.with(&self.summary, self.now(), self.options.zone);
     }
 
     /// True while a filter hides what does not fit it.
@@ -76,6 +112,11 @@ impl App {
     /// The part of a filtered pane's title that says so.
     pub(super) fn filtered(&self) -> Option<String> {
         self.is_filtered().then(|| "filtered".to_owned())
+    }
+
+    /// How many rows a list has: `3`, or of how many a filter leaves some, `1 of 3`.
+    pub(super) fn counted(&self, shown: usize, all: usize) -> String {
+        if self.is_filtered() { format!("{shown} of {all}") } else { all.to_string() }
     }
 
     /// What a filtered pane says where nothing fits: `no session matches "web"`.
@@ -185,7 +226,7 @@ impl App {
         let fits = |limit: &&LimitState| match self.view {
             View::Limits => self.filter.fits(&limit.name),
             View::Live | View::Sessions | View::Projects | View::History | View::Models | View::Health => {
-                self.summary.follows(limit)
+                self.concerns(limit)
             }
         };
         self.limit_order.iter().filter_map(|at| self.summary.limits.get(*at)).filter(fits).collect()
@@ -208,11 +249,16 @@ impl App {
         self.projects.rows().into_iter().filter(|row| self.filter.fits(&name(row))).collect()
     }
 
+    /// The sessions of what was opened, or all, whether or not they fit the filter.
+    pub(super) fn all_sessions(&self) -> &[SessionLine] {
+        let opened = self.down.as_ref().map(|down| down.sessions.as_deref().unwrap_or_default());
+        opened.unwrap_or(&self.summary.sessions)
+    }
+
     /// The sessions of what was opened, or all, that fit the filter, in the order chosen.
     pub(super) fn sessions(&self) -> Vec<&SessionLine> {
-        let opened = self.down.as_ref().map(|down| down.sessions.as_deref().unwrap_or_default());
-        let listed = opened.unwrap_or(&self.summary.sessions);
-        let mut all: Vec<&SessionLine> = listed.iter().filter(|line| self.filter.fits(&searched(line))).collect();
+        let mut all: Vec<&SessionLine> =
+            self.all_sessions().iter().filter(|line| self.filter.fits(&searched(line))).collect();
         let (by, reversed) = self.sort;
         // Each column begins with what matters most: the latest, the longest, the dearest.
         sort_by(&mut all, |one, other| match by {

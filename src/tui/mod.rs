@@ -8,6 +8,8 @@ mod explain;
 mod history;
 mod key_groups;
 mod keys;
+mod limit_widths;
+mod limits_here;
 mod lists;
 mod mode;
 mod model_days;

@@ -181,6 +181,8 @@ pub(crate) struct Explanation {
     pub(crate) lines: Vec<String>,
     /// First visible line.
     pub(crate) top: usize,
+    /// True while the page it is about waits for the books.
+    pub(crate) is_early: bool,
 }
 
 impl Mode {

@@ -58,6 +58,11 @@ impl Projects {
         self.stale = true;
     }
 
+    /// True until the books have answered each question.
+    pub(super) const fn is_asked(&self) -> bool {
+        self.waiting > 0
+    }
+
     /// True until the first answer has come.
     pub(super) fn is_waiting(&self) -> bool {
         self.answers.iter().all(Option::is_none)

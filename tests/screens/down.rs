@@ -156,3 +156,50 @@ fn every_view_has_its_tab_and_the_open_one_is_told_apart_without_colour() {
         assert!(tabs.iter().all(|tab| top.contains(tab)), "{top}");
     }
 }
+
+#[test]
+fn an_explanation_opened_right_behind_its_view_waits_for_what_the_books_say_now() {
+    let (mut books, mut app) = (books(), app_on(&books()));
+    let views = [("3", "calls        1", "calls        2"), ("4", "calls        2", "calls        3")];
+    for (view, _, _) in views {
+        press(&mut app, &[view]);
+        answered(&mut app, &books);
+    }
+    press(&mut app, &["1"]);
+    let before = books.report(&Query::new(Grain::Total, ZONE)).unwrap().total.calls;
+    let mut more = call("claude-opus-5", 30, [40, 0, 0, 0, 0, 0], None, None).row.call.clone();
+    more.from.session = Some(Label::new("api-server-60"));
+    more.from.project = Some(Label::new("/home/alice/api-server"));
+    books.post(&Batch { records: vec![Record::Call(more)], files: Vec::new() }).unwrap();
+    assert_eq!(books.report(&Query::new(Grain::Total, ZONE)).unwrap().total.calls, before + 1);
+    for (view, old, new) in views {
+        press(&mut app, &[view, "e"]);
+        let text = shown(&app, 120, 36);
+        let early = &text[text.find("asking the books …").unwrap_or_else(|| panic!("{view}: {text}"))..];
+        assert!(!early.contains(old) && !text.contains("as of"), "{view}: {text}");
+        answered(&mut app, &books);
+        let text = shown(&app, 120, 36);
+        assert!(text.contains(new) && text.contains(" · as of 14:02:10"), "{view}: {text}");
+        assert!(!text.contains("asking the books"), "{view}: {text}");
+        press(&mut app, &["esc", "1"]);
+    }
+    // The models come by an answer of their own.
+    let models = |calls: u64| {
+        let sums = sums(calls, [10, 0, 0, 0, 0, 0], "1", "0");
+        Message::Feed(Feed::Models(vec![ModelView {
+            model: Some(Label::new("claude-opus-5")),
+            sums,
+            rates: None,
+            elsewhere: None,
+        }]))
+    };
+    press(&mut app, &["5"]);
+    app.update(models(7), now());
+    press(&mut app, &["1"]);
+    app.update(Message::Feed(Feed::Changes(Vec::new())), now());
+    press(&mut app, &["5", "e"]);
+    assert!(!shown(&app, 120, 36).contains("as of"));
+    app.update(models(8), now());
+    let text = shown(&app, 120, 36);
+    assert!(text.contains("calls        8") && text.contains("claude-opus-5 · as of 14:02:10"), "{text}");
+}

@@ -1,6 +1,6 @@
 //! What a filter shows and hides: sub-agents, titles that say so, and panes in which nothing fits.
 
-use super::fleet::{SIZES, limits, screen, two};
+use super::fleet::{SIZES, limits, made, screen, two};
 use super::*;
 
 /// This screen with a filter.
@@ -41,12 +41,12 @@ fn a_pane_in_which_nothing_fits_says_so_at_every_size() {
         }
     }
     let text = shown(&filtered("1", "xyzzy"), 120, 36);
-    assert!(text.contains("Running · 2 · filtered") && text.contains("no call matches \"xyzzy\""), "{text}");
+    assert!(text.contains("Running · 0 of 2 · filtered") && text.contains("no call matches \"xyzzy\""), "{text}");
 }
 
 #[test]
 fn every_view_that_is_filtered_says_so() {
-    for view in ["1", "2", "3", "5", "6", "7"] {
+    for view in ["1", "2", "3", "4", "5", "6", "7"] {
         for width in [80, 120] {
             let text = shown(&filtered(view, "a"), width, 36);
             let title = text.lines().find(|line| line.starts_with('╭') && line.contains("filtered"));
@@ -64,4 +64,25 @@ fn a_model_that_does_not_fit_is_not_a_model_that_is_not_there() {
         ModelView { model: Some(Label::new("claude-opus-5")), sums: Sums::default(), rates: None, elsewhere: None };
     app.update(Message::Feed(Feed::Models(vec![view])), now());
     assert!(shown(&app, 120, 36).contains("no model matches \"xyzzy\""));
+}
+
+#[test]
+fn a_filtered_list_counts_what_it_shows_of_all() {
+    let text = shown(&filtered("1", "web"), 120, 36);
+    assert!(text.contains("Running · 1 of 2 · filtered"), "{text}");
+    let mut ended = two();
+    ended.push(made("docs", "claude-opus-5", None, 7_000, "0.10"));
+    let mut app = screen(&ended, limits("25"));
+    assert!(shown(&app, 120, 36).contains("Running · 2 · 1 ended ─"));
+    press(&mut app, &["/"]);
+    app.update(Message::Paste("web".to_owned()), now());
+    press(&mut app, &["enter"]);
+    assert!(shown(&app, 120, 36).contains("Running · 1 of 2 · 0 of 1 ended · filtered"));
+    let text = shown(&filtered("6", "monthly"), 120, 36);
+    assert!(text.contains("Limits · 1 of 4 · filtered"), "{text}");
+    let mut app = super::app();
+    press(&mut app, &["2", "/"]);
+    app.update(Message::Paste("nightly".to_owned()), now());
+    press(&mut app, &["enter"]);
+    assert!(shown(&app, 120, 36).contains("Sessions · 1 of 3 · filtered"));
 }

@@ -152,7 +152,7 @@ fn titles(text: &str) -> Vec<String> {
     let frames = text.lines().filter(|line| line.contains('╭'));
     let words =
         frames.map(|line| line.chars().filter(|letter| letter.is_alphabetic() || *letter == ' ').collect::<String>());
-    let is_subject = |word: &&str| !["more", "below"].contains(word);
+    let is_subject = |word: &&str| !["more", "above", "below"].contains(word);
     words.map(|line| line.split_whitespace().filter(is_subject).collect::<Vec<_>>().join(" ")).collect()
 }
 

@@ -104,7 +104,7 @@ fn a_search_without_a_hit_says_so_and_a_new_filter_begins_anew() {
     press(&mut app, &["esc", "/", "w", "e", "b", "enter"]);
     let text = shown(&app, 120, 36);
     let is_listed = |text: &str| text.lines().any(|line| line.contains("│ api-server ") && line.contains("working"));
-    assert!(line_of(&text, "Running").contains("Running · 2 · filtered") && !is_listed(&text), "{text}");
+    assert!(line_of(&text, "Running").contains("Running · 1 of 2 · filtered") && !is_listed(&text), "{text}");
     press(&mut app, &["/", "a", "p", "i", "enter"]);
     assert!(is_listed(&shown(&app, 120, 36)), "{}", shown(&app, 120, 36));
 }

@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 use super::super::Action;
 use super::super::app::App;
 use super::super::widgets::{Sparks, limit_bar, quota_bar, role_of, role_of_quota};
-use crate::meter::{Activity, LimitState, Verdict};
+use crate::meter::{Activity, FleetLine, Follow, LimitState, Verdict};
 use crate::text;
 use crate::theme::Role;
 
@@ -19,7 +19,7 @@ impl Widget for &Compact<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let theme = &self.0.theme;
         let room = usize::from(area.width);
-        for (row, (wordings, role)) in area.rows().zip(self.lines(room)) {
+        for (row, (wordings, role)) in area.rows().zip(self.lines(room, usize::from(area.height))) {
             let shown =
                 wordings.iter().find(|wording| (1..=room).contains(&text::width(wording))).map_or("…", String::as_str);
             buffer.set_stringn(row.x, row.y, shown, room, theme.style(role));
@@ -28,8 +28,8 @@ impl Widget for &Compact<'_> {
 }
 
 impl Compact<'_> {
-    /// The lines by importance, each in wordings from long to short.
-    fn lines(&self, room: usize) -> Vec<(Vec<String>, Role)> {
+    /// The lines by importance, at most so many, each in wordings from long to short.
+    fn lines(&self, room: usize, height: usize) -> Vec<(Vec<String>, Role)> {
         let app = self.0;
         let summary = app.summary();
         let zone = app.options.zone;
@@ -96,31 +96,41 @@ impl Compact<'_> {
             wordings.push(mark.trim_end().to_owned());
             lines.push((wordings, role_of(limit)));
         }
+        let names = text::row_names(&limits);
         let listed = |limit: &LimitState| {
             let bar = limit_bar(limit, room.saturating_sub(24).clamp(5, 60), app.now());
-            let name = limit.name.clone();
-            let short = if text::width(&name) > 14 { text::short_name(limit) } else { name.clone() };
+            let nth = limits.iter().position(|other| other.name == limit.name);
+            let name = nth.and_then(|nth| names.get(nth)).unwrap_or(&limit.name);
+            let short = if text::width(name) > 14 { text::short_name(limit, name) } else { name.clone() };
             let wordings = vec![
-                format!(
-                    "{} {bar} {:>5}",
-                    text::pad(&text::fit_middle(&short, 14), 14),
-                    text::percentage(limit.percent)
-                ),
+                format!("{} {bar} {:>5}", text::pad(&text::fit_name(&short, 14), 14), text::percentage(limit.percent)),
                 format!("{name} {}", text::percentage(limit.percent)),
             ];
             (wordings, role_of(limit))
         };
+        // Of the day it is said how much is left, which is worth more than a long bar.
+        let leads = |limit: &LimitState| {
+            let (mut wordings, role) = listed(limit);
+            let (left, percent) = (text::left(limit), text::percentage(limit.percent));
+            let short = text::pad(&text::fit_name(&limit.name, 14), 14);
+            let taken = text::width(&short) + text::width(&left) + 9;
+            let bar = room.checked_sub(taken).filter(|bar| *bar >= 5);
+            let bar = bar.map(|bar| limit_bar(limit, bar.min(60), app.now()));
+            let longest = bar.map(|bar| format!("{short} {bar} {percent:>5}  {left}"));
+            wordings.splice(0..0, longest.into_iter().chain([format!("{} {percent}  {left}", limit.name)]));
+            (wordings, role)
+        };
         let is_worst = |limit: &&LimitState| worst.is_some_and(|worst| worst.name == limit.name);
         // How much is left of the day stands above everything of which there may be any number.
         let second = leading.filter(|leading| !is_worst(leading));
-        lines.extend(second.map(listed));
+        lines.extend(second.map(leads));
         let rate = text::usd_short(summary.cost_per_hour);
         let pace = format!("{rate}/h  {} tok/min", text::count(summary.tokens_per_min));
-        let totals = format!("{pace}  today {}", text::cost(&app.summary().today));
-        lines.push((
-            vec![totals, pace, format!("{rate}/h  {}/min", text::compact(summary.tokens_per_min)), format!("{rate}/h")],
-            Role::Text,
-        ));
+        // The counter says what the day cost, unless it counts something else.
+        let is_day = summary.session.is_none() && summary.follow == Follow::Today;
+        let totals = (!is_day).then(|| format!("{pace}  today {}", text::cost(&summary.today)));
+        let short = [format!("{rate}/h  {}/min", text::compact(summary.tokens_per_min)), format!("{rate}/h")];
+        lines.push((totals.into_iter().chain([pace]).chain(short).collect(), Role::Text));
         if let Some(session) = &summary.session {
             // Whose numbers these are stands above what else there is.
             let row = &session.row;
@@ -172,21 +182,40 @@ impl Compact<'_> {
                 role_of_quota(quota, now),
             ));
         }
+        let height = if app.options.compact { height.min(4) } else { height };
         if summary.session.is_none() {
-            let at_work = summary.fleet.iter().filter(|line| line.activity != Activity::Ended);
-            let names: Vec<String> = at_work
-                .map(|line| {
-                    let session = line.id.session.as_deref().map(text::session_short);
-                    let name = line.project.as_deref().map(text::project_short).or(session).unwrap_or("no name");
-                    format!("{name} {}", text::cost(&line.today))
-                })
-                .collect();
-            if !names.is_empty() {
-                lines.push((vec![text::fit_parts(&names, " · ", room)], Role::Dim));
-            }
+            lines.extend(self.at_work(room, height.saturating_sub(lines.len())));
         }
-        if app.options.compact {
-            lines.truncate(4);
+        lines.truncate(height);
+        lines
+    }
+
+    /// The sessions at work, the dearest first: one in each line that is left, and in the last as many as fit and how
+    /// many more there are.
+    fn at_work(&self, room: usize, height: usize) -> Vec<(Vec<String>, Role)> {
+        let app = self.0;
+        let mut all: Vec<&FleetLine> =
+            app.summary().fleet.iter().filter(|line| line.activity != Activity::Ended).collect();
+        all.sort_by_key(|line| std::cmp::Reverse((line.today.cost, line.today.tokens.total())));
+        let all: Vec<(String, String)> =
+            all.into_iter().map(|line| (app.name_of(line), text::cost_column(&line.today))).collect();
+        let alone = if all.len() <= height { all.len() } else { height.saturating_sub(1) };
+        let (alone, rest) = all.split_at(alone);
+        let cost_room = alone.iter().map(|(_, cost)| text::width(cost)).max().unwrap_or(0);
+        let name_room = alone.iter().map(|(name, _)| text::width(name)).max().unwrap_or(0);
+        let name_room = name_room.min(room.saturating_sub(cost_room + 2)).max(1);
+        let in_columns = |(name, cost): &(String, String)| {
+            let name = text::pad(&text::fit_name(name, name_room), name_room);
+            (vec![format!("{name}  {}", text::pad_left(cost, cost_room)), cost.trim().to_owned()], Role::Dim)
+        };
+        let mut lines: Vec<(Vec<String>, Role)> = alone.iter().map(in_columns).collect();
+        if height > 0 && !rest.is_empty() {
+            let named: Vec<String> = rest.iter().map(|(name, cost)| format!("{name} {}", cost.trim())).collect();
+            let packed = |count: usize| {
+                let more = (count < named.len()).then(|| format!("+{} more", named.len() - count));
+                named.iter().take(count).cloned().chain(more).collect::<Vec<String>>().join(" · ")
+            };
+            lines.push(((0..=named.len()).rev().map(packed).collect(), Role::Dim));
         }
         lines
     }

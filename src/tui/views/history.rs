@@ -123,6 +123,7 @@ impl History<'_> {
             title.push(format!("{} back", text::plural(back, step.name())));
             title.push(format!("{}: today", app.options.keys.first(Action::Last)));
         }
+        title.extend(app.is_filtered().then(|| "all of it, not filtered".to_owned()));
         title.push("models stacked".to_owned());
         let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
         let block = pane(theme, &title, true);

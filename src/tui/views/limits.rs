@@ -22,21 +22,33 @@ pub(in super::super) struct Limits<'a>(pub(in super::super) &'a App);
 impl Widget for &Limits<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
+        let (limits, quotas) = (app.limits(), app.quotas());
+        let mut names = text::row_names(&limits);
+        // Long names need the room of a narrow screen.
+        let longest = names.iter().map(|name| text::width(name)).max().unwrap_or(0);
+        if area.width < 100 && longest > 13 {
+            names = limits.iter().zip(&names).map(|(limit, name)| text::short_name(limit, name)).collect();
+        }
         // The bar takes what the widest words leave.
-        let bar = usize::from(area.width).saturating_sub(130).clamp(10, 60);
+        let bar = match area.width {
+            60..100 => 6,
+            100..130 if longest > 20 => 6,
+            width => usize::from(width).saturating_sub(130).clamp(10, 60),
+        };
+        // Where there is no room for words, the mark tells what is near or over.
+        let verdict = if area.width < 100 { 1 } else { 7 };
         let columns: [Column; 8] = [
-            Column::name("limit", 12, 36, 0),
-            Column::amounts("used", 18, 44, 7),
+            Column::subject("limit", 12, 36, 0),
+            Column::amounts("used", 18, 44, 8),
             Column::amounts("left", 12, 24, 3),
             Column::name("", bar, bar, 2),
             Column::number("", 5, 1),
-            Column::name("", 7, 7, 5),
+            Column::name("", verdict, verdict, 5),
             Column::name("resets", 12, 18, 4),
             Column::name("full at", 12, 40, 6),
         ];
         let theme = &app.theme;
-        let (limits, quotas) = (app.limits(), app.quotas());
-        let mut title = vec![format!("Limits · {}", limits.len())];
+        let mut title = vec![format!("Limits · {}", app.counted(limits.len(), app.summary().limits.len()))];
         if !quotas.is_empty() {
             title.push(text::plural(u64::try_from(quotas.len()).unwrap_or(u64::MAX), "provider window"));
         }
@@ -59,11 +71,28 @@ impl Widget for &Limits<'_> {
             return;
         }
         let (now, zone) = (app.now(), app.options.zone);
-        let of_limits = limits.iter().map(|limit| of_limit(limit, bar, area.width >= 140, now, zone));
+        let of_limits = limits.iter().zip(names).map(|(limit, name)| of_limit(limit, name, bar, area.width, now, zone));
         let of_quotas = quotas.iter().map(|quota| of_quota(quota, bar, now, zone));
-        let rows = of_limits.chain(of_quotas).collect();
-        let grid =
-            Grid { theme, columns: &columns, rows, cursor: Some(app.cursor()), sorted: None, heads: true, least: &[] };
+        let mut rows: Vec<Vec<Cell>> = of_limits.chain(of_quotas).collect();
+        if verdict == 1 {
+            for (words, _) in rows.iter_mut().filter_map(|row| row.get_mut(5)) {
+                *words = words.chars().take(1).collect();
+            }
+        }
+        let widths = &app.limit_widths;
+        let resets = widths.resets.saturating_sub(text::width("resets "));
+        let full = if area.width >= 140 { widths.band } else { widths.full }.saturating_sub(text::width("full at "));
+        // What is near or over, and the time when a limit is full, have their columns before there is one.
+        let least = [widths.name, widths.used, widths.left, bar, widths.percent, verdict, resets, full.max(12)];
+        let grid = Grid {
+            theme,
+            columns: &columns,
+            rows,
+            cursor: Some(app.cursor()),
+            sorted: None,
+            heads: true,
+            least: &least,
+        };
         grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::Row(nth)), |_, _| {});
     }
 }
@@ -89,20 +118,28 @@ impl Limits<'_> {
     }
 }
 
-fn of_limit(limit: &LimitState, bar: usize, has_band: bool, now: Instant, zone: Zone) -> Vec<Cell> {
+fn of_limit(limit: &LimitState, name: String, bar: usize, width: u16, now: Instant, zone: Zone) -> Vec<Cell> {
     let role = role_of(limit);
+    let out_of_force = if limit.lifted {
+        "lifted"
+    } else if limit.has_ended() {
+        "ended"
+    } else {
+        ""
+    };
     let verdict = match limit.verdict {
-        _ if limit.lifted => "lifted",
-        _ if limit.has_ended() => "ended",
+        _ if !out_of_force.is_empty() && width >= 100 => out_of_force,
+        _ if limit.is_quiet() => "",
         Verdict::Under => "",
         Verdict::Near => "⚠ near",
         Verdict::Over => "■ over",
     };
     let resets = text::resets(limit, now, zone).unwrap_or_default();
-    let forecast = if has_band { text::forecast_short(limit, now, zone) } else { text::full_at(limit, now, zone) }
+    let forecast = if width >= 140 { text::forecast_short(limit, now, zone) } else { text::full_at(limit, now, zone) }
         .unwrap_or_default();
+    let forecast = if width < 100 && !out_of_force.is_empty() { out_of_force.to_owned() } else { forecast };
     vec![
-        (limit.name.clone(), Role::Text),
+        (name, Role::Text),
         (text::banner_amounts(limit), Role::Text),
         (text::left(limit), Role::Text),
         (limit_bar(limit, bar, now), role),

@@ -35,7 +35,7 @@ impl Widget for &Models<'_> {
         let bar = if area.width >= 50 { 10 } else { 0 };
         let share_width = if bar == 0 { 5 } else { bar + 5 };
         let columns: [Column; 13] = [
-            Column::name("model", 12, 32, 0),
+            Column::subject("model", 12, 32, 0),
             Column::name("share", share_width, share_width, 2),
             Column::name(if days == DAYS { "$ a day, 30 days" } else { "$ a day, 2 wk" }, days, days, 5),
             Column::number("calls", 7, 10),

@@ -16,7 +16,7 @@ pub(in super::super) struct Projects<'a>(pub(in super::super) &'a App);
 impl Widget for &Projects<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         const COLUMNS: [Column; 7] = [
-            Column::name("project", 12, 32, 0),
+            Column::subject("project", 12, 32, 0),
             Column::number("today", 13, 1),
             Column::number("this month", 13, 2),
             Column::number("all time", 13, 3),
@@ -27,8 +27,10 @@ impl Widget for &Projects<'_> {
         let app = self.0;
         let theme = &app.theme;
         let projects = app.projects_shown();
-        let title: Vec<String> =
-            ["Projects".to_owned(), projects.len().to_string()].into_iter().chain(app.filtered()).collect();
+        let title: Vec<String> = ["Projects".to_owned(), app.counted(projects.len(), app.projects.rows().len())]
+            .into_iter()
+            .chain(app.filtered())
+            .collect();
         let block = pane(theme, &title.join(" · "), true);
         let mut inner = block.inner(area);
         block.render(area, buffer);
@@ -41,13 +43,15 @@ impl Widget for &Projects<'_> {
             buffer.set_stringn(inner.x, inner.y, notice, usize::from(inner.width), theme.style(Role::Dim));
             return;
         }
+        let folders: Vec<&str> = projects.iter().map(|row| row.project.as_deref().unwrap_or("no project")).collect();
         let rows: Vec<Vec<Cell>> = projects
             .iter()
-            .map(|row| {
+            .zip(text::short_paths(&folders))
+            .map(|(row, short)| {
                 let [today, month, all] = row.sums;
                 let name = row.project.as_deref();
                 vec![
-                    (name.map_or("no project", text::project_short).to_owned(), Role::Text),
+                    (short, Role::Text),
                     (if today.calls > 0 { text::cost_column(&today) } else { String::new() }, Role::Text),
                     (if month.calls > 0 { text::cost_column(&month) } else { String::new() }, Role::Text),
                     (text::cost_column(&all), Role::Text),

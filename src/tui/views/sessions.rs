@@ -19,10 +19,10 @@ pub(in super::super) struct Sessions<'a>(pub(in super::super) &'a App);
 impl Widget for &Sessions<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         const COLUMNS: [Column; 10] = [
-            Column::name("started", 11, 14, 3),
+            Column::amounts("started", 11, 14, 3),
             Column::number("lasted", 9, 4),
-            Column::name("project", 10, 28, 1),
-            Column::name("session", 8, 16, 7),
+            Column::subject("project", 10, 28, 1),
+            Column::subject("session", 8, 12, 1),
             Column::name("source", 6, 12, 9),
             Column::name("models", 14, 40, 5),
             Column::number("agents", 6, 8),
@@ -33,15 +33,20 @@ impl Widget for &Sessions<'_> {
         let app = self.0;
         let theme = &app.theme;
         let sessions = app.sessions();
-        let count = u64::try_from(sessions.len()).unwrap_or(0);
+        let all = app.all_sessions().len();
         // There may be more, of which nothing is known here.
         let newest = if app.summary().sessions.len() >= SESSIONS_SHOWN { "the newest " } else { "" };
         let mut title = match &app.down {
             Some(down) if down.sessions.is_none() => {
                 format!("{} › {} · asking the books …", down.from.title(), down.words)
             }
-            Some(down) => format!("{} › {} · {}", down.from.title(), down.words, text::plural(count, "session")),
-            None => format!("Sessions · {newest}{count}"),
+            Some(down) => {
+                let of = if app.is_filtered() { format!("{} of ", sessions.len()) } else { String::new() };
+                let all = text::plural(u64::try_from(all).unwrap_or(0), "session");
+                format!("{} › {} · {of}{all}", down.from.title(), down.words)
+            }
+            None if app.is_filtered() => format!("Sessions · {} of {newest}{all}", sessions.len()),
+            None => format!("Sessions · {newest}{all}"),
         };
         if let Some(filtered) = app.filtered() {
             title = format!("{title} · {filtered}");

@@ -2,6 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
+use super::super::limit_widths::LimitWidths;
 use super::{limit_bar, quota_bar, role_of, role_of_quota, styled};
 use crate::domain::{Instant, Quota, Zone};
 use crate::meter::{LimitState, Verdict};
@@ -24,7 +25,7 @@ struct Words {
 }
 
 impl Words {
-    fn from_limit(limit: &LimitState, now: Instant, zone: Zone) -> Self {
+    fn from_limit(limit: &LimitState, name: String, now: Instant, zone: Zone) -> Self {
         let mark = match limit.verdict {
             _ if limit.is_quiet() => "  ",
             Verdict::Under => "  ",
@@ -39,8 +40,8 @@ impl Words {
             Verdict::Under | Verdict::Near => text::full_at(limit, now, zone).unwrap_or_default(),
         };
         Self {
-            name: limit.name.clone(),
-            short_name: text::short_name(limit),
+            short_name: text::short_name(limit, &name),
+            name,
             per_cent: format!(" {:>5}{mark}", text::percentage(limit.percent)),
             left: text::left(limit),
             left_of: text::left_of(limit),
@@ -84,16 +85,19 @@ struct Plan {
 
 impl Plan {
     /// As much as there is room for; the bar takes what the words leave.
-    fn fit(words: &[Words], room: usize) -> Self {
+    fn fit(words: &[Words], widths: &LimitWidths, room: usize) -> Self {
         let widest = |of: fn(&Words) -> &String| words.iter().map(|words| text::width(of(words))).max().unwrap_or(0);
-        let (left, left_of) = (widest(|words| &words.left), widest(|words| &words.left_of));
-        let (full, resets) = (widest(|words| &words.full), widest(|words| &words.resets));
-        let per_cent = widest(|words| &words.per_cent).max(PER_CENT);
+        // None becomes narrower while amounts grow.
+        let left = widest(|words| &words.left).max(widths.left);
+        let left_of = widest(|words| &words.left_of).max(widths.left_of);
+        let full = widest(|words| &words.full).max(widths.full);
+        let resets = widest(|words| &words.resets).max(widths.resets);
+        let per_cent = widest(|words| &words.per_cent).max(PER_CENT).max(widths.percent + 3);
         let cells = |width: usize| if width == 0 { 0 } else { width + 2 };
         // A name becomes short, and is cut, before the time when its limit is full is left out; no name is cut where
         // the bar can spare the room.
         let whole = widest(|words| &words.name).max(5);
-        let short = widest(|words| &words.short_name).clamp(5, (room / 3).max(8));
+        let short = widest(|words| &words.short_name).clamp(5, (room * 2 / 5).max(8));
         let wordings = [
             (whole, left_of, false, full, resets, 10),
             (whole, left, true, full, resets, 10),
@@ -133,20 +137,22 @@ pub(in super::super) fn limit_lines(
     theme: &Theme,
     limits: &[&LimitState],
     quotas: &[&Quota],
+    widths: &LimitWidths,
     room: usize,
     now: Instant,
     zone: Zone,
 ) -> Vec<Line<'static>> {
-    let words = limits.iter().map(|limit| Words::from_limit(limit, now, zone));
+    let words =
+        limits.iter().zip(text::row_names(limits)).map(|(limit, name)| Words::from_limit(limit, name, now, zone));
     let words: Vec<Words> = words.chain(quotas.iter().map(|quota| Words::of_quota(quota, now, zone))).collect();
-    let plan = Plan::fit(&words, room);
+    let plan = Plan::fit(&words, widths, room);
     let of_limits = limits.iter().map(|limit| (role_of(limit), limit_bar(limit, plan.bar, now)));
     let of_quotas = quotas.iter().map(|quota| (role_of_quota(quota, now), quota_bar(quota, plan.bar, now)));
     let line = |((role, bar), words): ((Role, String), &Words)| {
         let mut spans: Vec<Span<'static>> = Vec::new();
         if plan.name > 0 {
             let name = if text::width(&words.name) > plan.name { &words.short_name } else { &words.name };
-            let name = text::fit_middle(name, plan.name);
+            let name = text::fit_name(name, plan.name);
             spans.push(styled(theme, Role::Text, text::pad(&name, plan.name) + " "));
         }
         spans.push(styled(theme, role, bar));

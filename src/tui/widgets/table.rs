@@ -1,5 +1,7 @@
 //! A table that drops its least important columns when narrow.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -17,11 +19,24 @@ pub(in super::super) struct Column {
     right: bool,
     /// True for numbers, which are as wide as their widest: a cut number is another number.
     whole: bool,
-    /// True for a row of bars, oldest first, of which the newest are kept.
-    newest: bool,
+    /// What is kept of a cell that does not fit.
+    kept: Kept,
     /// Columns with higher values are dropped first.
     drop: u8,
 }
+
+/// What is kept of a cell that does not fit its column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    Begin,
+    /// Begin and end: of names that are often alike in one of them.
+    Ends,
+    /// The end: of a row of bars, oldest first.
+    End,
+}
+
+/// Least and most columns that are a subject's before any other column is shown.
+const SUBJECT: (usize, usize) = (13, 20);
 
 /// Most columns of a number.
 const NUMBER: usize = 24;
@@ -29,22 +44,28 @@ const NUMBER: usize = 24;
 impl Column {
     /// A column of names: at least `width` wide, growing to `most`.
     pub(in super::super) const fn name(title: &'static str, width: usize, most: usize, drop: u8) -> Self {
-        Self { title, width, most, right: false, whole: false, newest: false, drop }
+        Self { title, width, most, right: false, whole: false, kept: Kept::Begin, drop }
+    }
+
+    /// A column of the names by which rows are told apart: whole before less important columns are shown, as long as they
+    /// take no more than a sixth of the table, and cut in their middle.
+    pub(in super::super) const fn subject(title: &'static str, width: usize, most: usize, drop: u8) -> Self {
+        Self { title, width, most, right: false, whole: false, kept: Kept::Ends, drop }
     }
 
     /// A column of numbers: at least `width` wide, and as wide as the widest of them.
     pub(in super::super) const fn number(title: &'static str, width: usize, drop: u8) -> Self {
-        Self { title, width, most: NUMBER, right: true, whole: true, newest: false, drop }
+        Self { title, width, most: NUMBER, right: true, whole: true, kept: Kept::Begin, drop }
     }
 
     /// A column of words with amounts: as wide as the widest of them, up to `most`.
     pub(in super::super) const fn amounts(title: &'static str, width: usize, most: usize, drop: u8) -> Self {
-        Self { title, width, most, right: false, whole: true, newest: false, drop }
+        Self { title, width, most, right: false, whole: true, kept: Kept::Begin, drop }
     }
 
     /// A column of small bars, one for each minute: where there is little room, of the last minutes.
     pub(in super::super) const fn trend(width: usize, most: usize, drop: u8) -> Self {
-        Self { title: "", width, most, right: false, whole: false, newest: true, drop }
+        Self { title: "", width, most, right: false, whole: false, kept: Kept::End, drop }
     }
 }
 
@@ -83,7 +104,13 @@ impl Grid<'_> {
         };
         let needed: Vec<usize> =
             (self.columns.iter().enumerate()).map(|(at, column)| widest(at).clamp(column.width, column.most)).collect();
-        let least = |at: usize| if self.columns[at].whole { needed[at] } else { self.columns[at].width };
+        let least = |at: usize| match self.columns[at] {
+            Column { whole: true, .. } => needed[at],
+            Column { kept: Kept::Ends, width, .. } => {
+                needed[at].min((room / 6).clamp(SUBJECT.0.min(room / 4), SUBJECT.1).max(width))
+            }
+            Column { width, .. } => width,
+        };
         let taken = |kept: &[usize]| kept.iter().map(|&at| least(at) + 2).sum::<usize>().saturating_sub(2);
         while taken(&kept) > room && kept.len() > 1 {
             let worst = kept.iter().copied().max_by_key(|&at| (self.columns[at].drop, at));
@@ -97,7 +124,9 @@ impl Grid<'_> {
             spare -= more;
         }
         // No name is cut beside empty space.
-        for (at, width) in widths.iter_mut().filter(|(at, _)| !self.columns[*at].whole && !self.columns[*at].newest) {
+        for (at, width) in
+            widths.iter_mut().filter(|(at, _)| !self.columns[*at].whole && self.columns[*at].kept != Kept::End)
+        {
             let more = widest(*at).saturating_sub(*width).min(spare);
             *width += more;
             spare -= more;
@@ -166,8 +195,12 @@ impl Grid<'_> {
                 if let Some((cell, role)) = row.get(*at).filter(|_| x < y.right()) {
                     let skipped = text::width(cell).saturating_sub(*width);
                     let begin = cell.char_indices().nth(skipped).map_or(cell.len(), |(at, _)| at);
-                    let kept = if self.columns[*at].newest { &cell[begin..] } else { cell.as_str() };
-                    let cell = place(kept, *width, self.columns[*at].right);
+                    let kept = match self.columns[*at].kept {
+                        Kept::Begin => Cow::Borrowed(cell.as_str()),
+                        Kept::Ends => Cow::Owned(text::fit_name(cell, *width)),
+                        Kept::End => Cow::Borrowed(&cell[begin..]),
+                    };
+                    let cell = place(&kept, *width, self.columns[*at].right);
                     put(buffer, (x, y.y), &cell, room(area, x), self.theme.style(*role));
                 }
                 x = x.saturating_add(cells(width + 2));

@@ -17,9 +17,7 @@ use crate::theme::Role;
 impl Live<'_> {
     /// Rows that the limits take.
     pub(super) fn limit_rows(&self) -> usize {
-        self.0.limits().len()
-            + self.0.summary().quotas.len()
-            + usize::from(self.0.summary().limits_elsewhere().next().is_some())
+        self.0.limits().len() + self.0.summary().quotas.len() + usize::from(!self.0.limits_elsewhere().is_empty())
     }
 
     pub(super) fn limits(&self, area: Rect, buffer: &mut Buffer) {
@@ -32,8 +30,9 @@ impl Live<'_> {
         let block = pane(theme, &format!("Limits{more}"), self.has_keys(Pane::Limits));
         let mut inner = block.inner(area);
         block.render(area, buffer);
-        let elsewhere: Vec<String> = (app.summary().limits_elsewhere())
-            .map(|limit| format!("{} {}", limit.name, text::percentage(limit.percent)))
+        let elsewhere = app.limits_elsewhere();
+        let elsewhere: Vec<String> = (elsewhere.iter().zip(text::row_names(&elsewhere)))
+            .map(|(limit, name)| format!("{name} {}", text::percentage(limit.percent)))
             .collect();
         let quotas = &app.summary().quotas;
         if limits.is_empty() && elsewhere.is_empty() && quotas.is_empty() {
@@ -57,7 +56,7 @@ impl Live<'_> {
         let own: Vec<&LimitState> = shown.iter().filter_map(|nth| limits.get(*nth).copied()).collect();
         let providers: Vec<&Quota> =
             shown.iter().filter_map(|nth| quotas.get(nth.checked_sub(limits.len())?)).collect();
-        let all = limit_lines(theme, &own, &providers, room, app.now(), app.options.zone);
+        let all = limit_lines(theme, &own, &providers, &app.limit_widths, room, app.now(), app.options.zone);
         let cursor = app.cursor_of(Pane::Limits).min(self.0.rows().saturating_sub(1));
         for (row, (mut line, nth)) in inner.rows().zip(all.into_iter().zip(&shown)) {
             line.spans.insert(0, " ".into());

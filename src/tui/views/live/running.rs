@@ -11,12 +11,12 @@ use super::super::super::widgets::{Cell, Column, Grid, Sparks, lines, pane, styl
 use super::Live;
 use crate::domain::{Instant, Usd, day_of};
 use crate::ledger::Sums;
-use crate::meter::{Activity, LastCall};
+use crate::meter::{Activity, FleetLine, LastCall};
 use crate::text;
 use crate::theme::Role;
 
 const COLUMNS: [Column; 12] = [
-    Column::name("project", 10, 28, 0),
+    Column::subject("project", 10, 28, 0),
     Column::name("agent", 11, 12, 8),
     Column::name("model", 11, 22, 4),
     Column::number("today", 9, 0),
@@ -47,15 +47,20 @@ impl Live<'_> {
     pub(super) fn running(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let fleet = app.fleet_rows();
-        let running = app.summary().fleet.iter().filter(|line| line.activity != Activity::Ended).count();
+        let works = |line: &FleetLine| line.activity != Activity::Ended;
+        let running = app.summary().fleet.iter().filter(|line| works(line)).count();
+        let fitting = fleet.iter().filter_map(|row| if let FleetRow::Session(line) = row { Some(*line) } else { None });
+        let (fit, fit_ended): (Vec<&FleetLine>, Vec<&FleetLine>) = fitting.partition(|line| works(line));
         let height = area.height.saturating_sub(3);
         let has_keys = self.has_keys(Pane::Running);
-        let cursor = app.cursor_of(Pane::Running).min(fleet.len().saturating_sub(1));
-        let below = fleet.len().saturating_sub(top_for(cursor, height) + usize::from(height));
+        let cursor = has_keys.then(|| app.cursor_of(Pane::Running).min(fleet.len().saturating_sub(1)));
+        let above = cursor.map_or(0, |cursor| top_for(cursor, height));
+        let below = fleet.len().saturating_sub(above + usize::from(height));
         let ended = app.summary().fleet.len() - running;
-        let mut title = vec![format!("Running · {running}")];
-        title.extend((ended > 0).then(|| format!("{ended} ended")));
+        let mut title = vec![format!("Running · {}", app.counted(fit.len(), running))];
+        title.extend((ended > 0).then(|| format!("{} ended", app.counted(fit_ended.len(), ended))));
         title.extend(app.filtered());
+        title.extend((above > 0).then(|| format!("{above} more above")));
         title.extend((below > 0).then(|| format!("{below} more below")));
         let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
         let block = pane(&app.theme, &title, has_keys);
@@ -73,7 +78,6 @@ impl Live<'_> {
             (app.summary().trend_until, app.now()),
         );
         let rows = fleet.iter().map(|row| self.row(row, &sparks)).collect();
-        let cursor = has_keys.then_some(cursor);
         let grid = Grid {
             theme: &app.theme,
             columns: &COLUMNS,

@@ -1,0 +1,32 @@
+//! Names of limits in the rows of a list.
+
+use super::short_paths;
+use crate::domain::{Dimension, Label};
+use crate::meter::{LimitState, LimitedSession};
+
+/// The name of each limit in a list: of a project's folder only the last part, or as much of it as tells it from the
+/// others.
+pub(crate) fn row_names(limits: &[&LimitState]) -> Vec<String> {
+    let folders: Vec<Option<String>> = limits.iter().map(|limit| folder(limit)).collect();
+    let known: Vec<&str> = folders.iter().flatten().map(String::as_str).collect();
+    let mut short = short_paths(&known).into_iter();
+    let of_limit = |(limit, folder): (&&LimitState, &Option<String>)| match folder {
+        Some(folder) => limit.name.replacen(folder, &short.next().unwrap_or_default(), 1),
+        None => limit.name.clone(),
+    };
+    limits.iter().zip(&folders).map(of_limit).collect()
+}
+
+/// Its name where there is little room, from the one in a row: a session is named without saying that it is one.
+pub(crate) fn short_name(limit: &LimitState, row_name: &str) -> String {
+    limit.session.as_ref().map_or_else(|| row_name.to_owned(), LimitedSession::words)
+}
+
+/// The folder that a limit's name holds: of its project, unless that is a pattern.
+fn folder(limit: &LimitState) -> Option<String> {
+    let scope = &limit.limit.scope;
+    let (_, names) = scope.only.iter().find(|(dimension, _)| dimension.base() == Dimension::Project)?;
+    let own = limit.subject.as_deref().filter(|_| scope.each && scope.only.len() == 1);
+    let folder = Label::new(own.unwrap_or(names.as_str())).to_string();
+    (folder.contains(['/', '\\']) && !folder.contains('*') && limit.name.contains(&folder)).then_some(folder)
+}

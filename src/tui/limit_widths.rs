@@ -1,0 +1,70 @@
+//! How many columns the words of the limits have needed today, so that no column moves while amounts grow.
+
+use crate::domain::{Instant, Quota, Zone};
+use crate::meter::{Amount, LimitState, Summary, Verdict};
+use crate::text;
+
+/// The widest of each kind of words that were shown of limits and of providers' windows, in columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LimitWidths {
+    /// The name in a row.
+    pub(super) name: usize,
+    /// `Cost: $20.00 / $25.00`.
+    pub(super) used: usize,
+    /// `$4.25 left`.
+    pub(super) left: usize,
+    /// `$4.25 left of $25.00`.
+    pub(super) left_of: usize,
+    /// `80%`.
+    pub(super) percent: usize,
+    /// `full at 16:40`.
+    pub(super) full: usize,
+    /// `full at 16:40 (15:55–18:10)`.
+    pub(super) band: usize,
+    /// `resets 00:00`.
+    pub(super) resets: usize,
+}
+
+impl LimitWidths {
+    /// With what these numbers need, none less than before.
+    pub(super) fn with(mut self, summary: &Summary, now: Instant, zone: Zone) -> Self {
+        let limits: Vec<&LimitState> = summary.limits.iter().collect();
+        for (limit, name) in limits.iter().zip(text::row_names(&limits)) {
+            widen(&mut self.name, &name);
+            self.add_limit(limit, now, zone);
+        }
+        for quota in &summary.quotas {
+            self.add_quota(quota);
+        }
+        self
+    }
+
+    fn add_limit(&mut self, limit: &LimitState, now: Instant, zone: Zone) {
+        // An amount is not moved by what it grows to until it is used up, nor by what is left meanwhile.
+        let unused = LimitState { used: Amount::default(), percent: 0, ..limit.clone() };
+        let full = LimitState { used: limit.limit.amount, percent: 100, ..limit.clone() };
+        for state in [limit, &unused, &full] {
+            widen(&mut self.used, &text::banner_amounts(state));
+            widen(&mut self.left, &text::left(state));
+            widen(&mut self.left_of, &text::left_of(state));
+            widen(&mut self.percent, &text::percentage(state.percent));
+        }
+        let is_open = limit.verdict != Verdict::Over;
+        for (widest, words) in [
+            (&mut self.full, text::full_at(limit, now, zone)),
+            (&mut self.band, text::forecast_short(limit, now, zone).filter(|_| is_open)),
+            (&mut self.resets, text::resets(limit, now, zone)),
+        ] {
+            widen(widest, &words.unwrap_or_default());
+        }
+    }
+
+    fn add_quota(&mut self, quota: &Quota) {
+        widen(&mut self.name, &text::quota_name(quota));
+        widen(&mut self.percent, &format!("{}%", quota.percent()));
+    }
+}
+
+fn widen(widest: &mut usize, words: &str) {
+    *widest = text::width(words).max(*widest);
+}

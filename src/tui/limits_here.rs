@@ -1,0 +1,43 @@
+//! Which limits concern what is shown, and which are of something else.
+
+use super::app::App;
+use crate::domain::{Dimension, Filter};
+use crate::meter::{LimitState, Verdict};
+
+impl App {
+    /// True when calls of what is shown may count against this limit: of the session that is shown alone, or of what
+    /// the command line's filter lets through.
+    pub(super) fn concerns(&self, limit: &LimitState) -> bool {
+        self.summary.follows(limit) && may_admit(&self.summary.view, limit)
+    }
+
+    /// The limits of something else that are near or over.
+    pub(super) fn limits_elsewhere(&self) -> Vec<&LimitState> {
+        let warns = |limit: &&LimitState| limit.verdict != Verdict::Under && !limit.is_quiet();
+        let filtered =
+            self.summary.limits_followed().filter(|limit| !may_admit(&self.summary.view, limit)).filter(warns);
+        self.summary.limits_elsewhere().chain(filtered).collect()
+    }
+}
+
+/// True unless this filter lets no call through that counts against the limit.
+fn may_admit(view: &Filter, limit: &LimitState) -> bool {
+    let of_session = limit.session.as_ref().is_none_or(|session| {
+        view.admits_value(Dimension::Source, Some(&session.id.source))
+            && view.admits_value(Dimension::Session, session.id.session.as_deref())
+            && view.admits_value(Dimension::Project, session.project.as_deref())
+    });
+    let scope = &limit.limit.scope;
+    let of_names = scope.only.iter().all(|(dimension, names)| {
+        let own = limit.subject.as_deref().filter(|_| scope.each && scope.only.len() == 1);
+        match own {
+            Some(subject) => view.admits_value(*dimension, Some(subject)),
+            None if names.is_glob() => {
+                let mut asked = view.only.iter().filter(|(of, _)| of == dimension).peekable();
+                asked.peek().is_none() || asked.any(|(_, asked)| asked.is_glob() || names.matches(asked.as_str()))
+            }
+            None => view.admits_value(*dimension, Some(names.as_str())),
+        }
+    });
+    of_session && of_names
+}
