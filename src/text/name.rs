@@ -102,7 +102,7 @@ pub(crate) fn short_paths(paths: &[&str]) -> Vec<String> {
             end != path_end(path, parts + 1)
                 && others.iter().any(|other| other != path && path_end(other, parts) == end)
         };
-        let parts = (1..).find(|parts| !is_shared(*parts)).unwrap_or(1);
+        let parts = (1..=path.len()).find(|parts| !is_shared(*parts)).unwrap_or(1);
         path_end(path, parts).to_owned()
     };
     paths.iter().map(short).collect()

@@ -227,7 +227,7 @@ fn a_screen_of_one_project_lists_its_limits_and_says_which_others_are_near() {
             }
         }
         let text = shown(&app_with(Options { only: name.to_owned(), ..options() }, summary), 120, 36);
-        text.lines().skip(2).take(9).map(|line| format!("{line}\n")).collect::<String>()
+        text.lines().skip(2).take(9).collect::<Vec<_>>().join("\n")
     };
     let text = view(Dimension::Project, folder);
     assert!(text.contains("│ daily ") && text.contains("│ web-frontend daily "), "{text}");

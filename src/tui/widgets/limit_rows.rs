@@ -158,8 +158,11 @@ pub(in super::super) fn limit_lines(
         spans.push(styled(theme, role, bar));
         spans.push(styled(theme, role, text::pad_left(&words.per_cent, plan.per_cent)));
         let left = if plan.is_short { &words.left } else { &words.left_of };
+        // What is full has no forecast: there stands when it starts over, unless that has a column.
+        let is_free = plan.resets == 0 && words.per_cent.ends_with('■') && text::width(&words.resets) <= plan.full;
+        let full = if is_free && words.full.is_empty() { &words.resets } else { &words.full };
         for (width, word, role) in
-            [(plan.left, left, Role::Text), (plan.full, &words.full, role), (plan.resets, &words.resets, Role::Dim)]
+            [(plan.left, left, Role::Text), (plan.full, full, role), (plan.resets, &words.resets, Role::Dim)]
         {
             if width > 0 {
                 spans.push(styled(theme, role, format!("  {}", text::pad(word, width))));
