@@ -72,7 +72,14 @@ impl BooksThread {
             if !keep(self.spool.as_ref(), &calls) {
                 return self.give_up(WAITING);
             }
-            // Holds that did not end expire.
+            // Their holds end once the books are back; those that are too many expire.
+            for to_book in &mut self.left {
+                to_book.calls.clear();
+            }
+            let all = self.left.len();
+            self.left.retain(|to_book| to_book.hold.is_some());
+            self.booked.fetch_add((all - self.left.len()) as u64, Ordering::AcqRel);
+            return self.give_up(WAITING);
         }
         self.booked.fetch_add(self.left.len() as u64, Ordering::AcqRel);
         self.left.clear();
@@ -96,5 +103,45 @@ impl BooksThread {
         let lost: usize = self.left.drain(..over).map(|to_book| to_book.calls.len()).sum();
         self.gaps.lost.fetch_add(lost as u64, Ordering::Relaxed);
         self.booked.fetch_add(over as u64, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Attribution, CallKey, HoldId, Instant, Label, Tokens};
+
+    #[test]
+    fn a_hold_whose_call_went_to_the_spool_ends_once_the_books_are_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("spool.jsonl");
+        let (deliver, mut deliveries) = mpsc::channel::<Delivery>(1);
+        let from = Attribution::new(Instant::from_timestamp(1, 0).unwrap(), Label::new("proxy"));
+        let call = Call::new(CallKey::from_parts(&["a"]), from, None, Tokens { input: 5, ..Tokens::ZERO });
+        let mut books = BooksThread {
+            deliver,
+            spool: Some(spool.clone()),
+            booked: Arc::default(),
+            gaps: Arc::default(),
+            left: vec![ToBook { calls: vec![call], hold: Some(HoldId::new(7)) }],
+        };
+        let engine = std::thread::spawn(move || {
+            let mut records = |reply| {
+                let delivery = deliveries.blocking_recv().unwrap();
+                let Content::Records(records) = delivery.content else { panic!("no records") };
+                delivery.reply.send(reply).unwrap();
+                records
+            };
+            (records(Reply::refusal("the disk is full")), records(Reply::Nothing))
+        });
+        books.book();
+        let booked = || books.booked.load(Ordering::Relaxed);
+        assert_eq!((booked(), books.left.len()), (0, 1));
+        assert_eq!(std::fs::read_to_string(&spool).unwrap().lines().count(), 1);
+        books.book();
+        let (first, second) = engine.join().unwrap();
+        assert_eq!((first.len(), second), (2, vec![Record::Settled(HoldId::new(7))]));
+        assert_eq!((books.booked.load(Ordering::Relaxed), books.left.len()), (1, 0));
+        assert_eq!(std::fs::read_to_string(&spool).unwrap().lines().count(), 1);
     }
 }
