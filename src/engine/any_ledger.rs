@@ -111,9 +111,8 @@ impl AnyLedger {
         let opened = ledger::open(path, options.clone(), Arc::clone(&self.prices) as _)?;
         let mut books = Box::new(opened.books);
         let spare = Backend::Memory(Box::new(Memory::new(Arc::clone(&self.prices) as _)));
-        match std::mem::replace(&mut self.backend, spare) {
-            Backend::Memory(memory) => books.adopt(*memory),
-            Backend::Sqlite(_) => {}
+        if let Backend::Memory(memory) = std::mem::replace(&mut self.backend, spare) {
+            books.adopt(*memory);
         }
         self.backend = Backend::Sqlite(books);
         self.wanted = None;
@@ -143,11 +142,12 @@ impl AnyLedger {
 
     /// Calls read but not yet written.
     pub(crate) fn unbooked(&self) -> usize {
-        match &self.backend {
+        let held = match &self.backend {
             Backend::Memory(books) if self.wanted.is_some() => books.len(),
             Backend::Memory(_) => 0,
             Backend::Sqlite(books) => books.unbooked(),
-        }
+        };
+        held.max(self.second.as_ref().map_or(0, |second| second.unbooked()))
     }
 
     /// Holds a batch that cannot be written now and returns the changes it makes.
@@ -155,15 +155,18 @@ impl AnyLedger {
     /// # Errors
     /// When the ledger cannot be read. The batch is held all the same.
     pub(crate) fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
-        match &mut self.backend {
+        let second = self.second.as_mut().map_or(Ok(Vec::new()), |second| second.hold(batch));
+        let changes = match &mut self.backend {
             Backend::Memory(books) => books.post(batch),
             Backend::Sqlite(books) => books.hold(batch),
-        }
+        };
+        second.and(changes)
     }
 
     /// Shortens or restores the lock timeout.
     pub(crate) fn hurry(&self, hurried: bool) {
-        if let Backend::Sqlite(books) = &self.backend {
+        let first = if let Backend::Sqlite(books) = &self.backend { Some(books) } else { None };
+        for books in first.into_iter().chain(&self.second) {
             books.wait_for_others(if hurried { HARDLY } else { books.lock_timeout() });
         }
     }
@@ -229,20 +232,22 @@ impl AnyLedger {
         }
     }
 
-    /// The ledger's state for the screen.
+    /// The state of the ledger that is written, for the screen.
     pub(crate) fn view(&self) -> LedgerView {
-        match &self.backend {
-            Backend::Memory(_) => match &self.wanted {
+        let of = |books: &Sqlite| {
+            let path = Label::from_path(books.path());
+            if books.is_read_only() { LedgerView::ReadOnly(path) } else { LedgerView::Open(path) }
+        };
+        match (&self.backend, &self.second) {
+            (_, Some(second)) => of(second),
+            (Backend::Memory(_), None) => match &self.wanted {
                 Some((path, _)) => {
                     let path = Label::from_path(path);
                     LedgerView::Failed(Label::new(&format!("the ledger {path} cannot be opened")))
                 }
                 None => LedgerView::Memory,
             },
-            Backend::Sqlite(books) => {
-                let path = Label::from_path(books.path());
-                if books.is_read_only() { LedgerView::ReadOnly(path) } else { LedgerView::Open(path) }
-            }
+            (Backend::Sqlite(books), None) => of(books),
         }
     }
 

@@ -330,3 +330,32 @@ fn check_descriptors(open: &str) {
         assert!(usual || !ours.iter().any(|name| target.contains(name)), "{open}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn d3_calls_of_named_logs_that_come_while_the_disk_is_full_are_booked_once_it_is_not() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+    let home = Home::new();
+    let line = |id: &str| native(id, &now(), "gpt-4o", 1_000, 0);
+    home.write("logs/a.jsonl", &line("first"));
+    let mut pty = Pty::start(&home, &["--book", "logs"], 120, 36);
+    pty.wait("the first call", |screen| screen.contains("Tokens: 1,000"));
+    let pid = Pid::from_raw(i32::try_from(pty.child.process_id().unwrap()).unwrap());
+    let room = |bytes: Option<u64>| prlimit(pid, Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
+    room(Some(0));
+    let mut log = home.append("logs/a.jsonl");
+    for number in 0..9 {
+        log.write_all(line(&number.to_string()).as_bytes()).unwrap();
+    }
+    pty.wait("what is wrong", |screen| screen.contains("Tokens: 10,000") && screen.contains("not booked"));
+    room(None);
+    pty.wait("the end of it", |screen| !screen.contains("not booked"));
+    pty.send("7");
+    pty.wait("the ledger's place", |screen| screen.contains("Ledger: ") && screen.contains("ledger.db"));
+    pty.send("q");
+    pty.ended();
+    fs::remove_file(home.path().join("logs/a.jsonl")).unwrap();
+    let out = program(&home, &["report", "total", "--json"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&out.stdout).contains("\"calls\":10,"), "{out:?}");
+}
