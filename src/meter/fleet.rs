@@ -29,7 +29,7 @@ pub struct FleetLine {
     pub activity: Activity,
     /// Sums of today, sub-agents included.
     pub today: Sums,
-    /// Dollars an hour in the last [`RATE`](super::RATE) minutes.
+    /// Dollars an hour in the last five minutes.
     pub cost_per_hour: Usd,
     /// Its last call, whichever of its threads made it.
     pub last: Instant,
@@ -50,7 +50,7 @@ pub struct AgentLine {
     pub name: Label,
     /// Sums of today.
     pub today: Sums,
-    /// Dollars an hour in the last [`RATE`](super::RATE) minutes.
+    /// Dollars an hour in the last five minutes.
     pub cost_per_hour: Usd,
     /// Its latest call.
     pub last: LastCall,

@@ -59,7 +59,7 @@ pub struct Summary {
     pub limits: Vec<LimitState>,
     /// Providers' own windows, as their agents state them.
     pub quotas: Vec<Quota>,
-    /// Tokens per minute in the last [`RATE`](super::RATE) minutes; zero once nothing was spent in them.
+    /// Tokens per minute in the last five minutes; zero once nothing was spent in them.
     pub tokens_per_min: u64,
     /// Dollars per hour over the same minutes.
     pub cost_per_hour: Usd,
