@@ -65,7 +65,7 @@ fn is_set(context: &Context<'_>, key: &LimitKey) -> bool {
 /// The limit with its names in full, and a sentence for each name that no call in the ledger has.
 ///
 /// The ledger is asked as it is: to read the logs of a large home for the first time takes longer than to set a limit.
-/// What is wrong with the ledger is said by the commands that show numbers.
+/// Faults of the ledger are reported by the commands that show numbers.
 fn in_full(context: &mut Context<'_>, key: &LimitKey) -> (LimitKey, Vec<String>) {
     let (prices, is_set) = (context.prices(), is_set(context, key));
     let key = key.expanded(&context.env);

@@ -1,6 +1,6 @@
 //! Sizes of the texts in Copilot's chats in Visual Studio Code, of which older versions wrote no counts.
 //!
-//! What the editor logs is said in `copilot_chat`. A turn's whole output stands in `result.metadata.toolCallRounds`: of
+//! The editor's log is described in `copilot_chat`. A turn's whole output stands in `result.metadata.toolCallRounds`: of
 //! each call of the model its text, its thinking and the tools' names and arguments (`vscode-copilot-chat`,
 //! `toolCallRound.ts`, as readers of such files quote it, read 2026-11-27). Without rounds there is `response`, the
 //! parts that are displayed: a text has a `value` and no `kind`, thinking has both, and of a tool only the use is
@@ -89,7 +89,7 @@ fields! {
 }
 
 fields! {
-    /// What it thought.
+    /// The model's thinking.
     Thinking {
         text: Within<'a> = "text",
     }

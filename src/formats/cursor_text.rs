@@ -13,7 +13,7 @@ use crate::domain::{Attribution, Instant, Label};
 /// The texts of Cursor.
 pub(super) struct CursorTexts;
 
-/// What is measured, each as a block.
+/// The texts that are measured, each as a block.
 const TEXTS: [&str; 4] = ["text", "thinking.text", "toolFormerData.name", "toolFormerData.rawArgs"];
 /// The column of the first of them.
 const FIRST: usize = 6;

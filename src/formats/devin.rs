@@ -5,8 +5,8 @@
 //! counts in `chat_message.metadata.metrics`; the classes are disjoint. A retry of one request is a sibling with the
 //! same `request_id` and the same counts: one call. Nodes off the main chain, compactions and calls that keep a cache
 //! alive are calls like others. `sessions.model` may name a way of choosing a model (`adaptive`). The transcripts
-//! beside the database are exports of it and not read; what runs in Devin's cloud is in neither. SQLite takes counts,
-//! names and times out of the JSON; texts stay inside.
+//! next to the database are exports of it, which are not read; sessions in Devin's cloud are in neither. SQLite takes
+//! counts, names and times out of the JSON; texts stay inside.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! Jcode's sessions: `session_<id>.json` in `$JCODE_HOME/sessions` or `~/.jcode/sessions`, one document each, and
-//! beside it `session_<id>.journal.jsonl`, to which changes are appended until the document is written again.
+//! Jcode's sessions: `session_<id>.json` in `$JCODE_HOME/sessions` or `~/.jcode/sessions`, one document each, with
+//! a file `session_<id>.journal.jsonl` to which changes are appended until the document is written again.
 //!
 //! From the agent's source (`1jehuang/jcode`, `session` types, read 2026-11-26) and tokscale 4.17
 //! (`sessions/jcode.rs`): a message has the provider's counts in `token_usage`, and the same id and time in both files.

@@ -48,7 +48,7 @@ fields! {
 }
 
 fields! {
-    /// What has happened.
+    /// The event.
     Payload {
         kind: Text<'a> = "type",
         content: Text<'a> = "content",

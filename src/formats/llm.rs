@@ -2,9 +2,9 @@
 //!
 //! Seen with 0.36 against a service whose bill is known (2026-11-26). The table `turns` has one row for each answer,
 //! equal to the bill; versions before had `responses`, which stays empty now. Rows are never changed. Input includes
-//! cached tokens, which stand in `token_details` as OpenAI names them, or as Anthropic does beside the input. `model`
-//! is the user's alias; `resolved_model`, or the model of the stored answer, is the real name. Of the answer only that
-//! name and the id are read. A thread is a session.
+//! cached tokens; `token_details` holds them under the names of OpenAI or of Anthropic. `model` is the user's alias;
+//! `resolved_model`, or the model of the stored answer, is the real name. Of the answer only that name and the id are
+//! read. A thread is a session.
 
 use super::author::Author;
 use super::count::Count;

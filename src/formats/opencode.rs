@@ -15,8 +15,8 @@
 //!
 //! By the agent's source (`session/processor.ts` of 2025, `core/src/session/message-updater.ts` of 2026, read
 //! 2026-11-27): before there was a `finish` (2025), a message could take several steps, of which it keeps the counts of
-//! the last one and the cost of all; the parts of the database have each. From version 2 on `session_message` holds
-//! what `message` did: without a role, the model as an object, reasoning always beside the output. A version in between
+//! the last one and the cost of all; the parts of the database have each. From version 2 on `session_message` replaces
+//! `message`: it has no role, the model is an object, and the output never includes reasoning. A version in between
 //! writes both, as one message.
 //!
 //! Kilo CLI writes the same tables (seen with 7.7.7, 2026-11-26, equal to the bill: it makes no call to name a

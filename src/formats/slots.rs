@@ -1,4 +1,4 @@
-//! What a field of foreign JSON may hold: each kind reads any JSON and says whether a value was there.
+//! The kinds of fields of foreign JSON: each reads any JSON, and says whether a value was there.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,6 +1,6 @@
 //! A copy of another program's database, of which nothing stays behind.
 //!
-//! What agents write holds prompts. On Unix the files lose their names as soon as SQLite has them open; a folder that a
+//! The databases of agents hold prompts. On Unix the files lose their names as soon as SQLite has them open; a folder that a
 //! killed process left before that is removed by the next one that makes a copy.
 
 use std::fs::{self, DirBuilder};

@@ -54,7 +54,7 @@ struct Saved {
 /// The longest pause between two readings of a database whose writer comes each time.
 const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
 
-/// What one reading of the tables brought.
+/// The rows of one reading of the tables.
 struct Rows {
     builder: BatchBuilder,
     /// Batches to hand on when the transaction has ended.

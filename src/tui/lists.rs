@@ -119,7 +119,7 @@ impl App {
         if self.is_filtered() { format!("{shown} of {all}") } else { all.to_string() }
     }
 
-    /// What a filtered pane says where nothing fits: `no session matches "web"`.
+    /// The sentence of a filtered pane in which nothing fits: `no session matches "web"`.
     pub(super) fn nothing_fits(&self, noun: &str) -> Option<String> {
         self.is_filtered().then(|| format!("no {noun} matches \"{}\"", Label::new(self.filter.text())))
     }

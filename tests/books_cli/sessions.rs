@@ -58,10 +58,21 @@ fn limits_and_their_rate_are_of_the_day_and_not_of_the_latest_session() {
     let call = |name: &str, at: &str, tokens: u64| {
         line(name, at, "claude-opus-5", tokens, 0, &format!(",\"session\":\"{name}\""))
     };
-    home.log(&[call("busy", "2026-11-22T11:59:00Z", 600_000), call("small", "2026-11-22T11:59:30Z", 1)].concat());
+    let before = call("before", "2026-11-22T11:58:30Z", 1).replace("\"session\":\"before\"", "\"session\":\"busy\"");
+    let [busy, small] = [("busy", "2026-11-22T11:59:00Z", 600_000), ("small", "2026-11-22T11:59:30Z", 1)];
+    let [busy, small] = [busy, small].map(|(name, at, tokens)| call(name, at, tokens));
+    home.log(&[before, busy, small].concat());
     let json = home.fine(&["limits", "show", "--json"]).json();
     assert!(json["tokens_per_min"].as_u64().unwrap() > 10_000, "{json}");
     assert!(json["cost_per_hour_usd"].as_f64().unwrap() > 1.0, "{json}");
+    let text = home.fine(&["limits"]).out;
+    assert!(text.contains("\nIf work goes on as usual: $") && text.contains(" full at\n"), "{text}");
+    // Of the first minute of a session no hour is told.
+    let summary = |name: &str| home.fine(&["summary", name, "--json"]).json();
+    assert_eq!(
+        (&summary("busy")["cost_per_hour_usd"], &summary("busy")["operations"]),
+        (&serde_json::Value::Null, &serde_json::json!(2))
+    );
     // A session that ended an hour ago is no longer held against its limit.
     let home = Home::new();
     home.config("[limits]\nsession = { tokens = 1_000 }\n");

@@ -229,7 +229,7 @@ fn nothing_is_foretold_while_nothing_happens() {
         warn_at: vec![80],
     };
     let rules = Rules { limits: vec![limit], ..Rules::new(Zone::UTC) };
-    let mut meter = Meter::new(rules, noon);
+    let mut meter = Meter::new(rules.clone(), noon);
     for number in 0..=120 {
         let when = noon - Duration::minutes(120 - number);
         meter.apply(&books.tell(call(&format!("{number}"), when).input(1_000)), when);
@@ -238,18 +238,20 @@ fn nothing_is_foretold_while_nothing_happens() {
     let (likely, band) = meter.limits(noon)[0].projected.unwrap();
     assert!((7..=11).contains(&(likely - noon).num_minutes()), "{likely}");
     assert!(band.from <= likely && likely <= band.until && (band.until - band.from).num_minutes() <= 8, "{band:?}");
-    // Once no rate is shown, the limit is full no longer at a time that moves on with the clock.
-    let mut shown = |after: i64| {
-        let (now, summary) = (noon + Duration::minutes(after), meter.summary(noon + Duration::minutes(after)));
-        let ahead = summary.limits[0].projected.map(|(likely, _)| (likely - now).num_minutes());
-        (summary.tokens_per_min > 0, ahead)
+    // A second limit has room for a minute more: once no rate is shown, no time is named that moves on with the clock.
+    let shown = |meter: &mut Meter, after: i64| {
+        let summary = meter.summary(noon + Duration::minutes(after));
+        let rate = summary.tokens_per_min;
+        (rate > 0, summary.limits.iter().map(|limit| limit.projected.is_some()).collect::<Vec<_>>())
     };
-    assert!(matches!(shown(5), (true, Some(_))));
+    let near = Limit { amount: Amount { tokens: Some(122_000), ..Amount::default() }, ..rules.limits[0].clone() };
+    let rules = Rules { limits: vec![near, rules.limits[0].clone()], ..rules };
+    let mut meter = Meter::open(rules.clone(), Snapshot::ask(&books, &rules, &Follow::Latest, noon).unwrap());
+    assert_eq!(shown(&mut meter, 5), (true, vec![true, true]));
     for after in 6..15 {
-        let (has_rate, ahead) = shown(after);
-        assert!(!has_rate && ahead.is_none_or(|ahead| ahead >= after), "{after}: {ahead:?}");
+        assert_eq!(shown(&mut meter, after), (false, vec![false, true]), "{after}");
     }
-    assert_eq!(shown(15), (false, None));
+    assert_eq!(shown(&mut meter, 15), (false, vec![false, false]));
 }
 
 #[test]

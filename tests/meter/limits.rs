@@ -331,9 +331,14 @@ fn work_that_goes_on_is_foretold_alike_before_and_after_a_window_starts_over() {
             if number != 0 {
                 meter.apply(&books.tell(call(&format!("{number}"), now).input(1_000)), now);
             }
+            // Also before the ledger has been asked again.
+            let mut states = vec![meter.summary(now).limits.remove(0)];
             meter.refresh(&books, now).unwrap();
-            let [known, anew] = [&mut meter, &mut open(&books, &all, now)].map(|meter| meter.limits(now).remove(0));
-            assert_eq!((known.used, known.projected), (anew.used, anew.projected), "{window:?} {number}");
+            states.extend([&mut meter, &mut open(&books, &all, now)].map(|meter| meter.limits(now).remove(0)));
+            let known = states.remove(0);
+            for state in states {
+                assert_eq!((state.used, state.projected), (known.used, known.projected), "{window:?} {number}");
+            }
             // Six thousand a minute; a block begins with a call.
             let is_new = number > 0 || (number == 0 && window != Window::Block);
             let full = known.projected.filter(|_| is_new).map(|(at, _)| (at - now).num_seconds());

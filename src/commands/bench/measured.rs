@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 /// Limits that are never reached.
 const LIMITS: &str = "[limits]\nday = { usd = 1_000_000 }\nmonth = { usd = 10_000_000 }\n";
 
-/// What a proxy writes before its address once it forwards.
+/// The text that a proxy writes before its address once it forwards.
 pub(super) const READY: &str = "forwarding on http://";
 
 /// Kinds of proxies.

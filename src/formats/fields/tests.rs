@@ -1,4 +1,4 @@
-//! What is read of fields in any order, of any type and more than once.
+//! Fields in any order, of any type and more than once.
 
 use std::time::Duration;
 

@@ -227,3 +227,22 @@ impl Body for Outgoing {
         rest.map_or_else(SizeHint::default, |rest| SizeHint::with_exact(waiting + rest))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::proxy::unpack::Unpack;
+
+    #[test]
+    fn facts_are_those_of_all_that_came_whenever_they_are_asked_for() {
+        let sent = Sent::new(Scan::new(Unpack::Plain), false, Arc::default(), 0);
+        let known = |sent: &Sent| {
+            let (facts, bytes) = sent.facts_so_far();
+            (facts.model, facts.is_stream, bytes)
+        };
+        sent.pass(Bytes::from_static(b"{\"model\":\"m\","), false);
+        assert_eq!(known(&sent), (Some("m".to_owned()), false, 13));
+        sent.pass(Bytes::from_static(b"\"stream\":true}"), false);
+        assert_eq!(known(&sent), (Some("m".to_owned()), true, 27));
+    }
+}

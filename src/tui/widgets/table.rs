@@ -19,13 +19,13 @@ pub(in super::super) struct Column {
     right: bool,
     /// True for numbers, which are as wide as their widest: a cut number is another number.
     whole: bool,
-    /// What is kept of a cell that does not fit.
+    /// The part of a cell that is kept when it does not fit.
     kept: Kept,
     /// Columns with higher values are dropped first.
     drop: u8,
 }
 
-/// What is kept of a cell that does not fit its column.
+/// The part of a cell that is kept when its column is too narrow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kept {
     Begin,
