@@ -20,6 +20,7 @@ mod setup;
 mod statusline;
 
 use common::Home;
+use common::pty::Pty;
 use serde_json::Value;
 
 /// Where the usage log is in a home.
@@ -57,12 +58,16 @@ fn a_limit_that_is_near_says_when_it_is_full_as_the_status_line_does() {
     let home = Home::new();
     home.config(&format!("[limits]\ntotal = {{ usd = 10 }}\n{PRICE}"));
     home.write(USAGE_LOG, &call("alice", "dollar", 8_100_000));
-    let said = run(&home, &["gate"], "");
     let hour = run(&home, &["statusline", "--format", "{forecast}"], "").out.trim().to_owned();
     let full = format!(", full at {hour}");
+    let mut pty = Pty::start(&home, &["gate"], 200, 5);
+    pty.wait("the forecast", |screen| screen.contains("81% of total limit used") && screen.contains(&full));
+    assert_eq!(pty.ended(), 0);
+    // A script waits for no forecast.
+    let said = run(&home, &["gate"], "");
     assert!(
-        said.code == 0 && said.err.contains("81% of total limit used") && said.err.contains(&full),
-        "{full}: {}",
+        said.code == 0 && said.err.contains("81% of total limit used") && !said.err.contains("full"),
+        "{}",
         said.err
     );
     let json: Value = serde_json::from_str(&run(&home, &["gate", "--json"], "").out).unwrap();

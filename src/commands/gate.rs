@@ -26,8 +26,10 @@ pub(super) fn run(context: &mut Context<'_>, args: &GateArgs, loaded: &Loaded) -
         return claude::run(context, loaded);
     }
     let (names, settings) = (args.names(), context.settings.clone());
+    // A script that looks at the exit code does not wait for a forecast.
+    let foretells = args.json || context.env.terminal[2];
     let answer = evaluate(context, &LogSelection::Session(None), |books, rules, now| {
-        named_answer(books, rules, &settings, &names, now)
+        named_answer(books, rules, &settings, &names, foretells, now)
     })
     .0;
     let exit = if answer.allowed { Exit::Fine } else { Exit::Over };

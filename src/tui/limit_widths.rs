@@ -26,12 +26,18 @@ pub(super) struct LimitWidths {
 }
 
 impl LimitWidths {
-    /// With what these numbers need, none less than before.
-    pub(super) fn with(mut self, summary: &Summary, now: Instant, zone: Zone) -> Self {
+    /// With what these numbers need, none less than before. Limits that stood at the same place in `before` are in.
+    pub(super) fn with(mut self, before: &[LimitState], summary: &Summary, now: Instant, zone: Zone) -> Self {
         let limits: Vec<&LimitState> = summary.limits.iter().collect();
-        for (limit, name) in limits.iter().zip(text::row_names(&limits)) {
+        for (place, (limit, name)) in limits.iter().zip(text::row_names(&limits)).enumerate() {
             widen(&mut self.name, &name);
-            self.add_limit(limit, now, zone);
+            self.add_amounts(limit);
+            if before.get(place).is_none_or(|before| before.limit != limit.limit) {
+                // An amount is not moved by what it grows to until it is used up, nor by what is left meanwhile.
+                self.add_amounts(&LimitState { used: Amount::default(), percent: 0, ..(*limit).clone() });
+                self.add_amounts(&LimitState { used: limit.limit.amount, percent: 100, ..(*limit).clone() });
+            }
+            self.add_times(limit, now, zone);
         }
         for quota in &summary.quotas {
             self.add_quota(quota);
@@ -39,16 +45,14 @@ impl LimitWidths {
         self
     }
 
-    fn add_limit(&mut self, limit: &LimitState, now: Instant, zone: Zone) {
-        // An amount is not moved by what it grows to until it is used up, nor by what is left meanwhile.
-        let unused = LimitState { used: Amount::default(), percent: 0, ..limit.clone() };
-        let full = LimitState { used: limit.limit.amount, percent: 100, ..limit.clone() };
-        for state in [limit, &unused, &full] {
-            widen(&mut self.used, &text::banner_amounts(state));
-            widen(&mut self.left, &text::left(state));
-            widen(&mut self.left_of, &text::left_of(state));
-            widen(&mut self.percent, &text::percentage(state.percent));
-        }
+    fn add_amounts(&mut self, limit: &LimitState) {
+        widen(&mut self.used, &text::banner_amounts(limit));
+        widen(&mut self.left, &text::left(limit));
+        widen(&mut self.left_of, &text::left_of(limit));
+        widen(&mut self.percent, &text::percentage(limit.percent));
+    }
+
+    fn add_times(&mut self, limit: &LimitState, now: Instant, zone: Zone) {
         let is_open = limit.verdict != Verdict::Over;
         for (widest, words) in [
             (&mut self.full, text::full_at(limit, now, zone)),

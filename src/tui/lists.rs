@@ -95,13 +95,15 @@ impl App {
     /// Takes other numbers over. During a day no column of the sessions at work or of the limits becomes narrower, so
     /// that nothing moves when rows come and go.
     fn take(&mut self, summary: Arc<Summary>) {
-        if summary.day != self.summary.day {
+        let is_new_day = summary.day != self.summary.day;
+        if is_new_day {
             self.fleet_widths.clear();
             self.limit_widths = LimitWidths::default();
         }
-        self.summary = summary;
+        let before = std::mem::replace(&mut self.summary, summary);
         self.fleet_widths = super::views::fleet_widths(self);
-        self.limit_widths = self.limit_widths.with(&self.summary, self.now(), self.options.zone);
+        let before = if is_new_day { &[] } else { before.limits.as_slice() };
+        self.limit_widths = self.limit_widths.with(before, &self.summary, self.now(), self.options.zone);
     }
 
     /// True while a filter hides what does not fit it.

@@ -10,11 +10,13 @@ use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
 use crate::ledger::{BooksError, Ledger};
 use crate::meter::{Rules, gate};
 
-/// Evaluates the limits of a call with these names, each in full or as the screens show it, and foretells when those
-/// that are near are full: hooks, which run before every tool, do without. A name that no call has yet is noted, and
-/// changes nothing: the gate is asked before the first call, too. The names of each dimension are read at most once,
-/// those of sessions only where the given one may be short. Where several sessions may be meant, none is taken for
-/// granted: the limits of sessions are then not checked, and the answer says so.
+/// Evaluates the limits of a call with these names, each in full or as the screens show it. A name that no call has yet
+/// is noted, and changes nothing: the gate is asked before the first call, too. The names of each dimension are read
+/// at most once, those of sessions only where the given one may be short. Where several sessions may be meant, none is
+/// taken for granted: the limits of sessions are then not checked, and the answer says so.
+///
+/// With `foretells` it says when limits that are near are full. That reads the calls of three hours, which takes
+/// several times as long as all the rest.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -23,6 +25,7 @@ pub(crate) fn named_answer(
     rules: &Rules,
     settings: &Settings,
     names: &[(Dimension, &str)],
+    foretells: bool,
     now: Instant,
 ) -> Result<GateAnswer, BooksError> {
     let mut caller = caller(settings, names);
@@ -49,7 +52,9 @@ pub(crate) fn named_answer(
         caller.names.retain(|(dimension, _)| *dimension != Dimension::Session);
     }
     let mut decision = gate::decide(books, rules, &caller, now)?;
-    gate::foretell(books, rules, &mut decision.states, now)?;
+    if foretells {
+        gate::foretell(books, rules, &mut decision.states, now)?;
+    }
     Ok(GateAnswer { notes, ..answer(books, rules, settings, &caller, decision, now)? })
 }
 

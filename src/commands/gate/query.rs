@@ -58,7 +58,7 @@ pub(in crate::commands) fn query_with(
     let answer = match question.query.as_str() {
         "gate" => {
             let names: Vec<(Dimension, &str)> = names.iter().map(|(of, name)| (*of, name.as_str())).collect();
-            let answered = named_answer(books, rules, settings, &names, now);
+            let answered = named_answer(books, rules, settings, &names, false, now);
             let mut answer = answered.unwrap_or_else(|error| super::GateAnswer::unknown(&error.to_string(), settings));
             if let Some(warning) = warning {
                 answer.warn(warning);

@@ -85,7 +85,7 @@ fn a_dimension_is_listed_once_at_most_and_sessions_only_where_a_short_name_may_b
     books.post(&Batch { records: vec![Record::Call(call)], files: Vec::new() }).unwrap();
     let settings = Settings::defaults(&Env::empty(now));
     let listed = |names: &[(Dimension, &str)]| {
-        named_answer(&books, &Rules::new(Zone::UTC), &settings, names, now).unwrap();
+        named_answer(&books, &Rules::new(Zone::UTC), &settings, names, false, now).unwrap();
         std::mem::take(&mut *books.listed.borrow_mut())
     };
     assert_eq!(listed(&[]), []);
