@@ -375,9 +375,14 @@ fn unpriced_tokens_are_marked_everywhere() {
     some.today.unpriced_tokens = 3_500;
     some.models[1].sums =
         Sums { unpriced_tokens: 47_010, cost: Usd::ZERO, ..sums(4, [47_010, 0, 0, 0, 0, 0], "0", "0") };
+    let day = Summary { session: None, follow: Follow::Today, ..some.clone() };
+    let fleet = shown(&app_with(options(), day), 120, 36);
+    assert!(fleet.contains("≥ $31.50 by midnight"), "{fleet}");
+    let small = shown(&app_with(options(), some.clone()), 40, 10);
+    assert!(small.contains("≥ $4.12/h"), "{small}");
     let text = shown(&app_with(options(), some), 120, 30);
     assert!(text.contains("Tokens: 145,230 ↑ | Cost: ≥ $2.18"), "{text}");
-    assert!(text.contains("│ ≥ $4.12/h"), "{text}");
+    assert!(text.contains("│ ≥ $4.12/h") && text.contains("Per call    ≥ $0.145"), "{text}");
     let model = text.lines().find(|line| line.contains("claude-haiku-5-5") && line.contains("tok")).unwrap();
     assert!(model.contains(" ? "), "{model}");
     assert!(text.lines().any(|line| line.contains("my-local") && line.contains(" ?  ")), "{text}");

@@ -167,9 +167,14 @@ pub(crate) fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Op
 
 /// The forecasts of the day in one sentence, from long to short: `if today goes on as usual: full at 16:40
 /// (15:55–18:10), $31.50 by midnight`.
-pub(crate) fn as_usual(limit: Option<&LimitState>, by_midnight: Option<Usd>, now: Instant, zone: Zone) -> Vec<String> {
+pub(crate) fn as_usual(
+    limit: Option<&LimitState>,
+    by_midnight: Option<String>,
+    now: Instant,
+    zone: Zone,
+) -> Vec<String> {
     let limit = limit.filter(|limit| limit.verdict != Verdict::Over);
-    let midnight = by_midnight.map(|end| format!("{} by midnight", usd(end)));
+    let midnight = by_midnight.map(|end| format!("{end} by midnight"));
     let full =
         [limit.and_then(|limit| forecast_short(limit, now, zone)), limit.and_then(|limit| full_at(limit, now, zone))];
     let said = full.map(|full| full.into_iter().chain(midnight.clone()).collect::<Vec<_>>().join(", "));

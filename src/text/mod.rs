@@ -21,7 +21,9 @@ pub(crate) use limit::{
     percent, resets, used_of,
 };
 pub(crate) use limit_name::{row_names, short_name};
-pub(crate) use money::{Mark, cost, cost_column, cost_fine, hourly, mark, rate_per_million, usd, usd_fine, usd_short};
+pub(crate) use money::{
+    Mark, cost, cost_column, cost_fine, mark, rate_per_million, usd, usd_as, usd_fine_as, usd_short, usd_short_as,
+};
 pub use name::width;
 pub(crate) use name::{
     ascii, ascii_text, fit, fit_end, fit_middle, fit_name, fit_parts, fit_path, is_plain, pad, pad_left, short_paths,

@@ -40,9 +40,25 @@ pub(crate) fn cost_fine(sums: &Sums) -> String {
     marked(mark(sums), usd_fine(sums.cost))
 }
 
-/// A rate in dollars an hour with the mark of these sums, of which it is a part: `$16.20`, `≥ $1.23`.
-pub(crate) fn hourly(rate: Usd, sums: &Sums) -> String {
-    if rate == Usd::ZERO { usd(rate) } else { marked(mark(sums), usd(rate)) }
+/// A rate or a forecast with the mark of the sums that it follows from: `$16.20`, `≥ $1.23`.
+pub(crate) fn usd_as(amount: Usd, sums: &Sums) -> String {
+    as_marked(amount, sums, usd)
+}
+
+/// The same in few columns: `≥ $12`.
+pub(crate) fn usd_short_as(amount: Usd, sums: &Sums) -> String {
+    as_marked(amount, sums, usd_short)
+}
+
+/// The same of one call on average: `≥ $0.0721`.
+pub(crate) fn usd_fine_as(amount: Usd, sums: &Sums) -> String {
+    as_marked(amount, sums, usd_fine)
+}
+
+/// Nothing is nothing, unless no price is known.
+fn as_marked(amount: Usd, sums: &Sums, words: fn(Usd) -> String) -> String {
+    let mark = mark(sums);
+    if amount == Usd::ZERO && mark != Mark::Unknown { words(amount) } else { marked(mark, words(amount)) }
 }
 
 fn marked(mark: Mark, amount: String) -> String {

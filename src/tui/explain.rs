@@ -94,7 +94,7 @@ impl App {
                     let name = line.project.as_deref().map(text::project_short);
                     let name = name.or(line.id.session.as_deref().map(text::session_short)).unwrap_or("no name");
                     let mut lines = of_sums(&line.today);
-                    lines.push(of_rate(&text::hourly(line.cost_per_hour, &line.today)));
+                    lines.push(of_rate(&text::usd_as(line.cost_per_hour, &line.today)));
                     lines.extend(line.agents.iter().map(|agent| {
                         format!(
                             "of which {}: {}, {}",
@@ -109,7 +109,7 @@ impl App {
                 }
                 FleetRow::Agent(line, agent) => {
                     let mut lines = of_sums(&agent.today);
-                    lines.push(of_rate(&text::hourly(agent.cost_per_hour, &agent.today)));
+                    lines.push(of_rate(&text::usd_as(agent.cost_per_hour, &agent.today)));
                     explanation(format!("sub-agent {} of {} today", agent.name, short_name(&line.id)), lines)
                 }
             },

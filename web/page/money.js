@@ -63,7 +63,7 @@ export function cost(sums, show = usd, unread = 0) {
   return mark + show(pico(sums.cost_usd));
 }
 
-// A rate in dollars an hour, with the mark of the sums of which it is a part.
-export function hourly(rate, sums) {
-  return pico(rate) ? cost({ ...sums, cost_usd: rate }) : usd(pico(rate));
+// A rate or a forecast, with the mark of the sums that it follows from.
+export function usdAs(amount, sums) {
+  return pico(amount) ? cost({ ...sums, cost_usd: amount }) : usd(pico(amount));
 }

@@ -5,20 +5,20 @@ import { bars, stacked } from "./chart.js";
 import { $, link, say, table } from "./dom.js";
 import { clock, compact, number, plural, seconds, short } from "./format.js";
 import { limits } from "./limits.js";
-import { cost, hourly, pico, usd, usdFine } from "./money.js";
+import { cost, usdAs, usdFine } from "./money.js";
 
 const HOUR = 3_600_000;
 
 function head(summary) {
   const { today, week, month } = summary;
   say("today", cost(today));
-  say("today-detail", `${compact(today.tokens)} tokens in ${plural(today.calls, "call")}${summary.by_day_end_usd === null ? "" : ` · ${usd(pico(summary.by_day_end_usd))} by midnight`}`);
-  say("rate", hourly(summary.cost_per_hour_usd, today));
+  say("today-detail", `${compact(today.tokens)} tokens in ${plural(today.calls, "call")}${summary.by_day_end_usd === null ? "" : ` · ${usdAs(summary.by_day_end_usd, today)} by midnight`}`);
+  say("rate", usdAs(summary.cost_per_hour_usd, today));
   say("rate-detail", `${number(summary.tokens_per_min)} tokens a minute · last 5 minutes`);
   say("week", cost(week));
   say("week-detail", `${compact(week.tokens)} tokens in ${plural(week.calls, "call")}`);
   say("month", cost(month));
-  say("month-detail", summary.by_month_end_usd === null ? `${compact(month.tokens)} tokens` : `${usd(pico(summary.by_month_end_usd))} by its end`);
+  say("month-detail", summary.by_month_end_usd === null ? `${compact(month.tokens)} tokens` : `${usdAs(summary.by_month_end_usd, month)} by its end`);
 }
 
 function running(summary) {
@@ -28,11 +28,11 @@ function running(summary) {
       line.source,
       line.model ?? "?",
       cost(line.today),
-      `${hourly(line.cost_per_hour_usd, line.today)}/h`,
+      `${usdAs(line.cost_per_hour_usd, line.today)}/h`,
       seconds(line.last),
       { text: line.state, className: `state-${line.state}` },
     ],
-    ...line.agents.map((agent) => [{ text: agent.name, className: "sub" }, "sub-agent", "", cost(agent.today), `${hourly(agent.cost_per_hour_usd, agent.today)}/h`, "", ""]),
+    ...line.agents.map((agent) => [{ text: agent.name, className: "sub" }, "sub-agent", "", cost(agent.today), `${usdAs(agent.cost_per_hour_usd, agent.today)}/h`, "", ""]),
   ]);
   table($("running"), [["project", "name"], ["agent", "opt"], ["model", "opt"], ["today", "n"], ["per hour", "n"], ["last call", "opt2"], ["state", "opt2"]], rows, "No session runs.");
 }

@@ -44,9 +44,9 @@ pub(crate) fn write_text(
     if !summary.quotas.is_empty() {
         write_quotas(&summary.quotas, now, zone, out)?;
     }
-    let ends = [("today", summary.by_day_end), ("this month", summary.by_month_end)];
+    let ends = [("today", summary.by_day_end, &summary.today), ("this month", summary.by_month_end, &summary.month)];
     let ends: Vec<String> =
-        ends.into_iter().filter_map(|(span, usd)| Some(format!("{} {span}", text::usd(usd?)))).collect();
+        ends.into_iter().filter_map(|(span, end, of)| Some(format!("{} {span}", text::usd_as(end?, of)))).collect();
     if !ends.is_empty() {
         writeln!(out, "\nIf work goes on as usual: {}", ends.join(", "))?;
     }

@@ -28,7 +28,7 @@ impl App {
     fn of_rate_and_left(&self) -> Vec<String> {
         let summary = self.summary();
         let mut lines = vec![
-            super::of_rate(&text::hourly(summary.cost_per_hour, &summary.today)),
+            super::of_rate(&text::usd_as(summary.cost_per_hour, &summary.today)),
             format!("             {} tokens a minute in the same time", text::count(summary.tokens_per_min)),
             "             of work that began within them: over the time since, of at least two".to_owned(),
         ];
@@ -47,7 +47,9 @@ impl App {
             lines.push(word.to_owned());
             lines.extend(of_sums(sums).into_iter().map(|line| format!("  {line}")));
         }
-        lines.extend(summary.by_month_end.map(|end| format!("by the month's end {}", text::usd(end))));
+        lines.extend(
+            summary.by_month_end.map(|end| format!("by the month's end {}", text::usd_as(end, &summary.month))),
+        );
         lines.extend(summary.by_day_end.map(|_| String::new()));
         lines.extend(self.of_forecast());
         lines
@@ -59,7 +61,7 @@ impl App {
             return vec!["nothing was spent today: there is no forecast".to_owned()];
         };
         let mut lines = vec![
-            format!("by midnight  {}", text::usd(end)),
+            format!("by midnight  {}", text::usd_as(end, &summary.today)),
             format!(
                 "             {} so far, {} expected",
                 text::cost(&summary.today),

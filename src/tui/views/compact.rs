@@ -7,6 +7,7 @@ use ratatui::widgets::Widget;
 use super::super::Action;
 use super::super::app::App;
 use super::super::widgets::{Sparks, limit_bar, quota_bar, role_of, role_of_quota};
+use crate::domain::sort_by_key;
 use crate::meter::{Activity, FleetLine, Follow, LimitState, Verdict};
 use crate::text;
 use crate::theme::Role;
@@ -124,7 +125,7 @@ impl Compact<'_> {
         // How much is left of the day stands above everything of which there may be any number.
         let second = leading.filter(|leading| !is_worst(leading));
         lines.extend(second.map(leads));
-        let rate = text::usd_short(summary.cost_per_hour);
+        let rate = text::usd_short_as(summary.cost_per_hour, &summary.followed);
         let pace = format!("{rate}/h  {} tok/min", text::count(summary.tokens_per_min));
         // The counter says what the day cost, unless it counts something else.
         let is_day = summary.session.is_none() && summary.follow == Follow::Today;
@@ -196,7 +197,7 @@ impl Compact<'_> {
         let app = self.0;
         let mut all: Vec<&FleetLine> =
             app.summary().fleet.iter().filter(|line| line.activity != Activity::Ended).collect();
-        all.sort_by_key(|line| std::cmp::Reverse((line.today.cost, line.today.tokens.total())));
+        sort_by_key(&mut all, |line| std::cmp::Reverse((line.today.cost, line.today.tokens.total())));
         let all: Vec<(String, String)> =
             all.into_iter().map(|line| (app.name_of(line), text::cost_column(&line.today))).collect();
         let alone = if all.len() <= height { all.len() } else { height.saturating_sub(1) };

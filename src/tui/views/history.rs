@@ -42,7 +42,7 @@ impl History<'_> {
         let mut parts = vec!["Half a year, day by day".to_owned()];
         parts.push(format!("today {}", text::cost(&summary.today)));
         parts.push(format!("month {}", text::cost(&summary.month)));
-        parts.extend(summary.by_month_end.map(|end| format!("{} by its end", text::usd(end))));
+        parts.extend(summary.by_month_end.map(|end| format!("{} by its end", text::usd_as(end, &summary.month))));
         let title = text::fit_parts(&parts, " · ", usize::from(area.width).saturating_sub(6));
         let block = pane(theme, &title, false);
         let inner = block.inner(area);

@@ -53,7 +53,8 @@ impl Live<'_> {
         let end = summary.curve.ahead.last();
         let mut title = vec![format!("Dollars today {}", text::cost(&summary.today))];
         if let Some(end) = end {
-            let [least, likely, most] = [end.least, end.likely, end.most].map(|more| text::usd(total + more));
+            let [least, likely, most] =
+                [end.least, end.likely, end.most].map(|more| text::usd_as(total + more, &summary.today));
             title.push(format!("by midnight {likely}, between {least} and {most}"));
         }
         let block = pane(theme, &text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(6)), false);

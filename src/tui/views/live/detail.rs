@@ -37,8 +37,7 @@ impl Live<'_> {
         rows.push(("Operations", text::count(sums.calls)));
         rows.push(("Tokens", text::count(sums.tokens.total())));
         rows.push(("Cost", text::cost(sums)));
-        let known = text::mark(sums) != text::Mark::Unknown;
-        rows.push(("Per call", if known { text::usd_fine(per_call(sums)) } else { "?".to_owned() }));
+        rows.push(("Per call", text::usd_fine_as(per_call(sums), sums)));
         let room = usize::from(inner.width);
         let columns = if room >= 70 { 2 } else { 1 };
         let value_room = (room / columns).saturating_sub(14);
@@ -59,7 +58,7 @@ impl Live<'_> {
             rows.extend(session.row.project.as_ref().map(|project| ("Project", project.to_string())));
             rows.extend(session.row.session.as_ref().map(|name| ("Session", name.to_string())));
         } else {
-            rows.extend(summary.by_day_end.map(|end| ("By midnight", text::usd(end))));
+            rows.extend(summary.by_day_end.map(|end| ("By midnight", text::usd_as(end, &summary.today))));
             rows.push(("This week", text::cost(&summary.week)));
             rows.push(("This month", text::cost(&summary.month)));
         }

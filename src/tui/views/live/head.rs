@@ -40,13 +40,14 @@ impl Live<'_> {
         let limit = app.leading_limit();
         // Where the pane is about a part of the day, its rate is not that of the day's limit.
         let is_part = summary.session.is_some() || !app.options.only.is_empty();
-        let forecasts = if is_part { Vec::new() } else { text::as_usual(limit, summary.by_day_end, now, zone) };
+        let midnight = summary.by_day_end.map(|end| text::usd_as(end, &summary.today));
+        let forecasts = if is_part { Vec::new() } else { text::as_usual(limit, midnight.clone(), now, zone) };
         let forecast = forecasts.iter().find(|words| text::width(words) <= room).cloned();
         // With less room the two forecasts stand beside the rate and the sums.
         let has_own_line = inner.height >= 4 && forecast.is_some();
         let counter = [text::counter(&summary.followed, summary.growing)];
         let of = if summary.session.is_some() { &summary.followed } else { &summary.today };
-        let mut pace = vec![format!("{}/h", text::hourly(summary.cost_per_hour, of))];
+        let mut pace = vec![format!("{}/h", text::usd_as(summary.cost_per_hour, of))];
         if let Some(limit) = limit {
             let whose = if is_part { format!("{}: ", limit.name) } else { String::new() };
             pace.push(format!("{whose}{}", text::left_of(limit)));
@@ -64,8 +65,7 @@ impl Live<'_> {
         }
         totals.push(format!("week {}", text::cost(&summary.week)));
         totals.push(format!("month {}", text::cost(&summary.month)));
-        let midnight = summary.by_day_end.filter(|_| !has_own_line);
-        totals.extend(midnight.map(|end| format!("by midnight {}", text::usd(end))));
+        totals.extend(midnight.filter(|_| !has_own_line).map(|end| format!("by midnight {end}")));
         // Of several models each call would change it.
         let is_one = summary.session.is_some() || summary.models.len() == 1;
         let mut tariff: Vec<String> = is_one.then(|| self.tariff()).into_iter().collect();

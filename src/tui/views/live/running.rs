@@ -177,7 +177,7 @@ fn context(last: &LastCall) -> Cell {
 
 /// Dollars an hour; nothing where nothing was spent lately.
 fn rate(cost_per_hour: Usd, of: &Sums) -> String {
-    if cost_per_hour == Usd::ZERO { String::new() } else { text::hourly(cost_per_hour, of) }
+    if cost_per_hour == Usd::ZERO { String::new() } else { text::usd_as(cost_per_hour, of) }
 }
 
 fn model(name: Option<&str>) -> String {
