@@ -22,6 +22,9 @@ mod listening;
 mod load;
 #[path = "serve/otlp_out.rs"]
 mod otlp_out;
+#[cfg(unix)]
+#[path = "serve/real_collector.rs"]
+mod real_collector;
 #[path = "serve/repeats.rs"]
 mod repeats;
 #[path = "serve/security.rs"]
