@@ -20,6 +20,8 @@ mod ladder;
 mod listening;
 #[path = "serve/load.rs"]
 mod load;
+#[path = "serve/nested.rs"]
+mod nested;
 #[path = "serve/otlp_out.rs"]
 mod otlp_out;
 #[cfg(unix)]

@@ -1,12 +1,13 @@
 //! Questions to the books of the running meter, answered on the thread that owns them.
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{HealthView, Scrape};
 use crate::config::Settings;
 use crate::domain::Instant;
-use crate::ledger::Ledger;
+use crate::ledger::{Checkpoint, Ledger};
 use crate::meter::{Recent, Rules};
 use crate::pricing::PriceBook;
 
@@ -37,4 +38,12 @@ pub(crate) struct BooksView<'a> {
     pub(crate) recent: &'a RefCell<Recent>,
     /// The time now.
     pub(crate) now: Instant,
+}
+
+impl BooksView<'_> {
+    /// The state with which the reader of telemetry ended; empty if there was none.
+    pub(crate) fn telemetry_state(&self) -> String {
+        let checkpoint = self.ledger.file(Path::new(Checkpoint::TELEMETRY)).ok().flatten();
+        checkpoint.map(|checkpoint| checkpoint.reader).unwrap_or_default()
+    }
 }

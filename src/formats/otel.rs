@@ -140,6 +140,16 @@ impl Telemetry {
         })
     }
 
+    /// Takes up where another one ended, by what [`Telemetry::changed`] said last.
+    pub(crate) fn restore(&mut self, state: &str) {
+        self.0.spans.restore(state);
+    }
+
+    /// What a reader that takes up here has to know, if that has changed since this was last asked.
+    pub(crate) fn changed(&mut self) -> Option<String> {
+        self.0.spans.changed()
+    }
+
     /// Appends the calls in an export of log records in protobuf. `None` when it is malformed.
     pub(crate) fn protobuf_logs(&mut self, body: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Option<Refused> {
         let signals = log_records::of_protobuf(body)?;

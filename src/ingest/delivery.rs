@@ -21,7 +21,12 @@ pub enum Content {
     /// Calls to be written.
     Records(Vec<Record>),
     /// Calls of one export of telemetry. Several exports may be written as one; the answer names no call.
-    Export(Vec<Record>),
+    Export {
+        /// The calls.
+        records: Vec<Record>,
+        /// State of the reader behind them, if it has changed; written together with them.
+        state: Option<String>,
+    },
     /// A query, as JSON: `{"query":"gate",…}`.
     Query(String),
 }

@@ -5,7 +5,8 @@
 //! or agent that was called from a chat span is a call of its own.
 //!
 //! A span ends, and is exported, before its parent, in the same batch or an earlier one; some exporters reverse the
-//! order. Hence the last spans of a file are remembered, across restarts as well.
+//! order. Hence the last spans of a file are remembered, across restarts as well: those of calls, tools and agents and
+//! those around them longer than the many others of a program.
 
 use std::collections::VecDeque;
 
@@ -16,18 +17,23 @@ use super::gen_ai;
 use super::signal::Signal;
 use crate::domain::{Call, CallKey};
 
-/// Spans remembered between lines: a few traces' worth.
+/// Spans remembered between lines: a few traces' worth. Of those that matter to calls, as many more.
 const KEPT: usize = 256;
 /// Maximum nesting depth followed.
 const DEEPEST: usize = 32;
 
-/// The last spans of a file, oldest first.
+/// The last spans of a file.
 #[derive(Debug, Default)]
 pub(super) struct Spans {
     known: FxHashMap<u64, Span>,
+    /// The last spans of any kind, oldest first.
     order: VecDeque<u64>,
+    /// Older spans that matter to calls, oldest first.
+    older: VecDeque<u64>,
     /// Number of remembered children per span.
     within: FxHashMap<u64, usize>,
+    /// True once something has changed since [`Spans::changed`] was asked.
+    has_changed: bool,
 }
 
 /// A span's role in attributing calls.
@@ -103,6 +109,7 @@ impl Spans {
                 // Log records name their span, but not its parent.
                 Some(span) if span.parent == 0 && parent != 0 => {
                     span.parent = parent;
+                    self.has_changed = true;
                     *self.within.entry(parent).or_default() += 1;
                 }
                 Some(_) => {}
@@ -169,23 +176,47 @@ impl Spans {
     /// Drops all but the last spans, at the end of a line.
     pub(super) fn trim(&mut self) {
         while self.order.len() > KEPT {
-            let Some(span) = self.order.pop_front().and_then(|id| self.known.remove(&id)) else { continue };
-            if let Some(count) = self.within.get_mut(&span.parent) {
-                *count -= 1;
-                if *count == 0 {
-                    self.within.remove(&span.parent);
-                }
+            let Some(id) = self.order.pop_front() else { break };
+            let is_leaf = || !self.within.contains_key(&id);
+            match self.known.get(&id).map(|span| span.kind) {
+                Some(Kind::Other { dropped: false }) if is_leaf() => self.remove(id),
+                Some(_) => self.older.push_back(id),
+                None => {}
+            }
+        }
+        while self.older.len() > KEPT {
+            let Some(id) = self.older.pop_front() else { break };
+            self.remove(id);
+        }
+    }
+
+    fn remove(&mut self, id: u64) {
+        let Some(span) = self.known.remove(&id) else { return };
+        if let Some(count) = self.within.get_mut(&span.parent) {
+            *count -= 1;
+            if *count == 0 {
+                self.within.remove(&span.parent);
             }
         }
     }
 
     /// State for [`Spans::restore`].
     pub(super) fn state(&self) -> String {
-        if self.order.is_empty() {
+        if self.known.is_empty() {
             return String::new();
         }
-        let spans: Vec<(u64, Span)> = self.order.iter().filter_map(|id| Some((*id, *self.known.get(id)?))).collect();
+        let spans: Vec<(u64, Span)> = self.ids().filter_map(|id| Some((*id, *self.known.get(id)?))).collect();
         serde_json::to_string(&spans).unwrap_or_default()
+    }
+
+    /// The state if it has changed since this was last asked.
+    pub(super) fn changed(&mut self) -> Option<String> {
+        std::mem::take(&mut self.has_changed).then(|| self.state())
+    }
+
+    /// Ids of all spans, oldest first.
+    fn ids(&self) -> impl Iterator<Item = &u64> {
+        self.older.iter().chain(&self.order)
     }
 
     /// Restores the output of [`Spans::state`].
@@ -196,6 +227,8 @@ impl Spans {
                 self.insert(id, span);
             }
         }
+        self.trim();
+        self.has_changed = false;
     }
 
     fn insert(&mut self, id: u64, span: Span) {
@@ -204,11 +237,13 @@ impl Spans {
         }
         self.known.insert(id, span);
         self.order.push_back(id);
+        self.has_changed = true;
     }
 
     fn set(&mut self, id: u64, kind: Kind) {
         if let Some(span) = self.known.get_mut(&id) {
             span.kind = kind;
+            self.has_changed = true;
         }
     }
 
@@ -248,8 +283,7 @@ impl Spans {
             }
             false
         };
-        self.order
-            .iter()
+        self.ids()
             .filter_map(|inner| match self.known.get(inner)?.kind {
                 Kind::Call(seen) if *inner != id && is_within(*inner) => Some(seen),
                 Kind::Call(_) | Kind::Other { .. } | Kind::Bound => None,
