@@ -33,7 +33,7 @@ fn post(client: &Client, spans: &[Value]) {
 }
 
 #[test]
-fn a_sum_in_a_later_export_does_not_count_however_many_other_spans_lie_between() {
+fn b24_a_sum_in_a_later_export_does_not_count_however_many_other_spans_lie_between() {
     let home = Home::new();
     let served = Served::start(&home);
     // Two calls and the step around them; the span that sums them is open.
@@ -48,7 +48,7 @@ fn a_sum_in_a_later_export_does_not_count_however_many_other_spans_lie_between()
 }
 
 #[test]
-fn a_sum_does_not_count_behind_a_kill_of_the_server_either() {
+fn b24_a_sum_does_not_count_behind_a_kill_of_the_server_either() {
     let home = Home::new();
     let mut served = Served::start(&home);
     let calls = [span(11, 1, "chat", Some((100, 10))), span(12, 1, "chat", Some((200, 20)))];
