@@ -118,7 +118,7 @@ fn search(
             } else if let Some((dimension, _)) = TABLES.iter().find(|(_, table)| *table == name) {
                 for (name, item) in inner.iter() {
                     let Some(inner) = item.as_table_like() else { continue };
-                    only.push((*dimension, matcher(name)));
+                    only.push((*dimension, matcher(*dimension, name)));
                     path.push(name.to_owned());
                     if search(inner, env, only, path, key) {
                         return true;

@@ -119,7 +119,10 @@ impl LimitReader<'_> {
                 continue;
             };
             let home = if dimension == Dimension::Project { expanded(self.env, name.as_ref()) } else { None };
-            only.push((dimension, home.map_or_else(|| matcher(name), |path| matcher(&path.to_string_lossy()))));
+            only.push((
+                dimension,
+                home.map_or_else(|| matcher(dimension, name), |path| matcher(dimension, &path.to_string_lossy())),
+            ));
             self.table(reader, inner, only, &path);
             only.pop();
         }

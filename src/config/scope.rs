@@ -59,7 +59,7 @@ impl LimitKey {
     pub fn expanded(&self, env: &Env) -> Self {
         let project = |(dimension, names): &(Dimension, Matcher)| {
             let home = if *dimension == Dimension::Project { expanded(env, names.as_str().as_ref()) } else { None };
-            (*dimension, home.map_or_else(|| names.clone(), |path| matcher(&path.to_string_lossy())))
+            (*dimension, home.map_or_else(|| names.clone(), |path| matcher(*dimension, &path.to_string_lossy())))
         };
         let scope = Scope { only: self.scope.only.iter().map(project).collect(), each: self.scope.each };
         Self { scope, window: self.window }
@@ -100,8 +100,9 @@ pub(crate) fn scope(mut only: Vec<(Dimension, Matcher)>) -> Scope {
 }
 
 /// A matcher with the name cleaned as in calls.
-pub(crate) fn matcher(name: &str) -> Matcher {
-    Matcher::new(Label::new(name).as_str())
+pub(crate) fn matcher(dimension: Dimension, name: &str) -> Matcher {
+    let name = Label::new(name);
+    if dimension == Dimension::Model { Matcher::model(&name) } else { Matcher::new(name.as_str()) }
 }
 
 /// Parses a window: `day`, `5h`, `7d`.
@@ -179,7 +180,7 @@ impl FromStr for LimitKey {
             if name.is_empty() {
                 return Err(format!("names no {dimension}; write {dimension}:NAME:{last}"));
             }
-            only.push((dimension, matcher(&name)));
+            only.push((dimension, matcher(dimension, &name)));
             rest = after;
         }
         Ok(Self { scope: scope(only), window })
@@ -249,8 +250,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_reads_back(hours in 1_i64..=LONGEST, user in "[a-z*./]{1,8}", model in prop::option::of("[a-z0-9:*-]{1,8}x")) {
-            let mut only = vec![(Dimension::User, matcher(&user))];
-            only.extend(model.map(|model| (Dimension::Model, matcher(&model))));
+            let mut only = vec![(Dimension::User, matcher(Dimension::User, &user))];
+            only.extend(model.map(|model| (Dimension::Model, matcher(Dimension::Model, &model))));
             let key = LimitKey { scope: scope(only), window: Window::Rolling(Duration::hours(hours)) };
             prop_assert_eq!(key.to_string().parse(), Ok(key));
         }

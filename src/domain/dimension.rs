@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Call, Instant, Label, TicketPattern, project_of};
+use super::{Call, Instant, Label, TicketPattern, project_of, undated};
 
 /// A property of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,6 +150,8 @@ pub struct Matcher {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Kind {
     Exact,
+    /// Matches the dated versions of a model, too.
+    Dated,
     Pattern,
     /// Compares the ticket in a branch's name.
     Ticket(TicketPattern, Box<Matcher>),
@@ -164,6 +166,12 @@ impl Matcher {
         let text = pattern.into();
         let kind = if text.contains('*') { Kind::Pattern } else { Kind::Exact };
         Self { text, kind }
+    }
+
+    /// Matches a model, as [`Matcher::new`] does, and its dated versions: `gpt-4o` also matches `gpt-4o-2024-08-06`.
+    pub(crate) fn model(pattern: &str) -> Self {
+        let matcher = Self::new(pattern);
+        if matcher.is_glob() { matcher } else { Self { kind: Kind::Dated, ..matcher } }
     }
 
     /// Matches the branches of tickets whose names match the text, as [`Matcher::new`] does.
@@ -185,6 +193,7 @@ impl Matcher {
     pub fn matches(&self, name: &str) -> bool {
         match &self.kind {
             Kind::Exact => return self.text == name,
+            Kind::Dated => return self.text == name || undated(name) == Some(&self.text),
             Kind::Ticket(pattern, wanted) => return pattern.find(name).is_some_and(|ticket| wanted.matches(ticket)),
             Kind::Pattern => {}
         }
@@ -255,6 +264,16 @@ mod tests {
         for (pattern, name, fits) in cases {
             assert_eq!(Matcher::new(pattern).matches(name), fits, "{pattern} on {name}");
         }
+    }
+
+    #[test]
+    fn a_model_is_meant_with_its_dated_versions() {
+        let model = Matcher::model("gpt-4o");
+        assert!(model.matches("gpt-4o") && model.matches("gpt-4o-2024-08-06") && !model.is_glob());
+        assert!(!model.matches("gpt-4o-mini") && !model.matches("gpt-4o-mini-2024-07-18"));
+        let dated = Matcher::model("gpt-4o-2024-08-06");
+        assert!(dated.matches("gpt-4o-2024-08-06") && !dated.matches("gpt-4o"));
+        assert!(Matcher::model("gpt-*").matches("gpt-5"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Names in few letters: of a project, of a session, of a model.
 
+use super::undated;
+
 /// The last part of a project's path: `/home/alice/api-server` is `api-server`.
 pub(crate) fn project_short(project: &str) -> &str {
     let trimmed = project.trim_end_matches(['/', '\\']);
@@ -49,10 +51,7 @@ pub(crate) fn model_short(model: &str) -> &str {
     let name = model.rsplit('/').next().unwrap_or(model);
     let name = name.rsplit_once("anthropic.").map_or(name, |(_, rest)| rest);
     let name = name.strip_prefix("claude-").unwrap_or(name);
-    let undated = name.rsplit_once(['-', '@']).filter(|(_, date)| {
-        date.len() == 8 && date.starts_with("20") && date.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    let short = undated.map_or(name, |(rest, _)| rest);
+    let short = undated(name).unwrap_or(name);
     if short.is_empty() { model } else { short }
 }
 

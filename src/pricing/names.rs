@@ -1,5 +1,7 @@
 //! Alternative names of a model in price lists: without date, context mark, or provider.
 
+use crate::domain::undated;
+
 /// Providers and gateways that precede a slash: they tell where a model runs, not which it is.
 const PREFIXES: &[&str] = &[
     "anthropic",
@@ -141,25 +143,7 @@ fn without_date(name: &str) -> Option<String> {
     {
         return Some(short.to_owned());
     }
-    let bytes = name.as_bytes();
-    let tail = |length: usize| bytes.len().checked_sub(length).filter(|at| name.is_char_boundary(*at));
-    let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
-    let year = |text: &[u8]| text.starts_with(b"20");
-    if let Some(at) = tail(9)
-        && matches!(bytes[at], b'-' | b'@')
-        && year(&bytes[at + 1..])
-        && digits(&bytes[at + 1..])
-    {
-        return Some(name[..at].to_owned());
-    }
-    if let Some(at) = tail(11)
-        && year(&bytes[at + 1..])
-        && (bytes[at], bytes[at + 5], bytes[at + 8]) == (b'-', b'-', b'-')
-        && [&bytes[at + 1..at + 5], &bytes[at + 6..at + 8], &bytes[at + 9..]].into_iter().all(digits)
-    {
-        return Some(name[..at].to_owned());
-    }
-    None
+    undated(name).map(str::to_owned)
 }
 
 /// `openrouter/…`, `bedrock/us-east-1/…`, `projects/p/locations/l/publishers/google/models/…`, an ARN.

@@ -32,7 +32,7 @@ fn may_admit(view: &Filter, limit: &LimitState) -> bool {
         let own = limit.subject.as_deref().filter(|_| scope.each && scope.only.len() == 1);
         match own {
             Some(subject) => view.admits_value(*dimension, Some(subject)),
-            None if names.is_glob() => {
+            None if names.is_glob() || *dimension == Dimension::Model => {
                 let mut asked = view.only.iter().filter(|(of, _)| of == dimension).peekable();
                 asked.peek().is_none() || asked.any(|(_, asked)| asked.is_glob() || names.matches(asked.as_str()))
             }

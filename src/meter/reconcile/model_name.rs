@@ -16,18 +16,10 @@ pub(super) fn model_name(prices: &PriceBook, model: Option<&Label>, by_model: bo
     let known = listed(model).or_else(|| listed(&dashed)).or_else(|| listed(&dotless));
     let known = known.unwrap_or(if model.contains(' ') && dashed.starts_with("claude") { dotless } else { dashed });
     let short = model_short(known.split(":0").next().unwrap_or(&known)).trim_end_matches("-v1");
-    let short = undated(model_short(short));
+    let short = model_short(short);
     let short = short.strip_suffix("-latest").unwrap_or(short);
     let whose = if known.contains("claude") && !short.contains("claude") { "claude-" } else { "" };
     format!("{whose}{short}")
-}
-
-/// Strips a date suffix: `gpt-4o-2024-08-06` becomes `gpt-4o`.
-fn undated(name: &str) -> &str {
-    let Some(cut) = name.len().checked_sub(11) else { return name };
-    let Some((rest, end)) = name.split_at_checked(cut) else { return name };
-    let is_date = end.strip_prefix('-').is_some_and(|date| chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").is_ok());
-    if is_date && !rest.is_empty() { rest } else { name }
 }
 
 #[cfg(test)]
