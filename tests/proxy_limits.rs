@@ -156,6 +156,7 @@ fn a_limit_of_zero_refuses_calls_and_nothing_that_costs_nothing() {
     for (path, kind) in [
         (CHAT, "insufficient_quota"),
         ("/v1/responses", "insufficient_quota"),
+        ("/v1/responses/compact", "insufficient_quota"),
         ("/v1/embeddings", "insufficient_quota"),
         ("/v1/messages", "billing_error"),
         ("/v1/messages?beta=true", "billing_error"),
@@ -176,6 +177,27 @@ fn a_limit_of_zero_refuses_calls_and_nothing_that_costs_nothing() {
     while proxy.call(CHAT, &[]).status == 429 {
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_limit_holds_for_whatever_a_body_names_behind_a_long_prompt() {
+    let (home, service) = (Home::new(), Service::start(true));
+    let zero = "day = { tokens = 0 }\n";
+    home.config(&format!("[limits.models.gpt-4o]\n{zero}[limits.users.carol]\n{zero}[limits.teams.web]\n{zero}"));
+    let proxy = Proxy::start(&home, service.address);
+    let prompt = "y".repeat(600_000);
+    for (last, status) in [
+        (r#""model":"gpt-4o""#, 429),
+        (r#""model":"gpt-4o-2024-08-06""#, 429),
+        (r#""model":"gpt-4o-mini""#, 200),
+        (r#""model":"gpt-4o-mini","user":"carol""#, 429),
+        (r#""model":"gpt-4o-mini","user":"bob""#, 200),
+        (r#""model":"gpt-4o-mini","metadata":{"team":"web"}"#, 429),
+    ] {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":"{prompt}"}}],{last}}}"#);
+        assert_eq!(proxy.send("POST", CHAT, &[], &body).status, status, "{last}");
+    }
+    assert_eq!(service.count(), 2);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::second_books::SecondBooks;
 use crate::config::OnError;
-use crate::domain::{Call, HoldId, Instant, Label};
+use crate::domain::{Call, Dimension, HoldId, Instant, Label};
 use crate::meter::admission::Coming;
 
 /// How long the books may take to answer before the answer is that of `gate.on_error`.
@@ -67,10 +67,10 @@ pub(crate) enum Admitted {
 }
 
 /// Facts about the limits that a server knows without asking the books.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Policy {
-    /// True when there is any limit.
-    pub(crate) has_limits: bool,
+    /// The dimensions that limits depend on; `None` when there is no limit.
+    pub(crate) limited: Option<Arc<[Dimension]>>,
     /// Answer when the books cannot tell.
     pub(crate) on_error: OnError,
 }
@@ -84,9 +84,9 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// True when there is any limit.
-    pub(crate) fn exist(&self) -> bool {
-        self.policy.borrow().has_limits
+    /// The dimensions that limits depend on; `None` when there is no limit.
+    pub(crate) fn dimensions(&self) -> Option<Arc<[Dimension]>> {
+        self.policy.borrow().limited.clone()
     }
 
     /// Asks whether a call may be made, as [`Limits::admit`] does, without waiting; `None` if that is not possible

@@ -32,6 +32,16 @@ impl Rules {
     pub fn new(zone: Zone) -> Self {
         Self { zone, week_start: Weekday::Mon, limits: Vec::new(), fallback: None, view: Filter::default() }
     }
+
+    /// The dimensions by which the limits tell calls apart.
+    pub(crate) fn dimensions(&self) -> Vec<Dimension> {
+        let of_session = |limit: &Limit| limit.window.is_per_session().then_some(Dimension::Session);
+        let all = self
+            .limits
+            .iter()
+            .flat_map(|limit| limit.scope.only.iter().map(|(dimension, _)| *dimension).chain(of_session(limit)));
+        BTreeSet::from_iter(all).into_iter().collect()
+    }
 }
 
 /// A limit from the config.

@@ -56,9 +56,13 @@ impl LedgerThread {
 
     /// Tells servers which limits there are.
     pub(super) fn tell_policy(&self) {
-        let has_limits = !self.rules.limits.is_empty();
-        let policy = Policy { has_limits, on_error: self.config_edits.settings.gate.on_error };
-        self.policy.send_if_modified(|known| std::mem::replace(known, policy) != policy);
+        let limited = (!self.rules.limits.is_empty()).then(|| self.rules.dimensions().into());
+        let policy = Policy { limited, on_error: self.config_edits.settings.gate.on_error };
+        self.policy.send_if_modified(|known| {
+            let is_new = *known != policy;
+            *known = policy;
+            is_new
+        });
         self.second_books.keep_for(&self.rules, &self.config_edits.settings.zone);
     }
 }

@@ -99,7 +99,7 @@ fn a_call_is_held_booked_and_refused_by_name() {
     let running = start(&path, options(), 100, OnError::Allow);
     let (first, hold) = running.admit(1, "alice", 85);
     assert_eq!(first, Admitted::Go { is_held: true, near: None });
-    assert!(running.doors.limits.exist());
+    assert!(running.doors.limits.dimensions().is_some());
     assert!(matches!(running.admit(2, "bob", 1), (Admitted::Go { near: None, .. }, Some(_))), "another user");
     assert!(running.settle(hold.unwrap(), &[call(1, "alice", 85)]));
     let (near, hold) = running.admit(3, "alice", 85);

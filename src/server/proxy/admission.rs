@@ -1,7 +1,9 @@
 //! Whether a call may be made: the question before its first byte goes upstream, and the settlement after its last.
 
+use std::sync::Arc;
+
 pub(crate) use crate::domain::HoldId;
-use crate::domain::{Instant, Label};
+use crate::domain::{Dimension, Instant, Label};
 pub(crate) use crate::engine::LimitState;
 
 /// API that a request belongs to.
@@ -105,8 +107,9 @@ pub(crate) trait Admission: Send + Sync {
     /// Owner of the presented key; `None` refuses the request with 401. Called on the network thread: it must not wait.
     fn owner(&self, key: Option<&str>) -> Option<Owner>;
 
-    /// True when there is any limit: only then [`Admission::admit`] is asked, and the beginning of the body awaited.
-    fn has_limits(&self) -> bool;
+    /// The dimensions that limits depend on; `None` when there is no limit. Otherwise [`Admission::admit`] is asked, once
+    /// the body has said what it says of them.
+    fn limited(&self) -> Option<Arc<[Dimension]>>;
 
     /// As [`Admission::admit`], without waiting: `None` if that is not possible now.
     fn admit_at_once(&self, ask: &Ask) -> Option<Decision>;

@@ -25,15 +25,15 @@ use super::request::{Outgoing, Sent};
 use super::route::Route;
 use super::shared::Shared;
 use super::unpack::Unpack;
-use crate::domain::Label;
+use crate::domain::{Dimension, Label};
 
 /// How long an answer is awaited when its client has left.
 const LEFT: Duration = Duration::from_secs(2);
 /// Pause of a client after which the body is passed on before its end is known.
 const PAUSE: Duration = Duration::from_millis(1);
-/// Bytes of a body that are gathered to learn its length, or its model.
+/// Bytes of a body that are gathered to learn its length, or a model that no limit depends on.
 const GATHERED: usize = 256 * 1024;
-/// Bytes of a body that are gathered for an upstream that wants its length.
+/// Bytes of a body that are gathered for an upstream that wants its length, or to learn who a limit is about.
 const MEASURED: usize = 32 * 1024 * 1024;
 
 /// A request that is to be made.
@@ -112,12 +112,12 @@ async fn counted(
     let sent = Arc::new(Sent::new(scan, may_ask, Arc::clone(&shared.memory), job.route.upstream));
     let length = body.size_hint().exact();
     let mut outgoing = Outgoing::new(body, Arc::clone(&sent), may_ask);
-    let has_limits = shared.admission.has_limits();
-    gather(shared, &job, &sent, &mut outgoing, may_ask, has_limits).await.map_err(|_| Failed::Left)?;
+    let limited = shared.admission.limited();
+    gather(shared, &job, &sent, &mut outgoing, may_ask, limited.as_deref()).await.map_err(|_| Failed::Left)?;
     let gathered = Instant::now();
     let mut record = record(shared, &job, protocol, &parts, &sent);
     let mut near = None;
-    if has_limits {
+    if limited.is_some() {
         let ask = ask(shared, &job, protocol, &sent, length);
         match admitted(shared, ask).await {
             Decision::Go { hold, near: state } => {
@@ -165,14 +165,21 @@ async fn gather(
     sent: &Sent,
     outgoing: &mut Outgoing,
     may_ask: bool,
-    has_limits: bool,
+    limited: Option<&[Dimension]>,
 ) -> Result<(), hyper::Error> {
     outgoing.gather().await?;
-    while has_limits
-        && outgoing.waiting() < GATHERED
-        && sent.facts_so_far().0.model.is_none()
-        && outgoing.gather().await?
-    {}
+    while let Some(limited) = limited {
+        let (facts, _) = sent.facts_so_far();
+        let most = match facts.model {
+            _ if may_matter(limited, &job.who, &facts) => MEASURED,
+            // Its price says how much to hold.
+            None => GATHERED,
+            Some(_) => break,
+        };
+        if outgoing.waiting() >= most || !outgoing.gather().await? {
+            break;
+        }
+    }
     if !may_ask {
         return Ok(());
     }
@@ -186,6 +193,21 @@ async fn gather(
         }
     }
     Ok(())
+}
+
+/// True while the rest of the body may name something that a limit depends on.
+fn may_matter(limited: &[Dimension], who: &Who, facts: &Facts) -> bool {
+    let body = &facts.who;
+    let unknown = [
+        (Dimension::Model, facts.model.is_none()),
+        (Dimension::User, who.user.is_none() && body.user.is_none()),
+        (Dimension::Team, who.team.is_none() && body.team.is_none()),
+        (Dimension::Session, who.session.is_none() && body.session.is_none()),
+        (Dimension::Agent, who.agent.is_none() && body.agent.is_none()),
+        (Dimension::Project, who.project.is_none() && body.project.is_none()),
+        (Dimension::Feature, who.feature.is_none() && body.feature.is_none()),
+    ];
+    unknown.into_iter().any(|(dimension, is_unknown)| is_unknown && limited.contains(&dimension))
 }
 
 fn record(shared: &Shared, job: &Job, protocol: Protocol, parts: &Parts, sent: &Arc<Sent>) -> CallRecord {

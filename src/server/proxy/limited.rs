@@ -1,9 +1,11 @@
 //! Admission by the limits of the books and the keys of the proxy.
 
+use std::sync::Arc;
+
 use super::admission::{Admission, Ask, Decision, HoldId, Owner, Protocol, Refusal};
 use super::count::SOURCE;
 use super::keys::KeyRing;
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Tokens};
+use crate::domain::{Attribution, Call, CallKey, Dimension, Fidelity, Label, Tokens};
 use crate::engine::{Admitted, Limits};
 
 /// Output tokens held for a call that does not bound them.
@@ -50,8 +52,8 @@ impl Admission for Limited {
         self.keys.owner(key)
     }
 
-    fn has_limits(&self) -> bool {
-        self.limits.exist()
+    fn limited(&self) -> Option<Arc<[Dimension]>> {
+        self.limits.dimensions()
     }
 
     fn admit_at_once(&self, ask: &Ask) -> Option<Decision> {

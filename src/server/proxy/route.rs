@@ -118,7 +118,7 @@ fn protocol(path: &str) -> Option<Protocol> {
     let mut parts = path.trim_end_matches('/').rsplit('/');
     match (parts.next()?, parts.next()) {
         ("completions", _) => Some(Protocol::Chat),
-        ("responses", _) => Some(Protocol::Responses),
+        ("responses", _) | ("compact", Some("responses")) => Some(Protocol::Responses),
         ("embeddings", _) => Some(Protocol::Embeddings),
         ("messages", above) if above != Some("threads") => Some(Protocol::Messages),
         _ => None,
@@ -158,6 +158,7 @@ mod tests {
         assert_eq!(api(Method::POST, "/v1/chat/completions"), Some(Protocol::Chat));
         assert_eq!(api(Method::POST, "/openai/deployments/x/chat/completions?api-version=1"), Some(Protocol::Chat));
         assert_eq!(api(Method::POST, "/v1/responses"), Some(Protocol::Responses));
+        assert_eq!(api(Method::POST, "/v1/responses/compact"), Some(Protocol::Responses));
         assert_eq!(api(Method::POST, "/v1/embeddings"), Some(Protocol::Embeddings));
         assert_eq!(api(Method::POST, "/k/abc/v1/messages?beta=true"), Some(Protocol::Messages));
         for path in ["/v1/messages/count_tokens", "/v1/models", "/v1/messages/batches", "/v1/responses/resp_1/cancel"] {
