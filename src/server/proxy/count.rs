@@ -69,6 +69,11 @@ pub(super) fn calls(seen: &Seen, about: &About) -> Vec<Call> {
         calls = estimated(seen, about);
     } else if !seen.is_whole {
         complete(&mut calls, seen, about.protocol);
+    } else if seen.is_cut && about.protocol == Protocol::Responses {
+        // Searches are charged by the item.
+        for call in calls.iter_mut().filter(|call| call.fidelity == Fidelity::Final) {
+            call.fidelity = Fidelity::LowerBound;
+        }
     }
     let id = answer_id(seen);
     for (place, call) in calls.iter_mut().enumerate() {
@@ -151,8 +156,10 @@ fn estimated(seen: &Seen, about: &About) -> Vec<Call> {
         }),
     };
     let mut calls = decoded(about, std::iter::once(line.to_string().as_bytes()));
+    // A response in the background is made after this answer, which is no stream.
+    let is_to_come = matches!(first.get("status").and_then(Value::as_str), Some("queued" | "in_progress"));
     for call in &mut calls {
-        call.fidelity = Fidelity::Guessed;
+        call.fidelity = if is_to_come && seen.is_whole { Fidelity::LowerBound } else { Fidelity::Guessed };
     }
     calls
 }
@@ -296,6 +303,20 @@ mod tests {
         assert_eq!((Some(found[0].key), &found[0].lineage), (answer_key("resp_0123456789abcdef"), &None));
         let other = About { is_codex: false, ..about };
         assert_eq!(calls(&seen(body, &[body], 0, true), &other)[0].lineage, None);
+    }
+
+    #[test]
+    fn of_a_response_that_is_made_later_the_cost_is_a_lower_bound() {
+        let queued = r#"{"object":"response","id":"resp_1","model":"gpt-5","status":"queued","usage":null}"#;
+        let found = calls(&seen(queued, &[queued], 0, true), &about(Protocol::Responses));
+        assert_eq!((found.len(), found[0].fidelity), (1, Fidelity::LowerBound));
+    }
+
+    #[test]
+    fn an_answer_of_which_items_were_left_out_is_a_lower_bound() {
+        let body = r#"{"object":"response","id":"resp_1","model":"gpt-5","usage":{"input_tokens":9,"output_tokens":3,"total_tokens":12}}"#;
+        let cut = Seen { is_cut: true, ..seen(body, &[body], 0, true) };
+        assert_eq!(calls(&cut, &about(Protocol::Responses))[0].fidelity, Fidelity::LowerBound);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 pub(super) enum Piece<'a> {
     /// A part of an event's data.
     Data(&'a [u8]),
+    /// Another line of data follows.
+    NextLine,
     /// End of the event.
     End,
 }
@@ -75,7 +77,7 @@ impl Events {
                 self.is_after_return = false;
                 let is_data = self.name.get(..self.read) == Some(b"data");
                 if is_data && std::mem::replace(&mut self.has_data, true) {
-                    take(Piece::Data(b"\n"));
+                    take(Piece::NextLine);
                 }
                 self.field = if is_data { Field::Colon } else { Field::Other };
             }
@@ -110,6 +112,7 @@ mod tests {
         for piece in pieces {
             events.feed(piece, |piece| match piece {
                 Piece::Data(data) => open.push_str(std::str::from_utf8(data).unwrap()),
+                Piece::NextLine => open.push('\n'),
                 Piece::End => all.push(std::mem::take(&mut open)),
             });
         }

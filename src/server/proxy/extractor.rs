@@ -4,13 +4,13 @@
 /// Bytes of a text that is kept; longer ones become empty.
 const TEXT: usize = 512;
 /// Items kept of a list, and of a list of numbers.
-const ITEMS: (u32, u32) = (256, 4);
+const ITEMS: (u32, u32) = (4096, 4);
 /// Bytes that the copy of a usual document has.
 const ROOM: usize = 256;
 /// Bytes of a key that are looked at.
 const NAME: usize = 24;
 /// Size from which containers in containers are emptied, but for usage.
-const ENOUGH: usize = 64 * 1024;
+const ENOUGH: usize = 256 * 1024;
 /// Size beyond which a document is given up.
 const MOST: usize = 1024 * 1024;
 /// Depth beyond which a document is given up.
@@ -99,6 +99,8 @@ pub(super) struct Facts {
     pub(super) text: u64,
     /// The document's end was seen, at this many bytes of input.
     pub(super) end: Option<u64>,
+    /// Objects were left out of the document because there are too many of them.
+    pub(super) is_cut: bool,
     /// The document is too long or too deep to be kept.
     pub(super) is_given_up: bool,
     /// Bytes read.
@@ -287,6 +289,7 @@ impl Extractor {
             Depth::Answer => self.open.len() > 2 && !is_usage && self.out.len() > ENOUGH,
         };
         if is_out && self.muted.is_none() {
+            self.facts.is_cut = true;
             self.muted = Some(self.open.len());
         }
         self.key = Key::default();
@@ -316,6 +319,7 @@ impl Extractor {
         open.items = open.items.saturating_add(1);
         let most = if open.has_scalars { ITEMS.1 } else { ITEMS.0 };
         if open.items >= most && self.muted.is_none() {
+            self.facts.is_cut |= !open.has_scalars;
             self.muted = Some(depth);
         }
     }

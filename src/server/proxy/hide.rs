@@ -14,48 +14,31 @@ pub(super) struct Hide {
     held: BytesMut,
     /// The event is longer than the chunk can be, and passes as it comes.
     is_long: bool,
-    /// Bytes of line ends at the end of what passed.
-    ends: Ends,
-}
-
-/// Line ends since the last byte of a line: two end an event.
-#[derive(Debug, Default)]
-struct Ends {
-    count: u8,
+    /// The chunk was taken out; so are the line ends behind it.
+    is_behind_chunk: bool,
+    /// The line that is being read has a byte.
+    has_line: bool,
+    /// The last byte.
     last: u8,
 }
 
-impl Ends {
-    /// True when this byte ends an event.
-    fn is_over(&mut self, byte: u8) -> bool {
-        let is_pair = byte == b'\n' && self.last == b'\r';
-        self.last = byte;
-        match byte {
-            b'\n' if is_pair => self.count >= 2,
-            b'\n' | b'\r' => {
-                self.count += 1;
-                // The second half of the last line end may follow.
-                byte == b'\n' && self.count >= 2
-            }
-            _ => {
-                self.count = 0;
-                false
-            }
-        }
-    }
-}
-
 impl Hide {
-    /// Takes a chunk; returns the bytes to be passed on now.
+    /// Takes a part of the stream; returns the bytes to be passed on now.
     pub(super) fn feed(&mut self, chunk: &Bytes) -> Bytes {
         let mut out = BytesMut::new();
         let mut begin = 0;
         for (at, byte) in chunk.iter().enumerate() {
-            if self.ends.is_over(*byte) {
-                self.ends = Ends::default();
-                self.take(&chunk[begin..=at], &mut out);
+            let is_end = matches!(byte, b'\n' | b'\r');
+            if self.is_behind_chunk && is_end {
                 begin = at + 1;
+            } else if is_end {
+                self.line_end(&chunk[begin..=at], &mut out);
+                begin = at + 1;
+            } else {
+                self.is_behind_chunk = false;
+                self.has_line = true;
             }
+            self.last = *byte;
         }
         let rest = &chunk[begin..];
         if self.is_long || self.held.len() + rest.len() > LONGEST {
@@ -71,32 +54,46 @@ impl Hide {
     /// The last bytes of the stream.
     pub(super) fn end(&mut self) -> Bytes {
         let rest = std::mem::take(&mut self.held).freeze();
-        if is_usage_alone(&rest) { Bytes::new() } else { rest }
+        if data_of(&rest) == Data::Usage { Bytes::new() } else { rest }
     }
 
-    /// The event ends with these bytes.
-    fn take(&mut self, last: &[u8], out: &mut BytesMut) {
-        if std::mem::take(&mut self.is_long) {
-            out.extend_from_slice(last);
+    /// A line ends with these bytes. Data that is whole is passed on before the blank line behind it, which some services
+    /// leave out.
+    fn line_end(&mut self, line: &[u8], out: &mut BytesMut) {
+        let is_blank = !std::mem::take(&mut self.has_line);
+        // The second half of a line end, of an event whose data goes on.
+        let is_second_half = is_blank && self.last == b'\r' && line == b"\n" && !self.held.is_empty();
+        self.held.extend_from_slice(line);
+        if is_second_half && !self.is_long {
             return;
         }
-        self.held.extend_from_slice(last);
-        let event = std::mem::take(&mut self.held);
-        if !is_usage_alone(&event) {
-            out.extend_from_slice(&event);
+        let data = if is_blank || self.is_long { Data::Other } else { data_of(&self.held) };
+        match data {
+            Data::Open => return,
+            Data::Usage => self.is_behind_chunk = true,
+            Data::Other => out.extend_from_slice(&self.held),
         }
+        self.held.clear();
+        self.is_long = false;
     }
 }
 
-/// True for the chunk that states the usage and nothing else: `"choices":[]`.
-fn is_usage_alone(event: &[u8]) -> bool {
+/// The data of an event so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Data {
+    /// None yet, or an object that goes on.
+    Open,
+    /// The usage and nothing else: `"choices":[]`.
+    Usage,
+    /// Anything else.
+    Other,
+}
+
+fn data_of(event: &[u8]) -> Data {
     #[derive(Deserialize)]
     struct Chunk {
         choices: Option<Vec<IgnoredAny>>,
         usage: Option<IgnoredAny>,
-    }
-    if memchr::memmem::find(event, b"\"usage\"").is_none() {
-        return false;
     }
     let mut data = Vec::new();
     for line in event.split(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -104,8 +101,14 @@ fn is_usage_alone(event: &[u8]) -> bool {
             data.extend_from_slice(rest);
         }
     }
-    let Ok(chunk) = serde_json::from_slice::<Chunk>(&data) else { return false };
-    chunk.usage.is_some() && chunk.choices.is_some_and(|choices| choices.is_empty())
+    match serde_json::from_slice::<Chunk>(&data) {
+        Ok(chunk) if chunk.usage.is_some() && chunk.choices.as_ref().is_some_and(Vec::is_empty) => Data::Usage,
+        Ok(_) => Data::Other,
+        // A comment belongs to no event.
+        Err(_) if data.is_empty() && event.starts_with(b":") => Data::Other,
+        Err(error) if error.is_eof() => Data::Open,
+        Err(_) => Data::Other,
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +136,25 @@ mod tests {
             prop_assert_eq!(hidden(&format!("{KEPT}{GONE}{LAST}"), size), format!("{KEPT}{LAST}"));
             let crlf = |text: &str| text.replace('\n', "\r\n");
             prop_assert_eq!(hidden(&crlf(&format!("{KEPT}{GONE}{LAST}")), size), crlf(&format!("{KEPT}{LAST}")));
+        }
+    }
+
+    #[test]
+    fn without_blank_lines_nothing_is_held_back_and_the_chunk_is_taken_out() {
+        let single = |text: &str| text.replace("\n\n", "\n");
+        for size in [1, 7, 500] {
+            assert_eq!(hidden(&single(&format!("{KEPT}{GONE}{LAST}")), size), single(&format!("{KEPT}{LAST}")));
+        }
+        let mut hide = Hide::default();
+        let line = "data: {\"choices\":[{}]}\n";
+        assert_eq!(hide.feed(&Bytes::from_static(line.as_bytes())), line);
+    }
+
+    #[test]
+    fn an_event_may_have_several_lines_of_data() {
+        let lines = "event: x\r\ndata: {\"choices\":[],\r\ndata: \"usage\":{}}\r\n\r\n";
+        for size in 1..lines.len() {
+            assert_eq!(hidden(&format!("{lines}: ping\r\n\r\n"), size), ": ping\r\n\r\n", "{size}");
         }
     }
 

@@ -11,6 +11,8 @@ use super::unpack::Unpack;
 
 /// Events with usage that are kept; of a stream with usage in each, the last ones.
 const KEPT: usize = 4;
+/// The data of the event that ends a stream.
+const DONE: &[u8] = b"[DONE]";
 
 /// Parts of an answer that the books need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(super) struct Seen {
     pub(super) text: u64,
     /// The answer ended as its API says.
     pub(super) is_whole: bool,
+    /// Parts of it were left out because there are too many.
+    pub(super) is_cut: bool,
     /// It says that it failed.
     pub(super) is_failed: bool,
     /// It could not be read: another coding, damage, or too long.
@@ -43,6 +47,8 @@ pub(super) struct Meter {
 }
 
 enum Reading {
+    /// Nothing was read yet; what the headers say it is.
+    Begins(Kind),
     /// One JSON value.
     Body(Extractor),
     /// Server-sent events.
@@ -51,18 +57,56 @@ enum Reading {
     Nothing,
 }
 
+/// What the headers of an answer say that it is.
+#[derive(Clone, Copy)]
+enum Kind {
+    Json,
+    Stream,
+    Other,
+}
+
+impl Reading {
+    /// The reading that an answer with this first byte needs. Gateways send streams as JSON and JSON as text: the byte
+    /// tells more than the header.
+    fn of(first: u8, kind: Kind) -> Self {
+        let kind = match first {
+            b'{' | b'[' => Kind::Json,
+            // `data:`, `event:`, `id:`, `retry:` and comments.
+            b'd' | b'e' | b'i' | b'r' | b':' => Kind::Stream,
+            _ => kind,
+        };
+        let extractor = Extractor::new(Depth::Answer);
+        match kind {
+            Kind::Json => Self::Body(extractor),
+            Kind::Stream => Self::Stream { events: Events::default(), extractor, head: Vec::new() },
+            Kind::Other => Self::Nothing,
+        }
+    }
+
+    /// Skips what may precede an answer, a byte order mark included, and decides on the first byte of it.
+    fn begun<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let Self::Begins(kind) = self else { return bytes };
+        let blank = |byte: &u8| byte.is_ascii_whitespace() || b"\xef\xbb\xbf".contains(byte);
+        let start = bytes.iter().position(|byte| !blank(byte)).unwrap_or(bytes.len());
+        if let Some(first) = bytes.get(start) {
+            *self = Self::of(*first, *kind);
+        }
+        &bytes[start..]
+    }
+}
+
 impl Meter {
     /// A meter for an answer with these headers.
     pub(super) fn new(headers: &HeaderMap) -> Self {
         let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let extractor = Extractor::new(Depth::Answer);
-        let reading = match kind.as_str() {
-            "text/event-stream" => Reading::Stream { events: Events::default(), extractor, head: Vec::new() },
-            "application/json" | "" => Reading::Body(extractor),
-            kind if kind.ends_with("+json") => Reading::Body(extractor),
-            _ => Reading::Nothing,
+        let kind = match kind.as_str() {
+            "text/event-stream" => Kind::Stream,
+            "application/json" | "" => Kind::Json,
+            kind if kind.ends_with("+json") => Kind::Json,
+            _ => Kind::Other,
         };
+        let reading = Reading::Begins(kind);
         Self { unpack: Unpack::of_headers(headers), reading, seen: Seen::default(), bytes: 0, usage: 0 }
     }
 
@@ -71,28 +115,25 @@ impl Meter {
         self.bytes += chunk.len() as u64;
         let Self { unpack, reading, seen, usage, .. } = self;
         seen.is_begun |= !chunk.is_empty();
-        unpack.feed(chunk, |bytes| match reading {
-            Reading::Body(extractor) => {
-                extractor.feed(bytes);
-                seen.is_whole |= extractor.facts().end.is_some();
-            }
-            Reading::Stream { events, extractor, head } => events.feed(bytes, |piece| match piece {
-                Piece::Data(data) => {
-                    head.extend(data.iter().take(8_usize.saturating_sub(head.len())));
-                    extractor.feed(data);
+        unpack.feed(chunk, |bytes| {
+            let bytes = reading.begun(bytes);
+            match reading {
+                Reading::Body(extractor) => {
+                    extractor.feed(bytes);
+                    seen.is_whole |= extractor.facts().end.is_some();
                 }
-                Piece::End => {
-                    if head.as_slice() == b"[DONE]" {
-                        seen.is_whole = true;
-                    } else {
-                        *usage += u64::from(extractor.facts().has_usage);
-                        seen.event(extractor);
+                Reading::Stream { events, extractor, head } => events.feed(bytes, |piece| match piece {
+                    // Some services leave out the blank line between events.
+                    Piece::NextLine if is_ended(extractor, head) => *usage += seen.take(extractor, head),
+                    Piece::NextLine => extractor.feed(b"\n"),
+                    Piece::Data(data) => {
+                        head.extend(data.iter().take(DONE.len().saturating_sub(head.len())));
+                        extractor.feed(data);
                     }
-                    head.clear();
-                    extractor.clear();
-                }
-            }),
-            Reading::Nothing => {}
+                    Piece::End => *usage += seen.take(extractor, head),
+                }),
+                Reading::Begins(_) | Reading::Nothing => {}
+            }
         });
     }
 
@@ -113,10 +154,11 @@ impl Meter {
 
     /// The parts that the books need, once nothing follows or the end was seen.
     pub(super) fn seen(&mut self) -> Seen {
-        match &self.reading {
+        match &mut self.reading {
             Reading::Body(extractor) if extractor.facts().end.is_some() => {
                 self.seen.text = extractor.facts().text;
                 self.seen.is_failed = extractor.facts().has_error;
+                self.seen.is_cut = extractor.facts().is_cut;
                 self.seen.first = Some(extractor.document().to_vec());
                 self.seen.usage = VecDeque::from([extractor.document().to_vec()]);
             }
@@ -124,19 +166,43 @@ impl Meter {
                 self.seen.text = extractor.facts().text;
                 self.seen.is_unread |= extractor.facts().is_given_up;
             }
-            Reading::Stream { extractor, .. } => {
+            Reading::Stream { extractor, head, .. } => {
+                // The blank line that ends an event may be missing at the end of a stream.
+                if is_ended(extractor, head) {
+                    self.usage += self.seen.take(extractor, head);
+                }
                 // An event that was cut off.
                 let text = self.seen.text + if extractor.facts().end.is_none() { extractor.facts().text } else { 0 };
                 return Seen { text, is_unread: self.seen.is_unread || self.unpack.is_unknown(), ..self.seen.clone() };
             }
-            Reading::Nothing => self.seen.is_unread = true,
+            Reading::Begins(Kind::Json | Kind::Stream) => {}
+            Reading::Begins(Kind::Other) | Reading::Nothing => self.seen.is_unread = true,
         }
         self.seen.is_unread |= self.unpack.is_unknown();
         self.seen.clone()
     }
 }
 
+/// True once all of an event's data was read.
+fn is_ended(extractor: &Extractor, head: &[u8]) -> bool {
+    extractor.facts().end.is_some() || head == DONE
+}
+
 impl Seen {
+    /// Notes an event and begins the next one; 1 if it has usage, else 0.
+    fn take(&mut self, extractor: &mut Extractor, head: &mut Vec<u8>) -> u64 {
+        let usage = if head == DONE {
+            self.is_whole = true;
+            0
+        } else {
+            self.event(extractor);
+            u64::from(extractor.facts().has_usage)
+        };
+        head.clear();
+        extractor.clear();
+        usage
+    }
+
     /// Notes an event.
     fn event(&mut self, extractor: &Extractor) {
         let facts = extractor.facts();
@@ -162,6 +228,7 @@ impl Seen {
             self.first = Some(extractor.document().to_vec());
         }
         if facts.has_usage {
+            self.is_cut |= facts.is_cut;
             if self.usage.len() == KEPT {
                 self.usage.pop_front();
             }
@@ -202,6 +269,45 @@ mod tests {
         let mut page = meter("text/html");
         page.feed(b"<html>");
         assert!(page.seen().is_unread);
+    }
+
+    #[test]
+    fn an_answer_is_read_by_what_it_is_whatever_its_header_says() {
+        let body = "{\"id\":\"a\",\"usage\":{\"prompt_tokens\":7}}";
+        let stream = format!(": hi\n\ndata: {body}\n\ndata: [DONE]\n\n");
+        for kind in ["text/plain", "text/html", "application/json", "text/event-stream", "application/octet-stream"] {
+            for begin in ["", "\u{feff}", "\r\n "] {
+                for text in [body, &stream] {
+                    let mut meter = meter(kind);
+                    for byte in format!("{begin}{text}").bytes() {
+                        meter.feed(&[byte]);
+                    }
+                    let seen = meter.seen();
+                    assert!(seen.is_whole && !seen.is_unread, "{kind}: {begin:?}{text}");
+                    assert_eq!(seen.usage, [body.as_bytes()], "{kind}: {begin:?}{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn events_need_no_blank_line_between_them_nor_behind_the_last() {
+        let body = "{\"id\":\"a\",\"usage\":{\"prompt_tokens\":7}}";
+        for (text, is_whole) in [
+            (format!("data: {{\"id\":\"a\"}}\ndata: {body}\ndata: [DONE]\n"), true),
+            (format!("data: {{\"id\":\"a\"}}\n\ndata: {body}\n\ndata: [DONE]"), true),
+            (format!("data: {body}\n"), false),
+            (format!("data: {body}"), false),
+        ] {
+            let mut meter = meter("text/event-stream");
+            meter.feed(text.as_bytes());
+            let (seen, again) = (meter.seen(), meter.seen());
+            assert_eq!(
+                (seen.usage.iter().map(Vec::as_slice).collect(), seen.is_whole),
+                (vec![body.as_bytes()], is_whole)
+            );
+            assert_eq!((seen, meter.usage_events()), (again, 1));
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ fn long_texts_and_lists_are_left_out_and_counts_are_kept() {
         r#"{"object":"list","data":[{"embedding":[0.25,0.25,0.25,0.25]}],"text":"","usage":{"prompt_tokens":8}}"#
     );
     assert!(facts.has_usage && facts.end == Some(text.len() as u64) && facts.text == TEXT as u64 + 1);
+    assert!(!facts.is_cut, "numbers are no objects");
 }
 
 #[test]
@@ -32,7 +33,7 @@ fn usage_survives_an_answer_of_ten_megabytes() {
     let (out, facts) = extract(Depth::Answer, &text);
     assert!(text.len() > 10_000_000 && out.len() < 2 * ENOUGH, "{}", out.len());
     assert!(out.ends_with(r#"],"usage":{"a":{"b":1}}}}"#));
-    assert!(facts.has_usage && facts.kind == b"response.completed" && facts.end.is_some());
+    assert!(facts.has_usage && facts.kind == b"response.completed" && facts.end.is_some() && facts.is_cut);
     assert_eq!(facts.text, 25_000 * 400);
     assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok());
 }
