@@ -1,4 +1,4 @@
-//! Names in few letters: of a project, of a session, of a model.
+//! Short display names for projects, sessions and models.
 
 /// The last part of a project's path: `/home/alice/api-server` is `api-server`.
 pub(crate) fn project_short(project: &str) -> &str {
