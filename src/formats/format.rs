@@ -84,9 +84,9 @@ pub trait Format: Sync {
     }
 
     /// Byte strings, at least one of which occurs in every relevant line of a file that has only this format.
+    ///
     /// Each is searched for separately. With at most two strings, that is several times as fast as searching for all
     /// needles at once. If empty, all lines are searched for the needles.
-    /// are no more than two. If empty, all lines are searched for the needles.
     fn own_needles(&self) -> &'static [&'static str] {
         &[]
     }
