@@ -30,7 +30,7 @@ pub(super) struct Spans {
     within: FxHashMap<u64, usize>,
 }
 
-/// What a span means for nested calls.
+/// A span, as far as it matters for nested calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Span {
     /// Id of the parent span; 0 for none.
