@@ -147,7 +147,7 @@ enum Way {
     Osc9,
     Osc777,
     Desktop,
-    /// Desktop notification if available: chosen by `auto`, so its absence is no error.
+    /// Desktop notification if available. `auto` chooses it, so it is not an error if there is none.
     DesktopIfAny,
 }
 
