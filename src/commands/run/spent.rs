@@ -80,7 +80,7 @@ impl Spent {
         models
     }
 
-    /// The budget with its use.
+    /// The budget and its usage.
     pub(super) fn budget_state(&self, budget: Amount, context: &Context<'_>) -> LimitState {
         let rules = context.rules(Filter::default());
         meter::budget(budget, self.models().values(), rules.fallback.as_ref())

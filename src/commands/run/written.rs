@@ -93,7 +93,7 @@ impl Spent {
         Ok(())
     }
 
-    /// Writes a line about the sessions that are not the run's, if any were at work.
+    /// Writes a line about active sessions that do not belong to the run, if there were any.
     fn write_others(&self, out: &mut dyn io::Write) -> io::Result<()> {
         let Others { sessions, sums } = &self.others;
         if *sessions == 0 {

@@ -1,24 +1,24 @@
-//! Takes the chunk with usage, which the client did not ask for, out of a stream of chat completions.
+//! Removes the usage chunk from a stream of chat completions if the client did not request it.
 
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// Bytes of an event beyond which it is not the chunk with usage.
+/// Size in bytes beyond which an event cannot be the usage chunk.
 const LONGEST: usize = 64 * 1024;
 
-/// Holds back an event until it is known to be another one.
+/// Holds back an event until it is known not to be that chunk.
 #[derive(Debug, Default)]
 pub(super) struct Hide {
     /// The event so far.
     held: BytesMut,
-    /// The event is longer than the chunk can be, and passes as it comes.
+    /// True if the event is longer than the chunk can be, so it is passed on as it arrives.
     is_long: bool,
-    /// Bytes of line ends at the end of what passed.
+    /// Line ends at the end of the data already passed on.
     ends: Ends,
 }
 
-/// Line ends since the last byte of a line: two end an event.
+/// Line ends since the last other byte: two of them end an event.
 #[derive(Debug, Default)]
 struct Ends {
     count: u8,
@@ -46,7 +46,7 @@ impl Ends {
 }
 
 impl Hide {
-    /// Takes a chunk; returns the bytes to be passed on now.
+    /// Processes a chunk. Returns the bytes to pass on now.
     pub(super) fn feed(&mut self, chunk: &Bytes) -> Bytes {
         let mut out = BytesMut::new();
         let mut begin = 0;
@@ -68,13 +68,13 @@ impl Hide {
         out.freeze()
     }
 
-    /// The last bytes of the stream.
+    /// The remaining bytes at the end of the stream.
     pub(super) fn end(&mut self) -> Bytes {
         let rest = std::mem::take(&mut self.held).freeze();
         if is_usage_alone(&rest) { Bytes::new() } else { rest }
     }
 
-    /// The event ends with these bytes.
+    /// Handles the end of an event, which consists of the held bytes and these.
     fn take(&mut self, last: &[u8], out: &mut BytesMut) {
         if std::mem::take(&mut self.is_long) {
             out.extend_from_slice(last);
@@ -88,7 +88,7 @@ impl Hide {
     }
 }
 
-/// True for the chunk that states the usage and nothing else: `"choices":[]`.
+/// True for the chunk that contains the usage and nothing else: `"choices":[]`.
 fn is_usage_alone(event: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Chunk {
