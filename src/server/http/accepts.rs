@@ -40,7 +40,7 @@ pub(super) fn preferred(headers: &HeaderMap) -> Exposition {
     }
 }
 
-/// A weight from 0 to 1, with up to three decimals; 1 for what is no weight.
+/// A weight from 0 to 1 with up to three decimals, in thousandths; 1 if it is invalid.
 fn thousandths(text: &str) -> u32 {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     match whole {
