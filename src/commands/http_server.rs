@@ -19,7 +19,6 @@ const TOKEN_FILE: u64 = 4096;
 
 /// The HTTP server and the metrics exporter. On shutdown, calls stop coming in before the last metrics are sent.
 pub(super) struct Serving {
-    /// The server.
     pub(super) server: Server,
     _exporter: Option<Exporter>,
 }

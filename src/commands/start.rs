@@ -32,9 +32,7 @@ pub(super) enum Source {
 
 /// The running engine, and everything that an interface needs from it.
 pub(super) struct Started {
-    /// The engine.
     pub(super) engine: Engine,
-    /// Its events.
     pub(super) events: Events,
     /// The meter with the ledger's current numbers.
     pub(super) meter: Meter,

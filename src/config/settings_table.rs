@@ -15,7 +15,6 @@ use crate::domain::{Label, TicketPattern};
 use crate::pricing::Rates;
 use value_reader::ValueReader;
 
-/// A setting.
 pub(super) struct Setting {
     /// Dotted name: `alerts.bell`.
     pub(super) name: &'static str,

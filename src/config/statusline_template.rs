@@ -17,17 +17,11 @@ pub(crate) enum Word {
     ModelId,
     /// Session id, shortened.
     Session,
-    /// Cost of the session.
     SessionCost,
-    /// Tokens of the session.
     SessionTokens,
-    /// Cost of today.
     TodayCost,
-    /// Tokens of today.
     TodayTokens,
-    /// Cost of this month.
     MonthCost,
-    /// Tokens of this month.
     MonthTokens,
     /// The worst limit.
     Limit,

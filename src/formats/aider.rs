@@ -48,7 +48,6 @@ impl Format for Aider {
 }
 
 fields! {
-    /// A line.
     Line {
         event: Text<'a> = "event",
         at: Stamp = "time",

@@ -47,7 +47,6 @@ impl Format for Amp {
 }
 
 fields! {
-    /// A thread.
     Thread {
         id: Text<'a> = "id",
         created: Stamp = "created",
@@ -77,7 +76,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         id: Named<'a> = "messageId" | "id",
         usage: Usage<'a> = "usage",

@@ -46,7 +46,6 @@ impl Format for Auggie {
 }
 
 fields! {
-    /// A session.
     Session {
         id: Text<'a> = "sessionId",
         state: State<'a> = "agentState",
@@ -63,7 +62,6 @@ fields! {
 }
 
 fields! {
-    /// A turn.
     Turn {
         ended: Stamp = "finishedAt",
         number: Named<'a> = "sequenceId",

@@ -62,7 +62,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         model: Text<'a> = "model",
         usage: Usage<'a> = "usage",

@@ -131,7 +131,6 @@ fields! {
 }
 
 fields! {
-    /// The model.
     Model {
         id: Text<'a> = "id",
     }

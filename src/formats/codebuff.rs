@@ -47,7 +47,6 @@ impl Format for Codebuff {
 }
 
 fields! {
-    /// A message.
     Message {
         id: Text<'a> = "id",
         kind: Text<'a> = "variant" | "role",
@@ -77,7 +76,6 @@ fields! {
 }
 
 fields! {
-    /// A run.
     Run {
         session: RunSession<'a> = "sessionState",
     }

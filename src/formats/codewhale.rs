@@ -51,7 +51,6 @@ impl Format for CodeWhale {
 }
 
 fields! {
-    /// A session.
     Session {
         about: About<'a> = "metadata",
     }

@@ -67,7 +67,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         about: About<'a> = "meta",
     }

@@ -79,7 +79,6 @@ fields! {
 }
 
 fields! {
-    /// A project.
     Project {
         path: Text<'a> = "path",
         data: Text<'a> = "data_dir",

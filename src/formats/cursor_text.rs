@@ -10,7 +10,6 @@ use super::texts::{Spoken, TextReader, Texts};
 use super::{Format as _, Framing, Origin};
 use crate::domain::{Attribution, Instant, Label};
 
-/// The texts of Cursor.
 pub(super) struct CursorTexts;
 
 /// The texts to measure, each of which is a block.

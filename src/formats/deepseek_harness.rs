@@ -90,7 +90,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         id: Text<'a> = "id",
         source: Source<'a> = "source",

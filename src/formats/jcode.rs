@@ -68,7 +68,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         id: Text<'a> = "id",
         at: Stamp = "timestamp",

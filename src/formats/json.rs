@@ -52,7 +52,6 @@ pub(crate) struct List<T>(pub(crate) Vec<T>);
 pub(crate) enum NameOr<'line, T> {
     /// A string.
     Name(Cow<'line, str>),
-    /// An object.
     Object(T),
     /// Neither a name nor an object.
     #[default]

@@ -59,7 +59,6 @@ fields! {
 }
 
 fields! {
-    /// An event.
     Event {
         agent: AgentEvent<'a> = "agentEvent",
     }
@@ -74,7 +73,6 @@ fields! {
 }
 
 fields! {
-    /// An answer.
     Answer {
         model: Text<'a> = "model",
         input: Count = "inputTokens" | "input",

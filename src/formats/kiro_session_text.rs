@@ -39,7 +39,6 @@ impl Texts for KiroSessionTexts {
 }
 
 fields! {
-    /// An event.
     Event {
         id: Text<'a> = "id",
         at: Stamp = "timestamp",

@@ -61,7 +61,6 @@ impl Texts for KiroTexts {
 }
 
 fields! {
-    /// A conversation.
     Conversation {
         id: Text<'a> = "conversation_id",
         model: Model<'a> = "model_info",
@@ -70,7 +69,6 @@ fields! {
 }
 
 fields! {
-    /// The model.
     Model {
         id: Text<'a> = "model_id",
     }

@@ -84,7 +84,6 @@ fields! {
 }
 
 fields! {
-    /// Details of the output.
     OutputDetails {
         reasoning: Count = "reasoning_tokens",
     }

@@ -92,7 +92,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         role: Text<'a> = "role",
         api: Text<'a> = "api",

@@ -35,7 +35,6 @@ impl Texts for PiTexts {
 }
 
 fields! {
-    /// An entry.
     Entry {
         kind: Text<'a> = "type",
         id: Text<'a> = "id",
@@ -46,7 +45,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         role: Text<'a> = "role",
         model: Text<'a> = "model" | "responseModel",

@@ -13,7 +13,6 @@ pub(super) struct Counts {
     pub(super) output: Option<u64>,
     /// Total, if given.
     pub(super) total: Option<u64>,
-    /// Cache reads.
     pub(super) cache_read: u64,
     /// Cache writes with a lifetime that is five minutes or unknown.
     pub(super) cache_write_5m: u64,

@@ -143,7 +143,6 @@ fields! {
 }
 
 fields! {
-    /// A session.
     Session {
         id: Text<'a> = "id",
         created: Stamp = "createdAt",

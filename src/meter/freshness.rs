@@ -4,7 +4,6 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Freshness {
-    /// It is exact.
     Exact,
     /// It is not exact: the ledger must be queried again.
     Stale,

@@ -26,7 +26,6 @@ pub(crate) fn minute_of(at: Instant) -> i64 {
 pub(crate) struct MinuteCalls {
     /// The latest of these calls.
     pub(crate) last: Arc<Row>,
-    /// Their sums.
     pub(crate) sums: Sums,
 }
 

@@ -25,7 +25,6 @@ pub(crate) struct Histogram {
     pub(crate) bounds: Vec<i128>,
     /// Observations in each bucket; the last count is for those above every bound.
     pub(crate) counts: Vec<u64>,
-    /// Their sum.
     pub(crate) sum: i128,
 }
 

@@ -6,17 +6,13 @@ use crate::ledger::{Grain, PeriodKey, Report, ReportRow, Row, SessionRow, Sums};
 /// A cell's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cell {
-    /// Unknown.
     Unknown,
     /// Our own text.
     Text(String),
-    /// A time.
     Time(Instant),
     /// A name from outside.
     Name(Label),
-    /// A count.
     Count(u64),
-    /// Seconds.
     Seconds(i64),
     /// Dollars, exact.
     Usd(Usd),

@@ -18,7 +18,6 @@ pub(crate) enum Kind {
 /// An exact number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Number {
-    /// A count.
     Count(u64),
     /// An integer.
     Whole(i64),
@@ -78,12 +77,10 @@ pub(crate) struct Buckets {
 /// Name and value of a label.
 pub(crate) type LabelPair = (&'static str, String);
 
-/// A sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sample {
     /// Labels, in the same order for all samples of the family.
     pub(crate) labels: Vec<LabelPair>,
-    /// The value.
     pub(crate) value: Value,
 }
 

@@ -7,7 +7,6 @@ use crate::ledger::Sums;
 /// Reliability of a total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// Exact.
     Exact,
     /// Lower bound (`≥`): some tokens have no price, or were only partly logged.
     AtLeast,

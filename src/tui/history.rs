@@ -46,7 +46,6 @@ pub(super) enum Step {
     Month,
 }
 
-/// One bar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bar {
     pub(super) first: Day,

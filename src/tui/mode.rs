@@ -88,9 +88,7 @@ pub(crate) enum Pane {
     Running,
     /// The latest calls.
     Calls,
-    /// The limits.
     Limits,
-    /// The models.
     Models,
     /// The head: the count, the rate and the remaining amount, the sums, the forecasts.
     Head,
@@ -177,7 +175,6 @@ pub(crate) struct Explanation {
     pub(crate) title: String,
     /// The call whose lines are requested from the ledger, or have arrived.
     pub(crate) call: Option<CallKey>,
-    /// The lines.
     pub(crate) lines: Vec<String>,
     /// First visible line.
     pub(crate) top: usize,

@@ -15,7 +15,6 @@ use crate::{output, text};
 /// Arguments of a tool call.
 pub(super) type Arguments = serde_json::Map<String, Value>;
 
-/// A tool.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tool {
     Today,

@@ -14,7 +14,6 @@ use crate::formats::{self, Decoder, Origin, Outcome};
 pub(super) struct Line {
     /// The line, without line end.
     pub(super) text: String,
-    /// The call.
     pub(super) call: Call,
 }
 

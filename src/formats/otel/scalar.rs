@@ -13,7 +13,6 @@ use serde_json::{Number, Value};
 const TYPED: [&str; 8] =
     ["stringValue", "string_value", "intValue", "int_value", "doubleValue", "double_value", "boolValue", "bool_value"];
 
-/// A scalar.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scalar<'v> {
     Text(Cow<'v, str>),

@@ -18,7 +18,6 @@ pub(crate) enum Moment {
     Stop,
     /// The same for a sub-agent.
     SubagentStop,
-    /// A session starts.
     SessionStart,
     /// A session has ended.
     SessionEnd,

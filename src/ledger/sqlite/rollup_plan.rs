@@ -65,7 +65,6 @@ pub(super) struct Source {
     pub(super) sums: SumLevel,
 }
 
-/// Levels of sums.
 pub(super) enum SumLevel {
     /// All-time sums by kind of call, already loaded.
     Ever(Vec<(u32, Sums)>),

@@ -40,20 +40,16 @@ pub(crate) type Params = Vec<(String, String)>;
 /// Media type of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// JSON.
     Json,
-    /// CSV.
     Csv,
     /// Metrics in this format.
     Metrics(Exposition),
 }
 
-/// An answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     /// Its media type.
     pub(crate) kind: Kind,
-    /// Its body.
     pub(crate) body: Vec<u8>,
 }
 

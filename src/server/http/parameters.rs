@@ -5,13 +5,11 @@ use crate::domain::Label;
 /// A parameter of a query, a path or a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parameter {
-    /// Its name.
     pub(crate) name: &'static str,
     /// The corresponding flag of `tokmeter report`; empty if there is none.
     pub(crate) flag: &'static str,
     /// Where it is given.
     pub(super) place: Place,
-    /// Its values.
     pub(super) values: Values,
     /// Description, one sentence.
     pub(super) meaning: &'static str,
@@ -28,7 +26,6 @@ pub(super) enum Place {
 /// Values of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Values {
-    /// A text.
     Text,
     /// Texts: the parameter may be repeated.
     Texts,

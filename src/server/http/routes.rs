@@ -33,7 +33,6 @@ pub(super) struct Operation {
     pub(super) id: &'static str,
     /// Description, one sentence.
     pub(super) summary: &'static str,
-    /// Its parameters.
     pub(super) parameters: &'static [&'static [Parameter]],
     /// Media types and schemas of the request body.
     pub(super) body: &'static [(&'static str, &'static str)],

@@ -21,15 +21,11 @@ pub(crate) enum Protocol {
 /// The caller, according to headers, key and body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Who {
-    /// User.
     pub(crate) user: Option<Label>,
     /// The user's team.
     pub(crate) team: Option<Label>,
-    /// Session.
     pub(crate) session: Option<Label>,
-    /// Agent.
     pub(crate) agent: Option<Label>,
-    /// Project.
     pub(crate) project: Option<Label>,
     /// The part of the program that makes the call.
     pub(crate) feature: Option<Label>,
@@ -40,9 +36,7 @@ pub(crate) struct Who {
 /// User, team and organisation for calls that give none, from the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Defaults {
-    /// User.
     pub(crate) user: Label,
-    /// Team.
     pub(crate) team: Option<Label>,
     /// Organisation.
     pub(crate) org: Option<Label>,

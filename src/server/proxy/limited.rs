@@ -16,7 +16,6 @@ const MOST_OUTPUT: u64 = 4_096;
 pub(crate) struct Limited {
     /// The engine's limits.
     pub(crate) limits: Limits,
-    /// The keys.
     pub(crate) keys: KeyRing,
 }
 

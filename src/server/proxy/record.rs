@@ -10,7 +10,6 @@ use super::count::About;
 use super::meter::{Meter, Seen};
 use super::request::Sent;
 
-/// The record of one call.
 pub(super) struct CallRecord {
     /// Reads the response, once there is one.
     meter: Option<Meter>,

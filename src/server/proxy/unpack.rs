@@ -23,7 +23,6 @@ pub(super) enum Unpack {
     Gzip(Box<MultiGzDecoder<Vec<u8>>>),
     /// zlib.
     Deflate(Box<ZlibDecoder<Vec<u8>>>),
-    /// Brotli.
     Brotli(Box<DecompressorWriter<Vec<u8>>>),
     /// Zstandard, with the bytes that do not form a complete block yet.
     Zstd(Box<FrameDecoder>, Vec<u8>),
