@@ -186,7 +186,7 @@ impl Tail {
 
     /// The format that knows these tables, and its queries.
     ///
-    /// Several agents use the same name for their database. Outside of their own places, the tables tell which agent it
+    /// Several agents use the same name for their database. Outside their own places, the tables show which agent it
     /// is.
     fn queries(&self, schema: &Schema) -> Option<(FormatId, Vec<RowQuery>)> {
         let named = |id: FormatId| Some((id, id.format().queries(schema)?));

@@ -283,7 +283,7 @@ mod tests {
         let day = of_followed(&summary).unwrap();
         // From 08:10 to 18:05, minus pauses of three hours and of five and a half.
         assert_eq!((day.duration, stretches(&summary)), (Duration::minutes(595 - 180 - 330), 3));
-        // Within the quarter hours, the sessions tell when there was work.
+        // Within the quarter hours, the sessions show when there was work.
         let parts = [("08:10", "08:14"), ("12:05", "12:09"), ("17:50", "18:05")];
         let parts = parts.map(|(from, until)| {
             session(from, &format!("2026-11-22T{from}:00Z"), &format!("2026-11-22T{until}:00Z"), 3)

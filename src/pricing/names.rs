@@ -123,7 +123,7 @@ fn add(forms: &mut Vec<Form>, from: usize, name: Option<String>, is_fast: bool) 
     }
 }
 
-/// `claude-opus-5[1m]`, `anthropic/claude-3.7-sonnet:thinking`, stray blanks.
+/// `claude-opus-5[1m]`, `anthropic/claude-3.7-sonnet:thinking`, stray spaces.
 fn without_mark(name: &str) -> Option<String> {
     let trimmed = name.trim();
     let cut = ["[1m]", "[1M]", ":thinking", ":beta"].into_iter().find_map(|mark| trimmed.strip_suffix(mark));

@@ -35,7 +35,7 @@ impl App {
         Next::Redraw
     }
 
-    /// An explanation, with the time of its numbers. It does not change while the screen goes on counting.
+    /// An explanation, with the time of its numbers. It does not change while the screen keeps counting.
     fn dated_explanation(&self) -> Option<Explanation> {
         let mut explanation = self.explanation()?;
         if explanation.call.is_none() && self.view != View::Health && !self.page_waits() {

@@ -182,7 +182,7 @@ impl ScreenState {
         if self.numbers {
             self.count(now);
             if self.painting {
-                // The terminal is slow: drop this frame and go on counting.
+                // The terminal is slow: drop this frame and keep counting.
                 self.drawn = Some(at);
             }
         }

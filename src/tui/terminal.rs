@@ -69,7 +69,7 @@ impl Terminal {
     pub(super) fn enter(&mut self) -> io::Result<()> {
         enable_raw_mode()?;
         self.ours.store(true, Ordering::SeqCst);
-        // Our themes use no colour where none is wanted. With NO_COLOR, crossterm would also drop bold and reverse
+        // Our themes already leave out unwanted colours. With NO_COLOR, crossterm would also drop bold and reverse
         // video along with each colour it leaves out.
         force_color_output(true);
         let mut out = Vec::new();

@@ -107,7 +107,7 @@ fn call(params: Option<Value>, ask: Ask<'_>) -> Result<Box<RawValue>, Refusal> {
         Some(Value::Object(arguments)) => arguments,
         Some(_) => return Err((PARAMS, "\"arguments\" must be an object".to_owned())),
     };
-    // If a tool fails, it tells the model, which can then ask better.
+    // A failing tool reports its error to the model, which can then ask a better question.
     let (text, rest) = match ask(tool, &arguments) {
         Ok(Answer { text, json }) => (text, format!(r#","structuredContent":{json},"isError":false"#)),
         Err(failure) => (crate::app::printable(&failure.message), r#","isError":true"#.to_owned()),

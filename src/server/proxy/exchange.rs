@@ -73,7 +73,7 @@ pub(super) async fn run(shared: Arc<Shared>, job: Job, request: Request<Incoming
         Err(Failed::Left) => return,
     };
     headers::insert(answer.headers_mut(), CALL_ID, &id);
-    // If nobody takes the response, its body goes on reading it.
+    // If nobody takes the response, its body keeps reading it.
     let _ = sender.send(answer);
 }
 
@@ -236,7 +236,7 @@ async fn admitted(shared: &Arc<Shared>, ask: Ask) -> Decision {
     decision.unwrap_or(Decision::Go { hold: None, near: None })
 }
 
-/// Sends a request. If the client disconnects meanwhile, the request goes on for a while.
+/// Sends a request. If the client disconnects meanwhile, the request continues for a while.
 async fn sent_upstream(
     shared: &Shared,
     request: Request<Outgoing>,
