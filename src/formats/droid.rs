@@ -2,8 +2,8 @@
 //!
 //! Verified with 0.225.1 against a service with a known bill (2026-11-26): `tokenUsage` is the running total of one
 //! session in disjoint classes and equals the bill. The session's `.jsonl` has no counts. The file is rewritten in
-//! place and dated by `providerLockTimestamp`, because nothing records when the tokens were used. A fork starts at zero.
-//! `inclusiveTokenUsage` adds the totals of child sessions, which have their own files, and is not read; nor are
+//! place and dated by `providerLockTimestamp`, because nothing records when the tokens were used. A fork starts at
+//! zero. `inclusiveTokenUsage` adds the totals of child sessions, which have their own files, and is not read; nor are
 //! `factoryCredits`, which are not dollars. A user's own model is named by its id, after `custom:`. The project is in
 //! the first line of the `.jsonl`.
 

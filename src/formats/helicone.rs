@@ -4,8 +4,8 @@
 //! Based on its source (`packages/llm-mapper/types.ts`, `HeliconeRequest`, and the costs that it computes from a row;
 //! read 2026-11-27): `prompt_tokens`, `prompt_cache_read_tokens` and `prompt_cache_write_tokens` are charged
 //! separately, so they are disjoint. Versions before cache counts left them inside the prompt, except for Anthropic,
-//! and nothing records the version. If the cache is smaller than the prompt, the split is therefore a guess. A row with a
-//! `cache_reference_id` was answered from Helicone's own cache, without a call. A count of -1 means that nothing was
+//! and nothing records the version. If the cache is smaller than the prompt, the split is therefore a guess. A row with
+//! a `cache_reference_id` was answered from Helicone's own cache, without a call. A count of -1 means that nothing was
 //! counted. Bodies are not read.
 
 use std::time::Duration;
