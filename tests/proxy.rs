@@ -7,6 +7,8 @@
     reason = "a test that fails here has found what it was looking for"
 )]
 
+#[path = "proxy/bench.rs"]
+mod bench;
 #[path = "proxy/clients.rs"]
 mod clients;
 mod common;

@@ -65,7 +65,7 @@ impl Meter {
                         &settings,
                         chrono::Utc::now(),
                     )),
-                    Content::Records(records) | Content::Export(records) => {
+                    Content::Records(records) | Content::Export { records, .. } => {
                         match books.post(&Batch { records, files: Vec::new() }).unwrap().as_slice() {
                             [Change::New(change)] => Reply::Booked {
                                 key: change.after.call.key,

@@ -20,8 +20,13 @@ mod ladder;
 mod listening;
 #[path = "serve/load.rs"]
 mod load;
+#[path = "serve/nested.rs"]
+mod nested;
 #[path = "serve/otlp_out.rs"]
 mod otlp_out;
+#[cfg(unix)]
+#[path = "serve/real_collector.rs"]
+mod real_collector;
 #[path = "serve/repeats.rs"]
 mod repeats;
 #[path = "serve/security.rs"]

@@ -52,7 +52,7 @@ fn meter_with(owner: u32, queue: usize, idle: Duration) -> Meter {
             drop(held.1.wait_while(held.0.lock().unwrap(), |hold| *hold).unwrap());
             let reply = match delivery.content {
                 Content::Query(text) => Reply::Json(text),
-                Content::Records(records) | Content::Export(records) => match &records[0] {
+                Content::Records(records) | Content::Export { records, .. } => match &records[0] {
                     Record::Call(call) if list.lock().unwrap().contains(&call.key) => Reply::Repeat,
                     Record::Call(call) => {
                         list.lock().unwrap().push(call.key);

@@ -31,6 +31,18 @@ pub(crate) fn everything() -> Vec<u8> {
     bytes
 }
 
+/// Ends this process when standard input ends, for example because the process at its other end was killed.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub(crate) fn end_with_input() -> std::io::Result<()> {
+    let wait = || {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        std::process::exit(0);
+    };
+    std::thread::Builder::new().name("input".into()).spawn(wait).map(drop)
+}
+
 /// Reads standard input until its end, the end of one JSON value, the size limit or the timeout.
 #[cfg(unix)]
 pub(crate) fn standard_input(read_limits: ReadLimits) -> Vec<u8> {

@@ -287,7 +287,7 @@ is named, in full or as the screens show it; a note says which limits were not c
         /// As JSON
         #[arg(long)]
         json: bool,
-        /// Write the samples to a new folder instead, with what each must come to, for other programs to try
+        /// Write the samples to a new folder instead, with the expected counts of each, for testing other programs
         #[arg(long, value_name = "DIR", conflicts_with = "json")]
         export: Option<PathBuf>,
     },

@@ -50,6 +50,9 @@ pub struct ProxyArgs {
     /// File whose first line is the token that clients must present as x-tokmeter-key
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// End with standard input: a process that starts this one holds it open
+    #[arg(long, hide = true)]
+    pub end_with_input: bool,
 }
 
 #[derive(Clone, Debug, clap::Subcommand)]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use self::measured::{Kind, Measured, READY};
 use super::{Context, Exit, Failure};
+use crate::app::stdin::end_with_input;
 use crate::cli::BenchProxyArgs;
 use crate::domain::Label;
 use crate::server::proxy::bench::{Streams, Times, measure, pass_through as forward, service};
@@ -76,9 +77,10 @@ pub(super) fn proxy(context: &mut Context<'_>, args: &BenchProxyArgs) -> Result<
     Ok(Exit::Fine)
 }
 
-/// Forwards calls without counting them until it is stopped.
+/// Forwards calls without counting them until standard input ends.
 pub(super) fn pass_through(context: &mut Context<'_>, upstream: SocketAddr) -> Result<Exit, Failure> {
     let failed = |error: std::io::Error| Failure::new(Exit::Unavailable, format!("it does not forward: {error}"));
+    end_with_input().map_err(failed)?;
     let (address, thread) = forward(upstream).map_err(failed)?;
     writeln!(context.err, "{READY}{address}")?;
     let _ = thread.join();

@@ -28,6 +28,11 @@ impl Label {
         Self(Arc::from(clean(raw).as_ref()))
     }
 
+    /// Cleans an optional name; an empty or blank name counts as `None`.
+    pub(crate) fn find(raw: &str) -> Option<Self> {
+        (!is_blank(raw)).then(|| Self::new(raw))
+    }
+
     /// Cleans a path for display. Paths that are not UTF-8 stay distinct from each other.
     pub fn from_path(path: &std::path::Path) -> Self {
         Self::from_bytes(path.as_os_str().as_encoded_bytes())
@@ -53,6 +58,11 @@ impl Label {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// True for a name without visible characters.
+fn is_blank(raw: &str) -> bool {
+    raw.trim_start().is_empty()
 }
 
 /// The name in printable form; borrowed when unchanged.
@@ -191,9 +201,9 @@ impl Labels {
         label
     }
 
-    /// The label for an optional name; an empty name counts as `None`.
+    /// The label for an optional name; an empty or blank name counts as `None`.
     pub(crate) fn find(&mut self, raw: Option<&str>) -> Option<Label> {
-        raw.filter(|name| !name.is_empty()).map(|name| self.get(name))
+        raw.filter(|name| !is_blank(name)).map(|name| self.get(name))
     }
 }
 
@@ -269,6 +279,15 @@ mod tests {
     #[test]
     fn a17_bytes_that_are_no_text_are_shown_escaped() {
         assert!(Label::from_bytes(b"\xff\x1b]0;x").starts_with("\u{fffd}⎋]0;x~"));
+    }
+
+    #[test]
+    fn a_name_that_nobody_could_see_is_none() {
+        let mut labels = Labels::default();
+        for blank in ["", " ", "\t \n", "\u{a0}\u{3000}"] {
+            assert_eq!((labels.find(Some(blank)), Label::find(blank)), (None, None), "{blank:?}");
+        }
+        assert_eq!(labels.find(Some(" a")).as_deref(), Some(" a"));
     }
 
     #[test]

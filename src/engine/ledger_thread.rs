@@ -103,7 +103,7 @@ impl LedgerThread {
         while let Some(item) = runtime.block_on(inbox.next()) {
             match item {
                 Item::Request(request) => self.request(request),
-                Item::Delivery(delivery @ Delivery { content: Content::Export(_), .. }) => {
+                Item::Delivery(delivery @ Delivery { content: Content::Export { .. }, .. }) => {
                     self.exports(delivery, &mut inbox);
                 }
                 Item::Delivery(delivery) => self.delivery(delivery),

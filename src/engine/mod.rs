@@ -35,6 +35,6 @@ pub use protocol::{
     BadLineView, Explained, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView,
     Tone, Watching,
 };
-pub(crate) use questions::BooksView;
+pub(crate) use questions::{BooksView, Question};
 pub(crate) use scrape::Scrape;
 pub(crate) use start_stop::{Doors, Engine, Events, Setup, StartError, Stdin};

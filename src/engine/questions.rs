@@ -1,12 +1,13 @@
 //! Queries to the ledger of the running meter, answered on the thread that owns it.
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{HealthView, Scrape};
 use crate::config::Settings;
 use crate::domain::Instant;
-use crate::ledger::Ledger;
+use crate::ledger::{Checkpoint, Ledger};
 use crate::meter::{Recent, Rules};
 use crate::pricing::PriceBook;
 
@@ -38,4 +39,12 @@ pub(crate) struct BooksView<'a> {
     pub(crate) recent: &'a RefCell<Recent>,
     /// The current time.
     pub(crate) now: Instant,
+}
+
+impl BooksView<'_> {
+    /// The last state of the telemetry reader; empty if there is none.
+    pub(crate) fn telemetry_state(&self) -> String {
+        let checkpoint = self.ledger.file(Path::new(Checkpoint::TELEMETRY)).ok().flatten();
+        checkpoint.map(|checkpoint| checkpoint.reader).unwrap_or_default()
+    }
 }

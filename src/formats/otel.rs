@@ -140,6 +140,16 @@ impl Telemetry {
         })
     }
 
+    /// Resumes from the state that another reader last returned from [`Telemetry::changed`].
+    pub(crate) fn restore(&mut self, state: &str) {
+        self.0.spans.restore(state);
+    }
+
+    /// The state from which another reader can resume, if it has changed since the last call.
+    pub(crate) fn changed(&mut self) -> Option<String> {
+        self.0.spans.changed()
+    }
+
     /// Appends the calls in a protobuf export of log records; `None` if it is malformed.
     pub(crate) fn protobuf_logs(&mut self, body: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Option<Refused> {
         let signals = log_records::of_protobuf(body)?;

@@ -21,7 +21,12 @@ pub enum Content {
     /// Calls to write.
     Records(Vec<Record>),
     /// Calls from one telemetry export. Several exports may be written together, so the reply names no call.
-    Export(Vec<Record>),
+    Export {
+        /// The calls.
+        records: Vec<Record>,
+        /// State of the reader after these calls, if it has changed; written together with them.
+        state: Option<String>,
+    },
     /// A query, as JSON: `{"query":"gate",…}`.
     Query(String),
 }

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::domain::Call;
-use crate::domain::{Fidelity, Record, Tokens, Usd};
+use crate::domain::{Call, Fidelity, Instant, Record, Tokens, Usd};
 use crate::pricing::Cost;
 
 /// A call with its booked cost.
@@ -174,6 +173,16 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// Path that stands for the telemetry reader, which has no file.
+    pub(crate) const TELEMETRY: &str = "telemetry";
+
+    /// The checkpoint of the telemetry reader.
+    pub(crate) fn of_telemetry(reader: String, now: Instant) -> Self {
+        // Checkpoints of missing files expire by this time.
+        let modified_ns = now.timestamp_nanos_opt().unwrap_or_default();
+        Self { reader, modified_ns, ..Self::unread(Self::TELEMETRY.into()) }
+    }
+
     /// The checkpoint of a file that has not been read yet.
     pub fn unread(path: PathBuf) -> Self {
         Self {

@@ -50,14 +50,16 @@ impl Measured {
         match kind {
             Kind::Bare => command.args(["bench", "pass-through", "--upstream", &upstream.to_string()]),
             Kind::Proxy | Kind::Limits => {
-                command.args(["proxy", "--listen", "127.0.0.1:0", "--upstream", &format!("http://{upstream}")])
+                command.args(["proxy", "--end-with-input", "--listen", "127.0.0.1:0"]);
+                command.args(["--upstream", &format!("http://{upstream}")])
             }
         };
         let mut child = command
             .env_clear()
             .env("HOME", &home)
             .env("TOKMETER_DATA_DIR", &data)
-            .stdin(Stdio::null())
+            // Kept open, so that the child ends with this process.
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()?;

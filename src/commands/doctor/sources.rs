@@ -86,7 +86,8 @@ impl Report {
         };
         let Some(most) = limit("max_user_watches") else { return Ok(()) };
         let files = books.ledger.files()?;
-        let folders: std::collections::BTreeSet<&Path> = one_by_one(files.iter().filter_map(|file| file.path.parent()));
+        let folders: std::collections::BTreeSet<&Path> =
+            one_by_one(files.iter().filter_map(|file| file.path.parent()).filter(|path| path.is_absolute()));
         let folders = u64::try_from(folders.len()).unwrap_or(u64::MAX);
         let (state, near) = if folders.saturating_mul(10) >= most.saturating_mul(8) {
             (State::Attention, "; raise fs.inotify.max_user_watches, or changes are found by polling")

@@ -11,11 +11,10 @@ use crate::text;
 
 const README: &str = "# Golden samples
 
-Invented logs of coding agents, one folder for each. `expected.json` in it holds the calls, tokens and exact dollars that
-each sample must come to (`traps`), and all of the folder together (`models`); its README.md says what each trap is.
-Input excludes what a cache served or kept; reasoning is part of the output. A `.sql` file holds the statements of which
-the database beside it was made, in the order in which the agent writes them. `hazards.json` names the samples that show
-each class of billing faults.
+Made-up logs of coding agents, one folder per agent. Its `expected.json` holds the expected calls, tokens and exact
+dollars of each sample (`traps`) and of the whole folder (`models`); its README.md explains each edge case. Input excludes
+cache reads and writes; output includes reasoning. A `.sql` file holds the statements that made the database beside it,
+in the order in which the agent writes them. `hazards.json` lists the samples that show each class of billing fault.
 
 A count is right if it is the same in any order of files, and with files read twice.
 ";

@@ -61,8 +61,7 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
 
     /// An empty name means the login name, which does not count as set by the file.
     pub(super) fn user(&mut self, settings: &mut Settings) {
-        let name =
-            |node: &Node<'n, 't>| node.text().map(|text| Some(text).filter(|text| !text.is_empty()).map(Label::new));
+        let name = |node: &Node<'n, 't>| node.text().map(Label::find);
         match self.section.read(self.reader, self.key, NAME, name) {
             Some(Some(user)) => settings.user = user,
             Some(None) => drop(self.reader.origins.remove(self.name)),

@@ -5,14 +5,14 @@ use super::LedgerThread;
 use crate::domain::{Label, Record};
 use crate::engine::questions::{BooksView, Question};
 use crate::ingest::{Content, Delivery, Reply};
-use crate::ledger::{Batch, Change, Ledger};
+use crate::ledger::{Batch, Change, Checkpoint, Ledger};
 
 /// Number of calls from exports that are written in one transaction. The last export may exceed it.
 const TOGETHER: usize = 8192;
 
 impl LedgerThread {
     pub(super) fn delivery(&mut self, delivery: Delivery) {
-        if let Content::Records(records) | Content::Export(records) = &delivery.content {
+        if let Content::Records(records) | Content::Export { records, .. } = &delivery.content {
             self.health.delivered(records);
         }
         let reply = match delivery.content {
@@ -23,7 +23,8 @@ impl LedgerThread {
                 let answer = || self.config_edits.query(&question, &self.books, &self.rules, warning, now);
                 Reply::Json(own.unwrap_or_else(answer))
             }
-            Content::Records(records) | Content::Export(records) => self.take_records(records),
+            Content::Records(records) => self.take_records(records, None),
+            Content::Export { records, state } => self.take_records(records, state),
         };
         let _ = delivery.reply.send(reply);
     }
@@ -31,14 +32,15 @@ impl LedgerThread {
     /// Writes an export, and those that have arrived meanwhile, in one transaction. Most of its cost comes from the
     /// pages it touches, and the calls of many exports are on the same pages.
     pub(super) fn exports(&mut self, first: Delivery, inbox: &mut Inbox) {
-        let (mut records, mut replies) = (Vec::new(), Vec::new());
+        let (mut records, mut last, mut replies) = (Vec::new(), None, Vec::new());
         let mut next = Some(first);
         let mut other = None;
         while let Some(delivery) = next.take() {
             match delivery.content {
-                Content::Export(export) => {
+                Content::Export { records: export, state } => {
                     self.health.delivered(&export);
                     records.extend(export);
+                    last = state.or(last);
                     replies.push(delivery.reply);
                 }
                 content @ (Content::Records(_) | Content::Query(_)) => {
@@ -50,7 +52,7 @@ impl LedgerThread {
                 next = inbox.deliveries.try_recv().ok();
             }
         }
-        let reply = match self.take_records(records) {
+        let reply = match self.take_records(records, last) {
             // Nobody asks which of the calls are new.
             Reply::Booked { .. } | Reply::Repeat | Reply::Nothing | Reply::Json(_) => Reply::Nothing,
             error @ Reply::Error(_) => error,
@@ -65,8 +67,9 @@ impl LedgerThread {
 
     /// Writes calls from outside. Calls that cannot be written now are kept in the spool and counted. They are rejected
     /// only if that fails too, because no log has them; the sender then keeps them.
-    fn take_records(&mut self, records: Vec<Record>) -> Reply {
-        let batch = Batch { records, files: Vec::new() };
+    fn take_records(&mut self, records: Vec<Record>, state: Option<String>) -> Reply {
+        let files = state.map(|state| Checkpoint::of_telemetry(state, self.env.now()));
+        let batch = Batch { records, files: files.into_iter().collect() };
         let why = match self.health.not_booked().filter(|_| self.state.stuck.is_some()) {
             Some(why) => why.to_string(),
             None => match self.books.post(&batch) {

@@ -5,7 +5,8 @@
 //! call made by a tool or agent that was itself called from a chat span is a separate call.
 //!
 //! A span ends, and is exported, before its parent, in the same batch or an earlier one; some exporters reverse the
-//! order. So the last spans of a file are remembered, even across restarts.
+//! order. So the last spans of a file are remembered, even across restarts. Spans of calls, tools and agents, and the
+//! spans around them, are remembered longer than a program's many other spans.
 
 use std::collections::VecDeque;
 
@@ -16,18 +17,23 @@ use super::gen_ai;
 use super::signal::Signal;
 use crate::domain::{Call, CallKey};
 
-/// Number of spans remembered between lines: a few traces' worth.
+/// Number of spans remembered between lines: a few traces' worth, plus as many older spans that matter to calls.
 const KEPT: usize = 256;
 /// Maximum nesting depth followed.
 const DEEPEST: usize = 32;
 
-/// The last spans of a file, oldest first.
+/// The last spans of a file.
 #[derive(Debug, Default)]
 pub(super) struct Spans {
     known: FxHashMap<u64, Span>,
+    /// The last spans of any kind, oldest first.
     order: VecDeque<u64>,
+    /// Older spans that matter to calls, oldest first.
+    older: VecDeque<u64>,
     /// Number of remembered children of each span.
     within: FxHashMap<u64, usize>,
+    /// True if something has changed since the last call of [`Spans::changed`].
+    has_changed: bool,
 }
 
 /// A span, as far as it matters for nested calls.
@@ -103,6 +109,7 @@ impl Spans {
                 // Log records name their span but not its parent.
                 Some(span) if span.parent == 0 && parent != 0 => {
                     span.parent = parent;
+                    self.has_changed = true;
                     *self.within.entry(parent).or_default() += 1;
                 }
                 Some(_) => {}
@@ -169,23 +176,47 @@ impl Spans {
     /// Drops all but the latest spans. Called at the end of a line.
     pub(super) fn trim(&mut self) {
         while self.order.len() > KEPT {
-            let Some(span) = self.order.pop_front().and_then(|id| self.known.remove(&id)) else { continue };
-            if let Some(count) = self.within.get_mut(&span.parent) {
-                *count -= 1;
-                if *count == 0 {
-                    self.within.remove(&span.parent);
-                }
+            let Some(id) = self.order.pop_front() else { break };
+            let is_leaf = || !self.within.contains_key(&id);
+            match self.known.get(&id).map(|span| span.kind) {
+                Some(Kind::Other { dropped: false }) if is_leaf() => self.remove(id),
+                Some(_) => self.older.push_back(id),
+                None => {}
+            }
+        }
+        while self.older.len() > KEPT {
+            let Some(id) = self.older.pop_front() else { break };
+            self.remove(id);
+        }
+    }
+
+    fn remove(&mut self, id: u64) {
+        let Some(span) = self.known.remove(&id) else { return };
+        if let Some(count) = self.within.get_mut(&span.parent) {
+            *count -= 1;
+            if *count == 0 {
+                self.within.remove(&span.parent);
             }
         }
     }
 
     /// State for [`Spans::restore`].
     pub(super) fn state(&self) -> String {
-        if self.order.is_empty() {
+        if self.known.is_empty() {
             return String::new();
         }
-        let spans: Vec<(u64, Span)> = self.order.iter().filter_map(|id| Some((*id, *self.known.get(id)?))).collect();
+        let spans: Vec<(u64, Span)> = self.ids().filter_map(|id| Some((*id, *self.known.get(id)?))).collect();
         serde_json::to_string(&spans).unwrap_or_default()
+    }
+
+    /// The state, if it has changed since the last call.
+    pub(super) fn changed(&mut self) -> Option<String> {
+        std::mem::take(&mut self.has_changed).then(|| self.state())
+    }
+
+    /// Ids of all spans, oldest first.
+    fn ids(&self) -> impl Iterator<Item = &u64> {
+        self.older.iter().chain(&self.order)
     }
 
     /// Restores the output of [`Spans::state`].
@@ -196,6 +227,8 @@ impl Spans {
                 self.insert(id, span);
             }
         }
+        self.trim();
+        self.has_changed = false;
     }
 
     fn insert(&mut self, id: u64, span: Span) {
@@ -204,11 +237,13 @@ impl Spans {
         }
         self.known.insert(id, span);
         self.order.push_back(id);
+        self.has_changed = true;
     }
 
     fn set(&mut self, id: u64, kind: Kind) {
         if let Some(span) = self.known.get_mut(&id) {
             span.kind = kind;
+            self.has_changed = true;
         }
     }
 
@@ -248,8 +283,7 @@ impl Spans {
             }
             false
         };
-        self.order
-            .iter()
+        self.ids()
             .filter_map(|inner| match self.known.get(inner)?.kind {
                 Kind::Call(seen) if *inner != id && is_within(*inner) => Some(seen),
                 Kind::Call(_) | Kind::Other { .. } | Kind::Bound => None,

@@ -10,7 +10,7 @@ use super::rollup_delta::moment;
 use super::schema;
 use crate::domain::{Filter, Instant, Label};
 use crate::ledger::store::Store as _;
-use crate::ledger::{BooksError, Ledger, StoreError, Sums};
+use crate::ledger::{BooksError, Checkpoint, Ledger, StoreError, Sums};
 
 /// How long checkpoints are kept once their log is gone: it may be on an unmounted disk.
 const LONG_GONE: chrono::Duration = chrono::Duration::days(90);
@@ -75,7 +75,10 @@ impl Sqlite {
                 machine: conn.machine()?,
                 sums,
                 sessions: count("SELECT count(DISTINCT session) FROM sessions WHERE first IS NOT NULL")?,
-                files: count("SELECT count(*) FROM files")?,
+                files: count(&format!(
+                    "SELECT count(*) FROM files WHERE path <> CAST('{}' AS BLOB)",
+                    Checkpoint::TELEMETRY
+                ))?,
                 span: moment(span.0, Some(0)).zip(moment(span.1, Some(0))),
                 future_calls: future.calls,
                 pruned_before: meta::horizon(conn)?,

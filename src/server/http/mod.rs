@@ -82,7 +82,7 @@ impl Server {
         let address = setup.listener.local_addr()?;
         let (stop, ending) = watch::channel(false);
         let telemetry = telemetry::start(
-            setup.doors.deliver.clone(),
+            (setup.doors.deliver.clone(), setup.doors.ask.clone()),
             Arc::clone(&setup.env.clock),
             setup.user.clone(),
             setup.bounds.expanded,

@@ -12,6 +12,7 @@ use super::body::{self, Coding};
 use super::protobuf::{self, Signals};
 use super::status::Problem;
 use crate::domain::{Instant, Label, Record};
+use crate::engine::Question;
 use crate::formats::{Origin, Telemetry};
 use crate::ingest::{Content, Delivery, Projects, Reply};
 
@@ -44,7 +45,7 @@ pub(super) struct Decoded {
 
 /// Starts the thread. It ends when there are no senders left.
 pub(super) fn start(
-    deliver: mpsc::Sender<Delivery>,
+    (deliver, ask): (mpsc::Sender<Delivery>, mpsc::Sender<Question>),
     clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     user: Label,
     expanded: u64,
@@ -53,13 +54,18 @@ pub(super) fn start(
     thread::Builder::new().name("telemetry".into()).spawn(move || {
         let mut reader =
             Reader { telemetry: Telemetry::new(), projects: Projects::default(), offset: 0, user, expanded };
+        let mut is_new = true;
         while let Some(Export { body, coding, is_json, signals, done }) = queue.blocking_recv() {
+            if std::mem::take(&mut is_new) {
+                reader.telemetry.restore(&state_of(&ask));
+            }
             let decoded = reader.decode(body, coding, is_json, signals, clock());
             let decoded = decoded.map(|(records, refused, why)| {
                 let booked = (!records.is_empty()).then(|| {
                     let (reply, booked) = oneshot::channel();
+                    let content = Content::Export { records, state: reader.telemetry.changed() };
                     // Waits for a busy ledger. Meanwhile the queue fills up, and clients are asked to retry.
-                    let _ = deliver.blocking_send(Delivery { content: Content::Export(records), reply });
+                    let _ = deliver.blocking_send(Delivery { content, reply });
                     booked
                 });
                 Decoded { refused, why, booked }
@@ -68,6 +74,16 @@ pub(super) fn start(
         }
     })?;
     Ok(exports)
+}
+
+/// The last state of the previous reader, from the ledger.
+fn state_of(ask: &mpsc::Sender<Question>) -> String {
+    let (reply, state) = oneshot::channel();
+    let question: Question = Box::new(move |view| {
+        let _ = reply.send(view.telemetry_state());
+    });
+    // There is no answer while the meter shuts down; calls decoded now will not be booked.
+    if ask.blocking_send(question).is_err() { String::new() } else { state.blocking_recv().unwrap_or_default() }
 }
 
 struct Reader {

@@ -123,7 +123,7 @@ fn closed(document: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn who(map: &Map<String, Value>) -> Who {
-    let label = |value: Option<&Value>| value.and_then(Value::as_str).filter(|text| !text.is_empty()).map(Label::new);
+    let label = |value: Option<&Value>| value.and_then(Value::as_str).and_then(Label::find);
     let notes = map.get("metadata").and_then(Value::as_object);
     let note = |names: &[&str]| names.iter().find_map(|name| label(notes?.get(*name)));
     let user = label(map.get("user")).or_else(|| note(&["user_id", "user"]));

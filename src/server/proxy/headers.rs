@@ -102,7 +102,7 @@ pub(super) fn who(headers: &HeaderMap) -> Who {
         let value = names.iter().find_map(|name| text(name).map(percent_decoded));
         let others = || also.iter().find_map(|name| baggage(headers, name)).or_else(|| tag(tags, also));
         let value = value.or_else(|| has_others.then(others).flatten());
-        value.filter(|value| !value.is_empty()).map(|value| Label::new(&value))
+        value.and_then(|value| Label::find(&value))
     };
     Who {
         user: label(&USER, &["user.id", "user_id", "user"]),
