@@ -60,7 +60,7 @@ impl Label {
     }
 }
 
-/// True for a name without visible characters.
+/// True for a name that is empty or only white space.
 fn is_blank(raw: &str) -> bool {
     raw.trim_start().is_empty()
 }
