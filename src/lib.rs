@@ -1,5 +1,5 @@
-//! A taxi meter for coding agents: it shows, live, what an agent session spends, warns before a
-//! limit is reached, and keeps the history after the agent has deleted its logs.
+//! A taxi meter for coding agents: it shows live how much an agent session spends, warns before a limit is reached, and
+//! keeps the history after the agent has deleted its logs.
 //!
 //! Data flows in one direction:
 //!
@@ -47,7 +47,7 @@ pub mod testing;
 pub fn main() -> std::process::ExitCode {
     engine::process::prepare();
     let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
-    // Not locked: the screen's painter writes to the same output from a thread of its own.
+    // Not locked, because the screen's painter writes to the same output from its own thread.
     let mut out = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout());
     let exit = commands::run(&args, config::Env::system(), &mut out, &mut std::io::stderr());
     std::process::ExitCode::from(app::ended(exit).code())

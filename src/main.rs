@@ -1,4 +1,4 @@
-//! The `tokmeter` program: collects arguments and environment, runs, returns the exit code.
+//! The `tokmeter` program: collects arguments and environment, runs, and returns the exit code.
 
 use std::process::ExitCode;
 

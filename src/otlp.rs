@@ -1,5 +1,5 @@
-//! The messages of OTLP, with the numbers of opentelemetry-proto 1.9 (read 2026-11-27): those that are written, and of
-//! those that are received the fields that matter here. All others are skipped.
+//! OTLP messages, with the field numbers of opentelemetry-proto 1.9 (read 2026-11-27): the messages that are written,
+//! and the relevant fields of those that are received. All other fields are skipped.
 
 use prost::Message;
 use prost::bytes::Bytes;
@@ -7,7 +7,7 @@ use prost::bytes::Bytes;
 /// An export of log records, spans or metrics.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Export {
-    /// `resource_logs`, `resource_spans` or `resource_metrics`: all have number 1.
+    /// `resource_logs`, `resource_spans` or `resource_metrics`: all have field number 1.
     #[prost(message, repeated, tag = "1")]
     pub(crate) groups: Vec<Group>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct AnyValue {
     pub(crate) value: Option<Scalar>,
 }
 
-/// Lists, maps and bytes are no counts or names, and are skipped.
+/// Lists, maps and bytes are never counts or names, and are skipped.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub(crate) enum Scalar {
     #[prost(string, tag = "1")]
@@ -157,7 +157,7 @@ pub(crate) struct HistogramPoint {
     pub(crate) attributes: Vec<KeyValue>,
 }
 
-/// A histogram whose buckets grow exponentially; of interest for its sum alone.
+/// A histogram with exponential buckets, of which only the sum matters.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Exponential {
     #[prost(message, repeated, tag = "1")]

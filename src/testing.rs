@@ -1,4 +1,4 @@
-//! Names that tests, benches, examples and fuzz targets use. Not an interface: it changes without notice.
+//! Names used by tests, benches, examples and fuzz targets. This is not a public interface and changes without notice.
 
 /// From `app::backfill`.
 pub mod backfill {

@@ -1,4 +1,4 @@
-//! Last filter before the terminal: replaces bidirectional control characters in all output.
+//! The last filter before the terminal: replaces bidirectional control characters in all output.
 
 use std::io::{self, Write};
 
@@ -7,10 +7,11 @@ const SHOWN: &[u8] = "\u{fffd}".as_bytes();
 
 /// A writer that replaces every bidirectional control character with U+FFFD.
 ///
-/// Names from outside are cleaned when they are read. This covers paths, command-line arguments and anything missed.
+/// Names from outside are cleaned when they are read. This covers paths, command-line arguments and anything that was
+/// missed.
 pub(crate) struct BidiFilter<'a> {
     out: &'a mut dyn Write,
-    /// Incomplete bytes of a possible control character, held until the rest is written.
+    /// Incomplete bytes of a possible control character, kept until the rest is written.
     begun: Vec<u8>,
 }
 
@@ -19,9 +20,9 @@ impl<'a> BidiFilter<'a> {
         Self { out, begun: Vec::new() }
     }
 
-    /// Writes text that begins on a character boundary.
+    /// Writes text that starts on a character boundary.
     fn pass(&mut self, text: &[u8]) -> io::Result<()> {
-        // Nearly all text is; this test takes words at a time.
+        // Nearly all text is ASCII, and this test checks a word at a time.
         if text.is_ascii() {
             return self.out.write_all(text);
         }
@@ -51,9 +52,9 @@ impl<'a> BidiFilter<'a> {
 enum Mark {
     /// A control character of this many bytes.
     Whole(usize),
-    /// A possible prefix of one.
+    /// A possible prefix of a control character.
     Cut,
-    /// Something else.
+    /// Anything else.
     None,
 }
 

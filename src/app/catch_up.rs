@@ -20,13 +20,13 @@ use crate::ingest::{self, BadNote, Health, Owner, ReadBatch, Tails, Tallies};
 use crate::ledger::{self, Batch, BooksError, Checkpoint, Ledger};
 use crate::pricing::PriceBook;
 
-/// Unread files listed by name.
+/// Maximum number of unread files to list by name.
 const NAMED: usize = 3;
 
-/// An up-to-date ledger, with what the reading reported.
+/// An up-to-date ledger, with the results of reading the logs.
 pub(crate) struct Books {
     pub(crate) ledger: AnyLedger,
-    /// Price book of its calls.
+    /// Price book used for its calls.
     pub(crate) prices: Arc<PriceBook>,
     /// Counters of lines read.
     pub(crate) tallies: Tallies,
@@ -36,12 +36,12 @@ pub(crate) struct Books {
     pub(crate) health: Health,
     /// Why calls may be missing: the ledger could not be opened.
     pub(crate) trouble: Option<String>,
-    /// Why new calls are counted but not written.
+    /// Why new calls are counted but not yet written.
     pub(crate) unbooked: Option<String>,
 }
 
 impl Books {
-    /// Warning to show with the answer: calls may be missing or are not written yet.
+    /// Warning to show with the answer: calls may be missing, or are not written yet.
     pub(crate) fn warning(&self) -> Option<&str> {
         self.trouble.as_deref().or(self.unbooked.as_deref())
     }
@@ -49,7 +49,7 @@ impl Books {
 
 /// Opens the ledger and reads new log lines.
 ///
-/// With `book`, calls from given paths are also written to the ledger.
+/// With `book`, calls from the given paths are also written to the ledger.
 ///
 /// # Errors
 /// When the given paths cannot be read.
@@ -79,7 +79,7 @@ pub(crate) fn open_and_catch_up(
 
 /// Why catching up failed.
 enum Missed {
-    /// The ledger opens but can neither be written nor read.
+    /// The ledger opens, but can be neither written nor read.
     Unreadable(BooksError),
     Failed(Failure),
 }
@@ -96,7 +96,7 @@ impl From<BooksError> for Missed {
     }
 }
 
-/// Opens the ledger and reads new log lines; `with_ledger` is false when the ledger is unusable.
+/// Opens the ledger and reads new log lines; `with_ledger` is false if the ledger is unusable.
 fn gather_once(
     context: &mut Context<'_>,
     selection: &LogSelection,
@@ -106,7 +106,7 @@ fn gather_once(
     let prices = context.prices();
     let mut selection = selection.clone();
     let mut roots = roots(context, &selection)?;
-    // One transcript with its sub-agents is read on this thread; starting threads would cost more than it saves.
+    // A transcript and its sub-agents are read on this thread; starting threads would cost more than it saves.
     let threads = match &selection {
         LogSelection::Session(Some(_)) => 1,
         LogSelection::Everything | LogSelection::Unbooked | LogSelection::Paths(_) | LogSelection::Session(None) => {
@@ -127,7 +127,7 @@ fn gather_once(
     if let LogSelection::Session(Some(transcript)) = &selection
         && (trouble.is_some() || ledger.to_salvage())
     {
-        // Without the ledger one transcript is not enough: all logs of the day are needed.
+        // Without the ledger, one transcript is not enough: all logs of the day are needed.
         let transcript = transcript.clone();
         roots = selection::roots(context, &LogSelection::Session(None))?;
         roots.extra.push(transcript);
@@ -149,7 +149,7 @@ fn gather_once(
     }
     if matches!(selection, LogSelection::Everything) && books.health.gone > 0 {
         let now = context.now();
-        // A failed tidy-up is retried on another run.
+        // If tidying fails, another run retries it.
         let _ = books.ledger.sqlite().map(|books| books.tidy(now));
     }
     if let LogSelection::Paths(paths) = selection {
@@ -164,8 +164,8 @@ fn gather_once(
         if error.is_mendable() && with_ledger {
             return Err(error.into());
         }
-        // Calls that cannot be written are counted together with the ledger's. If that cannot be read either, fall back
-        // to the logs.
+        // Calls that cannot be written are counted together with the ledger's. If the ledger cannot be read either,
+        // fall back to the logs.
         if with_ledger {
             books.ledger.sums(&Filter { since: Some(context.now()), ..Filter::default() })?;
         }
@@ -177,7 +177,7 @@ fn gather_once(
             Err(error) => context.note(&format!("calls that no log holds any more were not recovered yet: {error}")),
         }
     }
-    // One warning is enough: a failed write was reported already.
+    // One warning is enough: a failed write has already been reported.
     if books.unbooked.is_none()
         && let Some(why) = books.ledger.why_only_read()
     {
@@ -186,7 +186,7 @@ fn gather_once(
     Ok(books)
 }
 
-/// Writes the held calls; returns the error if that fails.
+/// Writes the buffered calls; returns the error if that fails.
 fn book_gathered(books: &mut Books) -> Option<BooksError> {
     books.ledger.flush().err()
 }
@@ -205,7 +205,7 @@ fn not_booked(context: &mut Context<'_>, books: &mut Books, selection: &LogSelec
     books.unbooked.get_or_insert(unbooked);
 }
 
-/// Warns of unread files, which may hold more calls.
+/// Warns about unread files, which may contain more calls.
 fn name_unread(context: &mut Context<'_>, health: &Health) {
     let all = health.unread();
     for (path, why) in all.iter().take(NAMED) {
@@ -218,7 +218,7 @@ fn name_unread(context: &mut Context<'_>, health: &Health) {
     }
 }
 
-/// Checkpoints of one session's transcript and those of its sub-agents. A hook has no use for the other files.
+/// Checkpoints of one session's transcript and of its sub-agents. A hook does not need the other files.
 fn states_of(books: &dyn Ledger, transcript: &Path) -> Result<Vec<Checkpoint>, BooksError> {
     let mut paths = vec![transcript.to_owned()];
     let mut folders = vec![transcript.with_extension("").join("subagents")];
@@ -244,7 +244,7 @@ fn catch_up(context: &mut Context<'_>, books: &mut Books, mut tails: Tails, sele
         }
     });
     books.health = tails.health(std::time::Instant::now());
-    // The process ends after its answer; dropping thousands of file states would delay that.
+    // The process ends after its answer, and dropping thousands of file states would delay that.
     std::mem::forget(tails);
     if let Some(error) = failed {
         // The ledger can still answer; the new lines are read again next time.

@@ -23,7 +23,7 @@ pub(crate) struct Context<'a> {
     pub(crate) paths: Paths,
     /// Command-line overrides, needed to reload the settings.
     pub(crate) overrides: Overrides,
-    /// Results.
+    /// Standard output: results.
     pub(crate) out: &'a mut dyn Write,
     /// Standard error: everything else.
     pub(crate) err: &'a mut dyn Write,
@@ -33,8 +33,8 @@ impl<'a> Context<'a> {
     /// Loads the settings and reports every problem of the config at once.
     ///
     /// # Errors
-    /// When the config is invalid, exit code 78, or the program's log cannot be opened, exit code 74. A hook and the status line go on with the valid part; `config` reports
-    /// the problems itself.
+    /// When the config is invalid (exit code 78) or the program's log cannot be opened (exit code 74). A hook and the
+    /// status line continue with the valid part; `config` reports the problems itself.
     pub(crate) fn open(
         cli: &Cli,
         env: Env,
@@ -71,7 +71,7 @@ impl<'a> Context<'a> {
         Ok((context, loaded))
     }
 
-    /// Runs something without output: its warnings have been given, or will be, by another command.
+    /// Runs something without output: another command has given its warnings, or will.
     pub(crate) fn silently<T>(&self, run: impl FnOnce(&mut Context<'_>) -> T) -> T {
         let (mut out, mut err) = (std::io::sink(), std::io::sink());
         run(&mut Context {
@@ -84,12 +84,12 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The time now.
+    /// The current time.
     pub(crate) fn now(&self) -> Instant {
         self.env.now()
     }
 
-    /// The price book of these settings, with the imported list if there is one.
+    /// The price book of these settings, including the imported list, if any.
     pub(crate) fn prices(&mut self) -> Arc<PriceBook> {
         let (book, problem) = config::price_book(&self.settings, &self.paths);
         if let Some(problem) = problem {
@@ -103,7 +103,7 @@ impl<'a> Context<'a> {
         config::rules(&self.settings, view)
     }
 
-    /// Prints a message to standard error. Failure to write it is ignored.
+    /// Prints a message to standard error, ignoring write errors.
     pub(crate) fn note(&mut self, text: &str) {
         let _ = writeln!(self.err, "tokmeter: {}", printable(text));
     }
@@ -114,7 +114,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Removes temporary files left by killed writers of the config or the price list.
+/// Removes temporary files left behind by killed writers of the config or the price list.
 fn remove_strays(paths: &Paths) {
     if let Some((folder, name)) =
         paths.config.as_deref().and_then(|path| Some((path.parent()?, path.file_name()?.to_str()?)))

@@ -1,4 +1,4 @@
-//! Exit codes of the public contract.
+//! Exit codes, which are part of the public interface.
 
 use std::io;
 
@@ -45,15 +45,15 @@ impl Exit {
     }
 }
 
-/// Why a command failed: a sentence for the user.
+/// Why a command failed, as a sentence for the user.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Failure {
     /// Exit code.
     pub exit: Exit,
-    /// The problem, and how to solve it.
+    /// The problem and how to solve it.
     pub message: String,
-    /// The ledger was found damaged or missing while being read: the command can be retried after a repair.
+    /// The ledger turned out to be damaged or missing while being read: the command can be retried after a repair.
     pub(crate) mendable: bool,
 }
 
@@ -81,7 +81,8 @@ impl From<crate::ledger::BooksError> for Failure {
     }
 }
 
-/// The program's exit code: never 0 after a panic in any thread. A gate's refusal and an agent's own code are kept.
+/// The program's exit code: never 0 after a panic in any thread. The exit codes of a gate's refusal and of a wrapped
+/// agent are kept.
 pub(crate) fn ended(exit: Exit) -> Exit {
     ended_after(exit, crate::text::has_panicked())
 }

@@ -1,4 +1,4 @@
-//! Words that were probably meant to be another.
+//! Detects words that were probably meant to be another.
 
 use std::path::PathBuf;
 
@@ -6,14 +6,15 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use crate::domain::Label;
 
-/// Up to this many valid words are listed.
+/// Maximum number of valid words to list.
 const FEW: usize = 8;
 
-/// Rejects a word that names no file, no path and no valid word: with the valid word that it is close to, or with what
-/// there is. `kind` is the name of such a word, as `period`; without any, every word is a path.
+/// Rejects a word that is neither an existing path nor a valid word, and suggests the closest valid word or lists them
+/// all. `kind` is the noun for such a word, such as `period`; if there are no valid words, every word is taken as a
+/// path.
 ///
 /// # Errors
-/// With the suggestion; exit code 64, and 65 where the word may well be the name of a file that is not there.
+/// With the suggestion: exit code 64, or 65 if the word may well be the name of a missing file.
 pub(crate) fn mistyped(
     context: &Context<'_>,
     words: &[PathBuf],

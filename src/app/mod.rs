@@ -1,4 +1,4 @@
-//! Everything between the command line and the rooms below: the context of a command, catching up with the logs, exit
+//! Everything between the command line and the modules below: the context of a command, catching up with the logs, exit
 //! codes, signals.
 
 pub(crate) mod backfill;

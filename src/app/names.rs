@@ -1,4 +1,4 @@
-//! Names that a user typed: short forms that the screens show, and names that no call has, such as a typing error.
+//! Names typed by a user: short forms as the screens show them, and names that no call has, such as typos.
 
 use crate::config::LimitKey;
 use crate::domain::{Dimension, Filter, Label, Matcher, Zone, model_short, project_short};
@@ -8,7 +8,7 @@ use crate::text::meant;
 
 /// Up to this many known names are listed instead of a suggestion.
 const FEW: usize = 8;
-/// Shortest text that is searched for within names.
+/// Minimum length of a text to search for within names.
 const TELLING: usize = 3;
 
 /// The names that calls have in one dimension.
@@ -28,7 +28,7 @@ impl Names {
         Ok(Self { dimension, all })
     }
 
-    /// The one name of which the screens show this short form.
+    /// The name with this short form, if there is exactly one.
     fn in_full(&self, short: &str) -> Option<&Label> {
         match self.shown_as(short).as_slice() {
             [one] => Some(*one),
@@ -52,7 +52,7 @@ impl Names {
         }
     }
 
-    /// `no call has model 'opus-6'; did you mean 'claude-opus-5'?`; none when a call has it, or no call has any.
+    /// `no call has model 'opus-6'; did you mean 'claude-opus-5'?`; `None` if a call has the name, or no call has any.
     fn unknown(&self, asked: &Matcher) -> Option<String> {
         if self.all.is_empty() || asked.is_glob() || self.all.iter().any(|name| asked.matches(name)) {
             return None;
@@ -72,7 +72,8 @@ impl Names {
         Some(format!("no call has {dimension} '{}'{hint}", Label::new(asked)))
     }
 
-    /// The name that was probably meant: shown so, begins, ends or has it in the middle, or is spelt alike.
+    /// The name that was probably meant: one whose short form matches, one that starts with, ends with or contains the
+    /// text, or one that is spelled similarly.
     fn closest(&self, asked: &str) -> Option<&str> {
         let known = || self.all.iter().map(Label::as_str);
         let lower = asked.to_lowercase();
@@ -90,7 +91,7 @@ impl Names {
     }
 }
 
-/// The names of each dimension that was asked about, read once.
+/// The names of each dimension requested so far, each read once.
 #[derive(Default)]
 pub(crate) struct KnownNames(Vec<Names>);
 
@@ -119,8 +120,8 @@ impl KnownNames {
     }
 }
 
-/// Replaces a short form by the full name of a project or a model, where no call has the short one and exactly one name
-/// is shown so. Returns the names that it has read, for sentences about those that no call has.
+/// Replaces a short form by the full name of a project or a model if no call has the short one and exactly one name is
+/// shown that way. Returns the names it has read, for the messages about names that no call has.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -140,8 +141,8 @@ pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<KnownN
     Ok(known)
 }
 
-/// As [`complete`], for a meter that runs while calls come in: a project or a model that no call has yet is also
-/// counted under a longer name that ends with the given one. Returns the sentences about names that no call has.
+/// Like [`complete`], for a meter that runs while calls come in: a project or a model that no call has yet is also
+/// counted under a longer name that ends with the given one. Returns the messages about names that no call has.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -168,7 +169,7 @@ pub(crate) fn complete_ahead(books: &dyn Ledger, filter: &mut Filter) -> Result<
 }
 
 /// A limit with the short forms of projects and models replaced, as by [`complete`], and a sentence for each name that
-/// no call has: until one has it, the limit counts nothing. A limit that is set keeps its names.
+/// no call has: the limit counts nothing until one does. A limit that is already set keeps its names.
 ///
 /// # Errors
 /// When the ledger cannot be read.

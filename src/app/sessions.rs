@@ -1,4 +1,4 @@
-//! Sessions by the names that a user gives them.
+//! Finds sessions by the names that users give.
 
 use super::exit::{Exit, Failure};
 use crate::domain::{Dimension, Filter, Label, Matcher, Zone, is_callers_session, is_session, may_be_short};
@@ -12,15 +12,15 @@ fn latest_named(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, Bo
     Ok(last.and_then(|session| session.session.clone()))
 }
 
-/// Matches one session: `latest`, a full name, a unique prefix, or the short name that is shown.
+/// Matches one session: `latest`, a full name, a unique prefix, or the short name as displayed.
 ///
 /// # Errors
-/// When no session matches, or several do.
+/// When no session matches or several do.
 pub(crate) fn only_session(books: &dyn Ledger, wanted: &str, filter: &Filter) -> Result<Matcher, Failure> {
     find_session(books, wanted, filter)?.map(|name| Matcher::exact(name.as_str()))
 }
 
-/// As [`only_session`]; the inner failure says why no session is meant.
+/// Like [`only_session`]; the inner failure says why no session matches.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -41,9 +41,9 @@ pub(crate) fn find_session(
     Ok(one(&fits, &wanted, none))
 }
 
-/// The session that a caller of the gate names: by its full name, as it is shown, or by a long beginning of it. Who asks
-/// before the first call of a session means a new one: then the inner failure says that no call has it, and is absent
-/// where there are no calls at all. With [`Exit::Usage`] several sessions may be meant.
+/// The session that a caller of the gate names: by its full name, by the name as displayed, or by a long prefix. A
+/// caller that asks before the session's first call means a new session; the inner failure then says that no call has
+/// it, and is `None` if there are no calls at all. With [`Exit::Usage`], several sessions match.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -70,7 +70,7 @@ pub(crate) fn callers_session(books: &dyn Ledger, wanted: &str) -> Result<Result
     }
 }
 
-/// The session of the newest call, or that which ended last.
+/// The session of the newest call or, if it has none, the one that ended last.
 fn latest(books: &dyn Ledger, filter: &Filter) -> Result<Result<Label, Failure>, BooksError> {
     let newest = books.calls(filter, 1)?;
     let mut name = newest.first().and_then(|row| row.call.from.session.clone());
@@ -81,21 +81,21 @@ fn latest(books: &dyn Ledger, filter: &Filter) -> Result<Result<Label, Failure>,
     Ok(name.ok_or_else(none))
 }
 
-/// The session of exactly this name, found without reading the names of all others.
+/// The session of exactly this name, found without reading all other names.
 fn with_exact_name(books: &dyn Ledger, wanted: &str, filter: &Filter) -> Result<Option<Label>, BooksError> {
     let mut filter = filter.clone();
     filter.only.push((Dimension::Session, Matcher::exact(wanted)));
     Ok(books.calls(&filter, 1)?.first().and_then(|row| row.call.from.session.clone()))
 }
 
-/// The sessions whose names fit.
+/// The sessions whose names match.
 fn named_so(books: &dyn Ledger, filter: &Filter, fits: impl Fn(&str) -> bool) -> Result<Vec<Label>, BooksError> {
     let query = Query { by: vec![Dimension::Session], filter: filter.clone(), ..Query::new(Grain::Total, Zone::UTC) };
     let names = books.report(&query)?.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten());
     Ok(names.filter(|name| fits(name)).collect())
 }
 
-/// The only one of these sessions; else why none is meant.
+/// The only one of these sessions, otherwise a failure that says why there is none.
 fn one(fits: &[Label], wanted: &Label, none: impl FnOnce() -> String) -> Result<Label, Failure> {
     match fits {
         [one] => Ok(one.clone()),

@@ -5,24 +5,24 @@ use std::time::Duration;
 /// Size limit and timeouts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReadLimits {
-    /// Bytes kept.
+    /// Maximum bytes to keep.
     pub(crate) bytes: usize,
-    /// Timeout for the first byte. No input by then means no input.
+    /// Timeout for the first byte. If nothing has arrived by then, there is no input.
     pub(crate) first: Duration,
-    /// Timeout for all of it.
+    /// Timeout for the whole input.
     pub(crate) whole: Duration,
 }
 
 impl ReadLimits {
-    /// For a status line, whose input is there at once, while the user sees an empty bar.
+    /// For a status line: its input is there at once, and the user sees an empty bar meanwhile.
     pub(crate) const STATUS_LINE: Self =
         Self { bytes: 1024 * 1024, first: Duration::from_millis(150), whole: Duration::from_millis(500) };
-    /// For a hook, whose input may hold a whole file that a tool is about to write.
+    /// For a hook: its input may include a whole file that a tool is about to write.
     pub(crate) const HOOK: Self =
         Self { bytes: 64 * 1024 * 1024, first: Duration::from_secs(2), whole: Duration::from_secs(10) };
 }
 
-/// Reads standard input to the end without a timeout: calls to be recorded are worth waiting for.
+/// Reads standard input to the end, without a timeout: calls to be recorded are worth waiting for.
 pub(crate) fn everything() -> Vec<u8> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
@@ -31,10 +31,10 @@ pub(crate) fn everything() -> Vec<u8> {
     bytes
 }
 
-/// Ends this process at the end of standard input, as when the process that holds its other end was killed.
+/// Ends this process when standard input ends, for example because the process at its other end was killed.
 ///
 /// # Errors
-/// When no thread could be started.
+/// When the thread cannot be started.
 pub(crate) fn end_with_input() -> std::io::Result<()> {
     let wait = || {
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());

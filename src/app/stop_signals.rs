@@ -1,4 +1,4 @@
-//! Shutdown signals: the first requests the end, a second Ctrl-C forces it.
+//! Shutdown signals: the first requests shutdown, and a second Ctrl-C forces it.
 
 use tokio::sync::mpsc;
 
@@ -10,7 +10,7 @@ pub(crate) struct StopSignals {
 }
 
 impl StopSignals {
-    /// Installs the handlers. If the system refuses a thread or descriptor, signals end the process as usual.
+    /// Installs the handlers. If the system refuses a thread or a descriptor, signals end the process as usual.
     pub(crate) fn watch() -> Self {
         let (tell, signals) = mpsc::unbounded_channel();
         #[cfg(unix)]
@@ -25,7 +25,7 @@ impl StopSignals {
         }
     }
 
-    /// Shutdown was requested otherwise, as by a key: the next Ctrl-C counts as the second.
+    /// Shutdown was requested in another way, such as by a key: the next Ctrl-C counts as the second.
     pub(crate) fn begins(&self) {
         #[cfg(unix)]
         self.asked.store(true, std::sync::atomic::Ordering::SeqCst);
@@ -61,7 +61,7 @@ mod unix {
         let listen = move || {
             let mut terminated = false;
             for signal in signals.forever() {
-                // Systems send SIGTERM and SIGHUP together: only a repeat of the same signal counts as the second.
+                // Systems send SIGTERM and SIGHUP together, so only a repeat of the same signal counts as the second.
                 let again = match signal {
                     SIGINT | SIGQUIT => seen.swap(true, Ordering::SeqCst),
                     SIGTERM => {

@@ -17,7 +17,7 @@ type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 /// Appends all events of this process to a file.
 ///
 /// # Errors
-/// A sentence that names the file and the reason, when it cannot be opened.
+/// A sentence that names the file and the reason, if it cannot be opened.
 pub(super) fn start(path: &Path, clock: Clock) -> Result<(), String> {
     let shown = Label::from_path(path);
     let file = regular_file::open_for_appending(path).map_err(|error| match error.get_ref() {
@@ -30,16 +30,16 @@ pub(super) fn start(path: &Path, clock: Clock) -> Result<(), String> {
         .with_timer(Stamp(clock))
         .with_thread_names(true)
         .with_ansi(false)
-        // Its own errors would go to standard error, which may be under the screen.
+        // Its own errors would go to standard error, which may be covered by the screen.
         .log_internal_errors(false)
         .finish();
-    // A second start in one process keeps the first file.
+    // A second start in the same process keeps the first file.
     let _ = tracing::subscriber::set_global_default(subscriber);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), os = std::env::consts::OS, "started");
     Ok(())
 }
 
-/// The time and the process, because an agent's hooks may write to the same file.
+/// Time and process id, because several hooks of an agent may write to the same file.
 struct Stamp(Clock);
 
 impl FormatTime for Stamp {

@@ -51,7 +51,7 @@ pub struct Filters {
 impl Filters {
     /// The filter for these arguments.
     ///
-    /// Names are cleaned like names in logs, so that names copied from a report match.
+    /// Names are cleaned like names in logs, so names copied from a report match.
     pub fn filter(&self, now: Instant, zone: Zone, tickets: &TicketPattern, week_start: Weekday) -> Filter {
         let groups = [
             (Dimension::User, &self.user),
@@ -87,8 +87,8 @@ impl Filters {
         }
     }
 
-    /// The filter in words, for a screen's header: `project /home/kim/web-shop · since 2026-11-20`; empty when nothing
-    /// is filtered out.
+    /// The filter as text, for a screen's header: `project /home/kim/web-shop · since 2026-11-20`; empty without a
+    /// filter.
     pub fn words(&self, now: Instant, zone: Zone) -> String {
         let groups = [
             ("user", &self.user),

@@ -23,24 +23,24 @@ pub(crate) use serve::{BenchCommand, BenchProxyArgs, ProxyArgs, ServeArgs};
 pub(crate) use setup::{SetupArgs, SetupCommand};
 pub(crate) use when::When;
 
-/// Parses the command line, the program's name included.
+/// Parses the command line, including the program's name.
 ///
 /// # Errors
-/// For invalid arguments, and for `--help` and `--version`: clap returns their text as an error, see `is_display`.
+/// For invalid arguments, and for `--help` and `--version`, whose text clap returns as an error, see `is_display`.
 pub fn parse(args: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
     if let Some(parsed) = quick::parse(args) {
         return parsed;
     }
     let whole = <Cli as clap::CommandFactory>::command();
     let named = args.get(1).and_then(|name| whole.find_subcommand(name));
-    // Only the whole tree explains a mistake, or prints the help.
+    // Only the whole tree can explain a mistake or print the help.
     named.and_then(|command| parse_alone(&whole, command, args)).map_or_else(|| clap::Parser::try_parse_from(args), Ok)
 }
 
-/// Parses with a tree of this command alone. `None` for a command line that has an error, or asks for help.
+/// Parses with a tree of just this command. `None` for a command line that contains an error or asks for help.
 ///
-/// clap copies the global options into every command before it looks at the first argument: a twentieth of what a short
-/// command costs.
+/// clap copies the global options into every command before it looks at the first argument, which takes a twentieth of
+/// the time of a short command.
 fn parse_alone(whole: &clap::Command, command: &clap::Command, args: &[std::ffi::OsString]) -> Option<Cli> {
     let root = clap::Command::new("tokmeter").version(env!("CARGO_PKG_VERSION"));
     let root = root.args(whole.get_arguments().cloned()).groups(whole.get_groups().cloned());
@@ -48,7 +48,7 @@ fn parse_alone(whole: &clap::Command, command: &clap::Command, args: &[std::ffi:
     <Cli as clap::FromArgMatches>::from_arg_matches_mut(&mut matches).ok()
 }
 
-/// True for clap's "errors" that are output: help and the version go to stdout with exit code 0.
+/// True for clap's "errors" that are really output: help and version go to stdout with exit code 0.
 pub(crate) fn is_display(error: &clap::Error) -> bool {
     !error.use_stderr()
 }
@@ -64,7 +64,7 @@ pub(crate) fn commands() -> Vec<String> {
 /// # Errors
 /// When `out` cannot be written.
 pub(crate) fn completions(shell: clap_complete::Shell, out: &mut dyn std::io::Write) -> std::io::Result<()> {
-    // The generator panics when a write fails, and a write to memory does not fail.
+    // The generator panics if a write fails, but writing to memory does not fail.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut whole_tree(), "tokmeter", &mut script);
     out.write_all(&script)
@@ -78,10 +78,10 @@ pub(crate) fn man(out: &mut dyn std::io::Write) -> std::io::Result<()> {
     clap_mangen::Man::new(whole_tree()).render(out)
 }
 
-/// All commands with their arguments and subcommands, built.
+/// All commands with their arguments and subcommands, fully built.
 ///
-/// clap copies the tree for `tokmeter help` before it expands deferred commands, so that the copy lacks the
-/// subcommands of `config`, `ledger` and others. They are added here.
+/// clap copies the tree for `tokmeter help` before it expands deferred commands, so the copy lacks the subcommands of
+/// `config`, `ledger` and others. They are added here.
 fn whole_tree() -> clap::Command {
     let mut tree = <Cli as clap::CommandFactory>::command().bin_name("tokmeter");
     tree.build();
@@ -95,7 +95,7 @@ fn whole_tree() -> clap::Command {
     tree
 }
 
-/// The subcommands of a command as `tokmeter help COMMAND` completes them: without arguments.
+/// A command's subcommands as `tokmeter help COMMAND` completes them, without arguments.
 fn entries(command: &clap::Command) -> Vec<clap::Command> {
     let copies = command.find_subcommand("help").into_iter().flat_map(clap::Command::get_subcommands);
     copies

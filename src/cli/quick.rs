@@ -1,8 +1,8 @@
-//! A small parser for the commands that agents and prompts start all the time.
+//! A small parser for the commands that agents and prompts run all the time.
 //!
-//! The tree of all commands and global options costs a tenth of a status line. These commands are mostly started
-//! without global options, and then need none of it. Any other command line, a mistake and a call for help included,
-//! is left to the whole tree.
+//! Building the tree of all commands and global options takes a tenth of the time of a status line. These commands
+//! usually have no global options and then do not need the tree. Any other command line, including mistakes and
+//! requests for help, is left to the whole tree.
 
 use std::ffi::OsString;
 

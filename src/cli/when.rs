@@ -38,7 +38,7 @@ impl When {
         }
     }
 
-    /// End (exclusive): days, weeks and months are included in full.
+    /// End (exclusive). Days, weeks and months are included in full.
     pub fn end(self, now: Instant, zone: Zone, week_start: Weekday) -> Instant {
         match self {
             Self::At(at) => at,
@@ -49,7 +49,7 @@ impl When {
         }
     }
 
-    /// The first day, and the day after the last; of an exact time its own.
+    /// The first day, and the day after the last. For an exact time, its own day.
     fn days(self, now: Instant, zone: Zone, week_start: Weekday) -> (NaiveDate, NaiveDate) {
         let days_after = |day: NaiveDate, days: u64| day.checked_add_days(chrono::Days::new(days)).unwrap_or(day);
         let month = |day: NaiveDate| (day, day.checked_add_months(Months::new(1)).unwrap_or(day));
@@ -72,7 +72,7 @@ impl When {
         }
     }
 
-    /// In short, in local time: the day, the week or the month that was given, else day and minute.
+    /// A short form in local time: the day, the week or the month that was given, otherwise day and minute.
     pub fn words(self, now: Instant, zone: Zone) -> String {
         let at = match self {
             Self::Day(day) => return day.to_string(),
@@ -121,7 +121,7 @@ impl FromStr for When {
     }
 }
 
-/// Periods by name, and whole days before today: `last week`, `3 days ago`, `an hour ago`.
+/// Named periods, and whole days before today: `last week`, `3 days ago`, `an hour ago`.
 fn named(text: &str) -> Option<When> {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words.as_slice() {

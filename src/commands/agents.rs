@@ -1,4 +1,5 @@
-//! `agents`: every agent that can be read and those that cannot, where each is looked for, and how exact its logs are.
+//! `agents`: lists the agents that can and cannot be read, where each one's logs are looked for, and how exact they
+//! are.
 
 mod show;
 
@@ -38,15 +39,15 @@ struct Agent {
     #[serde(rename = "agent")]
     name: &'static str,
     found: bool,
-    /// False for an agent whose files hold no tokens.
+    /// False for an agent whose files contain no tokens.
     readable: bool,
-    /// `E$` and the like; empty where nothing can be read.
+    /// How exact its logs are, such as `E$`; empty if nothing can be read.
     fidelity: String,
     places: Vec<Place>,
     files: u64,
     calls: u64,
     last: Option<Instant>,
-    /// Facts that its logs do not show.
+    /// Information that its logs leave out.
     gaps: &'static str,
 }
 
@@ -57,7 +58,7 @@ struct Place {
     files: u64,
 }
 
-/// Agents of the registry, then those without tokens on the disk.
+/// Agents in the registry, followed by those that write no tokens to disk.
 fn listed(context: &Context<'_>, books: &Books) -> Result<Vec<Agent>, Failure> {
     let vars = &context.env.vars;
     let var = |name: &str| vars.get(std::ffi::OsStr::new(name)).cloned();

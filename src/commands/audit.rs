@@ -1,6 +1,6 @@
-//! `audit`: reads every log again from its first byte and reports what became of each line.
+//! `audit`: reads every log again from its first byte and reports the outcome of each line.
 //!
-//! Writes nothing to the ledger and shows no content of lines: only counts, places and reasons.
+//! Writes nothing to the ledger and shows no content of lines, only counts, places and reasons.
 
 mod bad;
 mod document;
@@ -19,12 +19,12 @@ use self::ledger_totals::LedgerTotals;
 use super::{Context, Exit, Failure};
 use crate::app::catch_up::LogSelection;
 
-/// Places listed for each kind of problem; all are counted.
+/// Number of places listed for each kind of problem. All of them are counted.
 const PLACES: usize = 20;
 
 pub(super) fn run(context: &mut Context<'_>, json: bool, paths: &[PathBuf]) -> Result<Exit, Failure> {
     let selection = LogSelection::from_args(context, paths, true);
-    // The ledger is looked at before the logs are read: what is booked meanwhile is in the logs, too.
+    // Read the ledger before the logs: anything booked meanwhile is also in the logs.
     let totals = if paths.is_empty() { LedgerTotals::from_ledger(context)? } else { None };
     let read = read(context, &selection)?;
     let totals = totals.map(|totals| totals.compared_with(&read)).transpose()?;

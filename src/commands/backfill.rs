@@ -1,4 +1,4 @@
-//! `backfill`: estimates of output that logs do not count, kept apart from the ledger.
+//! `backfill`: estimates the output that logs do not count. The estimates are kept separate from the ledger.
 
 use serde::Serialize;
 
@@ -85,7 +85,7 @@ struct Document {
     schema: u8,
     models: Vec<ModelJson>,
     unmeasured: Vec<Unmeasured>,
-    /// The file of the estimates; null when nothing was written.
+    /// The file with the estimates; null if nothing was written.
     kept: Option<Label>,
 }
 

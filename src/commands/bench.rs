@@ -1,4 +1,4 @@
-//! `bench proxy`: what the proxy adds on this machine, as a table.
+//! `bench proxy`: measures the overhead of the proxy on this machine, as a table.
 
 mod measured;
 
@@ -12,18 +12,18 @@ use crate::cli::BenchProxyArgs;
 use crate::domain::Label;
 use crate::server::proxy::bench::{Streams, Times, measure, pass_through as forward, service};
 
-/// Time in which the service answers.
+/// Response time of the simulated service.
 const DELAY: Duration = Duration::from_millis(20);
-/// Connections at once.
+/// Numbers of simultaneous connections.
 const CONNECTIONS: [usize; 3] = [1, 4, 16];
-/// Calls of each connection in one round. The ways take turns, so that whatever else the machine does falls on all.
+/// Calls per connection in one round. The setups take turns, so that other load on the machine affects all of them.
 const ROUND: usize = 30;
-/// Calls of each connection without a delay.
+/// Calls per connection if the service responds at once.
 const HURRIED: usize = 500;
-/// Streams that are open at once.
+/// Number of streams open at the same time.
 const STREAMS: usize = 1000;
 
-/// Where calls go.
+/// A setup to which calls are sent.
 struct Way {
     name: String,
     address: SocketAddr,
@@ -77,7 +77,7 @@ pub(super) fn proxy(context: &mut Context<'_>, args: &BenchProxyArgs) -> Result<
     Ok(Exit::Fine)
 }
 
-/// Forwards without counting until standard input ends.
+/// Forwards calls without counting them until standard input ends.
 pub(super) fn pass_through(context: &mut Context<'_>, upstream: SocketAddr) -> Result<Exit, Failure> {
     let failed = |error: std::io::Error| Failure::new(Exit::Unavailable, format!("it does not forward: {error}"));
     end_with_input().map_err(failed)?;
@@ -87,7 +87,7 @@ pub(super) fn pass_through(context: &mut Context<'_>, upstream: SocketAddr) -> R
     Ok(Exit::Fine)
 }
 
-/// Measures each way in turn until all calls are made.
+/// Measures each setup in turn until all calls have been made.
 fn rounds(ways: &mut [Way], connections: usize, calls: usize) -> std::io::Result<()> {
     let mut left = calls;
     while left > 0 {
@@ -100,7 +100,7 @@ fn rounds(ways: &mut [Way], connections: usize, calls: usize) -> std::io::Result
     Ok(())
 }
 
-/// Another proxy, from `NAME=ADDR`.
+/// Parses another proxy from `NAME=ADDR`.
 fn beside(text: &str) -> Result<(String, SocketAddr), Failure> {
     let parsed =
         text.split_once('=').and_then(|(name, address)| Some((Label::new(name).to_string(), address.parse().ok()?)));

@@ -1,11 +1,11 @@
-//! `config`: shows the path and the settings in force, checks the file, and creates one.
+//! `config`: shows the path and the settings in force, checks the file, or creates one.
 
 use super::{Context, Exit, Failure, tui_options};
 use crate::cli::ConfigCommand;
 use crate::config::{self, Diagnostic, Loaded, Severity};
 use crate::domain::Label;
 
-/// Also works with a broken config, which it is there to diagnose.
+/// Also works with an invalid config, because it is meant to diagnose one.
 pub(super) fn run(context: &mut Context<'_>, command: Option<ConfigCommand>, loaded: &Loaded) -> Result<Exit, Failure> {
     let path = context.paths.config.clone().ok_or_else(|| {
         Failure::new(Exit::Config, "there is no place for a config: set HOME, or name a file with --config")
@@ -41,7 +41,7 @@ pub(super) fn run(context: &mut Context<'_>, command: Option<ConfigCommand>, loa
     }
 }
 
-/// Prints the diagnostics and chooses the exit code: 78 for errors, 1 for warnings when these count.
+/// Prints the diagnostics and chooses the exit code: 78 for errors, or 1 for warnings if those count.
 fn outcome(context: &mut Context<'_>, problems: &[Diagnostic], warnings_count: bool) -> Result<Exit, Failure> {
     problems.iter().try_for_each(|problem| problem.explain(context.err))?;
     let errors = problems.iter().any(|problem| problem.severity == Severity::Error);

@@ -1,4 +1,4 @@
-//! The digest of a day: a few lines, suited to mail.
+//! The digest of a day: a few lines, suitable for mail.
 
 mod send;
 
@@ -17,17 +17,17 @@ use crate::meter::{self, LimitState, Verdict, Window};
 use crate::output;
 use crate::text;
 
-/// Users listed by name; the rest are counted.
+/// Number of users listed by name. The rest are counted.
 const NAMED: usize = 8;
 
-/// The day and what its table is split by.
+/// The day, and the dimensions that split its table.
 struct Asked<'a> {
     filter: &'a Filter,
     by: &'a [Dimension],
     renamed: BTreeMap<(Dimension, Label), Label>,
 }
 
-/// The sums of a day: of what was asked, by user, and by session.
+/// The sums of a day: by the requested dimensions, by user, and by session.
 struct Sums {
     report: Report,
     users: Vec<ReportRow>,
@@ -50,7 +50,7 @@ impl Sums {
     }
 }
 
-/// The title and the text of a day's digest, fitted to a width.
+/// The title and text of a day's digest, fitted to a width.
 fn compose(
     books: &dyn Ledger,
     settings: &Settings,
@@ -60,7 +60,7 @@ fn compose(
 ) -> Result<(String, String), Failure> {
     let Sums { report, users, sessions } = sums;
     let zone = settings.zone;
-    // The last moment of the day, when its limits count everything.
+    // The last moment of the day, when its limits include everything.
     let end = filter.until.unwrap_or(now).checked_sub_signed(Duration::nanoseconds(1)).unwrap_or(now);
     let limits = meter::states(books, &config::rules(settings, Filter::default()), None, end)?;
     let day = day_of(end, zone);
@@ -91,7 +91,7 @@ fn compose(
     Ok((title, String::from_utf8_lossy(&out).into_owned()))
 }
 
-/// Number of users with the cost of each, most expensive first.
+/// The number of users and the cost of each, most expensive first.
 fn users_words(rows: &[ReportRow]) -> String {
     let name = |row: &ReportRow| row.by.first().cloned().flatten();
     let mut users: Vec<(Label, &ReportRow)> = rows.iter().filter_map(|row| Some((name(row)?, row))).collect();
@@ -105,11 +105,11 @@ fn users_words(rows: &[ReportRow]) -> String {
     if users.is_empty() { "none named".to_owned() } else { format!("{} ({}{more})", users.len(), words.join(", ")) }
 }
 
-/// Limits of the day that were reached or nearly so.
+/// The day's limits that were reached or nearly reached.
 fn limits_words(limits: &[LimitState]) -> String {
     let of_the_day = |limit: &&LimitState| match limit.limit.window {
         Window::Call | Window::Day | Window::Week | Window::Month => true,
-        // The state of these at the end of the day does not describe the day.
+        // The state of these limits at the end of the day says nothing about the day.
         Window::Session | Window::Run | Window::Hour | Window::Total | Window::Block | Window::Rolling(_) => false,
     };
     let words = |verdict: Verdict, word: &str| -> Vec<String> {

@@ -1,5 +1,5 @@
-//! The names of dimensions that group the values of another: the fidelity of a source, the repository of a
-//! project, the ticket of a branch.
+//! Names for dimensions that group another dimension's values: a source's fidelity, a project's repository, a branch's
+//! ticket.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::domain::{Dimension, Label, TicketPattern, Zone, project_of};
 use crate::formats::{self, Exactness};
 use crate::ledger::{BooksError, Grain, Ledger, Query};
 
-/// The names that a query by these dimensions needs.
+/// The names needed for a query by these dimensions.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -45,7 +45,7 @@ fn values(books: &dyn Ledger, by: Dimension) -> Result<impl Iterator<Item = Labe
     Ok(rows.filter_map(|row| row.by.into_iter().next().flatten()))
 }
 
-/// The innermost folder above a project that holds a repository, as far as the project is still on the disk.
+/// The innermost folder above a project that contains a repository, if the project still exists on disk.
 fn repository(project: &Label) -> Label {
     let folder = Path::new(project_of(project));
     let root = folder.ancestors().filter(|folder| folder.is_absolute()).find(|folder| folder.join(".git").exists());

@@ -1,4 +1,4 @@
-//! Runs the command that was given.
+//! Runs the command given on the command line.
 
 use super::{
     Context, Exit, Failure, agents, audit, backfill, bench, config, doctor, explain, gate, invoice, ledger, limits,
@@ -55,7 +55,7 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
         Some(Command::Demo { speed }) => {
             let engine::Scene { before, after } =
                 engine::demo_scene(context.now(), context.settings.zone, &context.settings.user);
-            // Its own limits, which it reaches while one looks on.
+            // The demo has limits of its own, which it reaches while the user watches.
             context.settings.limits = engine::demo_limits();
             live::show(
                 context,

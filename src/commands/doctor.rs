@@ -1,4 +1,4 @@
-//! `doctor`: checks everything the numbers depend on, and reports what needs attention.
+//! `doctor`: checks everything that the numbers depend on, and reports problems that need attention.
 
 mod outside;
 mod setup;
@@ -68,14 +68,14 @@ struct Report {
     checks: Vec<Check>,
     ledger: Option<LedgerFacts>,
     roots: Vec<Root>,
-    /// Agents whose logs were found.
+    /// Number of agents whose logs were found.
     #[serde(skip)]
     found: usize,
     bad_lines: u64,
     first_bad_lines: Vec<Bad>,
     unpriced: std::collections::BTreeMap<Label, u64>,
     formats: Vec<&'static str>,
-    /// Counters of the socket, if a meter listens on it.
+    /// Counters of the socket, if a meter is listening on it.
     #[cfg(unix)]
     #[serde(skip_serializing_if = "Option::is_none")]
     socket: Option<SocketJson>,

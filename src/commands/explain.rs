@@ -1,4 +1,4 @@
-//! `explain`: the arithmetic of one call's cost, and the log line it was read from.
+//! `explain`: shows how a call's cost is computed, and the log line from which it was read.
 
 mod call;
 mod document;
@@ -34,7 +34,7 @@ pub(super) fn run(context: &mut Context<'_>, key: &str, json: bool, paths: &[Pat
     Ok(Exit::Fine)
 }
 
-/// Writes a call's arithmetic twice: as the JSON of the command, and for people.
+/// Writes the explanation of a call twice: as the command's JSON, and as text.
 pub(super) fn write_both(
     books: &dyn Ledger,
     prices: &PriceBook,
@@ -49,7 +49,7 @@ pub(super) fn write_both(
     Ok(())
 }
 
-/// The beginning of a key, as the user wrote it.
+/// The beginning of a key, as the user typed it.
 pub(super) fn key(text: &str) -> Result<String, Failure> {
     let wanted = text.trim_end_matches('…').to_ascii_lowercase();
     if wanted.is_empty() || wanted.len() > 32 || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -62,12 +62,12 @@ pub(super) fn key(text: &str) -> Result<String, Failure> {
     Ok(wanted)
 }
 
-/// The one call whose key begins so.
+/// The one call whose key starts with this text.
 pub(super) fn find(books: &dyn Ledger, wanted: &str) -> Result<Arc<Row>, Failure> {
     find::find(books, wanted, find::AT_A_TIME)
 }
 
-/// Writes the arithmetic of a call as one line of JSON.
+/// Writes the explanation of a call as one line of JSON.
 pub(super) fn write_document(row: &Row, prices: &PriceBook, out: &mut dyn io::Write) -> io::Result<()> {
     output::to_line(&document::document(&Explained::from_row(row, prices)), out)
 }

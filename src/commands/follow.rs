@@ -1,4 +1,4 @@
-//! The session followed at start.
+//! Chooses the session to follow at the start.
 
 use super::{Context, Failure};
 use crate::app::catch_up::{self, LogSelection};
@@ -8,13 +8,13 @@ use crate::engine::AnyLedger;
 use crate::ledger::Ledger;
 use crate::meter::{Follow, SessionId};
 
-/// The session that `--session` names; without it the day, or all of the given paths or the given time.
+/// The session given by `--session`. Without it, the day, or everything in the given paths or time range.
 pub(super) fn follow(ledger: &dyn Ledger, args: &LiveArgs, view: &Filter) -> Result<Follow, Failure> {
     match args.session.as_deref() {
-        // Who names paths or a time asks about all that is in them; else it is the day that counts.
+        // A user who gives paths or a time range wants everything in it. Otherwise, follow the day.
         None if !args.paths.is_empty() || view.since.is_some() || view.until.is_some() => Ok(Follow::Everything),
         None => Ok(Follow::Today),
-        // Before a first call there is no session to stay with.
+        // Before the first call there is no session to follow.
         Some("latest") => {
             let newest = ledger.calls(view, 1)?;
             Ok(newest.first().map_or(Follow::Today, |row| Follow::Session(SessionId::from_call(&row.call))))
@@ -29,7 +29,7 @@ pub(super) fn follow(ledger: &dyn Ledger, args: &LiveArgs, view: &Filter) -> Res
     }
 }
 
-/// The books with all that is logged so far, where a session is named and the logs can be read twice.
+/// The ledger with everything logged so far, if a session was given and the logs can be read twice.
 pub(super) fn catch_up_to_follow(
     context: &mut Context<'_>,
     args: &LiveArgs,

@@ -1,5 +1,5 @@
-//! `gate`: checks whether the next call may be made. Exit code 0, or 2 over a limit; hooks and the socket get the same
-//! answer.
+//! `gate`: checks whether the next call may be made. The exit code is 0, or 2 over a limit. Hooks and the socket get
+//! the same answer.
 
 mod answer;
 pub(super) mod claude;
@@ -26,7 +26,7 @@ pub(super) fn run(context: &mut Context<'_>, args: &GateArgs, loaded: &Loaded) -
         return claude::run(context, loaded);
     }
     let (names, settings) = (args.names(), context.settings.clone());
-    // A script that looks at the exit code does not wait for a forecast.
+    // A script that looks at the exit code should not have to wait for a forecast.
     let foretells = args.json || context.env.terminal[2];
     let answer = evaluate(context, &LogSelection::Session(None), |books, rules, now| {
         named_answer(books, rules, &settings, &names, foretells, now)
@@ -48,7 +48,7 @@ pub(super) fn run(context: &mut Context<'_>, args: &GateArgs, loaded: &Loaded) -
             context.note(&words);
         }
     }
-    // The exit code is the answer; the text is for people and for agents that show a hook's output.
+    // The exit code is the answer. The text is for people, and for agents that show a hook's output.
     if let Some(reason) = answer.reason.as_ref().filter(|_| !args.json) {
         let _ = writeln!(context.err, "{}", super::printable(reason));
     }
@@ -56,7 +56,7 @@ pub(super) fn run(context: &mut Context<'_>, args: &GateArgs, loaded: &Loaded) -
 }
 
 impl GateArgs {
-    /// Known dimensions of the coming call.
+    /// The dimensions of the coming call that are known.
     fn names(&self) -> Vec<(Dimension, &str)> {
         let all = [
             (Dimension::User, &self.user),
@@ -71,7 +71,7 @@ impl GateArgs {
     }
 }
 
-/// Catches up and evaluates the limits. Always answers: failures are answered according to `gate.on_error`.
+/// Catches up with the logs and evaluates the limits. Always gives an answer: after a failure, `gate.on_error` decides.
 ///
 /// Also returns the ledger, for further queries.
 pub(super) fn evaluate(
@@ -107,7 +107,7 @@ pub(super) fn evaluate(
     (answer, books)
 }
 
-/// Path of a session's transcript, if valid: an absolute path to a JSONL file; `~` is the home folder.
+/// Path of a session's transcript, if valid: an absolute path to a JSONL file, in which `~` stands for the home folder.
 pub(super) fn transcript(context: &Context<'_>, path: &str) -> Option<PathBuf> {
     let path = match (path.strip_prefix("~/"), &context.env.home) {
         (Some(rest), Some(home)) => home.join(rest),

@@ -14,17 +14,16 @@ use crate::domain::Label;
 use crate::engine::{Destination, Doors, Exporter};
 use crate::server::http::{self, Server};
 
-/// Bytes of a token file.
+/// Maximum size of a token file in bytes.
 const TOKEN_FILE: u64 = 4096;
 
-/// The HTTP server, and what sends metrics. First no more calls come in, then the last metrics go out.
+/// The HTTP server and the metrics exporter. On shutdown, calls stop coming in before the last metrics are sent.
 pub(super) struct Serving {
-    /// The server.
     pub(super) server: Server,
     _exporter: Option<Exporter>,
 }
 
-/// Starts the HTTP server on a bound address, and what sends metrics to this destination.
+/// Starts the HTTP server on a bound address, and the metrics exporter to this destination.
 pub(super) fn start(
     context: &Context<'_>,
     bound: Bound,
@@ -49,7 +48,7 @@ pub(super) fn start(
     Ok(Serving { server, _exporter: exporter })
 }
 
-/// Where the config says that metrics are sent.
+/// The metrics destination from the config.
 ///
 /// # Errors
 /// When the headers cannot be read: exit code 78.
@@ -60,13 +59,13 @@ pub(super) fn destination(context: &Context<'_>) -> Result<Option<Destination>, 
     Ok(Some(Destination { endpoint, headers, interval: Duration::from_secs(server.otlp_interval_seconds.into()) }))
 }
 
-/// A bound address, and the token that clients must present there.
+/// A bound address, and the token that clients must present.
 pub(super) struct Bound {
     pub(super) listener: TcpListener,
     pub(super) token: Option<Token>,
 }
 
-/// Binds the address, or the one in the config.
+/// Binds this address, or the one in the config.
 ///
 /// # Errors
 /// When it is not a loopback address and there is no token: exit code 78. When it cannot be bound: 69.
@@ -88,13 +87,13 @@ pub(super) fn listen(
     Ok(Bound { listener, token })
 }
 
-/// The listener that a supervisor opened for this process (`LISTEN_FDS`), so that no connection is refused while it
-/// starts.
+/// The listener that a supervisor has opened for this process (`LISTEN_FDS`), so that no connection is refused during
+/// startup.
 fn activated() -> std::io::Result<Option<TcpListener>> {
     listenfd::ListenFd::from_env().take_tcp_listener(0)
 }
 
-/// Refuses an address beyond this machine without a token.
+/// Rejects a non-loopback address without a token.
 fn guard(address: SocketAddr, token: Option<&Token>) -> Result<(), Failure> {
     if address.ip().is_loopback() || token.is_some() {
         return Ok(());
@@ -106,7 +105,7 @@ fn guard(address: SocketAddr, token: Option<&Token>) -> Result<(), Failure> {
     Err(Failure::new(Exit::Config, why))
 }
 
-/// The token: from the command line, the environment or the config.
+/// The token from the command line, the environment or the config.
 fn token(context: &Context<'_>, file: Option<&Path>) -> Result<Option<Token>, Failure> {
     if let Some(file) = file {
         return from_file(&context.absolute(file)).map(Some);

@@ -41,7 +41,7 @@ pub(super) fn run(context: &mut Context<'_>, args: InvoiceArgs) -> Result<Exit, 
     Ok(Exit::Fine)
 }
 
-/// First day of the given month, by default the last complete one.
+/// First day of the given month, or of the last complete one by default.
 fn month(given: Option<When>, now: Instant, context: &Context<'_>) -> Result<NaiveDate, Failure> {
     let zone = context.settings.zone;
     match given {

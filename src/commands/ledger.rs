@@ -32,7 +32,7 @@ pub(super) fn run(context: &mut Context<'_>, command: Option<LedgerCommand>) -> 
 /// Opens the ledger if it exists.
 ///
 /// # Errors
-/// When it exists and cannot be opened.
+/// When it exists but cannot be opened.
 pub(super) fn open(context: &mut Context<'_>, prices: &Arc<PriceBook>) -> Result<Option<Sqlite>, Failure> {
     let Some(path) = context.paths.ledger().filter(|path| path.exists()) else { return Ok(None) };
     let opened = ledger::open(&path, Options::new(context.now()), Arc::clone(prices) as _)?;
@@ -69,7 +69,7 @@ fn verify(context: &mut Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Attention)
 }
 
-/// Exports the ledger and the new calls in the logs.
+/// Exports the ledger, including new calls in the logs.
 fn export(context: &mut Context<'_>) -> Result<Exit, Failure> {
     drop(catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?);
     let prices = context.prices();

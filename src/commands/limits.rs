@@ -62,10 +62,10 @@ fn is_set(context: &Context<'_>, key: &LimitKey) -> bool {
     context.settings.limits.iter().any(|limit| LimitKey::from_limit(limit) == key)
 }
 
-/// The limit with its names in full, and a sentence for each name that no call in the ledger has.
+/// Completes the names in a limit, and gives a sentence for each name that no call in the ledger has.
 ///
-/// The ledger is asked as it is: to read the logs of a large home for the first time takes longer than to set a limit.
-/// Faults of the ledger are reported by the commands that show numbers.
+/// Uses the ledger as it is, because reading the logs of a large home for the first time would take longer than setting
+/// a limit. Ledger problems are reported by the commands that show numbers.
 fn in_full(context: &mut Context<'_>, key: &LimitKey) -> (LimitKey, Vec<String>) {
     let (prices, is_set) = (context.prices(), is_set(context, key));
     let key = key.expanded(&context.env);
@@ -81,7 +81,7 @@ fn wrong_words(message: String) -> Failure {
     Failure::new(Exit::Usage, message)
 }
 
-/// Edits the config file, keeping its comments.
+/// Edits the config file and keeps its comments.
 pub(super) fn change(context: &Context<'_>, edit: impl FnOnce(&str) -> Result<String, String>) -> Result<(), Failure> {
     let path = context.paths.config.as_ref().ok_or_else(|| {
         Failure::new(Exit::Config, "there is no place for a config: set HOME, or name a file with --config")
@@ -89,7 +89,7 @@ pub(super) fn change(context: &Context<'_>, edit: impl FnOnce(&str) -> Result<St
     config::change(path, edit).map_err(|message| Failure::new(Exit::Config, message))
 }
 
-/// Lifts limits for a session, existing or future; without a reason, revokes the override.
+/// Overrides the limits of a session, which need not exist yet. Without a reason, revokes the override.
 fn lift(context: &mut Context<'_>, session: &str, reason: Option<&str>) -> Result<Exit, Failure> {
     let reason = reason.map(|reason| Label::new(reason.trim()));
     if reason.as_ref().is_some_and(|reason| reason.is_empty()) {

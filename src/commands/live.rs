@@ -16,7 +16,7 @@ use crate::meter::closing;
 use crate::text;
 use crate::tui::{self, App};
 
-/// Time for the screen to act on a signal before the main thread does.
+/// Time for the screen to react to a signal before the main thread does.
 const MISSED: Duration = Duration::from_secs(1);
 
 /// Runs the live screen on the selected logs.
@@ -26,7 +26,7 @@ pub(super) fn run(context: &mut Context<'_>, loaded: &Loaded, args: &LiveArgs) -
     show(context, loaded, args, Source::Logs(selection))
 }
 
-/// Shows a source: full screen, line by line, or once.
+/// Shows a source: on the full screen, line by line, or once.
 pub(super) fn show(
     context: &mut Context<'_>,
     loaded: &Loaded,
@@ -43,7 +43,7 @@ pub(super) fn show(
     let zone = context.settings.zone;
     let rules =
         context.rules(args.filters.filter(context.now(), zone, &context.settings.ticket, context.settings.week_start));
-    // Installed before the socket is reachable: calls received there are written whatever signal comes.
+    // Install this before the socket can be reached, so that calls received there are written whatever signal arrives.
     let mut ending = StopSignals::watch();
     let bound = args.listen.map(|listen| super::http_server::listen(context, listen.address(), None)).transpose()?;
     let started = start(context, args, rules, source, bound)?;
@@ -63,7 +63,7 @@ pub(super) fn show(
         tokio::select! {
             biased;
             left = tui::run(app, meter, alerts, clock, &mut events, requests) => Ok(left),
-            // The screen handles signals itself, except one that came before it opened.
+            // The screen handles signals itself, except one that arrived before it opened.
             code = missed(&mut ending) => Err(code),
         }
     });
@@ -79,7 +79,7 @@ pub(super) fn show(
     Ok(if exit == tui::Exit::Quit { Exit::Fine } else { Exit::Code(exit.code()) })
 }
 
-/// Waits for a signal that nothing else handles; returns its exit code.
+/// Waits for a signal that nothing else handles. Returns its exit code.
 async fn missed(ending: &mut StopSignals) -> u8 {
     let code = ending.signal().await;
     tokio::time::sleep(MISSED).await;

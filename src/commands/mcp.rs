@@ -1,6 +1,6 @@
-//! `mcp`: answers an agent that asks what it spends, over standard input and output.
+//! `mcp`: answers an agent's questions about its spending, over standard input and output.
 //!
-//! Nothing is changed but the books, which take in what the logs have gained, as every command does.
+//! Changes nothing except the ledger, which catches up with the logs as in every command.
 
 mod lines;
 mod messages;
@@ -13,7 +13,7 @@ use crate::app::catch_up::{self, Followed};
 use crate::app::{Context, Exit, Failure, StopSignals};
 use crate::engine::process;
 
-/// Answers until the input ends or a signal comes.
+/// Answers until the input ends or a signal arrives.
 pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let mut ending = StopSignals::watch();
     let mut input = lines::read_standard_input()
@@ -28,7 +28,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, Failure> {
         let line: Line = runtime.block_on(async {
             tokio::select! {
                 biased;
-                // The program that started it ends it so.
+                // This is how the program that started it stops it.
                 _ = ending.signal() => None,
                 line = input.recv() => line,
             }
@@ -39,7 +39,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, Failure> {
             context.out.write_all(answer.as_bytes())?;
             context.out.flush()?;
         }
-        // After the greeting, which nobody shall wait for while the logs are read for the first time.
+        // After the greeting, which must not wait until the logs have been read for the first time.
         if books.open.is_none() {
             let _ = books.refresh(context).map(|books| books.summary(context));
         }
@@ -48,14 +48,14 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-/// The books, once they are open.
+/// The ledger, once it is open.
 #[derive(Default)]
 struct Answers {
     open: Option<Followed>,
 }
 
 impl Answers {
-    /// Answers a question from the books, which are repaired or reopened when they cannot be read.
+    /// Answers a question from the ledger, which is repaired or reopened if it cannot be read.
     fn ask(
         &mut self,
         context: &mut Context<'_>,
@@ -77,9 +77,9 @@ impl Answers {
         }
     }
 
-    /// The books with all that the logs hold by now.
+    /// The ledger with everything in the logs so far.
     fn refresh(&mut self, context: &mut Context<'_>) -> Result<&mut Followed, Failure> {
-        // Books that fail are not used again.
+        // A ledger that fails is not used again.
         let Some(mut books) = self.open.take() else { return Ok(self.open.insert(Followed::open(context)?)) };
         books.catch_up(context)?;
         Ok(self.open.insert(books))

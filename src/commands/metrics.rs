@@ -1,4 +1,4 @@
-//! `metrics`: totals and limits as Prometheus text; the same for the server.
+//! `metrics`: totals and limits as Prometheus text, also used by the server.
 
 mod calls;
 mod health;
@@ -34,7 +34,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-/// Labels by which calls are also split where names are asked for.
+/// Further labels of calls, if names are requested.
 pub(super) const NAMES: [(&str, Dimension); 4] = [
     ("user", Dimension::User),
     ("team", Dimension::Team),
@@ -42,13 +42,13 @@ pub(super) const NAMES: [(&str, Dimension); 4] = [
     ("agent", Dimension::Agent),
 ];
 
-/// Everything that metrics are about.
+/// Everything that the metrics are based on.
 pub(super) struct View<'a> {
     pub(super) books: &'a dyn Ledger,
     pub(super) limits: &'a [LimitState],
     pub(super) unread_files: u64,
     pub(super) prices: &'a PriceBook,
-    /// Labels of calls besides source and model.
+    /// Labels of calls in addition to source and model.
     pub(super) names: &'a [(&'static str, Dimension)],
     /// State of a running meter.
     pub(super) health: Option<&'a HealthView>,
@@ -57,7 +57,7 @@ pub(super) struct View<'a> {
     pub(super) now: Instant,
 }
 
-/// The metrics of these books.
+/// The metrics of this ledger.
 pub(super) fn metrics(view: &View<'_>, scrape: &RefCell<Scrape>) -> Result<Metrics, BooksError> {
     let scrape = &mut *scrape.borrow_mut();
     let split: Vec<(&'static str, Dimension)> =

@@ -1,4 +1,4 @@
-//! One file per command: each wires settings, ingest, ledger and meter to a face.
+//! One file per command. Each connects settings, ingest, ledger and meter to an interface.
 
 mod agents;
 mod audit;
@@ -55,8 +55,7 @@ use crate::engine::{self};
 
 /// Runs the program with these arguments and returns its exit status.
 ///
-/// Results go to `out`, everything else to `err`. Nothing here exits the process, so that commands can be tested
-/// without one.
+/// Results go to `out`, everything else to `err`. Nothing here exits the process, so commands can be tested in-process.
 pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
     let (out, err): (&mut dyn Write, &mut dyn Write) = (&mut BidiFilter::new(out), &mut BidiFilter::new(err));
     let cli = match cli::parse(args) {
@@ -66,7 +65,7 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
             return settle(shown.map(|()| Exit::Fine).map_err(Failure::from), err);
         }
         Err(error) => {
-            // The message repeats the arguments, which may hold anything.
+            // The message repeats the arguments, which may contain anything.
             let _ = writeln!(err, "{}", printable(error.to_string().trim_end()));
             return Exit::Usage;
         }
@@ -78,7 +77,7 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
         let exit = match dispatch::dispatch(&mut context, cli.clone(), &loaded) {
             Err(failure) if failure.mendable => {
                 catch_up::replace_damaged(&mut context)?;
-                // Partial output cannot be taken back, and standard input cannot be read twice.
+                // Output already written cannot be taken back, and standard input cannot be read twice.
                 if begun.get() || matches!(cli.command, Some(Command::Ledger { .. })) {
                     return Err(Failure { message: format!("{}; run the command again", failure.message), ..failure });
                 }
@@ -87,7 +86,7 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
             dispatched => dispatched?,
         };
         let flushed = context.out.flush();
-        // A refusal of the gate stays one even if its text cannot be written.
+        // A refusal by the gate remains a refusal even if its text cannot be written.
         if exit != Exit::Over {
             flushed?;
         }
@@ -95,12 +94,12 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
     }));
     match outcome {
         Ok(outcome) => settle(outcome, err),
-        // The panic hook has reported it.
+        // The panic hook has already reported it.
         Err(_) => Exit::Internal,
     }
 }
 
-/// The simulated calls of `demo` before it begins, and those it plays, each with the seconds after the one before.
+/// The simulated calls of `demo`: those before it starts, and those it plays, each with its delay in seconds.
 pub fn demo_calls(now: Instant, zone: Zone, user: &Label) -> (Vec<Call>, Vec<(i64, Call)>) {
     let engine::Scene { before, after } = engine::demo_scene(now, zone, user);
     (before, after.into_iter().map(|step| (step.after.num_seconds(), step.call)).collect())
@@ -111,7 +110,7 @@ pub fn demo_limits() -> Vec<crate::meter::Limit> {
     engine::demo_limits()
 }
 
-/// Writer that records whether anything was written.
+/// A writer that records whether anything was written.
 struct Noticed<'a> {
     out: &'a mut dyn Write,
     begun: &'a Cell<bool>,

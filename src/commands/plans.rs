@@ -1,4 +1,4 @@
-//! Plans beside a month's usage, in reports and invoices.
+//! Plans compared with a month's usage, in reports and invoices.
 
 use serde::Serialize;
 
@@ -8,10 +8,10 @@ use crate::ledger::Ledger;
 use crate::meter::{PlanMonth, plan_months};
 use crate::output::{self, PlanJson};
 
-/// Usage of each plan of the config in each month within a filter.
+/// Usage of each configured plan in each month within a filter.
 pub(super) struct Plans(Vec<PlanMonth>);
 
-/// A document with the plans, where there are any.
+/// A document with the plans, if there are any.
 #[derive(Serialize)]
 pub(super) struct WithPlans<'a, D: Serialize> {
     #[serde(flatten)]
@@ -28,13 +28,13 @@ impl Plans {
         Ok(Self(plan_months(&settings.plans, books, filter, settings.zone)?))
     }
 
-    /// As members of a JSON document.
+    /// The plans as members of a JSON document.
     pub(super) fn json(&self, context: &Context<'_>) -> Vec<PlanJson<'_>> {
         let (now, zone) = (context.now(), context.settings.zone);
         self.0.iter().map(|plan| PlanJson::new(plan, now, zone)).collect()
     }
 
-    /// One sentence for each plan and month.
+    /// One sentence per plan and month.
     pub(super) fn lines(&self, context: &Context<'_>) -> Vec<String> {
         let (now, zone) = (context.now(), context.settings.zone);
         self.0.iter().map(|plan| output::plan_line(plan, now, zone)).collect()

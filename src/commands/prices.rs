@@ -1,4 +1,4 @@
-//! `prices`: rates of models with their history, and the effect of a newer list.
+//! `prices`: shows models' rates with their history, and the effect of a newer list.
 
 mod show;
 mod update;
@@ -15,7 +15,7 @@ use crate::output::{self};
 use crate::pricing::{PriceBook, Tariff};
 use crate::text;
 
-/// Similar names suggested for an unknown one.
+/// Maximum number of similar names suggested for an unknown one.
 const NEAR: usize = 5;
 
 pub(super) fn run(context: &mut Context<'_>, command: Option<PricesCommand>) -> Result<Exit, Failure> {
@@ -82,7 +82,7 @@ fn list(context: &mut Context<'_>, pattern: Option<&str>, json: bool) -> Result<
     Ok(Exit::Fine)
 }
 
-/// Similar names as the end of a sentence; empty without any.
+/// Similar names as the end of a sentence; empty if there are none.
 pub(super) fn near_words(book: &PriceBook, model: &str) -> String {
     let near = near(book, model);
     if near.is_empty() { String::new() } else { format!("; near names: {}", near.join(", ")) }
@@ -92,7 +92,7 @@ pub(super) fn near_words(book: &PriceBook, model: &str) -> String {
 fn near(book: &PriceBook, model: &str) -> Vec<String> {
     let mut names: Vec<&str> = Vec::new();
     let mut beginning = model.trim();
-    // Shorten the name part by part until something matches.
+    // Shorten the name, part by part, until something matches.
     while names.is_empty() && !beginning.is_empty() {
         names = book.find(beginning).collect();
         let cut = beginning.rfind(['-', '/', '.', '@', ':', '_', ' ']).unwrap_or(0);

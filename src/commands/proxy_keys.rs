@@ -1,4 +1,4 @@
-//! `proxy key`: makes, lists and revokes the keys of the proxy.
+//! `proxy key`: creates, lists and revokes the proxy's keys.
 
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ fn add(context: &mut Context<'_>, user: &str, team: Option<&str>, name: Option<&
     let path = path(context)?;
     let added = proxy_keys::add(&path, name.as_ref(), &user, team.as_ref(), context.now());
     let (name, secret) = added.map_err(|why| Failure::new(Exit::Io, why))?;
-    // The key alone goes to standard output, so that a script can keep it.
+    // Only the key goes to standard output, so that a script can store it.
     writeln!(context.out, "{secret}")?;
     let of = team.map_or_else(String::new, |team| format!(" of team {team}"));
     context.note(&format!(
@@ -76,7 +76,7 @@ fn revoke(context: &mut Context<'_>, name: &str) -> Result<Exit, Failure> {
     }
 }
 
-/// A name from the command line.
+/// A name given on the command line.
 fn given(option: &str, text: &str) -> Result<Label, Failure> {
     let name = Label::new(text.trim());
     if name.is_empty() {

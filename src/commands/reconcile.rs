@@ -1,4 +1,4 @@
-//! `reconcile`: compares a provider's bill with the ledger, per day and model, with the likely reason of each
+//! `reconcile`: compares a provider's bill with the ledger by day and model, with the likely reason for each
 //! difference.
 
 use crate::app::catch_up::{self, LogSelection};
@@ -10,7 +10,7 @@ use crate::domain::{Day, Label, Zone, day_start};
 use crate::meter::reconcile::{Bill, Columns, Compared};
 use crate::output::{self, Outcome};
 
-/// Size limit of a bill, in bytes.
+/// Maximum size of a bill in bytes.
 const LARGEST: u64 = 256 << 20;
 
 pub(super) fn run(context: &mut Context<'_>, args: &ReconcileArgs) -> Result<Exit, Failure> {

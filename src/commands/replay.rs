@@ -1,4 +1,4 @@
-//! `replay`: plays a log back in scaled real time, as if its calls were made now.
+//! `replay`: plays a log back at a multiple of real time, as if its calls were made now.
 
 use std::path::Path;
 
@@ -26,10 +26,10 @@ pub(super) fn run(
         return Err(Failure::new(Exit::NoInput, "no call in it to play back"));
     }
     let ledger = books.ledger;
-    // Merged calls: one that grew while streaming is played once.
+    // These are merged calls: one that grew while it was streamed is played once.
     let after: Steps = Box::new(move |play| {
         let mut last = None;
-        // The store is in memory; an error can only end the playback.
+        // The ledger is in memory, and an error could only end the playback.
         let _ = ledger.each(&Filter::default(), Order::Ascending, &mut |row| {
             let at = row.call.at();
             play(Step { after: at - last.replace(at).unwrap_or(at), call: row.call.clone() })

@@ -32,7 +32,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
     let mut filter = filters.filter(context.now(), zone, &context.settings.ticket, context.settings.week_start);
     let selection = LogSelection::from_args(context, &paths, args.no_ledger);
     let mut books = catch_up::open_and_catch_up(context, &selection, args.book)?;
-    // The session is looked for among the calls of the names that are meant.
+    // The session is searched for among the calls that match the other names.
     let mut known = complete(&books.ledger, &mut filter)?;
     if let Some(session) = &args.session {
         filter.only.push((Dimension::Session, only_session(&books.ledger, session, &filter)?));
@@ -82,7 +82,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
 pub(super) fn write(context: &mut Context<'_>, report: &Report, style: Style) -> Result<(), Failure> {
     match style {
         Style::Json => output::report_json(report, context.out)?,
-        // There is no total to bear the mark.
+        // CSV has no total that could carry the mark.
         Style::Csv => output::csv(&output::report_grid(&report.with_marked_rows()), context.out)?,
         Style::Markdown => output::markdown(&output::report_grid(&report.with_marked_rows()), context.out)?,
         Style::Table if report.rows.is_empty() => {
@@ -95,7 +95,7 @@ pub(super) fn write(context: &mut Context<'_>, report: &Report, style: Style) ->
     Ok(())
 }
 
-/// Streams calls one by one; returns their number.
+/// Streams calls one by one. Returns their number.
 fn call_lines(context: &mut Context<'_>, books: &dyn Ledger, query: &Query) -> Result<usize, Failure> {
     let (mut count, most) = (0, query.limit.unwrap_or(usize::MAX));
     let mut lines = output::CallLines::new(query, context.out)?;
@@ -112,7 +112,7 @@ fn call_lines(context: &mut Context<'_>, books: &dyn Ledger, query: &Query) -> R
     Ok(count)
 }
 
-/// As [`call_lines`], as JSON, whose total counts the calls beyond the limit too.
+/// Like [`call_lines`], but as JSON, whose total also counts the calls beyond the limit.
 fn call_objects(context: &mut Context<'_>, books: &Books, query: &Query) -> Result<usize, Failure> {
     let (mut count, most) = (0, query.limit.unwrap_or(usize::MAX));
     let mut objects = output::CallObjects::new(query, books.health.unread_files(), context.out)?;

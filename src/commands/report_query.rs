@@ -1,4 +1,4 @@
-//! Makes the query of a report, and runs it.
+//! Builds and runs the query of a report.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::app::catch_up::Books;
 use crate::domain::{Dimension, Filter, TicketPattern, Zone};
 use crate::ledger::{BooksError, Grain, Ledger, Order, Query, Report};
 
-/// The query of a report with these flags; the last are its order and the number of rows.
+/// The query for a report with these flags. The last arguments are its order and the number of rows.
 pub(super) fn query(
     books: &dyn Ledger,
     grain: Grain,
@@ -23,9 +23,9 @@ pub(super) fn query(
     Ok(Query { grain, by, filter, zone, order, limit, renamed })
 }
 
-/// Runs the query; with `reprice`, every call at today's prices.
+/// Runs the query. With `reprice`, prices every call at today's prices.
 ///
-/// An in-memory store was priced today anyway.
+/// An in-memory ledger is priced at today's prices anyway.
 pub(super) fn answer(books: &mut Books, query: &Query, reprice: bool) -> Result<Report, Failure> {
     let prices = Arc::clone(&books.prices);
     let unread_files = books.health.unread_files();

@@ -21,7 +21,7 @@ use agent::Agent;
 use own::Started;
 use spent::{Ended, Spent};
 
-/// How often the spend is compared with the budget.
+/// Interval at which spending is compared with the budget.
 const CHECKED: Duration = Duration::from_secs(1);
 
 pub(super) fn run(
@@ -42,7 +42,7 @@ pub(super) fn run(
     let own_group = budget.is_some() && !context.env.terminal[0];
     let mut agent = Agent::start(Command::new(program).args(args), own_group).map_err(|error| {
         let name = Label::from_bytes(program.as_encoded_bytes());
-        // As shells do: not found, or not executable.
+        // The same exit codes as in shells: not found, or not executable.
         let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
         Failure::new(Exit::Code(code), format!("{name}: {error}"))
     })?;
@@ -54,7 +54,7 @@ pub(super) fn run(
     let code = agent.wait().map_err(failed)?;
     let took = context.now().signed_duration_since(started.at);
     let ended = Ended { took, code: if stopped { Exit::Over.code() } else { code }, stopped, budget };
-    // A failing summary does not change the agent's exit code.
+    // An error in the summary does not change the agent's exit code.
     let summary = catch_unwind(AssertUnwindSafe(|| match summarise(context, &started, &ended, json) {
         Err(failure) if failure.mendable => {
             catch_up::replace_damaged(context).and_then(|()| summarise(context, &started, &ended, json))
@@ -69,10 +69,10 @@ pub(super) fn run(
     Ok(Exit::Code(ended.code))
 }
 
-/// Waits for the agent's end, and stops it when the budget is spent: true when it did.
+/// Waits for the agent to end. If the budget is spent, stops it and returns true.
 fn watch(context: &Context<'_>, agent: &mut Agent, budget: &Amount, started: &Started) -> io::Result<bool> {
     while !agent.ends_within(CHECKED)? {
-        // What is wrong with the ledger or a log is said once, at the end.
+        // Problems with the ledger or a log are reported once, at the end.
         let spent = context.silently(|quiet| catch_unwind(AssertUnwindSafe(|| Spent::since(quiet, started))));
         let Ok(Ok((spent, _))) = spent else { continue };
         if spent.budget_state(*budget, context).verdict == Verdict::Over {
@@ -83,7 +83,7 @@ fn watch(context: &Context<'_>, agent: &mut Agent, budget: &Amount, started: &St
     Ok(false)
 }
 
-/// Prints the spend of the agent's run.
+/// Prints the spending of the agent's run.
 fn summarise(context: &mut Context<'_>, started: &Started, ended: &Ended, json: bool) -> Result<(), Failure> {
     let (spent, books) = Spent::since(context, started)?;
     if json {

@@ -1,4 +1,4 @@
-//! `selftest`: the samples that come with the program, counted on this machine, or written out for other programs.
+//! `selftest`: counts the samples that come with the program on this machine, or writes them out for other programs.
 
 mod export;
 mod show;
@@ -54,7 +54,7 @@ struct SampleResult<'a> {
     right: bool,
     expected: &'a [Model],
     counted: &'a [Model],
-    /// In reverse, with every file twice.
+    /// Read in reverse, with every file twice.
     repeated: &'a [Model],
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     expected_quotas: &'a std::collections::BTreeMap<String, u32>,
@@ -72,7 +72,7 @@ impl<'a> Document<'a> {
                 hazard: hazard.name,
                 title: hazard.title,
                 samples: hazard.samples,
-                // A sample that is missing shows nothing.
+                // A missing sample proves nothing.
                 right: shown.len() == hazard.samples.len() && shown.iter().all(|sample| sample.is_right()),
                 expected: Model::sum(&expected),
                 counted: Model::sum(&counted),

@@ -1,4 +1,4 @@
-//! `serve`: a meter without a screen, which listens for telemetry and answers over HTTP.
+//! `serve`: a meter without a screen that receives telemetry and answers over HTTP.
 
 mod headless;
 pub(super) mod proxy;
@@ -9,7 +9,7 @@ use crate::app::catch_up::LogSelection;
 use crate::app::mistyped::mistyped;
 use crate::cli::{LiveArgs, ServeArgs};
 
-/// Serves until a signal comes; everything received is booked by then.
+/// Serves until a signal arrives. Everything received by then is booked.
 pub(super) fn run(context: &mut Context<'_>, args: ServeArgs) -> Result<Exit, Failure> {
     mistyped(context, &args.paths, ("tokmeter serve", "command"), Vec::new)?;
     let bound = http_server::listen(context, args.listen, args.token_file.as_deref())?;
@@ -18,7 +18,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ServeArgs) -> Result<Exit, Fa
         None => None,
     };
     let selection = LogSelection::from_args(context, &args.paths, args.no_ledger);
-    // An empty name is the default socket.
+    // An empty name means the default socket.
     let socket = args.socket.or_else(|| context.settings.server.socket.then(std::ffi::OsString::new));
     let live =
         LiveArgs { paths: args.paths, socket, no_ledger: args.no_ledger, book: args.book, ..LiveArgs::default() };

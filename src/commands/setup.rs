@@ -1,4 +1,4 @@
-//! `setup`: shows the additions to an agent's settings, and writes them on confirmation. `--undo` reverts them.
+//! `setup`: shows the additions to an agent's settings, and writes them after confirmation. `--undo` reverts them.
 
 mod agent;
 mod codex;
@@ -62,7 +62,7 @@ pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Ex
     Ok(Exit::Fine)
 }
 
-/// Asks on the terminal; without one only `--yes` confirms.
+/// Asks on the terminal. Without one, only `--yes` confirms.
 fn confirmed(context: &mut Context<'_>) -> Result<bool, Failure> {
     if !context.env.terminal[0] {
         return Err(Failure::new(Exit::Usage, "there is no terminal to confirm on; use --yes to write it"));

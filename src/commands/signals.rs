@@ -1,4 +1,4 @@
-//! `signals`: insights worth acting on, and the cost of the same tokens on another model.
+//! `signals`: insights to act on, and the cost of the same tokens on another model.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::ledger::{Ledger, Order};
 use crate::meter::{Compared, SignalWatch};
 use crate::output::{self};
 
-/// Most expensive calls listed.
+/// Number of most expensive calls listed.
 const DEAREST: usize = 10;
 
 pub(super) fn run(

@@ -1,4 +1,4 @@
-//! `--once`: prints one screen as text or SVG; also used when standard output is not a terminal.
+//! `--once`: prints a single screen as text or SVG. Also used when standard output is not a terminal.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::ledger::{Batch, Ledger};
 use crate::meter::{Meter, Snapshot};
 use crate::tui::{self, App, Message};
 
-/// Most rows of the layout for a narrow pane.
+/// Maximum number of rows in the layout for a narrow pane.
 const COMPACT: u16 = 4;
 
-/// Renders one screen.
+/// Renders a single screen.
 pub(super) fn run(
     context: &mut Context<'_>,
     loaded: &Loaded,

@@ -1,4 +1,4 @@
-//! Opens the ledger and starts the engine for a face.
+//! Opens the ledger and starts the engine for an interface.
 
 use std::time::Duration;
 
@@ -19,34 +19,32 @@ use crate::meter::{Meter, Rules};
 pub(super) enum Source {
     /// All logs, or the given paths.
     Logs(LogSelection),
-    /// Calls played `speed` times faster than they happened.
+    /// Calls that are played `speed` times as fast as they happened.
     Played {
         /// Calls before the start of the playback.
         before: Vec<Call>,
         /// Calls to play.
         after: Steps,
-        /// Acceleration factor.
+        /// Speed factor.
         speed: u32,
     },
 }
 
-/// The running engine, and all that a face needs of it.
+/// The running engine, and everything that an interface needs from it.
 pub(super) struct Started {
-    /// The engine.
     pub(super) engine: Engine,
-    /// Its events.
     pub(super) events: Events,
-    /// The meter, as the books say now.
+    /// The meter with the ledger's current numbers.
     pub(super) meter: Meter,
-    /// The HTTP server, if one was asked for. It ends before the engine stops: first no more calls come in, then
-    /// everything that came is booked.
+    /// The HTTP server, if requested. It is stopped before the engine: first no more calls come in, then everything
+    /// received is booked.
     pub(super) server: Option<Serving>,
     pub(super) roots: Roots,
     /// Sentences about names in the filter that no call has so far.
     pub(super) unknown_names: Vec<String>,
 }
 
-/// Opens the books, starts the engine, and serves HTTP on the bound address.
+/// Opens the ledger, starts the engine, and serves HTTP on the bound address.
 pub(super) fn start(
     context: &mut Context<'_>,
     args: &LiveArgs,
@@ -63,9 +61,9 @@ pub(super) fn start(
     let destination = if bound.is_some() { http_server::destination(context)? } else { None };
     #[cfg(unix)]
     let socket = bind(context, args)?;
-    // The session to follow may have been logged since the books were written last.
+    // The session to follow may have been logged since the ledger was last written.
     let caught_up = if played.is_none() { catch_up_to_follow(context, args, &selection)? } else { None };
-    // A short lock timeout, because a user is watching; calls that cannot be written are held meanwhile.
+    // Use a short lock timeout because a user is watching. Calls that cannot be written are buffered meanwhile.
     let options = ledger::Options { busy: Duration::from_secs(1), ..catch_up::options(context, &selection) };
     let (mut books, _) = catch_up::open(context, &selection, &prices, args.book, options);
     if let Some(why) = books.why_only_read() {
@@ -120,12 +118,12 @@ pub(super) fn start(
     Ok(Started { engine, events, meter, server, roots, unknown_names })
 }
 
-/// The failure when the system grants nothing to wait with.
+/// The failure when the system cannot provide a runtime.
 pub(super) fn no_runtime(error: &std::io::Error) -> Failure {
     Failure::new(Exit::Code(71), format!("the system has no resources left for the event loop: {error}"))
 }
 
-/// Binds the socket, when it is asked for.
+/// Binds the socket, if requested.
 #[cfg(unix)]
 pub(super) fn bind(
     context: &mut Context<'_>,

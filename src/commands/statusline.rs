@@ -11,12 +11,12 @@ use crate::config::statusline_template::{self, Template, UNKNOWN};
 use crate::integrations::claude_code::statusline_input::Agent;
 use crate::text;
 
-/// Default form inside an agent.
+/// Default format inside an agent.
 const WITH_AGENT: &str =
     "{model} · {session_cost} session · {today_cost} today · {limit} · ctx {context} · {quota} · by {forecast}";
-/// Default form in tmux or a prompt.
+/// Default format in tmux or a prompt.
 const ALONE: &str = "{today_cost} today · {today_tokens} tokens · {limit} · by {forecast}";
-/// Separates the line from a ledger warning.
+/// Separates a ledger warning from the line.
 const GAP: &str = " · ";
 const SOURCE: &str = "claude-code";
 
@@ -38,12 +38,12 @@ fn line(context: &mut Context<'_>, agent: Option<&Agent>, format: Option<&str>) 
     let room = context.env.var("COLUMNS").and_then(|columns| columns.trim().parse().ok()).unwrap_or(usize::MAX);
     let template = match Template::read(if own.is_empty() { usual } else { &own }) {
         Ok(template) => template,
-        // The mistake shows where the line is shown.
+        // Show the mistake in place of the line.
         Err(why) => return text::fit(&format!("tokmeter: {}", super::printable(&why)), room),
     };
     let facts = facts(context, agent, &template);
     let segments = template.fill(&mut |word| facts.word(word));
-    // A ledger warning matters more than any number, so that it is given room first.
+    // A ledger warning matters more than any number, so it gets room first.
     let mark = facts.mark.map(|mark| text::fit(&format!("▲ {mark}"), room));
     let left = mark.as_ref().map_or(room, |mark| room.saturating_sub(text::width(mark) + GAP.chars().count()));
     let line = statusline_template::fitted(segments, left, own.is_empty());
@@ -56,8 +56,8 @@ fn line(context: &mut Context<'_>, agent: Option<&Agent>, format: Option<&str>) 
     if is_ascii(context) { text::ascii_text(&line) } else { line }
 }
 
-/// Whether to restrict output to ASCII: with `auto`, only in an explicit C or POSIX locale, since agents' bars show
-/// Unicode even without a locale.
+/// Whether to restrict output to ASCII. With `auto`, only in an explicit C or POSIX locale, because agents' status bars
+/// show Unicode even without a locale.
 fn is_ascii(context: &Context<'_>) -> bool {
     match context.settings.symbols {
         Symbols::Ascii => true,

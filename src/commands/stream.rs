@@ -1,4 +1,4 @@
-//! `--plain`: one line per change, for terminals without a full screen and for log files.
+//! `--plain`: one line per change, for terminals without a full screen, and for log files.
 
 mod held;
 mod lines;
@@ -74,7 +74,7 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
     let written = printer.written();
     runtime.block_on(async {
         let read_limits = async {
-            // After the end of input everything is written, however slow the reader.
+            // When the input has ended, everything is written, however slow the reader is.
             if exit == Exit::Fine {
                 ending.signal().await;
             }

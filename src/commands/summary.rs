@@ -1,4 +1,4 @@
-//! `summary`: totals of one session; also printed at the end of the live screen and of `run`.
+//! `summary`: totals of one session. Also printed at the end of the live screen and of `run`.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub(super) fn run(context: &mut Context<'_>, words: &[PathBuf], json: bool, no_l
     Ok(Exit::Fine)
 }
 
-/// Writes the summary as text, with a line that says what it is about.
+/// Writes the summary as text, with a line that names the session.
 pub(super) fn write_text(
     about: Option<&str>,
     line: &SessionLine,

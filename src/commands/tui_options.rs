@@ -47,7 +47,7 @@ pub(super) fn options(
     })
 }
 
-/// Places where calls are awaited: each that is named, and the agents on one line.
+/// Places where calls are expected: each one given by the user, and the agents on one line.
 fn looks(context: &Context<'_>, roots: &Roots) -> Vec<Label> {
     let mut agents: Vec<&str> = Vec::new();
     let mut looks = Vec::new();
@@ -65,18 +65,18 @@ fn looks(context: &Context<'_>, roots: &Roots) -> Vec<Label> {
     looks
 }
 
-/// The views that were saved; a wrong one has been refused.
+/// The saved views. Invalid ones have already been rejected.
 fn saved(settings: &config::Settings) -> Vec<SavedView> {
     settings.views.iter().filter_map(|(name, text)| SavedView::parse(name, text).ok()).collect()
 }
 
-/// The first thing in a config that the screen would refuse, such as keys that clash.
+/// The first problem in a config because of which the screen would reject it, such as conflicting keys.
 pub(super) fn problem(loaded: &Loaded, themes: &Themes) -> Option<Diagnostic> {
     check(loaded, themes).1.into_iter().next()
 }
 
-/// The keys of these settings, with everything the screen would reject: conflicting keys, a theme that cannot be
-/// opened.
+/// The keys from these settings, and everything that the screen would reject: conflicting keys, or a theme that cannot
+/// be opened.
 pub(super) fn check(loaded: &Loaded, themes: &Themes) -> (Keys, Vec<Diagnostic>) {
     let bound = &loaded.settings.keys;
     let (keys, mut problems) = match Keys::from_bindings(bound) {
@@ -99,7 +99,7 @@ pub(super) fn check(loaded: &Loaded, themes: &Themes) -> (Keys, Vec<Diagnostic>)
     (keys, problems)
 }
 
-/// The user's invalid themes that are not selected; the theme key skips them.
+/// The user's invalid themes that are not in use. The theme key skips them.
 pub(super) fn unused_themes(loaded: &Loaded, themes: &Themes) -> Vec<Diagnostic> {
     let others = themes.broken().filter(|(name, _)| *name != loaded.settings.theme);
     others
@@ -110,7 +110,7 @@ pub(super) fn unused_themes(loaded: &Loaded, themes: &Themes) -> Vec<Diagnostic>
         .collect()
 }
 
-/// Why this theme cannot be opened. Checked as on a dark terminal; the screen queries the background later.
+/// Why this theme cannot be opened. Checked for a dark terminal; the screen asks for the background later.
 pub(super) fn theme_error(themes: &Themes, name: &str) -> Option<ThemeError> {
     themes.get(name, Background::Dark).err()
 }
@@ -139,7 +139,7 @@ pub(super) fn ascii(context: &Context<'_>) -> bool {
     }
 }
 
-/// Path label for the waiting screen, with `~` for the home folder.
+/// A path as shown on the waiting screen, with `~` for the home folder.
 pub(super) fn path_label(context: &Context<'_>, path: &std::path::Path) -> Label {
     let rest = context.env.home.as_ref().and_then(|home| path.strip_prefix(home).ok());
     let short = rest.map(|rest| PathBuf::from("~").join(rest));

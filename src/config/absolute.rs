@@ -1,4 +1,4 @@
-//! Makes a path that somebody wrote absolute.
+//! Makes a path given by the user absolute.
 
 use std::path::{Component, Path, PathBuf};
 

@@ -1,15 +1,15 @@
-//! The table `[alerts.email]` of the config.
+//! Reads the `[alerts.email]` table of the config.
 
 use super::toml_reader::{Node, Section, TomlReader};
 use super::{Alerts, Email, Env, Password, Tls};
 
-/// Recipients of a mail.
+/// Maximum recipients of a mail.
 const MOST_RECIPIENTS: usize = 20;
 const ADDRESS: &str = "an address such as \"alice@example.com\" or \"Alice <alice@example.com>\"";
-/// Keys that people try, and must not use.
+/// Keys that people are likely to try, but that are not allowed.
 const SECRETS: [&str; 3] = ["password", "pass", "secret"];
 
-/// Reads `[alerts.email]`, and checks that somebody gets the digest.
+/// Reads `[alerts.email]` and checks that the digest has a channel to go to.
 pub(super) fn read(reader: &mut TomlReader<'_>, mut section: Section<'_, '_>, env: &Env, alerts: &mut Alerts) {
     let email = section.get("email");
     alerts.email = email.as_ref().and_then(|node| read_email(reader, node, env));
@@ -22,7 +22,7 @@ pub(super) fn read(reader: &mut TomlReader<'_>, mut section: Section<'_, '_>, en
     section.finish(reader);
 }
 
-/// Reads `[alerts.email]`; `None` when something that a mail needs is missing or wrong.
+/// Reads `[alerts.email]`; `None` if a required setting is missing or invalid.
 fn read_email(reader: &mut TomlReader<'_>, node: &Node<'_, '_>, env: &Env) -> Option<Email> {
     const NAME: &str = "alerts.email";
     let Some(table) = node.table() else {
@@ -60,7 +60,7 @@ fn read_email(reader: &mut TomlReader<'_>, node: &Node<'_, '_>, env: &Env) -> Op
     section.finish(reader);
     let mut complete = true;
     for (key, is_there) in [("server", server.is_some()), ("from", from.is_some()), ("to", to.is_some())] {
-        // A wrong one was reported already.
+        // An invalid value has already been reported.
         if !is_there && !table.contains_key(key) {
             reader.error(node.span.clone(), format!("{NAME}: '{key}' is missing"));
         }

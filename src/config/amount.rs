@@ -10,7 +10,7 @@ pub(crate) const AMOUNT: &str =
 /// Parses an amount.
 ///
 /// # Errors
-/// A sentence with what was found and what is expected.
+/// A sentence saying what was found and what was expected.
 pub fn parse_amount(text: &str) -> Result<Amount, String> {
     let mut amount = Amount::default();
     for part in text.split('+') {
@@ -58,7 +58,7 @@ fn part_of(text: &str) -> Result<Amount, String> {
     Ok(Amount { tokens: Some(count), ..Amount::default() })
 }
 
-/// Parses a number of dollars, zero or more; the flag is false when it was rounded.
+/// Parses a number of dollars, zero or more; the flag is false if it was rounded.
 ///
 /// # Errors
 /// A predicate such as `is negative`.
@@ -74,7 +74,7 @@ pub(crate) fn parse_usd(text: &str) -> Result<(Usd, bool), String> {
 /// Parses a count: `500000`, `500_000`, `500k`, `1.5M`, `2B`.
 ///
 /// # Errors
-/// A sentence with what is expected.
+/// A sentence saying what was expected.
 pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
     const WANTED: &str = "give a whole number of tokens such as 500_000, 500k or 1.5M";
     let text = text.trim().replace('_', "").to_lowercase();
@@ -87,7 +87,7 @@ pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
     if !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-') {
         return Err(format!("is not an amount; {WANTED}"));
     }
-    // Reuses the exact decimals of dollars: a count is a decimal without remainder.
+    // Reuses the exact decimal parsing of dollars: a count is a decimal without a remainder.
     let (value, exact) = Usd::parse(number).map_err(|_| format!("is not an amount; {WANTED}"))?;
     let (scaled, one) = (value.pico().checked_mul(1000_i128.pow(thousands)), Usd::ONE.pico());
     match scaled {
@@ -101,7 +101,7 @@ pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
     }
 }
 
-/// The greatest count in a config, which is TOML's greatest integer.
+/// The largest count in a config: the largest TOML integer.
 const MOST: u64 = i64::MAX.unsigned_abs();
 
 /// Formats an amount as `parse_amount` reads it: `25usd`, `500k`, `25usd + 200k output`.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::domain::Label;
 use crate::text;
 
-/// Columns of a source line shown; of a longer line, those around the mistake.
+/// Maximum columns of a source line to show; a longer line is cut to the part around the mistake.
 const EXCERPT: usize = 100;
 
 /// A problem with the settings.
@@ -16,11 +16,11 @@ const EXCERPT: usize = 100;
 /// line and a caret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Whether the settings can be used nevertheless.
+    /// Whether the settings can still be used.
     pub severity: Severity,
     /// Position.
     pub at: Where,
-    /// The value found, and the value expected.
+    /// The value found and the value expected.
     pub message: Label,
 }
 
@@ -132,7 +132,7 @@ impl<'t> Source<'t> {
         let before = &self.text[begin..start.min(begin + whole.len())];
         let inside = &self.text[begin + before.len()..end.clamp(begin + before.len(), begin + whole.len())];
 
-        // Of a very long line only the part around the mistake is shown.
+        // Show only the part of a very long line around the mistake.
         let skip = if whole.chars().count() > EXCERPT { before.chars().count().saturating_sub(EXCERPT / 2) } else { 0 };
         let hidden = if whole.len() < line_text.len() { " …" } else { "" };
         let shown: String = whole.chars().skip(skip).take(EXCERPT).map(printable).chain(hidden.chars()).collect();
@@ -158,7 +158,7 @@ impl<'t> Source<'t> {
     }
 }
 
-/// Keys whose values are not repeated: a config is shown to others when help is asked for.
+/// Keys whose values are never repeated, because people share their config when asking for help.
 const SECRETS: [&str; 6] = ["webhook", "slack", "password", "passwd", "secret", "token"];
 
 /// Where the value of such a key begins in a line.
@@ -172,7 +172,7 @@ fn secret_at(line: &str) -> Option<usize> {
     values.filter_map(after).min()
 }
 
-/// A character as shown in an excerpt: a blank for a tab, a replacement for unprintable ones.
+/// A character as shown in an excerpt: a space for a tab, a replacement character for an unprintable one.
 fn printable(letter: char) -> char {
     match letter {
         '\t' => ' ',

@@ -1,4 +1,4 @@
-//! Inserts and removes values in TOML text without touching any other byte.
+//! Inserts and removes values in TOML text without touching anything else.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use toml_edit::{Document, DocumentMut, InlineTable, Item, Table, Value};
 /// Parses a text for editing.
 ///
 /// # Errors
-/// Names the invalid line, and the reason.
+/// A message with the invalid line and the reason.
 pub(crate) fn parse(text: &str) -> Result<Document<&str>, String> {
     Document::parse(text).map_err(|error| {
         let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
@@ -20,7 +20,7 @@ pub(crate) fn item<'d>(document: &'d Document<&str>, path: &[String]) -> Option<
     path.iter().try_fold(document.as_item(), |at, key| at.as_table_like()?.get(key))
 }
 
-/// True when a table is there and empty.
+/// True when the table exists and is empty.
 pub(crate) fn has_nothing(document: &Document<&str>, path: &[String]) -> bool {
     item(document, path).and_then(Item::as_table).is_some_and(Table::is_empty)
 }
@@ -38,7 +38,7 @@ pub(crate) fn put(text: &str, path: &[String], value: &str) -> Result<String, St
     }
 }
 
-/// Inserts a new value at a path, creating tables on the way.
+/// Inserts a new value at a path, creating missing tables.
 fn insert(text: &str, mut document: DocumentMut, path: &[String], value: &str) -> Result<String, String> {
     let value: Value = value.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
     let (last, above) = path.split_last().ok_or("no name is given")?;
@@ -48,8 +48,8 @@ fn insert(text: &str, mut document: DocumentMut, path: &[String], value: &str) -
         let is_last = depth + 1 == above.len();
         let new = match &*at {
             Item::Table(_) if depth == 0 => Item::Table(Table::new()),
-            // Inside a table with its own header, or a dotted key, tables are written with dots; else with a header,
-            // like their neighbours.
+            // Inside a table with its own header or a dotted key, write tables with dots; otherwise with a header, like
+            // their neighbours.
             Item::Table(table) => {
                 let mut new = Table::new();
                 let dotted = table.is_dotted() || !table.is_implicit();
@@ -71,7 +71,7 @@ fn insert(text: &str, mut document: DocumentMut, path: &[String], value: &str) -
     let table = at.as_table_like_mut().ok_or_else(|| format!("'{}' is not a table", above.join(".")))?;
     table.insert(last, Item::Value(value));
     if let Some(first) = new_table {
-        // At the end of the file, after its trailing comments: these would otherwise end up below the new header.
+        // At the end of the file, keep its trailing comments above the new header.
         let before = document.trailing().as_str().unwrap_or_default().to_owned();
         document.set_trailing("");
         let gap = if text.trim().is_empty() { "" } else { "\n" };
@@ -83,9 +83,9 @@ fn insert(text: &str, mut document: DocumentMut, path: &[String], value: &str) -
     Ok(document.to_string())
 }
 
-/// Removes the item at a path with its lines.
+/// Removes the item at a path along with its lines.
 pub(crate) fn remove(text: &str, document: &Document<&str>, path: &[String]) -> Result<String, String> {
-    // Inside `{ … }`, also remove what would be left empty.
+    // Inside `{ … }`, also remove tables that would be left empty.
     let mut path = path;
     while let Some((_, above)) = path.split_last()
         && item(document, above).is_some_and(|item| item.as_inline_table().is_some_and(|table| table.len() == 1))
@@ -127,7 +127,7 @@ fn spans_of(key: Option<Range<usize>>, item: &Item, into: &mut Vec<Range<usize>>
     }
 }
 
-/// The text without all lines touched by these spans.
+/// The text without any line touched by these spans.
 fn without_lines(text: &str, spans: &[Range<usize>]) -> String {
     let mut at = 0;
     let touched = |line: &Range<usize>| spans.iter().any(|span| span.start < line.end && line.start < span.end);

@@ -9,10 +9,10 @@ use super::{ConfigText, Env, Overrides, Settings};
 use crate::domain::{Dimension, Matcher};
 use crate::meter::{Amount, Limit, Scope};
 
-/// Sets a limit in the text. Its `warn_at` is kept unless other values are given.
+/// Sets a limit in the text. Its `warn_at` is kept unless new values are given.
 ///
 /// # Errors
-/// A sentence: the text is not TOML, or the limit's key holds something else.
+/// A sentence, if the text is not TOML or the limit's key holds something else.
 pub fn set_limit(
     text: &str,
     env: &Env,
@@ -49,7 +49,7 @@ pub fn set_limit(
 /// Removes a limit from the text.
 ///
 /// # Errors
-/// A sentence: the text is not TOML, or there is no such limit.
+/// A sentence, if the text is not TOML or there is no such limit.
 pub fn unset_limit(text: &str, env: &Env, key: &LimitKey) -> Result<String, String> {
     let document = parse(text)?;
     let path = find(&document, env, key).ok_or_else(|| format!("there is no limit {key}"))?;
@@ -60,7 +60,7 @@ pub fn unset_limit(text: &str, env: &Env, key: &LimitKey) -> Result<String, Stri
 /// Sets a top-level setting (`theme`) or one in a section (`alerts.bell`) to a string, number or boolean.
 ///
 /// # Errors
-/// A sentence: the text is not TOML, or the setting's key holds something else.
+/// A sentence, if the text is not TOML or the setting's key holds something else.
 pub fn set(text: &str, name: &str, value: impl Into<Value>) -> Result<String, String> {
     let document = parse(text)?;
     let path: Vec<String> = name.split('.').map(str::to_owned).collect();
@@ -77,7 +77,7 @@ pub fn set(text: &str, name: &str, value: impl Into<Value>) -> Result<String, St
 /// Saves a view of the screen under a name.
 ///
 /// # Errors
-/// A sentence: the text is not TOML, or the name holds something else.
+/// A sentence, if the text is not TOML or the name holds something else.
 pub fn save_view(text: &str, name: &str, view: &str) -> Result<String, String> {
     put(text, &["views".to_owned(), name.to_owned()], &Value::from(view).to_string())
 }
@@ -87,7 +87,7 @@ fn inline(parts: &[(&str, String)]) -> String {
     format!("{{ {} }}", parts.join(", "))
 }
 
-/// Path of a limit in the text, in any order of its scope's dimensions.
+/// Path of a limit in the text, whatever the order of its scope's dimensions.
 fn find(document: &Document<&str>, env: &Env, key: &LimitKey) -> Option<Vec<String>> {
     let key = key.expanded(env);
     let mut path = vec!["limits".to_owned()];
@@ -149,8 +149,8 @@ fn set_members(text: &str, path: &[String], parts: &[(&str, String)]) -> Result<
     Ok(text)
 }
 
-/// Adds a `[limits]` table below the commented one that explains it; unchanged when there is a table, or no such
-/// comment, or when later settings would become part of it.
+/// Adds a `[limits]` table below the commented-out one that explains it. Returns the text unchanged if there is already
+/// a table, if there is no such comment, or if later settings would become part of the new table.
 fn with_limits_table(text: &str, document: &Document<&str>) -> String {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
@@ -167,7 +167,7 @@ fn with_limits_table(text: &str, document: &Document<&str>) -> String {
     text.to_owned()
 }
 
-/// Checks that the edited text has the intended settings and no other changes.
+/// Checks that the edit made the intended change and no other.
 fn verified(before: &str, after: String, env: &Env, key: &LimitKey, amount: Option<&Amount>) -> Result<String, String> {
     let load = |text: &str| {
         let text = ConfigText { path: "config.toml".into(), text: text.to_owned() };

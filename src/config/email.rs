@@ -2,42 +2,42 @@
 
 use std::path::PathBuf;
 
-/// A mail server, and who writes to whom.
+/// A mail server, with the sender and the recipients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email {
-    /// Name or address of the server.
+    /// Host name or address of the server.
     pub server: String,
-    /// Its port.
+    /// Port.
     pub port: u16,
-    /// How the connection is encrypted.
+    /// Encryption of the connection.
     pub tls: Tls,
-    /// Certificates to be trusted besides the usual ones.
+    /// File of certificates to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
     /// The sender.
     pub from: String,
     /// The recipients.
     pub to: Vec<String>,
-    /// Name to log in with.
+    /// Login name.
     pub user: Option<String>,
-    /// Where the password is.
+    /// Source of the password.
     pub password: Option<Password>,
 }
 
-/// Where a password is read when it is needed; it is never kept.
+/// Where to read the password when it is needed; it is never stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Password {
     /// The first line of a file.
     File(PathBuf),
-    /// The first line that a program prints.
+    /// The first line of a program's output.
     Command(Vec<String>),
 }
 
 /// How a connection is encrypted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tls {
-    /// From the beginning.
+    /// From the start.
     Tls,
-    /// By a command, before anything is told.
+    /// By STARTTLS, before anything else is sent.
     #[default]
     Starttls,
     /// Not at all.
@@ -45,7 +45,7 @@ pub enum Tls {
 }
 
 impl Tls {
-    /// The usual port.
+    /// The default port.
     pub(crate) fn port(self) -> u16 {
         match self {
             Self::Tls => 465,

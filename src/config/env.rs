@@ -1,4 +1,4 @@
-//! The environment of the program, passed in once, so that everything else can be tested.
+//! The program's environment, passed in once so that everything else can be tested.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::domain::{Instant, Zone, one_by_one};
 
-/// Machine, user and terminal as seen at program start, and a clock.
+/// Machine, user and terminal as found at program start, and a clock.
 #[derive(Clone)]
 pub struct Env {
     /// The clock.
@@ -89,25 +89,25 @@ impl Env {
         }
     }
 
-    /// The time now.
+    /// The current time.
     pub fn now(&self) -> Instant {
         (self.clock)()
     }
 
-    /// A variable's value, if set, not empty, and UTF-8.
+    /// A variable's value if it is set, not empty, and UTF-8.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.vars.get(OsStr::new(name)).and_then(|value| value.to_str()).filter(|value| !value.is_empty())
     }
 
-    /// A variable's value, if it is an absolute path.
+    /// A variable's value if it is an absolute path.
     pub fn path_var(&self, name: &str) -> Option<PathBuf> {
         self.vars.get(OsStr::new(name)).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
-    /// The machine's time zone from `TZ`, else from the system, and the problem with it, if any.
+    /// The machine's time zone from `TZ`, otherwise from the system, and the problem with it, if any.
     ///
-    /// An invalid zone becomes UTC, as in the system's libraries, with a sentence that reports it. A flag or the config
-    /// takes precedence: see [`Settings::zone`](super::Settings).
+    /// An invalid zone falls back to UTC, as in the system's libraries, with a sentence to report it. A flag or the
+    /// config takes precedence: see [`Settings::zone`](super::Settings).
     pub fn zone(&self) -> (Zone, Option<String>) {
         if let Some(text) = self.var("TZ") {
             let name = text.trim_start_matches(':');
@@ -159,7 +159,7 @@ fn uid() -> u32 {
     0
 }
 
-/// Login name from the session's variables, else from the system's user database, else `uid` and the number.
+/// Login name from the session's variables, then from the system's user database, and finally `uid` plus the number.
 fn login(vars: &BTreeMap<OsString, OsString>, uid: u32) -> String {
     let by_variable = ["LOGNAME", "USER", "USERNAME"]
         .into_iter()

@@ -29,7 +29,7 @@ pub fn open(env: &Env, overrides: &Overrides, themes: &[&str]) -> (Paths, Loaded
     (paths, loaded)
 }
 
-/// Reads a config file. A missing file is `None`, unless it was `given` by a flag or a variable.
+/// Reads a config file. A missing file is `None`, unless it was explicitly `given` by a flag or a variable.
 ///
 /// # Errors
 /// When the file cannot be used: it is a folder, unreadable, not text, or too large.
@@ -54,7 +54,7 @@ pub fn read(path: &Path, given: bool) -> Result<Option<ConfigText>, Diagnostic> 
     if !kind.is_file() && !given {
         return Err(wrong("is not a regular file"));
     }
-    // `--config /dev/null` requests the defaults, so that named devices are read, up to the limit.
+    // `--config /dev/null` asks for the defaults, so devices named explicitly are read, up to the size limit.
     let bytes = regular_file::read_bytes(path, LONGEST, |kind| given && is_device(kind)).map_err(|error| {
         if error.kind() == io::ErrorKind::FileTooLarge {
             return wrong("is larger than 1 MiB, which no config is");
@@ -78,7 +78,7 @@ fn is_device(_: fs::FileType) -> bool {
     false
 }
 
-/// Cheap fingerprint of a file's state.
+/// A cheap fingerprint of a file's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     length: u64,
@@ -105,7 +105,7 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
 /// 0600; an existing one keeps its mode.
 ///
 /// # Errors
-/// A sentence that names the file: the error of `change`, or why the file cannot be read or written.
+/// A sentence that names the file, with the error of `change` or the reason it cannot be read or written.
 pub(crate) fn change(path: &Path, change: impl FnOnce(&str) -> Result<String, String>) -> Result<(), String> {
     let target = target(path)?;
     let _turn = lock(&target)?;
@@ -121,7 +121,7 @@ pub(crate) fn change(path: &Path, change: impl FnOnce(&str) -> Result<String, St
 /// Writes the commented default config.
 ///
 /// # Errors
-/// When a file exists and `force` is false, or it cannot be written. Never leaves a partial file.
+/// When a file exists and `force` is false, or the file cannot be written. A partial file is never left behind.
 pub(crate) fn init(path: &Path, force: bool) -> Result<(), String> {
     let _turn = lock(path)?;
     if force {
@@ -132,7 +132,7 @@ pub(crate) fn init(path: &Path, force: bool) -> Result<(), String> {
         return Err(exists());
     }
     let draft = draft(path, SAMPLE)?;
-    // A hard link is created whole or, if a file exists by now, not at all.
+    // A hard link is created as a whole or, if the file exists by now, not at all.
     let done = match fs::hard_link(&draft, path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists()),
@@ -163,7 +163,7 @@ fn lock(path: &Path) -> Result<Option<File>, String> {
     #[cfg(unix)]
     {
         let file = File::open(folder).map_err(|error| unwritable(folder, &error))?;
-        // Some network file systems have no locks; the last writer then wins, as with any editor.
+        // Some network file systems have no locks; there the last writer wins, as with any editor.
         let _ = rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive);
         Ok(Some(file))
     }
@@ -171,7 +171,7 @@ fn lock(path: &Path) -> Result<Option<File>, String> {
     Ok(None)
 }
 
-/// Replaces or creates a regular file of the user's.
+/// Replaces or creates a regular file owned by the user.
 fn replace(target: &Path, text: &str) -> Result<(), String> {
     let old = match fs::metadata(target) {
         Ok(old) => Some(old),
@@ -204,7 +204,7 @@ fn replace(target: &Path, text: &str) -> Result<(), String> {
     })
 }
 
-/// Writes a text to a temporary file next to its target, and syncs it.
+/// Writes text to a temporary file next to its target and syncs it.
 fn draft(target: &Path, text: &str) -> Result<PathBuf, String> {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let path = folder(target).join(format!(".{name}.{}.tmp", std::process::id()));
@@ -212,7 +212,7 @@ fn draft(target: &Path, text: &str) -> Result<PathBuf, String> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // Left by a killed process with the same id.
+    // Left over from a killed process with the same id.
     let _ = fs::remove_file(&path);
     let write = || -> io::Result<()> {
         let mut file = options.open(&path)?;
@@ -288,7 +288,7 @@ mod tests {
         fs::write(&path, "").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
         match File::open(&path) {
-            // Root may read everything; a path through a file is invalid for anyone.
+            // Root can read everything, but a path through a file is invalid for anyone.
             Ok(_) => assert!(why(&path.join("config.toml"), false).contains("cannot be read: Not a directory")),
             Err(_) => assert!(why(&path, false).contains("cannot be read: Permission denied")),
         }

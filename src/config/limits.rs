@@ -16,7 +16,7 @@ use crate::meter::{Amount, Limit, Scope, Window};
 
 /// Parses the table; limits are returned in the order of their names.
 ///
-/// Unknown keys are errors here, not warnings: a typing error must not disable a limit.
+/// Unknown keys are errors here, not warnings: a typo must not disable a limit.
 pub(crate) fn read(reader: &mut TomlReader<'_>, node: &Node<'_, '_>, env: &Env, warn_at: &[u8]) -> Vec<Limit> {
     let mut limits = LimitReader { env, warn_at, found: BTreeMap::new() };
     match node.table() {
@@ -43,7 +43,7 @@ pub(crate) fn percentages(node: &Node<'_, '_>) -> Option<Vec<u8>> {
     Some(all)
 }
 
-/// Description of the syntax of percentages, for messages.
+/// Syntax of percentages, for messages.
 pub(crate) const PERCENTAGES: &str = "a percentage from 1 to 100, or several: [50, 80, 95]";
 
 struct LimitReader<'w> {
@@ -189,7 +189,7 @@ impl LimitReader<'_> {
         let key = LimitKey { scope: scope.clone(), window };
         let mut limit = (Limit { scope, window, amount, warn_at }, node.span.clone());
         if let Some(other) = self.found.get_mut(&key) {
-            // Tables are visited in alphabetical order; the first definition in the text counts.
+            // Tables are visited in alphabetical order; the definition that comes first in the text wins.
             if limit.1.start < other.1.start {
                 std::mem::swap(other, &mut limit);
             }
@@ -207,7 +207,7 @@ impl LimitReader<'_> {
 /// Parses the amounts of `{ usd = 25, tokens = 500_000, output_tokens = 50_000, warn_at = [80] }`.
 ///
 /// # Errors
-/// True when there is none; false when one is invalid, which has been reported.
+/// `true` if there is no amount; `false` if one is invalid, which has already been reported.
 fn amount(
     reader: &mut TomlReader<'_>,
     table: &DeTable<'_>,
@@ -257,7 +257,7 @@ fn amount(
         };
         if let Err(why) = result {
             wrong = true;
-            // A message that begins with what is expected follows the value; any other describes it.
+            // A message that starts with the expected syntax follows the value; any other describes the value.
             let message =
                 if why.starts_with(';') { format!("is {found}{why}") } else { format!("is {found}, which {why}") };
             reader.error(node.span.clone(), format!("{label}: '{name}' {message}"));

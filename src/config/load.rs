@@ -21,7 +21,7 @@ use crate::domain::{Label, sort_by, sort_by_key};
 pub struct ConfigText {
     /// Path of the file.
     pub path: PathBuf,
-    /// Its content, without byte order mark.
+    /// Its content, without the byte order mark.
     pub text: String,
 }
 
@@ -35,7 +35,7 @@ impl ConfigText {
 /// Settings with all problems found while loading them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
-    /// The settings. Invalid ones have their defaults, so that a hook can go on with the valid ones.
+    /// The settings. Invalid ones keep their defaults, so that a hook can continue with the valid ones.
     pub settings: Settings,
     /// All problems, in order of position.
     pub problems: Vec<Diagnostic>,
@@ -49,7 +49,7 @@ impl Loaded {
         self.problems.iter().all(|problem| !strict && problem.severity == Severity::Warning)
     }
 
-    /// A problem with a setting found outside this room (a key, a placeholder), at the setting's position.
+    /// Reports a problem found outside this module (with a key binding or a placeholder) at the setting's position.
     pub fn problem(&self, key: &str, message: &str) -> Diagnostic {
         let at = match self.origins.get(key) {
             Some(Origin::File(place)) => Where::File(place.clone()),
@@ -73,8 +73,8 @@ impl Settings {
     /// Loads the settings from a file's text, the environment and the flags. `themes` lists the valid theme names; if
     /// empty, themes are not checked.
     ///
-    /// Reads no files: live reload reads the text and calls this again, and keeps the old settings when the new ones
-    /// are unusable.
+    /// Reads no files: live reload reads the text and calls this again, and keeps the old settings if the new ones are
+    /// unusable.
     pub fn load(file: Option<&ConfigText>, env: &Env, overrides: &Overrides, themes: &[&str]) -> Loaded {
         let mut settings = Self::defaults(env);
         let text = file.map_or("", |file| file.text.as_str());
@@ -87,7 +87,8 @@ impl Settings {
         let syntax = std::mem::take(&mut reader.problems);
         settings.read_file(&mut reader, table.get_ref(), env, themes);
         let TomlReader { mut problems, mut origins, .. } = reader;
-        // A line with a syntax error may parse as something unintended, and what follows as keys of another table.
+        // A line with a syntax error may parse as something unintended, and the lines after it as keys of another
+        // table.
         if !syntax.is_empty() {
             let broken = |problem: &Diagnostic| syntax.iter().any(|broken| broken.line() == problem.line());
             problems.retain(|problem| problem.severity == Severity::Error && !broken(problem));

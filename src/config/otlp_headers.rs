@@ -1,19 +1,20 @@
-//! Headers of the requests to a collector, which are secrets as a rule: read from a file or a variable, and in no message.
+//! Headers of requests to a collector. They are usually secrets, so they are read from a file or a variable and never
+//! shown in messages.
 
 use std::path::Path;
 
 use super::regular_file::read_text;
 use super::{Env, Server};
 
-/// Variable with the headers, in the form of OpenTelemetry's own: `name=value,name=value`.
+/// Variable with the headers, in OpenTelemetry's own format: `name=value,name=value`.
 const VARIABLE: &str = "TOKMETER_OTLP_HEADERS";
-/// Bytes of a file of headers.
+/// Maximum bytes of a headers file.
 const LONGEST: u64 = 16 * 1024;
 
-/// The headers: those of the variable, or those of the file.
+/// The headers from the variable or, if it is not set, from the file.
 ///
 /// # Errors
-/// Where something is wrong, and what: a sentence without the values.
+/// A sentence saying where the problem is and what it is, without the values.
 pub(crate) fn otlp_headers(server: &Server, env: &Env) -> Result<Vec<(String, String)>, String> {
     if let Some(text) = env.var(VARIABLE) {
         let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
@@ -28,7 +29,7 @@ pub(crate) fn otlp_headers(server: &Server, env: &Env) -> Result<Vec<(String, St
     server.otlp_headers_file.as_deref().map_or_else(|| Ok(Vec::new()), from_file)
 }
 
-/// One header a line, as `name: value`.
+/// Reads one header per line, as `name: value`.
 fn from_file(path: &Path) -> Result<Vec<(String, String)>, String> {
     let name = crate::domain::Label::from_path(path);
     let text = read_text(path, LONGEST).map_err(|error| format!("{name} {error}"))?;
@@ -48,7 +49,7 @@ fn header(name: &str, value: &str) -> Option<(String, String)> {
     (is_name && is_value).then(|| (name.to_owned(), value.to_owned()))
 }
 
-/// A value with its percent-encoding taken away.
+/// Percent-decodes a value.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,4 +1,4 @@
-//! Locations of config, ledger and socket.
+//! Locations of the config, ledger and socket.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use super::absolute::absolute;
 use super::{Diagnostic, Env, Overrides, Where, trust};
 use crate::domain::Label;
 
-/// Name of our folder in the system's folders.
+/// Name of our folder in the system's standard folders.
 const NAME: &str = "tokmeter";
 
 /// Locations, with flags taking precedence over the environment and the system's folders.
@@ -14,15 +14,15 @@ const NAME: &str = "tokmeter";
 pub struct Paths {
     /// Path of the config file, whether it exists or not; `None` without a home.
     pub config: Option<PathBuf>,
-    /// True when a flag or a variable named it, so that it must exist.
+    /// True when a flag or a variable named it, so it must exist.
     pub config_given: bool,
     /// Folder of the ledger and the usage log; `None` without a home.
     pub data: Option<PathBuf>,
     /// Cache folder.
     pub cache: Option<PathBuf>,
-    /// File for the program's own log; `None` when it is off.
+    /// File for the program's own log; `None` if it is off.
     pub log: Option<PathBuf>,
-    /// Why there is no data folder although one is named: its content cannot be trusted.
+    /// Why the named data folder is not used: its content cannot be trusted.
     pub data_refusal: Option<String>,
     /// Problems found.
     pub problems: Vec<Diagnostic>,
@@ -31,8 +31,8 @@ pub struct Paths {
 impl Paths {
     /// Determines the locations without opening or creating anything.
     ///
-    /// A variable that points into the working directory is ignored: a repository that comes with a file of variables
-    /// must not change limits or move the ledger. Flags are trusted.
+    /// A variable that points into the working directory is ignored: a repository that ships a file of variables must
+    /// not change limits or move the ledger. Flags are trusted.
     pub fn resolve(env: &Env, overrides: &Overrides) -> Self {
         let mut problems = Vec::new();
         let config = config(env, overrides, &mut problems);
@@ -93,17 +93,17 @@ impl Paths {
         self.data.as_ref().map(|folder| folder.join("usage.jsonl"))
     }
 
-    /// Folder of records not yet accepted by a meter.
+    /// Folder of records that no meter has accepted yet.
     pub fn spool(&self) -> Option<PathBuf> {
         self.data.as_ref().map(|folder| folder.join("spool.jsonl"))
     }
 
-    /// The proxy's keys.
+    /// File of the proxy's keys.
     pub fn proxy_keys(&self) -> Option<PathBuf> {
         self.data.as_ref().map(|folder| folder.join("keys.jsonl"))
     }
 
-    /// Journals of proxies in the data folder: calls that may not be booked yet.
+    /// Proxy journals in the data folder: their calls may not be in the ledger yet.
     pub fn journals(&self) -> Vec<PathBuf> {
         self.data.as_deref().map(journals).unwrap_or_default()
     }
@@ -116,7 +116,7 @@ impl Paths {
     /// Creates the data folder with mode 0700, unless it exists.
     ///
     /// # Errors
-    /// A sentence that names the folder, the reason, and what to do.
+    /// A sentence that names the folder, gives the reason, and says what to do.
     pub fn make_data_folder(&self) -> Result<PathBuf, String> {
         let folder = self.data.clone().ok_or_else(|| self.why_no_data())?;
         make_private_folder(&folder).map_err(|error| {
@@ -127,11 +127,11 @@ impl Paths {
     }
 }
 
-/// Folder of the proxies' journals, within the data folder. A journal is written on every call; in the data folder
-/// itself each write would wake every process that watches that folder.
+/// Folder of the proxies' journals, within the data folder. A journal is written on every call; directly in the data
+/// folder, each write would wake every process watching it.
 pub(crate) const JOURNALS: &str = "proxy";
 
-/// Journals of proxies in a data folder. Earlier versions kept them in the data folder itself, as `proxy-PID-N.jsonl`.
+/// Proxy journals in a data folder. Earlier versions kept them in the data folder itself, as `proxy-PID-N.jsonl`.
 pub(crate) fn journals(folder: &Path) -> Vec<PathBuf> {
     let lines = |folder: &Path, beginning: &str| -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
@@ -147,7 +147,7 @@ pub(crate) fn journals(folder: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// For each location: why it is ignored in the working directory, and the flag that may name it.
+/// For each location: the reason it is ignored in the working directory, and the flag that can name it.
 const CONFIG: (&str, &str) = ("change limits", "--config");
 const DATA: (&str, &str) = ("decide where the ledger is", "--data-dir");
 const LOG: (&str, &str) = ("be written", "--log");
@@ -176,7 +176,7 @@ fn data(env: &Env, overrides: &Overrides, problems: &mut Vec<Diagnostic>) -> Opt
     given.or(usual)
 }
 
-/// The folder named by a system variable, else the system's own.
+/// The folder named by a system variable, otherwise the system's own.
 fn home_of(
     env: &Env,
     name: &'static str,
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn g6_a_home_that_cannot_be_written_names_the_path_that_was_tried() {
         let base = tempfile::tempdir().unwrap();
-        // A file where a folder is needed stops root as well.
+        // A file where a folder is needed stops even root.
         let file = base.path().join("home");
         std::fs::write(&file, "").unwrap();
         let paths = Paths { data: Some(file.join("tokmeter")), ..Paths::default() };
@@ -320,7 +320,7 @@ mod tests {
             to_text(Paths::resolve(&inside, &Overrides::default()).config),
             "/home/alice/.config/tokmeter/config.toml"
         );
-        // A variable with the default location changes nothing, whatever the working directory.
+        // A variable that names the default location changes nothing, whatever the working directory.
         let dots = Env { cwd: "/home/alice/.config".into(), ..env(&[("XDG_CONFIG_HOME", "/home/alice/.config")]) };
         let paths = Paths::resolve(&dots, &Overrides::default());
         assert_eq!(

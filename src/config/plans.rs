@@ -1,4 +1,4 @@
-//! The `[plans]` table: subscriptions with their price a month.
+//! The `[plans]` table: subscriptions and their monthly prices.
 
 use super::diagnostic::quoted;
 use super::toml_reader::{Node, Section, TomlReader};
@@ -58,7 +58,7 @@ fn plan(reader: &mut TomlReader<'_>, name: &str, node: &Node<'_, '_>) -> Option<
     Some(Plan { name: Label::new(name), usd: price?, from, sources })
 }
 
-/// Key of a plan's origin: prices of one plan differ by day.
+/// Key of a plan's origin: one plan can have several prices, by day.
 pub(crate) fn plan_name(plan: &Plan) -> String {
     match plan.from {
         Some(from) => format!("plans.{}@{from}", plan.name),

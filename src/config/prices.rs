@@ -56,7 +56,7 @@ pub(crate) fn read(reader: &mut TomlReader<'_>, node: &Node<'_, '_>) -> Vec<Cust
     prices
 }
 
-/// Key of a price's origin: prices of one model differ by day.
+/// Key of a price's origin: one model can have several prices, by day.
 pub(crate) fn price_name(price: &CustomPrice) -> String {
     match price.from {
         Some(from) => format!("prices.{}@{from}", price.model),
@@ -78,7 +78,7 @@ pub(crate) fn unpriced(reader: &mut TomlReader<'_>, node: &Node<'_, '_>) -> Opti
     rates
 }
 
-/// Parses the rates of a section; input and output are both required, since a missing one would mean free.
+/// Parses the rates of a section; input and output are both required, because a missing one would mean free.
 fn rates(
     reader: &mut TomlReader<'_>,
     section: &mut Section<'_, '_>,
@@ -138,7 +138,7 @@ fn rate(reader: &mut TomlReader<'_>, section: &mut Section<'_, '_>, key: &'stati
     Some(usd)
 }
 
-/// Divides a decimal text by a million as text, so that it is rounded at most once.
+/// Divides a decimal number in text form by a million, so that it is rounded at most once.
 fn millionth(text: &str) -> Option<String> {
     let (digits, exponent) = match text.split_once(['e', 'E']) {
         Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),

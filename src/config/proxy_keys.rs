@@ -1,7 +1,7 @@
-//! Keys for the proxy: who may call through it, and for whom. The file holds their hashes; a key is shown once.
+//! Proxy keys: who may call through the proxy, and on whose behalf. The file stores only hashes; a key is shown once.
 //!
-//! Each line of the file is a new key or a revocation, and lines are only appended, in one write each: two commands at
-//! once lose nothing, and a line that was torn by a full disk costs no other key.
+//! Each line of the file is a new key or a revocation. Lines are only appended, each in a single write: two commands
+//! running at once lose nothing, and a line torn by a full disk affects no other key.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -13,23 +13,23 @@ use serde::{Deserialize, Serialize};
 use super::regular_file;
 use crate::domain::{Instant, Label};
 
-/// Beginning of every key, by which people and secret scanners know it.
+/// Prefix of every key, by which people and secret scanners recognise it.
 const MARK: &str = "tm-";
-/// Random bytes of a key.
+/// Random bytes in a key.
 const RANDOM: usize = 24;
-/// Bytes of the file that are read.
+/// Maximum bytes of the file to read.
 const MOST: u64 = 16 * 1024 * 1024;
 
-/// SHA-256 of a key. A key is random, so that no salt is needed.
+/// SHA-256 of a key. Keys are random, so no salt is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct KeyHash([u8; 32]);
 
 impl KeyHash {
-    /// The hash of a key as it was presented.
+    /// The hash of a presented key.
     pub(crate) fn from_secret(secret: &str) -> Self {
         let digest = ring::digest::digest(&ring::digest::SHA256, secret.as_bytes());
         let mut hash = [0; 32];
-        // Of the same length by definition; a shorter one would match no key.
+        // Always the same length; a shorter hash would match no key.
         hash.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
         Self(hash)
     }
@@ -81,10 +81,10 @@ enum Line {
     },
 }
 
-/// Reads every key, oldest first, revoked ones included. Without a file there are none.
+/// Reads all keys, oldest first, including revoked ones. A missing file means no keys.
 ///
 /// # Errors
-/// When the file is there and cannot be read: a sentence.
+/// A sentence, if the file exists and cannot be read.
 pub(crate) fn read(path: &Path) -> Result<Vec<ProxyKey>, String> {
     let text = match regular_file::read_text(path, MOST) {
         Ok(text) => text,
@@ -110,10 +110,10 @@ pub(crate) fn read(path: &Path) -> Result<Vec<ProxyKey>, String> {
     Ok(keys)
 }
 
-/// Makes a key and returns its secret, which is stored nowhere. Without a name it has its user's.
+/// Creates a key and returns its secret, which is not stored. The default name is the user's.
 ///
 /// # Errors
-/// When the name is taken by a key that is not revoked, or the file cannot be read or written: a sentence.
+/// A sentence, if an active key already has the name, or the file cannot be read or written.
 pub(crate) fn add(
     path: &Path,
     name: Option<&Label>,
@@ -151,10 +151,10 @@ pub(crate) fn add(
     Ok((name, secret))
 }
 
-/// Revokes a key; false when there is none of this name.
+/// Revokes a key; false if there is no key of this name.
 ///
 /// # Errors
-/// When the file cannot be read or written: a sentence.
+/// A sentence, if the file cannot be read or written.
 pub(crate) fn revoke(path: &Path, name: &Label, now: Instant) -> Result<bool, String> {
     if !read(path)?.iter().any(|key| key.name == *name && key.revoked.is_none()) {
         return Ok(false);
@@ -167,13 +167,13 @@ fn append(path: &Path, line: &Line) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| format!("{} {error}", Label::from_path(path));
     let line = serde_json::to_string(line).map_err(|error| failed(&error))?;
     let mut file = regular_file::open_for_appending(path).map_err(|error| failed(&error))?;
-    // A line that was torn before ends here.
+    // The leading newline ends any line that was torn before.
     file.write_all(format!("\n{line}\n").as_bytes()).map_err(|error| failed(&format!("cannot be written: {error}")))
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        // A string takes everything.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     })

@@ -1,4 +1,4 @@
-//! Opens regular files: never blocks on a pipe or device, never reads beyond a limit.
+//! Opens regular files. Never blocks on a pipe or device, and never reads beyond a limit.
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read as _};
@@ -6,11 +6,11 @@ use std::path::Path;
 
 /// Reads a text file of at most `most` bytes.
 ///
-/// Opened in non-blocking mode, so that a named pipe without a writer is an error and does not hang. The kind is
-/// checked on the open file, so that it cannot be replaced in between.
+/// The file is opened in non-blocking mode, so that a named pipe without a writer is an error rather than a hang. The
+/// kind is checked on the open file, so it cannot be swapped in between.
 ///
 /// # Errors
-/// When it does not exist, is unreadable, not a regular file, too large, or not UTF-8: the error's text completes a
+/// When the file does not exist, is unreadable, not regular, too large, or not UTF-8. The error's text completes a
 /// sentence that begins with the file's name.
 pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
     let bytes = read_bytes(path, most, |_| false)?;
@@ -31,7 +31,7 @@ pub(crate) fn open_operand(path: &Path) -> io::Result<File> {
     if kind.is_file() { Ok(file) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, kind_words(kind))) }
 }
 
-/// Opens a file for appending, and creates it with mode 0600 if there is none.
+/// Opens a file for appending, creating it with mode 0600 if it does not exist.
 ///
 /// # Errors
 /// When it cannot be opened, or is a link, a named pipe, a folder or a device, such as a terminal.
@@ -46,7 +46,7 @@ pub(crate) fn open_for_appending(path: &Path) -> io::Result<File> {
     {
         use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt as _;
-        // Again without links: it may have been replaced in between.
+        // Again without following links: the file may have been replaced in between.
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
         options.mode(0o600).custom_flags(flags.bits().cast_signed());
     }
@@ -55,7 +55,7 @@ pub(crate) fn open_for_appending(path: &Path) -> io::Result<File> {
     if kind.is_file() { Ok(file) } else { refused(kind_words(kind)) }
 }
 
-/// Reads at most `most` bytes of a regular file, or of another kind that `accepts` allows.
+/// Reads at most `most` bytes of a regular file, or of another kind allowed by `accepts`.
 pub(crate) fn read_bytes(path: &Path, most: u64, accepts: impl Fn(FileType) -> bool) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let kind = file.metadata()?.file_type();
@@ -65,7 +65,7 @@ pub(crate) fn read_bytes(path: &Path, most: u64, accepts: impl Fn(FileType) -> b
     read_whole(file, most)
 }
 
-/// Reads a text to its end.
+/// Reads text to its end.
 ///
 /// # Errors
 /// When it cannot be read, exceeds `most` bytes (nothing is truncated silently), or is not UTF-8.

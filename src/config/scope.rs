@@ -14,13 +14,13 @@ use crate::meter::{Limit, Scope, Window};
 /// Identifies a limit by scope and window.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LimitKey {
-    /// Calls covered.
+    /// Calls covered by the limit.
     pub scope: Scope,
     /// Period.
     pub window: Window,
 }
 
-/// Dimensions that limits can name, in the order of display, with their tables in the file.
+/// Dimensions that limits can name, in display order, with their tables in the file.
 pub(crate) const TABLES: [(Dimension, &str); 8] = [
     (Dimension::User, "users"),
     (Dimension::Team, "teams"),
@@ -32,7 +32,7 @@ pub(crate) const TABLES: [(Dimension, &str); 8] = [
     (Dimension::Model, "models"),
 ];
 
-/// Windows with names.
+/// Named windows.
 pub(crate) const WINDOWS: [(&str, Window); 9] = [
     ("call", Window::Call),
     ("session", Window::Session),
@@ -65,7 +65,7 @@ impl LimitKey {
         Self { scope, window: self.window }
     }
 
-    /// The key with its window in the words in which it was given: `user:alice:daily`.
+    /// The key with its window spelled as given: `user:alice:daily`.
     pub fn as_spelled(&self, given: &str) -> String {
         let (key, window) = (self.to_string(), given.rsplit(':').next().unwrap_or(given).to_lowercase());
         key.rsplit_once(':').map_or_else(|| window.clone(), |(names, _)| format!("{names}:{window}"))
@@ -87,7 +87,7 @@ impl LimitKey {
     }
 }
 
-/// Name of a dimension's table; sessions have none, since their limits use the window `session`.
+/// Name of a dimension's table; sessions have none, because their limits use the `session` window.
 fn table_name(dimension: Dimension) -> &'static str {
     TABLES.iter().find(|(of, _)| *of == dimension).map_or("sessions", |(_, name)| name)
 }
@@ -117,7 +117,7 @@ pub(crate) fn window(name: &str) -> Option<Window> {
     (1..=LONGEST).contains(&hours).then(|| Window::Rolling(Duration::hours(hours)))
 }
 
-/// A period as it is spelled in a limit's name: `daily`.
+/// A window in the adverb spelling of limit names: `daily`.
 fn spelled(name: &str) -> Option<Window> {
     let periods = [Window::Hour, Window::Day, Window::Week, Window::Month];
     periods.into_iter().find(|window| window.adjective() == name)
@@ -140,9 +140,8 @@ impl FromStr for LimitKey {
 
     /// Parses `day`, `5h`, `org:day`, `user:alice:day`, `user:alice:model:claude-opus-*:month`.
     ///
-    /// A name may contain colons: it extends to the next dimension that is followed by a name.
-    /// Periods may be spelled as in a limit's name, too: `daily`, `weekly`, `monthly`, `hourly`. The case of windows
-    /// and dimensions does not matter.
+    /// A name may contain colons: it extends to the next dimension that is followed by a name. Windows may also be
+    /// spelled `daily`, `weekly`, `monthly` or `hourly`. The case of windows and dimensions does not matter.
     fn from_str(text: &str) -> Result<Self, String> {
         let pieces: Vec<&str> = text.split(':').collect();
         let Some((last, mut rest)) = pieces.split_last() else { return Err("is empty".to_owned()) };
@@ -187,7 +186,7 @@ impl FromStr for LimitKey {
     }
 }
 
-/// The dimension of a word, singular or plural, if limits can name it.
+/// The dimension for a word, singular or plural, if limits can name it.
 fn dimension(word: &str) -> Option<Dimension> {
     let word = word.to_lowercase();
     TABLES.iter().find(|(dimension, table)| dimension.name() == word || *table == word).map(|(dimension, _)| *dimension)

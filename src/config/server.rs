@@ -1,16 +1,16 @@
-//! Settings of the HTTP server: where it listens, who may ask, and its limits.
+//! Settings of the HTTP server: its address, who has access, and its limits.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-/// Variable with the token.
+/// Variable that holds the token.
 pub(crate) const TOKEN_VARIABLE: &str = "TOKMETER_TOKEN";
 
-/// Settings of the HTTP server. They apply when it starts.
+/// Settings of the HTTP server. They take effect when it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Address to listen on, if the command line names none.
+    /// Address to listen on if the command line names none.
     pub listen: SocketAddr,
     /// The token that clients must present.
     pub token: Option<Token>,
@@ -18,21 +18,21 @@ pub struct Server {
     pub token_file: Option<PathBuf>,
     /// Whether `serve` also listens on the Unix socket.
     pub socket: bool,
-    /// Bytes of a request's body as it arrives, in MiB.
+    /// Maximum size of a request body as received, in MiB.
     pub body_mib: u32,
-    /// Bytes of a body once expanded, in MiB.
+    /// Maximum size of a decompressed body, in MiB.
     pub expanded_mib: u32,
-    /// Connections served at once.
+    /// Maximum concurrent connections.
     pub connections: u32,
-    /// Seconds for a request to arrive.
+    /// Timeout for receiving a request, in seconds.
     pub timeout_seconds: u32,
-    /// Whether metrics name users, teams, projects and agents.
+    /// Whether metrics include the names of users, teams, projects and agents.
     pub metrics_names: bool,
-    /// Address of the collector that metrics are sent to.
+    /// Address of the collector to send metrics to.
     pub otlp_endpoint: Option<String>,
-    /// File with the headers of those requests; `~` is already expanded.
+    /// File with the headers of requests to the collector; `~` is already expanded.
     pub otlp_headers_file: Option<PathBuf>,
-    /// Seconds between two of them.
+    /// Seconds between requests to the collector.
     pub otlp_interval_seconds: u32,
 }
 
@@ -60,13 +60,13 @@ impl Default for Server {
 pub struct Token(String);
 
 impl Token {
-    /// A token has at least this many characters.
+    /// Minimum length of a token, in characters.
     pub(crate) const SHORTEST: usize = 16;
 
-    /// Takes a token as somebody wrote it.
+    /// Checks and wraps a token given by the user.
     ///
     /// # Errors
-    /// When it is too short to be a secret or cannot stand in a header: the rest of a sentence.
+    /// When it is too short to be a secret or not allowed in a header. The error completes a sentence.
     pub fn new(text: &str) -> Result<Self, String> {
         if text.len() < Self::SHORTEST {
             return Err(format!("has fewer than {} characters", Self::SHORTEST));

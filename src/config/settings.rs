@@ -1,4 +1,4 @@
-//! The settings, as plain data.
+//! The settings as plain data.
 
 use std::path::PathBuf;
 
@@ -10,14 +10,15 @@ use crate::meter::{Limit, Plan, QuietHours};
 use crate::pricing::{CostMode, CustomPrice, Rates};
 use crate::theme::ColorWhen;
 
-/// Settings in force: flags over environment over the user's file over defaults.
+/// The effective settings: flags override the environment, which overrides the user's file, which overrides the
+/// defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// User of calls whose log has none; by default the login name.
+    /// User of calls whose log names none; the login name by default.
     pub user: Label,
-    /// Team of calls whose log has none.
+    /// Team of calls whose log names none.
     pub team: Option<Label>,
-    /// Organisation of calls whose log has none.
+    /// Organisation of calls whose log names none.
     pub org: Option<Label>,
     /// Time zone of calendar periods.
     pub zone: Zone,
@@ -25,7 +26,7 @@ pub struct Settings {
     pub week_start: Weekday,
     /// Additional files and folders to follow; `~` is already expanded.
     pub logs: Vec<PathBuf>,
-    /// Further homes in which every agent's places are looked for; `~` is already expanded.
+    /// Additional home folders in which to look for every agent's logs; `~` is already expanded.
     pub homes: Vec<PathBuf>,
     /// Theme name; `auto` by default.
     pub theme: String,
@@ -35,15 +36,15 @@ pub struct Settings {
     pub color: ColorWhen,
     /// Whether the mouse is captured; off by default, so that text can be selected.
     pub mouse: bool,
-    /// Most pictures a second of the live screen.
+    /// Maximum frames per second of the live screen.
     pub frame_rate: FrameRate,
-    /// Template of the status line; empty for the default.
+    /// Status line template; empty for the default.
     pub statusline: String,
-    /// Which cost counts when a log states one.
+    /// Which cost to use when a log gives one.
     pub cost: CostMode,
     /// Default warning thresholds in per cent, ascending, each from 1 to 100.
     pub warn_at: Vec<u8>,
-    /// Limits, in the order of their names.
+    /// Limits, ordered by name.
     pub limits: Vec<Limit>,
     /// Alert delivery.
     pub alerts: Alerts,
@@ -55,32 +56,32 @@ pub struct Settings {
     pub prices: Vec<CustomPrice>,
     /// Model aliases: from, to.
     pub aliases: Vec<(String, String)>,
-    /// Finds the ticket in a branch's name.
+    /// Pattern that finds the ticket in a branch name.
     pub ticket: TicketPattern,
-    /// Subscriptions, to compare their price with what was used.
+    /// Subscriptions, to compare their price with the usage.
     pub plans: Vec<Plan>,
     /// Key bindings that differ from the defaults; the screen validates the actions.
     pub keys: Vec<KeyBinding>,
-    /// Model services that the proxy forwards to: the beginning of the path, and the address.
+    /// Model services that the proxy forwards to: path prefix and address.
     pub upstreams: Vec<(String, String)>,
     /// PEM file of certificates that the proxy trusts in addition to the system's.
     pub upstream_ca: Option<PathBuf>,
-    /// Views saved under a name: the view, and a filter; the screen validates them.
+    /// Saved views by name: a view and a filter; the screen validates them.
     pub views: Vec<(String, String)>,
 }
 
-/// Most pictures a second.
+/// Maximum frames per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum FrameRate {
     /// 30, or 10 over ssh.
     #[default]
     Auto,
-    /// So many, from 1 to 60.
+    /// This many, from 1 to 60.
     Most(u8),
 }
 
 impl FrameRate {
-    /// The number, where one is stated.
+    /// The number, if one is given.
     pub fn most(self) -> Option<u8> {
         match self {
             Self::Auto => None,
@@ -112,15 +113,15 @@ pub struct Alerts {
     pub command: Vec<String>,
     /// URL to post to.
     pub webhook: Option<String>,
-    /// Slack-compatible web hook, whose address is a secret.
+    /// Slack-compatible webhook; its address is a secret.
     pub slack: Option<String>,
     /// Mail to send.
     pub email: Option<Email>,
-    /// Local time of day at which the digest of yesterday is sent.
+    /// Local time of day at which to send yesterday's digest.
     pub daily: Option<NaiveTime>,
     /// Hours without alerts; the banner is shown regardless.
     pub quiet: Option<QuietHours>,
-    /// Percentage points that use must fall below a threshold before its warning may repeat.
+    /// Percentage points that usage must fall below a threshold before its warning can repeat.
     pub hysteresis: u8,
 }
 
@@ -143,14 +144,14 @@ impl Default for Alerts {
 /// Notification channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Notify {
-    /// The terminal's if known to be supported, else the desktop's.
+    /// The terminal's if it is known to support them, otherwise the desktop's.
     #[default]
     Auto,
     /// No notifications.
     Off,
-    /// The terminal's sequence OSC 9.
+    /// The terminal's OSC 9 sequence.
     Osc9,
-    /// The terminal's sequence OSC 777.
+    /// The terminal's OSC 777 sequence.
     Osc777,
     /// The desktop's own notification program.
     Desktop,
@@ -159,13 +160,13 @@ pub enum Notify {
 /// Behaviour of the gate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gate {
-    /// Answer when the ledger cannot be read.
+    /// Answer if the ledger cannot be read.
     pub on_error: OnError,
-    /// Rates for models without a price, used for dollar limits only.
+    /// Rates for models without a price, used only for dollar limits.
     pub unpriced: Option<Rates>,
 }
 
-/// The gate's answer when the ledger cannot be read.
+/// The gate's answer if the ledger cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnError {
     /// Allow: a broken ledger must not stop work.
@@ -175,12 +176,12 @@ pub enum OnError {
     Deny,
 }
 
-/// Keys for one action of the screen.
+/// Keys bound to one action of the screen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyBinding {
     /// Name of the action.
     pub action: String,
-    /// Keys as written: `q`, `ctrl-l`, `F1`. Empty for none.
+    /// Keys as written: `q`, `ctrl-l`, `F1`. Empty if the action has none.
     pub keys: Vec<String>,
 }
 

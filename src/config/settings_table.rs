@@ -1,5 +1,5 @@
-//! The table of settings: the name of each, how its value is read, and how it is written. Tables keyed by names that
-//! users choose (`[limits]`, `[prices]`, `[keys]`) and `[alerts.email]` are read and written by their own files.
+//! The table of settings: the name of each, how its value is parsed, and how it is written. Tables keyed by
+//! user-defined names (`[limits]`, `[prices]`, `[keys]`) and `[alerts.email]` are handled in files of their own.
 
 mod value_reader;
 
@@ -15,7 +15,6 @@ use crate::domain::{Label, TicketPattern};
 use crate::pricing::Rates;
 use value_reader::ValueReader;
 
-/// A setting.
 pub(super) struct Setting {
     /// Dotted name: `alerts.bell`.
     pub(super) name: &'static str,
@@ -30,17 +29,17 @@ const fn setting(name: &'static str, read: Read, written: fn(&Settings) -> Optio
 }
 
 impl Setting {
-    /// The name of the table that holds it; empty at the top level.
+    /// Name of its table; empty at the top level.
     pub(super) fn table(&self) -> &'static str {
         self.name.rsplit_once('.').map_or("", |(table, _)| table)
     }
 
-    /// The name in its table.
+    /// Its name within the table.
     pub(super) fn key(&self) -> &'static str {
         self.name.rsplit_once('.').map_or(self.name, |(_, key)| key)
     }
 
-    /// Its value as TOML; `None` for one that is not written.
+    /// Its value as TOML; `None` if it is never written.
     pub(super) fn written(&self, settings: &Settings) -> Option<String> {
         (self.written)(settings)
     }
@@ -87,7 +86,7 @@ const SECONDS: &str = "a whole number of seconds";
 const TICKET: &str = "a regular expression such as \"[A-Z]+-[0-9]+\"";
 const LISTEN: &str = "an address such as \"127.0.0.1:4318\"";
 
-/// Every setting with a name of its own, in the order in which they are written.
+/// Every setting with a fixed name, in the order of writing.
 const SETTINGS: &[Setting] = &[
     setting("user", |s, r| r.user(s), |s| text(&s.user)),
     setting("team", |s, r| r.set_optional(&mut s.team, NAME, label), |s| name(s.team.as_ref())),
@@ -159,7 +158,7 @@ const SETTINGS: &[Setting] = &[
         |s, r| r.set(&mut s.server.listen, LISTEN, |node| node.text()?.parse().ok()),
         |s| text(&s.server.listen.to_string()),
     ),
-    // A secret is not written.
+    // Secrets are not written.
     setting("server.token", |s, r| r.token(s), |_| None),
     setting(
         "server.token_file",
@@ -216,7 +215,7 @@ fn time(text: &str) -> Option<NaiveTime> {
     NaiveTime::parse_from_str(text, "%H:%M").ok()
 }
 
-/// Most pictures a second.
+/// Parses the maximum frames per second.
 fn frame_rate(node: &Node<'_, '_>) -> Option<FrameRate> {
     if node.text() == Some("auto") { Some(FrameRate::Auto) } else { node.whole_in(1..=60).map(FrameRate::Most) }
 }
@@ -230,12 +229,12 @@ fn name(name: Option<&Label>) -> Option<String> {
     optional(name.map(Label::as_str))
 }
 
-/// A text that is empty where there is none.
+/// A text, or an empty one if there is none.
 fn optional(value: Option<&str>) -> Option<String> {
     text(value.unwrap_or_default())
 }
 
-/// A file; an empty text where there is none.
+/// A path, or an empty text if there is none.
 fn file(path: Option<&Path>) -> Option<String> {
     optional(path.map(Path::to_string_lossy).as_deref())
 }

@@ -1,4 +1,4 @@
-//! Writes the settings in force as an equivalent config.
+//! Writes the effective settings as an equivalent config.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -16,8 +16,8 @@ use crate::meter::{Amount, Limit, Plan};
 use crate::pricing::CustomPrice;
 
 impl Loaded {
-    /// Writes the settings in force as a config; with `origins`, each with its origin. Of the addresses of web hooks,
-    /// which may be secrets, only the host is shown.
+    /// Writes the effective settings as a config; with `origins`, each with its origin. Webhook addresses may be
+    /// secrets, so only their host is shown.
     ///
     /// # Errors
     /// When `out` cannot be written.
@@ -45,14 +45,14 @@ impl Page<'_> {
         writeln!(self.out, "\n{head}")
     }
 
-    /// Writes the settings of a table that have names of their own.
+    /// Writes the settings of a table that have fixed names.
     fn settings(&mut self, settings: &Settings, table: &str, hides: bool) -> io::Result<()> {
         if !table.is_empty() {
             self.table(&format!("[{table}]"))?;
         }
         for setting in settings_table::of_table(table) {
             if setting.name == "server.token" && settings.server.token.is_some() {
-                // A secret is not shown, so that this can be sent to somebody.
+                // Secrets are not shown, so that the output can be shared.
                 writeln!(self.out, "# token is set")?;
             }
             let Some(value) = setting.written(settings) else { continue };
@@ -142,7 +142,7 @@ fn email(page: &mut Page<'_>, alerts: &Alerts) -> io::Result<()> {
     }
 }
 
-/// A quoted address of which only the host is shown.
+/// A quoted address, cut to its host.
 fn hidden(address: &str) -> String {
     let Some((scheme, rest)) = address.trim_matches(['"', '\'']).split_once("://") else { return text("") };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();

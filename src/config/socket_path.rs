@@ -1,4 +1,4 @@
-//! Location of the socket: a folder that nobody else can enter, the same for meter and clients.
+//! Location of the socket, in a folder that nobody else can enter. The meter and its clients determine it the same way.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ const SOCKET: &str = "tokmeter.sock";
 pub(crate) struct SocketPath {
     /// Path of the socket.
     pub path: PathBuf,
-    /// Why it is not at the standard location.
+    /// Why it is not in the standard location.
     pub note: Option<String>,
     /// True when we create and check its folder.
     own_folder: bool,
@@ -28,9 +28,9 @@ impl SocketPath {
     /// private folder for temporary files.
     ///
     /// # Errors
-    /// A sentence that names the folder when the last of these is not private.
+    /// A sentence that names the last of these folders if it is not private.
     pub(crate) fn resolve(env: &Env, overrides: &Overrides) -> Result<Self, String> {
-        // The variable's problem is reported with the paths.
+        // Problems with the variable are reported along with the paths.
         let given = overrides.socket.as_deref().map(|path| absolute(env, path));
         if let Some(path) = given.or_else(|| socket_given(env, &mut Vec::new())) {
             return Ok(Self { path, note: None, own_folder: false, uid: env.uid });
@@ -89,7 +89,7 @@ fn refusal(folder: &Path, why: &str) -> String {
 /// Checks that a folder belongs to this user and that nobody else can enter it.
 ///
 /// # Errors
-/// The problem, to follow the folder's name.
+/// The problem, phrased to follow the folder's name.
 #[cfg(unix)]
 fn private(folder: &Path, uid: u32) -> Result<(), String> {
     use std::os::unix::fs::MetadataExt as _;

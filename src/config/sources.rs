@@ -1,4 +1,4 @@
-//! Loads what the settings refer to: the config itself, the price book, the themes.
+//! Loads the config and the files that go with it: the price book and the themes.
 
 use std::fs;
 use std::io;
@@ -14,12 +14,12 @@ use crate::theme::{self, Themes, UserTheme};
 /// Name of the imported price list in the data folder.
 pub(crate) const PRICE_LIST: &str = "prices.txt";
 
-/// Size limit of an imported price list, in bytes, the same as for `prices update`.
+/// Size limit of an imported price list, in bytes; the same as for `prices update`.
 const LONGEST_PRICES: u64 = 64 << 20;
 /// Size limit of a theme file, in bytes.
 const LONGEST_THEME: u64 = 1 << 20;
 
-/// Loads the settings from config file, environment and flags.
+/// Loads the settings from the config file, the environment and the flags.
 pub(crate) fn load(env: &Env, overrides: &Overrides) -> (Paths, Loaded) {
     let own: Vec<String> = theme_files(&Paths::resolve(env, overrides)).into_iter().map(|(name, _)| name).collect();
     let themes = theme::names(own.iter().map(String::as_str));
@@ -29,7 +29,7 @@ pub(crate) fn load(env: &Env, overrides: &Overrides) -> (Paths, Loaded) {
     (paths, loaded)
 }
 
-/// Meter rules of these settings.
+/// Meter rules for these settings.
 pub(crate) fn rules(settings: &Settings, view: Filter) -> Rules {
     Rules {
         zone: settings.zone,
@@ -40,13 +40,13 @@ pub(crate) fn rules(settings: &Settings, view: Filter) -> Rules {
     }
 }
 
-/// Alerts by these settings; none is delivered yet.
+/// Alerts for these settings; none has been delivered yet.
 pub(crate) fn meter_alerts(settings: &Settings) -> meter::Alerts {
     let quiet = settings.alerts.quiet.map(|quiet| (quiet, settings.zone));
     meter::Alerts::new(quiet, settings.alerts.hysteresis)
 }
 
-/// The price book of these settings, and the problem with the imported list if there is one.
+/// The price book for these settings, and the problem with the imported list, if any.
 pub(crate) fn price_book(settings: &Settings, paths: &Paths) -> (PriceBook, Option<String>) {
     let book = PriceBook::new(settings.prices.clone(), settings.aliases.clone(), settings.cost);
     let Some(path) = paths.data.as_ref().map(|folder| folder.join(PRICE_LIST)) else { return (book, None) };

@@ -1,11 +1,11 @@
-//! Template of the status line: segments separated by ` · ` with `{word}` placeholders; segments of which no value is
-//! known are left out.
+//! Template of the status line: segments separated by ` · ` with `{word}` placeholders. Segments without any known
+//! value are dropped.
 
 use crate::text;
 
 /// Separator of segments.
 const BETWEEN: &str = " · ";
-/// Stands for an unknown value.
+/// Shown for an unknown value.
 pub(crate) const UNKNOWN: &str = "–";
 
 /// A placeholder.
@@ -13,31 +13,25 @@ pub(crate) const UNKNOWN: &str = "–";
 pub(crate) enum Word {
     /// Display name of the model.
     Model,
-    /// Name of the model in logs.
+    /// Name of the model as in the logs.
     ModelId,
     /// Session id, shortened.
     Session,
-    /// Cost of the session.
     SessionCost,
-    /// Tokens of the session.
     SessionTokens,
-    /// Cost of today.
     TodayCost,
-    /// Tokens of today.
     TodayTokens,
-    /// Cost of this month.
     MonthCost,
-    /// Tokens of this month.
     MonthTokens,
     /// The worst limit.
     Limit,
-    /// When it will be reached, if near.
+    /// When it will be reached, if that is near.
     Forecast,
     /// Context usage.
     Context,
-    /// Use of the provider's windows.
+    /// Usage of the provider's windows.
     Quota,
-    /// When the shortest of them starts over.
+    /// When the shortest of them resets.
     QuotaResets,
     /// Project, without its parent folders.
     Project,
@@ -87,7 +81,7 @@ impl Template {
     /// Parses a template. `{{` and `}}` are literal braces.
     ///
     /// # Errors
-    /// When a placeholder is unknown; lists the valid ones.
+    /// When a placeholder is unknown; the error lists the valid ones.
     pub(crate) fn read(form: &str) -> Result<Self, String> {
         let segments: Result<Vec<_>, String> = form.split(BETWEEN).map(segment).collect();
         Ok(Self { segments: segments? })
@@ -99,7 +93,7 @@ impl Template {
         parts.any(|part| matches!(part, Part::Word(word) if words.contains(word)))
     }
 
-    /// Fills in known values; drops segments of which none is known, and marks what else is unknown.
+    /// Fills in known values; drops segments without any known value, and marks other unknown values.
     pub(crate) fn fill(&self, value: &mut dyn FnMut(Word) -> Option<String>) -> Vec<Segment> {
         let mut filled = Vec::new();
         for parts in &self.segments {
@@ -156,8 +150,8 @@ fn segment(form: &str) -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// Joins the segments within `room` columns. Whole segments are dropped: the least important of the default template,
-/// the last of a user's own.
+/// Joins the segments within `room` columns. Whole segments are dropped to fit: the least important first in the
+/// default template, the last first in a user's own.
 pub(crate) fn fitted(mut segments: Vec<Segment>, room: usize, own: bool) -> String {
     let joined =
         |segments: &[Segment]| segments.iter().map(|segment| segment.text.as_str()).collect::<Vec<_>>().join(BETWEEN);

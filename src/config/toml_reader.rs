@@ -1,4 +1,4 @@
-//! Reads a parsed config: keys are requested by name, problems collected, unknown keys reported.
+//! Reads a parsed config: keys are requested by name, problems are collected, and unknown keys are reported.
 
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
@@ -43,7 +43,7 @@ impl<'t> TomlReader<'t> {
         self.origins.insert(key.to_owned(), Origin::File(place));
     }
 
-    /// Describes a value in messages: numbers, booleans and strings as written, others by kind.
+    /// Describes a value in messages: numbers, booleans and strings as written, anything else by kind.
     pub(crate) fn describe_value(&self, node: &Node<'_, '_>) -> String {
         match node.value {
             DeValue::Table(_) => "a table".to_owned(),
@@ -88,7 +88,7 @@ impl<'n, 't> Node<'n, 't> {
         }
     }
 
-    /// A path that does not depend on the working directory: an absolute one, or one below the home folder (`~`).
+    /// A path that does not depend on the working directory: absolute, or below the home folder (`~`).
     pub(crate) fn path(&self, env: &Env) -> Option<PathBuf> {
         let path = Path::new(self.text()?);
         expanded(env, path).or_else(|| path.is_absolute().then(|| path.to_owned()))
@@ -114,7 +114,7 @@ impl<'n, 't> Node<'n, 't> {
         self.list()?.iter().map(|item| item.text().map(str::to_owned)).collect()
     }
 
-    /// A program with its arguments; an empty list is none.
+    /// A program with its arguments; an empty list means none.
     pub(crate) fn program(&self) -> Option<Vec<String>> {
         self.list()?;
         self.texts().filter(|argv| argv.first().is_none_or(|program| !program.is_empty()))
@@ -168,13 +168,13 @@ impl<'n, 't> Section<'n, 't> {
         Self { table, path, label, asked: Vec::new() }
     }
 
-    /// The value of a key, which is then known.
+    /// The value of a key, which then counts as known.
     pub(crate) fn get(&mut self, key: &'static str) -> Option<Node<'n, 't>> {
         self.asked.push(key);
         self.table.get(key).map(Node::new)
     }
 
-    /// Reads the value of a key; an invalid one is reported with what is expected.
+    /// Reads the value of a key. An invalid value is reported along with what was expected.
     pub(crate) fn read<T>(
         &mut self,
         reader: &mut TomlReader<'_>,
@@ -193,7 +193,8 @@ impl<'n, 't> Section<'n, 't> {
         value
     }
 
-    /// As [`Section::read`], but stores the value in `slot`, which is unchanged if there is none or it is invalid.
+    /// Like [`Section::read`], but stores the value in `slot`, which is left unchanged if the value is missing or
+    /// invalid.
     pub(crate) fn set<T>(
         &mut self,
         reader: &mut TomlReader<'_>,

@@ -26,7 +26,7 @@ pub(super) fn percentages(all: &[u8]) -> String {
     format!("[{}]", all.join(", "))
 }
 
-/// A text in quotes.
+/// Text in quotes.
 pub(super) fn text(text: &str) -> String {
     escaped(&toml_edit::Value::from(text).to_string())
 }

@@ -1,4 +1,4 @@
-//! Detects untrusted locations: the working directory, and folders open to other users.
+//! Detects untrusted locations: the working directory, and folders that other users can write to.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,14 @@ use super::absolute::absolute;
 use super::{Diagnostic, Env, Where};
 use crate::domain::Label;
 
-/// Files of the data folder that are written, or trusted when read.
+/// Files in the data folder that are written, or trusted when read.
 const DATA_FILES: [&str; 7] =
     ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "usage.jsonl", "spool.jsonl", "prices.txt"];
 
-/// The path named by a variable, unless it is in the working directory, which may come from others.
+/// The path named by a variable, unless it is in the working directory, whose content may come from others.
 ///
-/// `usual` is the default location: a variable that names it changes nothing. `matters` describes what such a file must
-/// not do, and `instead` names the flag that is trusted.
+/// `usual` is the default location: a variable that names it changes nothing. `matters` says what a file there must not
+/// do, and `instead` names the flag that is trusted.
 pub(crate) fn variable_path(
     env: &Env,
     name: &'static str,
@@ -36,7 +36,7 @@ pub(crate) fn variable_path(
 /// True for a path at or below the working directory, unless that is the home folder.
 ///
 /// Symbolic links are resolved as far as the path exists, so that neither a link into the working directory nor one
-/// that leads to it (`/proc/self/cwd`, a linked home) hides where the path is.
+/// that leads to it (`/proc/self/cwd`, a linked home) can hide where the path is.
 pub(crate) fn in_working_folder(env: &Env, path: &Path) -> bool {
     let cwd = resolved(&env.cwd);
     let at_home = |home: &PathBuf| home.starts_with(&env.cwd) || resolved(home).starts_with(&cwd);
@@ -80,12 +80,12 @@ pub(crate) fn open_to_others(_: &Path, _: u32) -> Option<String> {
     None
 }
 
-/// The first file of a folder open to others that may have been planted: a symbolic link, a file with several names, or
-/// one of another user.
+/// The first file that may have been planted in a folder that others can write to: a symbolic link, a file with several
+/// names, or one owned by another user.
 #[cfg(unix)]
 pub(crate) fn planted(folder: &Path, uid: u32) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
-    // Root may maintain somebody else's ledger: files of the folder's owner are trusted.
+    // Root may maintain someone else's ledger, so files of the folder's owner are trusted.
     let owner = std::fs::metadata(folder).map_or(uid, |metadata| metadata.uid());
     DATA_FILES.iter().find_map(|name| {
         let path = folder.join(name);
@@ -138,7 +138,7 @@ mod tests {
             assert!(!in_working_folder(&env(cwd), &home.join(".config")));
             assert!(!in_working_folder(&env(cwd), &base.path().join("repository")));
         }
-        // The home folder and its parents are no repositories.
+        // The home folder and its parents are not repositories.
         assert!(!in_working_folder(&env(base.path()), &repo));
         assert!(!in_working_folder(&env(&home), &home.join("x")));
     }

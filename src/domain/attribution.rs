@@ -1,10 +1,10 @@
-//! When, where and by whom a call was made, and which of two sightings proves it.
+//! When, where and by whom a call was made, and which of two sightings has the better evidence.
 
 use std::cmp::Ordering;
 
 use super::{Instant, Label};
 
-/// Time, place and cause of a call, from its first sighting.
+/// When and where a call was made and who made it, taken from its first sighting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribution {
     /// Time at which the call was first reported.
@@ -17,9 +17,9 @@ pub struct Attribution {
     pub agent: Option<Label>,
     /// Working directory, or the log's own notion of a project; for a worktree, its repository.
     pub project: Option<Label>,
-    /// The working directory, if `project` is the repository it is a worktree of.
+    /// The worktree's own directory, when `project` is the repository that it belongs to.
     pub folder: Option<Label>,
-    /// The git branch checked out there, from any sighting that names one; copies made for a fork do not.
+    /// Git branch checked out in that directory, from any sighting that names one. Copies made for a fork do not.
     pub branch: Option<Label>,
     /// User.
     pub user: Option<Label>,
@@ -31,13 +31,13 @@ pub struct Attribution {
     pub org: Option<Label>,
     /// Position in the log.
     pub place: Option<Place>,
-    /// How certain it is that this session made the call.
+    /// How sure it is that this session made the call.
     pub claim: Claim,
-    /// First time stamp of the log, if its format determines it.
+    /// First timestamp in the log, if the format lets us find it.
     pub began: Option<Instant>,
 }
 
-/// How certain it is that the session named by a log line made the call, in ascending order.
+/// How sure it is that the session named by a log line made the call, weakest first.
 ///
 /// Claude Code copies a session's history into the file of its fork, under the fork's name (all versions from 2.1.104
 /// to 2.1.332, seen 2026-11). Such a copy must not take the call from the session that made it.
@@ -47,7 +47,7 @@ pub enum Claim {
     Copy,
     /// A copy that names the session it was copied from, which may itself hold a copy.
     Parent,
-    /// Stored by a version of tokmeter that did not recognise copies.
+    /// Stored by a version of tokmeter that did not yet detect copies.
     Unchecked,
     /// A copy that names the session that made the call.
     Maker,
@@ -60,7 +60,7 @@ impl Claim {
     /// Every claim, weakest first.
     pub const ALL: [Self; 5] = [Self::Copy, Self::Parent, Self::Unchecked, Self::Maker, Self::Own];
 
-    /// Name in an export; empty for the default.
+    /// Name in an export. Empty for the default.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Copy => "copy",
@@ -87,7 +87,7 @@ pub struct Place {
 }
 
 impl Attribution {
-    /// An attribution with only time and log format.
+    /// An attribution with nothing but a time and a log format.
     pub fn new(at: Instant, source: Label) -> Self {
         Self {
             at,
@@ -108,7 +108,7 @@ impl Attribution {
     }
 
     /// Orders sightings by evidence: the strongest claim first, then the earliest, then the main thread before
-    /// sub-agents. If `Equal`, a durable ledger keeps what it has.
+    /// sub-agents. On `Equal`, a durable ledger keeps the one it has.
     pub fn evidence(&self, other: &Self) -> Ordering {
         other
             .claim
@@ -118,7 +118,7 @@ impl Attribution {
     }
 
     /// Total order of sightings: by [evidence](Attribution::evidence), then by the start of the log (a fork's log
-    /// begins after its parent's), then by names, which prove nothing.
+    /// starts after its parent's), then by name, which proves nothing but breaks the tie.
     pub fn precedence(&self, other: &Self) -> Ordering {
         let began = |from: &Self| (from.began.is_none(), from.began);
         self.evidence(other)
@@ -126,7 +126,7 @@ impl Attribution {
             .then_with(|| self.agent.cmp(&other.agent))
             .then_with(|| self.session.cmp(&other.session))
             .then_with(|| self.source.cmp(&other.source))
-            // The sighting that could still find the repository has more data.
+            // Prefer the sighting that knows the worktree's directory: it has more data.
             .then_with(|| self.folder.is_none().cmp(&other.folder.is_none()))
             .then_with(|| (&self.project, &self.user, &self.team).cmp(&(&other.project, &other.user, &other.team)))
             .then_with(|| (&self.feature, &self.org, &self.place).cmp(&(&other.feature, &other.org, &other.place)))

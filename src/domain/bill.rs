@@ -1,18 +1,18 @@
-//! Session totals stated by agents.
+//! Session totals reported by the agents themselves.
 
 use std::cmp::Ordering;
 
 use super::{Attribution, CallKey, Instant, Label, Tokens};
 
-/// An agent's own running total of one session, per model.
+/// An agent's own running total for one session, per model.
 ///
-/// It is not a call and never added to a total. The ledger subtracts the session's known calls: the remainder was used
-/// by calls that no log lists.
+/// It is not a call and is never added to a total. The ledger subtracts the calls it knows of for the session. The
+/// remainder was used by calls that appear in no log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bill {
-    /// Id of the statement: repetitions have the same.
+    /// Id of the bill. Repetitions of one bill share it.
     pub id: CallKey,
-    /// Time and session. Statements without a session are ignored.
+    /// Time and session. Bills without a session are ignored.
     pub from: Attribution,
     /// The scope of the total.
     pub counter: Counter,
@@ -23,42 +23,42 @@ pub struct Bill {
 /// Scope of a running total.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Counter {
-    /// The whole session, over all runs. Forks inherit their parent's counter and continue it.
+    /// The whole session, across all runs. Forks inherit their parent's counter and continue it.
     Session {
         /// Start time of the counter, shared by forks that inherited it.
         started: Option<i64>,
-        /// Start time of the session, as far as its log shows.
+        /// Start time of the session, as far as the log shows.
         since: Option<Instant>,
     },
-    /// The process that printed it, or the whole session: agent versions differ.
+    /// Either the process that printed it or the whole session: this varies between agent versions.
     Run {
-        /// Usage of the main thread since the previous statement: a total that includes earlier usage is at least the
-        /// previous total plus this.
+        /// Main-thread usage since the previous bill. A total that includes earlier usage is at least the previous
+        /// total plus this.
         own: Tokens,
     },
-    /// A piece of the session: pieces add up, and count only while nothing else is known of the session. Metrics are
-    /// such pieces, and events that name the calls of a log without an id in common with it.
+    /// One part of the session. Parts add up, and count only while nothing else is known about the session. Metrics are
+    /// such parts, and so are events that repeat a log's calls but share no id with it.
     Piece,
 }
 
 /// Running total of one model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Billed {
-    /// Name of the model as the agent writes it, without a mark for the context size.
+    /// Name of the model as the agent writes it, without the context-size suffix.
     pub model: Label,
-    /// Its tokens. Cache writes of unknown lifetime count as five minutes.
+    /// Token counts. Cache writes of unknown lifetime count as five-minute writes.
     pub tokens: Tokens,
-    /// True when the lifetimes of cache writes are stated.
+    /// True when the lifetimes of cache writes are given.
     pub is_split: bool,
     /// Web searches.
     pub web_searches: u32,
 }
 
 impl Billed {
-    /// Stands for the model of a total that names none.
+    /// Model name used for a total that names no model.
     pub const UNNAMED: &str = "unknown";
 
-    /// True when the total names no model, so that its calls may be of any.
+    /// True when the total names no model, so its calls may belong to any model.
     pub fn is_unnamed(&self) -> bool {
         self.model.as_str() == Self::UNNAMED
     }
@@ -70,8 +70,8 @@ impl Bill {
         self.models.iter().map(|billed| billed.tokens).sum()
     }
 
-    /// Joins two readings of one statement, independent of order: keeps the one with more data, of equal ones that
-    /// which names its models, then the earlier.
+    /// Joins two readings of one bill, in either order. Keeps the one with more data; if equal, the one that names its
+    /// models; if still equal, the earlier.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         if self.order(&other).is_lt() { other } else { self }
@@ -101,7 +101,7 @@ impl Bill {
             .then_with(|| other.from.precedence(&self.from))
     }
 
-    /// Start time of the session, if stated.
+    /// Start time of the session, if given.
     pub fn since(&self) -> Option<Instant> {
         match self.counter {
             Counter::Session { since, .. } => since,

@@ -9,42 +9,42 @@ use super::parts::Parts;
 use super::tier::{Service, Tier};
 use super::{CallKey, Instant, Label, Tokens, Usd};
 
-/// One model call with its usage.
+/// One model call and its usage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// Identifies the call.
     pub key: CallKey,
-    /// Time, session and who caused it.
+    /// Time, session, and who made the call.
     pub from: Attribution,
-    /// Name of the model as in the log.
+    /// Name of the model as the log has it.
     pub model: Option<Label>,
     /// Token counts.
     pub tokens: Tokens,
-    /// Parts of those counts that some vendors price separately; few calls have any.
+    /// Parts of those counts that some vendors price separately. Few calls have any.
     pub parts: Parts,
-    /// Tier charged.
+    /// Tier the call was charged at.
     pub tier: Tier,
-    /// Web searches, charged in addition to the tokens.
+    /// Web searches, charged on top of the tokens.
     pub web_searches: u32,
-    /// Cost stated by the log.
+    /// Cost given in the log.
     pub quoted: Option<Usd>,
     /// Duration of the call.
     pub latency: Option<Duration>,
-    /// Reliability of the counts.
+    /// How reliable the counts are.
     pub fidelity: Fidelity,
-    /// Alias under which another log may report the same call (a request id).
+    /// Alias under which another log may report the same call, such as a request id.
     pub alias: Option<CallKey>,
-    /// The session whose ancestors share this key, if the format's keys are unique only within a family of sessions;
-    /// see [`CallKey::under`].
+    /// The session whose ancestors share this key. Set only if the format's keys are unique just within a family of
+    /// sessions; see [`CallKey::under`].
     pub lineage: Option<Label>,
 }
 
-/// Sources whose rows sum up a whole thread: such a row counts only where no other source has the thread's calls one by
-/// one. Its alias is its own key, as in telemetry, and calls of the thread carry it.
+/// Sources whose rows summarise a whole thread. Such a row counts only if no other source lists the thread's calls one
+/// by one. As in telemetry, its alias is its own key, and the thread's calls carry that alias.
 pub(crate) const SUMS_UP: [&str; 1] = ["codex-exec"];
 
 impl Call {
-    /// A call at the standard tier, without any optional data.
+    /// A call at the standard tier with no optional data.
     pub fn new(key: CallKey, from: Attribution, model: Option<Label>, tokens: Tokens) -> Self {
         Self {
             key,
@@ -64,16 +64,17 @@ impl Call {
 
     /// Joins two sightings of one call.
     ///
-    /// The counts are those of the greater row as a whole (never field by field: a placeholder with another cache split
-    /// would be added to the real row); time and attribution are those of the sighting with
-    /// [precedence](Attribution::precedence), but for the branch, which telemetry does not know. The result is independent of the order and repetition of sightings.
+    /// The counts are those of the greater row as a whole. They are never merged field by field: a placeholder with a
+    /// different cache split would be added to the real row. Time and attribution come from the sighting with
+    /// [precedence](Attribution::precedence), except for the branch, which telemetry does not know. The result does not
+    /// depend on the order or repetition of sightings.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         let order = self.from.precedence(&other.from);
         self.join_in_order(other, order)
     }
 
-    /// Like [`Call::join`]; `order` decides the attribution: the other's if it is `Greater`.
+    /// Like [`Call::join`], but `order` decides the attribution: `Greater` takes the other's.
     #[must_use]
     pub(crate) fn join_in_order(self, other: Self, order: Ordering) -> Self {
         let branch = self.from.branch.clone().max(other.from.branch.clone());
@@ -85,10 +86,10 @@ impl Call {
         Self { from, alias, lineage, ..greatest }
     }
 
-    /// Orders sightings by what they report: a free refusal, counts that are stated as final, output, total, how much of it the cache served or kept,
-    /// how the split is known, every field.
+    /// Orders sightings by their counts: a free refusal first, then final counts, output, total, tokens read from or
+    /// written to the cache, how the split is known, and finally every field.
     ///
-    /// Two instrumentations of one request agree on its size, but one may not see the cache.
+    /// Two instrumentations of one request agree on its size, but one of them may not see the cache.
     fn greatness(&self, other: &Self) -> Ordering {
         let rank = |call: &Self| {
             let (output, total, cached, fields) = call.tokens.rank();
@@ -105,7 +106,7 @@ impl Call {
             .then_with(|| self.parts.cmp(&other.parts))
     }
 
-    /// True for a call that costs nothing because the model refused it.
+    /// True for a call that is free because the model refused it.
     pub fn is_refused(&self) -> bool {
         self.fidelity == Fidelity::Refused
     }
@@ -115,7 +116,7 @@ impl Call {
         self.from.at
     }
 
-    /// Reliability of the counts; a call with an unknown service tier counts as a guess.
+    /// How reliable the counts are. A call with an unknown service tier counts as a guess.
     pub fn trust(&self) -> Fidelity {
         if self.fidelity == Fidelity::Final && self.tier.service == Service::Unknown {
             Fidelity::Guessed

@@ -1,7 +1,7 @@
 //! Local calendar days, weeks and months.
 //!
-//! A day begins where the zone defines it: it may last 23, 24, 24.5 or 25 hours, begin at one in the morning where a
-//! clock change skips midnight, or not exist at all.
+//! A day begins where its zone says so. It may last 23, 24, 24.5 or 25 hours, begin at one in the morning where a clock
+//! change skips midnight, or not exist at all.
 
 use chrono::{Datelike, Duration, Months, NaiveDate, NaiveTime, TimeZone, Weekday};
 
@@ -40,7 +40,7 @@ impl Span {
         Self { from: day_start(day, zone), until: day_start(after(day), zone) }
     }
 
-    /// The clock hour that contains `now`, by the zone's own clock.
+    /// The clock hour that contains `now`, on the zone's own clock.
     pub fn hour(now: Instant, zone: Zone) -> Self {
         let local = now.with_timezone(&zone);
         let into =
@@ -67,12 +67,12 @@ impl Span {
     }
 }
 
-/// The local day of a time.
+/// The local day that contains a time.
 pub fn day_of(at: Instant, zone: Zone) -> Day {
     at.with_timezone(&zone).date_naive()
 }
 
-/// ISO week of a day, whose year may differ from the calendar year.
+/// ISO week of a day. Its year may differ from the calendar year.
 pub fn week_of(day: Day) -> Week {
     let week = day.iso_week();
     Week { year: week.year(), number: week.week() }
@@ -83,9 +83,9 @@ pub fn month_of(day: Day) -> Day {
     day.with_day(1).unwrap_or(day)
 }
 
-/// The quarter hour of a time, counted from 1970 in UTC.
+/// The quarter hour that contains a time, counted from 1970 in UTC.
 ///
-/// Days of every zone begin on a quarter hour, so that sums by quarter hour serve every zone.
+/// In every zone, days begin on a quarter hour, so sums by quarter hour work for all of them.
 pub(crate) fn quarter_of(at: Instant) -> i64 {
     at.timestamp().div_euclid(900)
 }

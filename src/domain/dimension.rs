@@ -28,19 +28,19 @@ pub enum Dimension {
     Session,
     /// The git branch.
     Branch,
-    /// How exact the source's logs are: a name for [`Dimension::Source`].
+    /// How exact the source's logs are. Derived from [`Dimension::Source`].
     Fidelity,
-    /// The repository that the project lies in: a name for [`Dimension::Project`].
+    /// The repository that contains the project. Derived from [`Dimension::Project`].
     Repo,
-    /// The ticket that a branch is named after: a name for [`Dimension::Branch`].
+    /// The ticket that the branch is named after. Derived from [`Dimension::Branch`].
     Ticket,
 }
 
 impl Dimension {
-    /// Dimensions that group the values of another by names that the query gives them.
+    /// Dimensions that regroup another dimension's values under names supplied by the query.
     pub const DERIVED: [Self; 3] = [Self::Fidelity, Self::Repo, Self::Ticket];
 
-    /// Every dimension that calls have, in the order of help texts.
+    /// Every dimension stored with calls, in the order used in help texts.
     pub const ALL: [Self; 10] = [
         Self::Model,
         Self::Source,
@@ -59,8 +59,8 @@ impl Dimension {
         Self::ALL.into_iter().chain([Self::Ticket])
     }
 
-    /// True for dimensions in which one session may have several values, or has its own: sums are kept of them for each
-    /// session, and not for all calls of a kind.
+    /// True for dimensions that vary within a session or between sessions. Their sums are kept per session, not across
+    /// all calls of a kind.
     pub(crate) const fn is_of_sessions(self) -> bool {
         matches!(self.base(), Self::Session | Self::Agent | Self::Branch)
     }
@@ -84,7 +84,7 @@ impl Dimension {
         }
     }
 
-    /// The dimension whose values it groups; itself for one that calls have.
+    /// The dimension that a derived one regroups; the dimension itself if it is not derived.
     #[must_use]
     pub const fn base(self) -> Self {
         match self {
@@ -104,7 +104,7 @@ impl Dimension {
         }
     }
 
-    /// The call's value, of a derived dimension that of its base.
+    /// The call's value. For a derived dimension, the value of its base.
     pub fn label_of(self, call: &Call) -> Option<&Label> {
         let from = &call.from;
         match self {
@@ -139,14 +139,14 @@ impl FromStr for Dimension {
     }
 }
 
-/// Matches one exact name, or a pattern with `*` for any run of characters.
+/// Matches one exact name, or a pattern in which `*` stands for any run of characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Matcher {
     text: String,
     kind: Kind,
 }
 
-/// How a matcher's text is interpreted.
+/// How the text of a matcher is interpreted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Kind {
     Exact,
@@ -158,23 +158,24 @@ enum Kind {
 }
 
 impl Matcher {
-    /// A pattern with `*` for any run of characters.
+    /// A pattern in which `*` stands for any run of characters.
     ///
-    /// For user input: limits in the config, filters on the command line. Names from a log, a client or a gate's caller
-    /// must use [`Matcher::exact`].
+    /// Use it for user input: limits in the config, filters on the command line. Names from a log, a client or the
+    /// gate's caller must use [`Matcher::exact`].
     pub fn new(pattern: impl Into<String>) -> Self {
         let text = pattern.into();
         let kind = if text.contains('*') { Kind::Pattern } else { Kind::Exact };
         Self { text, kind }
     }
 
-    /// Matches a model, as [`Matcher::new`] does, and its dated versions: `gpt-4o` also matches `gpt-4o-2024-08-06`.
+    /// Matches a model and its dated versions: `gpt-4o` also matches `gpt-4o-2024-08-06`. A `*` works as in
+    /// [`Matcher::new`].
     pub(crate) fn model(pattern: &str) -> Self {
         let matcher = Self::new(pattern);
         if matcher.is_glob() { matcher } else { Self { kind: Kind::Dated, ..matcher } }
     }
 
-    /// Matches the branches of tickets whose names match the text, as [`Matcher::new`] does.
+    /// Matches branches whose ticket matches the text, by the rules of [`Matcher::new`].
     pub(crate) fn ticket(pattern: &TicketPattern, name: &str) -> Self {
         Self { text: name.to_owned(), kind: Kind::Ticket(pattern.clone(), Box::new(Self::new(name))) }
     }
@@ -218,7 +219,7 @@ impl Matcher {
 /// Selects calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Every dimension must match; several matchers for one dimension are alternatives.
+    /// Every dimension listed must match. Several matchers for one dimension are alternatives.
     pub only: Vec<(Dimension, Matcher)>,
     /// Earliest time (inclusive).
     pub since: Option<Instant>,
@@ -238,7 +239,7 @@ impl Filter {
 
     /// True when the filter accepts this value of a dimension.
     pub fn admits_value(&self, dimension: Dimension, value: Option<&str>) -> bool {
-        // Ledgers from before schema 4 hold worktrees as separate projects.
+        // Ledgers older than schema 4 store worktrees as separate projects.
         let value = if dimension == Dimension::Project { value.map(project_of) } else { value };
         let mut patterns = self.only.iter().filter(|(of, _)| *of == dimension).peekable();
         patterns.peek().is_none() || patterns.any(|(_, pattern)| value.is_some_and(|value| pattern.matches(value)))

@@ -1,35 +1,36 @@
 //! How reliable the counts of a call are.
 
-/// Reliability of a call's counts, in ascending order.
+/// How reliable a call's counts are, in ascending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fidelity {
-    /// Model, split into classes, or meaning of the service tier were not in the log.
+    /// The log did not give the model, the split into classes, or the meaning of the service tier.
     Guessed,
-    /// The lifetimes of cache writes were derived from the stated cost and the model's price.
+    /// The lifetimes of cache writes were derived from the logged cost and the model's price.
     Solved,
-    /// The log does not tell cache writes from plain input: less than was charged where the model's writes cost more,
-    /// and whole where they do not. Books decide that by the price, and show one or the other; without a price the split
-    /// is a guess.
+    /// The log does not separate cache writes from plain input. If the model charges more for writes, the cost is a
+    /// lower bound; if not, it is complete. The ledger decides which by looking at the price; without a price, the
+    /// split is a guess.
     WritesUnlogged,
     /// The writer is known to log less than was used.
     LowerBound,
-    /// The call itself is complete, but its session makes other calls that no log lists: titles, summaries, permission
-    /// checks. Sums with it are lower bounds.
+    /// The call itself is complete, but its session makes other calls that appear in no log: titles, summaries,
+    /// permission checks. Sums that include it are lower bounds.
     Unlisted,
-    /// As [`Fidelity::Unlisted`], but the session's [`super::Bill`] is known: sums are complete.
+    /// Like [`Fidelity::Unlisted`], but the session's [`super::Bill`] is known, so sums are complete.
     Settled,
-    /// Several calls known only from a [`super::Bill`], as one row: exact, but without individual prompt lengths.
+    /// Several calls known only from a [`super::Bill`], combined in one row. The totals are exact, but individual
+    /// prompt lengths are unknown.
     Summed,
-    /// Final counts of the log.
+    /// Final counts from the log.
     #[default]
     Final,
-    /// The model refused before it wrote anything, which is free, whatever earlier sightings say. Books keep such a
-    /// call in mind, and neither show nor count it.
+    /// The model refused before it wrote anything. That is free, whatever earlier sightings say. The ledger remembers
+    /// such a call but neither shows nor counts it.
     Refused,
 }
 
 impl Fidelity {
-    /// Every fidelity and its word in the usage log and in exports. Append only: rows of the ledger store the place in
+    /// Every fidelity with its word in the usage log and in exports. Append only: ledger rows store the position in
     /// this list.
     pub(crate) const STORED: [(Self, &'static str); 9] = [
         (Self::Final, ""),
@@ -43,7 +44,7 @@ impl Fidelity {
         (Self::WritesUnlogged, "writes_unlogged"),
     ];
 
-    /// Word in the usage log and in exports; empty for the usual one.
+    /// Word in the usage log and in exports; empty for the default.
     pub(crate) fn stored_word(self) -> &'static str {
         Self::STORED.iter().find(|(stored, _)| *stored == self).map_or("", |(_, word)| word)
     }
@@ -65,19 +66,19 @@ impl Fidelity {
         matches!(self, Self::LowerBound | Self::Unlisted)
     }
 
-    /// The fidelity given by the log: whether a session's bill is known depends on the ledger.
+    /// The fidelity as the log gives it. Whether a session's bill is known is up to the ledger.
     #[must_use]
     pub fn as_read(self) -> Self {
         if self == Self::Settled { Self::Unlisted } else { self }
     }
 
-    /// True for final counts. They replace an estimate and the interim counts of a stream, whichever is read first. Solved
-    /// counts do not qualify: until they were solved they were an estimate.
+    /// True for final counts. They replace an estimate or the interim counts of a stream, whichever is read first.
+    /// Solved counts do not qualify: they were an estimate until they were solved.
     pub(crate) fn is_stated(self) -> bool {
         !matches!(self, Self::Guessed | Self::Solved | Self::LowerBound)
     }
 
-    /// How the split into classes is known: guessed, solved, or stated.
+    /// How the split into classes is known: guessed, solved, or given.
     pub(super) fn split(self) -> u8 {
         match self {
             Self::Guessed => 0,

@@ -1,15 +1,15 @@
-//! Identity of an amount that is held for a call under way.
+//! Identity of an amount held for a call in progress.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Identifies an amount that is held for a call until the call is booked. It is drawn at random, so that neither another
-/// process nor an earlier ledger has used it.
+/// Identifies an amount that is held for a call until the call is booked. It is random, so no other process and no
+/// earlier ledger has used it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HoldId(u128);
 
 impl HoldId {
-    /// The id of this number.
+    /// Converts from a number.
     pub const fn new(number: u128) -> Self {
         Self(number)
     }

@@ -5,16 +5,16 @@ use std::str::FromStr;
 
 use super::Tokens;
 
-/// Identifies a call, as chosen by its log format: two sightings with one key are one call.
+/// Identifies a call. The log format chooses the key: two sightings with the same key are one call.
 ///
 /// A 128-bit hash of the identifying parts, small enough for a register and a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallKey([u8; 16]);
 
 impl CallKey {
-    /// The key of these parts, in this order.
+    /// The key built from these parts, in this order.
     ///
-    /// Lengths are hashed as well, so that `["ab", "c"]` and `["a", "bc"]` differ.
+    /// Lengths are hashed too, so `["ab", "c"]` and `["a", "bc"]` differ.
     pub fn from_parts<P: AsRef<[u8]>>(parts: &[P]) -> Self {
         let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
         for part in parts {
@@ -27,16 +27,17 @@ impl CallKey {
 
     /// The key relative to a root session: calls that a fork replays from its parent keep the parent's key.
     ///
-    /// Applying it twice with the same root restores the key, so that a row can move to another root.
+    /// Applying it twice with the same root restores the key, so a row can move to another root.
     #[must_use]
     pub fn under(self, root: &str) -> Self {
         let Self(root) = Self::from_parts(&["lineage", root]);
         Self(std::array::from_fn(|at| self.0[at] ^ root[at]))
     }
 
-    /// The second name of a Gemini CLI answer: its session, model and counts, since its chats and its telemetry share no id.
+    /// Alias of a Gemini CLI answer, built from its session, model and counts, because its chats and its telemetry
+    /// share no id.
     ///
-    /// The prompt of a session grows from call to call, so that no two of its answers have the same counts.
+    /// A session's prompt grows from call to call, so no two of its answers have the same counts.
     pub fn of_gemini(session: &str, model: &str, tokens: &Tokens) -> Self {
         let counts = tokens.fields().map(u64::to_le_bytes).concat();
         Self::from_parts(&[b"gemini".as_slice(), session.as_bytes(), model.as_bytes(), &counts])
@@ -47,7 +48,7 @@ impl CallKey {
         self.0
     }
 
-    /// Converts from the bytes of a key.
+    /// Converts from bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }

@@ -7,18 +7,18 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-/// Maximum length in bytes; longer names are truncated and marked.
+/// Maximum length in bytes. Longer names are truncated and marked.
 const LONGEST: usize = 1024;
-/// Bytes of the suffix of a changed name: `~` and twelve hex digits.
+/// Length in bytes of the suffix added to a changed name: `~` and twelve hex digits.
 const SUFFIX: usize = 13;
 /// Maximum number of consecutive combining marks.
 const MARKS: usize = 4;
 
-/// A name from outside (a model, a project, a path, an error text) that is safe to print.
+/// A name from outside (a model, a project, a path, an error message) that is safe to print.
 ///
-/// The only type that may carry foreign text to a terminal. It has no control characters, bidirectional overrides or
-/// invisible characters: each is replaced by `⎋` (escape) or `�`. A changed name ends in `~` and twelve hex digits of
-/// its hash, so that different names stay different.
+/// This is the only type that may carry foreign text to a terminal. It contains no control characters, bidirectional
+/// overrides or invisible characters: each is replaced by `⎋` (escape) or `�`. A changed name ends in `~` and twelve
+/// hex digits of its hash, so different names stay different.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label(Arc<str>);
 
@@ -33,7 +33,7 @@ impl Label {
         (!is_blank(raw)).then(|| Self::new(raw))
     }
 
-    /// Cleans a path for display; a path that is not UTF-8 stays distinct from others.
+    /// Cleans a path for display. Paths that are not UTF-8 stay distinct from each other.
     pub fn from_path(path: &std::path::Path) -> Self {
         Self::from_bytes(path.as_os_str().as_encoded_bytes())
     }
@@ -49,7 +49,7 @@ impl Label {
         }
     }
 
-    /// True for a character that labels keep: visible, without effect on others.
+    /// True for a character that labels keep: one that is visible and does not affect its neighbours.
     pub fn is_shown(letter: char) -> bool {
         printable_char(letter) == letter
     }
@@ -60,7 +60,7 @@ impl Label {
     }
 }
 
-/// True for a name that nobody could see.
+/// True for a name that is empty or only white space.
 fn is_blank(raw: &str) -> bool {
     raw.trim_start().is_empty()
 }
@@ -92,9 +92,10 @@ fn scrub(raw: &str) -> String {
     out
 }
 
-/// The cleaned name with a suffix that distinguishes it from other names with the same cleaned text.
+/// The cleaned name with a suffix that tells it apart from other names that clean to the same text.
 ///
-/// 48 bits: among 2,000 names that look alike, two share a suffix once in 140 million times; 16 bits would not suffice.
+/// With 48 bits, 2,000 names that look alike contain two with the same suffix once in 140 million cases. 16 bits would
+/// not be enough.
 fn marked(scrubbed: &str, raw: &[u8]) -> String {
     let mut cut = scrubbed.len().min(LONGEST - SUFFIX);
     while !scrubbed.is_char_boundary(cut) {
@@ -111,9 +112,9 @@ fn printable_char(letter: char) -> char {
     match letter {
         '\u{1b}' | '\u{9b}' => '⎋',
         letter if letter.is_control() => '\u{fffd}',
-        // Soft hyphen, combining grapheme joiner, Arabic letter mark, fillers, Mongolian selectors, zero widths,
-        // bidirectional marks and overrides, separators, invisible operators, variation selectors, byte order mark,
-        // interlinear and object marks, tags: all invisible, or able to reorder a line.
+        // Soft hyphen, combining grapheme joiner, Arabic letter mark, fillers, Mongolian selectors, zero-width
+        // characters, bidirectional marks and overrides, separators, invisible operators, variation selectors, byte
+        // order mark, interlinear and object marks, tags: all are invisible or can reorder a line.
         '\u{ad}'
         | '\u{34f}'
         | '\u{600}'..='\u{605}'
@@ -181,18 +182,18 @@ impl serde::Serialize for Label {
     }
 }
 
-/// A set of labels, so that a name repeated in every line of a log is stored once.
+/// A set of labels, so that a name repeated on every line of a log is stored only once.
 #[derive(Debug, Default)]
 pub(crate) struct Labels(FxHashSet<Label>);
 
 impl Labels {
-    /// The label of this name, shared with earlier uses.
+    /// The label for this name, shared with earlier uses.
     pub(crate) fn get(&mut self, raw: &str) -> Label {
         if let Some(label) = self.0.get(raw) {
             return label.clone();
         }
         let label = Label::new(raw);
-        // A name changed by cleaning is found only in its cleaned form; most names are unchanged.
+        // A name that cleaning changes is only found in its cleaned form. Most names do not change.
         if let Some(known) = self.0.get(label.as_str()) {
             return known.clone();
         }
@@ -200,7 +201,7 @@ impl Labels {
         label
     }
 
-    /// The label of an optional name; an empty or blank name counts as `None`.
+    /// The label for an optional name; an empty or blank name counts as `None`.
     pub(crate) fn find(&mut self, raw: Option<&str>) -> Option<Label> {
         raw.filter(|name| !is_blank(name)).map(|name| self.get(name))
     }

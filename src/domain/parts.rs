@@ -1,10 +1,10 @@
-//! Parts of a call's counts with prices of their own.
+//! Parts of a call's counts that are priced separately.
 
 use super::Tokens;
 
-/// Parts of a call's counts with separate prices at some vendors.
+/// Parts of a call's counts that some vendors price separately.
 ///
-/// Every part is included in a class of [`Tokens`] and never added to a total.
+/// Every part is already included in a class of [`Tokens`] and is never added to a total.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Parts {
     /// Audio within plain input.
@@ -13,8 +13,8 @@ pub struct Parts {
     pub audio_cache_read: u64,
     /// Audio within output.
     pub audio_output: u64,
-    /// Cache writes within `cache_write_5m` of unknown lifetime. Where a vendor charges two lifetimes differently,
-    /// their price is a guess.
+    /// Cache writes of unknown lifetime, included in `cache_write_5m`. Where a vendor charges the two lifetimes
+    /// differently, their price is a guess.
     pub write_of_unstated_lifetime: u64,
 }
 

@@ -1,6 +1,7 @@
-//! Percent-encoded text.
+//! Percent-decoding.
 
-/// The text that is encoded. A `%` without two hexadecimal digits stands for itself; bytes that are no text leave all as it is.
+/// Decodes percent-encoded text. A `%` that is not followed by two hex digits is kept. If the result is not UTF-8, the
+/// text is returned unchanged.
 pub(crate) fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

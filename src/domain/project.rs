@@ -1,18 +1,18 @@
 //! Maps working directories to projects.
 
-/// Claude Code's folder of worktrees inside a repository.
+/// Folder inside a repository in which Claude Code keeps its worktrees.
 const WORKTREES: [&str; 2] = ["/.claude/worktrees/", "\\.claude\\worktrees\\"];
 
-/// The repository of one of Claude Code's worktrees, `<repository>/.claude/worktrees/<name>`, or of a folder in one;
-/// `None` for other folders.
+/// The repository of a Claude Code worktree, `<repository>/.claude/worktrees/<name>`, or of a folder inside one; `None`
+/// for other folders.
 pub(crate) fn repository_of(folder: &str) -> Option<&str> {
     let (at, end) = WORKTREES.iter().filter_map(|mark| folder.find(mark).map(|at| (at, at + mark.len()))).min()?;
     let name = folder[end..].trim_start_matches(['/', '\\']);
     (at > 0 && !name.is_empty()).then(|| &folder[..at])
 }
 
-/// The project of a folder, as used in reports and limits: the folder itself, or the repository of Claude Code's
-/// worktree.
+/// The project of a folder, as used in reports and limits: the folder itself or, for a Claude Code worktree, its
+/// repository.
 pub(crate) fn project_of(folder: &str) -> &str {
     repository_of(folder).unwrap_or(folder)
 }

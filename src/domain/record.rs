@@ -1,36 +1,37 @@
-//! Content of a log line.
+//! A record decoded from a log.
 
 use super::bill::Bill;
 use super::call::Call;
 use super::{CallKey, HoldId, Label, Status};
 
-/// Content of a log line.
+/// A record decoded from a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// A call.
     Call(Call),
-    /// A session descends from another, whose history it may replay.
+    /// A session descends from another one and may replay its history.
     Descends {
         /// The descendant.
         child: Label,
         /// The session it was forked from or spawned by.
         parent: Label,
     },
-    /// A session's total, as stated by its agent.
+    /// A session's total, as reported by its agent.
     Bill(Bill),
-    /// An older version stored a call under another key.
+    /// A call that an older version stored under another key.
     Rekeyed {
-        /// The old key, within the family of `lineage`.
+        /// The old key, relative to the family of `lineage`.
         from: CallKey,
         /// The session that made the call.
         lineage: Label,
         /// The current key.
         to: CallKey,
-        /// Whether the current key, too, is relative to the family.
+        /// True when the current key is relative to the family as well.
         in_family: bool,
     },
-    /// A statement about a provider's window or a session.
+    /// A report on a provider's quota or on a session.
     Status(Status),
-    /// The call for which this amount was held is over: booked, in the same batch, or known to have cost nothing.
+    /// The call that this amount was held for is over: it was booked in the same batch, or is known to have cost
+    /// nothing.
     Settled(HoldId),
 }

@@ -1,10 +1,10 @@
-//! Writes times for other programs.
+//! RFC 3339 timestamps for other programs.
 
 use chrono::SecondsFormat;
 
 use super::{Instant, Zone};
 
-/// A time in UTC, as precise as it is.
+/// A time in UTC, at full precision.
 pub(crate) fn rfc3339(at: Instant) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }

@@ -1,4 +1,4 @@
-//! Names in few letters: of a project, of a session, of a model.
+//! Short display names for projects, sessions and models.
 
 use super::undated;
 
@@ -9,9 +9,8 @@ pub(crate) fn project_short(project: &str) -> &str {
     if last.is_empty() { project } else { last }
 }
 
-/// The first part of a session's name, where that tells sessions apart: `3f2a91c0-…` is `3f2a91c0`. The first digits of
-/// an id of version 7 are a time, which sessions of the same minute share: of those the last digits are taken. Other
-/// names are left whole.
+/// The short form of a session id: `3f2a91c0-…` is shown as `3f2a91c0`. The first digits of a UUID of version 7 are a
+/// time, which sessions of the same minute share, so its last digits are used instead. Other names are shown whole.
 pub(crate) fn session_short(session: &str) -> &str {
     let digits = |part: &str, count: usize| part.len() == count && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     let parts: Vec<&str> = session.split('-').collect();
@@ -24,29 +23,29 @@ pub(crate) fn session_short(session: &str) -> &str {
     }
 }
 
-/// True when a session's name begins with these words, or is shown by them.
+/// True when a session's name starts with this text, or has it as its short form.
 pub(crate) fn is_session(session: &str, words: &str) -> bool {
     session.starts_with(words) || (session_short(session) == words && session != words)
 }
 
-/// Shortest beginning by which a caller of the gate names a session.
+/// Minimum length of a prefix by which a caller of the gate can name a session.
 const CALLERS: usize = 8;
 
-/// True when these words can be a session's name in short: as it is shown, or a beginning of it that a caller of the gate
-/// may give. A caller may be new: `run-1` is not `run-10`, and a whole UUID is the beginning of no other.
+/// True when this text can be a session's short form, or a prefix of its name that a caller of the gate can give. The
+/// caller's session may be new: `run-1` is not `run-10`, and a whole UUID is not a prefix of any other.
 pub(crate) fn may_be_short(words: &str) -> bool {
     words.chars().count() >= CALLERS && session_short(words) == words
 }
 
-/// True when a caller of the gate names this session in short: as it is shown, or by a beginning of at least 8 characters
-/// after which more than digits follows, because `nightly-1` is not `nightly-10`.
+/// True when a caller of the gate means this session by its short form, or by a prefix of at least 8 characters. The
+/// prefix must be followed by more than digits, because `nightly-1` is not `nightly-10`.
 pub(crate) fn is_callers_session(session: &str, words: &str) -> bool {
     let is_beginning =
         || session.strip_prefix(words).is_some_and(|rest| !rest.bytes().all(|byte| byte.is_ascii_digit()));
     may_be_short(words) && (session_short(session) == words || is_beginning())
 }
 
-/// A model's name without vendor prefix and date: `claude-haiku-4-5-20251001` becomes `haiku-4-5`.
+/// A model's name without the vendor prefix and the date: `claude-haiku-4-5-20251001` becomes `haiku-4-5`.
 pub(crate) fn model_short(model: &str) -> &str {
     let name = model.rsplit('/').next().unwrap_or(model);
     let name = name.rsplit_once("anthropic.").map_or(name, |(_, rest)| rest);

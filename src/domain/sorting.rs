@@ -1,11 +1,11 @@
-//! Sorting of what is short or seldom sorted.
+//! Sorting for short or rarely sorted lists.
 //!
-//! The standard library's sort is some ten kilobytes of program for each type of element. These sort the places of the
-//! elements, so that one copy serves every type. Long lists on hot paths are sorted by the standard library.
+//! The standard library's sort compiles to some ten kilobytes of code for each element type. These functions sort
+//! indexes instead, so one copy serves every type. Long lists on hot paths use the standard library.
 
 use std::cmp::Ordering;
 
-/// Sorts a list by what is compared; equal elements keep their order.
+/// Sorts a list with a comparison function. Stable.
 pub(crate) fn sort_by<T>(list: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     if list.len() < 2 {
         return;
@@ -15,25 +15,26 @@ pub(crate) fn sort_by<T>(list: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     arrange(list, &mut order);
 }
 
-/// Sorts a list by a key of each element; equal elements keep their order.
+/// Sorts a list by a key of each element. Stable.
 pub(crate) fn sort_by_key<T, K: Ord>(list: &mut [T], key: impl Fn(&T) -> K) {
     sort_by(list, |one, other| key(one).cmp(&key(other)));
 }
 
-/// Collects into a map or a set item by item; `collect` sorts all first, with a sort for each type.
+/// Collects into a map or a set, item by item. `collect` would sort everything first, with another copy of the sort for
+/// each type.
 pub(crate) fn one_by_one<C: Default + Extend<T>, T>(items: impl IntoIterator<Item = T>) -> C {
     let mut all = C::default();
     all.extend(items);
     all
 }
 
-/// The one copy: not a part of its callers.
+/// Not inlined, so that there is one copy for all callers.
 #[inline(never)]
 fn sort_places(order: &mut [usize], compare: &mut dyn FnMut(usize, usize) -> Ordering) {
     order.sort_by(|one, other| compare(*one, *other));
 }
 
-/// Moves each element to its place: `order` names, for each place, where its element stands.
+/// Moves each element to its final position: `order[i]` is the current index of the element that belongs at `i`.
 fn arrange<T>(list: &mut [T], order: &mut [usize]) {
     for first in 0..order.len() {
         let mut place = first;

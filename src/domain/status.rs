@@ -1,57 +1,57 @@
-//! Statements of agents that are no calls: how full a provider's window is, and how large a session's context is.
+//! Agents' reports that are not calls: how full a provider's quota window is, and how large a session's context is.
 
 use super::sorting::sort_by;
 use super::{Instant, Label, Usd};
 
-/// A statement. Of two about the same thing the newer counts.
+/// A status report. Of two about the same subject, the newer one counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Of a provider's own limit.
+    /// Usage of a provider's own limit.
     Quota(Quota),
-    /// Of a session.
+    /// State of a session.
     Session(SessionStatus),
 }
 
-/// How much of a provider's own window is used, as the provider states it.
+/// How much of a provider's own quota window is used, as reported by the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// The agent that reports it, by its log format.
     pub source: Label,
-    /// The provider's name of the limit, where it has several: `codex`.
+    /// The provider's name for the limit, if it has several: `codex`.
     pub name: Label,
     /// Length of the window in minutes.
     pub minutes: u32,
-    /// Use in hundredths of a per cent.
+    /// Usage in hundredths of a per cent.
     pub used: u32,
-    /// When it starts over; `None` if not stated.
+    /// When the window resets; `None` if not given.
     pub resets_at: Option<Instant>,
-    /// Time of the statement.
+    /// Time of the report.
     pub seen: Instant,
 }
 
-/// Statement of an agent about one session.
+/// An agent's report on one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionStatus {
     /// The log format.
     pub source: Label,
     /// The session.
     pub session: Label,
-    /// Tokens that fit into the context of its model.
+    /// Context size of its model, in tokens.
     pub context_size: Option<u64>,
-    /// The agent's own sum of its cost.
+    /// Total cost according to the agent.
     pub cost: Option<Usd>,
-    /// Time of the statement.
+    /// Time of the report.
     pub seen: Instant,
 }
 
-/// Begins the names of statements about sessions.
+/// Prefix of the names of session reports.
 pub(crate) const OF_SESSIONS: &str = "status:session\t";
-/// Begins the names of all statements.
+/// Prefix of the names of all status reports.
 pub(crate) const STATUS: &str = "status:";
 const OF_QUOTAS: &str = "status:quota\t";
 
 impl Quota {
-    /// Use in whole per cent, rounded down.
+    /// Usage in whole per cent, rounded down.
     pub fn percent(&self) -> u32 {
         self.used / 100
     }
@@ -65,19 +65,19 @@ impl Quota {
         }
     }
 
-    /// True once the window has started over: the use of the new one is not known.
+    /// True once the window has reset: usage in the new one is unknown.
     pub fn is_over(&self, now: Instant) -> bool {
         self.resets_at.is_some_and(|at| at <= now)
     }
 
-    /// True when it was last stated longer ago than the window lasts.
+    /// True when the last report is older than the window is long.
     pub fn is_forgotten(&self, now: Instant) -> bool {
         now.signed_duration_since(self.seen).num_minutes() > i64::from(self.minutes)
     }
 }
 
 impl Status {
-    /// Time of the statement.
+    /// Time of the report.
     pub fn seen(&self) -> Instant {
         match self {
             Self::Quota(quota) => quota.seen,
@@ -85,7 +85,7 @@ impl Status {
         }
     }
 
-    /// True when it differs from what is known of its subject, or confirms what is older than a minute.
+    /// True when it differs from the known report on the same subject, or confirms one that is a minute old or more.
     pub(crate) fn is_news(&self, known: &[Self]) -> bool {
         let name = self.entry().0;
         let Some(known) = known.iter().find(|known| known.entry().0 == name) else { return true };
@@ -100,9 +100,9 @@ impl Status {
         !is_same || age.num_seconds() >= 60
     }
 
-    /// The statement as a name and a value for a ledger. Of two values under one name the greater is the newer one.
+    /// The report as a name and a value for the ledger. Of two values under one name, the greater one is newer.
     ///
-    /// Labels hold no control characters, so that a tab separates them unambiguously.
+    /// Labels contain no control characters, so a tab separates them unambiguously.
     pub(crate) fn entry(&self) -> (String, String) {
         let seen = self.seen().timestamp_millis().max(0);
         let text = |number: Option<i128>| number.map_or_else(String::new, |number| number.to_string());
@@ -118,7 +118,7 @@ impl Status {
         }
     }
 
-    /// Reads [`Status::entry`] back; `None` for anything else.
+    /// Parses the output of [`Status::entry`]; `None` for anything else.
     pub(crate) fn from_entry(name: &str, value: &str) -> Option<Self> {
         let mut values = value.split('\t');
         let seen = Instant::from_timestamp_millis(values.next()?.parse().ok()?)?;
@@ -144,7 +144,7 @@ impl Status {
         }))
     }
 
-    /// The quotas among statements, the shortest window of each agent first.
+    /// The quotas among the reports, with each agent's shortest window first.
     pub fn quotas(all: &[Self]) -> Vec<Quota> {
         let quota = |status: &Self| match status {
             Self::Quota(quota) => Some(quota.clone()),

@@ -6,30 +6,30 @@ use std::hash::{Hash, Hasher};
 
 use regex_lite::Regex;
 
-/// A regular expression that finds a ticket in the name of a branch: its first group, or all that it matches.
+/// A regular expression that finds a ticket in a branch name: its first group or, if it has none, the whole match.
 #[derive(Clone)]
 pub struct TicketPattern(Regex);
 
 impl TicketPattern {
-    /// The pattern in use unless the config has another: `SHOP-12` in `feature/SHOP-12-basket`.
+    /// The default pattern: it finds `SHOP-12` in `feature/SHOP-12-basket`.
     pub const DEFAULT: &str = "[A-Z]+-[0-9]+";
 
     /// Compiles a pattern.
     ///
     /// # Errors
-    /// A sentence when it is no regular expression.
+    /// When the pattern is not a valid regular expression.
     pub fn new(text: &str) -> Result<Self, String> {
         Regex::new(text).map(Self).map_err(|error| error.to_string())
     }
 
-    /// The ticket in a branch's name.
+    /// The ticket in a branch name.
     pub fn find<'a>(&self, branch: &'a str) -> Option<&'a str> {
         let found = self.0.captures(branch)?;
         let ticket = found.get(1).or_else(|| found.get(0))?.as_str();
         (!ticket.is_empty()).then_some(ticket)
     }
 
-    /// The pattern's text.
+    /// The text of the pattern.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }

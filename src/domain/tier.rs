@@ -14,7 +14,7 @@ pub struct Tier {
 /// The vendor's speed mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Speed {
-    /// The usual one.
+    /// Normal speed.
     #[default]
     Standard,
     /// Faster answers at a multiple of the price.
@@ -24,7 +24,7 @@ pub enum Speed {
 /// The vendor's service tier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Service {
-    /// The usual one.
+    /// The default tier.
     #[default]
     Standard,
     /// Prioritised, at a higher price.
@@ -33,9 +33,9 @@ pub enum Service {
     Flex,
     /// Asynchronous, usually half price.
     Batch,
-    /// The fastest tier, at several times the price.
+    /// The fastest tier, at several times the usual price.
     Ultrafast,
-    /// Between standard and flex, at providers that sell it.
+    /// Between standard and flex. Few providers sell it.
     Balanced,
     /// Unknown. Priced as standard and marked as a guess.
     Unknown,

@@ -4,19 +4,19 @@ use std::cmp::Ordering;
 
 /// Token counts of one call, in disjoint classes.
 ///
-/// Vendors' inclusive counts are split when a log is decoded. Only `reasoning` is a part: it is included in `output`
-/// and never added to a total.
+/// Vendors' inclusive counts are split when a log is decoded. The exception is `reasoning`: it is part of `output` and
+/// is never added to a total.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tokens {
-    /// Input neither read from nor written to a cache.
+    /// Input that was neither read from nor written to a cache.
     pub input: u64,
     /// Input served from a prompt cache.
     pub cache_read: u64,
-    /// Input written to a cache with the shorter lifetime (five minutes at Anthropic, half an hour at OpenAI), or at
-    /// vendors with a single price for writes.
+    /// Input written to a cache with the shorter lifetime (five minutes at Anthropic, half an hour at OpenAI), and all
+    /// writes at vendors that have a single price for them.
     pub cache_write_5m: u64,
-    /// Input written to a cache with the longer lifetime: one hour at Anthropic, twelve hours at OpenAI. Reports use
-    /// the first name.
+    /// Input written to a cache with the longer lifetime: one hour at Anthropic, twelve hours at OpenAI. Reports call
+    /// it the one-hour write.
     pub cache_write_1h: u64,
     /// Output, including reasoning.
     pub output: u64,
@@ -25,7 +25,7 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Upper bound per class: a greater count is an error in the log.
+    /// Upper bound for each class. A larger count is an error in the log.
     pub const MOST: u64 = 1_000_000_000;
     /// Zero tokens in every class.
     pub const ZERO: Self =
@@ -38,7 +38,7 @@ impl Tokens {
 
     /// All input: plain, cache reads and cache writes.
     ///
-    /// Selects long-context rates.
+    /// This is the length that selects long-context rates.
     pub fn prompt(&self) -> u64 {
         self.input.saturating_add(self.cache_read).saturating_add(self.cache_write())
     }
@@ -48,7 +48,7 @@ impl Tokens {
         self.cache_write_5m.saturating_add(self.cache_write_1h)
     }
 
-    /// The classes in field order.
+    /// The counts in field order.
     pub fn fields(&self) -> [u64; 6] {
         [self.input, self.cache_read, self.cache_write_5m, self.cache_write_1h, self.output, self.reasoning]
     }
@@ -64,9 +64,9 @@ impl Tokens {
         *self == Self::ZERO
     }
 
-    /// Rank among sightings of one call: the greatest is the most complete.
+    /// Rank among the sightings of one call: the greatest is the most complete.
     ///
-    /// Of two with equal totals, the one with more cached tokens has more detail.
+    /// Of two sightings with equal totals, the one with more cached tokens has more detail.
     pub fn rank(&self) -> (u64, u64, u64, [u64; 6]) {
         (self.output, self.total(), self.cache_read.saturating_add(self.cache_write()), self.fields())
     }

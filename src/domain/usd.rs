@@ -1,4 +1,4 @@
-//! Exact money.
+//! Exact amounts of money.
 
 use std::fmt;
 use std::iter::Sum;
@@ -7,12 +7,12 @@ use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 /// An exact amount of US dollars, in pico-dollars.
 ///
 /// Price lists quote dollars per million tokens with at most six decimals, and a millionth of a dollar per million
-/// tokens is one pico-dollar per token. Hence every cost is an integer, and subtracting a call from a total leaves no
+/// tokens is one pico-dollar per token. So every cost is an integer, and subtracting a call from a total leaves no
 /// remainder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Usd(i128);
 
-/// Decimal places stored.
+/// Number of decimal places stored.
 const DECIMALS: usize = 12;
 
 impl Usd {
@@ -42,7 +42,7 @@ impl Usd {
         Self(self.0.saturating_mul(i128::from(count)))
     }
 
-    /// Multiplies by an exact ratio, rounded once, half to even, to the pico-dollar.
+    /// Multiplies by an exact ratio. The result is rounded once, half to even, to the pico-dollar.
     #[must_use]
     pub fn scaled(self, ratio: Ratio) -> Self {
         if ratio == Ratio::ONE {
@@ -65,10 +65,10 @@ impl Usd {
 
     /// Parses a decimal number of dollars without using floats.
     ///
-    /// Accepts `12`, `0.50`, `.5`, `1e-7`. The flag is false when the text was rounded to the nearest pico-dollar.
+    /// Accepts `12`, `0.50`, `.5`, `1e-7`. The flag is false if the text had to be rounded to the nearest pico-dollar.
     ///
     /// # Errors
-    /// When the text is not a decimal number, or exceeds this type's range.
+    /// When the text is not a decimal number, or is out of this type's range.
     pub fn parse(text: &str) -> Result<(Self, bool), ParseUsdError> {
         let text = text.trim();
         let (negative, digits) = match text.as_bytes().first() {
@@ -97,7 +97,7 @@ impl Usd {
     }
 }
 
-/// `digits × 10^scale` as an integer, rounded half to even; the flag tells whether it was exact.
+/// `digits × 10^scale` as an integer, rounded half to even. The flag is true if it was exact.
 fn shift(digits: &str, scale: i32) -> Result<(i128, bool), ParseUsdError> {
     if digits.is_empty() {
         return Ok((0, true));
@@ -114,7 +114,7 @@ fn shift(digits: &str, scale: i32) -> Result<(i128, bool), ParseUsdError> {
     let kept = usize::try_from(length.saturating_add(scale).max(0)).unwrap_or(0);
     let (whole, rest) = digits.split_at(kept);
     let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| ParseUsdError::TooLarge)? };
-    // Leading zeros between the point and the digits make the rest negligible.
+    // With leading zeros after the decimal point, the digits are too small to matter.
     let gap = length.saturating_add(scale) < 0;
     let exact = rest.bytes().all(|byte| byte == b'0');
     let half = if gap {
@@ -144,7 +144,7 @@ fn round_half_even(number: i128, divisor: i128) -> i128 {
     quotient + up
 }
 
-/// Why a text is not an amount of dollars.
+/// Why a text is not a dollar amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseUsdError {
     /// Not a decimal number.

@@ -1,7 +1,7 @@
 //! Named time zones for chrono.
 //!
-//! The rules of the IANA database are compiled in, so that a name means the same on every machine. They are static
-//! data: the five hundred unused zones cost nothing at start.
+//! The rules of the IANA database are compiled in, so a name means the same on every machine. They are static data: the
+//! five hundred unused zones cost nothing at startup.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use tz::datetime::FoundDateTimeKind;
 use tz::timezone::Transition;
 use tz::{LocalTimeType, TimeZoneRef};
 
-/// The time zone that decides where a day begins.
+/// The time zone that decides when a day begins.
 #[derive(Clone, Copy)]
 pub struct Zone {
     name: &'static str,
@@ -27,7 +27,7 @@ impl Zone {
         self.name
     }
 
-    /// The zone with this IANA name, which must be spelt exactly.
+    /// The zone with this IANA name, spelt exactly.
     pub const fn named(name: &'static str) -> Option<Self> {
         match tzdb_data::find_tz(name.as_bytes()) {
             Some(rules) => Some(Self { name, rules }),
@@ -41,7 +41,7 @@ impl Zone {
     }
 }
 
-/// There is no zone with this name.
+/// Error for an unknown zone name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no time zone has this name")]
 pub struct NoSuchZone;
@@ -116,7 +116,7 @@ impl TimeZone for Zone {
     }
 
     fn offset_from_utc_datetime(&self, utc: &NaiveDateTime) -> ZoneOffset {
-        // Fails only beyond the end of rules that do not cover future years.
+        // Fails only past the end of rules that do not cover future years.
         let local = self.rules.find_local_time_type(utc.and_utc().timestamp()).or_else(|_| {
             let last = self.rules.transitions().last().map_or(0, Transition::local_time_type_index);
             self.rules.local_time_types().get(last).ok_or(())
@@ -134,13 +134,13 @@ pub struct ZoneOffset {
 
 impl Offset for ZoneOffset {
     fn fix(&self) -> FixedOffset {
-        // The database has no offsets of a day or more.
+        // The database has no offset of a day or more.
         FixedOffset::east_opt(self.local.ut_offset()).unwrap_or_else(|| chrono::Utc.fix())
     }
 }
 
 impl fmt::Display for ZoneOffset {
-    /// The abbreviation: `CET`, or the offset where there is none.
+    /// The abbreviation, such as `CET`, or the offset if there is none.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.local.time_zone_designation() {
             "" => self.fix().fmt(out),

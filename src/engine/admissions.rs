@@ -1,5 +1,5 @@
-//! The door of the proxy: asks whether a call may be made. A connection of its own to the ledger answers, or the thread
-//! that owns the books where there is none.
+//! Decides for the proxy whether a call may be made. A separate connection to the ledger answers or, if there is none,
+//! the ledger thread.
 
 pub(super) mod second_books;
 pub(super) mod verdict;
@@ -17,19 +17,19 @@ use crate::config::OnError;
 use crate::domain::{Call, Dimension, HoldId, Instant, Label};
 use crate::meter::admission::Coming;
 
-/// How long the books may take to answer before the answer is that of `gate.on_error`.
+/// How long the ledger may take to answer before `gate.on_error` decides.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// How often a full queue is tried again.
+/// How often to retry sending to a full queue.
 const AGAIN: Duration = Duration::from_millis(2);
 
-/// A call that asks to be made.
+/// A call that asks for admission.
 pub(crate) struct Admit {
     pub(crate) coming: Coming,
-    /// Takes the answer. When nobody waits for it any more, nothing is held.
+    /// Receives the answer. If nobody is waiting for it any more, nothing is held.
     pub(crate) reply: SyncSender<Admitted>,
 }
 
-/// State of the limit that decides.
+/// State of the limit that decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LimitState {
     /// Its name: `alice daily`.
@@ -40,42 +40,42 @@ pub(crate) struct LimitState {
     pub(crate) percent: u64,
     /// The highest threshold reached, in per cent.
     pub(crate) threshold: u8,
-    /// Spent and allowed in words, what is held for calls under way included: `$26.10 of $25.00`.
+    /// Spent and allowed amounts as text, including amounts held for calls in progress: `$26.10 of $25.00`.
     pub(crate) used: Label,
-    /// When it has room again, in words: `resets 00:00`.
+    /// When it has room again, as text: `resets 00:00`.
     pub(crate) again: Label,
-    /// End of the period, if it is known.
+    /// End of the period, if known.
     pub(crate) resets_at: Option<Instant>,
-    /// True when it has room once calls under way cost nothing.
+    /// True when it has room if the calls in progress cost nothing.
     pub(crate) waits: bool,
 }
 
 /// Whether a call may be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Admitted {
-    /// It may.
+    /// The call may be made.
     Go {
         /// True when an amount is held for it.
         is_held: bool,
-        /// The limit that is near, if one is.
+        /// The limit that is near, if any.
         near: Option<LimitState>,
     },
     /// A limit is reached.
     Over(LimitState),
-    /// The books cannot tell, and the config denies calls then.
+    /// The ledger cannot be read, and the config says to deny calls in that case.
     Denied,
 }
 
-/// Facts about the limits that a server knows without asking the books.
+/// Facts about the limits that a server knows without asking the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Policy {
     /// The dimensions that limits depend on; `None` when there is no limit.
     pub(crate) limited: Option<Arc<[Dimension]>>,
-    /// Answer when the books cannot tell.
+    /// The answer when the ledger cannot be read.
     pub(crate) on_error: OnError,
 }
 
-/// The proxy's way into the engine.
+/// The proxy's access to the limits.
 #[derive(Clone)]
 pub(crate) struct Limits {
     pub(super) admit: mpsc::Sender<Admit>,
@@ -89,14 +89,13 @@ impl Limits {
         self.policy.borrow().limited.clone()
     }
 
-    /// Asks whether a call may be made, as [`Limits::admit`] does, without waiting; `None` if that is not possible
-    /// now.
+    /// Like [`Limits::admit`], but without waiting; `None` if that is not possible now.
     pub(crate) fn admit_at_once(&self, call: &Call) -> Option<(Admitted, Option<HoldId>)> {
         let coming = Coming { hold: fresh(), call: call.clone() };
         Some(with_hold(self.second_books.admit_at_once(&coming)?, coming.hold))
     }
 
-    /// Asks whether a call may be made; its tokens are an estimate. Waits for the books, at most two seconds.
+    /// Decides whether a call may be made. Its tokens are an estimate. Waits at most two seconds for the ledger.
     pub(crate) fn admit(&self, call: Call) -> (Admitted, Option<HoldId>) {
         let coming = Coming { hold: fresh(), call };
         let hold = coming.hold;
@@ -125,7 +124,7 @@ fn with_hold(admitted: Admitted, hold: HoldId) -> (Admitted, Option<HoldId>) {
 }
 
 impl OnError {
-    /// The answer when the books cannot tell.
+    /// The answer when the ledger cannot be read.
     pub(crate) fn admitted(self, near: Option<LimitState>) -> Admitted {
         match self {
             Self::Allow => Admitted::Go { is_held: false, near },
@@ -134,7 +133,7 @@ impl OnError {
     }
 }
 
-/// Sends to a queue that may be full; false when it stays so, or nobody takes it.
+/// Sends to a queue that may be full. Returns false if it stays full, or nobody is receiving.
 fn send<T>(queue: &mpsc::Sender<T>, mut message: T, until: Clock) -> bool {
     loop {
         match queue.try_send(message) {
@@ -146,7 +145,7 @@ fn send<T>(queue: &mpsc::Sender<T>, mut message: T, until: Clock) -> bool {
     }
 }
 
-/// A new id. The system seeds every hasher at random.
+/// A new random id. The system seeds every hasher at random.
 fn fresh() -> HoldId {
     let half = || u128::from(RandomState::new().hash_one(std::process::id()));
     HoldId::new(half() << 64 | half())

@@ -1,7 +1,8 @@
 //! Alert delivery: bell, terminal or desktop notification, program, web hook, mail.
 //!
-//! Each alert is delivered once however many processes notice it, because the ledger records the claim and then the
-//! delivery; a claim without a delivery lapses. Nothing here blocks or fails the caller; errors become notes.
+//! Each alert is delivered once, however many processes notice it, because the ledger records the claim and then the
+//! delivery. A claim that is not followed by a delivery expires. Nothing here blocks the caller or makes it fail;
+//! errors become notes.
 
 mod channel;
 mod email;
@@ -20,19 +21,20 @@ use crate::ledger::{AlertClaim, BooksError, Ledger, alert_was_delivered};
 use crate::meter::{About, Alert};
 use crate::text;
 
-/// Receives notes that arrive later, from any thread: a web hook that timed out, a program that failed.
+/// Receives late notes, from any thread: a web hook that timed out, a program that failed.
 pub(crate) type Later = Arc<dyn Fn(String) + Send + Sync>;
 
-/// The parts of a delivery that the caller carries out.
+/// The parts of a delivery that are left to the caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Delivered {
     /// True when this process claimed the alert.
     pub(crate) claimed: bool,
-    /// True when another process claimed it and has not delivered it yet: try again, since that one may be gone.
+    /// True when another process has claimed it but not delivered it yet. Try again later, because that process may be
+    /// gone.
     pub(crate) pending: bool,
-    /// Ring the bell.
+    /// True to ring the bell.
     pub(crate) bell: bool,
-    /// Escape sequence for the terminal; empty when the terminal supports no notifications.
+    /// Escape sequence for the terminal; empty if the terminal supports no notifications.
     pub(crate) terminal: Vec<u8>,
     /// Delivery errors.
     pub(crate) notes: Vec<String>,
@@ -41,14 +43,14 @@ pub(crate) struct Delivered {
 /// The text of an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Words {
-    /// The fact: `80% of daily limit used`.
+    /// The headline: `80% of daily limit used`.
     pub(crate) title: String,
     /// Amounts, reset time and forecast.
     pub(crate) body: String,
 }
 
 impl Words {
-    /// Builds the text. Names from outside are `Label`s, hence printable.
+    /// Builds the text. Names from outside are `Label`s and therefore printable.
     pub(crate) fn from_alert(alert: &Alert, now: Instant, zone: Zone) -> Self {
         let (title, body) = match &alert.about {
             About::Limit(limit) => {
@@ -63,15 +65,15 @@ impl Words {
             }
         };
         let title = title.trim_start_matches(['⚠', '■', ' ']);
-        // The title begins with a name from outside, and must not be taken for an option (`-`) or, as by curl, for a
-        // file to read (`@`).
+        // The title begins with a name from outside, which must not be mistaken for an option (`-`) or, by curl and the
+        // like, for a file to read (`@`).
         let title = if title.starts_with(['-', '@']) { format!("tokmeter: {title}") } else { title.to_owned() };
         let body: Vec<String> = body.into_iter().filter(|part| !part.is_empty()).collect();
         Self { title, body: body.join(" · ") }
     }
 }
 
-/// The alert as the web hook gets it, for those who listen to this process; none in quiet hours.
+/// The alert in the web hook's form, for listeners to this process; `None` during quiet hours.
 pub(crate) fn document(alert: &Alert, settings: &Settings, now: Instant) -> Option<Arc<str>> {
     if settings.alerts.quiet.is_some_and(|quiet| quiet.hold(now, settings.zone)) {
         return None;
@@ -80,7 +82,7 @@ pub(crate) fn document(alert: &Alert, settings: &Settings, now: Instant) -> Opti
     outside::document(alert, &words, now, settings.zone).ok().map(Arc::from)
 }
 
-/// Delivers an alert by every configured channel, unless another process has claimed it.
+/// Delivers an alert through every configured channel, unless another process has claimed it.
 pub(crate) fn deliver(
     alert: &Alert,
     settings: &Settings,
@@ -91,11 +93,11 @@ pub(crate) fn deliver(
 ) -> Delivered {
     let silent = settings.alerts.quiet.is_some_and(|quiet| quiet.hold(now, settings.zone));
     if silent {
-        // Not claimed either: it is delivered when the quiet hours end.
+        // It is not claimed either, so that it is delivered when quiet hours end.
         return Delivered::default();
     }
     let mut delivered = Delivered { claimed: true, ..Delivered::default() };
-    // A duplicate alert is better than none.
+    // A duplicate alert is better than no alert.
     let unsure = |error: &BooksError| format!("{error}; another process may say this alert too");
     let claimed = alert.claim(books, now);
     match &claimed {
@@ -145,7 +147,7 @@ enum Way {
     Osc9,
     Osc777,
     Desktop,
-    /// Desktop notification if available: chosen by `auto`, so its absence is no error.
+    /// Desktop notification if available. `auto` chooses it, so it is not an error if there is none.
     DesktopIfAny,
 }
 

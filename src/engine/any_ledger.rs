@@ -1,4 +1,4 @@
-//! The store a command works on: the ledger file, memory, or memory with a copy written to the ledger.
+//! The ledger a command works on: the ledger file, memory, or memory with a copy written to the ledger file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,29 +12,29 @@ use crate::ledger::{
 };
 use crate::pricing::PriceBook;
 
-/// Lock timeout while writes are failing anyway.
+/// Lock timeout while writes keep failing.
 const HARDLY: Duration = Duration::from_millis(50);
-/// Calls held in memory before the first write: they go in as one batch, and memory does not grow with the logs. A call
-/// takes about 450 bytes until it is written.
+/// Number of calls buffered in memory before the first write. They are written as one batch, and memory use does not
+/// grow with the logs. A call takes about 450 bytes until it is written.
 const FIRST: usize = 260_000;
-/// Calls held by an in-memory store before it moves to a temporary file.
+/// Number of calls in an in-memory ledger before it moves to a temporary file.
 const IN_MEMORY: usize = 200_000;
-/// Calls held after the first write. Joining them with rows already written takes more memory.
+/// Number of calls buffered after the first write. Joining them with rows that are already written takes more memory.
 const NEXT: usize = 40_000;
 
-/// A ledger in any of its stores.
+/// A ledger in any kind of store.
 pub(crate) struct AnyLedger {
     backend: Backend,
     prices: Arc<PriceBook>,
     /// Path and options of the ledger that could not be opened.
     wanted: Option<(PathBuf, Options)>,
-    /// Why an intermediate write failed; the next attempt is at the end.
+    /// Why an intermediate write failed. The next attempt is made at the end.
     failed: Option<BooksError>,
-    /// Calls that may be held in memory before a write.
+    /// Maximum number of calls buffered in memory before a write.
     most: usize,
     /// Why the ledger was opened read-only, if it was.
     only_read: Option<String>,
-    /// Second ledger that receives every write and answers no query: `--book` with paths.
+    /// A second ledger that receives every write but answers no queries: `--book` with paths.
     second: Option<Box<Sqlite>>,
 }
 
@@ -44,12 +44,12 @@ enum Backend {
 }
 
 impl AnyLedger {
-    /// An in-memory store for the length of the command.
+    /// An in-memory ledger for the duration of the command.
     pub(crate) fn memory(prices: &Arc<PriceBook>) -> Self {
         Self::with_backend(Backend::Memory(Box::new(Memory::new(Arc::clone(prices) as _))), prices)
     }
 
-    /// An in-memory store in place of a ledger that cannot be opened yet, see [`AnyLedger::come_home`].
+    /// An in-memory ledger in place of one that cannot be opened yet, see [`AnyLedger::come_home`].
     pub(crate) fn instead_of(path: PathBuf, options: Options, prices: &Arc<PriceBook>) -> Self {
         Self { wanted: Some((path, options)), ..Self::memory(prices) }
     }
@@ -94,7 +94,7 @@ impl AnyLedger {
         }
     }
 
-    /// The SQLite store, for operations only it has.
+    /// The SQLite ledger, for operations that only it has.
     pub(crate) fn sqlite(&mut self) -> Option<&mut Sqlite> {
         match &mut self.backend {
             Backend::Sqlite(books) => Some(books),
@@ -102,7 +102,7 @@ impl AnyLedger {
         }
     }
 
-    /// Opens the ledger that could not be opened before and writes the calls held in its place.
+    /// Opens the ledger that could not be opened before, and writes the calls buffered in its place.
     ///
     /// # Errors
     /// When it still cannot be opened or written. No calls are lost.
@@ -119,7 +119,7 @@ impl AnyLedger {
         Ok(opened.notes)
     }
 
-    /// True while a damaged ledger still holds calls to be recovered that no log has.
+    /// True while a damaged ledger still has calls to recover that are in no log.
     pub(crate) fn to_salvage(&self) -> bool {
         match &self.backend {
             Backend::Sqlite(books) => books.to_salvage().is_some(),
@@ -135,12 +135,12 @@ impl AnyLedger {
         self.sqlite().map_or(Ok(None), Sqlite::salvage)
     }
 
-    /// True when this store stands in for a ledger that could not be opened.
+    /// True when this stands in for a ledger that could not be opened.
     pub(crate) fn is_away(&self) -> bool {
         self.wanted.is_some()
     }
 
-    /// Calls read but not yet written.
+    /// Number of calls read but not written yet.
     pub(crate) fn unbooked(&self) -> usize {
         let held = match &self.backend {
             Backend::Memory(books) if self.wanted.is_some() => books.len(),
@@ -150,10 +150,10 @@ impl AnyLedger {
         held.max(self.second.as_ref().map_or(0, |second| second.unbooked()))
     }
 
-    /// Holds a batch that cannot be written now and returns the changes it makes.
+    /// Buffers a batch that cannot be written now, and returns the changes it makes.
     ///
     /// # Errors
-    /// When the ledger cannot be read. The batch is held all the same.
+    /// When the ledger cannot be read. The batch is buffered all the same.
     pub(crate) fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         let second = self.second.as_mut().map_or(Ok(Vec::new()), |second| second.hold(batch));
         let changes = match &mut self.backend {
@@ -171,7 +171,7 @@ impl AnyLedger {
         }
     }
 
-    /// Writes some calls when more are held than memory should: to the ledger or to a temporary file.
+    /// Writes some calls if too many are buffered, either to the ledger or to a temporary file.
     fn make_room(&mut self) -> Result<(), BooksError> {
         match &mut self.backend {
             Backend::Memory(books) if books.len() >= self.most.min(IN_MEMORY) && self.wanted.is_none() => {
@@ -180,7 +180,7 @@ impl AnyLedger {
                 match Sqlite::temporary(memory, Arc::clone(&self.prices) as _) {
                     Ok(temporary) => self.backend = Backend::Sqlite(Box::new(temporary)),
                     Err(failed) => {
-                        // No room for a file: stay in memory.
+                        // There is no room for a file: stay in memory.
                         **books = failed.1;
                         self.most = usize::MAX;
                         return Ok(());
@@ -194,8 +194,8 @@ impl AnyLedger {
         self.flush()
     }
 
-    /// Replaces a ledger that was damaged, replaced or removed, if need be by one in memory. `Some` with its notes when
-    /// it did; missing calls must then be read again from the logs.
+    /// Replaces a ledger that was damaged, replaced or removed, with one in memory if necessary. Returns warnings if it
+    /// was replaced; missing calls must then be read again from the logs.
     pub(crate) fn replace_damaged(
         &mut self,
         error: &BooksError,
@@ -225,14 +225,14 @@ impl AnyLedger {
         }
     }
 
-    /// Closes the ledger. In-memory stores are leaked, because freeing them takes longer than exiting.
+    /// Closes the ledger. In-memory ledgers are leaked, because freeing them takes longer than exiting.
     pub(crate) fn close(self) {
         if let Backend::Memory(books) = self.backend {
             std::mem::forget(books);
         }
     }
 
-    /// The state of the ledger that is written, for the screen.
+    /// The state of the ledger being written, for the screen.
     pub(crate) fn view(&self) -> LedgerView {
         let of = |books: &Sqlite| {
             let path = Label::from_path(books.path());
@@ -282,7 +282,7 @@ impl Ledger for AnyLedger {
         let written = self.books_mut().post(batch);
         traced(&written, batch, "batch written");
         let changes = written?;
-        // An in-memory store may be too large to move; written calls are safe either way.
+        // An in-memory ledger may be too large to move. Calls that are written are safe either way.
         let _ = self.make_room();
         Ok(changes)
     }
@@ -297,14 +297,14 @@ impl Ledger for AnyLedger {
         let absorbed = self.books_mut().absorb(batch);
         traced(&absorbed, batch, "batch taken");
         absorbed?;
-        // In place of a ledger that cannot be opened, calls are shown at once and written later.
+        // While a ledger cannot be opened, calls are shown at once and written later.
         if let Backend::Memory(books) = &mut self.backend
             && self.wanted.is_some()
         {
             books.flush()?;
         }
         if let Err(error) = self.make_room() {
-            // The calls stay held; the error is reported at the end.
+            // The calls stay buffered. The error is reported at the end.
             self.failed.get_or_insert(error);
         }
         Ok(())
@@ -325,7 +325,7 @@ impl Ledger for AnyLedger {
         if let Backend::Sqlite(books) = &mut self.backend
             && books.is_nowhere()
         {
-            // No room for a ledger: every call is here and stays in memory.
+            // There is no room for a ledger, so all calls are here and stay in memory.
             let memory = Memory::new(Arc::clone(&self.prices) as _);
             let (path, options) = (books.path().to_owned(), Options::new(books.opened()));
             let books = std::mem::replace(&mut self.backend, Backend::Memory(Box::new(memory)));

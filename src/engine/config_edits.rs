@@ -1,4 +1,4 @@
-//! Requests of the screen and the socket that do not touch the ledger's rows: config edits, alerts, the demo.
+//! Handles requests of the screen and the socket that do not touch the ledger's rows: config edits, alerts, the demo.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,30 +17,30 @@ use crate::meter::{Alert, Rules};
 use crate::pricing::PriceBook;
 use crate::theme::{Background, Themes};
 
-/// Answers a question of the socket as one line of JSON: the question, the books, the rules, the settings, the warning
-/// that goes with the answer, and the time.
+/// Answers a query from the socket with one line of JSON. The arguments are the query, the ledger, the rules, the
+/// settings, a warning to include in the answer, and the time.
 pub(crate) type Answer = fn(&str, &dyn Ledger, &Rules, &Settings, Option<&str>, Instant) -> String;
 
-/// Completes the names of a limit; the flag says that it is set already.
+/// Completes the names in a limit. The flag means that the limit is already set.
 pub(crate) type InFull = fn(&dyn Ledger, &LimitKey, bool) -> Result<(LimitKey, Vec<String>), BooksError>;
 
-/// Functions of the rooms above that the engine calls.
+/// Functions of higher-level modules that the engine calls.
 #[derive(Clone, Copy)]
 pub(crate) struct Faces {
     /// Answers the socket.
     pub(crate) answer: Answer,
-    /// The arithmetic of a call's cost at the prices in force, as text.
+    /// Explains how a call's cost is computed at the prices in force, as text.
     pub(crate) explain: fn(&Row, &PriceBook, Zone) -> String,
     /// Writes the digest of a day.
     pub(crate) digest: Compose,
-    /// Names the first thing in a config that the screen would refuse, such as keys that clash.
+    /// Finds the first thing in a config that the screen would reject, such as conflicting keys.
     pub(crate) problem: fn(&Loaded, &Themes) -> Option<Diagnostic>,
-    /// A limit with the names that the screens show in full, unless it is set already, and a sentence for each name
-    /// that no call has.
+    /// Completes abbreviated names in a limit, unless it is already set. Also returns a sentence for each name that no
+    /// call has.
     pub(crate) in_full: InFull,
 }
 
-/// Requests that are not about the books: changing the config, sounding alerts, the demo.
+/// Handles requests that do not touch the ledger: changing the config, delivering alerts, the demo.
 pub(crate) struct ConfigEdits {
     pub(crate) env: Env,
     /// Command-line overrides of the config.
@@ -49,22 +49,22 @@ pub(crate) struct ConfigEdits {
     pub(crate) paths: Paths,
     /// Settings in force.
     pub(crate) settings: Settings,
-    /// Functions of the rooms above.
+    /// Functions of higher-level modules.
     pub(crate) faces: Faces,
     /// Queue of the ledger thread, which receives the demo's calls.
     pub(crate) work: mpsc::WeakSender<LedgerMessage>,
-    /// Alerts that another process claimed and may not deliver any more.
+    /// Alerts that another process has claimed and might not deliver.
     pub(crate) pending: Vec<Alert>,
-    /// The digest of yesterday.
+    /// The digest of the previous day.
     pub(crate) daily: Daily,
-    /// Alerts as they are raised, for the listeners of a server.
+    /// Alerts as they are raised, for a server's listeners.
     pub(crate) alerts: broadcast::Sender<Arc<str>>,
-    /// When this run began.
+    /// Start time of this run.
     pub(crate) began: Instant,
 }
 
 impl ConfigEdits {
-    /// Handles a request; returns messages for the screen.
+    /// Handles a request. Returns messages for the screen.
     pub(crate) fn ask(&mut self, request: Request, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
         match request {
             Request::SetLimit { scope, amount } => match self.set_limit(&scope, &amount, books) {
@@ -87,8 +87,8 @@ impl ConfigEdits {
                 Err(message) => vec![Feed::Note(Note::new(Tone::Warning, &message))],
             },
             Request::Alert(alert) => {
-                // Listeners get it, also when another process delivers it, but not what an earlier run has delivered:
-                // every threshold that is still reached is due again at the start.
+                // Listeners get it even if another process delivers it, but not if an earlier run has delivered it: at
+                // the start, every threshold that is still reached is due again.
                 let is_old = alert.was_delivered_before(self.began, books).unwrap_or(false);
                 if let Some(document) = alert_delivery::document(&alert, &self.settings, now).filter(|_| !is_old) {
                     let _ = self.alerts.send(document);
@@ -107,7 +107,7 @@ impl ConfigEdits {
         }
     }
 
-    /// Sets a limit in the config. Also returns a sentence for each of its names that no call has.
+    /// Sets a limit in the config. Also returns a sentence for each name in it that no call has.
     fn set_limit(&self, scope: &str, amount: &str, books: &dyn Ledger) -> Result<(LimitKey, Vec<String>), String> {
         let amount = config::parse_amount(amount).map_err(|why| format!("'{amount}' {why}"))?;
         let key = scope.parse::<LimitKey>()?.expanded(&self.env);
@@ -129,16 +129,16 @@ impl ConfigEdits {
         (self.faces.answer)(question, books, rules, &self.settings, warning, now)
     }
 
-    /// Text that `tokmeter explain` prints for a call.
+    /// The text that `tokmeter explain` prints for a call.
     pub(crate) fn explanation(&self, row: &Row, prices: &PriceBook) -> Vec<Label> {
         (self.faces.explain)(row, prices, self.settings.zone).lines().map(Label::new).collect()
     }
 
-    /// Delivers an alert unless another process has.
+    /// Delivers an alert, unless another process has done so.
     fn alert(&mut self, alert: Alert, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
         let work = self.work.clone();
         let later: Later = Arc::new(move |note| {
-            // The note is dropped when the ledger thread is busy or gone.
+            // If the ledger thread is busy or gone, the note is dropped.
             let _ = work.upgrade().is_some_and(|work| work.try_send(LedgerMessage::Late(note)).is_ok());
         });
         let delivered = alert_delivery::deliver(&alert, &self.settings, &self.env, books, now, &later);
@@ -163,13 +163,13 @@ impl ConfigEdits {
         news
     }
 
-    /// Sends a message once the claims of other processes on pending alerts have lapsed.
+    /// Sends a message once other processes' claims on pending alerts have expired.
     fn look_when_claims_lapse(&self) {
         if self.pending.len() > 1 {
             return;
         }
         let work = self.work.clone();
-        // Without a thread the alert stays with the process that claimed it.
+        // If no thread can be started, the alert is left to the process that claimed it.
         let _ = std::thread::Builder::new().name("alerts".to_owned()).spawn(move || {
             std::thread::sleep(CLAIM_LASTS + Duration::from_secs(1));
             if let Some(work) = work.upgrade() {
@@ -178,13 +178,13 @@ impl ConfigEdits {
         });
     }
 
-    /// Delivers the alerts that another process claimed and did not deliver.
+    /// Delivers the alerts that another process has claimed but not delivered.
     pub(crate) fn deliver_pending(&mut self, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
         let pending = std::mem::take(&mut self.pending);
         pending.into_iter().flat_map(|alert| self.alert(alert, books, now)).collect()
     }
 
-    /// Sends the digest of yesterday if it is due, and sees to it that this is asked again.
+    /// Sends the previous day's digest if it is due, and makes sure that this is checked again later.
     pub(crate) fn look_at_daily(&mut self, books: &mut dyn Ledger, unread_files: u64, now: Instant) -> Option<Feed> {
         self.daily.watch(&self.settings, &self.work);
         let (of, compose) = ((&self.settings, &self.env), (self.faces.digest, unread_files));
@@ -192,7 +192,7 @@ impl ConfigEdits {
         Some(Feed::Note(Note::new(Tone::Warning, &problem)))
     }
 
-    /// Reads the config again. A wrong one is reported, and the old one kept.
+    /// Reads the config again. If it is invalid, reports the problem and keeps the old one.
     pub(crate) fn reload(&mut self, rules: &Rules) -> Option<Feed> {
         let (paths, loaded) = config::load(&self.env, &self.overrides);
         let wrong = |message: &str| Some(Feed::Note(Note::new(Tone::Danger, message)));
@@ -215,14 +215,15 @@ impl ConfigEdits {
         })))
     }
 
-    /// The settings in force, with the demo's limits.
+    /// The settings in force, plus the demo's limits.
     pub(crate) fn demo_settings(&self, rules: &Rules) -> NewSettings {
         let settings = Settings { limits: super::demo::limits(), ..self.settings.clone() };
         let rules = config::rules(&settings, rules.view.clone());
         NewSettings { settings: Box::new(settings), themes: config::themes(&self.paths), rules }
     }
 
-    /// Saves the theme to the config if it can still be opened; its file may have changed since the screen read it.
+    /// Saves the theme to the config, unless the theme's file can no longer be opened: it may have changed since the
+    /// screen read it.
     fn keep_theme(&self, name: &str) -> Result<(), String> {
         let themes = config::themes(&self.paths);
         if let Some(error) = themes.get(name, Background::Dark).err() {

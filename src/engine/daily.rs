@@ -1,4 +1,4 @@
-//! The digest of yesterday, sent once a day by whichever process comes first.
+//! The digest of the previous day, sent once a day by whichever process is first.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -11,34 +11,34 @@ use crate::config::{Env, Settings};
 use crate::domain::{Day, Instant, day_of};
 use crate::ledger::{AlertClaim, Ledger, alert_was_delivered, claim_alert};
 
-/// How often it is checked whether the digest is due. A longer sleep would not notice a changed clock.
+/// How often to check whether the digest is due. A longer sleep might miss a change of the clock.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
-/// When a digest that could not be sent is tried again.
+/// Delay before a digest that could not be sent is retried.
 const TRY_AGAIN: chrono::Duration = chrono::Duration::minutes(5);
 
-/// How long the end of the program waits for a server that is taking the digest: without its answer, the digest would be
-/// sent again.
+/// How long to wait at exit for a server that is accepting the digest. Without its answer, the digest would be sent
+/// again.
 const FINISH: Duration = Duration::from_secs(3);
 
-/// Writes the digest of a day: its title, and its text.
+/// Writes the digest of a day. Returns its title and text.
 pub(crate) type Compose = fn(&dyn Ledger, &Settings, Day, u64, Instant) -> Result<(String, String), String>;
 
 /// Sends the digest when it is due.
 pub(crate) struct Daily {
-    /// A thread wakes the ledger thread.
+    /// True once a thread wakes the ledger thread.
     wakes: bool,
-    /// The day on which nothing is left to be done.
+    /// The day for which nothing is left to do.
     done: Option<Day>,
-    /// Messages on their way, and where their outcomes arrive.
+    /// Number of messages being sent, and the channel on which their outcomes arrive.
     sending: usize,
     outcomes: (Sender<Sent>, Receiver<Sent>),
-    /// Not before this time, after a failure.
+    /// After a failure, the time of the next attempt.
     again: Option<Instant>,
 }
 
 /// The outcome of a delivery.
 struct Sent {
-    /// Under which it was claimed.
+    /// The id under which it was claimed.
     id: String,
     outcome: Result<(), String>,
 }
@@ -49,20 +49,20 @@ impl Default for Daily {
     }
 }
 
-/// Name of the digest of a day on a channel, under which one process claims it.
+/// Id of a day's digest on one channel. A single process claims it.
 pub(crate) fn id(day: Day, channel: &Channel) -> String {
     format!("digest {} {day}", channel.name())
 }
 
 impl Daily {
-    /// Begins to look at the clock, once the config wants a digest.
+    /// Starts watching the clock if the config asks for a digest.
     pub(super) fn watch(&mut self, settings: &Settings, work: &mpsc::WeakSender<LedgerMessage>) {
         if self.wakes || settings.alerts.daily.is_none() {
             return;
         }
         let work = work.clone();
         let looking = move || {
-            // Ends with the ledger thread.
+            // Ends when the ledger thread ends.
             while let Some(open) = work.upgrade() {
                 if open.blocking_send(LedgerMessage::Daily).is_err() {
                     return;
@@ -74,7 +74,8 @@ impl Daily {
         self.wakes = std::thread::Builder::new().name("daily".to_owned()).spawn(looking).is_ok();
     }
 
-    /// True when the digest of yesterday is due and not known to be sent: after its time of day, outside of quiet hours.
+    /// True when the previous day's digest is due and not known to be sent: after its time of day, and outside quiet
+    /// hours.
     fn is_due(&self, settings: &Settings, now: Instant) -> bool {
         let alerts = &settings.alerts;
         let is_time = alerts.daily.is_some_and(|daily| now.with_timezone(&settings.zone).time() >= daily);
@@ -83,7 +84,7 @@ impl Daily {
         is_time && !is_quiet && !waits && self.done != Some(day_of(now, settings.zone))
     }
 
-    /// Sends the digest by every channel on which no other process has. Returns what went wrong.
+    /// Sends the digest through every channel on which no other process has sent it. Returns the error, if any.
     pub(super) fn look(
         &mut self,
         books: &mut dyn Ledger,
@@ -113,7 +114,7 @@ impl Daily {
                     Some(text) => Ok(text.clone()),
                     None => compose(books, settings, yesterday, unread_files, now),
                 },
-                // Without a claim two processes would send it.
+                // Without a claim, two processes would send it.
                 Err(error) => Err(error.to_string()),
             };
             let (title, body) = match begun {
@@ -138,7 +139,7 @@ impl Daily {
         None
     }
 
-    /// Waits a moment for messages that are on their way, so that they are known to be sent.
+    /// Waits briefly for messages that are still being sent, so that they are recorded as sent.
     pub(super) fn finish(&mut self, books: &mut dyn Ledger, now: Instant) {
         let began = std::time::Instant::now();
         while self.sending > 0 {
@@ -147,7 +148,7 @@ impl Daily {
         }
     }
 
-    /// Takes the outcome of a delivery. Returns what went wrong.
+    /// Handles the outcome of a delivery. Returns the error, if any.
     fn sent(&mut self, books: &mut dyn Ledger, sent: &Sent, now: Instant) -> Option<String> {
         self.sending = self.sending.saturating_sub(1);
         tracing::info!(id = sent.id, failed = sent.outcome.is_err(), "digest sent");

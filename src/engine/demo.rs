@@ -1,24 +1,24 @@
-//! The simulated work of `demo`: two agents, one with sub-agents, four models, ninety days before, and a limit that is
-//! reached within a minute.
+//! The simulated work shown by `demo`: two agents, one of them with sub-agents, four models, ninety days of history,
+//! and a limit that is reached within a minute.
 //!
-//! Its numbers come from a fixed sequence, so that every demo and every picture of it is the same.
+//! Its numbers come from a fixed sequence, so every demo and every screenshot of it is the same.
 
 use chrono::{Datelike, Duration};
 
 use crate::domain::{Attribution, Call, CallKey, Instant, Label, Span, Tokens, Usd, Zone, day_of, day_start, sort_by};
 use crate::meter::{Amount, Limit, Scope, Window};
 
-/// One call, and its delay after the one before.
+/// One call, and its delay after the previous one.
 pub(crate) struct Step {
-    /// Delay after the call before.
+    /// Delay after the previous call.
     pub(crate) after: Duration,
-    /// The call; its time is set on playback.
+    /// The call. Its time is set during playback.
     pub(crate) call: Call,
 }
 
-/// Calls made before the demo begins, and those that it plays.
+/// The calls made before the demo starts, and those that it plays.
 pub(crate) struct Scene {
-    /// Ninety days, and today until now, oldest first.
+    /// Ninety days of history, and today until now, oldest first.
     pub(crate) before: Vec<Call>,
     /// The calls to come.
     pub(crate) after: Vec<Step>,
@@ -26,12 +26,13 @@ pub(crate) struct Scene {
 
 /// Days of history before today.
 const DAYS: i64 = 90;
-/// Calls of today before the demo begins, and those of its last minutes.
+/// Number of calls made today before the demo starts, including those of the last minutes.
 const TODAY: u64 = 104;
 const LATELY: u64 = 40;
-/// Calls that are played.
+/// Number of calls played.
 const PLAYED: u64 = 400;
-/// The day's limit in dollars: passed to 80 and to 100 per cent within a minute of a demo twenty times as fast as life.
+/// The daily limit in dollars. It reaches 80 and 100 per cent within a minute of a demo that runs at twenty times
+/// normal speed.
 const DAY_LIMIT: i64 = 10;
 
 /// The limits of the demo.
@@ -55,7 +56,7 @@ impl Dice {
     }
 }
 
-/// An agent at work in one session, whose context grows until it is compacted.
+/// An agent working in one session. Its context grows until it is compacted.
 struct Agent<'a> {
     source: &'static str,
     project: &'static str,
@@ -106,21 +107,21 @@ impl<'a> Agent<'a> {
     }
 }
 
-/// The demo as it stands at this time.
+/// The demo at this time.
 pub(crate) fn scene(now: Instant, zone: Zone, user: &Label) -> Scene {
     let mut before = history(&mut Dice(90), now, zone, user);
-    // Today is the same on every day, whatever the days before were.
+    // Today looks the same on every day, whatever the days before it were.
     let mut dice = Dice(2_026);
     let mut agents = [
         Agent::claude("3f2a91c0-demo".to_owned(), "api-server", user),
         Agent::codex("0192f7c4-demo".to_owned(), "web-frontend", user),
     ];
     let mut next = |dice: &mut Dice, number: u64, at: Instant| {
-        // Two calls of three are the first agent's.
+        // Two out of three calls are made by the first agent.
         let agent = &mut agents[usize::from(dice.roll(0, 2) == 0)];
         agent.call(dice, usize::try_from(number).unwrap_or(0), at)
     };
-    // This morning, as far as there has been one, and then the last minutes without a pause.
+    // The morning, as far as there has been one, and then the last minutes without a pause.
     let midnight = day_start(day_of(now, zone), zone);
     let lately = (now - Duration::minutes(9)).max(midnight);
     let morning = Span { from: (now - Duration::hours(5)).max(midnight), until: lately };
@@ -174,7 +175,7 @@ fn history(dice: &mut Dice, now: Instant, zone: Zone, user: &Label) -> Vec<Call>
         let count = if busy == 0 { 0 } else { busy + dice.roll(0, 22) };
         let mut times: Vec<i64> = (0..count)
             .map(|_| {
-                // Most between nine and half past twelve, and between two and six.
+                // Mostly between nine and half past twelve, and between two and six.
                 let hour =
                     if dice.roll(0, 9) < 4 { dice.roll(9 * 60, 12 * 60 + 30) } else { dice.roll(14 * 60, 18 * 60) };
                 i64::try_from(hour * 60 + dice.roll(0, 59)).unwrap_or(0)

@@ -1,4 +1,5 @@
-//! The loop of every face: changes go into the meter, its summary raises alerts, and a stale meter asks for a snapshot.
+//! The main loop of every interface: changes go into the meter, its summary raises alerts, and a stale meter requests a
+//! snapshot.
 
 use std::time::Duration;
 
@@ -8,28 +9,28 @@ use super::protocol::{Feed, Request};
 use crate::domain::Instant;
 use crate::meter::{Alerts, Follow, Meter, Summary};
 
-/// Longest sleep, within which a clock change or suspend is noticed.
+/// Longest sleep, so that a clock change or suspend is noticed in time.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// A face's meter, kept up to date by the engine's events.
+/// An interface's meter, kept up to date by the engine's events.
 pub(crate) struct Driver {
     meter: Meter,
     alerts: Alerts,
     /// Requests to be sent to the engine.
     requests: Vec<Request>,
-    /// A snapshot was requested and has not arrived.
+    /// True when a snapshot was requested and has not arrived yet.
     asked: bool,
     /// Time of the last summary.
     counted: Instant,
 }
 
 impl Driver {
-    /// A driver of this meter, as it was at `now`.
+    /// A driver for this meter as of `now`.
     pub(crate) fn new(meter: Meter, alerts: Alerts, now: Instant) -> Self {
         Self { meter, alerts, requests: Vec::new(), asked: false, counted: now }
     }
 
-    /// Takes from an event what concerns the numbers. True when they may have changed.
+    /// Takes everything that affects the numbers from an event. Returns true if they may have changed.
     pub(crate) fn take(&mut self, news: &Feed, now: Instant) -> bool {
         match news {
             Feed::Changes(changes) => {
@@ -58,7 +59,7 @@ impl Driver {
         true
     }
 
-    /// The summary at this time. Due alerts and, if the meter is stale, a snapshot become requests.
+    /// The summary at this time. Due alerts become requests; so does a snapshot if the meter is stale.
     pub(crate) fn summary(&mut self, now: Instant) -> Summary {
         self.counted = now;
         let is_stale = self.meter.stale(now);
@@ -73,7 +74,7 @@ impl Driver {
         summary
     }
 
-    /// Changes the session or sessions that the summary is about.
+    /// Changes which session or sessions the summary covers.
     pub(crate) fn follow(&mut self, follow: Follow) {
         self.meter.follow(follow);
     }
@@ -83,12 +84,12 @@ impl Driver {
         self.alerts.snooze_limit(limit, until);
     }
 
-    /// When the last summary changes without an event: a new period, or the end of quiet hours.
+    /// When the last summary changes without an event, because of a new period or the end of quiet hours.
     pub(crate) fn changes_at(&self) -> Option<Instant> {
         [self.meter.changes_at(self.counted), self.alerts.changes_at(self.counted)].into_iter().flatten().min()
     }
 
-    /// Time to wait for an event before the summary is due again, or whatever else changes at `other`.
+    /// Time to wait for an event before the summary is due again, or before `other`, whichever is earlier.
     pub(crate) fn sleep(&self, now: Instant, other: Option<Instant>) -> Duration {
         let next = self.changes_at().into_iter().chain(other).min();
         next.map_or(LONGEST_SLEEP, |next| (next - now).to_std().unwrap_or(Duration::ZERO).min(LONGEST_SLEEP))
@@ -99,8 +100,8 @@ impl Driver {
         std::mem::take(&mut self.requests)
     }
 
-    /// Takes back a request that the engine had no room for, to be sent later. False for one that the driver did not
-    /// make: its sender decides.
+    /// Takes back a request that the engine had no room for, to send it later. Returns false for a request that the
+    /// driver did not make, which is up to its sender.
     pub(crate) fn put_back(&mut self, request: Request) -> bool {
         let is_own = matches!(request, Request::Snapshot { .. } | Request::Alert(_));
         if is_own {
@@ -109,7 +110,7 @@ impl Driver {
         is_own
     }
 
-    /// Sends the pending requests; those that find no room wait for the next time.
+    /// Sends the pending requests. Those for which there is no room wait for the next call.
     pub(crate) fn send(&mut self, engine: &mpsc::Sender<Request>) {
         for request in self.requests() {
             if let Err(error) = engine.try_send(request) {

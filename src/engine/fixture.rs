@@ -23,7 +23,7 @@ pub(super) fn call(number: u32, user: &str, output: u64) -> Call {
     Call::new(key, from, Some(Label::new("gpt-4o")), Tokens { output, ..Tokens::ZERO })
 }
 
-/// Settings with a limit of so many tokens a day for each user.
+/// Settings with a limit of this many tokens per day for each user.
 pub(super) fn settings(tokens: u64, on_error: OnError) -> Settings {
     let mut settings = Settings::defaults(&Env::empty(now()));
     settings.gate.on_error = on_error;
@@ -38,7 +38,7 @@ pub(super) fn rules(settings: &Settings) -> Rules {
     Rules { limits: settings.limits.clone(), ..Rules::new(settings.zone) }
 }
 
-/// Functions of the rooms above that write nothing.
+/// Stubs for the functions of higher-level modules.
 pub(super) fn faces() -> Faces {
     Faces {
         answer: |_, _, _, _, _, _| String::new(),
@@ -64,7 +64,7 @@ pub(super) fn books(path: &Path) -> Sqlite {
     ledger::open(path, options(), no_prices()).unwrap().books
 }
 
-/// The answer of the proxy's own connection, also where the disk was slow; `None` without a connection.
+/// The answer from the proxy's own connection, even if the disk was slow; `None` without a connection.
 pub(super) fn admit_at_once(limits: &Limits, call: &Call) -> Option<(Admitted, Option<HoldId>)> {
     let until = Clock::now() + Duration::from_secs(30);
     loop {
@@ -77,7 +77,7 @@ pub(super) fn admit_at_once(limits: &Limits, call: &Call) -> Option<(Admitted, O
     }
 }
 
-/// Another process that is writing to the ledger until this is dropped.
+/// Another process that keeps writing to the ledger until this is dropped.
 pub(super) struct Lock(Option<(std::sync::mpsc::Sender<()>, std::thread::JoinHandle<()>)>);
 
 impl Lock {

@@ -21,9 +21,9 @@ use crate::ledger::{BooksError, Change, Checkpoint, Grain, Ledger, Query, Row};
 use crate::pricing::{Cost, PriceBook};
 use crate::text;
 
-/// Name of the source of calls that come from outside: the socket and the HTTP server.
+/// Name of the source for calls from outside: the socket and the HTTP server.
 const SOCKET: &str = "socket";
-/// Bad lines kept with their text; all are counted.
+/// Number of bad lines kept with their text. All of them are counted.
 const BAD_LINES: usize = 100;
 
 /// Tokens per model without a price.
@@ -39,20 +39,20 @@ pub(crate) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, Books
         .collect())
 }
 
-/// Accumulates the data of the Health view.
+/// Collects the data for the Health view.
 pub(crate) struct HealthState {
     view: HealthView,
     bad: VecDeque<BadLineView>,
     unpriced: BTreeMap<Label, u64>,
-    /// The ledger's state when it is well.
+    /// The ledger's state when nothing is wrong.
     ledger: LedgerView,
-    /// Files that may hold more calls and are not read.
+    /// Number of files that may contain more calls and are not read.
     unread_files: u64,
-    /// Counters per watched place and feed.
+    /// Counters for each watched place and feed.
     brought: BTreeMap<Label, Brought>,
-    /// Time between the latest call of a log format and its arrival.
+    /// Time between the latest call of each log format and its arrival.
     lags: BTreeMap<Label, Duration>,
-    /// Counters of the socket, once served.
+    /// Counters of the socket, once it is served.
     #[cfg(unix)]
     socket: SocketCounters,
 }
@@ -73,7 +73,7 @@ impl Brought {
 }
 
 impl HealthState {
-    /// A healthy state with this ledger.
+    /// A healthy state for this ledger.
     pub(crate) fn new(ledger: LedgerView, unpriced: BTreeMap<Label, u64>) -> Self {
         Self {
             view: HealthView { ledger: ledger.clone(), ..HealthView::default() },
@@ -117,7 +117,7 @@ impl HealthState {
         std::sync::Arc::clone(&self.socket)
     }
 
-    /// The watched place that holds a file, the innermost of several.
+    /// The watched place that contains a file. If there are several, the innermost.
     fn root_of(&self, path: &Label) -> Option<Label> {
         let lies_in = |root: &&Label| {
             path.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '\\']))
@@ -125,7 +125,7 @@ impl HealthState {
         self.brought.keys().filter(lies_in).max_by_key(|root| root.len()).cloned()
     }
 
-    /// Counts records and bad lines of a source.
+    /// Counts a source's records and bad lines.
     fn bring(&mut self, source: &Label, records: &[Record], bad: u64) {
         let source = self.root_of(source).unwrap_or_else(|| source.clone());
         let brought = self.brought.entry(source).or_default();
@@ -140,7 +140,7 @@ impl HealthState {
         }
     }
 
-    /// Files that may hold more calls and are not read.
+    /// Number of files that may contain more calls and are not read.
     pub(crate) fn unread_files(&self) -> u64 {
         self.unread_files
     }
@@ -166,7 +166,7 @@ impl HealthState {
     pub(crate) fn sources(&mut self, health: &Health) {
         self.unread_files = health.unread_files();
         self.view.watching = if health.is_polling() { Watching::Polling } else { Watching::Live };
-        // A place that does not exist yet is no problem.
+        // A place that does not exist yet is not a problem.
         let there = health.roots.iter().filter(|root| root.state != RootState::Waiting);
         let brought = &self.brought;
         let of = |path: &Label| brought.get(path).cloned().unwrap_or_default();
@@ -207,7 +207,7 @@ impl HealthState {
         self.view.notes = notes(health);
     }
 
-    /// Adds the results of a batch; true when the view has changed.
+    /// Adds the results of a batch. Returns true if the view has changed.
     pub(crate) fn batch(&mut self, batch: &ReadBatch) -> bool {
         self.view.bad_total = self.view.bad_total.saturating_add(batch.tallies.bad);
         self.bring(&batch.path, &batch.records, batch.tallies.bad);
@@ -222,8 +222,8 @@ impl HealthState {
         batch.tallies.bad > 0
     }
 
-    /// Notes models without a price, and how long the latest new call of each source was under way; true when there is
-    /// a new model without a price.
+    /// Records models without a price, and how long the latest new call of each source took to arrive. Returns true if
+    /// there is a new model without a price.
     pub(crate) fn booked(&mut self, changes: &[Change], now: Instant) -> bool {
         self.note_lags(changes, now);
         let before = self.unpriced.len();
@@ -261,12 +261,12 @@ impl HealthState {
         self.unpriced.entry(model).or_default()
     }
 
-    /// Replaces the models without a price, and their tokens, by the ledger's answer.
+    /// Replaces the models without a price, and their tokens, with the ledger's answer.
     pub(crate) fn unpriced(&mut self, models: BTreeMap<Label, u64>) {
         self.unpriced = models;
     }
 
-    /// Records a ledger error; true when it is new.
+    /// Records a ledger error. Returns true if it is new.
     pub(crate) fn ledger_failed(&mut self, error: &BooksError) -> bool {
         let words = Label::new(&error.to_string());
         let failed = LedgerView::Failed(words);
@@ -275,7 +275,7 @@ impl HealthState {
         news
     }
 
-    /// Why an answer may be too low, if it may.
+    /// Why an answer may be too low, if there is a reason.
     pub(crate) fn doubt(&self) -> Option<String> {
         let unread = || {
             let files = crate::text::plural(self.unread_files, "file");
@@ -284,7 +284,7 @@ impl HealthState {
         self.not_booked().map(Label::to_string).or_else(unread)
     }
 
-    /// Why the ledger is not being written, if so.
+    /// Why the ledger is not being written, if it is not.
     pub(crate) fn not_booked(&self) -> Option<&Label> {
         match &self.view.ledger {
             LedgerView::Failed(why) => Some(why),
@@ -298,7 +298,7 @@ impl HealthState {
         self.view.ledger = ledger;
     }
 
-    /// Updates the ledger's state; true when it was shown differently, such as read-only.
+    /// Updates the ledger's state. Returns true if it was displayed differently before, such as read-only.
     pub(crate) fn ledger_became(&mut self, now: &LedgerView) -> bool {
         let changed = self.view.ledger != *now;
         if changed {
@@ -310,7 +310,7 @@ impl HealthState {
     /// The current view.
     pub(crate) fn view(&self, prices: &PriceBook, now: Instant) -> HealthView {
         let mut view = self.view.clone();
-        // The readers report sources rarely; the counters are exact.
+        // The readers report on sources only now and then, but the counters are exact.
         for source in &mut view.sources {
             if let Some(brought) = self.brought.get(&source.path) {
                 (source.format, source.bad, source.last) = (brought.format(), brought.bad, brought.last);

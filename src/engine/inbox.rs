@@ -1,4 +1,4 @@
-//! The channels from which the ledger thread takes its work.
+//! The channels that deliver work to the ledger thread.
 
 use tokio::sync::mpsc;
 
@@ -12,41 +12,41 @@ pub(crate) const QUEUE: usize = 256;
 
 /// Messages to the ledger thread.
 pub(crate) enum LedgerMessage {
-    /// From the reader of the logs.
+    /// From the log reader.
     Ingest(Event),
     /// The config file has changed.
     Config,
     /// Another process may have written to the ledger.
     Ledger,
-    /// Another process may have written to it while the proxy did.
+    /// Another process may have written to it while the proxy was writing.
     Look,
     /// Retry timer for failed writes.
     Retry,
-    /// Claims of other processes on alerts have lapsed.
+    /// Other processes' claims on alerts have expired.
     PendingAlerts,
-    /// The digest of yesterday may be due.
+    /// The previous day's digest may be due.
     Daily,
     /// The socket received a bad line.
     BadLine,
-    /// An alert's delivery failed after it was started, or metrics could not be sent.
+    /// A delivery that was started has failed, or metrics could not be sent.
     Late(String),
     /// Standard input has ended and no other source is followed.
     InputEnded,
-    /// Stop after handling all earlier messages, except those that can be read again from the logs.
+    /// Stop after handling all earlier messages, except those that can be read from the logs again.
     Stop(std::sync::mpsc::Sender<()>),
 }
 
 /// The channels that the ledger thread takes its work from.
 pub(crate) struct Inbox {
-    /// From the reader of the logs and everybody else.
+    /// From the log reader and all other senders.
     pub(crate) messages: mpsc::Receiver<LedgerMessage>,
-    /// From the face.
+    /// From the interface.
     pub(crate) requests: mpsc::Receiver<Request>,
     /// From the socket and the HTTP server.
     pub(crate) deliveries: mpsc::Receiver<Delivery>,
-    /// Questions to the books, from the HTTP server.
+    /// Queries from the HTTP server.
     pub(crate) questions: mpsc::Receiver<Question>,
-    /// Calls that ask to be made, from the proxy.
+    /// Calls that ask for admission, from the proxy.
     pub(crate) admissions: mpsc::Receiver<Admit>,
 }
 
@@ -60,7 +60,7 @@ pub(super) enum Item {
 }
 
 impl Inbox {
-    /// The next piece of work; none once nobody is left who could send a message.
+    /// The next piece of work; `None` once there are no senders left.
     pub(super) async fn next(&mut self) -> Option<Item> {
         tokio::select! {
             message = self.messages.recv() => message.map(Item::Message),
@@ -71,7 +71,7 @@ impl Inbox {
         }
     }
 
-    /// Work that has already arrived from the face, the socket or the HTTP server.
+    /// Work that has already arrived from the interface, the socket or the HTTP server.
     pub(super) fn try_next(&mut self) -> Option<Item> {
         let request = self.requests.try_recv().ok().map(Item::Request);
         request.or_else(|| self.deliveries.try_recv().ok().map(Item::Delivery))

@@ -31,15 +31,15 @@ use crate::ledger::Ledger;
 use crate::meter::{Follow, Recent, Rules, Snapshot};
 use crate::pricing::PriceBook;
 
-/// Interval of progress updates during the first reading.
+/// Interval between progress updates during the first read.
 const TELL_EVERY: chrono::Duration = chrono::Duration::milliseconds(200);
 
 /// State of the ledger thread.
 pub(crate) struct LedgerThread {
     pub(crate) books: AnyLedger,
-    /// Price book of the ledger.
+    /// The ledger's price book.
     pub(crate) prices: Arc<PriceBook>,
-    /// Rules of the screen's meter.
+    /// The rules of the screen's meter.
     pub(crate) rules: Rules,
     /// The session that the screen follows.
     pub(crate) follow: Follow,
@@ -49,11 +49,11 @@ pub(crate) struct LedgerThread {
     pub(crate) env: Env,
     /// Handles requests that do not touch the ledger's rows.
     pub(crate) config_edits: ConfigEdits,
-    /// Channel to the reader of the logs.
+    /// Channel to the log reader.
     pub(crate) reader: mpsc::UnboundedSender<Control>,
-    /// Raised with every change of the numbers, for faces that ask for them.
+    /// Incremented with every change of the numbers, for interfaces that watch it.
     pub(crate) revision: watch::Sender<u64>,
-    /// The limits in outline, for servers.
+    /// A summary of the limits, for servers.
     pub(crate) policy: watch::Sender<Policy>,
     /// The proxy's own connection to the ledger.
     pub(crate) second_books: Arc<SecondBooks>,
@@ -68,36 +68,37 @@ pub(crate) struct LedgerThread {
 /// State kept between messages.
 #[derive(Default)]
 pub(crate) struct State {
-    /// True once everything present at start has been read.
+    /// True once everything that existed at the start has been read.
     caught_up: bool,
-    /// True when calls were added in bulk since the last query for models without a price.
+    /// True when calls have been added in bulk since the last query for models without a price.
     absorbed: bool,
-    /// True when calls that no log holds were added and may not be written yet.
+    /// True when calls that are in no log have been added and may not be written yet.
     unread_again: bool,
-    /// Standard input has ended; the screen learns of it once everything is read.
+    /// True when standard input has ended. The screen is notified once everything has been read.
     input_ended: bool,
     /// Time of the last progress update.
     told: Option<crate::domain::Instant>,
     began: Option<crate::domain::Instant>,
-    /// Set while writes fail and calls are held in memory.
+    /// Set while writes fail and calls are buffered in memory.
     stuck: Option<stuck::Stuck>,
-    /// The calls of the last hours, as the last snapshot left them.
+    /// The calls of the last hours, kept from the last snapshot.
     recent: RefCell<Recent>,
-    /// Batches were dropped because too many calls are held; they are read again later.
+    /// True when batches were dropped because too many calls are buffered. They are read again later.
     behind: bool,
-    /// A thread sends [`LedgerMessage::Look`], because the proxy wrote and another process may have.
+    /// True while a thread is about to send [`LedgerMessage::Look`], because the proxy wrote and another process may
+    /// have, too.
     is_to_look: bool,
 }
 
 impl LedgerThread {
-    /// Handles messages until stopped or until all senders are gone.
+    /// Handles messages until it is stopped or there are no senders left.
     pub(crate) fn run(mut self, mut inbox: Inbox) {
         self.tell_policy();
         if self.books.is_away() {
             self.stuck();
             self.tell_health();
         }
-        // It only waits for one of several channels: no clock, no input of its own.
+        // It only waits for one of several channels. It needs no clock and no I/O.
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
         while let Some(item) = runtime.block_on(inbox.next()) {
             match item {
@@ -113,7 +114,7 @@ impl LedgerThread {
                         match item {
                             Item::Request(request) => self.request(request),
                             Item::Delivery(delivery) => self.delivery(delivery),
-                            // The caller is told that the meter is closing.
+                            // The sender notices that the meter is shutting down.
                             Item::Question(_) | Item::Admit(_) | Item::Message(_) => {}
                         }
                     }
@@ -141,17 +142,17 @@ impl LedgerThread {
                 self.tell_end_of_input();
             }
             LedgerMessage::BadLine => self.tell_health(),
-            // `run` handles it, because it ends the thread.
+            // Handled by `run`, because it ends the thread.
             LedgerMessage::Stop(_) => {}
         }
     }
 
-    /// Books what is left and closes the ledger.
+    /// Writes what is left and closes the ledger.
     fn stop(mut self, done: &std::sync::mpsc::Sender<()>) {
         self.second_books.set(None);
         let _ = self.come_home();
         self.config_edits.daily.finish(&mut self.books, self.env.now());
-        // An interrupted first reading starts again from the checkpoints.
+        // An interrupted first read starts again from the checkpoints.
         if self.state.caught_up || self.state.unread_again {
             let _ = self.books.flush();
         }
@@ -173,7 +174,7 @@ impl LedgerThread {
                 self.course.caught_up.store(true, Ordering::SeqCst);
                 self.open_again();
                 self.salvage();
-                // Bulk batches are not searched for models without a price, so that the ledger is queried.
+                // Bulk batches are not searched for models without a price, so query the ledger.
                 if std::mem::take(&mut self.state.absorbed)
                     && let Ok(models) = super::health::unpriced(&self.books)
                 {
@@ -193,7 +194,7 @@ impl LedgerThread {
         }
     }
 
-    /// Sends progress of the first reading, and the numbers so far, to the screen.
+    /// Sends the progress of the first read, and the numbers so far, to the screen.
     fn progress(&mut self, progress: crate::ingest::Progress) {
         let now = self.env.now();
         let began = *self.state.began.get_or_insert(now);
@@ -217,7 +218,7 @@ impl LedgerThread {
         self.open_again();
     }
 
-    /// Delivers the alerts that another process claimed and may not have delivered.
+    /// Delivers alerts that another process has claimed and might not have delivered.
     fn pending_alerts(&mut self) {
         let now = self.env.now();
         for news in self.config_edits.deliver_pending(&mut self.books, now) {
@@ -228,7 +229,7 @@ impl LedgerThread {
     /// Sends a complete snapshot of the ledger to the screen.
     fn open_again(&mut self) {
         let now = self.env.now();
-        // Failed writes are retried on a timer, not with every query.
+        // Failed writes are retried by a timer, not with every query.
         if self.state.stuck.is_none()
             && let Err(error) = self.books.flush()
             && self.failed(&error)
@@ -279,7 +280,7 @@ impl LedgerThread {
         }
     }
 
-    /// Plays the demo on books of its own: what is made up is never booked.
+    /// Plays the demo on a ledger of its own. Invented calls are never booked.
     fn demo(&mut self) {
         self.second_books.set(None);
         std::mem::replace(&mut self.books, AnyLedger::memory(&self.prices)).close();
@@ -306,7 +307,7 @@ impl LedgerThread {
         }
     }
 
-    /// Sends the digest of yesterday if it is due. Only the ledger knows the whole day, and who has sent it.
+    /// Sends the previous day's digest if it is due. Only the ledger has the whole day and knows who has sent it.
     fn daily(&mut self) {
         if !self.state.caught_up || !matches!(self.books.view(), LedgerView::Open(_)) {
             return;
@@ -323,7 +324,7 @@ impl LedgerThread {
         self.tell(Feed::Health(Box::new(view)));
     }
 
-    /// Blocks when the screen is slow, rather than dropping a message.
+    /// Sends a message to the screen. Blocks if the screen is slow rather than dropping it.
     fn tell(&self, news: Feed) {
         if matches!(
             news,

@@ -11,13 +11,13 @@ use crate::ingest::Event;
 /// Flags shared between the threads.
 #[derive(Default)]
 pub(crate) struct Lifecycle {
-    /// Shutdown was requested: new data from the logs is left for the next run.
+    /// Shutdown was requested. New data in the logs is left for the next run.
     pub(crate) ending: AtomicBool,
-    /// Everything present at start has been read.
+    /// Everything that existed at the start has been read.
     pub(crate) caught_up: AtomicBool,
 }
 
-/// True for events that the next run reads again from the logs.
+/// True for events that the next run will read from the logs again.
 pub(crate) fn can_wait(event: &Event) -> bool {
     match event {
         Event::ReadBatch(batch) => batch.file.is_some(),
@@ -28,7 +28,7 @@ pub(crate) fn can_wait(event: &Event) -> bool {
 /// A thread that can be joined with a timeout.
 pub(crate) struct Running {
     pub(crate) thread: thread::JoinHandle<()>,
-    /// Disconnects when the thread ends for any reason.
+    /// Disconnected when the thread ends for any reason.
     over: std::sync::mpsc::Receiver<()>,
 }
 
@@ -44,7 +44,7 @@ impl Running {
 /// Starts a thread.
 ///
 /// # Errors
-/// When the system refuses one.
+/// When the system cannot start one.
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<Running> {
     let (still, over) = std::sync::mpsc::channel();
     let run = move || {

@@ -13,7 +13,7 @@ pub(crate) enum Control {
     Stop,
 }
 
-/// Follows the logs, whose events go to the ledger thread, until stopped.
+/// Follows the logs until stopped. Its events go to the ledger thread.
 pub(crate) fn run(
     roots: &Roots,
     options: &Options,

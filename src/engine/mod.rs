@@ -1,5 +1,5 @@
-//! The running meter below every face: the reader of the logs, the thread that owns the ledger, alerts, the socket, and
-//! how they start and stop. A face receives events and sends requests; the engine knows no face.
+//! The running meter below every interface: the log reader, the thread that owns the ledger, alerts, the socket, and
+//! how they start and stop. An interface receives events and sends requests. The engine does not know the interfaces.
 
 mod admissions;
 mod alert_delivery;

@@ -1,7 +1,7 @@
 //! Sends the metrics to an OpenTelemetry collector: OTLP over HTTP, as protobuf.
 //!
-//! The sums are cumulative, so that an export says all that those before it said. Nothing is therefore queued: what
-//! could not be sent is contained in the next attempt, and at the end of the run there is a last one.
+//! The sums are cumulative, so an export includes everything in the ones before it. That is why nothing is queued: the
+//! next attempt includes whatever could not be sent, and there is a last attempt at the end of the run.
 
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -13,31 +13,32 @@ use super::questions::BooksView;
 use super::start_stop::Doors;
 use crate::domain::Label;
 
-/// Time for an export to be accepted.
+/// Timeout for an export to be accepted.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The same for the last one, which delays the end of the program.
+/// The same for the last export, which delays the exit of the program.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
-/// Delay after a first failure, doubled with each further one.
+/// Delay after the first failure. It doubles with each further failure.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
-/// Longest delay that failures lead to, and the longest that a server may ask for.
+/// Longest delay after failures, and the longest that a server may ask for.
 const LONGEST_DELAY: Duration = Duration::from_secs(300);
-/// Path of the metrics below the address of a collector.
+/// Path of the metrics, relative to the address of a collector.
 const PATH: &str = "/v1/metrics";
 
-/// Writes the metrics as an export.
+/// Encodes the metrics as an export.
 pub(crate) type Encode = fn(&BooksView<'_>) -> Result<Vec<u8>, String>;
 
 /// Where the metrics are sent, and how often.
 pub(crate) struct Destination {
-    /// Address of the collector, with or without the path of its metrics.
+    /// Address of the collector, with or without the path of the metrics.
     pub(crate) endpoint: String,
-    /// Headers of every request, which may be secrets.
+    /// Headers sent with every request, which may be secret.
     pub(crate) headers: Vec<(String, String)>,
     /// Time between two exports.
     pub(crate) interval: Duration,
 }
 
-/// The running exporter. When dropped, before the engine stops, it sends what has changed since the last time.
+/// The running exporter. When dropped, which must happen before the engine stops, it sends everything that has changed
+/// since the last export.
 pub(crate) struct Exporter {
     stop: Option<mpsc::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
@@ -47,7 +48,7 @@ impl Exporter {
     /// Starts the thread that sends.
     ///
     /// # Errors
-    /// When no thread can be started.
+    /// When the system cannot start a thread.
     pub(crate) fn start(to: Destination, doors: Doors, encode: Encode) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let url = url(&to.endpoint);
@@ -66,7 +67,7 @@ impl Drop for Exporter {
     }
 }
 
-/// The address of the metrics of a collector.
+/// The address of a collector's metrics.
 fn url(endpoint: &str) -> String {
     let base = endpoint.trim_end_matches('/');
     if base.ends_with(PATH) { base.to_owned() } else { format!("{base}{PATH}") }
@@ -86,7 +87,7 @@ struct Failure {
     why: String,
     /// True when the same export may be accepted later.
     is_temporary: bool,
-    /// How long the server asks to wait.
+    /// How long the server asks the client to wait.
     after: Option<Duration>,
 }
 
@@ -124,12 +125,12 @@ impl Sender {
         }
     }
 
-    /// Sends the metrics as they are now.
+    /// Sends the current metrics.
     fn export(&self, timeout: Duration) -> Result<(), Failure> {
         let (reply, answer) = mpsc::channel();
         let encode = self.encode;
         let question = Box::new(move |books: &BooksView<'_>| {
-            // During the first reading the sums are still too small.
+            // During the first read the sums are still too small.
             let _ = reply.send(books.is_caught_up.then(|| encode(books)));
         });
         if self.doors.ask.try_send(question).is_err() {
@@ -143,7 +144,7 @@ impl Sender {
         }
     }
 
-    /// Posts an export. Only the statuses that the protocol names for it are worth another attempt.
+    /// Posts an export. Only the statuses that the protocol defines as retryable are retried.
     fn post(&self, body: &[u8], timeout: Duration) -> Result<(), Failure> {
         let config =
             ureq::Agent::config_builder().timeout_global(Some(timeout)).max_redirects(0).http_status_as_error(false);

@@ -1,4 +1,4 @@
-//! Plays calls to the ledger thread as if made now: the demo, and `replay`.
+//! Plays calls to the ledger thread as if they were made now: for the demo and `replay`.
 
 use std::thread;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use super::inbox::LedgerMessage;
 use crate::domain::{Instant, Label, Record, Zone};
 use crate::ingest::{Event, ReadBatch, Tallies};
 
-/// Longest pause in a playback.
+/// Longest pause during playback.
 const LONGEST: Duration = Duration::from_secs(4);
-/// Yields steps one by one until the callback returns false.
+/// Yields steps one by one, until the callback returns false.
 pub(crate) type Steps = Box<dyn FnOnce(&mut dyn FnMut(Step) -> bool) + Send>;
 
 /// Steps from a list.
@@ -20,7 +20,7 @@ pub(crate) fn listed(steps: Vec<Step>) -> Steps {
     Box::new(|play| _ = steps.into_iter().all(play))
 }
 
-/// Plays the steps on a thread, `speed` times faster than they happened. Each call gets the time at which it is played.
+/// Plays the steps on a thread, `speed` times as fast as they happened. Each call gets the time at which it is played.
 pub(crate) fn start(
     steps: Steps,
     speed: u32,
@@ -37,7 +37,7 @@ pub(crate) fn start(
             work.blocking_send(LedgerMessage::Ingest(event(vec![Record::Call(call)]))).is_ok()
         });
     };
-    // Without a thread there is no playback.
+    // If no thread can be started, there is no playback.
     let _ = thread::Builder::new().name("playback".into()).spawn(play);
 }
 
@@ -46,8 +46,8 @@ pub(crate) fn start_demo(work: mpsc::WeakSender<LedgerMessage>, zone: Zone, user
     let Scene { before, after } = demo::scene(now, zone, user);
     let shown = before.into_iter().map(Record::Call).collect();
     if let Some(work) = work.upgrade() {
-        // Called on the ledger thread itself, which must not block: if its queue is full the demo begins with the next
-        // call.
+        // This runs on the ledger thread itself, which must not block. If its queue is full, the demo starts with the
+        // next call.
         let _ = work.try_send(LedgerMessage::Ingest(event(shown)));
     }
     let began = std::time::Instant::now();

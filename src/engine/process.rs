@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 use crate::text;
 
 /// Sets the umask so that files are private to the user, turns the file size limit's signal into an error, and installs
-/// a panic hook that shows nothing of the data.
+/// a panic hook that reveals no data.
 pub(crate) fn prepare() {
     #[cfg(unix)]
     unix::prepare();
@@ -26,11 +26,11 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Starts the runtime with which a face waits: for events and for its next deadline, and for signals where it handles
+/// Starts the runtime that an interface uses to wait: for events, for its next deadline, and for signals if it handles
 /// those itself.
 ///
 /// # Errors
-/// When the system refuses file descriptors for it.
+/// When the system has no file descriptors left for it.
 pub(crate) fn runtime(signals: bool) -> io::Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_time();
@@ -55,19 +55,20 @@ mod unix {
     use rustix::fs::Mode;
     use rustix::process::{Signal, umask};
 
-    /// The umask the process was started with.
+    /// The umask with which the process was started.
     static USERS: OnceLock<Mode> = OnceLock::new();
-    /// Held while a program is started.
+    /// Held while a program is being started.
     static STARTING: Mutex<()> = Mutex::new(());
 
     pub(crate) fn prepare() {
         let users = umask(Mode::RWXG | Mode::RWXO);
         let _ = USERS.set(users);
-        // Handled, so that writing returns an error instead of killing the process.
+        // With a handler, writing returns an error instead of killing the process.
         let _ = signal_hook::flag::register(Signal::XFSZ.as_raw(), Arc::new(AtomicBool::new(false)));
     }
 
-    /// The umask is process-wide, so that programs are started one at a time. Our own files set their modes explicitly.
+    /// The umask applies to the whole process, so programs are started one at a time. Our own files set their modes
+    /// explicitly.
     pub(crate) fn with_the_users_umask<T>(start: impl FnOnce() -> T) -> T {
         let Some(users) = USERS.get() else { return start() };
         let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,8 +78,8 @@ mod unix {
         started
     }
 
-    /// True when the process was started with this signal ignored, as by `nohup`. False where the system does not
-    /// report it.
+    /// True when the process was started with this signal ignored, as `nohup` does. False if the system does not report
+    /// it.
     pub(crate) fn is_ignored(signal: i32) -> bool {
         let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,4 +1,4 @@
-//! Messages between the engine and its faces: events to a face, requests from it.
+//! Messages between the engine and its interfaces: events to an interface, requests from it.
 
 use chrono::Duration;
 
@@ -14,15 +14,15 @@ use crate::theme::Themes;
 pub enum Feed {
     /// Changes of the ledger.
     Changes(Vec<Change>),
-    /// Answer to a [`Request::Snapshot`], in order with the changes.
+    /// Answer to a [`Request::Snapshot`], in the right order among the changes.
     Snapshot(Box<Snapshot>),
-    /// The latest statements of agents and providers.
+    /// The latest status reports of agents and providers.
     Statuses(Vec<Status>),
-    /// Progress of the first reading; `None` when complete.
+    /// Progress of the first read; `None` when it is complete.
     Progress(Option<Progress>),
     /// State of sources, ledger and prices.
     Health(Box<HealthView>),
-    /// A note to be shown once.
+    /// A note to show once.
     Note(Note),
     /// The config has changed.
     Settings(Box<NewSettings>),
@@ -32,27 +32,27 @@ pub enum Feed {
     Models(Vec<ModelView>),
     /// Answer to a [`Request::Explain`].
     Explained(Box<Explained>),
-    /// No further messages; the screen stays open.
+    /// There will be no further messages, but the screen stays open.
     Ended,
 }
 
 /// Requests from the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// The meter needs a new snapshot; answered by [`Feed::Snapshot`].
+    /// Request for a new snapshot for the meter. Answered by [`Feed::Snapshot`].
     Snapshot {
         /// The meter's rules.
         rules: Box<Rules>,
         /// The followed sessions.
         follow: Follow,
     },
-    /// A ledger query; answered by [`Feed::Answer`].
+    /// A ledger query. Answered by [`Feed::Answer`].
     History(Query),
-    /// Every model's spend, rates and cheaper alternative; answered by [`Feed::Models`].
+    /// Every model's spending, rates and cheapest alternative. Answered by [`Feed::Models`].
     Models,
-    /// The arithmetic of a call's cost and its log line; answered by [`Feed::Explained`].
+    /// How a call's cost is computed, and its log line. Answered by [`Feed::Explained`].
     Explain(CallKey),
-    /// Save a view with its filter in the config, under a name.
+    /// Save a view and its filter in the config under a name.
     SaveView {
         /// The name.
         name: String,
@@ -68,27 +68,28 @@ pub enum Request {
     },
     /// Remove a limit from the config.
     UnsetLimit {
-        /// As in [`Request::SetLimit`].
+        /// The same as in [`Request::SetLimit`].
         scope: String,
     },
-    /// A limit reached a threshold: claim the alert in the ledger and, if no other process has, deliver it.
+    /// A limit has reached a threshold. Claim the alert in the ledger and deliver it, unless another process has done
+    /// so.
     Alert(Box<Alert>),
     /// Play the demo.
     Demo,
-    /// The theme was changed by key; the program may save it.
+    /// The theme was changed with a key. The program may save it.
     Theme(String),
 }
 
-/// Where the cost of a call comes from.
+/// How the cost of a call is computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explained {
     /// The call.
     pub key: CallKey,
-    /// Lines that `tokmeter explain` prints for it.
+    /// The lines that `tokmeter explain` prints for it.
     pub lines: Vec<Label>,
 }
 
-/// Progress of the first reading.
+/// Progress of the first read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Files read.
@@ -108,17 +109,17 @@ pub struct Progress {
 pub struct Note {
     /// Text of the note.
     pub text: Label,
-    /// Severity.
+    /// How serious it is.
     pub tone: Tone,
     /// True to ring the terminal's bell.
     pub bell: bool,
-    /// Escape sequence for a desktop notification by the terminal, made of labels only.
+    /// Escape sequence that makes the terminal show a desktop notification. Contains only labels.
     pub popup: Option<Vec<u8>>,
-    /// Name of the limit that it is about, which a banner may show already.
+    /// Name of the limit that it is about, because a banner may already show it.
     pub limit: Option<Label>,
 }
 
-/// Severity of a note.
+/// How serious a note is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// For information.
@@ -130,7 +131,7 @@ pub enum Tone {
 }
 
 impl Note {
-    /// A note for the screen only.
+    /// A note that is only shown on the screen.
     pub fn new(tone: Tone, text: &str) -> Self {
         Self { text: Label::new(text), tone, bell: false, popup: None, limit: None }
     }
@@ -154,9 +155,9 @@ pub struct ModelView {
     pub model: Option<Label>,
     /// Its sums.
     pub sums: Sums,
-    /// The rates in force now; `None` when no price is known.
+    /// The rates in force now; `None` if no price is known.
     pub rates: Option<Rates>,
-    /// Cost of the same tokens on another model.
+    /// Another model, and the cost of the same tokens on it.
     pub elsewhere: Option<(Label, Usd)>,
 }
 
@@ -167,7 +168,7 @@ pub struct HealthView {
     pub watching: Watching,
     /// Number of files followed.
     pub files: u64,
-    /// Watched places, and files with conditions.
+    /// Watched places, and files that have conditions.
     pub sources: Vec<SourceView>,
     /// The latest bad lines, newest first.
     pub bad_lines: Vec<BadLineView>,
@@ -179,13 +180,13 @@ pub struct HealthView {
     pub ledger: LedgerView,
     /// The price list in use and its age.
     pub prices: Option<Label>,
-    /// Named log locations that do not exist yet.
+    /// Log locations given by the user that do not exist yet.
     pub awaited: Vec<Label>,
-    /// Agents of which no log location exists.
+    /// Agents that have no log location on this machine.
     pub absent: Vec<&'static str>,
-    /// Agents that were found, how exact their logs are, and what is not in them.
+    /// Agents that were found, with how exact their logs are and what they leave out.
     pub found: Vec<(&'static str, String, &'static str)>,
-    /// Time between the latest call of each log format and its arrival, of calls that came while this runs.
+    /// Time between the latest call of each log format and its arrival, for calls that arrived during this run.
     pub lags: Vec<(Label, Duration)>,
     /// Other notes: `3 sources gone, kept in the ledger`.
     pub notes: Vec<Label>,
@@ -199,7 +200,7 @@ pub enum Watching {
     Live,
     /// By polling.
     Polling,
-    /// Not at all, after a completed reading.
+    /// Not at all: reading is complete.
     Off,
 }
 
@@ -210,7 +211,7 @@ pub struct SourceView {
     pub path: Label,
     /// Log format, if known.
     pub format: Option<Label>,
-    /// How exact an agent's logs are: `E$` and the like; empty for other sources.
+    /// How exact an agent's logs are, such as `E$`; empty for other sources.
     pub fidelity: String,
     /// How changes are detected.
     pub watching: Watching,
@@ -245,6 +246,6 @@ pub enum LedgerView {
     Open(Label),
     /// Read-only, with the reason.
     ReadOnly(Label),
-    /// Cannot be written, with the reason; new calls are counted in memory.
+    /// Cannot be written, with the reason. New calls are counted in memory.
     Failed(Label),
 }

@@ -1,4 +1,4 @@
-//! Questions to the books of the running meter, answered on the thread that owns them.
+//! Queries to the ledger of the running meter, answered on the thread that owns it.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -11,12 +11,13 @@ use crate::ledger::{Checkpoint, Ledger};
 use crate::meter::{Recent, Rules};
 use crate::pricing::PriceBook;
 
-/// A question: it is called with the books and sends its answer itself. Dropped unanswered when the meter closes.
+/// A query. It is called with the ledger and sends its answer itself. If the meter shuts down, it is dropped
+/// unanswered.
 pub(crate) type Question = Box<dyn FnOnce(&BooksView<'_>) + Send>;
 
-/// The books and everything that an answer depends on, at one moment.
+/// The ledger and everything else that an answer depends on, at one point in time.
 pub(crate) struct BooksView<'a> {
-    /// The books, with the calls that cannot be written now.
+    /// The ledger, including calls that cannot be written now.
     pub(crate) ledger: &'a dyn Ledger,
     /// Limits, zone and filter.
     pub(crate) rules: &'a Rules,
@@ -28,20 +29,20 @@ pub(crate) struct BooksView<'a> {
     pub(crate) health: HealthView,
     /// Why the numbers may be wrong.
     pub(crate) warning: Option<String>,
-    /// Files that may hold more calls and could not be read.
+    /// Number of files that may contain more calls but could not be read.
     pub(crate) unread_files: u64,
-    /// False during the first reading, when numbers are still too small.
+    /// False during the first read, while the numbers are still too small.
     pub(crate) is_caught_up: bool,
     /// State of the metrics.
     pub(crate) scrape: &'a RefCell<Scrape>,
-    /// The calls of the last hours, as snapshots keep them.
+    /// The calls of the last hours, as kept by snapshots.
     pub(crate) recent: &'a RefCell<Recent>,
-    /// The time now.
+    /// The current time.
     pub(crate) now: Instant,
 }
 
 impl BooksView<'_> {
-    /// The state with which the reader of telemetry ended; empty if there was none.
+    /// The last state of the telemetry reader; empty if there is none.
     pub(crate) fn telemetry_state(&self) -> String {
         let checkpoint = self.ledger.file(Path::new(Checkpoint::TELEMETRY)).ok().flatten();
         checkpoint.map(|checkpoint| checkpoint.reader).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! State of the metrics between two questions for them.
+//! State of the metrics between two scrapes.
 
 use std::cell::RefCell;
 
@@ -7,13 +7,13 @@ use crate::ledger::{BooksError, Ledger, Order};
 use crate::meter::Spread;
 use crate::output::LabelSets;
 
-/// State of the metrics, kept from one question to the next: a series that was there stays, and no count falls.
+/// State of the metrics, kept from one scrape to the next: a series that has appeared stays, and no count decreases.
 pub(crate) struct Scrape {
     /// Cost and latency of the calls of this run.
     pub(crate) spread: Spread,
-    /// The names that have a series.
+    /// The label sets that have a series.
     pub(crate) labels: LabelSets,
-    /// The time of the first call when it was first asked: the beginning of all sums.
+    /// The time of the first call when it was first asked for: the start of all sums.
     began: Option<Instant>,
 }
 
@@ -23,7 +23,7 @@ impl Scrape {
         RefCell::new(Self { spread: Spread::new(now), labels: LabelSets::default(), began: None })
     }
 
-    /// The beginning of all sums.
+    /// The start of all sums.
     ///
     /// # Errors
     /// When the ledger cannot be read.

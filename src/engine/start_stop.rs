@@ -1,4 +1,4 @@
-//! Starts everything behind a face, and ends it in order.
+//! Starts everything behind an interface, and stops it in order.
 
 use std::io;
 use std::path::PathBuf;
@@ -35,23 +35,23 @@ use crate::pricing::PriceBook;
 #[cfg(unix)]
 use {super::Note, super::Tone, crate::ingest::socket};
 
-/// The clock of the machine.
+/// The machine's clock.
 type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
-/// Calls that may wait to be admitted.
+/// Maximum number of calls waiting for admission.
 const ADMISSIONS: usize = 256;
-/// Shutdown timeout for work that the next run can repeat.
+/// Shutdown timeout for work that the next run can do again.
 const SOON: Duration = Duration::from_millis(300);
-/// Alerts kept for a listener that is behind.
+/// Number of alerts kept for a listener that is behind.
 const ALERTS: usize = 32;
-/// How often it is checked whether something has ended.
+/// How often to check whether something has ended.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Everything the engine needs to start.
 pub(crate) struct Setup {
-    /// The machine.
+    /// The machine's environment.
     pub(crate) env: Env,
-    /// Settings of the command line, for loading the config again.
+    /// Settings from the command line, needed to load the config again.
     pub(crate) overrides: Overrides,
     /// Locations of the config and data.
     pub(crate) paths: Paths,
@@ -59,7 +59,7 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     /// The prices in force.
     pub(crate) prices: Arc<PriceBook>,
-    /// The open books.
+    /// The open ledger.
     pub(crate) books: AnyLedger,
     /// Filter, zone and limits.
     pub(crate) rules: Rules,
@@ -67,22 +67,22 @@ pub(crate) struct Setup {
     pub(crate) follow: Follow,
     /// Where logs are looked for.
     pub(crate) roots: Roots,
-    /// How they are read.
+    /// Options for reading them.
     pub(crate) reading: ingest::Options,
-    /// Calls to play, and how many times faster than they happened; the logs are not read then.
+    /// Calls to play, and the speed factor. If set, the logs are not read.
     pub(crate) played: Option<(Steps, u32)>,
     /// Whether standard input is read.
     pub(crate) stdin: Stdin,
     /// The bound socket to serve.
     #[cfg(unix)]
     pub(crate) socket: Option<socket::Bound>,
-    /// True when a server takes calls that no log holds.
+    /// True when a server receives calls that are in no log.
     pub(crate) is_served: bool,
-    /// Functions of the rooms above.
+    /// Functions of higher-level modules.
     pub(crate) faces: Faces,
 }
 
-/// Ways into the running engine for a server: it hands in calls, asks the books, and sees when their numbers change.
+/// Access to the running engine for a server: it delivers calls, queries the ledger, and sees when the numbers change.
 #[derive(Clone)]
 pub(crate) struct Doors {
     /// Takes calls.
@@ -91,7 +91,7 @@ pub(crate) struct Doors {
     pub(crate) ask: mpsc::Sender<Question>,
     /// Admits calls.
     pub(crate) limits: Limits,
-    /// Raised with every change of the numbers.
+    /// Incremented with every change of the numbers.
     pub(crate) revision: watch::Receiver<u64>,
     /// Alerts as they are raised, as JSON.
     pub(crate) alerts: broadcast::Sender<Arc<str>>,
@@ -109,11 +109,11 @@ impl Doors {
 /// Whether standard input is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stdin {
-    /// It is left alone.
+    /// It is not read.
     Unread,
-    /// It is read besides the logs.
+    /// It is read in addition to the logs.
     Read,
-    /// Nothing else is followed, so that its end is the end.
+    /// It is the only source, so the program ends when it ends.
     Alone,
 }
 
@@ -123,7 +123,7 @@ pub(crate) enum StartError {
     /// The ledger cannot be read.
     #[error(transparent)]
     Books(#[from] BooksError),
-    /// The system grants no thread.
+    /// The system cannot start a thread.
     #[error("no thread could be started: {0}")]
     Thread(#[from] io::Error),
     /// The socket cannot be served.
@@ -131,10 +131,10 @@ pub(crate) enum StartError {
     Socket(io::Error),
 }
 
-/// The events for a face. The engine waits for a slow face rather than drop one.
+/// The events for an interface. The engine waits for a slow interface rather than dropping an event.
 pub(crate) type Events = mpsc::Receiver<Feed>;
 
-/// The running engine. It ends with [`Engine::stop`].
+/// The running engine. It runs until [`Engine::stop`].
 pub(crate) struct Engine {
     requests: mpsc::Sender<Request>,
     doors: Doors,
@@ -143,7 +143,7 @@ pub(crate) struct Engine {
     reader: mpsc::UnboundedSender<Control>,
     reading: Option<Running>,
     course: Arc<Lifecycle>,
-    /// Set when a source cannot be read again: its calls are written before the end, however long that takes.
+    /// True when a source cannot be read again. Its calls are written before exit, however long that takes.
     is_fed: bool,
     _watch: Option<ingest::FileWatch>,
     #[cfg(unix)]
@@ -151,10 +151,10 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Starts everything; nothing is read yet when this returns. The meter holds what the books say now.
+    /// Starts everything. Nothing has been read when this returns. The meter has the ledger's current numbers.
     ///
     /// # Errors
-    /// When the books cannot be read, no thread can be started, or the socket cannot be served.
+    /// When the ledger cannot be read, no thread can be started, or the socket cannot be served.
     pub(crate) fn start(setup: Setup) -> Result<(Self, Events, Meter), StartError> {
         let now = setup.env.now();
         let mut meter =
@@ -234,7 +234,7 @@ impl Engine {
         let is_served = setup.socket.is_some();
         #[cfg(not(unix))]
         let is_served = false;
-        // Only now: `notify` panics where there are no threads, and the threads above end in an error instead.
+        // Not earlier: `notify` panics if no threads are available, while the threads above return an error instead.
         let watch = watch_files(&watched, &messages);
         let engine = Self {
             #[cfg(unix)]
@@ -263,20 +263,20 @@ impl Engine {
         Ok((engine, events, meter))
     }
 
-    /// Takes the requests of a face.
+    /// The channel for an interface's requests.
     pub(crate) fn requests(&self) -> mpsc::Sender<Request> {
         self.requests.clone()
     }
 
-    /// Ways in for a server, which must end before the engine stops.
+    /// Access for a server, which must stop before the engine does.
     pub(crate) fn doors(&self) -> Doors {
         self.doors.clone()
     }
 
-    /// Stops everything after writing what has arrived. Logs can be read again, so that neither a slow folder nor a
-    /// first reading delays the end.
+    /// Stops everything after writing what has arrived. Logs can be read again, so neither a slow folder nor a first
+    /// read delays the exit.
     ///
-    /// The events go first: the ledger thread waits for a face that does not take them.
+    /// The events are dropped first, because the ledger thread would wait for an interface that does not take them.
     pub(crate) fn stop(mut self, events: Events) {
         drop(events);
         tracing::debug!("engine stopping");
@@ -310,7 +310,7 @@ impl Engine {
     }
 }
 
-/// Reads standard input to its end; with `alone`, that ends the program.
+/// Reads standard input to its end. With `alone`, that ends the program.
 fn read_stdin(
     options: ingest::Options,
     clock: Clock,
@@ -330,7 +330,7 @@ fn read_stdin(
     Ok(())
 }
 
-/// Sends a message to the ledger thread when the config or the ledger is written by somebody else.
+/// Sends a message to the ledger thread when another program writes to the config or the ledger.
 fn watch_files(paths: &Paths, messages: &mpsc::Sender<LedgerMessage>) -> Option<ingest::FileWatch> {
     let config = paths.config.clone();
     let wal = paths.ledger().map(|ledger| {
@@ -373,11 +373,11 @@ fn serve(
     let listening = socket::Listener::new(bound, rules, deliver).start().map_err(StartError::Socket)?;
     let tally = listening.shared_tally();
     let messages = messages.downgrade();
-    // If the queue is full the counters reach the screen with the next update.
+    // If the queue is full, the counters reach the screen with the next update.
     tally.on_bad(move || {
         let _ = messages.upgrade().is_some_and(|messages| messages.try_send(LedgerMessage::BadLine).is_ok());
     });
-    // Nothing has been read from the channel yet, so that it has room.
+    // Nothing has been sent on the channel yet, so there is room.
     let _ = notes.try_send(Feed::Note(Note::new(Tone::Plain, &format!("listening on {path}"))));
     let _ = counters.set((path, tally));
     Ok(listening)

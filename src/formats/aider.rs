@@ -1,10 +1,10 @@
-//! Aider's analytics log, `--analytics-log FILE` or `AIDER_ANALYTICS_LOG`: the only log of it with counts.
+//! Aider's analytics log, `--analytics-log FILE` or `AIDER_ANALYTICS_LOG`: its only log with token counts.
 //!
-//! Seen with 0.86.2 against a service whose bill is known (2026-11-26). An event `message_send` is one exchange. Its
-//! counts are aider's own estimate where the answer was streamed without usage, which is the usual case: 596 tokens
-//! where 10,805 were billed. So every call is a guess and a lower bound, whatever it says. Prompts include cached
-//! tokens. Model names are hidden (`openai/REDACTED`) unless aider knows the model. `total_cost` is a running total;
-//! `cost` belongs to the exchange.
+//! Verified with 0.86.2 against a service with a known bill (2026-11-26). An event `message_send` is one exchange. If
+//! the answer was streamed without usage, which is the usual case, its counts are aider's own estimate: 596 tokens
+//! where 10,805 were billed. So every call is a guess and a lower bound. Prompts include cached tokens. Model names are
+//! hidden (`openai/REDACTED`) unless aider knows the model. `total_cost` is a running total; `cost` belongs to the
+//! exchange.
 
 use super::author::Author;
 use super::count::Count;
@@ -32,7 +32,7 @@ impl Format for Aider {
         "what was billed: where an answer states no usage, which is usual, aider estimates"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
-        // There is no usual place; people put it beside aider's own files.
+        // There is no standard place. People put it next to aider's own files.
         let log = env.path("AIDER_ANALYTICS_LOG").or_else(|| env.home(".aider/analytics.jsonl"));
         log.into_iter().map(Location::tree).collect()
     }
@@ -48,7 +48,6 @@ impl Format for Aider {
 }
 
 fields! {
-    /// A line.
     Line {
         event: Text<'a> = "event",
         at: Stamp = "time",
@@ -58,7 +57,7 @@ fields! {
 }
 
 fields! {
-    /// An exchange.
+    /// Properties of an exchange.
     Properties {
         model: Text<'a> = "main_model",
         prompt: Count = "prompt_tokens",

@@ -1,12 +1,13 @@
-//! Amp's threads: `amp/threads/T-<id>.json` in the data folder, one document a thread.
+//! Amp's threads: `amp/threads/T-<id>.json` in the data folder, one document per thread.
 //!
-//! From readers of this format (ccusage 20.0, tokscale 4.17, looked up 2026-11-26); the agent signs in at its own
-//! service and could not be run. `usageLedger.events` is the truth: one request each, with input and output; the cache
-//! stands in the `usage` of the message that `toMessageId` names. A thread without a ledger has the messages' `usage`
-//! alone. Counts are disjoint; a request may have a `total` alone, which then stands as output. With OpenAI's models
-//! the whole uncached prompt stands as written to the cache, so that the three parts make up `totalInputTokens`, and
-//! input is what the prices call it. `AMP_DATA_DIR` may name several folders. `credits` are no dollars and not kept.
-//! Newer versions keep threads at the service: what is no longer written here is in no log.
+//! Based on readers of this format (ccusage 20.0, tokscale 4.17, checked 2026-11-26). The agent requires an account at
+//! its own service and could not be run. `usageLedger.events` is authoritative: each event is one request, with input
+//! and output. The cache counts are in the `usage` of the message that `toMessageId` names. A thread without a ledger
+//! only has the messages' `usage`. Counts are disjoint. A request may have nothing but a `total`, which then counts as
+//! output. With OpenAI's models the whole uncached prompt counts as written to the cache, so that the three parts add
+//! up to `totalInputTokens`; in the terms of price lists, it is input. `AMP_DATA_DIR` may name several folders.
+//! `credits` are not dollars and are not kept. Newer versions keep threads at the service, so anything no longer
+//! written here is in no log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +47,6 @@ impl Format for Amp {
 }
 
 fields! {
-    /// A thread.
     Thread {
         id: Text<'a> = "id",
         created: Stamp = "created",
@@ -57,7 +57,7 @@ fields! {
 }
 
 fields! {
-    /// The requests that were charged.
+    /// The charged requests.
     Ledger {
         events: List<Event<'a>> = "events",
     }
@@ -76,7 +76,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         id: Named<'a> = "messageId" | "id",
         usage: Usage<'a> = "usage",
@@ -109,14 +108,14 @@ fields! {
 }
 
 fields! {
-    /// Where the thread began.
+    /// Where the thread was started.
     Environment {
         initial: Initial<'a> = "initial",
     }
 }
 
 fields! {
-    /// The folders it began in.
+    /// The folders in which it was started.
     Initial {
         trees: List<Tree<'a>> = "trees",
     }
@@ -158,7 +157,7 @@ impl Reader for Threads {
 }
 
 impl Threads {
-    /// A request of the ledger, with what its message says of the cache.
+    /// A request from the ledger, with the cache counts from its message.
     fn event(
         &mut self,
         thread: &Thread<'_>,
@@ -181,8 +180,8 @@ impl Threads {
         if is_sum {
             tokens.output = counts.total.tokens("total")?.saturating_sub(tokens.total());
         }
-        // The first request of a message is the one that the message's own counts repeat, and that they are read from
-        // while there is no ledger yet.
+        // The first request of a message matches the message's own counts, and those are used while there is no ledger
+        // yet.
         let key = match event.id.get() {
             Some(id) if !is_first => CallKey::from_parts(&[NAME, "event", id]),
             _ => key_of(thread, event.message.get()),
@@ -200,7 +199,7 @@ impl Threads {
         Ok(call)
     }
 
-    /// An answer of a thread without a ledger.
+    /// An answer in a thread without a ledger.
     fn message(
         &mut self,
         thread: &Thread<'_>,
@@ -241,7 +240,7 @@ impl Threads {
     }
 }
 
-/// The key of an answer, by its message.
+/// The key of an answer, based on its message.
 fn key_of(thread: &Thread<'_>, message: Option<&str>) -> CallKey {
     CallKey::from_parts(&[NAME, thread.id.get().unwrap_or_default(), message.unwrap_or_default()])
 }

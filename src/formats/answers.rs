@@ -1,4 +1,4 @@
-//! Shared parts of the readers of agents: an answer's attribution, key and fidelity.
+//! Shared parts of the agents' readers: an answer's attribution, key and fidelity.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,22 +9,22 @@ use super::split::Counts;
 use super::{BadLine, Origin};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Tokens};
 
-/// Makes the calls of one agent's log.
+/// Builds the calls of one agent's log.
 pub(super) struct CallBuilder {
     name: &'static str,
     author: Author,
 }
 
-/// The session in which an answer was given, and where.
+/// The session and place in which an answer was given.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Where<'a> {
     pub(super) session: Option<&'a str>,
-    /// The sub-agent.
+    /// Sub-agent.
     pub(super) agent: Option<&'a str>,
     pub(super) project: Option<&'a str>,
 }
 
-/// Facts that some lines of a log state of those that follow.
+/// Facts that some lines of a log give for the lines that follow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Head {
@@ -37,7 +37,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Takes over what is said and not empty.
+    /// Updates a fact if the line gives one.
     pub(super) fn learn(of: &mut Option<String>, said: Option<&str>) {
         if let Some(said) = said {
             *of = Some(said.to_owned());
@@ -45,12 +45,12 @@ impl Head {
     }
 }
 
-/// A reader's state as text, empty for a reader that knows nothing.
+/// A reader's state as text; empty if the reader has no state.
 pub(super) fn save<T: Default + PartialEq + Serialize>(state: &T) -> String {
     if *state == T::default() { String::new() } else { serde_json::to_string(state).unwrap_or_default() }
 }
 
-/// The state that [`save`] wrote; that of a new reader if it is none.
+/// Restores the output of [`save`]. Invalid text gives the default state.
 pub(super) fn load<T: Default + for<'a> Deserialize<'a>>(state: &str) -> T {
     serde_json::from_str(state).unwrap_or_default()
 }
@@ -60,7 +60,7 @@ impl CallBuilder {
         Self { name, author: Author::new(name) }
     }
 
-    /// The attribution of an answer; without a time of its own it has the file's.
+    /// The attribution of an answer. If it has no time of its own, the file's time is used.
     pub(super) fn from(&mut self, at: Option<Instant>, place: Where<'_>, origin: &Origin) -> Attribution {
         Attribution {
             agent: self.author.label(place.agent),
@@ -68,7 +68,7 @@ impl CallBuilder {
         }
     }
 
-    /// A call whose key is made of the agent's name and these parts; none without tokens.
+    /// A call whose key is made of the agent's name and these parts; `None` if it has no tokens.
     pub(super) fn call(
         &mut self,
         key: &[&str],
@@ -85,7 +85,7 @@ impl CallBuilder {
         Some(Call { fidelity, ..Call::new(key, from, model, tokens) })
     }
 
-    /// A sighting of a call in a log without ids, which its own line identifies.
+    /// A sighting of a call in a log without ids, where the line itself identifies it.
     pub(super) fn call_of_line(
         &mut self,
         line: &[u8],
@@ -98,7 +98,7 @@ impl CallBuilder {
     }
 }
 
-/// Counts of an answer as most agents write them, with the meaning that this agent gives them.
+/// Counts of an answer as most agents write them. Whether the input includes the cache depends on the agent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stated<'a> {
     pub(super) input: &'a Count,
@@ -113,7 +113,7 @@ pub(super) struct Stated<'a> {
 pub(super) const NONE: &Count = &Count::Absent;
 
 impl Stated<'_> {
-    /// Of a log whose input excludes what the cache served and kept.
+    /// Converts counts whose input excludes cache reads and writes.
     ///
     /// # Errors
     /// [`BadLine`] when a count is implausible.
@@ -122,7 +122,7 @@ impl Stated<'_> {
         Ok(Counts { input, total: None, ..counts }.split())
     }
 
-    /// Of a log whose input includes what the cache served and kept.
+    /// Converts counts whose input includes cache reads and writes.
     ///
     /// # Errors
     /// [`BadLine`] when a count is implausible.
@@ -131,7 +131,7 @@ impl Stated<'_> {
         Ok(Counts { prompt, ..counts }.split())
     }
 
-    /// As [`Stated::inclusive`], for the total of a session.
+    /// Like [`Stated::inclusive`], for a session's total.
     ///
     /// # Errors
     /// [`BadLine`] when a count is implausible.

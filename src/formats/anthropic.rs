@@ -32,14 +32,14 @@ impl Format for Anthropic {
     }
 }
 
-/// Decodes messages; stream deltas belong to the message that began last.
+/// Decodes messages. Stream deltas belong to the message that started last.
 #[derive(Default)]
 struct Messages {
     labels: Labels,
     streaming: Option<Begun>,
 }
 
-/// Fields that only the first event of a stream has.
+/// Fields that are only in the first event of a stream.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Begun {
     id: String,
@@ -49,13 +49,13 @@ struct Begun {
     tokens: [u64; 6],
     web_searches: u32,
     speed: Option<String>,
-    /// True once the lifetimes of cache writes were stated.
+    /// True once the lifetimes of cache writes are known.
     #[serde(default)]
     has_lifetimes: bool,
-    /// True while only the stream's first event was read, whose output count is preliminary.
+    /// True while only the stream's first event has been read. Its output count is preliminary.
     #[serde(skip)]
     is_partial: bool,
-    /// Refused before anything was written.
+    /// True if refused before anything was written.
     #[serde(skip)]
     is_refused: bool,
     service: Option<String>,
@@ -63,7 +63,7 @@ struct Begun {
 }
 
 fields! {
-    /// A message, a stream event, or the wrapper of a batch or proxy around one.
+    /// A message, a stream event, or a batch's or proxy's wrapper around one.
     Line {
         kind: Text<'a> = "type",
         id: Text<'a> = "id",
@@ -81,7 +81,7 @@ fields! {
         result: Within<'a> = "result",
         response: Within<'a> = "response" | "answer" | "chunk" | "completion",
         body: Within<'a> = "body",
-        // Fields that only other formats have.
+        // Fields that only occur in other formats.
         transcript: Seen = "sessionId" | "toolUseResult" | "parentUuid",
         foreign: Seen = "payload" | "choices" | "object" | "attributes" | "call_type",
     }
@@ -97,7 +97,7 @@ enum Found<'a> {
     Delta(Line<'a>),
     /// Last event of a stream.
     Stop,
-    /// Ours, but without counts: a failed batch request, a text delta.
+    /// Recognised, but without counts: a failed batch request, a text delta.
     Nothing,
 }
 
@@ -137,7 +137,7 @@ impl Reader for Messages {
                 // Later deltas do not belong to the previous message, even if this line is bad.
                 self.streaming = None;
                 let mut begun = Begun::from_message(&message, &frame)?;
-                // A stream cut off here has written more than its count.
+                // A stream that is cut off here has written more than its count says.
                 begun.is_partial = true;
                 self.push(&begun, begun.tier(), frame.request, (at, frame.place), line, out);
                 begun.is_partial = false;
@@ -180,7 +180,7 @@ impl<'a> Line<'a> {
             Some("message_delta") => Some(if self.usage.has_counts() { Found::Delta(self) } else { Found::Nothing }),
             Some("message_stop") => Some(Found::Stop),
             Some("content_block_start" | "content_block_delta" | "content_block_stop") => Some(Found::Nothing),
-            // Headless runs of Claude Code wrap the events they forward.
+            // Headless runs of Claude Code wrap the events that they forward.
             Some("stream_event") => {
                 let event: Self = self.event.object()?;
                 if event.kind.get() == Some("stream_event") { None } else { event.find_usage() }
@@ -196,7 +196,7 @@ impl<'a> Line<'a> {
             }
             None => {
                 let response: Self = self.response.object()?;
-                // SDK events, each wrapped in a line of the logging program.
+                // SDK events, each wrapped by the program that logged them.
                 if response.kind.get().is_some_and(|kind| kind != "message" && kind != "stream_event") {
                     return response.find_usage();
                 }
@@ -233,7 +233,7 @@ impl Begun {
         Ok(begun)
     }
 
-    /// Applies later usage. Its counts are cumulative: they replace earlier ones.
+    /// Applies later usage. Its counts are cumulative, so they replace the earlier ones.
     fn grow(&mut self, usage: &Usage<'_>) -> Result<(), BadLine> {
         let mut tokens = Tokens::from_fields(self.tokens);
         let replace = |old: &mut u64, count: &Count, field: &'static str| {
@@ -259,8 +259,8 @@ impl Begun {
         Ok(())
     }
 
-    /// Fidelity of the counts. Anthropic sells cache writes in two lifetimes and states them next to their sum; the sum
-    /// alone does not determine the lifetime.
+    /// Fidelity of the counts. Anthropic sells cache writes with two lifetimes and reports them next to their sum. The
+    /// sum alone does not tell the lifetime.
     fn fidelity(&self, model: Option<&Label>) -> Fidelity {
         let hides_lifetimes = Tokens::from_fields(self.tokens).cache_write() > 0 && !self.has_lifetimes;
         if model.is_none() || hides_lifetimes {
@@ -272,8 +272,7 @@ impl Begun {
         }
     }
 
-    /// True for a refusal before any output, which is not charged (Anthropic's documentation of refusals, November
-    /// 2026).
+    /// True for a refusal before any output, which is free (Anthropic's documentation of refusals, November 2026).
     fn is_free_refusal(&self, stop: Option<&str>) -> bool {
         stop == Some("refusal") && Tokens::from_fields(self.tokens).output == 0
     }
@@ -282,7 +281,8 @@ impl Begun {
         super::usage::tier(self.speed.as_deref(), self.service.as_deref(), self.geo.as_deref())
     }
 
-    /// Key of the message. Gateways repeat or invent ids, so that for foreign ids the input must agree as well.
+    /// Key of the message. Gateways repeat or invent ids, so for ids that are not Anthropic's, the input must match
+    /// too.
     fn key(&self, line: &[u8]) -> CallKey {
         if self.id.is_empty() {
             return content_key("anthropic", line);
@@ -309,7 +309,7 @@ impl Messages {
         if begun.model.as_deref() == Some("<synthetic>") {
             return;
         }
-        // Only a refusal with an id is recorded: earlier sightings of the same answer may have charged for it.
+        // A refusal is only recorded if it has an id: earlier sightings of the same answer may have charged for it.
         let tokens = if begun.is_refused { Tokens::ZERO } else { Tokens::from_fields(begun.tokens) };
         let is_nothing = if begun.is_refused { begun.id.is_empty() } else { tokens.is_zero() };
         if is_nothing {
@@ -334,7 +334,7 @@ impl Messages {
         }));
     }
 
-    /// Calls of other models charged in addition to the message's own counts: advice, and declined attempts.
+    /// Calls to other models that are charged on top of the message's own counts: advice, and declined attempts.
     fn others(
         &mut self,
         begun: &Begun,

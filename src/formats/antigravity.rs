@@ -1,11 +1,11 @@
 //! Antigravity's conversations: `conversations/<uuid>.db` in `~/.gemini/antigravity`, `-cli` and `-ide`.
 //!
-//! No schema is public. The numbers of the protobuf fields in `gen_metadata` are those on which the readers of tokscale
-//! (commit 0279552) and ccusage agree, checked there against 140 answers (read 2026-11-26): a row is one answer; in
-//! field 1 stand the model (19, else the name that is displayed, 21), the time (9.4) and the counts (4): 1 the system
-//! prompt and 2 new input, 5 read from the cache, 9 output without and 10 thoughts, 3 both, 11 the answer's id.
-//! Versions from 1.1.18 on have no time that can be read; such an answer is dated by its conversation. Older
-//! conversations (`.pb`) are encrypted.
+//! The schema is not public. The protobuf field numbers in `gen_metadata` are those on which the readers of tokscale
+//! (commit 0279552) and ccusage agree, where they were checked against 140 answers (read 2026-11-26). A row is one
+//! answer. Field 1 contains the model (19, or the display name, 21), the time (9.4) and the counts (4): 1 system
+//! prompt, 2 new input, 5 cache reads, 9 output without thoughts, 10 thoughts, 3 both, and 11 the answer's id. Versions
+//! from 1.1.18 on have no readable time, so such an answer gets its conversation's date. Older conversations (`.pb`)
+//! are encrypted.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ use crate::domain::{CallKey, Fidelity, Instant, Tokens};
 pub(super) struct Antigravity;
 
 const NAME: &str = "antigravity";
-/// Names the service that chose a model, not the model.
+/// Name of the service that chose a model, not of the model.
 const ROUTER: &str = "gemini-default";
 
 impl Format for Antigravity {
@@ -49,7 +49,7 @@ impl Format for Antigravity {
         } else {
             "NULL"
         };
-        // The latest answers may still be written.
+        // The latest answers may still be incomplete.
         let sql = format!(
             "SELECT gen_metadata.rowid, NULL, gen_metadata.idx, gen_metadata.data, {about} FROM gen_metadata \
              WHERE gen_metadata.rowid > ?1 - 8"
@@ -112,7 +112,7 @@ fn time(message: &[u8]) -> Option<Instant> {
     Instant::from_timestamp(seconds, nanos.min(999_999_999))
 }
 
-/// The id that a displayed name suggests: `Gemini 3.6 Flash (High)` is a `gemini-3.6-flash`.
+/// The id suggested by a display name: `Gemini 3.6 Flash (High)` is a `gemini-3.6-flash`.
 fn displayed(name: &str) -> Cow<'_, str> {
     let name = name.split('(').next().unwrap_or(name).trim();
     Cow::Owned(name.to_ascii_lowercase().replace(' ', "-"))

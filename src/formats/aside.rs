@@ -1,8 +1,10 @@
-//! The Aside browser's agent: `~/.aside/u/<account>/sessions/<session>/messages.jsonl`, or `history.jsonl` there.
+//! The Aside browser's agent: `~/.aside/u/<account>/sessions/<session>/messages.jsonl`, or `history.jsonl` in the same
+//! folder.
 //!
-//! No public source; from tokscale 4.17 (`sessions/aside.rs` and its tests, read 2026-11-26): a message of the
-//! assistant has counts like pi's, input and cache apart, but output includes `reasoning`; `cost.total` is the agent's
-//! own, in dollars. `responseId` is the provider's and names an answer; a line without one is named by its own text.
+//! There is no public source. Based on tokscale 4.17 (`sessions/aside.rs` and its tests, read 2026-11-26): an assistant
+//! message has counts like pi's, with input and cache separate, but output includes `reasoning`. `cost.total` is the
+//! agent's own figure, in dollars. `responseId` comes from the provider and identifies an answer; a line without one is
+//! identified by its own text.
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;

@@ -1,13 +1,14 @@
-//! Auggie's sessions (Augment Code): `~/.augment/sessions/<session>.json`, one document a session, rewritten in place.
+//! Auggie's sessions (Augment Code): `~/.augment/sessions/<session>.json`, one document per session, rewritten in
+//! place.
 //!
-//! From tokscale 4.17 (`sessions/augment.rs`, checked there against real sessions; read 2026-11-26): an exchange holds
-//! the counts of its turn in `response_nodes[].token_usage`. No turn with counts on two nodes was seen; as a repetition
-//! is likelier than a second call, the first node with counts is the turn. `input_tokens` excludes what the cache
-//! served and kept, whatever the vendor of the model. An exchange without an `exchange.model_id` has the model of
+//! Based on tokscale 4.17 (`sessions/augment.rs`, checked there against real sessions; read 2026-11-26): an exchange
+//! has the counts of its turn in `response_nodes[].token_usage`. No turn with counts on two nodes has been seen. A
+//! repetition is more likely than a second call, so the first node with counts is used. `input_tokens` excludes cache
+//! reads and writes, whatever the model's vendor. An exchange without an `exchange.model_id` uses the model in
 //! `agentState`.
 //!
-//! A turn's key is its request: a session that is copied keeps it. A history that is cut shorter takes nothing out of
-//! the books. Tool rounds within a turn have no counts of their own, so that a turn is one call.
+//! A turn's key is its request, which a copy of the session keeps. When a history is shortened, the ledger keeps its
+//! calls. Tool rounds within a turn have no counts of their own, so a turn is one call.
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;
@@ -45,7 +46,6 @@ impl Format for Auggie {
 }
 
 fields! {
-    /// A session.
     Session {
         id: Text<'a> = "sessionId",
         state: State<'a> = "agentState",
@@ -55,14 +55,13 @@ fields! {
 }
 
 fields! {
-    /// The agent as it is now.
+    /// The current state of the agent.
     State {
         model: Text<'a> = "modelId",
     }
 }
 
 fields! {
-    /// A turn.
     Turn {
         ended: Stamp = "finishedAt",
         number: Named<'a> = "sequenceId",
@@ -125,7 +124,7 @@ impl Reader for Sessions {
 }
 
 impl Exchange<'_> {
-    /// The counts of the first node that has any.
+    /// The counts of the first node that has some.
     fn counts(&self) -> Result<(crate::domain::Tokens, bool), BadLine> {
         for node in &self.nodes.0 {
             let counts = node.usage.stated().exclusive()?;

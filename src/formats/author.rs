@@ -1,9 +1,9 @@
-//! The agent that wrote a log, for readers that name each call's time, session and project in the same way.
+//! The agent that wrote a log. For readers that derive each call's time, session and project in the same way.
 
 use super::Origin;
 use crate::domain::{Attribution, Instant, Label, Labels, Place};
 
-/// An agent, and the names that its logs repeat.
+/// An agent, and the names that repeat in its logs.
 #[derive(Debug)]
 pub(super) struct Author {
     source: Label,
@@ -16,12 +16,12 @@ impl Author {
         Self { source: Label::new(name), labels: Labels::default() }
     }
 
-    /// A name; `None` without one.
+    /// The label for a name; `None` without one.
     pub(super) fn label(&mut self, name: Option<&str>) -> Option<Label> {
         self.labels.find(name)
     }
 
-    /// Who made a call: its time (else that of the file), session and project.
+    /// Attribution of a call: its time (or that of the file), session and project.
     pub(super) fn attribution(
         &mut self,
         at: Option<Instant>,

@@ -19,7 +19,7 @@ pub enum BadLine {
     /// A required field is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// An implausible count: negative, fractional, or above a billion. The line is quarantined, not counted.
+    /// An implausible count: negative, fractional, or above a billion. The line is reported as bad and not counted.
     #[error("{field} is {value}: quarantined, not counted")]
     Absurd {
         /// Name of the field.
@@ -27,13 +27,13 @@ pub enum BadLine {
         /// Its value.
         value: Label,
     },
-    /// Has token counts, but no known format.
+    /// Has token counts but matches no known format.
     #[error("looks like usage, of no known format")]
     Unknown,
-    /// Not a line: a compressed file that cannot be decompressed completely.
+    /// Not a line: a compressed file that cannot be fully decompressed.
     #[error("the compressed file is {0}; the rest of it is not counted")]
     Packed(&'static str),
-    /// Exceeds the maximum line length.
+    /// Longer than the maximum line length.
     #[error("longer than {0} bytes")]
     TooLong(u64),
 }

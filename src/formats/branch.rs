@@ -1,6 +1,6 @@
 //! Names of git branches in logs.
 
-/// The branch that a log names: without `refs/heads/`, and none where no branch is checked out.
+/// The branch named in a log, without `refs/heads/`; `None` if no branch is checked out.
 pub(super) fn branch_name(logged: Option<&str>) -> Option<&str> {
     let name = logged?.trim();
     let name = name.strip_prefix("refs/heads/").unwrap_or(name);

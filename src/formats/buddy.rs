@@ -1,12 +1,12 @@
-//! Tencent's CodeBuddy and WorkBuddy: `~/.codebuddy/projects/<project>/<session>.jsonl`, `~/.workbuddy/projects/…`
-//! alike.
+//! Tencent's CodeBuddy and WorkBuddy: `~/.codebuddy/projects/<project>/<session>.jsonl`, and the same in
+//! `~/.workbuddy/projects/…`.
 //!
-//! No public source; from tokscale 4.17 (`sessions/tencent_buddy.rs` and its issue #1022) and agentsview's inventory
-//! (WorkBuddy), read 2026-11-26: a message of the assistant and a tool call have counts in `message.usage`,
-//! `providerData.usage` or `providerData.rawUsage`, under names of several vendors. Whatever the names, input includes
-//! the cache and output reasoning; `cachedMissTokens` is the rest. Several lines may belong to one answer, whose id is
-//! `providerData.messageId`; the greatest of them counts. WorkBuddy's database has sums of the same calls. The
-//! international edition is `~/.workbuddy-ai` (an account switcher that met both on one machine).
+//! There is no public source. Based on tokscale 4.17 (`sessions/tencent_buddy.rs` and its issue #1022) and agentsview's
+//! inventory (WorkBuddy), read 2026-11-26: assistant messages and tool calls have counts in `message.usage`,
+//! `providerData.usage` or `providerData.rawUsage`, under the names of several vendors. Whatever the names, input
+//! includes the cache and output includes reasoning; `cachedMissTokens` is the rest. Several lines may belong to one
+//! answer, whose id is `providerData.messageId`; the greatest of them counts. WorkBuddy's database has sums of the same
+//! calls. The international edition uses `~/.workbuddy-ai` (from an account switcher that found both on one machine).
 
 use super::answers::{CallBuilder, Where};
 use super::count::Count;
@@ -62,7 +62,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         model: Text<'a> = "model",
         usage: Usage<'a> = "usage",
@@ -70,7 +69,7 @@ fields! {
 }
 
 fields! {
-    /// The provider's part of a line.
+    /// The provider's data in a line.
     Provider {
         model: Text<'a> = "model" | "requestModelId",
         message: Text<'a> = "messageId",
@@ -81,7 +80,7 @@ fields! {
 }
 
 fields! {
-    /// Counts, under the names of several vendors.
+    /// Counts, with the field names of several vendors.
     Usage {
         miss: Count = "cachedMissTokens" | "cacheMissTokens",
         prompt: Count = "input_tokens" | "inputTokens" | "prompt_tokens",

@@ -1,8 +1,9 @@
-//! Session totals stated by Claude Code: `cost-state` lines of a transcript, `result` lines of `claude -p`.
+//! Session totals reported by Claude Code: `cost-state` lines in transcripts, and `result` lines of `claude -p`.
 //!
 //! A `cost-state` covers all runs of the session, including calls that no other line lists: titles, `/btw`, `/compact`,
-//! the classifier of auto mode (2.1.299 to 2.1.332, November 2026). A `result` covers the same from 2.1.299 on, and
-//! only the run before that; the answers printed above it have only the counts at the beginning of their streams.
+//! and the classifier of auto mode (2.1.299 to 2.1.332, November 2026). From 2.1.299 on a `result` covers the same;
+//! before that, it covers only the run. The answers printed above it only have the counts from the start of their
+//! streams.
 
 use std::collections::BTreeMap;
 
@@ -21,49 +22,49 @@ use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Instant, Label,
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Context {
-    /// Session of the last line certain to belong to it.
+    /// Session of the last line that certainly belongs to the transcript.
     pub(super) session: String,
     /// Model of the last answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) model: Option<String>,
-    /// The last answer states its number of web searches.
+    /// True if the last answer gives its number of web searches.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) counts_searches: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     project: Option<String>,
-    /// Time of the last answer, and of the first that is the session's own.
+    /// Time of the last answer, and of the first one that the session made itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<StoredTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<StoredTime>,
-    /// The session compacted its history, in a call that no line lists.
+    /// True if the session compacted its history, which is a call that no line lists.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_compacted: bool,
-    /// The session was branched off another; its counter starts at zero.
+    /// True if the session was branched off another one. Its counter starts at zero.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_branch: bool,
 }
 
-/// Fields of an answer that later lines depend on.
+/// Fields of an answer that affect later lines.
 pub(super) struct SessionLine<'a> {
     pub(super) at: Option<Instant>,
     pub(super) model: Option<&'a str>,
     pub(super) project: Option<&'a str>,
     pub(super) searches: u32,
-    /// Copied from another session when this one was forked.
+    /// True if copied from another session when this one was forked.
     pub(super) is_copy: bool,
     pub(super) is_branch: bool,
 }
 
 impl Context {
-    /// Notes the session of a line.
+    /// Records the session of a line.
     pub(super) fn enter(&mut self, session: &str) {
         if session != self.session {
             *self = Self { session: session.to_owned(), ..Self::default() };
         }
     }
 
-    /// Notes an answer.
+    /// Records an answer.
     pub(super) fn note(&mut self, line: &SessionLine<'_>) {
         let keep = |kept: &mut Option<String>, now: Option<&str>| {
             if now.is_some() && kept.as_deref() != now {
@@ -89,14 +90,14 @@ impl Context {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Restores the output of [`Context::state`]; older versions stored the session alone.
+    /// Restores the output of [`Context::state`]. Older versions stored only the session.
     pub(super) fn restore(&mut self, state: &str) {
         *self = serde_json::from_str(state).unwrap_or_else(|_| Self { session: state.to_owned(), ..Self::default() });
     }
 }
 
 fields! {
-    /// A line that states a session's usage.
+    /// A line that reports a session's usage.
     Line {
         kind: Text<'a> = "type",
         session: Text<'a> = "sessionId" | "session_id",
@@ -109,7 +110,7 @@ fields! {
 }
 
 fields! {
-    /// Total of one model.
+    /// Total for one model.
     ModelUsage {
         input: Count = "inputTokens",
         output: Count = "outputTokens",
@@ -122,7 +123,7 @@ fields! {
     }
 }
 
-/// The bill stated by a line, if any.
+/// The bill in a line, if any.
 ///
 /// # Errors
 /// When a count is invalid or implausible.
@@ -137,7 +138,7 @@ pub(super) fn bill(
     let Some(session) = line.session.get() else { return Ok(None) };
     let mut models: BTreeMap<&str, Billed> = BTreeMap::new();
     for (name, usage) in &line.models.0 {
-        // The context window's size is not part of the model name.
+        // The size of the context window is not part of the model name.
         let name = name.strip_suffix("[1m]").unwrap_or(name);
         let billed = usage.billed(name)?;
         match models.get_mut(name) {
@@ -153,7 +154,7 @@ pub(super) fn bill(
     let own = line.usage.booked()?;
     let is_run = line.kind.get() == Some("result");
     if is_run && line.models.0.is_empty() {
-        // Before totals by model existed, the run's usage was all there was.
+        // Before there were totals by model, the run's usage was the only figure.
         let Some(model) = &context.model else { return Ok(None) };
         let is_split = !line.usage.cache_split.is_absent();
         let (tokens, web_searches) = (own.tokens, own.web_searches);
@@ -210,7 +211,7 @@ impl ModelUsage<'_> {
 }
 
 impl Billed {
-    /// Takes the lifetimes of cache writes, missing in the total by model, from the run's own usage.
+    /// Takes the lifetimes of cache writes from the run's own usage, because the total by model lacks them.
     fn borrow_lifetimes(&mut self, own: Tokens) {
         let written = self.tokens.cache_write();
         if !self.is_split && written == own.cache_write() {
@@ -220,7 +221,7 @@ impl Billed {
     }
 }
 
-/// An object keyed by model; any other value counts as empty.
+/// An object keyed by model. Any other value counts as empty.
 #[derive(Debug, Default)]
 pub(super) struct Models<'a>(Vec<(String, ModelUsage<'a>)>);
 

@@ -1,10 +1,10 @@
-//! Claude Code transcripts: `~/.claude/projects/**/*.jsonl`, main threads and sub-agents alike.
+//! Claude Code transcripts: `~/.claude/projects/**/*.jsonl`, for main threads and sub-agents.
 //!
 //! One answer appears on two to four lines, in several files and under several sessions; its message id identifies it.
-//! A sub-agent's answers are in its own file and, from some versions, again in its parent's `progress` lines. Summaries
-//! that repeat usage (`toolUseResult`) are accepted and ignored; session totals are decoded in `claude_bill.rs`.
+//! A sub-agent's answers are in its own file and, from some versions, also in its parent's `progress` lines. Summaries
+//! that repeat usage (`toolUseResult`) are accepted but ignored. Session totals are decoded in `claude_bill.rs`.
 //!
-//! A fork's file opens with copies of its parent's lines, under the fork's session id (all versions from 2.1.104 to
+//! A fork's file starts with copies of its parent's lines, under the fork's session id (all versions from 2.1.104 to
 //! 2.1.332, seen 2026-11-26). Newer versions mark the copies; for the others, see [`Opening`].
 
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ impl Format for ClaudeCode {
         claude_homes::indexed(index, content)
     }
     fn needles(&self) -> &'static [&'static str] {
-        // Answers have the first; the others are for unknown kinds of lines.
+        // Answers have the first needle. The others are for unknown kinds of lines.
         &["\"usage\"", "_tokens\"", "Tokens\"", SEARCHES]
     }
     fn own_needles(&self) -> &'static [&'static str] {
@@ -49,7 +49,7 @@ impl Format for ClaudeCode {
         &["okens\""]
     }
     fn tail_needles(&self) -> &'static [&'static str] {
-        // Search results are long, and their number comes after them.
+        // Search results are long, and the number of searches comes after them.
         &[SEARCHES]
     }
     fn opening(&self) -> Option<&'static str> {
@@ -65,7 +65,7 @@ impl Format for ClaudeCode {
     }
 }
 
-/// Number of web searches Claude Code made itself for one tool call.
+/// Field with the number of web searches that Claude Code itself made for one tool call.
 const SEARCHES: &str = "\"searchCount\"";
 
 const NAME: &str = "claude-code";
@@ -106,7 +106,7 @@ impl Reader for Transcript {
         let (session, claim) = parsed.maker(answer.at, began);
         let session = session.unwrap_or_else(|| origin.stem());
         let is_refused = answer.message.stop.get() == Some("refusal") && stated.tokens.output == 0;
-        // A refusal that comes before any output is not charged, whatever was asked (Anthropic's documentation of
+        // A refusal that comes before any output is free, whatever the request was (Anthropic's documentation of
         // refusals, November 2026).
         let booked = if is_refused { Booked { tokens: Tokens::ZERO, web_searches: 0, ..stated } } else { stated };
         self.context.note(&SessionLine {
@@ -118,7 +118,7 @@ impl Reader for Transcript {
             is_branch: !parsed.forked_from.session.is_absent(),
         });
         let beside = usage.beside(&stated);
-        // Earlier lines of the same answer may say otherwise.
+        // Earlier lines of the same answer may differ.
         let is_refused = is_refused && !answer.message.id.is_absent();
         if booked.is_nothing() && beside.is_empty() && !is_refused {
             return Ok(Reading::Mine);
@@ -193,14 +193,14 @@ impl Reader for Transcript {
     fn restore(&mut self, state: &str) {
         match serde_json::from_str::<(Context, claude_opening::State)>(state) {
             Ok((context, opening)) => (self.context, self.opening) = (context, Opening::restored(&opening)),
-            // Earlier versions stored the context only.
+            // Earlier versions stored only the context.
             Err(_) => self.context.restore(state),
         }
     }
 }
 
 impl Transcript {
-    /// The searches of a tool call, as a call of their own: their tokens are in no line.
+    /// The searches of a tool call, as a call of their own. No line has their tokens.
     fn search(&mut self, parsed: &Line<'_>, origin: &Origin, line: &[u8]) -> Option<Record> {
         let web_searches = parsed.own_searches();
         if web_searches == 0 || self.context.counts_searches {
@@ -233,7 +233,7 @@ impl Transcript {
 
 /// The key of an answer.
 ///
-/// Anthropic's ids are unique. A gateway may reuse ids, so that for those the input counts are part of the key; without
+/// Anthropic's ids are unique. A gateway may reuse ids, so for gateways the input counts are part of the key. Without
 /// an id, the content and the time identify the answer.
 fn key_of(answer: &Answer<'_>, session: &str, booked: &Booked, line: &[u8]) -> CallKey {
     match answer.message.id.get() {

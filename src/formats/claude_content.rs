@@ -1,6 +1,6 @@
 //! Extracts an answer's content from a line, to identify answers without an id.
 
-/// Raw content of the answer in a line; the whole line if it cannot be extracted.
+/// The answer's raw content in a line, or the whole line if it cannot be extracted.
 pub(super) fn content(line: &[u8]) -> &[u8] {
     use serde::Deserialize;
     #[derive(Deserialize)]

@@ -1,20 +1,21 @@
-//! Where Claude Code's transcripts lie: in its own home, and in those that other programs give it.
+//! Places of Claude Code's transcripts: in its own home, and in the homes that other programs give it.
 //!
-//! Claude Code reads `CLAUDE_CONFIG_DIR`, of which people name several with commas, instead of the usual folders. These write
-//! the same transcripts elsewhere, and are looked at besides, as that variable is not theirs (read 2026-11-26): OpenClaude, a
-//! fork (agentsview's inventory of formats); Cherry Studio, which gives its agents a home in its data (tokscale 4.17,
-//! `clients.rs`, with the older place); and Cowork, Claude Desktop's agent, whose every session has a home
-//! `<…>/local_<id>/.claude` below [`COWORK`], beside an `audit.jsonl` with the same answers under the same ids; and the variants
-//! that cc-mirror makes, each with a home `~/.cc-mirror/<variant>/config` (tokscale 4.17 and two other readers).
+//! Instead of the default folders, Claude Code reads `CLAUDE_CONFIG_DIR`, in which people list several folders,
+//! separated by commas. The following programs write the same transcripts elsewhere. They are always searched too,
+//! because that variable does not apply to them (read 2026-11-26): OpenClaude, a fork (agentsview's inventory of
+//! formats); Cherry Studio, which gives its agents a home in its own data (tokscale 4.17, `clients.rs`, with the older
+//! place); Cowork, Claude Desktop's agent, in which every session has a home `<…>/local_<id>/.claude` below [`COWORK`],
+//! next to an `audit.jsonl` with the same answers under the same ids; and the variants that cc-mirror creates, each
+//! with a home `~/.cc-mirror/<variant>/config` (tokscale 4.17 and two other readers).
 
 use std::path::{Path, PathBuf};
 
 use super::{Env, Location};
 
-/// Homes in the data of programs with windows.
+/// Homes inside the data of desktop programs.
 const HOSTS: [&str; 2] = ["CherryStudio/Data/Agents/.claude", "CherryStudio/.claude"];
 
-/// Cowork's sessions, among the same data.
+/// Cowork's sessions, in the same data folder.
 const COWORK: &str = "Claude/local-agent-mode-sessions";
 
 /// Every place, whether it exists or not.
@@ -38,7 +39,7 @@ pub(super) fn indexes(env: &Env<'_>) -> Vec<PathBuf> {
     env.home(".cc-mirror").into_iter().collect()
 }
 
-/// The place of each variant; the folders' names stand one a line.
+/// The place of each variant. The index lists the folders' names, one per line.
 pub(super) fn indexed(index: &Path, content: &[u8]) -> Vec<Location> {
     let names = std::str::from_utf8(content).unwrap_or_default().lines().filter(|name| !name.starts_with('.'));
     names.map(|name| Location::tree(index.join(name).join("config/projects"))).collect()

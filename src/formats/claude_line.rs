@@ -18,7 +18,7 @@ fields! {
         subtype: Text<'a> = "subtype",
         at: Stamp = "timestamp",
         named: Text<'a> = "sessionId",
-        // Field name of the session in `claude -p` output.
+        // Name of the session field in `claude -p` output.
         printed: Text<'a> = "session_id",
         made_by: Text<'a> = "requestSessionId",
         forked_from: ForkedFrom<'a> = "forkedFrom",
@@ -80,7 +80,7 @@ fields! {
     }
 }
 
-/// An answer, wherever it is in the line.
+/// An answer, from anywhere in the line.
 pub(super) struct Answer<'a> {
     pub(super) message: &'a Message<'a>,
     pub(super) request: Option<&'a str>,
@@ -115,7 +115,7 @@ impl Line<'_> {
         (!answer.message.usage.is_absent() && answer.message.model.get() != Some(SYNTHETIC)).then_some(answer)
     }
 
-    /// The session that made the call, and how certain that is.
+    /// The session that made the call, and how sure that is.
     pub(super) fn maker(&self, at: Option<Instant>, began: Option<Instant>) -> (Option<&str>, Claim) {
         let own = self.session();
         let is_older = || at.zip(began).is_some_and(|(at, began)| at < began);
@@ -134,8 +134,8 @@ impl Line<'_> {
         match self.kind.get() {
             Some("assistant") => named || !self.message.is_absent(),
             Some("progress") => named || !self.data.is_absent(),
-            // These may repeat usage. Other kinds have none, and lines of other programs may well have a type and a
-            // session; stream events are in the API's own format.
+            // These kinds may repeat usage. Other kinds have none, and lines from other programs may well have a type
+            // and a session. Stream events are in the API's own format.
             Some("user" | "system" | "result" | "summary" | "attachment" | "cost-state") => named,
             Some(kind) if is_bookkeeping(kind) => true,
             Some(_) => false,
@@ -143,29 +143,29 @@ impl Line<'_> {
         }
     }
 
-    /// True when its time stamp may be the first of a transcript.
+    /// True when its timestamp may be the first one of a transcript.
     pub(super) fn may_open(&self) -> bool {
         let is_snapshot = self.kind.get() == Some("file-history-snapshot");
         self.is_ours() || is_snapshot || !(self.kind.is_absent() || self.session().is_none())
     }
 
-    /// Searches Claude Code made itself, in a call that no line lists. The answer's own counter excludes them (2.1.332,
-    /// November 2026).
+    /// Searches that Claude Code made itself, in a call that no line lists. The answer's own counter excludes them
+    /// (2.1.332, November 2026).
     pub(super) fn own_searches(&self) -> u32 {
         let is_search = self.kind.get() == Some("user") && !self.tool_result.query.is_absent();
         let searches = self.tool_result.searches.tokens("searchCount").unwrap_or(0);
         if is_search { u32::try_from(searches).unwrap_or(0) } else { 0 }
     }
 
-    /// True for unknown kinds of lines within a session. Their counts are not charged, because only answers are; the
-    /// API's own events are decoded elsewhere.
+    /// True for unknown kinds of lines within a session. Their counts are not charged, because only answers are
+    /// charged. The API's own events are decoded elsewhere.
     pub(super) fn is_aside(&self, session: &str) -> bool {
         let is_unknown = self.kind.get().is_some_and(|kind| kind != "stream_event");
         is_unknown && self.session() == Some(session)
     }
 }
 
-/// True for kinds that only Claude Code writes and that charge nothing, though they may hold counts: requests, state,
+/// True for kinds that only Claude Code writes and that charge nothing, even if they contain counts: requests, state,
 /// notes (2.1.104 to 2.1.332, November 2026).
 pub(super) fn is_bookkeeping(kind: &str) -> bool {
     matches!(
@@ -194,9 +194,9 @@ pub(super) fn is_bookkeeping(kind: &str) -> bool {
 
 impl Line<'_> {
     /// Fidelity of an answer's counts. Interactive sessions make calls that they do not list (titles, summaries,
-    /// permission checks): 9 to 15 % of all charges (measured in August 2026). Other sessions do so when compacting
-    /// their history. Answers printed by a run before they are complete have the output count of their beginning; the
-    /// run's last line has the rest.
+    /// permission checks): 9 to 15 % of all charges, measured in August 2026. Other sessions do so when they compact
+    /// their history. If a run prints answers before they are complete, they have the output count from the start of
+    /// the stream, and the run's last line has the rest.
     pub(super) fn fidelity(&self, model: Option<&str>, context: &Context) -> Fidelity {
         let known = fidelity(model, self.version.get());
         let is_alone = self.entrypoint.get() != Some("cli") && !context.is_compacted;
@@ -205,8 +205,8 @@ impl Line<'_> {
     }
 }
 
-/// Fidelity by version: from 2.1.9 to 2.1.49 the output count was taken from the beginning of the stream, a hundredth
-/// to a half of the final count.
+/// Fidelity by version. From 2.1.9 to 2.1.49 the output count was taken from the start of the stream and is between a
+/// hundredth and a half of the final count.
 fn fidelity(model: Option<&str>, version: Option<&str>) -> Fidelity {
     match model {
         None => Fidelity::Guessed,
@@ -215,7 +215,7 @@ fn fidelity(model: Option<&str>, version: Option<&str>) -> Fidelity {
     }
 }
 
-/// True for versions that count the beginning of an answer only.
+/// True for versions that count only the beginning of an answer.
 pub(super) fn is_cut(version: Option<&str>) -> bool {
     let patch = version.and_then(|version| version.strip_prefix("2.1."));
     let patch =

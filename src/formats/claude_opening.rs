@@ -1,4 +1,4 @@
-//! Determines from the first lines of a Claude Code transcript when its session's log began.
+//! Determines when a session's log began, from the first lines of a Claude Code transcript.
 
 use super::fields::{Slot, fields};
 use super::json::{self, Text};
@@ -6,16 +6,16 @@ use super::stored_time::StoredTime;
 use super::time::Stamp;
 use crate::domain::{Instant, Label};
 
-/// When a session's log began, and the session of the first line with a time stamp.
+/// When a session's log began, and the session of the first line with a timestamp.
 ///
-/// Older answers were copied into the file when it began; another session made those calls. A fork opens with a line of
-/// its own (`claude -p`), or with all of its parent's snapshots and one of its own (on the screen; 2.1.104 and 2.1.332,
-/// seen 2026-11-26). In a file with several sessions this is known for the first only.
+/// Older answers were copied into the file when it began, so another session made those calls. A fork opens with a line
+/// of its own (`claude -p`), or with all of its parent's snapshots and one of its own (in the interactive screen;
+/// 2.1.104 and 2.1.332, seen 2026-11-26). In a file with several sessions, this is known only for the first one.
 #[derive(Default)]
 pub(super) struct Opening {
     at: Option<Instant>,
     session: Option<Label>,
-    /// A line with its own time stamp has been read.
+    /// True once a line with its own timestamp has been read.
     is_whole: bool,
 }
 
@@ -39,7 +39,7 @@ fields! {
 }
 
 impl Opening {
-    /// Examines one of the first lines: takes the latest snapshot before the first time stamp, or that stamp.
+    /// Examines one of the first lines. Takes the latest snapshot before the first timestamp, or that timestamp.
     pub(super) fn see(&mut self, line: &[u8]) {
         let ends = flat_ends(line);
         let of_ends = ends.as_deref().and_then(|ends| json::parse::<Stamped<'_>>(ends).ok());
@@ -52,17 +52,17 @@ impl Opening {
         }
     }
 
-    /// True when later lines cannot change it.
+    /// True once later lines cannot change it.
     pub(super) fn is_whole(&self) -> bool {
         self.is_whole
     }
 
-    /// When the log of this session began; `None` if the opening is another session's.
+    /// When the log of this session began; `None` if the opening belongs to another session.
     pub(super) fn began(&self, session: Option<&str>) -> Option<Instant> {
         self.at.filter(|_| self.session.is_none() || self.session.as_deref() == session)
     }
 
-    /// State to store; `None` before the first time stamp.
+    /// State to store; `None` before the first timestamp.
     pub(super) fn state(&self) -> Option<State> {
         Some((StoredTime(self.at?), self.session.as_ref().map(Label::to_string), self.is_whole))
     }
@@ -73,11 +73,11 @@ impl Opening {
     }
 }
 
-/// Lines up to this length are parsed whole.
+/// Lines up to this length are parsed as a whole.
 const SHORT: usize = 512;
 
-/// The fields before a line's first nested value and after its last, as one object: a prompt in between may be very
-/// long. `None` if these are not whole fields; braces inside strings cause a parse error.
+/// The fields before a line's first nested value and after its last, as one object. A prompt in between may be very
+/// long. `None` if these are not complete fields; braces inside strings cause a parse error.
 fn flat_ends(line: &[u8]) -> Option<Vec<u8>> {
     let inner = line.strip_prefix(b"{")?.strip_suffix(b"}")?;
     if inner.len() < SHORT {

@@ -1,4 +1,4 @@
-//! Sizes of the texts in Claude Code's transcripts, whose versions 2.1.9 to 2.1.49 count the beginning of an answer.
+//! Sizes of the texts in Claude Code's transcripts. Versions 2.1.9 to 2.1.49 count only the beginning of an answer.
 
 use std::sync::LazyLock;
 
@@ -72,7 +72,7 @@ impl TextReader for Lines {
     }
 }
 
-/// The part of an answer in a line of a transcript, if it holds any.
+/// The part of an answer in a transcript line, if there is one.
 fn spoken(line: &[u8]) -> Option<Spoken> {
     ASSISTANT.find(line)?;
     let read: Line<'_> = serde_json::from_slice(line).ok()?;

@@ -1,4 +1,4 @@
-//! Usage object of an Anthropic answer, as Claude Code writes it to a transcript.
+//! The usage object of an Anthropic answer, as Claude Code writes it to a transcript.
 
 use super::BadLine;
 use super::count::Count;
@@ -8,7 +8,7 @@ use super::usage::{CacheSplit, Iteration, ServerTools, cache_writes, is_lifetime
 use crate::domain::{Tier, Tokens};
 
 fields! {
-    /// Input, cache reads and cache writes are disjoint; thinking is part of the output.
+    /// Input, cache reads and cache writes are disjoint. Thinking is part of the output.
     Usage {
         input: Count = "input_tokens",
         cache_creation: Count = "cache_creation_input_tokens",
@@ -37,7 +37,7 @@ pub(super) struct Booked {
     pub(super) tokens: Tokens,
     pub(super) tier: Tier,
     pub(super) web_searches: u32,
-    /// The lifetime of some cache writes is neither stated nor implied.
+    /// True if the lifetime of some cache writes is neither given nor implied.
     pub(super) is_guessed: bool,
 }
 
@@ -49,19 +49,19 @@ impl Booked {
 }
 
 impl Usage<'_> {
-    /// True when input or output is stated.
+    /// True when input or output is given.
     pub(super) fn has_counts(&self) -> bool {
         self.input.is_given() || self.output.is_given()
     }
 
-    /// The charged usage, without the advisors' share.
+    /// The charged usage, without the advisors' part.
     ///
     /// # Errors
     /// When a token count is invalid or implausible.
     pub(super) fn booked(&self) -> Result<Booked, BadLine> {
         let output = self.output.tokens("output_tokens")?;
         let (cache_write_5m, cache_write_1h) = cache_writes(&self.cache_creation, &self.cache_split)?;
-        // An invalid number next to the token counts must not lose these.
+        // An invalid number next to the token counts must not discard them.
         let thinking = self.output_details.thinking.tokens("thinking_tokens").unwrap_or(0);
         let searches = self.server_tools.web_searches.tokens("web_search_requests").unwrap_or(0);
         Ok(Booked {
@@ -79,14 +79,14 @@ impl Usage<'_> {
         })
     }
 
-    /// Rounds charged in addition, see [`charged_beside`].
+    /// Rounds that are charged on top, see [`charged_beside`].
     pub(super) fn beside(&self, booked: &Booked) -> Vec<(u64, &Iteration<'_>)> {
         charged_beside(&self.iterations.0, &booked.tokens)
     }
 }
 
-/// Rounds charged in addition to `whole`, the usage object's counts, with their positions among all rounds: advice from
-/// other models, and attempts of a model that wrote something and then declined.
+/// Rounds that are charged on top of `whole`, the usage object's counts, with their positions among all rounds: advice
+/// from other models, and attempts by a model that wrote something and then declined.
 ///
 /// All other rounds repeat the usage object's counts or are free, as attempts without output are (Claude Code 2.1.220,
 /// August 2026).
@@ -94,7 +94,7 @@ pub(super) fn charged_beside<'r, 'a>(rounds: &'r [Iteration<'a>], whole: &Tokens
     let is_advice = |round: &&Iteration<'_>| round.kind.get() == Some("advisor_message");
     match rounds {
         [] => return Vec::new(),
-        // A single round: the declined one had no output.
+        // Only one round: the declined attempt had no output.
         [round] if !is_advice(&round) => return Vec::new(),
         _ => {}
     }
@@ -121,7 +121,7 @@ pub(super) fn charged_beside<'r, 'a>(rounds: &'r [Iteration<'a>], whole: &Tokens
     rounds.into_iter().filter(|(place, round)| is_advice(round) || is_declined(*place, round)).collect()
 }
 
-/// The tokens of a round; cache writes without a lifetime have that of the whole.
+/// The tokens of a round. Cache writes without a lifetime get that of the whole.
 ///
 /// # Errors
 /// When a token count is invalid or implausible.

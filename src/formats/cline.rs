@@ -1,14 +1,14 @@
 //! Cline: the CLI's sessions, `~/.cline/data/sessions/<session>/*.messages.json`, and the tasks of the editor
-//! extension, from which Roo Code and Kilo Code descend: `globalStorage/<extension>/tasks/<task>/ui_messages.json`
+//! extension, from which Roo Code and Kilo Code are derived: `globalStorage/<extension>/tasks/<task>/ui_messages.json`
 //! (`cline_task.rs`).
 //!
-//! CLI, and the extension from 4.1 on: seen with 3.0.65 against a service whose bill is known (2026-11-26): `metrics`
-//! of a message are one answer, equal to the bill; `inputTokens` includes what was read from and written to a cache. A
-//! sub-agent has a document of its own in its parent's folder. A compaction takes the counts off all messages and
-//! leaves their sum in `usageBefore` (its source, 2026-11-26), a part of the session's total. The session's own
-//! `<session>.json` repeats the sums of the messages; an answer that was interrupted stands in its sums alone. `usage`
-//! is the lead's, `aggregateUsage` includes the sub-agents, which may have asked other models: the difference is a
-//! total without a model. The project stands there, too.
+//! The CLI, and the extension from 4.1 on, were verified with 3.0.65 against a service with a known bill (2026-11-26).
+//! The `metrics` of a message are one answer and equal the bill; `inputTokens` includes cache reads and writes. A
+//! sub-agent has its own document in its parent's folder. A compaction removes the counts from all messages and keeps
+//! their sum in `usageBefore` (its source, 2026-11-26), which is part of the session's total. The session's own
+//! `<session>.json` repeats the sums of the messages; an interrupted answer appears only in those sums. `usage` belongs
+//! to the main agent; `aggregateUsage` includes the sub-agents, which may have used other models, so the difference is
+//! a total without a model. The project is in that file, too.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
 use crate::domain::{Bill, Billed, Call, CallKey, Fidelity, Record, Tokens};
 
-/// One agent of the family: its name, the ids of its extension, and the meaning of its tasks' input.
+/// One agent of the family: its name, the ids of its extension, and whether its tasks' input includes the cache.
 pub(super) struct Cline {
     name: &'static str,
     extensions: &'static [&'static str],
@@ -36,10 +36,10 @@ pub(super) struct Cline {
 
 pub(super) const CLINE: Cline =
     Cline { name: "cline", extensions: &["saoudrizwan.claude-dev"], meaning: Meaning::OfProvider };
-/// Whole prompts since 3.29.5, of 2025-11-01.
+/// Input is the whole prompt since 3.29.5 (2025-11-01).
 pub(super) const ROO: Cline =
     Cline { name: "roo-code", extensions: &["rooveterinaryinc.roo-cline"], meaning: Meaning::Whole(1_761_955_200_000) };
-/// Whole prompts since 4.119.0, of 2025-11-12.
+/// Input is the whole prompt since 4.119.0 (2025-11-12).
 pub(super) const KILO: Cline =
     Cline { name: "kilo-code", extensions: &["kilocode.kilo-code"], meaning: Meaning::Whole(1_762_905_600_000) };
 
@@ -84,7 +84,7 @@ impl Format for Cline {
         }
         folder.file_name().map(|name| folder.join(name).with_extension("json")).into_iter().collect()
     }
-    /// The history of a task names the model of each request.
+    /// The task's history names the model of each request.
     fn project_bytes(&self) -> usize {
         cline_task::PROMPTS
     }
@@ -105,7 +105,7 @@ fields! {
 }
 
 fields! {
-    /// How a session came to be.
+    /// How a session was created.
     Creation {
         parent: Text<'a> = "parentThreadId",
         agent: Text<'a> = "subagent",
@@ -124,14 +124,13 @@ fields! {
 }
 
 fields! {
-    /// Of the first message after a compaction: the sum of all that were asked before.
+    /// Present in the first message after a compaction: the sum of all messages before it.
     Metadata {
         before: Metrics<'a> = "usageBefore",
     }
 }
 
 fields! {
-    /// The model.
     Model {
         id: Text<'a> = "id",
     }
@@ -160,7 +159,7 @@ fields! {
 }
 
 fields! {
-    /// The sums of a session: without and with its sub-agents'.
+    /// The sums of a session, without and with its sub-agents.
     Sums {
         usage: Metrics<'a> = "usage",
         aggregate: Metrics<'a> = "aggregateUsage",
@@ -173,9 +172,9 @@ struct Own {
     cwd: Option<String>,
     began: Stamp,
     model: Option<String>,
-    /// All that the session used, without its sub-agents.
+    /// Everything the session used, without its sub-agents.
     lead: Tokens,
-    /// The part of its sub-agents; all of it, where the sums do not say what is whose.
+    /// The sub-agents' part, or everything if the sums are not split.
     of_agents: Tokens,
 }
 
@@ -223,7 +222,7 @@ impl Reader for Documents {
     }
 }
 
-/// The session whose folder a document lies in, of a sub-agent; `None` of the session itself.
+/// For a sub-agent, the session whose folder contains the document; `None` for the session itself.
 fn parent<'a>(session: &'a Session<'_>, origin: &'a Origin) -> Option<&'a str> {
     let is_agent = matches!(session.role.get(), Some("subagent" | "teammate"));
     let folder = || origin.folder(0).filter(|folder| is_agent && session.id.get() != Some(folder));
@@ -231,7 +230,7 @@ fn parent<'a>(session: &'a Session<'_>, origin: &'a Origin) -> Option<&'a str> {
 }
 
 impl Documents {
-    /// An answer of the CLI.
+    /// An answer in the CLI.
     fn answer(
         &mut self,
         session: &Session<'_>,
@@ -249,7 +248,7 @@ impl Documents {
         from.agent = self.author.label(parent.and_then(|_| session.origin.agent.get().or(own)));
         let at = message.at.0.map(|at| at.timestamp_millis()).unwrap_or_default().to_string();
         let key = match message.id.get() {
-            // Ids are short, and copies keep their time.
+            // Ids are short, but copies keep their time.
             Some(id) => CallKey::from_parts(&[self.name, id, &at]),
             None => CallKey::from_parts(&[self.name, own.unwrap_or_default(), "at", &at]),
         };
@@ -258,9 +257,8 @@ impl Documents {
         Ok(Some(Call { quoted: metrics.cost.0, fidelity, ..Call::new(key, from, model, tokens) }))
     }
 
-    /// The total of a session whose messages do not have all of it: a compaction took the counts off all of them, or an
-    /// answer was interrupted before it had some. A sub-agent's is a part of its parent's session, of which it knows
-    /// nothing else.
+    /// The total of a session whose messages do not account for all of it: a compaction removed their counts, or an
+    /// answer was interrupted before it had any. For a sub-agent, this is part of its parent's session.
     fn total(&mut self, session: &Session<'_>, origin: &Origin) -> Result<Option<Bill>, BadLine> {
         let messages = &session.messages.0;
         if parent(session, origin).is_some() {
@@ -296,7 +294,7 @@ impl Documents {
     }
 }
 
-/// The part of a sum that the messages do not have. Sums of some versions do not say what was cached.
+/// The part of a sum that the messages do not account for. In some versions the sums do not give the cached part.
 fn beyond(sum: Tokens, listed: Tokens) -> Tokens {
     let prompt = |tokens: &Tokens| tokens.input + tokens.cache_read + tokens.cache_write_5m;
     let more = prompt(&sum).saturating_sub(prompt(&listed));

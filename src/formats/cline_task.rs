@@ -1,21 +1,22 @@
-//! Tasks of the editor extensions of Cline's family.
+//! Tasks of the editor extensions in Cline's family.
 //!
-//! By the agents' source (Cline 3.89.2 and 4.1, Roo Code 3.53, Kilo Code 5.16, as quoted in `docs/harnesses/cline.md`
-//! of `sturdynut/Ullage` and held against `Task.ts` of Roo Code's forks, read 2026-11-27; 53 requests of real logs): a
-//! message `api_req_started` is one request, whose counts stand as JSON in its `text` once it has ended; before Cline
-//! had its name (Claude Dev, 2024) they stood in a message `api_req_finished` behind it. What `tokensIn` is depends:
+//! Based on the agents' source (Cline 3.89.2 and 4.1, Roo Code 3.53, Kilo Code 5.16, as quoted in
+//! `docs/harnesses/cline.md` of `sturdynut/Ullage` and compared with `Task.ts` of Roo Code's forks, read 2026-11-27; 53
+//! requests from real logs): a message `api_req_started` is one request, whose counts are in its `text` as JSON once it
+//! has ended. Before Cline had its name (Claude Dev, 2024), they were in a message `api_req_finished` after it. The
+//! meaning of `tokensIn` varies:
 //!
-//! - Cline: input without the cache, but for providers whose count it passes on as it is (`openai` and others);
-//! - Roo Code since 3.29.5 (2025-11-01), Kilo Code since 4.119.0 (2025-11-12): the whole prompt. Before, it was the provider's
-//!   count: whole with OpenAI's API, without the cache with Anthropic's.
+//! - Cline: input without the cache, except for providers whose count it passes on unchanged (`openai` and others);
+//! - Roo Code since 3.29.5 (2025-11-01), Kilo Code since 4.119.0 (2025-11-12): the whole prompt. Before that, the
+//!   provider's count: the whole prompt with OpenAI's API, without the cache with Anthropic's.
 //!
-//! Less than what was read from and written to a cache is never the whole prompt. `deleted_api_reqs` sums up requests
-//! whose messages were removed: a part of the task's total. A context that was condensed has its cost and no counts.
+//! A value smaller than the cache reads and writes is never the whole prompt. `deleted_api_reqs` sums up requests whose
+//! messages were removed; they are part of the task's total. A condensed context has a cost but no counts.
 //!
-//! The model stands in `modelInfo`, else in `task_metadata.json` (Cline), or in the prompts of
-//! `api_conversation_history.json` (Roo Code, Kilo Code), each with a time: a request has the last one before the next
-//! request. Of the prompts only that and the project's folder are read, and no more than the first MiB: in a longer
-//! task the model of the later requests is a guess.
+//! The model is in `modelInfo`, or else in `task_metadata.json` (Cline) or in the prompts in
+//! `api_conversation_history.json` (Roo Code, Kilo Code), each entry with a time. A request uses the last entry before
+//! the next request. From the prompts, only the model and the project's folder are read, and no more than the first
+//! MiB: in a longer task, the model of later requests is a guess.
 
 use std::collections::BTreeMap;
 
@@ -34,16 +35,16 @@ use crate::domain::{Attribution, Bill, Billed, Call, CallKey, Fidelity, Record, 
 /// Whether a task's input includes the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// As the model's provider counts.
+    /// Whatever the model's provider counts.
     OfProvider,
-    /// Since this moment, in milliseconds since 1970; before, as the API that was called counts.
+    /// The whole prompt since this time, in milliseconds since 1970; before that, whatever the called API counts.
     Whole(i64),
 }
 
-/// Bytes read of a task's prompts.
+/// Maximum number of bytes read from a task's prompts.
 pub(super) const PROMPTS: usize = 1 << 20;
 
-/// Cline's providers that count the cache in and say how much of it there is.
+/// Providers whose count in Cline includes the cache and gives its size.
 const INCLUSIVE: [&str; 9] = ["openai", "litellm", "doubao", "fireworks", "hicap", "lmstudio", "qwen", "xai", "zai"];
 
 fields! {
@@ -66,7 +67,7 @@ fields! {
 }
 
 fields! {
-    /// Of a context that was condensed.
+    /// A condensed context.
     Condensed {
         cost: Money = "cost",
     }
@@ -93,7 +94,7 @@ fields! {
 }
 
 fields! {
-    /// A model, from a moment on.
+    /// A model, from a certain time on.
     Entry {
         at: Stamp = "ts",
         model: Text<'a> = "model_id",
@@ -101,7 +102,7 @@ fields! {
     }
 }
 
-/// A model in use from a moment on, in milliseconds.
+/// A model in use from a certain time on, in milliseconds.
 #[derive(Clone, Debug, Default)]
 struct Used {
     from: i64,
@@ -116,7 +117,7 @@ pub(super) struct Task {
     author: Author,
     project: Option<String>,
     models: Vec<Used>,
-    /// Time of the last prompt that was read, in milliseconds, where there are more.
+    /// Time of the last prompt that was read, in milliseconds, if there are more.
     read_until: Option<i64>,
 }
 
@@ -195,7 +196,7 @@ impl Task {
         }
     }
 
-    /// The model of a request: its own, else the last one before the next request.
+    /// The model of a request: its own, or else the last one before the next request.
     fn used(&self, message: &TaskMessage<'_>, next: Option<i64>) -> Option<Used> {
         let own = &message.model;
         if let Some(model) = own.id.get() {
@@ -219,7 +220,7 @@ impl Task {
                 (INCLUSIVE.contains(&provider), provider.is_empty())
             }
             Meaning::Whole(since) if at >= since => (true, false),
-            // Only Anthropic's API stated what was written.
+            // Only Anthropic's API reported cache writes.
             Meaning::Whole(_) => match request.protocol.get() {
                 Some(protocol) => (protocol != "anthropic", false),
                 None => (cache_write_5m == 0, true),
@@ -230,7 +231,7 @@ impl Task {
         Ok((Tokens { input, cache_read, cache_write_5m, output, ..Tokens::default() }, is_guessed))
     }
 
-    /// The request that condensed a context: its cost alone.
+    /// The request that condensed a context. It has nothing but a cost.
     fn condensed(&mut self, message: &TaskMessage<'_>, task: &str, origin: &Origin) -> Option<Call> {
         let quoted = message.condensed.cost.0.filter(|cost| *cost > Usd::ZERO)?;
         let mut from = self.author.attribution(message.at.0, Some(task), self.project.as_deref(), origin);
@@ -240,7 +241,8 @@ impl Task {
         Some(Call { quoted: Some(quoted), fidelity: Fidelity::LowerBound, ..call })
     }
 
-    /// The total of a task of which messages were removed. They do not name their model: it is that of the others.
+    /// The total of a task from which messages were removed. They do not name their model, so the others' model is
+    /// used.
     fn total(
         &self,
         from: Attribution,
@@ -266,7 +268,7 @@ impl TaskMessage<'_> {
     }
 }
 
-/// The models that prompts name, each with the time of its message, which follows it in the text. Where the text is cut
+/// The models named in prompts, each with the time of its message, which follows it in the text. If the text is cut off
 /// before that time, the model is left out.
 fn of_prompts(text: &[u8]) -> Vec<Used> {
     let (open, close, stamp) = (br"\n<model>", b"</model>", b",\"ts\":");

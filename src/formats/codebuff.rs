@@ -1,12 +1,12 @@
-//! Codebuff's chats, and Freebuff's: `projects/<project>/chats/<chat>/chat-messages.json` in `~/.config/manicode` (also
-//! `-dev`, `-staging`), one list of messages a chat, rewritten in place.
+//! Codebuff's and Freebuff's chats: `projects/<project>/chats/<chat>/chat-messages.json` in `~/.config/manicode` (also
+//! `-dev`, `-staging`), one list of messages per chat, rewritten in place.
 //!
-//! From tokscale 4.17 (`sessions/codebuff.rs`, `freebuff.rs`, read 2026-11-26): an answer's counts stand in
-//! `metadata.usage`, in `metadata.codebuff.usage`, or, where the call was routed elsewhere, at the last answer of the
-//! run's own history (`metadata.runState…messageHistory[].providerOptions`); the first of them that has counts is the
-//! answer. Names are those of Anthropic, of OpenAI or of the AI SDK, and mean there what they mean with them. A
-//! message's time is a clock for the screen; without another one the chat's own time stands for it, which is its name.
-//! `credits` are no dollars and are not read; messages with credits alone count nothing.
+//! Based on tokscale 4.17 (`sessions/codebuff.rs`, `freebuff.rs`, read 2026-11-26): an answer's counts are in
+//! `metadata.usage`, in `metadata.codebuff.usage` or, if the call was routed elsewhere, in the last answer of the run's
+//! own history (`metadata.runState…messageHistory[].providerOptions`). The first of them that has counts is used. The
+//! names are those of Anthropic, OpenAI or the AI SDK, with their usual meaning. A message's time is only a clock time
+//! for display; without another one, the chat's own time is used, which is its name. `credits` are not dollars and are
+//! not read; messages that have only credits do not count.
 
 use super::answers::{CallBuilder, Where};
 use super::fields::{Within, fields};
@@ -47,7 +47,6 @@ impl Format for Codebuff {
 }
 
 fields! {
-    /// A message.
     Message {
         id: Text<'a> = "id",
         kind: Text<'a> = "variant" | "role",
@@ -58,7 +57,7 @@ fields! {
 }
 
 fields! {
-    /// About an answer.
+    /// Metadata of an answer.
     About {
         at: Stamp = "timestamp",
         model: Text<'a> = "model",
@@ -77,7 +76,6 @@ fields! {
 }
 
 fields! {
-    /// A run.
     Run {
         session: RunSession<'a> = "sessionState",
     }
@@ -106,7 +104,7 @@ fields! {
 }
 
 fields! {
-    /// The provider's part of a message.
+    /// The provider's data in a message.
     Options {
         usage: Usage<'a> = "usage",
         own: Own<'a> = "codebuff",
@@ -152,7 +150,7 @@ impl Reader for Chats {
     }
 }
 
-/// The time that a chat is named by: `2025-12-14T10-00-00.000Z`.
+/// The time in a chat's name: `2025-12-14T10-00-00.000Z`.
 fn time_of(chat: &str) -> Option<Instant> {
     let (date, clock) = chat.split_once('T')?;
     time::parse(&format!("{date}T{}", clock.replacen('-', ":", 2)))

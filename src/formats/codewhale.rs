@@ -1,11 +1,12 @@
-//! CodeWhale's sessions (formerly DeepSeek TUI): `~/.codewhale/sessions/<session>.json`, one document each, rewritten in place;
-//! older ones in `~/.deepseek/sessions`.
+//! CodeWhale's sessions (formerly DeepSeek TUI): `~/.codewhale/sessions/<session>.json`, one document each, rewritten
+//! in place. Older ones are in `~/.deepseek/sessions`.
 //!
-//! From the agent's source (`Hmbown/CodeWhale`, `session_manager.rs`, read 2026-11-26): `metadata.total_tokens` is the sum of all
-//! tokens of a session, and no document splits it; `metadata.cost` has the agent's own estimate in dollars, that of sub-agents
-//! apart. So a session is one call, all of it input and a guess, whose stated cost is better than any that its tokens come
-//! to. It stands at the session's beginning. A session that is forked begins with its parent's total, which is not
-//! subtracted: the parent's document may say more by now. Only the 50 newest sessions are kept; books keep the others.
+//! Based on the agent's source (`Hmbown/CodeWhale`, `session_manager.rs`, read 2026-11-26): `metadata.total_tokens` is
+//! the sum of all tokens of a session, and no document splits it. `metadata.cost` has the agent's own estimate in
+//! dollars, with that of sub-agents separate. So a session is one call whose tokens all count as input and are a guess;
+//! its logged cost is better than any that could be computed from its tokens. It is dated at the session's start. A
+//! forked session starts with its parent's total, which is not subtracted, because the parent's document may have grown
+//! since. The agent keeps only the 50 newest sessions; the ledger keeps the others.
 
 use super::answers::{CallBuilder, Where};
 use super::count::Count;
@@ -50,14 +51,13 @@ impl Format for CodeWhale {
 }
 
 fields! {
-    /// A session.
     Session {
         about: About<'a> = "metadata",
     }
 }
 
 fields! {
-    /// About a session.
+    /// Metadata of a session.
     About {
         id: Text<'a> = "id",
         made: Stamp = "created_at",

@@ -1,12 +1,12 @@
 //! Codex rollouts: `~/.codex/sessions/**/rollout-*.jsonl`, also compressed, and `archived_sessions/`.
 //!
-//! Since 0.156 a rollout has one record per answer, keyed by the answer's id; the running totals only repeat it. Older
-//! rollouts have running totals alone, sometimes twice, and a fork replays its parent's: an answer is the difference
-//! between successive totals in one file, and its key is the running total within the family of threads with a common
-//! root. A file may change from one to the other.
+//! Since 0.156 a rollout has one record per answer, with the answer's id as its key; the running totals only repeat it.
+//! Older rollouts only have running totals, sometimes twice, and a fork replays its parent's. There an answer is the
+//! difference between successive totals in one file, and its key is the running total, relative to the family of
+//! threads with a common root. A file may change from one form to the other.
 //!
-//! TraeX, a fork by the makers of Trae, writes the same below a home of its own (its `doctor` of 0.200.19 and Orca's
-//! reader, looked at 2026-11-26): `TRAECLI_HOME`, else `cli` in `TRAE_HOME` or `~/.trae`. It ignores `CODEX_HOME`.
+//! TraeX, a fork by the makers of Trae, writes the same files in its own home (its `doctor` of 0.200.19 and Orca's
+//! reader, checked 2026-11-26): `TRAECLI_HOME`, or else `cli` in `TRAE_HOME` or `~/.trae`. It ignores `CODEX_HOME`.
 
 use std::path::PathBuf;
 
@@ -70,15 +70,15 @@ struct Rollout {
 /// A call as reported by one line.
 struct Sighting<'a> {
     key: CallKey,
-    /// The key is unique only within the family of threads.
+    /// True if the key is unique only within the family of threads.
     in_family: bool,
     tokens: Tokens,
-    /// The line names thread, session and tier itself.
+    /// The line itself names thread, session and tier.
     payload: &'a Payload<'a>,
-    /// Certainly made by this thread, not copied from another's history.
+    /// True if this thread certainly made the call, and did not copy it from another's history.
     own: bool,
     lower_bound: bool,
-    /// Cache writes stand in the log: 0.142.5 leaves them out, 0.146 and later do not (measured on 2026-11-26).
+    /// True if the log has cache writes: 0.142.5 leaves them out, 0.146 and later do not (measured 2026-11-26).
     logs_writes: bool,
 }
 
@@ -97,7 +97,7 @@ impl Reader for Rollout {
             (Some("event_msg"), Some("task_complete")) => self.end_turn(&line, origin, out),
             (Some("event_msg"), Some("turn_aborted")) => {
                 self.thread.abort();
-                // A sub-agent's last turn: no later call can carry the mark.
+                // A sub-agent's last turn: no later call can carry the lower-bound mark.
                 if self.thread.agent.is_some() {
                     self.end_turn(&line, origin, out);
                 }
@@ -137,7 +137,7 @@ impl Rollout {
         }
         let (key, in_family) = match id.map(|id| (id, keys::answer_key(id))) {
             Some((_, Some(key))) => (key, false),
-            // Ids that another service may reuse are unique only within the family.
+            // Ids that another service may reuse are only unique within the family.
             Some((id, None)) => (keys::codex_key(id), true),
             None => {
                 let totals = payload.thread_usage.totals()?;
@@ -145,7 +145,7 @@ impl Rollout {
             }
         };
         if let Some(thread) = self.thread.own.as_deref() {
-            // Before schema 4 the key was the running totals that will repeat this answer.
+            // Before schema 4, the key was the running totals that will repeat this answer.
             let totals = match self.thread.before {
                 Some(before) => before.and(usage),
                 None if self.thread.descends => payload.thread_usage.totals().unwrap_or(usage),
@@ -185,8 +185,8 @@ impl Rollout {
         Ok(())
     }
 
-    /// End of a turn. A call without counts in it, with no later call that can carry the mark, is recorded with zero
-    /// tokens as a lower bound.
+    /// Handles the end of a turn. A call in it that has no counts, and is followed by no call that could carry the
+    /// lower-bound mark, is recorded with zero tokens as a lower bound.
     fn end_turn(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) {
         if std::mem::take(&mut self.thread.unlogged) {
             let totals = self.thread.before.unwrap_or_default();
@@ -203,14 +203,14 @@ impl Rollout {
         let thread = &self.thread;
         let own = thread.own.as_deref().unwrap_or_else(|| id_in(origin.stem()));
         let (of, root) = (seen.payload.thread.get(), seen.payload.session.get());
-        // A record copied with another thread's history names its maker.
+        // A record copied with another thread's history names the thread that made it.
         let (maker, session, agent) = match of.filter(|of| *of != own) {
             Some(of) => (of, root.unwrap_or(of), Some(of).filter(|of| root.is_some_and(|root| root != *of))),
             None => (own, thread.root.as_deref().unwrap_or(own), thread.agent.as_deref()),
         };
         let model = self.labels.find(seen.payload.model.get().or(thread.model.as_deref()));
         let tier = seen.payload.service_tier.get().or(thread.service_tier.as_deref());
-        // Totals printed by `codex exec` for the same thread only repeat this rollout.
+        // Totals that `codex exec` prints for the same thread only repeat this rollout.
         let alias = (seen.own && !thread.begun && maker == own).then(|| keys::thread_key(own));
         let fidelity = match (&model, seen.lower_bound) {
             (_, true) => Fidelity::LowerBound,
@@ -247,7 +247,7 @@ fn tokens_name(tokens: Tokens) -> Vec<u8> {
     tokens.fields().map(u64::to_le_bytes).concat()
 }
 
-/// The session id in a rollout's name, `rollout-2026-08-03T10-48-56-<uuid>`; else the whole name.
+/// The session id in a rollout's name, `rollout-2026-08-03T10-48-56-<uuid>`, or else the whole name.
 fn id_in(stem: &str) -> &str {
     stem.strip_prefix("rollout-").and_then(|rest| rest.get(20..)).filter(|id| id.len() == 36).unwrap_or(stem)
 }

@@ -1,7 +1,7 @@
-//! Output of `codex exec --json`: running totals of a thread at the end of each turn.
+//! Output of `codex exec --json`: a thread's running totals at the end of each turn.
 //!
-//! It has neither times nor models. A resumed thread continues its totals, often in another file: a thread is one row,
-//! with its highest totals. The rollout of the same thread has each call; if both are read, the rollout counts (see
+//! It has no times and no models. A resumed thread continues its totals, often in another file, so a thread is one row
+//! with its highest totals. The rollout of the same thread has every call; if both are read, the rollout counts (see
 //! [`SUMS_UP`](crate::domain::SUMS_UP)).
 
 use serde::{Deserialize, Serialize};
@@ -41,11 +41,11 @@ struct Run {
 struct Thread {
     id: Option<String>,
     before: Totals,
-    /// Totals already stored by versions that stored each turn as a row.
+    /// Totals already stored by older versions, which stored each turn as a row.
     apart: Totals,
-    /// Number of times the totals fell, restarting the count.
+    /// Number of times the totals fell, which restarts the count.
     falls: u64,
-    /// The turns so far are one row.
+    /// True if the turns so far are one row.
     whole: bool,
 }
 

@@ -50,7 +50,7 @@ fields! {
 }
 
 fields! {
-    /// The working copy.
+    /// The git working copy.
     Git {
         branch: Text<'a> = "branch",
     }
@@ -75,7 +75,7 @@ fields! {
 }
 
 fields! {
-    /// One window of them.
+    /// One of their windows.
     Limit {
         used: Money = "used_percent",
         minutes: Count = "window_minutes",
@@ -85,7 +85,7 @@ fields! {
 }
 
 fields! {
-    /// Settings of the thread from here on.
+    /// Settings that apply to the thread from here on.
     Settings {
         model: Text<'a> = "model",
         service_tier: Text<'a> = "service_tier",
@@ -100,7 +100,7 @@ fields! {
 }
 
 fields! {
-    /// Who started the session, if not the user.
+    /// Origin of a session that the user did not start.
     Source {
         subagent: NameOr<'a, Subagent<'a>> = "subagent",
     }
@@ -131,7 +131,7 @@ impl Line<'_> {
 
     /// The root of the session that the thread belongs to, if that is another thread.
     ///
-    /// Named by logs from 0.142 on (measured on 0.142.5 to 0.171.0, 2026-11-26); before, a sub-agent names only the
+    /// Logs from 0.142 on name it (measured on 0.142.5 to 0.171.0, 2026-11-26). Before that, a sub-agent names only the
     /// thread that spawned it.
     pub(super) fn root(&self) -> Option<&str> {
         let named = self.payload.session.get().filter(|root| self.payload.id.get().is_some_and(|id| id != *root));
@@ -188,7 +188,8 @@ const HEAD: usize = 160;
 static KIND: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b",\"type\":\""));
 static BEGINNINGS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(BEGINNING));
 
-/// True when a line's first bytes show an irrelevant kind with no second line appended. All other lines are searched.
+/// True when the start of a line shows an irrelevant kind, and no second line was appended to it. All other lines are
+/// searched.
 pub(super) fn is_idle(line: &[u8]) -> bool {
     let head = &line[..line.len().min(HEAD)];
     let is_known = || {

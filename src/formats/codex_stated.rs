@@ -1,8 +1,8 @@
-//! Statements of a Codex rollout besides calls: the provider's windows and the size of the context.
+//! Status reports in a Codex rollout: the provider's quota windows and the context size.
 //!
-//! Seen in 0.4x to 0.171.0, 2026-11-26: `rate_limits` on every `token_count`, with `primary` and `secondary`, each null
-//! where the plan has no such window; `resets_at` in seconds since 1970, before 0.50 `resets_in_seconds`; windows of 299
-//! and 10,079 minutes in old versions.
+//! Seen in 0.4x to 0.171.0, 2026-11-26: every `token_count` has `rate_limits` with `primary` and `secondary`, each null
+//! if the plan has no such window; `resets_at` in seconds since 1970, or `resets_in_seconds` before 0.50; windows of
+//! 299 and 10,079 minutes in old versions.
 
 use chrono::Duration;
 
@@ -11,16 +11,16 @@ use super::codex_thread::Thread;
 use super::fields::Slot;
 use crate::domain::{Instant, Label, Quota, Record, SessionStatus, Status};
 
-/// Statements since they were last taken; of each the latest.
+/// The latest of each report since they were last taken.
 #[derive(Default)]
 pub(super) struct Stated {
-    /// Name of the limit, and both windows.
+    /// Name of the limit, and its two windows.
     quotas: Vec<Quota>,
     context_size: Option<(u64, Instant)>,
 }
 
 impl Stated {
-    /// Reads the statements of a `token_count`.
+    /// Reads the reports in a `token_count`.
     pub(super) fn hear(&mut self, payload: &Payload<'_>, source: &Label, at: Instant) {
         let limits = &payload.limits;
         for limit in [&limits.primary, &limits.secondary] {
@@ -43,7 +43,7 @@ impl Stated {
         self.context_size = size.map(|size| (size, at)).or(self.context_size);
     }
 
-    /// Appends the statements. A sub-agent's context is not its session's.
+    /// Appends the reports. A sub-agent's context is not its session's.
     pub(super) fn take(&mut self, source: &Label, thread: &Thread, out: &mut Vec<Record>) {
         out.extend(self.quotas.drain(..).map(|quota| Record::Status(Status::Quota(quota))));
         let Some((size, seen)) = self.context_size.take() else { return };
@@ -55,14 +55,14 @@ impl Stated {
     }
 }
 
-/// Length in minutes, use in hundredths of a per cent, and reset.
+/// Length in minutes, usage in hundredths of a per cent, and reset time.
 fn window(limit: &Limit<'_>, at: Instant) -> Option<(u32, u32, Option<Instant>)> {
     if limit.is_absent() {
         return None;
     }
     let minutes = u32::try_from(limit.minutes.total("window_minutes").ok()?).ok().filter(|minutes| *minutes > 0)?;
     let minutes = if minutes % 60 == 59 { minutes + 1 } else { minutes };
-    // Read as an exact decimal: hundredths are 10¹⁰ of its 10¹² parts.
+    // Parsed as an exact decimal with 12 places: a hundredth is 10¹⁰ of its units.
     let used = u32::try_from(limit.used.0?.pico() / 10_000_000_000).ok()?.min(99_999);
     let resets_in = limit.resets_in.total("resets_in_seconds").ok().filter(|_| limit.resets_in.is_given());
     let resets_in = resets_in.and_then(|seconds| Duration::try_seconds(i64::try_from(seconds).ok()?));

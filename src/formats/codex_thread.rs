@@ -1,4 +1,4 @@
-//! State of a Codex thread while its rollout is read, and the effect of lines on it.
+//! State of a Codex thread while its rollout is read, and how lines change it.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use super::codex_line::{Line, Payload};
 use super::codex_usage::Totals;
 use crate::domain::{Label, Record};
 
-/// State gathered from the lines read so far.
+/// State collected from the lines read so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Thread {
@@ -15,7 +15,7 @@ pub(super) struct Thread {
     pub(super) own: Option<String>,
     /// The root of its session, if that is another thread.
     pub(super) root: Option<String>,
-    /// Whether the thread descends from another.
+    /// True if the thread descends from another one.
     pub(super) descends: bool,
     /// Name of the sub-agent, in a sub-agent's rollout.
     pub(super) agent: Option<String>,
@@ -26,19 +26,19 @@ pub(super) struct Thread {
     pub(super) service_tier: Option<String>,
     /// Latest running totals.
     pub(super) before: Option<Totals>,
-    /// Answers were recorded individually since the running totals last grew.
+    /// True if answers were recorded individually since the running totals last grew.
     pub(super) recorded: bool,
     /// Id of the last answer recorded.
     pub(super) response: Option<String>,
-    /// A call was made whose counts are in no line.
+    /// True if a call was made whose counts are in no line.
     pub(super) unlogged: bool,
-    /// A call of this thread has been counted.
+    /// True if a call of this thread has been counted.
     pub(super) begun: bool,
 }
 
 impl Thread {
-    /// Handles a line that describes the thread, repeats its description, or, copied with its history, describes an
-    /// ancestor.
+    /// Handles a line that describes the thread, repeats its description or, if it was copied with the history,
+    /// describes an ancestor.
     pub(super) fn describe(&mut self, line: &Line<'_>, out: &mut Vec<Record>) {
         let payload = &line.payload;
         let Some(id) = line.thread() else { return };
@@ -70,7 +70,7 @@ impl Thread {
         }
     }
 
-    /// Replaces all settings: without a tier the standard one applies.
+    /// Replaces all settings. Without a tier, the standard tier applies.
     pub(super) fn set(&mut self, payload: &Payload<'_>) {
         if payload.thread.get().is_some_and(|thread| self.own.as_deref().is_some_and(|own| own != thread)) {
             return;
@@ -82,9 +82,9 @@ impl Thread {
         self.service_tier = settings.service_tier.get().map(str::to_owned);
     }
 
-    /// Handles compaction of the history. If Codex writes the summary itself it is in plain text, and the totals
-    /// include its request. A summary by the service has no plain text, and no version's totals include its request
-    /// (measured on 0.142.5 to 0.171.0, 2026-11-26): only a record has it.
+    /// Handles a compaction of the history. If Codex writes the summary itself, it is in plain text, and the totals
+    /// include its request. A summary by the service has no plain text, and in no version do the totals include its
+    /// request (measured on 0.142.5 to 0.171.0, 2026-11-26): only a record has it.
     pub(super) fn compact(&mut self, payload: &Payload<'_>) {
         let is_recorded = std::mem::take(&mut self.recorded)
             || payload.compacted_by.get().is_some_and(|id| self.response.as_deref() == Some(id));
@@ -92,13 +92,14 @@ impl Thread {
     }
 
     /// Handles an aborted turn. Where answers are recorded individually, the one in progress is billed but not recorded
-    /// (a sub-agent ended by its parent's exit, measured on 0.156.1 to 0.171.0, 2026-11-26); while tools run, none is
-    /// in progress. Running totals alone include it later (see `interrupted.jsonl` among the samples).
+    /// (a sub-agent ended by its parent's exit, measured on 0.156.1 to 0.171.0, 2026-11-26). While tools run, no answer
+    /// is in progress. If there are only running totals, they include it later (see `interrupted.jsonl` in the
+    /// samples).
     pub(super) fn abort(&mut self) {
         self.unlogged |= self.response.is_some() && !self.recorded;
     }
 
-    /// True when these totals, the first in this file, continue those of another file.
+    /// True when these totals, the first in this file, continue those in another file.
     pub(super) fn continues(&self, now: Totals, last: Totals) -> bool {
         self.before.is_none() && self.descends && now.sum() > last.sum() && last.sum() > 0
     }

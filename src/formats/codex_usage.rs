@@ -8,8 +8,8 @@ use super::fields::fields;
 use crate::domain::Tokens;
 
 fields! {
-    /// Token counts as Codex writes them: input includes cached and written input, output includes reasoning. `TraeX`,
-    /// a fork, has another name for what was written (a log of its in agentsview's tests, read 2026-11-27).
+    /// Token counts as Codex writes them: input includes cached and written input, output includes reasoning. The fork
+    /// `TraeX` has another name for cache writes (from one of its logs in agentsview's tests, read 2026-11-27).
     Usage {
         input: Count = "input_tokens",
         cached: Count = "cached_input_tokens",
@@ -24,7 +24,7 @@ impl Usage<'_> {
     /// The counts.
     ///
     /// # Errors
-    /// When one is invalid or implausible.
+    /// When a count is invalid or implausible.
     pub(super) fn totals(&self) -> Result<Totals, BadLine> {
         Ok(Totals([
             self.input.total("input_tokens")?,
@@ -37,12 +37,12 @@ impl Usage<'_> {
     }
 }
 
-/// Input, cached input, written input, output, reasoning, total: of a thread, or of one answer.
+/// Input, cached input, written input, output, reasoning and total, of a thread or of one answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Totals([u64; 6]);
 
 impl Totals {
-    /// The difference from `before`. If any count fell, the count was restarted and all of it is new.
+    /// The difference from `before`. If any count fell, counting was restarted and all of it is new.
     pub(super) fn since(self, before: Self) -> Self {
         if self.is_below(before) {
             return self;
@@ -60,7 +60,7 @@ impl Totals {
         self.0.iter().zip(before.0).any(|(now, before)| *now < before)
     }
 
-    /// The sum, to distinguish a first answer from one that continues another thread's totals.
+    /// The sum. It distinguishes a first answer from one that continues another thread's totals.
     pub(super) fn sum(self) -> u64 {
         let [input, _, _, output, _, total] = self.0;
         total.max(input + output)
@@ -71,10 +71,10 @@ impl Totals {
         self.0.map(u64::to_le_bytes).concat()
     }
 
-    /// Converts to disjoint classes. Parts larger than their whole are truncated.
+    /// Converts to disjoint classes. A part larger than its whole is reduced to it.
     ///
     /// # Errors
-    /// When a count exceeds what one answer can consume.
+    /// When a count exceeds the amount that one answer can use.
     pub(super) fn tokens(self) -> Result<Tokens, BadLine> {
         let [input, _, _, output, _, _] = self.0;
         Count::Whole(input).tokens("input_tokens")?;

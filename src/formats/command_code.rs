@@ -1,11 +1,12 @@
 //! Command Code's sessions: `~/.commandcode/projects/<project>/<session>.jsonl`.
 //!
-//! No public source; from its documentation (<https://commandcode.ai/docs/sessions>) and three readers made with real
-//! sessions of version 3 of the format, read 2026-11-26: a header with the session's id and folder, then messages, of
-//! which an answer has `model` and `usage`. `inputTokens` includes the cache, read and written: only so the counts come
-//! to `costUsd`, which is the agent's own. A message's `meta.messageId` is the service's and stands in every copy of
-//! the session. Before version 3 (about 0.41) lines have no counts, and calls of sub-agents and for summaries have none
-//! now, so that a session used at least what is read. `*.checkpoints.jsonl` and `*.prompts.jsonl` are no sessions.
+//! There is no public source. Based on its documentation (<https://commandcode.ai/docs/sessions>) and three readers
+//! that were built from real sessions in version 3 of the format, read 2026-11-26: a header with the session's id and
+//! folder, then messages. An answer has `model` and `usage`. `inputTokens` includes cache reads and writes: only then
+//! do the counts match `costUsd`, which is the agent's own figure. A message's `meta.messageId` comes from the service
+//! and is in every copy of the session. Before version 3 (about 0.41) lines have no counts, and calls by sub-agents and
+//! for summaries still have none, so a session used at least what its lines show. `*.checkpoints.jsonl` and
+//! `*.prompts.jsonl` are not sessions.
 
 use super::answers::{Head, NONE, Stated, Where};
 use super::count::Count;
@@ -66,7 +67,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         about: About<'a> = "meta",
     }

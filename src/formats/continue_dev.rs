@@ -1,9 +1,10 @@
 //! Continue's development data: `dev_data/<version>/tokensGenerated.jsonl` in `$CONTINUE_GLOBAL_DIR` or `~/.continue`.
 //!
-//! From the agent's source (`core/llm/index.ts`, `core/data/log.ts`, `config-yaml/src/schemas/data/tokensGenerated`,
-//! read 2026-11-26): one line for each request, with the numbers that Continue's own tokenizer finds in the prompt and
-//! in the answer. The counts of the service are not in it, nor is the cache; so every call is an estimate. Lines have
-//! no id: a line's own text identifies it. The table `tokens_generated` of `devdata.sqlite` repeats them.
+//! Based on the agent's source (`core/llm/index.ts`, `core/data/log.ts`,
+//! `config-yaml/src/schemas/data/tokensGenerated`, read 2026-11-26): one line per request, with the numbers of tokens
+//! that Continue's own tokenizer counts in the prompt and in the answer. It contains neither the service's counts nor
+//! the cache, so every call is an estimate. Lines have no id; a line's own text identifies it. The table
+//! `tokens_generated` in `devdata.sqlite` repeats them.
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;

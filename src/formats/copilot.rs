@@ -1,20 +1,20 @@
 //! Copilot CLI: `~/.copilot/session-store.db`, `session-state/<session>/events.jsonl`, and a telemetry file.
 //!
-//! Seen with 1.0.102 against a service whose bill is known (2026-11-26). The table `assistant_usage_events` has one row
-//! for each request: compactions and sub-agents too. The same requests stand as `session.usage_record` in the events,
-//! but for a compaction, of which there is only the sum in `session.compaction_complete`; and as spans `chat` in the
-//! telemetry file (`COPILOT_OTEL_FILE_EXPORTER_PATH`). Row and event share no id and differ by some milliseconds:
-//! session, model and counts join the three. `session.shutdown` states the totals of a session over its resumptions,
-//! without compactions: the bill, which counts alone in older versions, whose `assistant.message` has the output only;
-//! where it names no model, it is the selected one (a real log in FORMATS' collection of 2026-07), but for a
-//! sub-agent's.
+//! Verified with 1.0.102 against a service with a known bill (2026-11-26). The table `assistant_usage_events` has one
+//! row per request, including compactions and sub-agents. The events contain the same requests as
+//! `session.usage_record`, except for a compaction, for which there is only the sum in `session.compaction_complete`.
+//! The telemetry file (`COPILOT_OTEL_FILE_EXPORTER_PATH`) contains them as `chat` spans. Row and event share no id and
+//! differ by some milliseconds, so session, model and counts join the three. `session.shutdown` gives the session's
+//! totals over all its resumptions, without compactions: this is the bill. In older versions, whose `assistant.message`
+//! has only the output, it is the only count. If it names no model, the selected one is used (from a real log in
+//! FORMATS' collection of 2026-07), but not for a sub-agent.
 //!
 //! The desktop program's `data.db` has the totals of a session (tokscale's `copilot_desktop.rs`, commit 0d0d778, read
-//! 2026-11-27), which count where nothing else is known of it.
+//! 2026-11-27). They count if nothing else is known about the session.
 //!
-//! Input includes cache reads and writes, output includes reasoning; nothing states how long
-//! cache writes live. Costs are in AI credits (`totalNanoAiu`), which are
-//! no dollars. `COPILOT_HOME` stands instead of `~/.copilot` (its documentation, looked up 2026-11-26).
+//! Input includes cache reads and writes, output includes reasoning. The lifetime of cache writes is never given. Costs
+//! are in AI credits (`totalNanoAiu`), which are not dollars. `COPILOT_HOME` replaces `~/.copilot` (its documentation,
+//! checked 2026-11-26).
 
 use std::collections::BTreeMap;
 
@@ -41,10 +41,10 @@ pub(super) struct Copilot;
 
 pub(super) const NAME: &str = "copilot";
 const TABLE: &str = "assistant_usage_events";
-/// Kinds of rows, in their third column.
+/// Kinds of rows, given in their third column.
 const REQUEST: &str = "request";
 const SESSION: &str = "session";
-/// Lines of events, and of the telemetry file, which the telemetry's own format reads.
+/// Needles of event lines, and of the telemetry file, which the telemetry format reads.
 const OWN_NEEDLES: [&str; 4] = ["okens\"", "\"session.start\"", "\"session.model_change\"", "\"gen_ai."];
 
 impl Format for Copilot {
@@ -103,7 +103,7 @@ struct Kept {
     model: String,
     /// The totals of each model.
     stated: Running,
-    /// The model and the counts of each compaction, by the event's id.
+    /// The model and counts of each compaction, by the event's id.
     compacted: BTreeMap<String, (String, [u64; 6])>,
 }
 
@@ -165,7 +165,7 @@ impl Reader for Events {
     }
 }
 
-/// The requests in the CLI's database.
+/// The query for requests in the CLI's database.
 fn of_requests(schema: &Schema) -> RowQuery {
     let columns = [
         "session_id",
@@ -194,7 +194,7 @@ fn of_requests(schema: &Schema) -> RowQuery {
     RowQuery { table: TABLE, sql }
 }
 
-/// The totals of the desktop program's sessions.
+/// The query for the totals of the desktop program's sessions.
 fn of_desktop(schema: &Schema) -> RowQuery {
     let columns = ["total_cached_tokens", "total_reasoning_tokens", "created_at", "cwd"];
     let columns = columns.map(|column| schema.column("sessions", column)).join(", ");
@@ -274,7 +274,7 @@ impl Events {
         Ok(Some(Call { alias: Some(alias), latency, parts, fidelity, ..Call::new(key, from, model, tokens) }))
     }
 
-    /// An answer of which an older version logs the output alone.
+    /// An answer from an older version, which logs only the output.
     fn message(&mut self, read: &Line<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
         let output = read.data.output.tokens("outputTokens")?;
         let (Some(id), 1..) = (read.data.call.get().or(read.id.get()), output) else { return Ok(None) };
@@ -287,7 +287,7 @@ impl Events {
         Ok(Some(Call { fidelity: Fidelity::Unlisted, ..Call::new(key, from, model, tokens) }))
     }
 
-    /// A compaction. One that took several requests is a part of the session's total.
+    /// A compaction. One that took several requests is part of the session's total.
     fn compaction(&mut self, read: &Line<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
         let usage = &read.data.compacted;
         let tokens = usage.tokens()?;
@@ -308,7 +308,7 @@ impl Events {
         }))
     }
 
-    /// The session's totals, once any are stated; its compactions are beside them.
+    /// The session's totals, once any are given. Its compactions are separate.
     fn total(&mut self, read: &Line<'_>, origin: &Origin) -> Option<Bill> {
         if self.kept.stated.is_empty() {
             return None;
@@ -332,7 +332,8 @@ impl Events {
     }
 }
 
-/// Who made a call of this session, which is else named by its folder: `session-state/<session>/events.jsonl`.
+/// Attribution of a call in this session. The session's name defaults to its folder:
+/// `session-state/<session>/events.jsonl`.
 fn attribution(author: &mut Author, session: &str, cwd: &str, at: Option<Instant>, origin: &Origin) -> Attribution {
     let stem = origin.stem();
     let folder = origin.path.rsplit(['/', '\\']).nth(1).unwrap_or(stem);
@@ -340,7 +341,7 @@ fn attribution(author: &mut Author, session: &str, cwd: &str, at: Option<Instant
     author.attribution(at, Some(if session.is_empty() { named } else { session }), Some(cwd), origin)
 }
 
-/// The key of an answer by its id.
+/// The key of an answer with this id.
 fn key_of(session: &str, id: &str) -> CallKey {
     answer_key(id).unwrap_or_else(|| CallKey::from_parts(&[NAME, session, id]))
 }

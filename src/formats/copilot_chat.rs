@@ -1,18 +1,17 @@
-//! GitHub Copilot in Visual Studio Code: chats in `User/workspaceStorage/<workspace>/chatSessions/<session>.jsonl`,
-//! those of windows without a folder in `User/globalStorage/emptyWindowChatSessions`, in versions before 1.109 as one
-//! JSON document each.
+//! GitHub Copilot in Visual Studio Code: chats in `User/workspaceStorage/<workspace>/chatSessions/<session>.jsonl`; for
+//! windows without a folder, in `User/globalStorage/emptyWindowChatSessions`. Before version 1.109, each is a JSON
+//! document.
 //!
-//! By the editor's source (`chatSessionStore.ts`, `objectMutationLog.ts`, `chatModel.ts`, as quoted in
+//! Based on the editor's source (`chatSessionStore.ts`, `objectMutationLog.ts`, `chatModel.ts`, as quoted in
 //! `docs/harnesses/copilot-vscode.md` of `sturdynut/Ullage`) and tokscale (`copilot_vscode.rs`, commit 2ffd06c), read
-//! 2026-11-27. The lines are a log of changes: the whole state (`kind` 0), a value that is set at a path (1), a list
-//! that is cut to a length and grows (2), a value that is deleted (3). A request is one turn, which may take several
-//! calls of the model: `completionTokens` counts the output of all, `promptTokens` the prompt of the latest one, with
-//! what was read from a cache. So a turn is at least that much; what is billed are requests and credits, which stand
-//! nowhere.
+//! 2026-11-27. The lines are a log of changes: the whole state (`kind` 0), a value set at a path (1), a list truncated
+//! to a length and then extended (2), a deleted value (3). A request is one turn, which may take several model calls:
+//! `completionTokens` counts the output of all of them, `promptTokens` the prompt of the latest one, including cache
+//! reads. So the counts of a turn are a lower bound. Requests and credits are billed, but neither is in the log.
 //!
-//! A document stays when its session goes on as a log: both name a turn by its id. A session of another agent within
-//! the editor (`modelTotals`) is logged by that agent, and so is a model of another vendor's than Copilot. What an undo
-//! removes was used.
+//! The document remains when its session continues as a log. Both identify a turn by its id. A session of another agent
+//! within the editor (`modelTotals`) is logged by that agent, and so is a model that does not come from Copilot. Turns
+//! removed by an undo still count.
 
 use std::path::{Path, PathBuf};
 
@@ -36,7 +35,7 @@ pub(super) struct CopilotChat;
 
 pub(super) const NAME: &str = "copilot-vscode";
 const NEEDLES: [&str; 1] = ["\"requests\""];
-/// The most turns of a session whose changes are followed.
+/// Maximum number of turns per session whose changes are followed.
 pub(super) const MOST: usize = 10_000;
 
 impl Format for CopilotChat {
@@ -134,7 +133,7 @@ fields! {
     }
 }
 
-/// A turn as far as it is known.
+/// A turn, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Turn {
@@ -202,7 +201,7 @@ impl Reader for Chat {
 }
 
 impl Chat {
-    /// Appends turns; the place of the first one.
+    /// Appends turns. Returns the index of the first one.
     fn push(&mut self, requests: &[Request<'_>]) -> Result<usize, BadLine> {
         let from = self.turns.len();
         for request in requests.iter().take(MOST.saturating_sub(from)) {
@@ -213,7 +212,7 @@ impl Chat {
         Ok(from)
     }
 
-    /// Sets a value of a turn, or the turn; the place of the first one that changed.
+    /// Sets a turn, or a value in it. Returns the index of the first turn that changed.
     fn set(&mut self, path: &[Value], value: Within<'_>) -> Result<usize, BadLine> {
         let none = self.turns.len();
         let Some((place, path)) = path.split_first() else { return Ok(none) };
@@ -223,14 +222,14 @@ impl Chat {
         Ok(place)
     }
 
-    /// Emits the turns with counts, from this index on.
+    /// Emits the turns that have counts, starting at this index.
     fn emit(&mut self, from: usize, origin: &Origin, out: &mut Vec<Record>) {
         let session = origin.stem();
         for turn in self.turns.iter().skip(from) {
             let tokens = Tokens { input: turn.prompt, output: turn.output, ..Tokens::default() };
             let Some(model) = turn.answered().filter(|_| !tokens.is_zero()) else { continue };
             let from = self.author.attribution(turn.at, Some(session), self.project.as_deref(), origin);
-            // The picker's `auto` names no model.
+            // The picker's `auto` is not the name of a model.
             let model = self.author.label(Some(model).filter(|model| *model != "auto"));
             let call = Call::new(turn.key(session), from, model, tokens);
             out.push(Record::Call(Call { fidelity: Fidelity::LowerBound, ..call }));
@@ -238,12 +237,12 @@ impl Chat {
     }
 }
 
-/// The place in a list that a step of a path names.
+/// The list index that a step of a path stands for.
 pub(super) fn index(step: &Value) -> Option<usize> {
     step.as_u64().and_then(|place| usize::try_from(place).ok())
 }
 
-/// The value within as much of a turn as leads to it; lists within a turn have no counts.
+/// The value, wrapped in as much of a turn as leads to it. Lists within a turn contain no counts.
 pub(super) fn within(path: &[Value], value: Within<'_>) -> Option<String> {
     let mut request = value.written().unwrap_or("null").to_owned();
     for step in path.iter().rev() {
@@ -256,7 +255,7 @@ pub(super) fn within(path: &[Value], value: Within<'_>) -> Option<String> {
 }
 
 impl Turn {
-    /// The model that answered, `auto` where none is named; none if another agent or another vendor's model did.
+    /// The model that answered, or `auto` if none is named; `None` if it was another agent or another vendor's model.
     pub(super) fn answered(&self) -> Option<&str> {
         let picked = self.model.strip_prefix("copilot/");
         let is_of_another = self.is_of_another || (picked.is_none() && !self.model.is_empty());
@@ -264,13 +263,13 @@ impl Turn {
         Some(model).filter(|model| !model.is_empty() && !is_of_another)
     }
 
-    /// The key of its call.
+    /// The key of the turn's call.
     pub(super) fn key(&self, session: &str) -> CallKey {
         let at = self.at.map(|at| at.timestamp_millis()).unwrap_or_default().to_string();
         CallKey::from_parts(&[NAME, session, if self.id.is_empty() { &at } else { &self.id }])
     }
 
-    /// Takes over what is said of it.
+    /// Takes over the given values.
     pub(super) fn learn(&mut self, request: &Request<'_>) -> Result<(), BadLine> {
         let metadata = &request.result.metadata;
         let take = |of: &mut String, said: &Text<'_>| {

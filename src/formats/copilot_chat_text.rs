@@ -1,10 +1,9 @@
-//! Sizes of the texts in Copilot's chats in Visual Studio Code, of which older versions wrote no counts.
+//! Sizes of the texts in Copilot's chats in Visual Studio Code. Older versions wrote no counts.
 //!
-//! The editor's log is described in `copilot_chat`. A turn's whole output stands in `result.metadata.toolCallRounds`: of
-//! each call of the model its text, its thinking and the tools' names and arguments (`vscode-copilot-chat`,
-//! `toolCallRound.ts`, as readers of such files quote it, read 2026-11-27). Without rounds there is `response`, the
-//! parts that are displayed: a text has a `value` and no `kind`, thinking has both, and of a tool only the use is
-//! shown.
+//! For the editor's log, see `copilot_chat`. A turn's whole output is in `result.metadata.toolCallRounds`: for each
+//! model call, its text, its thinking, and the names and arguments of tools (`vscode-copilot-chat`, `toolCallRound.ts`,
+//! as quoted by readers of such files, read 2026-11-27). Without rounds there is `response`, the displayed parts: a
+//! text has a `value` but no `kind`, thinking has both, and a tool shows only that it was used.
 
 use std::path::{Path, PathBuf};
 
@@ -58,7 +57,7 @@ fields! {
 }
 
 fields! {
-    /// A part that is displayed.
+    /// A displayed part.
     Part {
         kind: Text<'a> = "kind",
         value: Within<'a> = "value",
@@ -103,11 +102,11 @@ fields! {
     }
 }
 
-/// A turn, and the sizes of what is known of its output.
+/// A turn, and the sizes of the known parts of its output.
 #[derive(Default)]
 struct Spoke {
     turn: Turn,
-    /// Of each part that is displayed: its characters, or none for one that does not say all.
+    /// Number of characters of each displayed part; `None` for one that does not show everything.
     parts: Vec<Option<u64>>,
     rounds: u64,
     hides_parts: bool,
@@ -155,7 +154,7 @@ impl TextReader for Chat {
 }
 
 impl Chat {
-    /// Follows a change; none if the line is none.
+    /// Applies a change; `None` if the line is not a change.
     fn change(&mut self, line: &[u8]) -> Option<()> {
         let read: Line<'_> = json::parse(line).ok()?;
         if read.requests.written().is_some() {
@@ -194,7 +193,7 @@ impl Chat {
         let requests: Vec<&RawValue> = serde_json::from_str(requests.written()?).ok()?;
         for request in requests.iter().take(MOST.saturating_sub(self.turns.len())) {
             let mut spoke = Spoke::default();
-            // One that is not understood keeps its place.
+            // A turn that is not understood keeps its index.
             let _ = spoke.learn(request.get());
             self.turns.push(spoke);
         }
@@ -203,7 +202,7 @@ impl Chat {
 }
 
 impl Spoke {
-    /// Takes over what is said of the turn.
+    /// Takes over the given values.
     fn learn(&mut self, request: &str) -> Option<()> {
         self.turn.learn(&json::parse(request.as_bytes()).ok()?).ok()?;
         let request: Request<'_> = json::parse(request.as_bytes()).ok()?;
@@ -220,7 +219,7 @@ impl Spoke {
 }
 
 impl Part<'_> {
-    /// Its characters: none for a tool's use, whose arguments are not shown.
+    /// Its number of characters; `None` for the use of a tool, whose arguments are not shown.
     fn size(&self) -> Option<u64> {
         match self.kind.get() {
             None => Some(text_of(self.value)),
@@ -244,7 +243,7 @@ impl Round<'_> {
     }
 }
 
-/// The characters of a text, or of a list of texts.
+/// Number of characters in a text or a list of texts.
 fn text_of(value: Within<'_>) -> u64 {
     let written = value.written().unwrap_or_default();
     if written.starts_with('[') {

@@ -45,7 +45,7 @@ fields! {
 }
 
 fields! {
-    /// The totals, in newer versions.
+    /// The totals, as newer versions write them.
     Snapshot {
         metrics: Within<'a> = "modelMetrics",
     }
@@ -59,7 +59,7 @@ fields! {
 }
 
 fields! {
-    /// Counts, of a request or a session.
+    /// Counts of a request or a session.
     Usage {
         model: Text<'a> = "model",
         input: Count = "inputTokens",

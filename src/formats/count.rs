@@ -9,7 +9,7 @@ use crate::domain::{Label, Tokens};
 
 /// A count as written in a log.
 ///
-/// Deserialising never fails, so that invalid counts in irrelevant lines do no harm; reading the value does. Whole
+/// Deserialising never fails, so invalid counts in irrelevant lines do no harm; only reading the value fails. Whole
 /// numbers are accepted in any notation: `12`, `12.0`, `1.2e1`, `"12"`. Absent and `null` are zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Count {
@@ -24,7 +24,8 @@ pub(crate) enum Count {
     Wrong,
 }
 
-/// A number that is no count. Nothing to be dropped: hundreds of structs hold counts.
+/// A number that is not a valid count. It owns nothing that must be dropped, because hundreds of structs contain
+/// counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Absurd {
     /// An integer below zero.
@@ -59,7 +60,7 @@ impl Count {
     /// A running total.
     ///
     /// # Errors
-    /// As [`Count::tokens`], with a higher bound.
+    /// Like [`Count::tokens`], with a higher bound.
     pub(crate) fn total(&self, field: &'static str) -> Result<u64, BadLine> {
         self.up_to(Self::MOST_TOTAL, field)
     }
@@ -85,7 +86,7 @@ impl Count {
     }
 
     pub(super) fn from_float(value: f64) -> Self {
-        // Largest whole number up to which all are exact as float.
+        // Up to this number, every whole number is exact as a float.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         if value.fract().abs() > 0.0 || !(0.0..=EXACT).contains(&value) {
             return Self::Absurd(Absurd::Float(value.to_bits()));

@@ -1,10 +1,12 @@
-//! Crush's sessions: `crush.db` in each project's data folder, which `projects.json` in `$XDG_DATA_HOME/crush` lists.
+//! Crush's sessions: `crush.db` in each project's data folder. `projects.json` in `$XDG_DATA_HOME/crush` lists the
+//! projects.
 //!
-//! From the agent's source (`internal/agent/agent.go`, `internal/projects/projects.go`, `internal/db/sql/sessions.sql`, read
-//! 2026-11-26): `cost` grows with each step, `prompt_tokens` and `completion_tokens` are overwritten by the latest one and
-//! only show how full the context is. So a session is one row with its cost and no tokens, which is less than was used.
-//! The cost of a sub-agent is added to the session that called it, whose row has no parent; the others are skipped. Times
-//! are in seconds. A session that is deleted takes nothing out of the books.
+//! Based on the agent's source (`internal/agent/agent.go`, `internal/projects/projects.go`,
+//! `internal/db/sql/sessions.sql`, read 2026-11-26): `cost` grows with each step. `prompt_tokens` and
+//! `completion_tokens` are overwritten by the latest step and only show how full the context is. So a session is one
+//! row with a cost and no tokens, which is a lower bound. The cost of a sub-agent is added to the session that called
+//! it, which has no parent; the others are skipped. Times are in seconds. If a session is deleted, the ledger keeps its
+//! row.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -32,7 +34,7 @@ impl Format for Crush {
     fn gaps(&self) -> &'static str {
         "tokens and models: a session's cost alone, dated by its beginning"
     }
-    /// A project without a list of projects: the home folder itself.
+    /// Without a list of projects, the home folder itself is one.
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         env.home(".crush").into_iter().map(Location::flat).collect()
     }
@@ -77,7 +79,6 @@ fields! {
 }
 
 fields! {
-    /// A project.
     Project {
         path: Text<'a> = "path",
         data: Text<'a> = "data_dir",

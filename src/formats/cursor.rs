@@ -1,12 +1,13 @@
 //! Cursor's chats: `state.vscdb` in the editor's global storage.
 //!
-//! No schema is public; the keys and fields are those that codeburn documents (`docs/providers/cursor.md`, commit 02db4dc,
-//! read 2026-11-26). A row `bubbleId:<chat>:<message>` of `cursorDiskKV` is a message with `tokenCount.inputTokens` and
-//! `outputTokens`. Version 3 writes zeros there, the input that is sent again from the cache is in none, and what is billed
-//! stands only in the account's export. So every count is at least what was used, and never more than a hint.
+//! The schema is not public. Keys and fields are those that codeburn documents (`docs/providers/cursor.md`, commit
+//! 02db4dc, read 2026-11-26). A row `bubbleId:<chat>:<message>` of `cursorDiskKV` is a message with
+//! `tokenCount.inputTokens` and `outputTokens`. Version 3 writes zeros there, input that is sent again from the cache
+//! is counted nowhere, and the billed amounts are only in the account's export. So every count is a lower bound and no
+//! more than a hint.
 //!
-//! The same table holds prompts, answers and tokens of sessions: the queries take the counts, the model's name and the time
-//! out of the JSON inside of SQLite, and nothing else leaves it. A message that changes gets a new row number.
+//! The same table contains prompts, answers and session tokens. The queries extract the counts, the model's name and
+//! the time from the JSON inside SQLite; nothing else is read. A message that changes gets a new row number.
 
 use std::borrow::Cow;
 
@@ -41,7 +42,7 @@ impl Format for Cursor {
     fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
         let fields = ["tokenCount.inputTokens", "tokenCount.outputTokens", "createdAt", "modelInfo.modelName"];
         let fields = fields.map(|path| format!("json_extract(bubble, '$.{path}')")).join(", ");
-        // Every message gives a row, so that the next reading begins behind it.
+        // Every message gives a row, so that the next read starts after it.
         query(schema, &fields, "").map(|query| vec![query])
     }
     fn reader(&self) -> Box<dyn Reader> {
@@ -49,7 +50,7 @@ impl Format for Cursor {
     }
 }
 
-/// The question for fields of each message; `only` is a condition on a message.
+/// The query for fields of each message. `only` is a condition on messages.
 pub(super) fn query(schema: &Schema, fields: &str, only: &str) -> Option<RowQuery> {
     let sql = format!(
         "SELECT number, NULL, name, {fields} FROM (SELECT rowid AS number, key AS name, \
@@ -59,7 +60,7 @@ pub(super) fn query(schema: &Schema, fields: &str, only: &str) -> Option<RowQuer
     schema.has("cursorDiskKV", &["key", "value"]).then_some(RowQuery { table: "cursorDiskKV", sql })
 }
 
-/// The key of a message, by the name of its row.
+/// The key of a message, based on the name of its row.
 pub(super) fn key_of(name: &str) -> CallKey {
     CallKey::from_parts(&[NAME, name])
 }
@@ -74,7 +75,7 @@ fn message<'a>(_query: usize, row: &[Value<'a>], _origin: &Origin) -> Result<Opt
     };
     Ok(Some(RowCall {
         at: at(row, 5).time(),
-        // The setting `default` names no model.
+        // The setting `default` is not the name of a model.
         model: at(row, 6).text().filter(|model| *model != "default").map(Cow::Borrowed),
         session: chat.map(Cow::Borrowed),
         fidelity: Fidelity::LowerBound,

@@ -1,8 +1,8 @@
-//! Sizes of the texts in Cursor's chats, whose version 3 writes counts of zero.
+//! Sizes of the texts in Cursor's chats. Version 3 writes counts of zero.
 //!
-//! An answer is one or several rows `bubbleId:<chat>:<message>` of type 2, each with `text`, `thinking.text` or a tool's
-//! `toolFormerData.name` and `rawArgs` (codeburn's `docs/providers/cursor.md`, commit 02db4dc, and readers of such databases, read
-//! 2026-11-27). SQLite measures the texts: none of them leaves it.
+//! An answer consists of one or more rows `bubbleId:<chat>:<message>` of type 2, each with `text`, `thinking.text`, or
+//! a tool's `toolFormerData.name` and `rawArgs` (codeburn's `docs/providers/cursor.md`, commit 02db4dc, and readers of
+//! such databases, read 2026-11-27). SQLite measures the texts and returns only their lengths.
 
 use super::cursor::{Cursor, NAME, key_of};
 use super::rows::{RowQuery, Schema, Value, at};
@@ -10,10 +10,9 @@ use super::texts::{Spoken, TextReader, Texts};
 use super::{Format as _, Framing, Origin};
 use crate::domain::{Attribution, Instant, Label};
 
-/// The texts of Cursor.
 pub(super) struct CursorTexts;
 
-/// The texts that are measured, each as a block.
+/// The texts to measure, each of which is a block.
 const TEXTS: [&str; 4] = ["text", "thinking.text", "toolFormerData.name", "toolFormerData.rawArgs"];
 /// The column of the first of them.
 const FIRST: usize = 6;

@@ -1,4 +1,4 @@
-//! Decodes one file or feed, whatever formats its lines have.
+//! Decodes one file or feed, whatever the formats of its lines.
 
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -10,52 +10,53 @@ use super::{
 };
 use crate::domain::Record;
 
-/// Decoder of one file in any mix of formats.
+/// Decoder for one file in any mix of formats.
 ///
-/// Each line is offered to the formats whose needles stand in it, the one that read this file's last
-/// line first. What can be mended in a broken line is mended: padding and control bytes are taken
-/// out, two objects on one line are both read, and so is a whole object behind a torn one. Of a list, which no format
-/// knows as a whole, each item is read as if it were a line.
+/// Each line is offered to the formats whose needles it contains, starting with the format of the previous line. A
+/// broken line is repaired where possible: padding and control bytes are removed, two objects on one line are both
+/// read, and so is a complete object after a truncated one. If a line is a list, which no format reads as a whole, each
+/// item is read as if it were a line.
 pub struct Decoder {
-    /// The readers made so far, each with its format's place in the table: of dozens of formats, a file has one or two.
+    /// The readers created so far, each with its format's index in the registry. There are dozens of formats, but a
+    /// file has one or two.
     readers: Vec<(usize, Box<dyn Reader>)>,
-    /// Where one agent writes all lines: its format's place in the registry.
+    /// Index of the format in the registry, if one agent writes all lines.
     own: Option<usize>,
-    /// Search for the needles, once a line was searched.
+    /// Search for the needles, created when a line is first searched.
     prefilter: Option<&'static Prefilter>,
     /// Formats that may be tried.
     allowed: Set,
     /// Format of the last decoded line.
     current: Option<usize>,
-    /// The first format recognised is that of all lines.
+    /// True if the first format that is recognised applies to all lines.
     one_format: bool,
     nul_bytes: u64,
-    /// Number of further lines that may belong to the file's opening, see [`Format::opening`]; [`UNREAD`] before the
-    /// first.
+    /// Number of further lines that may belong to the file's opening, see [`Format::opening`]. [`UNREAD`] before the
+    /// first line.
     opening: u16,
 }
 
 /// No line has been read yet.
 const UNREAD: u16 = OPENING + 1;
-/// Maximum length of an opening in lines, as long as no format has decoded one: the fork of a long session opens with a
+/// Maximum length of an opening in lines, while no format has decoded one. The fork of a long session opens with one
 /// snapshot per prompt.
 const OPENING: u16 = 10_000;
 
 /// Result of decoding a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Blank, or without any format's needle: not parsed.
+    /// Blank, or without any format's needle. Not parsed.
     Passed,
-    /// Valid JSON of no known format.
+    /// Valid JSON, but of no known format.
     Other,
-    /// Decoded; its records, possibly none, were appended.
+    /// Decoded. Its records, if any, were appended.
     Read,
-    /// At least part of it cannot be counted; records of the valid part were appended.
+    /// At least part of it cannot be counted. Records from the valid part were appended.
     Bad(BadLine),
 }
 
 impl Outcome {
-    /// Of two parts of a line the one that tells what became of the whole.
+    /// Combines the outcomes of two parts of a line.
     fn or(self, other: Self) -> Self {
         if other.rank() > self.rank() { other } else { self }
     }
@@ -71,7 +72,7 @@ impl Outcome {
 }
 
 impl Decoder {
-    /// A decoder restricted to these formats by name; all formats if empty.
+    /// A decoder for these formats only, by name; all formats if empty.
     pub fn new(only: &[&str]) -> Self {
         let allowed = |format: &dyn Format| only.is_empty() || only.contains(&format.name());
         let bits = ALL.iter().enumerate().filter(|(_, format)| allowed(**format)).map(|(at, _)| 1 << at);
@@ -87,7 +88,7 @@ impl Decoder {
         }
     }
 
-    /// A reader of what one agent alone has written, in its own place: its format is known before a line is read.
+    /// A decoder for files that only one agent writes, in its own place. The format is known before any line is read.
     pub fn of_format(format: FormatId, only: &[&str]) -> Self {
         let mut decoder = Self::new(only).of_one_program();
         let place = format.place();
@@ -96,7 +97,7 @@ impl Decoder {
         decoder
     }
 
-    /// Declares that one program writes all lines: once its format is known, other formats' needles are not searched
+    /// Declares that one program writes all lines. Once its format is known, other formats' needles are not searched
     /// for.
     #[must_use]
     pub fn of_one_program(mut self) -> Self {
@@ -104,7 +105,7 @@ impl Decoder {
         self
     }
 
-    /// Decodes one line, with or without line end, and appends its records to `out`.
+    /// Decodes one line, with or without a line end, and appends its records to `out`.
     pub fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
         if self.opening == UNREAD {
             // A decoder that starts inside a file has missed the opening.
@@ -120,7 +121,7 @@ impl Decoder {
             Err(BadLine::NotJson(_)) => return self.mended(line, origin, out),
             Err(bad) => return Outcome::Bad(bad),
         };
-        // Skipped values are not validated: invalid characters in them go unnoticed.
+        // Skipped values are not validated, so invalid characters in them go unnoticed.
         let is_sound = |json| json::parse::<IgnoredAny>(json).is_ok() && repair::cleaned(json).is_none();
         match (offer, sse::payload(line)) {
             (Offer::Taken, _) => Outcome::Read,
@@ -132,7 +133,7 @@ impl Decoder {
         }
     }
 
-    /// Decodes a line of text, which is no JSON value and cannot be torn.
+    /// Decodes a line of plain text, which is not JSON and so cannot be truncated JSON.
     fn text(&mut self, own: usize, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
         if self.current != Some(own) || self.prefilter().first(line, Some(own)).is_none() {
             return Outcome::Passed;
@@ -140,18 +141,18 @@ impl Decoder {
         self.read_with(|reader| reader.line(line, origin, out))
     }
 
-    /// Reads a whole document of the known format, and appends what it says to `out`.
+    /// Reads a whole document in the known format, and appends its records to `out`.
     pub fn document(&mut self, text: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
         let text = self.trimmed(text);
         self.read_with(|reader| reader.line(text, origin, out))
     }
 
-    /// Reads one row of the known format's query at this place.
+    /// Reads one row returned by query number `query` of the known format.
     pub fn row(&mut self, query: usize, row: &[Value<'_>], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
         self.read_with(|reader| reader.row(query, row, origin, out))
     }
 
-    /// Passes on the file that describes all that is read.
+    /// Passes on a file that describes the whole log.
     pub fn describe(&mut self, text: &[u8]) {
         if let Some(at) = self.current {
             self.reader(at).describe(text);
@@ -167,7 +168,7 @@ impl Decoder {
         }
     }
 
-    /// Appends what the lines so far state besides calls, each statement once.
+    /// Appends the status reports in the lines so far, each one once.
     pub fn statuses(&mut self, out: &mut Vec<Record>) {
         self.readers.iter_mut().for_each(|(_, reader)| reader.statuses(out));
     }
@@ -177,7 +178,7 @@ impl Decoder {
         self.current.map(|at| ALL[at].name())
     }
 
-    /// NUL bytes removed from lines so far, left by writers of truncated files.
+    /// Number of NUL bytes removed from lines so far. Writers of truncated files leave them behind.
     pub fn nul_bytes(&self) -> u64 {
         self.nul_bytes
     }
@@ -198,7 +199,7 @@ impl Decoder {
         saved_state::write(self.format(), &formats, opening)
     }
 
-    /// Restores the output of [`Decoder::state`]; ignored if invalid.
+    /// Restores the output of [`Decoder::state`]. Invalid state is ignored.
     pub fn restore(&mut self, state: &str) {
         let Some(saved) = saved_state::read(state) else { return };
         self.opening = saved.opening;
@@ -211,7 +212,7 @@ impl Decoder {
         }
     }
 
-    /// The reader of the format at this place.
+    /// The reader of the format at this index.
     fn reader(&mut self, at: usize) -> &mut dyn Reader {
         let made = self.readers.iter().position(|(place, _)| *place == at).unwrap_or_else(|| {
             self.readers.push((at, ALL[at].reader()));
@@ -220,7 +221,7 @@ impl Decoder {
         &mut *self.readers[made].1
     }
 
-    /// Strips line end, white space, byte order mark, and NUL padding.
+    /// Strips the line end, white space, a byte order mark, and NUL padding.
     fn trimmed<'line>(&mut self, line: &'line [u8]) -> &'line [u8] {
         if let [b'{', .., b'}'] = line {
             return line;
@@ -241,7 +242,7 @@ impl Decoder {
         self.nul_bytes += bytes.iter().filter(|byte| **byte == 0).map(|_| 1).sum::<u64>();
     }
 
-    /// The search for needles. Databases and documents need none, so that it is built for the first line.
+    /// The search for needles. It is only built for the first line, because databases and documents do not need one.
     fn prefilter(&mut self) -> &'static Prefilter {
         let own = self.own;
         self.prefilter.get_or_insert_with(|| prefilters::prefilter_for(own))
@@ -276,7 +277,7 @@ impl Decoder {
         }
     }
 
-    /// Offers a line rejected by `tried` to formats whose needles it contains with escapes.
+    /// Offers a line that the formats in `tried` rejected to formats whose needles it contains in escaped form.
     fn offer_escaped(
         &mut self,
         line: &[u8],
@@ -294,7 +295,7 @@ impl Decoder {
         }
     }
 
-    /// Offers a line to these formats, the one that decoded the previous line first.
+    /// Offers a line to these formats, starting with the one that decoded the previous line.
     fn try_all(&mut self, wanted: Set, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
         let order = self.current.into_iter().chain(0..ALL.len());
         let mut done: Set = 0;
@@ -312,7 +313,7 @@ impl Decoder {
         Ok(if wanted == 0 { Offer::Unmarked } else { Offer::Refused })
     }
 
-    /// Passes an opening line without needles to the formats that use openings.
+    /// Passes an opening line without needles to the formats that read openings.
     #[cold]
     fn open(&mut self, line: &[u8]) {
         self.opening -= 1;
@@ -325,7 +326,7 @@ impl Decoder {
         }
     }
 
-    /// Offers one object of several on a line.
+    /// Offers one of several objects on a line.
     fn part(&mut self, object: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
         match self.offer(object, origin, out) {
             Ok(Offer::Unmarked) => Outcome::Passed,
@@ -335,7 +336,7 @@ impl Decoder {
         }
     }
 
-    /// Reads the items of a line that is a list, as `claude -p --output-format json --verbose` prints one.
+    /// Reads the items of a line that is a list, such as the output of `claude -p --output-format json --verbose`.
     fn items(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
         if !line.starts_with(b"[") {
             return Outcome::Other;
@@ -363,9 +364,9 @@ impl Decoder {
         }
         let Some((torn, why)) = torn else { return outcome };
         if let (Some(at), Some(whole)) = (self.current, repair::behind(torn)) {
-            // Only the file's current format may decode it: a fragment could look like another format's line.
+            // Only the file's current format may decode it, because a fragment could look like another format's line.
             if self.prefilter().all(whole) & self.allowed & (1 << at) != 0 {
-                // An object after a truncated one is decoded if possible; the line counts as bad either way.
+                // An object after a truncated one is decoded if possible. The line counts as bad either way.
                 let _ = self.reader(at).line(whole, origin, out);
             }
         }
@@ -373,7 +374,7 @@ impl Decoder {
     }
 }
 
-/// Response of the formats to a line.
+/// How the formats responded to a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Offer {
     /// No needle found.

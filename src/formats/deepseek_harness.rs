@@ -1,13 +1,13 @@
-//! DeepSeek Harness' sessions: `sessions/<folder>/<session>/session.jsonl.zstd` in `$DSH_HOME` or `~/.dsh`,
-//! uncompressed `session.jsonl` where that is configured.
+//! DeepSeek Harness's sessions: `sessions/<folder>/<session>/session.jsonl.zstd` in `$DSH_HOME` or `~/.dsh`, or
+//! uncompressed `session.jsonl` if configured.
 //!
-//! From tokscale 4.17 (`sessions/dsh.rs`, which quotes the agent's source, and its issues #1152, #1173 and #1187; read
-//! 2026-11-26). Each flush appends a zstd frame. An answer is `assistant/message`, a failed try `assistant/attempt`, a
-//! summary `compaction/summary`; their counts stand in `data.usage` or else in the last `usage` chunk of `data.stream`.
-//! Input excludes the cache, output includes reasoning. A later sample of one step replaces the earlier one, unless
-//! `llm/retry-started` stands between them: so the step and the time at which it was begun name an answer, which a fork
-//! copies with all else. The header's `seedLength` is the number of copied events. The model is the one that answered,
-//! where that is another than asked for.
+//! Based on tokscale 4.17 (`sessions/dsh.rs`, which quotes the agent's source, and its issues #1152, #1173 and #1187;
+//! read 2026-11-26). Each flush appends a zstd frame. An answer is `assistant/message`, a failed attempt
+//! `assistant/attempt`, a summary `compaction/summary`. Their counts are in `data.usage`, or else in the last `usage`
+//! chunk of `data.stream`. Input excludes the cache, output includes reasoning. A later sample of a step replaces the
+//! earlier one, unless there is an `llm/retry-started` between them. So the step and its start time identify an answer,
+//! and a fork copies both. The header's `seedLength` is the number of copied events. The model is the one that
+//! answered, even if another was requested.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
 use crate::domain::{Call, Claim, Instant, Label, Record};
 
-/// DeepSeek Harness' sessions.
+/// DeepSeek Harness's sessions.
 pub(super) struct DeepSeekHarness;
 
 const NAME: &str = "deepseek-harness";
@@ -90,7 +90,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         id: Text<'a> = "id",
         source: Source<'a> = "source",
@@ -98,7 +97,7 @@ fields! {
 }
 
 fields! {
-    /// The model that was asked.
+    /// The requested model.
     Source {
         model: Text<'a> = "model",
         replay: Replay<'a> = "replayState",
@@ -106,7 +105,7 @@ fields! {
 }
 
 fields! {
-    /// The data for asking once more.
+    /// The data for sending the request again.
     Replay {
         response: Response<'a> = "response",
     }
@@ -145,7 +144,7 @@ fields! {
     }
 }
 
-/// Facts that earlier events state of later ones.
+/// Facts that earlier events give for later ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Known {
@@ -153,9 +152,9 @@ struct Known {
     project: Option<String>,
     /// Events copied from a parent.
     copied: u64,
-    /// The model that was last asked.
+    /// The model that was requested last.
     model: Option<String>,
-    /// Turn, step, and when the step or its newest try was begun.
+    /// Turn, step, and when the step or its latest attempt started.
     step: Option<(u64, u64, Instant)>,
 }
 

@@ -1,4 +1,4 @@
-//! Detail objects of OpenAI's usage: cached tokens, their lifetimes, audio tokens.
+//! Detail objects in OpenAI's usage: cached tokens, their lifetimes, audio tokens.
 
 use super::BadLine;
 use super::count::Count;
@@ -51,7 +51,7 @@ impl InputDetails<'_> {
         Ok((short.max(all.saturating_sub(long)), long))
     }
 
-    /// Cache writes without a stated lifetime.
+    /// Cache writes whose lifetime is not given.
     pub(super) fn unstated_writes(&self) -> Result<u64, BadLine> {
         let all = self.written.tokens("cache_write_tokens")?;
         let short = self.lifetimes.half_an_hour.tokens("ttl_30m_tokens")?;
@@ -68,7 +68,7 @@ impl InputDetails<'_> {
         Ok((self.audio.tokens("audio_tokens")?.saturating_sub(cached), cached))
     }
 
-    /// True when it has fields besides the number of cached tokens.
+    /// True when it has fields other than the number of cached tokens.
     pub(super) fn says_more(&self) -> bool {
         let (lifetimes, cached) = (&self.lifetimes, &self.cached_details);
         [&self.written, &self.audio, &lifetimes.half_an_hour, &lifetimes.twelve_hours, &cached.audio]
@@ -98,7 +98,7 @@ mod tests {
         };
         let split = usage(r#","cache_write_tokens_details":{"ttl_30m_tokens":200,"ttl_12h_tokens":500}"#);
         assert_eq!(read(&split), ([100, 100, 200, 500, 10, 0], [0; 4]));
-        // Writes missing from the split count as living half an hour.
+        // Writes that the split leaves out count as living for half an hour.
         let part = usage(r#","cache_write_tokens_details":{"ttl_12h_tokens":500}"#);
         assert_eq!(read(&part), ([100, 100, 200, 500, 10, 0], [0, 0, 0, 200]));
         assert_eq!(read(&usage("")), ([100, 100, 700, 0, 10, 0], [0, 0, 0, 700]));

@@ -1,12 +1,12 @@
 //! Devin CLI's sessions: `devin/cli/sessions.db` in the data folder.
 //!
-//! No schema is public; tables and meanings are those of codeburn (`docs/providers/devin.md`, commit 5b18a0c) and
+//! The schema is not public. Tables and meanings are those of codeburn (`docs/providers/devin.md`, commit 5b18a0c) and
 //! tokscale (01a8846), read 2026-11-26. A node of `message_nodes` with the role `assistant` is an answer, with its
-//! counts in `chat_message.metadata.metrics`; the classes are disjoint. A retry of one request is a sibling with the
-//! same `request_id` and the same counts: one call. Nodes off the main chain, compactions and calls that keep a cache
-//! alive are calls like others. `sessions.model` may name a way of choosing a model (`adaptive`). The transcripts
-//! next to the database are exports of it, which are not read; sessions in Devin's cloud are in neither. SQLite takes
-//! counts, names and times out of the JSON; texts stay inside.
+//! counts in `chat_message.metadata.metrics`; the classes are disjoint. A retry of a request is a sibling with the same
+//! `request_id` and the same counts, so both are one call. Nodes off the main chain, compactions and calls that keep a
+//! cache alive are calls like any others. `sessions.model` may name a way of choosing a model (`adaptive`). The
+//! transcripts next to the database are exports of it and are not read; sessions in Devin's cloud are in neither.
+//! SQLite extracts counts, names and times from the JSON; texts are not read.
 
 use std::borrow::Cow;
 
@@ -52,7 +52,7 @@ impl Format for Devin {
         ];
         let fields = fields.map(|path| format!("json_extract(chat, '$.metadata.{path}')")).join(", ");
         let about = ["model", "working_directory"].map(|column| schema.column("sessions", column)).join(", ");
-        // The latest nodes may still be written.
+        // The latest nodes may still be incomplete.
         let sql = format!(
             "SELECT node.row_id, NULL, node.session_id, {fields}, {about}, node.created_at FROM (SELECT *, \
              CASE WHEN json_valid(chat_message) THEN chat_message ELSE '{{}}' END AS chat FROM message_nodes \

@@ -1,11 +1,11 @@
 //! Droid's sessions: `~/.factory/sessions/<folder>/<session>.settings.json`.
 //!
-//! Seen with 0.225.1 against a service whose bill is known (2026-11-26): `tokenUsage` is the running total of one
-//! session in disjoint classes, equal to the bill; the session's `.jsonl` has no counts. It is rewritten in place, and
-//! dated by `providerLockTimestamp`, since nothing says when it was used. A fork begins at zero. `inclusiveTokenUsage`
-//! adds the totals of child sessions, which have files of their own, and is not read; nor are `factoryCredits`, which
-//! are no dollars. A model of the user's own is named by its id, behind `custom:`. The project stands in the first line
-//! of the `.jsonl`.
+//! Verified with 0.225.1 against a service with a known bill (2026-11-26): `tokenUsage` is the running total of one
+//! session in disjoint classes and equals the bill. The session's `.jsonl` has no counts. The file is rewritten in
+//! place and dated by `providerLockTimestamp`, because nothing records when the tokens were used. A fork starts at
+//! zero. `inclusiveTokenUsage` adds the totals of child sessions, which have their own files, and is not read; nor are
+//! `factoryCredits`, which are not dollars. A user's own model is named by its id, after `custom:`. The project is in
+//! the first line of the `.jsonl`.
 
 use std::path::{Path, PathBuf};
 
@@ -83,7 +83,7 @@ fields! {
     }
 }
 
-/// The running total as it was read before, and the parts of it that each model had when the model changed.
+/// The running total as it was last read, and each model's part in it when the model changed.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Kept {

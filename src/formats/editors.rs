@@ -1,16 +1,16 @@
-//! The editors whose extensions keep logs: Visual Studio Code and its forks.
+//! The editors whose extensions write logs: Visual Studio Code and its forks.
 
 use std::path::{Path, PathBuf};
 
 use super::Env;
 use super::location::joined;
 
-/// Names of the editors' folders, the first three of them Visual Studio Code's own.
+/// Names of the editors' folders. The first three are Visual Studio Code's own.
 const EDITORS: [&str; 6] = ["Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf", "Trae"];
-/// Folders of editors that run on this machine for a screen elsewhere.
+/// Folders of editors that run on this machine but are displayed on another.
 const SERVERS: [&str; 3] = [".vscode-server", ".vscode-server-insiders", ".cursor-server"];
 
-/// A place among the user's data of Visual Studio Code itself, whether it exists or not.
+/// A place in the user data of Visual Studio Code itself, whether it exists or not.
 pub(super) fn vscode(env: &Env<'_>, parts: &[&str]) -> Vec<PathBuf> {
     let of = |folder: &PathBuf| {
         EDITORS[..3].iter().map(|name| joined(folder, &[&[*name, "User"], parts].concat())).collect()

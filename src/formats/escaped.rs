@@ -1,19 +1,19 @@
 //! Lines whose field names contain escapes (`"us\\u0061ge"`), in which needles cannot be found directly.
 //!
-//! No agent writes such names, but JSON allows them, and some encoders escape more than needed.
+//! No agent writes such names, but JSON allows them, and some encoders escape more than necessary.
 
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-/// Bytes searched for escapes at either end of a line: names of counts come before or after a long text, and texts are
-/// too long to be searched twice.
+/// Number of bytes searched for escapes at each end of a line. Names of counts come before or after a long text, and
+/// searching texts twice would take too long.
 const ENDS: usize = 2048;
 
 static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u00"));
 
-/// The line with unneeded letter escapes decoded, to search for needles; `None` if it has none. In a file of one
-/// program, whose lines are alike, only the first name is checked.
+/// The line with unnecessary letter escapes decoded, for the needle search; `None` if it has none. In a file written by
+/// one program, whose lines are alike, only the first name is checked.
 pub(super) fn written_out(line: &[u8], alone: bool) -> Option<Vec<u8>> {
     let is_worth_it = if alone { first_name_is_escaped(line) } else { has_letter(line) };
     is_worth_it.then(|| decoded(line))
@@ -33,7 +33,7 @@ fn has_letter(line: &[u8]) -> bool {
     found(&line[..ENDS]) || found(&line[line.len() - ENDS..])
 }
 
-/// The letter, digit or sign that an escape at the beginning of these bytes encodes.
+/// The letter, digit or sign encoded by an escape at the start of these bytes.
 fn letter(escape: &[u8]) -> Option<u8> {
     let digits = escape.strip_prefix(b"\\u00")?.get(..2)?;
     let byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;

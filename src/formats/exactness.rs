@@ -1,17 +1,17 @@
-//! How exact an agent's logs are, and the agents whose logs hold no tokens at all.
+//! How exact an agent's logs are, and the agents whose logs contain no tokens at all.
 
 use std::path::PathBuf;
 
 use super::location::Env;
 
-/// One thing that an agent's logs state.
+/// One kind of figure in an agent's logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exactness {
     /// The tokens of each call.
     Calls,
-    /// A running total of a session; what it held when it was first read cannot be dated.
+    /// A running total of a session. Usage before the first read cannot be dated.
     Totals,
-    /// The money that the agent or its provider charges.
+    /// The money charged by the agent or its provider.
     Cost,
     /// Credits, which are neither tokens nor money.
     Credits,
@@ -20,7 +20,7 @@ pub enum Exactness {
 }
 
 impl Exactness {
-    /// The marks of several, as one label.
+    /// Their marks, combined into a label.
     pub fn label(parts: &[Self]) -> String {
         parts.iter().map(|part| part.mark()).collect()
     }
@@ -54,11 +54,11 @@ impl Exactness {
 /// An agent that writes no tokens to this machine's disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tokenless {
-    /// Its name.
+    /// Name of the agent.
     pub(crate) name: &'static str,
-    /// Its folders, below the home folder, by which it is known to be installed.
+    /// Its folders, relative to the home folder. If one exists, the agent is installed.
     folders: &'static [&'static str],
-    /// Content of its files instead.
+    /// Content that its files have instead.
     pub(crate) gaps: &'static str,
 }
 
@@ -69,9 +69,9 @@ impl Tokenless {
     }
 }
 
-/// Agents of which only a proxy or telemetry can count the tokens (agentsview's inventory of session formats, commit
-/// 001b402, and the agents' own documentation, looked up on 2026-11-26; of Octofriend, `OpenCodex` and Qoder tokscale, commit
-/// 2d7b2fb, and readers of their files, on 2026-11-27).
+/// Agents whose tokens can only be counted by a proxy or through telemetry (agentsview's inventory of session formats,
+/// commit 001b402, and the agents' own documentation, checked 2026-11-26; for Octofriend, `OpenCodex` and Qoder,
+/// tokscale, commit 2d7b2fb, and readers of their files, 2026-11-27).
 pub(crate) const TOKENLESS: [Tokenless; 13] = [
     Tokenless {
         name: "amazon-q",

@@ -1,11 +1,10 @@
 //! Tolerant JSON: reads known fields of any type and skips the rest.
 //!
-//! Derived structs reject the first surprise, such as a repeated field or a number in place of a name. Foreign logs are
-//! full of them, so that structs made by [`fields!`] never fail on valid JSON; errors are reported when a value is
-//! used.
+//! Derived structs reject the first surprise, such as a repeated field or a number instead of a name. Foreign logs are
+//! full of those, so structs made by [`fields!`] never fail on valid JSON. Errors are reported when a value is used.
 //!
-//! The program has hundreds of such structs. All are read by one function, which asks the struct where the value of a
-//! name belongs: a reader of its own for each would be a tenth of the program and of the time to build it.
+//! The program has hundreds of such structs. One function reads all of them, asking the struct where the value for a
+//! name belongs. A separate deserialiser for each would make up a tenth of the program and of its build time.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,27 +18,27 @@ use super::json::{Flag, List, Money, NameOr, Object, Text, not_json};
 pub(super) use super::slots::{FieldName, Named, Seen, Slot, Within};
 use super::time::Stamp;
 
-/// A struct made by [`fields!`], as its reader sees it.
+/// A struct made by [`fields!`], as the deserialiser sees it.
 pub(super) trait Fields<'de> {
-    /// Begins an object, which replaces what an earlier one said.
+    /// Begins an object, which replaces the values of an earlier one.
     fn begin(&mut self);
 
-    /// Where the value of this name belongs; `None` for a name that is not known.
+    /// Where the value for this name belongs; `None` for an unknown name.
     fn named(&mut self, name: &[u8]) -> Option<Field<'_, 'de>>;
 }
 
 /// A slot that [`fields!`] can read.
 pub(super) trait Cell<'de>: Slot {
-    /// The slot, to be read into.
+    /// The slot to read into.
     fn field(&mut self) -> Field<'_, 'de>;
 
-    /// As [`Cell::field`]; a value that is there stays.
+    /// Like [`Cell::field`], but keeps a value that is already there.
     fn field_if_absent(&mut self) -> Field<'_, 'de> {
         if self.is_absent() { self.field() } else { Field::Passed }
     }
 }
 
-/// A slot to read into. An absent value leaves it as it is.
+/// A slot to read into. An absent value leaves it unchanged.
 pub(super) enum Field<'s, 'de> {
     /// Not read.
     Passed,
@@ -66,15 +65,15 @@ pub(super) enum Shape<'s, 'de> {
 pub(super) trait Items<'de> {
     /// Removes all items.
     fn clear(&mut self);
-    /// Adds an item, to be read into.
+    /// Adds an item and returns its slot.
     fn push(&mut self) -> Field<'_, 'de>;
 }
 
-/// A name, or an object with more.
+/// A name, or an object with more data.
 pub(super) trait NameOrFields<'de> {
     /// Sets the name.
     fn name(&mut self, name: Cow<'de, str>);
-    /// Makes it an object, to be read into.
+    /// Turns it into an object and returns it.
     fn object(&mut self) -> Option<&mut dyn Fields<'de>>;
 }
 
@@ -101,7 +100,7 @@ impl<'de, T: Fields<'de> + Default> NameOrFields<'de> for NameOr<'de, T> {
     }
 }
 
-/// Declares the field that a type is read as.
+/// Declares the kind of field that a type is read as.
 macro_rules! cells {
     ($($field:ident: $kind:ty,)+) => {
         $(impl<'de> Cell<'de> for $kind {
@@ -135,9 +134,9 @@ impl<'de, T: Fields<'de> + Default> Cell<'de> for NameOr<'de, T> {
 
 /// Defines a struct that reads the named fields of an object and skips the rest.
 ///
-/// The first name is canonical and wins over the others, wherever it appears. Of two values under one name the last
-/// counts (FAULTS B13), and `null` never replaces a value. Anything but an object reads as a struct that
-/// [`is_absent`](Slot::is_absent).
+/// The first name is canonical and takes precedence over the others, wherever it appears. If one name has two values,
+/// the last one counts (FAULTS B13), and `null` never replaces a value. Anything other than an object reads as a struct
+/// that [`is_absent`](Slot::is_absent).
 macro_rules! fields {
     ($(#[$meta:meta])* $name:ident { $($(#[$about:meta])* $field:ident: $kind:ty = $first:literal $(| $other:literal)*,)+ }) => {
         $(#[$meta])*
@@ -191,18 +190,18 @@ macro_rules! fields {
 }
 pub(super) use fields;
 
-/// Reads an object into a struct; any other value leaves it as it is.
+/// Reads an object into a struct. Any other value leaves it unchanged.
 ///
 /// # Errors
-/// For invalid JSON; the struct is then unspecified.
+/// For invalid JSON. The content of the struct is then unspecified.
 pub(super) fn read<'de, D: Deserializer<'de>>(from: D, into: &mut dyn Fields<'de>) -> Result<(), D::Error> {
     from.deserialize_any(Shape::Object(into))
 }
 
-/// As [`json::parse`](super::json::parse), into an existing value: large ones are not moved.
+/// Like [`json::parse`](super::json::parse), but into an existing value, so that large values are not moved.
 ///
 /// # Errors
-/// As there; the value is then unspecified.
+/// For invalid JSON. The value is then unspecified.
 pub(super) fn parse_into<'line>(line: &'line [u8], into: &mut dyn Fields<'line>) -> Result<(), BadLine> {
     let mut json = serde_json::Deserializer::from_slice(line);
     read(&mut json, into).and_then(|()| json.end()).map_err(|error| not_json(&error))
@@ -228,7 +227,7 @@ impl<'de> DeserializeSeed<'de> for Field<'_, 'de> {
     }
 }
 
-/// Reads a value, which replaces another unless it is absent.
+/// Reads a value, which replaces the current one unless it is absent.
 fn set<'de, D: Deserializer<'de>, T: Slot + Deserialize<'de>>(slot: &mut T, from: D) -> Result<(), D::Error> {
     let value = T::deserialize(from)?;
     if !value.is_absent() {
@@ -237,7 +236,7 @@ fn set<'de, D: Deserializer<'de>, T: Slot + Deserialize<'de>>(slot: &mut T, from
     Ok(())
 }
 
-/// An item to be added to a list, in which the first one replaces those of an earlier list.
+/// An item for a list. The first item replaces those of an earlier list.
 struct Item<'s, 'de> {
     list: &'s mut dyn Items<'de>,
     is_first: bool,

@@ -1,11 +1,11 @@
-//! Folders that logs name by a URI.
+//! Folders that logs identify by a URI.
 
 use crate::domain::percent_decoded;
 
-/// The path that a `file:` URI names, on this machine or another's; `None` for any other URI.
+/// The path in a `file:` URI, whether for this machine or another one; `None` for any other URI.
 pub(super) fn path_of_uri(uri: &str) -> Option<String> {
     let path = percent_decoded(uri.strip_prefix("file://")?);
-    // `/c:/Users/kim`, as editors on Windows write it.
+    // `/c:/Users/kim`, as editors write it on Windows.
     let is_of_windows = matches!(path.as_bytes(), [b'/', drive, b':', ..] if drive.is_ascii_alphabetic());
     Some(if is_of_windows { path[1..].to_owned() } else { path }).filter(|path| !path.is_empty())
 }

@@ -1,13 +1,13 @@
-//! Records of several parts: one count that cannot be true spoils its own part and no other.
+//! Records with several parts: an implausible count spoils only its own part.
 
 use super::{BadLine, Reading};
 
-/// Why the first bad part of a record cannot be counted.
+/// The error of the first bad part of a record.
 #[derive(Debug, Default)]
 pub(super) struct FirstBad(Option<BadLine>);
 
 impl FirstBad {
-    /// The value of a part; none of a bad one.
+    /// The value of a part; `None` if the part is bad.
     pub(super) fn good<T>(&mut self, part: Result<T, BadLine>) -> Option<T> {
         match part {
             Ok(value) => Some(value),
@@ -18,7 +18,7 @@ impl FirstBad {
         }
     }
 
-    /// The result for the record.
+    /// The result for the whole record.
     pub(super) fn result(self) -> Result<Reading, BadLine> {
         self.0.map_or(Ok(Reading::Mine), Err)
     }

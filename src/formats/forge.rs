@@ -1,12 +1,12 @@
 //! Forge's conversations: `.forge.db` in `$FORGE_CONFIG`, `~/.forge` or `~/forge`.
 //!
-//! From the agent's source (`conversation_record.rs`, commit 0a71d99, and the migration of 2025-09-12; agentsview's
-//! `forge.go`, commit 00561d2), read 2026-11-27. A row of `conversations` is a conversation whose `context` is JSON,
-//! rewritten with each step; the answers in it carry `usage` with counts that are `actual` or `approx` (older rows
-//! write `Actual` and `Approx`), and a `cost` where the provider states one. The prompt includes the cached part.
-//! Nothing names an answer, so that its counts and their repetition within the conversation are its key: a compaction,
-//! which drops messages, takes nothing out of the books. An answer without a time of its own has the conversation's.
-//! SQLite takes counts, model and time out of the JSON; texts stay inside.
+//! Based on the agent's source (`conversation_record.rs`, commit 0a71d99, and the migration of 2025-09-12; agentsview's
+//! `forge.go`, commit 00561d2), read 2026-11-27. A row of `conversations` is a conversation whose `context` is JSON and
+//! is rewritten with each step. The answers in it have a `usage` with counts that are `actual` or `approx` (`Actual`
+//! and `Approx` in older rows), and a `cost` if the provider gives one. The prompt includes the cached part. Answers
+//! have no id, so an answer's key consists of its counts and how often they occurred before in the conversation. A
+//! compaction drops messages, but the ledger keeps their calls. An answer without its own time uses the conversation's.
+//! SQLite extracts counts, model and time from the JSON; texts are not read.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! The interface of a log format: where its logs are, how they are framed, and how a record is read.
+//! The interface of a log format: where its logs are, how they are framed, and how records are read.
 
 use std::path::{Path, PathBuf};
 
@@ -8,101 +8,104 @@ use super::location::{Env, Framing, Location};
 use super::rows::{RowQuery, Schema, Value};
 use crate::domain::{Instant, Label, Record};
 
-/// A log format: where its agent keeps logs, how they are framed, and how a record is read.
+/// A log format: where its agent keeps logs, how they are framed, and how records are read.
 pub trait Format: Sync {
-    /// Name on the command line, in reports and under `samples/`.
+    /// Name used on the command line, in reports, and in `samples/`.
     fn name(&self) -> &'static str;
 
-    /// The places where the format's agent keeps its logs on this machine, by the agent's own rules and variables.
+    /// The places where the format's agent keeps its logs on this machine, by the agent's own rules and environment
+    /// variables.
     ///
-    /// They are found, watched and known to be this format's without a look into them. None for what users name.
+    /// Files there are found, watched and known to be in this format without reading them. Empty for formats that only
+    /// users point to.
     fn locations(&self, _env: &Env<'_>) -> Vec<Location> {
         Vec::new()
     }
 
-    /// Files and folders that list further places: a list of projects, a folder with one for each profile.
+    /// Files and folders that list further places: a list of projects, or a folder with a subfolder for each profile.
     fn indexes(&self, _env: &Env<'_>) -> Vec<PathBuf> {
         Vec::new()
     }
 
-    /// The places that an index lists, by the text of a file or the names of a folder's folders, one a line.
+    /// The places listed by an index: the text of a file, or the names of a folder's subfolders, one per line.
     fn indexed(&self, _index: &Path, _content: &[u8]) -> Vec<Location> {
         Vec::new()
     }
 
-    /// Best detail of its logs: every call, running totals, money, credits.
+    /// The most exact figures in its logs: every call, running totals, money, or credits.
     fn fidelity(&self) -> &'static [Exactness] {
         &[Exactness::Calls]
     }
 
-    /// Calls or counts missing from its logs, as a phrase for people; empty where none are known.
+    /// Calls or counts that its logs leave out, as a phrase for users; empty if none are known.
     fn gaps(&self) -> &'static str {
         ""
     }
 
-    /// How a file of this name is framed in the format's own places; `None` for a file that is no log.
+    /// How a file with this name is framed in the format's own places; `None` if the file is not a log.
     fn framing(&self, name: &[u8]) -> Option<Framing> {
         name.ends_with(b".jsonl").then_some(Framing::Lines)
     }
 
-    /// True when its files are known by their place alone: elsewhere neither their names nor their lines tell them from
-    /// those of other programs. They cost the reading of other files nothing.
+    /// True when its files can only be recognised by their place. Elsewhere, neither their names nor their lines
+    /// distinguish them from other programs' files. Such a format does not slow down the reading of other files.
     fn is_known_by_place(&self) -> bool {
         false
     }
 
-    /// True when its lines are text, in which parts of a JSON value stand now and then.
+    /// True when its lines are text that contains parts of JSON values now and then.
     fn is_text(&self) -> bool {
         false
     }
 
-    /// Files that say of all that a log holds what the log itself does not: the project, the model. Its reader gets the
-    /// beginning of each that is there (`Reader::describe`).
+    /// Files with facts about a whole log that the log itself lacks: the project, the model. The reader gets the
+    /// beginning of each one that exists (`Reader::describe`).
     fn project_files(&self, _log: &Path) -> Vec<PathBuf> {
         Vec::new()
     }
 
-    /// Length of such a beginning.
+    /// Maximum number of bytes read from each of those files.
     fn project_bytes(&self) -> usize {
         8 * 1024
     }
 
-    /// The questions to ask of a database of this schema; `None` when it is not one that is known.
+    /// The queries for a database with this schema; `None` if the schema is unknown.
     fn queries(&self, _schema: &Schema) -> Option<Vec<RowQuery>> {
         None
     }
 
-    /// Byte strings of which at least one is in every line that this format needs to see; none for a format without
-    /// lines.
+    /// Byte strings, at least one of which occurs in every line that this format needs to see; empty for a format
+    /// without lines.
     ///
-    /// They make reading fast: a line with no format's needle is skipped unparsed. Include the quotes, so that text
+    /// They make reading fast: a line without any format's needle is skipped unparsed. Include the quotes, so that text
     /// quoted inside a JSON string (`\"usage\"`) does not match.
     fn needles(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// Byte strings, at least one of which is in every relevant line of a file in this format alone.
+    /// Byte strings, at least one of which occurs in every relevant line of a file that has only this format.
     ///
-    /// Each is searched for separately, which is several times as fast as searching for all needles at once if there
-    /// are no more than two. If empty, all lines are searched for the needles.
+    /// Each is searched for separately. With at most two strings, that is several times as fast as searching for all
+    /// needles at once. If empty, all lines are searched for the needles.
     fn own_needles(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// A byte string in those of a file's first lines that the reader must see although they have no needle.
+    /// A byte string that occurs in those of a file's first lines that the reader must see even though they have no
+    /// needle.
     fn opening(&self) -> Option<&'static str> {
         None
     }
 
-    /// True when a line's first bytes show that it is irrelevant, in a file of this format alone; such a line is not
-    /// searched. False in case of doubt.
+    /// True when the start of a line shows that it is irrelevant, in a file that has only this format. Such a line is
+    /// not searched. Must be false in case of doubt.
     fn is_idle(&self, _line: &[u8]) -> bool {
         false
     }
 
     /// Byte strings near a line's end that make it relevant even without a needle.
     ///
-    /// They cost little, since only the end of a line is searched.
+    /// They cost little, because only the end of a line is searched.
     fn tail_needles(&self) -> &'static [&'static str] {
         &[]
     }
@@ -113,20 +116,20 @@ pub trait Format: Sync {
 
 /// Decodes the lines of one file in one format, keeping state between lines.
 pub trait Reader: Send {
-    /// Reads one line, or one whole document, and appends what it says to `out`.
+    /// Reads one line or one whole document, and appends its records to `out`.
     ///
     /// # Errors
-    /// [`BadLine`] when the line belongs to this format but cannot be counted. Other lines give [`Reading::NotMine`],
-    /// never an error. A line that is not JSON must leave the reader unchanged: it is repaired if possible and then
-    /// passed again.
+    /// [`BadLine`] if the line belongs to this format but cannot be counted. Lines of other formats give
+    /// [`Reading::NotMine`], never an error. A line that is not JSON must leave the reader unchanged, because it is
+    /// repaired if possible and passed again.
     fn line(&mut self, _line: &[u8], _origin: &Origin, _out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         Ok(Reading::NotMine)
     }
 
-    /// Reads one row of the query at this place in `Format::queries`.
+    /// Reads one row returned by the query at this index in `Format::queries`.
     ///
     /// # Errors
-    /// As [`Reader::line`].
+    /// Like [`Reader::line`].
     fn row(
         &mut self,
         _query: usize,
@@ -137,18 +140,18 @@ pub trait Reader: Send {
         Ok(Reading::NotMine)
     }
 
-    /// Learns from the beginning of one of `Format::project_files`.
+    /// Learns from the beginning of one of the files in `Format::project_files`.
     fn describe(&mut self, _text: &[u8]) {}
 
-    /// Examines an opening line, see `Format::opening`; true when no more are needed.
+    /// Examines an opening line, see `Format::opening`. Returns true when it needs no more of them.
     fn open(&mut self, _line: &[u8]) -> bool {
         true
     }
 
-    /// Appends the latest statements that are no calls, once for all lines read since it was last asked.
+    /// Appends the latest status reports from all lines read since the last call.
     fn statuses(&mut self, _out: &mut Vec<Record>) {}
 
-    /// State to resume after a restart, as JSON or as text that begins with neither `{` nor `[`; empty if there is
+    /// State to resume after a restart, as JSON or as text that starts with neither `{` nor `[`; empty if there is
     /// none.
     fn state(&self) -> String {
         String::new()
@@ -161,9 +164,9 @@ pub trait Reader: Send {
 /// Whether a line belonged to the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// It did; its records, possibly none, were appended.
+    /// It did. Its records, if any, were appended.
     Mine,
-    /// It belongs to another.
+    /// It belongs to another format.
     NotMine,
 }
 
@@ -179,12 +182,12 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Name of a folder above the file: of the one it lies in for 0, of the one above that for 1.
+    /// Name of a folder above the file: 0 is the folder that contains it, 1 the folder above that.
     pub(super) fn folder(&self, above: usize) -> Option<&str> {
         self.path.rsplit(['/', '\\']).nth(above + 1).filter(|name| !name.is_empty())
     }
 
-    /// File name without folders and extension; a compression's extension is stripped first.
+    /// File name without folders and extension. A compression's extension is stripped first.
     pub fn stem(&self) -> &str {
         let name = self.path.rsplit(['/', '\\']).next().unwrap_or_default();
         let name = name.strip_suffix(".zst").unwrap_or(name);

@@ -1,10 +1,11 @@
-//! fx' sessions (Vercel): `~/.fx/sessions/<session>/usage-v2.json`, a session's running total by model.
+//! Sessions of fx (Vercel): `~/.fx/sessions/<session>/usage-v2.json`, a session's running totals by model.
 //!
-//! From the agent's source (`vercel-labs/fx`, `session_usage.zig`, `usage_report.zig`, read 2026-11-26): input includes
-//! what the cache served and kept, output includes reasoning, and the total is input and output; the agent refuses a
-//! snapshot in which they are not. (tokscale 4.17 adds the cache to the input.) `events.jsonl` repeats the totals with
-//! each change, and `checkpoint.json` once more. No file has the requests one by one: the total stands at the session's
-//! beginning, with which the name of its folder begins. Child sessions lie deeper and are in their parent's total.
+//! Based on the agent's source (`vercel-labs/fx`, `session_usage.zig`, `usage_report.zig`, read 2026-11-26): input
+//! includes cache reads and writes, output includes reasoning, and the total is input plus output. The agent rejects
+//! any snapshot that violates this. (tokscale 4.17 adds the cache to the input.) `events.jsonl` repeats the totals with
+//! each change, and `checkpoint.json` repeats them again. No file lists single requests, so the total is dated at the
+//! session's start, which is the first part of its folder's name. Child sessions are in subfolders and are included in
+//! their parent's total.
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;
@@ -16,7 +17,7 @@ use super::time;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
 use crate::domain::{Record, Tokens};
 
-/// fx' sessions.
+/// Sessions of fx.
 pub(super) struct Fx;
 
 const NAME: &str = "fx";

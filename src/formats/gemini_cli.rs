@@ -1,15 +1,16 @@
-//! Gemini CLI's chats: `~/.gemini/tmp/<project>/chats/`, one file a session, sub-agents in a folder of their parent's.
+//! Gemini CLI's chats: `~/.gemini/tmp/<project>/chats/`, one file per session, with sub-agents in a folder of their
+//! parent's.
 //!
-//! Two framings. Since about 0.40 (April 2026) a chat is JSONL: a header, messages, and `$set` lines, of which one may
-//! hold a whole list of messages (seen with 0.61.0 against a service whose bill is known, 2026-11-26; the counts were
-//! equal to the bill). Before, it was one JSON document, rewritten in place (the agent's source, early 2026). A message
-//! has the same shape in both, and is written again under its id whenever it changes.
+//! There are two framings. Since about 0.40 (April 2026) a chat is JSONL: a header, messages, and `$set` lines, which
+//! may contain a whole list of messages (verified with 0.61.0 against a service with a known bill, 2026-11-26; the
+//! counts equalled the bill). Before that, it was a single JSON document, rewritten in place (the agent's source, early
+//! 2026). A message has the same shape in both, and is written again under its id whenever it changes.
 //!
-//! `input` includes cached tokens; `output` excludes `thoughts`, and `input` excludes `tool`: the total is the sum of
-//! the four. A rewind, a shorter list or a shorter document takes messages out of the conversation and not off the
-//! bill. The router's calls, one for each prompt, and the summaries of old sessions stand in no chat: unless the
-//! settings name a model, the calls of a main session are at least what was used. The agent's telemetry reports the
-//! same answers: session, model and counts join the two. Project: the text of `.project_root` next to the chats.
+//! `input` includes cached tokens, `output` excludes `thoughts`, and `input` excludes `tool`: the total is the sum of
+//! the four. A rewind, a shorter list or a shorter document removes messages from the conversation, but not from the
+//! bill. No chat has the router's calls, one per prompt, or the summaries of old sessions, so unless the settings name
+//! a model, the calls of a main session are a lower bound. The agent's telemetry reports the same answers; session,
+//! model and counts join the two. The project is the text of `.project_root` next to the chats.
 
 use std::path::{Path, PathBuf};
 
@@ -45,7 +46,7 @@ impl Format for GeminiCli {
         if name.ends_with(b".jsonl") {
             return Some(Framing::Lines);
         }
-        // Beside the chats lie lists of prompts and checkpoints, which are `.json` too.
+        // Lists of prompts and checkpoints lie next to the chats and are `.json` files, too.
         (name.starts_with(b"session-") && name.ends_with(b".json")).then_some(Framing::Document)
     }
     fn project_files(&self, log: &Path) -> Vec<PathBuf> {
@@ -66,7 +67,7 @@ impl Format for GeminiCli {
     }
 }
 
-/// A reader of chats as this agent and its forks write them.
+/// A reader for chats, as this agent and its forks write them.
 pub(super) fn chats(source: &str) -> Box<dyn Reader> {
     Box::new(Chat {
         has_router: source == NAME,
@@ -106,7 +107,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         id: Text<'a> = "id",
         at: Stamp = "timestamp",
@@ -136,7 +136,7 @@ fields! {
 }
 
 fields! {
-    /// The model that the user fixed.
+    /// The model set by the user.
     Model {
         name: Text<'a> = "name",
     }
@@ -152,11 +152,11 @@ struct Head {
 }
 
 struct Chat {
-    /// The agent has a router, which may choose the model of each prompt, by a call that stands nowhere.
+    /// True if the agent has a router, which may choose the model for each prompt with a call that is not logged.
     has_router: bool,
-    /// An older document, of which nobody knows whether there was a router.
+    /// True for an older document, for which it is unknown whether there was a router.
     is_old: bool,
-    /// The settings name a model, for now.
+    /// True if the settings currently name a model.
     is_fixed: bool,
     source: Label,
     labels: Labels,
@@ -224,7 +224,7 @@ impl Message<'_> {
 }
 
 impl Chat {
-    /// The answer of a message; none before its counts are known.
+    /// The answer in a message; `None` until its counts are known.
     fn call(&mut self, message: &Message<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
         let (tokens, is_guessed) = message.tokens.split()?;
         if tokens.is_zero() {
@@ -238,7 +238,7 @@ impl Chat {
         let session = parent.unwrap_or(own);
         let at = message.at.0.unwrap_or(origin.modified);
         let key = match message.id.get() {
-            // Copies in a session that was resumed keep the ids, which are random.
+            // Copies in a resumed session keep the ids, which are random.
             Some(id) if id.len() >= 16 => CallKey::from_parts(&[NAME, id]),
             Some(id) => CallKey::from_parts(&[NAME, session, own, id]),
             None => CallKey::from_parts(&[NAME, session, own, &at.to_rfc3339()]),
@@ -266,7 +266,7 @@ impl Chat {
 }
 
 impl Usage<'_> {
-    /// The counts in disjoint classes, and whether the split had to be guessed.
+    /// The counts in disjoint classes, and whether the split is a guess.
     fn split(&self) -> Result<(Tokens, bool), BadLine> {
         let thoughts = self.thoughts.tokens("thoughts")?;
         let total = self.total.tokens("total")?;

@@ -1,15 +1,15 @@
 //! Goose's sessions: `sessions/sessions.db` in its data folder.
 //!
-//! From the agent's source (`session_manager.rs`, schema 17, read 2026-11-26). Since schema 15 the table `usage_ledger`
-//! has one row for each request, compactions too, never changed and numbered without gaps being filled again. Before,
-//! and in addition, `sessions.accumulated_*` count a session as a whole. The rest of that counter over the ledger's
-//! rows is stated as the session's total, from which the books subtract what they know request by request; it stands at
-//! the time the session was made, since nothing says when it was used. Rows of the ledger that only carry the older
-//! counter forward (`cost_source` `carried_forward`) are a part of that rest.
+//! Based on the agent's source (`session_manager.rs`, schema 17, read 2026-11-26). Since schema 15 the table
+//! `usage_ledger` has one row per request, including compactions. Rows are never changed, and their numbers are never
+//! reused. Before that, and still today, `sessions.accumulated_*` count a session as a whole. The part of that counter
+//! beyond the rows of `usage_ledger` is reported as the session's total, from which our ledger subtracts the requests
+//! it knows. It is dated at the session's creation, because nothing records when it was used. Rows of `usage_ledger`
+//! that only carry the older counter forward (`cost_source` is `carried_forward`) are part of that remainder.
 //!
-//! `input_tokens` includes cached tokens, both read and written (`get_usage`); where the total exceeds input and
-//! output, the rest is reasoning. A counter that falls was reset: its earlier value is kept. Session ids are unique
-//! within one data folder only. A deleted session takes its rows along, and nothing out of the books.
+//! `input_tokens` includes cached tokens, both read and written (`get_usage`). If the total exceeds input plus output,
+//! the rest is reasoning. A counter that falls was reset, and its earlier value is kept. Session ids are unique only
+//! within one data folder. A deleted session takes its rows with it, but our ledger keeps the calls.
 
 use std::collections::BTreeMap;
 
@@ -31,16 +31,16 @@ use crate::domain::{
 pub(super) struct Goose;
 
 const NAME: &str = "goose";
-/// The counts of a row, in the order in which both queries select them.
+/// The counts in a row, in the order in which both queries select them.
 const COUNTS: [&str; 5] = ["input_tokens", "output_tokens", "total_tokens", "cache_read_tokens", "cache_write_tokens"];
-/// Stands for rows that repeat an older counter.
+/// Marks rows that repeat an older counter.
 const CARRIED: &str = "carried_forward";
 
 impl Format for Goose {
     fn name(&self) -> &'static str {
         NAME
     }
-    /// `GOOSE_PATH_ROOT` counts where it is absolute, as for the agent itself.
+    /// `GOOSE_PATH_ROOT` applies if it is an absolute path, as it does for the agent itself.
     fn fidelity(&self) -> &'static [Exactness] {
         &[Exactness::Calls, Exactness::Totals, Exactness::Cost]
     }
@@ -113,24 +113,24 @@ fields! {
     }
 }
 
-/// Input, output, total, cache reads and writes, as Goose counts them.
+/// Input, output, total, cache reads and cache writes, as Goose counts them.
 type Raw = [u64; 5];
 
-/// A session's counter when it was read last.
+/// A session's counter when it was last read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
     /// The counter.
     all: Raw,
-    /// The part of it that no row of the ledger lists.
+    /// The part of it that no row of `usage_ledger` lists.
     rest: Raw,
-    /// The same part of the counter as it was before its resets.
+    /// That part of the counter, summed over earlier resets.
     before: Raw,
 }
 
 struct Sessions {
     source: Label,
     labels: Labels,
-    /// Counters with a part that the ledger does not list.
+    /// Counters with a part that `usage_ledger` does not list.
     counters: BTreeMap<String, Seen>,
 }
 
@@ -161,7 +161,7 @@ impl Reader for Sessions {
 }
 
 impl Sessions {
-    /// One request of the ledger.
+    /// One request from `usage_ledger`.
     fn request(&mut self, session: &str, row: &[Value<'_>], origin: &Origin) -> Result<Option<Call>, BadLine> {
         if at(row, 13).text() == Some(CARRIED) {
             return Ok(None);
@@ -186,7 +186,7 @@ impl Sessions {
         Ok(Some(Call { quoted, fidelity, ..Call::new(key, from, model, tokens) }))
     }
 
-    /// A session's counter, when the ledger does not list all of it.
+    /// A session's counter, if `usage_ledger` does not list all of it.
     fn total(&mut self, session: &str, row: &[Value<'_>], origin: &Origin) -> Result<Option<Bill>, BadLine> {
         let all = counts(row, Count::total)?;
         let listed = at(row, 11).text().map_or(Ok(Vec::new()), listed)?;
@@ -236,14 +236,14 @@ impl Sessions {
     }
 }
 
-/// The sums of the ledger, by model.
+/// The sums of `usage_ledger`, by model.
 fn listed(sums: &str) -> Result<Vec<(Option<String>, Raw)>, BadLine> {
     let wrong = |_| BadLine::WrongType { field: "usage_ledger", expected: "counts of tokens" };
     let sums: Vec<(Option<String>, u64, u64, u64, u64, u64)> = serde_json::from_str(sums).map_err(wrong)?;
     Ok(sums.into_iter().map(|(model, a, b, c, d, e)| (model, [a, b, c, d, e])).collect())
 }
 
-/// The counts of a row.
+/// The counts in a row.
 fn counts(row: &[Value<'_>], read: fn(&Count, &'static str) -> Result<u64, BadLine>) -> Result<Raw, BadLine> {
     let mut raw = [0; 5];
     for (place, name) in COUNTS.into_iter().enumerate() {
@@ -256,11 +256,11 @@ fn each(one: Raw, other: Raw, combine: fn(u64, u64) -> u64) -> Raw {
     std::array::from_fn(|place| combine(one[place], other[place]))
 }
 
-/// The counts in disjoint classes, and whether the split had to be guessed.
+/// The counts in disjoint classes, and whether the split is a guess.
 fn split([prompt, output, total, cache_read, cache_write_5m]: Raw) -> (Tokens, bool) {
     let cached = cache_read + cache_write_5m;
     let beyond = total.saturating_sub(prompt + output);
-    // A total with room for the cache shows that the input excludes it.
+    // If the total leaves room for the cache, the input excludes it.
     let reasoning = if beyond == cached { 0 } else { beyond };
     let counts = Counts {
         prompt: Some(prompt),
@@ -274,7 +274,7 @@ fn split([prompt, output, total, cache_read, cache_write_5m]: Raw) -> (Tokens, b
     counts.split()
 }
 
-/// The model of a session's settings.
+/// The model in a session's settings.
 fn model_of(config: Value<'_>) -> Option<String> {
     let config: Config<'_> = json::parse(config.text()?.as_bytes()).ok()?;
     config.model.get().map(str::to_owned)

@@ -1,16 +1,16 @@
 //! Grok Build's sessions (xAI): `sessions/<folder, percent-encoded>/<session>/updates.jsonl` in `$GROK_HOME` or
 //! `~/.grok`.
 //!
-//! From three accounts of real sessions, read 2026-11-26: tokscale 4.17 (`sessions/grok.rs`), a census of 48 sessions of
-//! 1.0.41 (`usage.json` against `updates.jsonl`, 2026-09-27), and notes on the protocol's types (`PromptUsage`). A line
-//! `turn_completed` has the counts of one turn, by model in `modelUsage`, and its cost in ticks of 10^-10 dollars. Input
-//! includes what the cache served, output includes reasoning. The log is appended to, also by a compaction.
+//! Based on three accounts of real sessions, read 2026-11-26: tokscale 4.17 (`sessions/grok.rs`), a survey of 48
+//! sessions of 1.0.41 (`usage.json` against `updates.jsonl`, 2026-09-27), and notes on the protocol's types
+//! (`PromptUsage`). A line `turn_completed` has the counts of one turn, by model in `modelUsage`, and its cost in ticks
+//! of 10^-10 dollars. Input includes cache reads, output includes reasoning. The log is append-only, even for a
+//! compaction.
 //!
-//! The same usage stands in `logs/unified.jsonl` (each inference, without its model), in `usage.json` and in
-//! `signals.json` (sums). They are not read: the census found every session's `usage.json` equal to the sum of these
-//! lines, but for one which counted its sub-agents once more, and those are sessions with logs of their own. A turn is
-//! one call here, whatever the number of its inferences; a turn that was cancelled states nothing, and versions before
-//! these lines only a total.
+//! The same usage is in `logs/unified.jsonl` (each inference, without its model), in `usage.json` and in `signals.json`
+//! (sums). They are not read: in the survey every session's `usage.json` equalled the sum of these lines, except for
+//! one that counted its sub-agents twice, and those are sessions with logs of their own. A turn is one call here,
+//! however many inferences it took. A cancelled turn has no counts, and versions before these lines had only a total.
 
 use std::collections::BTreeMap;
 
@@ -78,7 +78,7 @@ fields! {
 }
 
 fields! {
-    /// Its id and time.
+    /// Id and time of a notification.
     Meta {
         id: Text<'a> = "eventId",
         at: Stamp = "agentTimestampMs",
@@ -124,7 +124,7 @@ impl Reader for Sessions {
         let project = origin.folder(1).map(percent_decoded);
         let place = Where { session, project: project.as_deref(), agent: None };
         let from = self.0.from(meta.at.0.or(read.at.0), place, origin);
-        // An event's id begins with its session's, also in a copy of the log.
+        // An event's id starts with its session's id, even in a copy of the log.
         let time = from.at.timestamp_millis().to_string();
         let id = match (meta.id.get(), update.prompt.get()) {
             (Some(id), _) if id.len() >= 16 => ["event", "", id],

@@ -1,11 +1,11 @@
-//! Helicone's requests, as `npx @helicone/export` and its API `request/query-clickhouse` give them, one a line or a
+//! Helicone's requests, as written by `npx @helicone/export` and its API `request/query-clickhouse`: one per line, or a
 //! list of them.
 //!
-//! From its source (`packages/llm-mapper/types.ts`, `HeliconeRequest`, and the costs that it computes from a row; read
-//! 2026-11-27): `prompt_tokens`, `prompt_cache_read_tokens` and `prompt_cache_write_tokens` are charged one by one, so
-//! that they are disjoint. Versions before there were cache counts left them inside the prompt of services other than
-//! Anthropic's, and nothing tells the version: with a cache smaller than the prompt the split is a guess. A row with a
-//! `cache_reference_id` was answered by Helicone's own cache, without a call. Counts of -1 mean that nothing was
+//! Based on its source (`packages/llm-mapper/types.ts`, `HeliconeRequest`, and the costs that it computes from a row;
+//! read 2026-11-27): `prompt_tokens`, `prompt_cache_read_tokens` and `prompt_cache_write_tokens` are charged
+//! separately, so they are disjoint. Versions before cache counts left them inside the prompt, except for Anthropic,
+//! and nothing records the version. If the cache is smaller than the prompt, the split is therefore a guess. A row with
+//! a `cache_reference_id` was answered from Helicone's own cache, without a call. A count of -1 means that nothing was
 //! counted. Bodies are not read.
 
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::domain::{Call, Label, Parts, Record};
 pub(super) struct Helicone;
 
 const NAME: &str = "helicone";
-/// Says that a request was not answered from the cache.
+/// Id that means that a request was not answered from the cache.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
 impl Format for Helicone {
@@ -71,7 +71,7 @@ fields! {
 }
 
 fields! {
-    /// Headers that name the session and the program.
+    /// Headers that identify the session and the program.
     Properties {
         session: Named<'a> = "Helicone-Session-Id",
         feature: Named<'a> = "Helicone-Session-Name" | "App" | "app",
@@ -93,7 +93,7 @@ impl Reader for Requests {
     }
 }
 
-/// A count, of which -1 says that it is not known.
+/// A count in which -1 means unknown.
 fn counted(count: &Count, name: &'static str) -> Result<u64, BadLine> {
     match count {
         Count::Absurd(value) if value.to_string() == "-1" => Ok(0),

@@ -1,10 +1,11 @@
 //! Hermes Agent's sessions: `state.db` in `$HERMES_HOME` or `~/.hermes`, and one for each profile in `profiles/`.
 //!
-//! From the agent's source (`hermes_state.py`, `agent/usage_pricing.py`, read 2026-11-26) and tokscale's reader (commit
-//! 0d0d778): the table `session_model_usage` has a running total for each session, model, provider and task; before it
-//! there were only the totals of a session in `sessions`, which stay and repeat it. A session of which the newer table has
-//! any row is counted by those rows alone. The classes are disjoint; reasoning is a part of the output. A compression
-//! goes on in a new session. `actual_cost_usd` is what the provider charged, `estimated_cost_usd` the agent's own guess.
+//! Based on the agent's source (`hermes_state.py`, `agent/usage_pricing.py`, read 2026-11-26) and tokscale's reader
+//! (commit 0d0d778): the table `session_model_usage` has a running total for each session, model, provider and task.
+//! Before it existed, there were only the session totals in `sessions`, which still repeat it. A session with any row
+//! in the newer table is counted from those rows alone. The classes are disjoint; reasoning is part of the output. A
+//! compaction continues in a new session. `actual_cost_usd` is the amount the provider charged, `estimated_cost_usd`
+//! the agent's own guess.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use crate::domain::{CallKey, Fidelity, Tokens};
 pub(super) struct Hermes;
 
 const NAME: &str = "hermes";
-/// The totals for each model.
+/// The table with the totals by model.
 const USAGE: &str = "session_model_usage";
 const COUNTS: [&str; 5] =
     ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"];

@@ -1,9 +1,9 @@
 //! Hindsight's requests (a memory service): `usage/YYYY-MM.jsonl` in `$HINDSIGHT_HOME` or `~/.hindsight`.
 //!
-//! The service keeps its requests for about 90 minutes and offers them over HTTP; `tokscale hindsight sync` writes them
-//! to this log, one line each with the service's id. From tokscale 4.17 (`sessions/hindsight.rs`, which quotes the
-//! service's `llm_wrapper.py`; read 2026-11-26): with Anthropic the input excludes the cache, with the other providers
-//! it includes it. Output includes reasoning. Failed requests have no counts.
+//! The service keeps its requests for about 90 minutes and offers them over HTTP. `tokscale hindsight sync` writes them
+//! to this log, one line each, with the service's id. Based on tokscale 4.17 (`sessions/hindsight.rs`, which quotes the
+//! service's `llm_wrapper.py`; read 2026-11-26): with Anthropic the input excludes the cache, with other providers it
+//! includes it. Output includes reasoning. Failed requests have no counts.
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;

@@ -1,10 +1,10 @@
-//! Jcode's sessions: `session_<id>.json` in `$JCODE_HOME/sessions` or `~/.jcode/sessions`, one document each, with
-//! a file `session_<id>.journal.jsonl` to which changes are appended until the document is written again.
+//! Jcode's sessions: `session_<id>.json` in `$JCODE_HOME/sessions` or `~/.jcode/sessions`, one document each. Changes
+//! are appended to a file `session_<id>.journal.jsonl` until the document is rewritten.
 //!
-//! From the agent's source (`1jehuang/jcode`, `session` types, read 2026-11-26) and tokscale 4.17
+//! Based on the agent's source (`1jehuang/jcode`, `session` types, read 2026-11-26) and tokscale 4.17
 //! (`sessions/jcode.rs`): a message has the provider's counts in `token_usage`, and the same id and time in both files.
-//! They are not made alike: with Claude the input excludes the cache, with others it includes it. Reasoning, where it
-//! is stated, is within the output.
+//! The meaning of the counts varies: with Claude the input excludes the cache, with others it includes it. Reasoning,
+//! where given, is part of the output.
 
 use super::answers::{Head, NONE, Stated, Where};
 use super::count::Count;
@@ -60,7 +60,7 @@ fields! {
 }
 
 fields! {
-    /// The session's facts that a line of a journal changes.
+    /// The facts about a session that a journal line changes.
     About {
         model: Text<'a> = "model",
         folder: Text<'a> = "working_dir",
@@ -68,7 +68,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         id: Text<'a> = "id",
         at: Stamp = "timestamp",
@@ -102,7 +101,7 @@ fn line(log: &mut Log<Head>, line: &[u8], origin: &Origin, out: &mut Vec<Record>
         let place = Where { session: Some(session), project: log.known.project.as_deref(), agent: None };
         let from = log.builder.from(message.at.0, place, origin);
         let time = message.at.0.map(|at| at.to_rfc3339()).unwrap_or_default();
-        // Without an id, its time within the session names a message.
+        // A message without an id is identified by its time within the session.
         let key = message.id.get().map_or([session, "", &time], |id| ["", id, &time]);
         out.extend(log.builder.call(&key, from, model, counts).map(Record::Call));
     }

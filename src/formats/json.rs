@@ -1,4 +1,4 @@
-//! Typed fields of foreign JSON, ignored if of another type.
+//! Typed fields of foreign JSON. Values of another type are ignored.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::domain::Usd;
 /// Parses a line that is one JSON value.
 ///
 /// # Errors
-/// [`BadLine::NotJson`], whose text never quotes the line.
+/// [`BadLine::NotJson`], whose message never quotes the line.
 pub(crate) fn parse<'line, T: Deserialize<'line>>(line: &'line [u8]) -> Result<T, BadLine> {
     serde_json::from_slice(line).map_err(|error| not_json(&error))
 }
@@ -28,7 +28,7 @@ pub(super) fn not_json(error: &serde_json::Error) -> BadLine {
     })
 }
 
-/// A string; other types count as absent.
+/// A string. Other types count as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Text<'line>(pub(crate) Option<Cow<'line, str>>);
 
@@ -39,31 +39,30 @@ impl Text<'_> {
     }
 }
 
-/// An object; other types count as absent.
+/// An object. Other types count as absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Object<T>(pub(crate) Option<T>);
 
-/// A list; other types count as empty.
+/// A list. Other types count as empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct List<T>(pub(crate) Vec<T>);
 
-/// A name, or an object with more; other types are neither.
+/// A name, or an object with more data. Other types are neither.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum NameOr<'line, T> {
     /// A string.
     Name(Cow<'line, str>),
-    /// An object.
     Object(T),
-    /// Another type.
+    /// Neither a name nor an object.
     #[default]
     Neither,
 }
 
-/// A stated amount of dollars above zero: zero next to tokens does not mean free.
+/// A dollar amount above zero. Zero next to tokens does not mean free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Money(pub(crate) Option<Usd>);
 
-/// `true`; anything else is false.
+/// True for `true`, false for anything else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flag(pub(crate) bool);
 
@@ -78,7 +77,7 @@ impl<T> Default for List<T> {
     }
 }
 
-/// Conversion per JSON type; the default ignores the value.
+/// Conversion for each JSON type. The default ignores the value.
 trait Kind<'de>: Sized {
     type Value: Default;
     fn borrowed(self, _: &'de str) -> Self::Value {
@@ -211,9 +210,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
-/// A float's shortest decimal in millionths, if it has at most six decimals and fifteen digits.
+/// A float's shortest decimal, in millionths, if it has at most six decimals and fifteen digits.
 ///
-/// No two decimals of fifteen digits are one float, so that one of them that gives the same float is its shortest.
+/// No two decimals of fifteen digits are the same float, so if one of them gives this float, it is the shortest
+/// decimal.
 #[allow(clippy::cast_possible_truncation, reason = "within the bounds, where every whole number is exact")]
 fn micro_of(number: f64) -> Option<i64> {
     const MOST: f64 = 1e15;
@@ -236,7 +236,7 @@ impl<'de> Kind<'de> for MoneyKind {
     fn float(self, number: f64) -> Self::Value {
         match micro_of(number) {
             Some(micro) => Some(Usd::from_micro(micro)).filter(|usd| *usd > Usd::ZERO),
-            // The shortest decimal of a float is what the log wrote.
+            // The shortest decimal of a float is the number that the log contains.
             None => self.text(&number.to_string()),
         }
     }

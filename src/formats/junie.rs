@@ -1,13 +1,13 @@
 //! Junie's sessions (JetBrains): `~/.junie/sessions/<session>/events.jsonl`.
 //!
-//! From tokscale 4.17 (`sessions/junie.rs`, read 2026-11-26; its issues #727 and #732 tell of the traps): an event of
-//! the kind `LlmResponseMetadataEvent` holds a list `modelUsage` with an entry for each answer. `inputTokens` excludes
-//! what the cache served and kept; `cost` is the agent's own, in dollars; `timestampMs` is the end of the answer and
-//! `time` its length in milliseconds. Events are written again when a session is replayed, byte for byte; equal entries
-//! within one event are answers of their own, and so are equal events at another time.
+//! Based on tokscale 4.17 (`sessions/junie.rs`, read 2026-11-26; its issues #727 and #732 describe the traps): an event
+//! of the kind `LlmResponseMetadataEvent` has a list `modelUsage` with one entry per answer. `inputTokens` excludes
+//! cache reads and writes. `cost` is the agent's own figure, in dollars. `timestampMs` is the end of the answer and
+//! `time` its duration in milliseconds. When a session is replayed, its events are written again, byte for byte. Equal
+//! entries within one event are separate answers, and so are equal events at different times.
 //!
-//! No source says whether `reasoningTokens` are within `outputTokens`; they are taken to be, as with every vendor of
-//! the models, unless they exceed them.
+//! No source says whether `reasoningTokens` are part of `outputTokens`. They are assumed to be, as with every vendor of
+//! the models, unless they are greater.
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;
@@ -59,7 +59,6 @@ fields! {
 }
 
 fields! {
-    /// An event.
     Event {
         agent: AgentEvent<'a> = "agentEvent",
     }
@@ -74,7 +73,6 @@ fields! {
 }
 
 fields! {
-    /// An answer.
     Answer {
         model: Text<'a> = "model",
         input: Count = "inputTokens" | "input",

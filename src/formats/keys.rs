@@ -1,4 +1,4 @@
-//! Keys shared by several formats, so that an answer reported by two logs is counted once.
+//! Keys shared by several formats, so that an answer reported in two logs is counted once.
 
 use std::time::Duration;
 
@@ -21,52 +21,52 @@ pub(crate) fn request_key(id: &str) -> CallKey {
     CallKey::from_parts(&["request", id])
 }
 
-/// Key of an answer by an id that another service may reuse, in a thread of Codex: unique within the thread's family.
+/// Key of an answer in a Codex thread whose id another service may reuse: unique only within the thread's family.
 pub(crate) fn codex_key(id: &str) -> CallKey {
     CallKey::from_parts(&["codex", "response", id])
 }
 
-/// Key of a thread's totals, which represent all its answers.
+/// Key of a thread's totals, which stand for all its answers.
 pub(crate) fn thread_key(id: &str) -> CallKey {
     CallKey::from_parts(&["thread", id])
 }
 
-/// Key of an answer that an agent names by nothing but its time, to the millisecond, its model and its counts.
+/// Key of an answer that an agent identifies only by its time (to the millisecond), its model and its counts.
 pub(crate) fn timed_key(agent: &str, at: Option<Instant>, model: Option<&str>, tokens: &Tokens) -> CallKey {
     let at = at.map(|at| at.timestamp_millis()).unwrap_or_default().to_le_bytes();
     let counts = tokens.fields().map(u64::to_le_bytes).concat();
     CallKey::from_parts(&[agent.as_bytes(), b"at", &at, model.unwrap_or_default().as_bytes(), &counts])
 }
 
-/// The second name of a Qwen Code answer: its session, model, counts and duration, since its ledger and its telemetry have no
-/// id of the answer, and their times are those of writing, a millisecond apart now and then.
+/// Alias of a Qwen Code answer: its session, model, counts and duration. Its ledger and its telemetry have no id for
+/// the answer, and their times are the times of writing, which sometimes differ by a millisecond.
 pub(crate) fn qwen_key(session: &str, model: &str, took: Option<Duration>, tokens: &Tokens) -> CallKey {
     let took = took.map(|took| took.as_millis()).unwrap_or_default().to_le_bytes();
     let counts = tokens.fields().map(u64::to_le_bytes).concat();
     CallKey::from_parts(&[b"qwen".as_slice(), session.as_bytes(), model.as_bytes(), &took, &counts])
 }
 
-/// Key of an answer that several logs name by nothing in common but its session, model and counts, without reasoning.
+/// Key of an answer for which several logs only share its session, model and counts without reasoning.
 pub(crate) fn counted_key(agent: &str, session: &str, model: Option<&str>, tokens: &Tokens) -> CallKey {
     let counts = Tokens { reasoning: 0, ..*tokens }.fields().map(u64::to_le_bytes).concat();
     let model = model.unwrap_or_default().as_bytes();
     CallKey::from_parts(&[agent.as_bytes(), b"counts", session.as_bytes(), model, &counts])
 }
 
-/// Key of an advising model's round within an answer, by its position among the rounds.
+/// Key of an advisor model's round within an answer, by its position among the rounds.
 ///
-/// The answer's own counts exclude its tokens.
+/// The answer's own counts do not include its tokens.
 pub(crate) fn advisor_key(answer: CallKey, place: u64) -> CallKey {
     CallKey::from_parts(&[b"advisor".as_slice(), &answer.bytes(), &place.to_le_bytes()])
 }
 
-/// Key of an attempt within an answer, by its position among the rounds: a model wrote something and then declined.
+/// Key of an attempt within an answer, by its position among the rounds: the model wrote something and then declined.
 pub(crate) fn attempt_key(answer: CallKey, place: u64) -> CallKey {
     CallKey::from_parts(&[b"attempt".as_slice(), &answer.bytes(), &place.to_le_bytes()])
 }
 
-/// Key of the answer that an id identifies in any log; `None` for ids that are not a vendor's, or too short to be
-/// unique (Ollama has 999 of them).
+/// Key of an answer whose id is the same in any log; `None` for ids that do not come from a vendor or are too short to
+/// be unique (Ollama has only 999).
 pub(crate) fn answer_key(id: &str) -> Option<CallKey> {
     if id.starts_with("msg_") {
         return Some(message_key(id));
@@ -80,7 +80,7 @@ pub(crate) fn is_unique_response(id: &str) -> bool {
     is_vendors && id.len() >= 20
 }
 
-/// Key of a line without ids: its content, without white space between JSON tokens.
+/// Key of a line without ids: its content, ignoring white space between JSON tokens.
 pub(crate) fn content_key(format: &str, line: &[u8]) -> CallKey {
     let mut bytes = Vec::with_capacity(line.len());
     let (mut in_text, mut is_escaped) = (false, false);

@@ -1,15 +1,15 @@
 //! Kimi Code's sessions, `~/.kimi-code/sessions/<folder>/<session>/agents/<agent>/wire.jsonl`, and those of the older
 //! kimi-cli, `~/.kimi/sessions/<folder>/<session>/wire.jsonl`.
 //!
-//! Kimi Code: seen with 2.1.0 against a service whose bill is known (2026-11-26). `usage.record` is one request, equal
-//! to the bill, compactions too. The same counts stand in `step.end`, in `agent.message.appended` and as the sum of a
-//! sub-agent in its parent's `subagent.completed`, which are not read. `model` is an alias from the user's settings:
-//! the real name stands in the `llm.request` before. A sub-agent has a folder of its own in its session. A fork copies
-//! records with their times, which with the counts are the key; what is older than `createdAt` of `state.json` is a
+//! Kimi Code was verified with 2.1.0 against a service with a known bill (2026-11-26). A `usage.record` is one request,
+//! including compactions, and equals the bill. The same counts are in `step.end`, in `agent.message.appended`, and as a
+//! sub-agent's sum in its parent's `subagent.completed`; these are not read. `model` is an alias from the user's
+//! settings; the real name is in the preceding `llm.request`. A sub-agent has its own folder in its session. A fork
+//! copies records with their times; time and counts are the key. A record older than `createdAt` in `state.json` is a
 //! copy.
 //!
-//! kimi-cli (its source, 2025): `StatusUpdate` has the counts of a step, also within a `SubagentEvent`, and names no
-//! model. Counts are disjoint in both. `KIMI_CODE_HOME` and `KIMI_SHARE_DIR` stand instead of the two homes.
+//! kimi-cli (its source, 2025): `StatusUpdate` has the counts of a step, also inside a `SubagentEvent`, and names no
+//! model. Counts are disjoint in both agents. `KIMI_CODE_HOME` and `KIMI_SHARE_DIR` replace the two homes.
 
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,7 @@ pub(super) struct Kimi;
 
 const NAME: &str = "kimi-code";
 const NEEDLES: [&str; 3] = ["\"usage.record\"", "\"llm.request\"", "\"StatusUpdate\""];
-/// Deepest event within an event: sub-agents start no sub-agents of their own.
+/// Maximum nesting of events: sub-agents do not start sub-agents of their own.
 const DEEPEST: usize = 4;
 
 impl Format for Kimi {
@@ -100,14 +100,14 @@ fields! {
 }
 
 fields! {
-    /// The session, as its `state.json` begins.
+    /// A session, from the beginning of its `state.json`.
     About {
         cwd: Text<'a> = "cwd" | "workDir",
         created: Stamp = "createdAt",
     }
 }
 
-/// The request before: the model, and the alias it is known by.
+/// The preceding request: the model, and its alias.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Asked {
@@ -144,7 +144,7 @@ impl Reader for Wire {
     }
 
     fn describe(&mut self, text: &[u8]) {
-        // Only the beginning is here: what stands before the cut is read, and the rest is not needed.
+        // Only the beginning of the file is here. Everything needed comes before the cut.
         let about: About<'_> = json::parse(text).unwrap_or_default();
         self.began = about.created.or(&value_after(text, b"\"createdAt\":").unwrap_or_default()).0;
         self.cwd = about.cwd.get().map(str::to_owned).or_else(|| value_after(text, b"\"cwd\":"));
@@ -207,7 +207,7 @@ impl Wire {
     }
 }
 
-/// The value behind a name in the beginning of a document.
+/// The value that follows a name in the beginning of a document.
 fn value_after<'d, T: Deserialize<'d>>(document: &'d [u8], name: &[u8]) -> Option<T> {
     let start = memchr::memmem::find(document, name)? + name.len();
     serde_json::Deserializer::from_slice(&document[start..]).into_iter().next()?.ok()

@@ -1,11 +1,11 @@
-//! Sizes of the texts in the chats of Kiro's editor before its version 1.0: `<workspace>/<execution>.chat` in its
-//! global storage, and since 2026 files named by 32 hexadecimal digits one folder deeper. No count of tokens stands in
-//! them.
+//! Sizes of the texts in the chats of Kiro's editor before version 1.0: `<workspace>/<execution>.chat` in its global
+//! storage and, since 2026, files one folder deeper whose names are 32 hexadecimal digits. They contain no token
+//! counts.
 //!
-//! By codeburn's reader (`src/providers/kiro.ts`, commit 5bacb1f) and two exporters of such chats, read 2026-11-27: a
-//! document has the whole conversation so far, in `chat` or `context.messages`, and names the conversation, the model
-//! and its beginning. Later documents of one conversation repeat the texts of earlier ones, so that a conversation is
-//! one answer.
+//! Based on codeburn's reader (`src/providers/kiro.ts`, commit 5bacb1f) and two exporters of such chats, read
+//! 2026-11-27: a document has the whole conversation so far, in `chat` or `context.messages`, and gives the
+//! conversation's id, its model and its start. Later documents of a conversation repeat the texts of earlier ones, so a
+//! conversation is one answer.
 
 use super::fields::{Slot, Within, fields};
 use super::json::{self, List, Text};
@@ -18,7 +18,7 @@ use crate::domain::{Attribution, CallKey, Instant, Label};
 /// The texts of the editor's chats.
 pub(super) struct KiroChatTexts;
 
-/// Digits of a name without an ending.
+/// Number of digits in a name without an extension.
 const DIGITS: usize = 32;
 
 impl Texts for KiroChatTexts {

@@ -1,11 +1,11 @@
-//! Sizes of the texts in the sessions of Kiro's third engine, which the editor (since 1.0) and the CLI share:
-//! `~/.kiro/sessions/<workspace>/sess_<id>/messages.jsonl`. No count of tokens stands in them.
+//! Sizes of the texts in sessions of Kiro's third engine, which the editor (since 1.0) and the CLI share:
+//! `~/.kiro/sessions/<workspace>/sess_<id>/messages.jsonl`. They contain no token counts.
 //!
-//! A line is an event with an id, a time and a `payload` (the editor 1.0.242, as a bridge to it describes its files,
-//! and as other programs read them, seen 2026-11-27): `assistant` is a piece of an answer, of which a part of the type
-//! `Reasoning` may be signed and empty; `tool_call` is a tool's use, written again as it goes on; `tool_result`, `user`
-//! and the beginning of a turn end an answer. `session.json` in the same folder names the workspace folders, and the
-//! model if it is fixed for the session.
+//! A line is an event with an id, a time and a `payload` (editor 1.0.242, from a bridge's description of its files and
+//! from other programs that read them, seen 2026-11-27). `assistant` is a piece of an answer; a part of the type
+//! `Reasoning` may be signed and empty. `tool_call` is the use of a tool, written again as it progresses.
+//! `tool_result`, `user` and the start of a turn end an answer. `session.json` in the same folder gives the workspace
+//! folders, and the model if it is fixed for the session.
 
 use std::path::{Path, PathBuf};
 
@@ -39,7 +39,6 @@ impl Texts for KiroSessionTexts {
 }
 
 fields! {
-    /// An event.
     Event {
         id: Text<'a> = "id",
         at: Stamp = "timestamp",
@@ -48,7 +47,7 @@ fields! {
 }
 
 fields! {
-    /// The event.
+    /// Content of an event.
     Payload {
         kind: Text<'a> = "type",
         content: Text<'a> = "content",
@@ -71,7 +70,7 @@ fields! {
 struct Events {
     project: Option<Label>,
     model: Option<Label>,
-    /// The answer under way, and whether it has ended.
+    /// The current answer, and whether it has ended.
     answer: u64,
     has_ended: bool,
 }

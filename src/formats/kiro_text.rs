@@ -1,15 +1,15 @@
-//! Sizes of the texts in the conversations of Kiro CLI and its predecessor Amazon Q CLI, which write credits and no
+//! Sizes of the texts in the conversations of Kiro CLI and its predecessor Amazon Q CLI, which write credits but no
 //! counts.
 //!
-//! By the source of Amazon Q CLI (`database/sqlite_migrations`, `cli/chat/conversation.rs`, `message.rs`, `parser.rs`,
-//! read 2026-11-27): a row of `conversations_v2`, before that of `conversations`, is a conversation as JSON, whose
-//! `history` has an entry for each request with its answer (`Response` or `ToolUse`) and, in `request_metadata`, its
-//! id, time and model. A `thinking` is signed or encrypted and not measured. What a compaction took off the history is
-//! gone.
+//! Based on the source of Amazon Q CLI (`database/sqlite_migrations`, `cli/chat/conversation.rs`, `message.rs`,
+//! `parser.rs`, read 2026-11-27): a row of `conversations_v2`, or of `conversations` before that, is a conversation as
+//! JSON. Its `history` has an entry for each request with its answer (`Response` or `ToolUse`) and, in
+//! `request_metadata`, its id, time and model. A `thinking` is signed or encrypted and is not measured. Anything that a
+//! compaction removed from the history is gone.
 //!
 //! Kiro CLI's second engine writes `~/.kiro/sessions/cli/<session>.jsonl` with lines `Prompt`, `AssistantMessage` and
-//! `ToolResults`, of which only a prompt has a time. `<session>.json` names the model (aws-bench's reader and a test of
-//! codeburn's, read 2026-11-27). The third engine and the editor have files of their own.
+//! `ToolResults`; only a prompt has a time. `<session>.json` names the model (aws-bench's reader and one of codeburn's
+//! tests, read 2026-11-27). The third engine and the editor have other files.
 
 use std::path::{Path, PathBuf};
 
@@ -21,12 +21,12 @@ use super::time::Stamp;
 use super::{Env, Framing, Location, Origin};
 use crate::domain::{Attribution, CallKey, Instant, Label};
 
-/// The texts of one of the two.
+/// The texts of one of the two agents.
 pub(super) struct KiroTexts {
     name: &'static str,
-    /// Its folder of data.
+    /// Its data folder.
     folder: &'static str,
-    /// Below the home folder, the sessions of its second engine.
+    /// The sessions of its second engine, relative to the home folder.
     sessions: Option<&'static str>,
 }
 
@@ -50,7 +50,7 @@ impl Texts for KiroTexts {
         vec![log.with_extension("json")]
     }
     fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
-        // The older table is left behind when the newer one takes over.
+        // The older table is left behind once the newer one is in use.
         let table =
             ["conversations_v2", "conversations"].into_iter().find(|table| schema.has(table, &["key", "value"]))?;
         Some(vec![RowQuery { table, sql: format!("SELECT rowid, NULL, key, value FROM {table} WHERE rowid > ?1") }])
@@ -61,7 +61,6 @@ impl Texts for KiroTexts {
 }
 
 fields! {
-    /// A conversation.
     Conversation {
         id: Text<'a> = "conversation_id",
         model: Model<'a> = "model_info",
@@ -70,7 +69,6 @@ fields! {
 }
 
 fields! {
-    /// The model.
     Model {
         id: Text<'a> = "model_id",
     }
@@ -85,7 +83,7 @@ fields! {
 }
 
 fields! {
-    /// An answer, with or without uses of tools.
+    /// An answer, with or without tool use.
     Answer {
         plain: Block<'a> = "Response",
         tools: Block<'a> = "ToolUse",
@@ -103,7 +101,7 @@ fields! {
 }
 
 fields! {
-    /// A use of a tool.
+    /// Use of a tool.
     Use {
         name: Text<'a> = "name",
         args: Within<'a> = "args" | "input",
@@ -129,7 +127,7 @@ fields! {
 }
 
 fields! {
-    /// A message of it.
+    /// A message of the second engine.
     Data {
         id: Text<'a> = "message_id",
         content: List<Part<'a>> = "content",
@@ -188,7 +186,7 @@ struct Conversations {
     about: Facts,
 }
 
-/// A model's name; the setting `auto` names none.
+/// The name of a model. The setting `auto` is not one.
 pub(super) fn model(name: &Text<'_>) -> Option<Label> {
     name.get().filter(|name| *name != "auto").map(Label::new)
 }

@@ -1,13 +1,13 @@
-//! Langfuse's exports: observations as its API, its blob storage export (`observations_v2/`, JSONL) and its screen's
-//! JSON export write them, one a line or a list of them.
+//! Langfuse's exports: observations as written by its API, its blob storage export (`observations_v2/`, JSONL) and its
+//! user interface's JSON export, one per line or a list of them.
 //!
-//! From its field reference of the blob storage export and the source of its ingestion
+//! Based on the field reference of the blob storage export and the source of its ingestion
 //! (`packages/shared/src/server/ingestion/types.ts`; read 2026-11-27): an observation of the type `GENERATION` or
-//! `EMBEDDING` is one request; other types hold no usage of their own. The keys of `usageDetails` are charged one by
-//! one, so that they are disjoint: what `OpenAI`'s `cached_tokens` name is taken out of `input`
-//! (`input_cached_tokens`), and reasoning out of `output` (`output_reasoning_tokens`). A program that hands over counts
-//! of its own may leave the cache inside: then `total` is input and output. `totalCost` is Langfuse's own sum, or the
-//! program's. Older observations have `usage` with a `unit`, of which only tokens count.
+//! `EMBEDDING` is one request; other types have no usage of their own. The keys of `usageDetails` are charged
+//! separately, so they are disjoint: `OpenAI`'s `cached_tokens` are taken out of `input` (as `input_cached_tokens`),
+//! and reasoning out of `output` (as `output_reasoning_tokens`). A program that sends its own counts may leave the
+//! cache in the input; then `total` is input plus output. `totalCost` is Langfuse's own sum, or the program's. Older
+//! observations have `usage` with a `unit`; only the unit tokens counts.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ fields! {
 }
 
 fields! {
-    /// Usage before there were details.
+    /// Usage from before there were details.
     Usage {
         unit: Text<'a> = "unit",
         input: Count = "input" | "promptTokens",
@@ -73,7 +73,7 @@ fields! {
 }
 
 fields! {
-    /// Costs by the keys of the details.
+    /// Costs, with the same keys as the details.
     Costs {
         total: Money = "total",
     }
@@ -116,7 +116,7 @@ impl Observations {
     }
 }
 
-/// The counts of the details, or else those of the older usage.
+/// The counts in the details, or else those of the older usage.
 fn counts(read: &Line<'_>) -> Result<Option<Counts>, BadLine> {
     let details = details(read.details);
     if details.is_empty() {
@@ -139,7 +139,7 @@ fn counts(read: &Line<'_>) -> Result<Option<Counts>, BadLine> {
     }
     let [input, output, cache_read, cache_write, reasoning, total] = sums;
     let (total, parts) = (Some(total).filter(|total| *total > 0), input.saturating_add(cache_read + cache_write));
-    // With a total of input and output, the cache and the reasoning are inside of them.
+    // If the total is input plus output, the cache and the reasoning are included in them.
     let is_inside = total == Some(input + output) && total != Some(parts.saturating_add(output + reasoning));
     let output = if is_inside { output } else { output + reasoning };
     Ok(Some(Counts {
@@ -153,7 +153,7 @@ fn counts(read: &Line<'_>) -> Result<Option<Counts>, BadLine> {
     }))
 }
 
-/// Place of a key's count among input, output, cache reads, cache writes, reasoning and the total.
+/// Index of a key's count among input, output, cache reads, cache writes, reasoning and total.
 fn class_of(name: &str) -> usize {
     let has = |part: &str| name.contains(part);
     if has("total") {
@@ -169,7 +169,7 @@ fn class_of(name: &str) -> usize {
     }
 }
 
-/// The details, which some exports write as a text.
+/// The details, which some exports write as a string.
 fn details(within: Within<'_>) -> BTreeMap<Cow<'_, str>, Count> {
     if let Some(details) = within.object() {
         return details;

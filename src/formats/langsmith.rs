@@ -1,11 +1,11 @@
-//! `LangSmith`'s runs, as its client and its API give them, one a line or a list of them.
+//! `LangSmith`'s runs, as its client and its API write them: one per line, or a list of them.
 //!
-//! From the client's source (`langsmith-sdk`, `schemas.py`, read 2026-11-27): a run of the type `llm` or `embedding` is
-//! one request; runs of other types repeat the sums of those within them. `prompt_tokens` is the sum of all kinds of
-//! input, which `prompt_token_details` break down (`cache_read`, `cache_creation`, and of Anthropic's writes
-//! `ephemeral_5m_input_tokens` and `ephemeral_1h_input_tokens`); reasoning is within `completion_tokens`. `total_cost`
-//! is `LangSmith`'s own estimate. Where the run itself has no counts, `outputs.usage_metadata` has them under
-//! `LangChain`'s names, with the same meaning. Of inputs and outputs nothing else is read. Times are UTC.
+//! Based on the client's source (`langsmith-sdk`, `schemas.py`, read 2026-11-27): a run of the type `llm` or
+//! `embedding` is one request; runs of other types repeat the sums of the runs inside them. `prompt_tokens` is the sum
+//! of all kinds of input, which `prompt_token_details` breaks down (`cache_read`, `cache_creation`, and for Anthropic's
+//! writes `ephemeral_5m_input_tokens` and `ephemeral_1h_input_tokens`). Reasoning is part of `completion_tokens`.
+//! `total_cost` is `LangSmith`'s own estimate. If the run itself has no counts, `outputs.usage_metadata` has them under
+//! `LangChain`'s names, with the same meaning. Nothing else is read from inputs and outputs. Times are UTC.
 
 use super::answers::{CallBuilder, Where};
 use super::count::Count;
@@ -60,7 +60,7 @@ fields! {
 }
 
 fields! {
-    /// Settings of the request and notes on the run.
+    /// Settings of the request, and metadata of the run.
     Extra {
         metadata: Metadata<'a> = "metadata",
         params: Params<'a> = "invocation_params",
@@ -68,7 +68,7 @@ fields! {
 }
 
 fields! {
-    /// Notes on the run.
+    /// Metadata of the run.
     Metadata {
         model: Text<'a> = "ls_model_name",
         thread: Named<'a> = "thread_id" | "session_id" | "conversation_id",
@@ -84,14 +84,14 @@ fields! {
 }
 
 fields! {
-    /// Of the outputs, the counts.
+    /// The counts in the outputs.
     Outputs {
         usage: Usage<'a> = "usage_metadata",
     }
 }
 
 fields! {
-    /// Counts by `LangChain`'s names.
+    /// Counts under `LangChain`'s names.
     Usage {
         prompt: Count = "input_tokens",
         completion: Count = "output_tokens",
@@ -144,7 +144,7 @@ impl Runs {
         };
         let five = inputs.write_5m.tokens("ephemeral_5m_input_tokens")?;
         let hour = inputs.write_1h.tokens("ephemeral_1h_input_tokens")?;
-        // The sum of both lifetimes, or zero beside them, or the only count.
+        // The sum of both lifetimes, or zero next to them, or the only count.
         let unsplit = inputs.cache_creation.tokens("cache_creation")?.saturating_sub(five.saturating_add(hour));
         let (tokens, is_split_guessed) = Counts {
             prompt: Some(prompt.tokens("prompt_tokens")?),

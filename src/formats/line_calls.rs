@@ -1,4 +1,4 @@
-//! A reader for logs in which some lines state facts of those that follow.
+//! A reader for logs in which some lines give facts about those that follow.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -7,17 +7,17 @@ use super::answers::{CallBuilder, load, save};
 use super::{BadLine, Origin, Reader, Reading};
 use crate::domain::Record;
 
-/// A log, and the facts that it has stated so far.
+/// A log, and the facts it has given so far.
 pub(super) struct Log<T> {
     pub(super) builder: CallBuilder,
     pub(super) known: T,
     read: ReadLine<T>,
 }
 
-/// Reads a line, or a whole document.
+/// Reads a line or a whole document.
 pub(super) type ReadLine<T> = fn(&mut Log<T>, &[u8], &Origin, &mut Vec<Record>) -> Result<Reading, BadLine>;
 
-/// A reader of the lines of this format.
+/// A reader for the lines of this format.
 pub(super) fn reader<T>(format: &'static str, read: ReadLine<T>) -> Box<dyn Reader>
 where
     T: Default + PartialEq + Serialize + DeserializeOwned + Send + 'static,

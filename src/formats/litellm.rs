@@ -33,7 +33,7 @@ struct Payloads {
 }
 
 fields! {
-    /// A call as accounted by the proxy.
+    /// A call, as the proxy accounts for it.
     Line {
         call_type: Text<'a> = "call_type",
         id: Text<'a> = "id" | "request_id",
@@ -69,7 +69,7 @@ fields! {
 }
 
 fields! {
-    /// Components of the proxy's cost.
+    /// Components of the cost computed by the proxy.
     Breakdown {
         service_tier: Text<'a> = "service_tier",
         total: Money = "total_cost",
@@ -77,7 +77,7 @@ fields! {
 }
 
 fields! {
-    /// The vendor's answer; only charged items are read.
+    /// The vendor's answer, of which only charged items are read.
     Response {
         usage: Usage<'a> = "usage",
         service_tier: Text<'a> = "service_tier",
@@ -114,7 +114,7 @@ impl Payloads {
         if read.is_from_cache_of_proxy() {
             return Ok(None);
         }
-        // Rows of its database may hold the metadata as a string.
+        // Rows of its database may contain the metadata as a string.
         let written;
         let notes = match &read.metadata {
             NameOr::Object(notes) => notes,
@@ -124,8 +124,8 @@ impl Payloads {
             }
             NameOr::Neither => &Metadata::default(),
         };
-        // The proxy converts all vendors' counts to OpenAI's meaning; cached tokens are only in the usage object, in
-        // the answer, the metadata, or both.
+        // The proxy converts all vendors' counts to OpenAI's meaning. Cached tokens are only in the usage object, which
+        // is in the answer, the metadata, or both.
         let response: Response<'_> = read.response.object().unwrap_or_default();
         let (answered, noted) = (response.usage.counts()?, notes.usage.counts()?);
         let total = |usage: &Usage<'_>, counts: &Counts| -> Result<u64, BadLine> {

@@ -1,10 +1,10 @@
 //! The logs of Simon Willison's `llm`: `logs.db` in its user folder.
 //!
-//! Seen with 0.36 against a service whose bill is known (2026-11-26). The table `turns` has one row for each answer,
-//! equal to the bill; versions before had `responses`, which stays empty now. Rows are never changed. Input includes
-//! cached tokens; `token_details` holds them under the names of OpenAI or of Anthropic. `model` is the user's alias;
-//! `resolved_model`, or the model of the stored answer, is the real name. Of the answer only that name and the id are
-//! read. A thread is a session.
+//! Verified with 0.36 against a service with a known bill (2026-11-26). The table `turns` has one row per answer and
+//! equals the bill; older versions used `responses`, which now stays empty. Rows are never changed. Input includes
+//! cached tokens, and `token_details` gives them under the names of OpenAI or Anthropic. `model` is the user's alias;
+//! `resolved_model`, or the model in the stored answer, is the real name. Only that name and the id are read from the
+//! answer. A thread is a session.
 
 use super::author::Author;
 use super::count::Count;
@@ -20,7 +20,7 @@ use crate::domain::{Call, CallKey, Fidelity, Record};
 pub(super) struct Llm;
 
 const NAME: &str = "llm";
-/// The tables that hold answers, and the column that names the conversation.
+/// The tables that contain answers, and the column that identifies the conversation.
 const TABLES: [(&str, &str); 2] = [("turns", "thread_id"), ("responses", "conversation_id")];
 
 impl Format for Llm {
@@ -30,7 +30,7 @@ impl Format for Llm {
     fn gaps(&self) -> &'static str {
         "prompts made with logging off (--no-log, llm logs off)"
     }
-    /// The folder is that of applications' settings, by each system's custom.
+    /// The folder for application settings, by each system's conventions.
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let usual = env.program_config().map(|config| config.join("io.datasette.llm"));
         env.path("LLM_USER_PATH").or(usual).into_iter().map(Location::flat).collect()
@@ -77,14 +77,13 @@ fields! {
 }
 
 fields! {
-    /// Of the input.
+    /// Details of the input.
     PromptDetails {
         cached: Count = "cached_tokens",
     }
 }
 
 fields! {
-    /// Of the output.
     OutputDetails {
         reasoning: Count = "reasoning_tokens",
     }
@@ -109,7 +108,7 @@ impl Reader for Turns {
         let thoughts = cached(&details.gemini_thoughts)?;
         let inside = cached(&details.prompt.cached)? + cached(&details.gemini_cached)?;
         let counts = Counts {
-            // Anthropic's counts exclude the cache, the others' include it.
+            // Anthropic's counts exclude the cache, others include it.
             prompt: (beside == 0).then_some(input),
             input: (beside > 0).then_some(input),
             output: Some(stated + thoughts),

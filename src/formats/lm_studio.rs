@@ -1,12 +1,13 @@
-//! LM Studio's server: `~/.lmstudio/server-logs/<month>/<day>.log`, before `~/.cache/lm-studio/server-logs`.
+//! LM Studio's server: `~/.lmstudio/server-logs/<month>/<day>.log`, formerly `~/.cache/lm-studio/server-logs`.
 //!
-//! No public source; from tokscale's reader (`lmstudio.rs`, commit 2ff9782, read 2026-11-27): between lines of text,
-//! the log holds the server's answers as JSON over many lines, as chat completions, responses and Anthropic's messages
-//! are: id and model come first, `usage` last. So a line has a name and a value, of which only those of the id, the
-//! model, the time and the counts are read. Input includes cached tokens but in Anthropic's messages; output includes
-//! reasoning. An object without an answer's id, such as an embedding, counts nothing: its model, or its own prompt,
-//! shows that the answer before it is over. Agents that use the server log the same answers by the same ids. A model
-//! that runs on this machine costs nothing, which no price list knows: `[prices."NAME"]` in the config says so.
+//! There is no public source. Based on tokscale's reader (`lmstudio.rs`, commit 2ff9782, read 2026-11-27): between
+//! lines of text, the log contains the server's answers as JSON over many lines, in the form of chat completions,
+//! responses and Anthropic's messages: id and model come first, `usage` last. So a line has a name and a value, and
+//! only the id, the model, the time and the counts are read. Input includes cached tokens except in Anthropic's
+//! messages; output includes reasoning. An object without an answer's id, such as an embedding, does not count, but its
+//! model or its own prompt shows that the previous answer is over. Agents that use the server log the same answers
+//! under the same ids. A model that runs on this machine is free, which no price list knows; `[prices."NAME"]` in the
+//! config says so.
 
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,7 @@ pub(super) struct LmStudio;
 
 const NAME: &str = "lm-studio";
 const NEEDLES: [&str; 4] = ["\"id\"", "\"model\"", "\"created", "_tokens\""];
-/// Names that are read, in the order of [`Answer::learn`].
+/// Names that are read, in the order used by [`Answer::learn`].
 const FIELDS: [&str; 13] = [
     "id",
     "model",
@@ -41,10 +42,10 @@ const FIELDS: [&str; 13] = [
     "reasoning_tokens",
     "total_tokens",
 ];
-/// Prefixes of answers' ids.
+/// Prefixes of answer ids.
 const ANSWERS: [&str; 4] = ["chatcmpl-", "cmpl-", RESPONSE, MESSAGE];
 const RESPONSE: &str = "resp_";
-/// Of Anthropic's messages, and of the parts of a response.
+/// Prefix of the ids of Anthropic's messages, and of the parts of a response.
 const MESSAGE: &str = "msg_";
 
 impl Format for LmStudio {
@@ -75,7 +76,7 @@ impl Format for LmStudio {
     }
 }
 
-/// An answer as far as it has been read.
+/// An answer, as far as it has been read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Answer {
@@ -117,7 +118,7 @@ impl Reader for Log {
 }
 
 impl Answer {
-    /// Takes over a value; true for a count.
+    /// Takes over a value. Returns true for a count.
     fn learn(&mut self, field: &str, value: &str) -> Result<bool, BadLine> {
         let count = |name: &'static str| Count::from_text(value).tokens(name);
         match field {
@@ -142,7 +143,7 @@ impl Answer {
             }
             "prompt_tokens" | "input_tokens" => {
                 let prompt = count("prompt_tokens")?;
-                // The counts of one answer grow, but its prompt stays.
+                // The counts of an answer grow, but its prompt stays the same.
                 if self.prompt.is_some_and(|known| known > 0 && known != prompt) {
                     *self = Self::default();
                 }
@@ -192,7 +193,7 @@ impl Log {
     }
 }
 
-/// The known names of a line with their values, in its order. What stands within a text has a backslash before it.
+/// The known names in a line with their values, in order. Names inside a string are preceded by a backslash.
 fn values(line: &[u8]) -> Vec<(&'static str, &str)> {
     let mut found: Vec<(usize, &'static str, &str)> = Vec::new();
     for field in FIELDS {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// By whose customs programs choose their folders.
+/// The operating system whose conventions for folders apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum System {
     Windows,
@@ -11,7 +11,7 @@ enum System {
     Other,
 }
 
-/// The machine as formats may see it: the home folder and the environment variables.
+/// The parts of the machine that formats may see: the home folder and the environment variables.
 #[derive(Clone, Copy)]
 pub struct Env<'a> {
     home: Option<&'a Path>,
@@ -20,7 +20,7 @@ pub struct Env<'a> {
 }
 
 impl<'a> Env<'a> {
-    /// This home folder and these variables.
+    /// An environment with this home folder and these variables.
     pub fn new(home: Option<&'a Path>, var: &'a dyn Fn(&str) -> Option<OsString>) -> Self {
         let system = if cfg!(windows) {
             System::Windows
@@ -32,42 +32,42 @@ impl<'a> Env<'a> {
         Self { home, var, system }
     }
 
-    /// The home of a user of Windows, seen from elsewhere: `/mnt/c/Users/<name>` in WSL.
+    /// The home of a Windows user, seen from another system: `/mnt/c/Users/<name>` in WSL.
     pub fn of_windows(home: &'a Path) -> Self {
         Self { home: Some(home), var: &|_| None, system: System::Windows }
     }
 
-    /// True where programs choose folders as on Windows.
+    /// True where programs choose folders by the conventions of Windows.
     pub(super) fn is_windows(&self) -> bool {
         self.system == System::Windows
     }
 
-    /// True where programs choose folders as on macOS.
+    /// True where programs choose folders by the conventions of macOS.
     pub(super) fn is_macos(&self) -> bool {
         self.system == System::MacOs
     }
 
-    /// `%APPDATA%`, where programs of Windows keep settings.
+    /// `%APPDATA%`, where Windows programs keep settings.
     pub(super) fn roaming(&self) -> Option<PathBuf> {
         self.absolute("APPDATA").or_else(|| self.home("AppData/Roaming"))
     }
 
-    /// `%LOCALAPPDATA%`, where programs of Windows keep data.
+    /// `%LOCALAPPDATA%`, where Windows programs keep data.
     pub(super) fn local(&self) -> Option<PathBuf> {
         self.absolute("LOCALAPPDATA").or_else(|| self.home("AppData/Local"))
     }
 
-    /// A variable that is set and not empty.
+    /// The value of a variable, if it is set and not empty.
     pub(super) fn var(&self, name: &str) -> Option<OsString> {
         (self.var)(name).filter(|value| !value.is_empty())
     }
 
-    /// A variable that names a path.
+    /// The path in a variable.
     pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         self.var(name).map(PathBuf::from)
     }
 
-    /// A variable that names folders, separated by commas. Text that is not UTF-8 is one folder.
+    /// The folders in a variable, separated by commas. Text that is not UTF-8 is one folder.
     pub(super) fn paths(&self, name: &str) -> Option<Vec<PathBuf>> {
         let list = self.var(name)?;
         Some(match list.to_str() {
@@ -76,7 +76,7 @@ impl<'a> Env<'a> {
         })
     }
 
-    /// A variable that names an absolute path; any other is as good as none, as the XDG rules have it.
+    /// The absolute path in a variable. As in the XDG rules, any other value is ignored.
     pub(super) fn absolute(&self, name: &str) -> Option<PathBuf> {
         self.path(name).filter(|path| path.is_absolute())
     }
@@ -86,7 +86,7 @@ impl<'a> Env<'a> {
         self.home.map(|home| joined(home, &[below]))
     }
 
-    /// `$XDG_CONFIG_HOME`, else `~/.config`.
+    /// `$XDG_CONFIG_HOME`, or else `~/.config`.
     pub(super) fn config_home(&self) -> Option<PathBuf> {
         self.absolute("XDG_CONFIG_HOME").or_else(|| self.home(".config"))
     }
@@ -113,14 +113,14 @@ impl<'a> Env<'a> {
         }
     }
 
-    /// `$XDG_DATA_HOME`, else `~/.local/share`.
+    /// `$XDG_DATA_HOME`, or else `~/.local/share`.
     pub(super) fn data_home(&self) -> Option<PathBuf> {
         self.absolute("XDG_DATA_HOME").or_else(|| self.home(".local/share"))
     }
 }
 
-/// A path below a folder, in one allocation: every start names more than a hundred. The parts are relative and begin with
-/// no separator, which `Path::push` would have to find out for each.
+/// A path below a folder, built with one allocation, because every start builds more than a hundred. The parts are
+/// relative and do not start with a separator, which `Path::push` would have to check for each of them.
 pub(super) fn joined(folder: &Path, parts: &[&str]) -> PathBuf {
     let length = folder.as_os_str().len() + parts.iter().map(|part| part.len() + 1).sum::<usize>();
     let mut path = OsString::with_capacity(length);
@@ -139,26 +139,26 @@ pub(super) fn joined(folder: &Path, parts: &[&str]) -> PathBuf {
 pub struct Location {
     /// A folder or a file.
     pub path: PathBuf,
-    /// Only the files right in the folder are logs: what lies deeper is neither read nor watched.
+    /// Only files directly in the folder are logs. Subfolders are neither read nor watched.
     pub is_flat: bool,
 }
 
 impl Location {
-    /// A folder with everything below it, or a file.
+    /// A folder and everything below it, or a file.
     pub fn tree(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), is_flat: false }
     }
 
-    /// A folder without the folders in it.
+    /// A folder without its subfolders.
     pub fn flat(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), is_flat: true }
     }
 }
 
-/// How records lie in a file.
+/// How records are laid out in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// One record a line; the file grows at its end.
+    /// One record per line. The file grows at its end.
     Lines,
     /// One JSON document, rewritten as a whole.
     Document,

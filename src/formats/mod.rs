@@ -1,7 +1,7 @@
-//! Log formats: one file each, from the places of its logs to the calls in them. Nothing here opens a file or knows a
-//! price.
+//! Log formats, one file each: where their logs are, and how calls are read from them. Nothing here opens a file or
+//! knows a price.
 //!
-//! The set is open: a format is one new file, one line in [`ALL`] with its `mod`, and one folder under `samples/`.
+//! The set is open: a new format is one new file, one line in [`ALL`] with its `mod`, and one folder in `samples/`.
 
 mod aider;
 mod amp;
@@ -133,7 +133,7 @@ pub(crate) use rows::{RowQuery, Schema, Value};
 pub(crate) use texts::{Spoken, Texts};
 pub(crate) use usage_log_line::line as kept_line;
 
-/// Every log format. Where a line could belong to two formats, the earlier one gets it.
+/// Every log format. If a line could belong to two formats, the earlier one gets it.
 pub static ALL: &[&dyn Format] = &[
     &claude_code::ClaudeCode,
     &codex::Codex,
@@ -204,7 +204,7 @@ pub static ALL: &[&dyn Format] = &[
     &antigravity::Antigravity,
 ];
 
-/// Agents whose logs have texts without counts: some answers' or all.
+/// Agents whose logs contain texts of answers, some or all of them without counts.
 pub(crate) static TEXTS: &[&dyn Texts] = &[
     &claude_text::ClaudeTexts,
     &pi_text::PI,

@@ -1,13 +1,13 @@
-//! Muse Code's sessions (Meta): `$XDG_DATA_HOME/muse/sessions/Y/M/D/<session>/session.jsonl`, sub-agents in
-//! `subagent/<child>/session.jsonl` beside it.
+//! Muse Code's sessions (Meta): `$XDG_DATA_HOME/muse/sessions/Y/M/D/<session>/session.jsonl`, with sub-agents in
+//! `subagent/<child>/session.jsonl` next to it.
 //!
-//! No public source; from three readers that were made with real sessions of versions 1.2 to 1.4: tokscale 4.17
-//! (`sessions/muse.rs`), CodexBar (tests of its `MuseLocalUsageReader`) and deja's notes, all read 2026-11-26. Each
-//! line is an event with a random `id` and `recorded_at` in microseconds; a `retained_frame` holds older lines as
-//! texts. An answer is the event `model_completed`, an automated review `automated_review_completed`, whose model is an
-//! object. Cached tokens are within `input_tokens`, reasoning within `output_tokens` (1,431 events). The event
-//! `workflow_child_lifecycle` sums up a child that has a log of its own, and `resource_usage_sampled` has a `usage` of
-//! processor time.
+//! There is no public source. Based on three readers that were built from real sessions of versions 1.2 to 1.4:
+//! tokscale 4.17 (`sessions/muse.rs`), CodexBar (tests of its `MuseLocalUsageReader`) and deja's notes, all read
+//! 2026-11-26. Each line is an event with a random `id` and `recorded_at` in microseconds; a `retained_frame` contains
+//! older lines as strings. An answer is the event `model_completed`, or `automated_review_completed` for an automated
+//! review, whose model is an object. Cached tokens are part of `input_tokens`, reasoning is part of `output_tokens`
+//! (1,431 events). The event `workflow_child_lifecycle` sums up a child that has a log of its own, and the `usage` of
+//! `resource_usage_sampled` is processor time.
 
 use super::answers::{Head, Stated, Where};
 use super::count::Count;
@@ -93,7 +93,7 @@ fields! {
 }
 
 fields! {
-    /// An act of a run.
+    /// Event of a run.
     Event {
         kind: Text<'a> = "kind",
         model: NameOr<'a, Model<'a>> = "model",
@@ -127,14 +127,14 @@ fn line(log: &mut Log<Head>, line: &[u8], origin: &Origin, out: &mut Vec<Record>
     let children = read.children.0.iter().chain(&read.payload.children.0);
     let texts: Vec<&str> = children.filter_map(|child| child.text.get()).collect();
     for text in &texts {
-        // A frame within a frame is not looked into.
+        // A frame inside a frame is not read.
         bad.good(json::parse(text.as_bytes()).and_then(|read| read_event(log, &read, origin, out)));
     }
     let is_mine = read_event(log, &read, origin, out)? || !texts.is_empty();
     bad.result().map(|mine| if is_mine { mine } else { Reading::NotMine })
 }
 
-/// Reads one event; true when it is one that is known.
+/// Reads one event. Returns true if its kind is known.
 fn read_event(log: &mut Log<Head>, read: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<bool, BadLine> {
     if read.kind.get() == Some(METADATA) {
         Head::learn(&mut log.known.project, read.payload.record.folder.get());

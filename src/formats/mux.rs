@@ -1,17 +1,17 @@
-//! Mux' workspaces (Coder): `sessions/<workspace>/` in `$MUX_ROOT` or `~/.mux`: `chat.jsonl`, `chat-archive.jsonl`,
-//! `headless-usage.jsonl`, and the document `session-usage.json`.
+//! Mux's workspaces (Coder): `sessions/<workspace>/` in `$MUX_ROOT` or `~/.mux`, with `chat.jsonl`,
+//! `chat-archive.jsonl`, `headless-usage.jsonl`, and the document `session-usage.json`.
 //!
-//! From the agent's source (`sessionUsageService.ts`, `displayUsage.ts`, read 2026-11-26). A chat's answers have the AI
-//! SDK's counts in `metadata.usage`, and in `metadata.toolModelUsages` those of the models that its tools asked;
-//! titles, memory and side questions stand in `headless-usage.jsonl` alone. `session-usage.json` adds all of them up by
-//! model and is never lowered: the rest of it over the answers that are known was used by answers that no file holds
-//! any more. When a sub-agent's workspace is deleted, its sum is added to its parent's (`rolledUpFrom`): such a total
-//! is not read, as its parts may have been. What a compaction of an older version summed up has the model `historical`.
-//! A chat is rewritten by a compaction and by an edited question.
+//! Based on the agent's source (`sessionUsageService.ts`, `displayUsage.ts`, read 2026-11-26). A chat's answers have
+//! the AI SDK's counts in `metadata.usage`, and the counts of models called by its tools in `metadata.toolModelUsages`.
+//! Titles, memory and side questions are only in `headless-usage.jsonl`. `session-usage.json` adds all of them up by
+//! model and never decreases: the amount beyond the known answers was used by answers that are no longer in any file.
+//! When a sub-agent's workspace is deleted, its sum is added to its parent's (`rolledUpFrom`). Such a total is not
+//! read, because its parts may already have been. Amounts summed up by a compaction in an older version have the model
+//! `historical`. A chat is rewritten by a compaction and when a question is edited.
 //!
-//! `inputTokens` includes the cache (OpenAI, Google, and all vendors since AI SDK 6) or excludes it (Anthropic before):
-//! a cache larger than the input shows that. Cache writes stand in `providerMetadata`. The document's classes are
-//! disjoint, also output and reasoning.
+//! `inputTokens` either includes the cache (OpenAI, Google, and all vendors since AI SDK 6) or excludes it (Anthropic
+//! before that); a cache larger than the input reveals the latter. Cache writes are in `providerMetadata`. The
+//! document's classes are disjoint, including output and reasoning.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
 use crate::domain::{Label, Record, Tokens};
 
-/// Mux' workspaces.
+/// Mux's workspaces.
 pub(super) struct Mux;
 
 const NAME: &str = "mux";
@@ -63,7 +63,7 @@ impl Format for Mux {
 }
 
 fields! {
-    /// A message, a line about a background call, or a workspace's totals.
+    /// A message, a line about a background call, or the totals of a workspace.
     Line {
         id: Text<'a> = "id",
         role: Text<'a> = "role",
@@ -80,7 +80,7 @@ fields! {
 }
 
 fields! {
-    /// About an answer.
+    /// Metadata of an answer.
     Answer {
         at: Stamp = "timestamp",
         model: Text<'a> = "model",
@@ -91,7 +91,7 @@ fields! {
 }
 
 fields! {
-    /// A request that a tool made while an answer was under way.
+    /// A request made by a tool while an answer was in progress.
     Tool {
         model: Text<'a> = "model",
         name: Text<'a> = "toolName",
@@ -119,14 +119,14 @@ fields! {
 }
 
 fields! {
-    /// Anthropic's.
+    /// Anthropic's data.
     Anthropic {
         cache_write: Count = "cacheCreationInputTokens",
     }
 }
 
 fields! {
-    /// The newest request.
+    /// The latest request.
     Last {
         at: Stamp = "timestamp",
     }
@@ -144,7 +144,7 @@ fields! {
 }
 
 fields! {
-    /// One class of a model's totals.
+    /// One class in a model's totals.
     Part {
         tokens: Count = "tokens",
     }
@@ -176,7 +176,7 @@ impl Reader for Workspaces {
         from.feature = read.feature.get().map(Label::new);
         let model = model.get().map(name_of);
         let call = match read.id.get() {
-            // A workspace that is forked takes its messages along.
+            // A forked workspace takes its messages with it.
             Some(id) => self.0.call(&["message", id, &from.at.to_rfc3339()], from, model, counts),
             None => self.0.call_of_line(line, from, model, counts),
         };
@@ -186,7 +186,7 @@ impl Reader for Workspaces {
 }
 
 impl Workspaces {
-    /// The requests of an answer's tools: their places in its list name them.
+    /// The requests made by an answer's tools, identified by their index in its list.
     fn tools(
         &mut self,
         read: &Line<'_>,
@@ -249,8 +249,8 @@ impl Totals<'_> {
     }
 }
 
-/// A model's name without the provider, and behind Mux' gateway without the vendor: chats have one name, totals
-/// another.
+/// A model's name without the provider and, with Mux's gateway, without the vendor: chats and totals use different
+/// names.
 fn name_of(model: &str) -> &str {
     match model.split_once(':') {
         Some(("mux-gateway", name)) => name.split_once('/').map_or(name, |(_, name)| name),

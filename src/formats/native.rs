@@ -1,4 +1,4 @@
-//! tokmeter's own usage log, including the field names of common tracking middleware.
+//! tokmeter's own usage log, which also accepts the field names of common tracking middleware.
 
 use serde::de::IgnoredAny;
 
@@ -13,7 +13,7 @@ use super::usage_log_line::OwnFields;
 use super::{BadLine, Format, Origin, Reader, Reading};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record};
 
-/// The format's name, and the source of calls whose program names none.
+/// Name of the format, and the source of calls whose program gives none.
 pub(super) const NAME: &str = "native";
 
 #[derive(Debug)]
@@ -39,7 +39,7 @@ struct Lines {
 }
 
 fields! {
-    /// A line, or the attributes within it. `samples/native/schema.json` describes the same names.
+    /// A line, or the attributes in it. `samples/native/schema.json` describes the same names.
     Line {
         id: Named<'a> = "id",
         request: Named<'a> = "request_id" | "requestId",
@@ -73,7 +73,7 @@ fields! {
         latency: Named<'a> = "latency_ms" | "latencyMs" | "llm.latency_ms" | "apiDurationMs",
         attributes: Within<'a> = "attributes",
         kept: OwnFields<'a> = "tokmeter",
-        // Fields that only other formats have.
+        // Fields that only occur in other formats.
         kind: Text<'a> = "type",
         object: Text<'a> = "object",
         message: Carried<'a> = "message",
@@ -88,7 +88,7 @@ fields! {
 }
 
 fields! {
-    /// Signs of another format's answer within a line.
+    /// Signs that a line contains an answer of another format.
     Carried {
         usage: Object<IgnoredAny> = "usage",
         body: Object<IgnoredAny> = "body",
@@ -112,7 +112,7 @@ impl Reader for Lines {
 }
 
 impl Line<'_> {
-    /// True when the line states usage in our fields and has no other format's.
+    /// True when the line gives usage in our fields and has no fields of other formats.
     fn is_native(&self, inner: &Self) -> bool {
         let is_span = self.trace.is_some() && (self.has_span_counts() || inner.has_span_counts());
         (self.has_counts() || inner.has_counts()) && !is_span && !self.is_foreign() && !inner.is_foreign()
@@ -127,7 +127,7 @@ impl Line<'_> {
             || self.has_span_counts()
     }
 
-    /// True for counts as set on spans by tracing libraries.
+    /// True for counts like those that tracing libraries set on spans.
     fn has_span_counts(&self) -> bool {
         [&self.span_input, &self.span_output, &self.span_total].iter().any(|count| !count.is_absent())
     }
@@ -183,7 +183,7 @@ impl Lines {
         line: &[u8],
         origin: &Origin,
     ) -> Result<Option<Call>, BadLine> {
-        // A line's own field takes precedence over its attributes' field.
+        // A field of the line itself takes precedence over the same field of its attributes.
         let either = |field: Field| field(read).or(field(inner));
         let usage = if read.usage.is_absent() { &inner.usage } else { &read.usage };
         let (tokens, is_split_guessed) = counts(read, inner, usage)?.split();
@@ -208,7 +208,7 @@ impl Lines {
         let model = label(|line| &line.model);
         let request = either(|line| &line.request).get();
         let id = either(|line| &line.id).get().or(request);
-        // The vendor's request id, by which transcripts and telemetry know the answer, too.
+        // The vendor's request id, by which transcripts and telemetry also know the answer.
         let vendors = [request, id].into_iter().flatten().find(|id| id.starts_with("req_"));
         let is_guessed = is_split_guessed || model.is_none();
         let call = Call {
@@ -233,7 +233,7 @@ impl Lines {
     }
 }
 
-/// The counts of the line, its attributes, or its usage object: the first that has any.
+/// The counts of the line, its attributes, or its usage object: the first of them that has any.
 fn counts(read: &Line<'_>, inner: &Line<'_>, usage: &Usage<'_>) -> Result<Counts, BadLine> {
     let own = if read.has_flat_counts() || !inner.has_flat_counts() { read } else { inner };
     if !own.has_flat_counts() {

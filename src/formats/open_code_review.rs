@@ -1,10 +1,10 @@
 //! OpenCodeReview's sessions (Alibaba): `~/.opencodereview/sessions/<repository>/<session>.jsonl`.
 //!
-//! From the agent's source (`alibaba/open-code-review`, `internal/session/persist.go` and `internal/llm/accounting.go`,
-//! read 2026-11-26): a line `llm_response` has the counts of one answer and a random `uuid`. `prompt_tokens` includes
-//! the cache: the agent's own total is prompt and completion. A session that goes on after an interruption is a file of
-//! its own, with a checkpoint for each file that was reviewed before, and none of its answers. Where the service states
-//! no counts, the agent writes its own estimate, and nothing tells the two apart.
+//! Based on the agent's source (`alibaba/open-code-review`, `internal/session/persist.go` and
+//! `internal/llm/accounting.go`, read 2026-11-26): a line `llm_response` has the counts of one answer and a random
+//! `uuid`. `prompt_tokens` includes the cache: the agent's own total is prompt plus completion. A session that
+//! continues after an interruption is a new file, with a checkpoint for each file already reviewed but none of its
+//! answers. If the service gives no counts, the agent writes its own estimate, and nothing distinguishes the two.
 
 use super::answers::{Head, NONE, Stated, Where};
 use super::count::Count;
@@ -42,7 +42,7 @@ impl Format for OpenCodeReview {
 }
 
 fields! {
-    /// The beginning of a session, or an answer.
+    /// The start of a session, or an answer.
     Line {
         kind: Text<'a> = "type",
         id: Text<'a> = "uuid",

@@ -1,4 +1,5 @@
-//! OpenAI's chat completions, Responses and embeddings: whole, streamed or from a batch; also of compatible servers.
+//! OpenAI's chat completions, Responses and embeddings, whether whole, streamed or from a batch, and those of
+//! compatible servers.
 
 use serde::de::IgnoredAny;
 
@@ -35,7 +36,7 @@ struct Answers {
 }
 
 fields! {
-    /// An API object, an event with one, or the wrapper of a proxy or a batch around it.
+    /// An API object, an event that contains one, or a proxy's or batch's wrapper around it.
     Line {
         id: Text<'a> = "id",
         object: Text<'a> = "object",
@@ -56,7 +57,7 @@ fields! {
         custom_id: Seen = "custom_id",
         response: Within<'a> = "response" | "answer" | "chunk" | "completion",
         body: Within<'a> = "body",
-        // Fields that only other formats have.
+        // Fields that only occur in other formats.
         message: Object<IgnoredAny> = "message",
         foreign: Seen = "payload" | "sessionId" | "resourceSpans" | "resourceLogs" | "gen_ai.usage.input_tokens"
             | "attributes" | "call_type",
@@ -107,7 +108,7 @@ impl Reader for Answers {
 }
 
 impl Line<'_> {
-    /// The API object inside an event, a proxy's line, or a batch's. Such lines may wrap events, too.
+    /// The API object inside an event, a proxy's line, or a batch's. Such lines may also wrap events.
     fn carried(&self) -> Option<Self> {
         let within: Self = self.response.object()?;
         if self.is_event() || within.is_answer() {
@@ -140,7 +141,7 @@ impl Line<'_> {
         }
     }
 
-    /// Web searches charged in addition to the tokens.
+    /// Web searches, charged on top of the tokens.
     fn web_searches(&self) -> Result<u32, BadLine> {
         Ok(searches::charged(&self.output, &self.tool_usage)?.max(self.usage.web_searches()?))
     }
@@ -165,7 +166,7 @@ impl Answers {
         line: &[u8],
         origin: &Origin,
     ) -> Result<Option<Call>, BadLine> {
-        // Every chunk of a stream but the last has `"usage": null`.
+        // Every chunk of a stream except the last has `"usage": null`.
         let groq = if answer.usage.has_counts() { None } else { answer.groq.object::<Groq<'_>>() };
         let usage = groq.as_ref().map_or(&answer.usage, |groq| &groq.usage);
         let (tokens, is_split_guessed) = usage.counts()?.split();

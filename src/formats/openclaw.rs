@@ -1,15 +1,15 @@
-//! OpenClaw's sessions: `~/.openclaw/agents/<agent>/agent/openclaw-agent.sqlite`, before that `sessions/*.jsonl`.
+//! OpenClaw's sessions: `~/.openclaw/agents/<agent>/agent/openclaw-agent.sqlite`, formerly `sessions/*.jsonl`.
 //!
-//! From readers of this format (agentsview 0.41.1, tokscale 4.17, looked up 2026-11-26); entries are written like pi's.
-//! The table `transcript_events` has one entry a row, since schema 23 also compressed in `event_zstd` (codeburn, commit
-//! 30e1a93, read 2026-11-27). A session that is deleted or reset, as those of scheduled runs are, leaves it: its
-//! entries stand as lines, plain or compressed, in `session_transcript_archives` (the agent's schema, as clients of it
-//! quote, read 2026-11-27). The older files, archived under `.deleted.` and `.reset.`, hold the same entries: an
-//! entry's id, time and counts are the key, for `/fork` copies them under other sessions. Entries of the API
-//! `openclaw-transcript` mirror what another program delivered. A turn that Codex made (`idempotencyKey`
-//! `codex-app-server:<thread>:<turn>`) stands in the rollouts below `codex-home`, too: what OpenClaw says of a thread
-//! is stated as its total, from which the books subtract the calls of the rollouts. The rollouts are read as Codex's.
-//! Counts are disjoint and costs OpenClaw's own. The home had other names before.
+//! Based on readers of this format (agentsview 0.41.1, tokscale 4.17, checked 2026-11-26). Entries are written like
+//! pi's. The table `transcript_events` has one entry per row, since schema 23 also compressed in `event_zstd`
+//! (codeburn, commit 30e1a93, read 2026-11-27). A session that is deleted or reset, as scheduled runs are, moves to
+//! `session_transcript_archives`: its entries are lines there, plain or compressed (the agent's schema, as quoted by
+//! its clients, read 2026-11-27). The older files, archived under `.deleted.` and `.reset.`, contain the same entries.
+//! The key is an entry's id, time and counts, because `/fork` copies entries to other sessions. Entries of the API
+//! `openclaw-transcript` mirror output of another program. A turn made by Codex (`idempotencyKey`
+//! `codex-app-server:<thread>:<turn>`) is also in the rollouts in `codex-home`. OpenClaw's figures for a thread are
+//! reported as its total, from which the ledger subtracts the calls in the rollouts. The rollouts are read as Codex's.
+//! Counts are disjoint, and costs are OpenClaw's own. The home used to have other names.
 
 use std::collections::BTreeMap;
 
@@ -33,11 +33,11 @@ pub(super) struct OpenClaw;
 
 const NAME: &str = "openclaw";
 const TABLE: &str = "transcript_events";
-/// Sessions that were deleted or reset, each as one value.
+/// The table of deleted or reset sessions, each stored as one value.
 const ARCHIVES: &str = "session_transcript_archives";
 const HOMES: [&str; 4] = [".openclaw", ".clawdbot", ".moltbot", ".moldbot"];
 const NEEDLES: [&str; 3] = ["\"usage\"", "\"type\":\"session\"", "\"type\":\"model_change\""];
-/// Marks of turns that another program made and logged.
+/// Marks turns that another program made and logged.
 const MIRRORS: &str = "openclaw-transcript";
 const CODEX: &str = "codex-app-server:";
 
@@ -71,7 +71,7 @@ impl Format for OpenClaw {
         let created = schema.column(TABLE, "created_at");
         let event = format!("{TABLE}.event_json");
         let packed = schema.column(TABLE, "event_zstd");
-        // Texts of a conversation are taken out before a row is read.
+        // The texts of a conversation are removed before a row is read.
         let sql = format!(
             "SELECT rowid, NULL, session_id, {created}, CASE WHEN json_valid({event}) THEN json_remove({event}, '$.message.content', \
              '$.summary') END, CASE WHEN {event} IS NULL THEN {packed} END FROM {TABLE} WHERE rowid > ?1"
@@ -87,7 +87,7 @@ impl Format for OpenClaw {
         &NEEDLES
     }
     fn own_needles(&self) -> &'static [&'static str] {
-        // The rollouts of its Codex are searched for all that Codex writes.
+        // The rollouts of its Codex are searched for everything that Codex writes.
         &[]
     }
     fn reader(&self) -> Box<dyn Reader> {
@@ -100,13 +100,13 @@ impl Format for OpenClaw {
     }
 }
 
-/// The counts of each turn that Codex made, with its model, by thread and turn.
+/// The counts of each turn made by Codex, with its model, by thread and turn.
 type Threads = BTreeMap<String, BTreeMap<String, (String, [u64; 6])>>;
 
 struct Events {
     author: Author,
     session: Session,
-    /// Reads the rollouts.
+    /// Reader for the rollouts.
     codex: Box<dyn Reader>,
     threads: Threads,
 }
@@ -165,7 +165,7 @@ impl Reader for Events {
 }
 
 impl Events {
-    /// A session that was archived: lines of entries.
+    /// An archived session, made up of lines with entries.
     fn archive(&mut self, row: &[Value<'_>], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let (Some(session), Some(lines)) = (at(row, 2).text(), at(row, 4).bytes()) else { return Ok(Reading::NotMine) };
         self.session.head = super::pi::Head { session: session.to_owned(), ..Default::default() };

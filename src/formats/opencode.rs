@@ -1,28 +1,29 @@
-//! OpenCode's sessions: `opencode*.db` in `$XDG_DATA_HOME/opencode`, before that one JSON file a message in `storage/`;
-//! and those of its forks, in folders of their own.
+//! OpenCode's sessions: `opencode*.db` in `$XDG_DATA_HOME/opencode`, formerly one JSON file per message in `storage/`,
+//! and those of its forks in folders of their own.
 //!
-//! Seen with 1.18.33 against a service whose bill is known (2026-11-26): the table `message` holds one row for each
-//! answer, equal to the bill; the call that names a session stands nowhere, so that what a session used is at least
-//! what is read. A row is made when the answer begins, without counts, and changed in place until `time.completed` is
-//! set. The sums in the table `session` and the parts of type `step-finish` repeat the same counts and are not read;
-//! nor are the texts, which stand in the table `part`. The older files are left behind when a database takes over: the
-//! same answers. One that was killed between the two writes has `finish` and counts, and is never completed.
+//! Verified with 1.18.33 against a service with a known bill (2026-11-26): the table `message` has one row per answer
+//! and equals the bill, except for the call that names a session, which is not logged. So a session used at least what
+//! its rows show. A row is created without counts when the answer starts, and is changed in place until
+//! `time.completed` is set. The sums in the table `session` and the parts of the type `step-finish` repeat the same
+//! counts and are not read, nor are the texts, which are in the table `part`. The older files, with the same answers,
+//! are left behind when a database takes over. An answer that was killed between the two writes has `finish` and counts
+//! but is never completed.
 //!
-//! `input` excludes cached tokens. With `tokens.total` (AI SDK 6) `output` excludes reasoning, without (1.1) it
-//! includes it. A fork copies messages under new ids with their times and counts, which therefore are the key (Kilo's
-//! copies cost nothing), and a message older than its own session is a copy. A sub-agent's session belongs to the one
-//! that began it all.
+//! `input` excludes cached tokens. With `tokens.total` (AI SDK 6) `output` excludes reasoning; without it (1.1), it
+//! includes reasoning. A fork copies messages under new ids but with their times and counts, so those are the key
+//! (Kilo's copies cost nothing). A message older than its own session is a copy. A sub-agent's session belongs to the
+//! root session.
 //!
-//! By the agent's source (`session/processor.ts` of 2025, `core/src/session/message-updater.ts` of 2026, read
-//! 2026-11-27): before there was a `finish` (2025), a message could take several steps, of which it keeps the counts of
-//! the last one and the cost of all; the parts of the database have each. From version 2 on `session_message` replaces
+//! According to the agent's source (`session/processor.ts` of 2025, `core/src/session/message-updater.ts` of 2026, read
+//! 2026-11-27), before there was a `finish` (2025), a message could take several steps. It keeps the counts of the last
+//! one and the cost of all; the database's parts have each of them. From version 2 on, `session_message` replaces
 //! `message`: it has no role, the model is an object, and the output never includes reasoning. A version in between
-//! writes both, as one message.
+//! writes both, for the same message.
 //!
-//! Kilo CLI writes the same tables (seen with 7.7.7, 2026-11-26, equal to the bill: it makes no call to name a
-//! session); the cost of its messages includes that of the sub-agents that they called, so that of a session with
-//! sub-agents the parts' cost counts. MiMo's are the same by its source (`TokenTracker` 0.87, looked up 2026-11-26); it
-//! was not run.
+//! Kilo CLI writes the same tables (verified with 7.7.7, 2026-11-26; it equals the bill, because no call names a
+//! session). The cost of its messages includes that of the sub-agents they called, so for a session with sub-agents the
+//! parts' cost is used. MiMo's tables are the same according to its source (`TokenTracker` 0.87, checked 2026-11-26);
+//! it was not run.
 
 use super::count::Count;
 use super::exactness::Exactness;
@@ -34,13 +35,13 @@ use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading, RowQuery, Schema, Value};
 use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Labels, Place, Record, Tokens, Usd};
 
-/// OpenCode or one of its forks: its name, the name of its data folder and its databases, and the variable that names
-/// another database.
+/// OpenCode or one of its forks: its name, the name of its data folder and databases, and the environment variable that
+/// selects another database.
 pub(super) struct OpenCode {
     name: &'static str,
     folder: &'static str,
     variable: Option<&'static str>,
-    /// The calls that name sessions are made, and stand nowhere.
+    /// True if the calls that name sessions are made but not logged.
     has_unlisted: bool,
 }
 
@@ -62,7 +63,7 @@ impl Format for OpenCode {
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let Some(data) = env.data_home().map(|data| data.join(self.folder)) else { return Vec::new() };
-        // The variable names another database, within the data folder where it is relative.
+        // The variable gives another database. A relative path is inside the data folder.
         let named = self.variable.and_then(|name| env.path(name));
         let named = named.filter(|path| path.as_os_str() != ":memory:").map(|path| data.join(path));
         let storage = data.join("storage/message");
@@ -107,7 +108,7 @@ fields! {
 }
 
 fields! {
-    /// The model, as the second version names it.
+    /// The model, as version 2 writes it.
     Model {
         id: Text<'a> = "id",
         provider: Text<'a> = "providerID",
@@ -141,7 +142,7 @@ fields! {
 }
 
 fields! {
-    /// Input read from and written to a cache.
+    /// Input read from and written to the cache.
     Cache {
         read: Count = "read",
         write: Count = "write",
@@ -155,23 +156,23 @@ struct Messages {
     labels: Labels,
 }
 
-/// Facts about a message that its own data does not hold.
+/// Facts about a message that its own data does not contain.
 #[derive(Default)]
 struct Beside<'a> {
     session: Option<&'a str>,
-    /// The session that began it all, of a sub-agent's.
+    /// For a sub-agent's session, the root session.
     root: Option<&'a str>,
-    /// When the session was made.
+    /// When the session was created.
     began: Option<Instant>,
     folder: Option<&'a str>,
     claim: Claim,
-    /// The counts of each of its steps.
+    /// The counts of each of the message's steps.
     steps: Vec<Tokens>,
-    /// Its own cost, where its data include that of others.
+    /// Its own cost, if its data includes the cost of others.
     cost: Option<Usd>,
-    /// Its own cost is known apart, which may be nothing: that of its data does not count.
+    /// True if its own cost is known separately, even if it is zero. The cost in its data is then ignored.
     has_own_cost: bool,
-    /// The second version wrote it.
+    /// True if version 2 wrote it.
     is_newer: bool,
 }
 
@@ -181,7 +182,7 @@ impl Reader for Messages {
         if message.session.is_absent() || message.time.is_absent() {
             return Ok(Reading::NotMine);
         }
-        // The database, where there is one, says more of the session.
+        // If there is a database, it knows more about the session.
         let beside = Beside { claim: Claim::Maker, ..Beside::default() };
         self.read(&message, &beside, origin, out)
     }
@@ -227,7 +228,7 @@ impl Messages {
             Some(_) => return Ok(Reading::Mine),
         }
         let (created, completed) = (message.time.created.0, message.time.completed.0);
-        // Until it is completed or has finished, the counts may change.
+        // The counts may change until it is completed or has finished.
         let Some(created) = created.or(completed).filter(|_| completed.is_some() || !message.finish.is_absent()) else {
             return Ok(Reading::Mine);
         };
@@ -251,7 +252,7 @@ impl Messages {
         let model = self.labels.find(message.model().get());
         let fidelity = match (&model, beside.root) {
             (None, _) => Fidelity::Guessed,
-            // A sub-agent's session is named by its task.
+            // A sub-agent's session is named after its task.
             (Some(_), None) if self.has_unlisted => Fidelity::Unlisted,
             (Some(_), _) => Fidelity::Final,
         };
@@ -275,7 +276,7 @@ pub(super) struct TextMessage {
 }
 
 impl TextMessage {
-    /// The answer in a row's data; none while it is under way.
+    /// The answer in a row's data; `None` while it is in progress.
     pub(super) fn from_data(agent: &str, data: &str) -> Option<Self> {
         let message: Message<'_> = json::parse(data.as_bytes()).ok()?;
         let (created, completed) = (message.time.created.0, message.time.completed.0);
@@ -292,7 +293,8 @@ impl TextMessage {
     }
 }
 
-/// The key of an answer, the same in every copy of it: when it is completed may be written later than its counts.
+/// The key of an answer, which is the same in every copy. The completion time is not part of it, because it may be
+/// written after the counts.
 fn key_of(agent: &str, message: &Message<'_>, created: Instant, tokens: &Tokens) -> CallKey {
     let created = created.timestamp_millis().to_le_bytes();
     let counts = tokens.fields().map(u64::to_le_bytes).concat();
@@ -308,7 +310,7 @@ impl<'a> Message<'a> {
 }
 
 impl Usage<'_> {
-    /// The counts in disjoint classes; in the second version reasoning is always beside the output.
+    /// The counts in disjoint classes. In version 2, reasoning is always separate from the output.
     fn split(&self, is_newer: bool) -> Result<Tokens, BadLine> {
         let (input, stated) = (self.input.tokens("input")?, self.output.tokens("output")?);
         let (cache_read, cache_write) = (self.cache.read.tokens("read")?, self.cache.write.tokens("write")?);

@@ -1,20 +1,20 @@
-//! The questions to the databases of OpenCode and its forks.
+//! Queries for the databases of OpenCode and its forks.
 
 use super::{RowQuery, Schema};
 
-/// The places of what a row holds, after its number and the time of its change.
+/// Column indexes in a row, after its number and the time of its last change.
 pub(super) const SESSION: usize = 2;
 pub(super) const DATA: usize = 3;
 pub(super) const ROOT: usize = 4;
 pub(super) const PARENT: usize = 5;
 pub(super) const BEGAN: usize = 6;
 pub(super) const FOLDER: usize = 7;
-/// The counts of each step, where a message may have taken several.
+/// The counts of each step, if a message may have taken several.
 pub(super) const STEPS: usize = 8;
-/// The message's own cost, where what it states includes that of others.
+/// The message's own cost, if its data includes the cost of others.
 pub(super) const COST: usize = 9;
 
-/// Facts about the session of a row: that which began it all, if another one did; when it was made; its folder.
+/// Facts about the session of a row: its root session, if it is another one; when it was created; its folder.
 fn of_session(table: &str, sessions: &str, schema: &Schema) -> (String, String) {
     let [parent, began, folder] =
         ["parent_id", "time_created", "directory"].map(|column| schema.column(sessions, column));
@@ -36,7 +36,8 @@ fn of_session(table: &str, sessions: &str, schema: &Schema) -> (String, String) 
     (format!("{root}, {parent}, {began}, {folder}"), join)
 }
 
-/// The messages of all versions before the second; `has_costs_of_others` when a message's cost includes that of sub-agents.
+/// The messages of all versions before 2. `has_costs_of_others` means that a message's cost includes that of
+/// sub-agents.
 pub(super) fn messages(schema: &Schema, has_costs_of_others: bool) -> RowQuery {
     let updated = schema.column("message", "time_updated");
     let changed =
@@ -65,8 +66,8 @@ pub(super) fn messages(schema: &Schema, has_costs_of_others: bool) -> RowQuery {
     RowQuery { table: "message", sql }
 }
 
-/// The messages of the second version, without their texts, and without those that the first one's table has, too: a message
-/// of the session that was under way at the time.
+/// The messages of version 2, without their texts, and without those that are also in version 1's table, which happens
+/// in the session that was in progress during the change.
 pub(super) fn newer_messages(schema: &Schema) -> RowQuery {
     let table = "session_message";
     let sessions = if schema.has("session_v2", &["id"]) { "session_v2" } else { "session" };

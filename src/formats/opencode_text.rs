@@ -1,10 +1,10 @@
-//! Sizes of the texts in the databases of OpenCode and its forks, whose aborted answers have text and counts of zero.
+//! Sizes of the texts in the databases of OpenCode and its forks. Aborted answers there have text but counts of zero.
 //!
-//! By the agent's source (`session/message-v2.ts`, `session/processor.ts`, `core/src/session/message-updater.ts`, read
-//! 2026-11-27): an answer's texts are its parts of the types `text`, `reasoning` and `tool` (the tool's name and
-//! `state.input`), in version 2 the same in the message's own `content`. One that was aborted has an `error`, and is
-//! completed without counts where the provider states them at the end. SQLite measures the texts: none of them leaves
-//! it. An answer under way is none yet. The texts of the files of before there was a database are not measured.
+//! Based on the agent's source (`session/message-v2.ts`, `session/processor.ts`, `core/src/session/message-updater.ts`,
+//! read 2026-11-27): an answer's texts are its parts of the types `text`, `reasoning` and `tool` (the tool's name and
+//! `state.input`); in version 2 they are in the message's own `content`. An aborted answer has an `error`, and is
+//! completed without counts if the provider sends them at the end. SQLite measures the texts and returns only their
+//! lengths. An answer in progress is skipped. Texts in the files from before the database are not measured.
 
 use super::opencode::{self, OpenCode, TextMessage};
 use super::rows::{RowQuery, Schema, Value, at};
@@ -19,7 +19,7 @@ pub(super) const OPENCODE: OpenCodeTexts = OpenCodeTexts(&opencode::OPENCODE);
 pub(super) const KILO: OpenCodeTexts = OpenCodeTexts(&opencode::KILO);
 pub(super) const MIMO: OpenCodeTexts = OpenCodeTexts(&opencode::MIMO);
 
-/// The characters of a part.
+/// SQL for the number of characters in a part.
 fn size_of(part: &str) -> String {
     let of = |path: &str| format!("COALESCE(length(json_extract({part}, '$.{path}')), 0)");
     format!(

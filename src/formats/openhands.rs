@@ -1,12 +1,12 @@
-//! OpenHands' conversations: `<conversation>/base_state.json`, one document each, rewritten in place.
+//! OpenHands's conversations: `<conversation>/base_state.json`, one document each, rewritten in place.
 //!
-//! From the agent's source (`OpenHands/software-agent-sdk`: `metrics.py`, `telemetry.py`, `conversation_stats.py`, and
-//! the CLI's `locations.py`, read 2026-11-26): `stats.usage_to_metrics` has for each use of a model (agent, condenser,
-//! …) the list `token_usages` with an entry for each answer, beside `costs` (only those above zero) and
-//! `response_latencies`, in order but without ids in common; where the lists are of one length, they belong together.
-//! `prompt_tokens` includes the cache, as LiteLLM counts; agents over ACP count it apart, which shows when the cache
-//! exceeds the prompt. The accumulated sum repeats the list, and is read only where the list is missing. A delegate's
-//! metrics are merged into its parent's: the same answers under the same ids.
+//! Based on the agent's source (`OpenHands/software-agent-sdk`: `metrics.py`, `telemetry.py`, `conversation_stats.py`,
+//! and the CLI's `locations.py`, read 2026-11-26): for each purpose that uses a model (agent, condenser, …),
+//! `stats.usage_to_metrics` has a list `token_usages` with one entry per answer, next to `costs` (only those above
+//! zero) and `response_latencies`. The lists are in the same order but share no ids; if they have the same length,
+//! their entries belong together. `prompt_tokens` includes the cache, as in LiteLLM. Agents over ACP count it
+//! separately, which is evident when the cache exceeds the prompt. The accumulated sum repeats the list and is read
+//! only if there is no list. A delegate's metrics are merged into its parent's: the same answers under the same ids.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
 use crate::domain::{Call, Label, Record};
 
-/// OpenHands' conversations.
+/// OpenHands's conversations.
 pub(super) struct OpenHands;
 
 const NAME: &str = "openhands";
@@ -71,14 +71,14 @@ fields! {
 }
 
 fields! {
-    /// The conversation's use of models.
+    /// The models used in the conversation.
     Stats {
         uses: Within<'a> = "usage_to_metrics",
     }
 }
 
 fields! {
-    /// One use of a model.
+    /// One purpose that uses a model.
     Metrics {
         model: Text<'a> = "model_name",
         answers: List<Usage<'a>> = "token_usages",
@@ -88,7 +88,7 @@ fields! {
 }
 
 fields! {
-    /// The cost of an answer, and when it came.
+    /// The cost of an answer, and its time.
     Cost {
         amount: Money = "cost",
         at: Stamp = "timestamp",
@@ -145,13 +145,13 @@ impl Reader for Conversations {
     }
 }
 
-/// The purpose of a use of a model that is not the agent's own.
+/// The purpose, if the model is not used for the agent itself.
 fn feature(name: &str) -> Option<Label> {
     Some(name).filter(|name| !matches!(*name, "agent" | "default")).map(Label::new)
 }
 
 impl Conversations {
-    /// An answer by its number in a use of a model.
+    /// An answer, identified by its number within a purpose.
     fn call(
         &mut self,
         session: &str,

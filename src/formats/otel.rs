@@ -53,7 +53,7 @@ impl Format for Otel {
     }
 }
 
-/// Batches of spans and log records, as written by OTLP's file exporter.
+/// Batches of spans and log records, as OTLP's file exporter writes them.
 #[derive(Debug)]
 pub(super) struct Otlp;
 
@@ -106,7 +106,7 @@ impl Reader for Signals {
     }
 }
 
-/// The call reported by a signal, and who reports it.
+/// The call reported by a signal, and what reported it.
 enum Made {
     /// An agent's own event.
     Agents(Record),
@@ -115,22 +115,22 @@ enum Made {
     Nothing,
 }
 
-/// Signals of a batch that could not be counted.
+/// Signals in a batch that could not be counted.
 #[derive(Debug, Default)]
 pub(crate) struct Refused {
-    /// Their number.
+    /// Number of signals.
     pub(crate) count: u64,
-    /// Why the last of them was refused.
+    /// Why the last of them was rejected.
     pub(crate) why: Option<BadLine>,
     /// Data points of metrics.
     pub(crate) points: metrics::Points,
 }
 
-/// Reads whole exports, as a receiver gets them. Spans of one call are joined across exports.
+/// Reads whole exports, as a receiver gets them. Spans of one call are joined even across exports.
 pub(crate) struct Telemetry(Signals);
 
 impl Telemetry {
-    /// A reader that has seen nothing yet.
+    /// A reader that has not seen any signal yet.
     pub(crate) fn new() -> Self {
         Self(Signals {
             format: Otlp.name(),
@@ -140,45 +140,45 @@ impl Telemetry {
         })
     }
 
-    /// Takes up where another one ended, by what [`Telemetry::changed`] said last.
+    /// Resumes from the state that another reader last returned from [`Telemetry::changed`].
     pub(crate) fn restore(&mut self, state: &str) {
         self.0.spans.restore(state);
     }
 
-    /// What a reader that takes up here has to know, if that has changed since this was last asked.
+    /// The state from which another reader can resume, if it has changed since the last call.
     pub(crate) fn changed(&mut self) -> Option<String> {
         self.0.spans.changed()
     }
 
-    /// Appends the calls in an export of log records in protobuf. `None` when it is malformed.
+    /// Appends the calls in a protobuf export of log records; `None` if it is malformed.
     pub(crate) fn protobuf_logs(&mut self, body: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Option<Refused> {
         let signals = log_records::of_protobuf(body)?;
         Some(self.0.read(&signals, body, origin, out))
     }
 
-    /// Appends the calls in an export in JSON. `None` when it is no export.
+    /// Appends the calls in a JSON export; `None` if it is not an export.
     ///
     /// # Errors
-    /// When it is no JSON.
+    /// When it is not JSON.
     pub(crate) fn json(
         &mut self,
         body: &[u8],
         origin: &Origin,
         out: &mut Vec<Record>,
     ) -> serde_json::Result<Option<Refused>> {
-        // Checked once and as a whole, not string by string.
+        // Validated once as a whole, not string by string.
         let usual = std::str::from_utf8(body).ok();
         if let Some(export) = usual.and_then(|text| serde_json::from_str::<json_records::Export<'_>>(text).ok()) {
             return Ok(Some(self.0.read(&export.signals(), body, origin, out)));
         }
-        // Spans, metrics, older names, or no export at all.
+        // Spans, metrics, older names, or not an export at all.
         let export: Value = serde_json::from_slice(body)?;
         // An empty object is an empty export.
         let is_empty = export.as_object().is_some_and(serde_json::Map::is_empty);
         Ok(self.export(&export, body, origin, out).or_else(|| is_empty.then(Refused::default)))
     }
 
-    /// Appends the calls in an export; `body` identifies signals that have no id. `None` when it is no export.
+    /// Appends the calls in an export; `None` if it is not an export. `body` identifies signals that have no id.
     pub(crate) fn export(
         &mut self,
         export: &Value,
@@ -197,7 +197,7 @@ impl Telemetry {
 }
 
 impl Signals {
-    /// Appends the calls of a batch of signals. Valid signals count, whatever else is in the batch.
+    /// Appends the calls in a batch of signals. Valid signals count, whatever else is in the batch.
     fn read(&mut self, signals: &[Signal<'_>], line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Refused {
         let mut refused = Refused::default();
         let mut calls: Vec<(&Signal<'_>, Call)> = Vec::new();
@@ -237,19 +237,19 @@ struct SignalContext<'d> {
     format: &'static str,
     labels: &'d mut Labels,
     origin: &'d Origin,
-    /// The line, and the signal's number within it.
+    /// The line, and the signal's number in it.
     line: (&'d Line<'d>, usize),
 }
 
 /// A line or a whole export.
 struct Line<'l> {
     text: &'l [u8],
-    /// Its key: an export may have thousands of signals without ids.
+    /// Its key, computed once, because an export may have thousands of signals without ids.
     key: OnceCell<CallKey>,
 }
 
 impl SignalContext<'_> {
-    /// Key of a signal without ids.
+    /// Key for signals without ids.
     fn content_key(&self) -> CallKey {
         let (line, number) = self.line;
         line.key.get_or_init(|| content_key("otel", line.text)).under(&number.to_string())

@@ -1,17 +1,17 @@
 //! pi's sessions, and those of its forks: `~/.pi/agent/sessions/--<cwd>--/<time>_<id>.jsonl`.
 //!
-//! Seen with pi 1.5.2 against a service whose bill is known (2026-11-26): an entry `message` of an assistant is one
-//! answer, equal to the bill; the calls of a compaction stand only in the entry `compaction` (or `branch_summary`), as
-//! one sum at its top level; requests beside the conversation (keeping a cache warm) are entries `usage`, of any `kind`
-//! (its `docs/session-format.md`, read 2026-11-27). One file is a tree, of which every branch was paid for. `--fork`
-//! copies entries with their ids and times into a new file: what is older than a file's first line is a copy.
-//! `responseId` is the provider's, else an entry's id and time name the answer. Counts are disjoint; reasoning is a
-//! part of the output; `cost` is pi's own sum. `cacheWrite1h` is a part of `cacheWrite`; older entries lack it, and the
-//! lifetime is then unknown. Entries of other types repeat counts (Prime's `child_usage_attributed`) and are not read.
-//! An answer that names no model was made by that of the last `model_change` or answer.
+//! Verified with pi 1.5.2 against a service with a known bill (2026-11-26): an entry `message` from an assistant is one
+//! answer and equals the bill. The calls of a compaction are only in the entry `compaction` (or `branch_summary`), as
+//! one sum at its top level. Requests outside the conversation (keeping a cache warm) are entries `usage`, of any
+//! `kind` (its `docs/session-format.md`, read 2026-11-27). One file is a tree, in which every branch was paid for.
+//! `--fork` copies entries with their ids and times to a new file: anything older than a file's first line is a copy.
+//! `responseId` comes from the provider; without it, an entry's id and time identify the answer. Counts are disjoint,
+//! and reasoning is part of the output; `cost` is pi's own sum. `cacheWrite1h` is part of `cacheWrite`; older entries
+//! do not have it, so the lifetime is unknown. Entries of other types repeat counts (Prime's `child_usage_attributed`)
+//! and are not read. An answer that names no model was made by the model of the last `model_change` or answer.
 //!
-//! The forks write the same entries into homes of their own (an inventory of session formats, `kenn-io/agentsview`
-//! 0.41.1, looked up 2026-11-26).
+//! The forks write the same entries to homes of their own (an inventory of session formats, `kenn-io/agentsview`
+//! 0.41.1, checked 2026-11-26).
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ use super::time::Stamp;
 use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
 use crate::domain::{Call, CallKey, Claim, Fidelity, Instant, Parts, Record, Tokens};
 
-/// One agent of the family: its name, and the folders of its sessions below the home folder.
+/// One agent of the family: its name, and the folders of its sessions, relative to the home folder.
 pub(super) struct Pi {
     name: &'static str,
     homes: &'static [&'static str],
@@ -41,7 +41,7 @@ pub(super) const GJC: Pi = Pi { name: "gjc", homes: &[".gjc/agent/sessions"] };
 pub(super) const KIMCHI: Pi = Pi { name: "kimchi", homes: &[".config/kimchi/harness/sessions"] };
 pub(super) const PRIME: Pi = Pi { name: "prime", homes: &[".prime/agent/sessions", ".prime/agent/session-artifacts"] };
 
-/// Answers, the first line of a file, and changes of the model.
+/// Needles of answers, of a file's first line, and of model changes.
 const NEEDLES: [&str; 3] = ["\"usage\"", "\"type\":\"session\"", "\"type\":\"model_change\""];
 
 impl Format for Pi {
@@ -92,7 +92,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         role: Text<'a> = "role",
         api: Text<'a> = "api",
@@ -120,7 +119,7 @@ fields! {
 }
 
 fields! {
-    /// Cost of the answer as the agent computes it.
+    /// Cost of the answer, as computed by the agent.
     Cost {
         total: Money = "total",
     }
@@ -147,7 +146,7 @@ impl Session {
         Self { author: Author::new(name), head: Head::default() }
     }
 
-    /// Reads an entry that is written like pi's.
+    /// Reads an entry in pi's form.
     pub(super) fn entry(
         &mut self,
         entry: &Entry<'_>,
@@ -169,7 +168,7 @@ impl Session {
                 out.extend(self.call(entry, &message.usage, model.as_deref(), origin)?.map(Record::Call));
             }
             Some("model_change") if !entry.chosen.is_absent() => self.head.model = keep(&entry.chosen),
-            // The model of the latest answer sums up, unless another is named.
+            // A summary is written by the model of the latest answer, unless it names another.
             Some("compaction" | "branch_summary") if entry.usage.is_pis() => {
                 let model = Some(self.head.model.clone()).filter(|model| !model.is_empty());
                 let model = entry.model.get().map(str::to_owned).or(model);
@@ -187,7 +186,7 @@ impl Session {
                     Record::Call(call)
                 }));
             }
-            // What else has counts repeats them, and an answer without counts used nothing.
+            // Any other entry with counts repeats them, and an answer without counts used nothing.
             Some(_) if entry.parent.is_some() && !(entry.usage.is_absent() && entry.message.usage.is_absent()) => {}
             _ => return Ok(Reading::NotMine),
         }
@@ -224,8 +223,8 @@ impl Session {
     }
 }
 
-/// The key of an answer: the provider's id, or what is the same in every copy of its entry. Entry ids are short, and
-/// older sessions have none.
+/// The key of an answer: the provider's id, or else the parts that are the same in every copy of its entry. Entry ids
+/// are short, and older sessions have none.
 pub(super) fn key_of(response: Option<&str>, id: Option<&str>, at: Option<Instant>, tokens: &Tokens) -> CallKey {
     response.and_then(answer_key).unwrap_or_else(|| {
         let at = at.map(|at| at.timestamp_millis()).unwrap_or_default().to_le_bytes();
@@ -235,7 +234,7 @@ pub(super) fn key_of(response: Option<&str>, id: Option<&str>, at: Option<Instan
 }
 
 impl Usage<'_> {
-    /// True for counts in pi's words: no other format of lines has both.
+    /// True for counts with pi's field names. No other line-based format has both.
     fn is_pis(&self) -> bool {
         self.input.is_given() && self.output.is_given()
     }

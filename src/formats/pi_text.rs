@@ -1,8 +1,8 @@
-//! Sizes of the texts in the sessions of pi and its forks: an answer that was aborted has its text and counts of zero, where the
-//! provider states them at the end (OpenAI's API and others; seen with pi 1.5.2, 2026-11-26).
+//! Sizes of the texts in the sessions of pi and its forks. An aborted answer has text but counts of zero if the
+//! provider sends them at the end (OpenAI's API and others; seen with pi 1.5.2, 2026-11-26).
 //!
-//! A content is a list of blocks `text`, `thinking` and `toolCall` (its `docs/session-format.md`, read 2026-11-27). Reasoning that
-//! is counted apart may be in the text as a summary or not at all.
+//! The content is a list of blocks `text`, `thinking` and `toolCall` (its `docs/session-format.md`, read 2026-11-27).
+//! Reasoning that is counted separately may be in the text only as a summary, or not at all.
 
 use super::fields::{Slot, Within, fields};
 use super::json::{self, Text};
@@ -35,7 +35,6 @@ impl Texts for PiTexts {
 }
 
 fields! {
-    /// An entry.
     Entry {
         kind: Text<'a> = "type",
         id: Text<'a> = "id",
@@ -46,7 +45,6 @@ fields! {
 }
 
 fields! {
-    /// A message.
     Message {
         role: Text<'a> = "role",
         model: Text<'a> = "model" | "responseModel",

@@ -1,4 +1,4 @@
-//! Finds the few lines that can contain usage, at memory speed.
+//! Finds the few lines that may contain usage, at memory speed.
 
 use std::sync::OnceLock;
 
@@ -11,17 +11,17 @@ use super::Format;
 /// Length of the part searched for tail needles.
 const END: usize = 2048;
 
-/// A set of formats, one bit each, by position in the table.
+/// A set of formats, with one bit for each index in the registry.
 pub(super) type Set = u128;
 
 /// Searches for the needles of many formats at once.
 ///
-/// A needle that contains another is found by the shorter: slightly less specific, but one needle fewer.
+/// A needle that contains another is found through the shorter one, which is slightly less specific but saves a needle.
 pub(super) struct Prefilter {
     search: Search,
-    /// Formats per needle.
+    /// Formats of each needle.
     sets: Vec<Set>,
-    /// Strings to look for in files of one format alone, by its place in the table.
+    /// Strings to look for in files that have only one format, by its index in the registry.
     own_needles: Vec<OwnNeedles>,
     /// Length of the longest needle.
     longest: usize,
@@ -31,7 +31,7 @@ pub(super) struct Prefilter {
 struct OwnNeedles {
     anywhere: &'static [&'static str],
     at_the_end: &'static [&'static str],
-    /// Built on demand: a file has lines of one or two formats.
+    /// Built on demand, because a file has lines of only one or two formats.
     finders: OnceLock<[Vec<Finder<'static>>; 2]>,
 }
 
@@ -47,7 +47,7 @@ impl OwnNeedles {
 }
 
 impl Prefilter {
-    /// For lines of the formats of this set.
+    /// A prefilter for lines of the formats in this set.
     pub(super) fn new(formats: &[&dyn Format], wanted: Set) -> Self {
         let wanted =
             formats.iter().enumerate().map(|(at, format)| (format, 1 << at)).filter(|(_, bit)| wanted & bit != 0);
@@ -56,7 +56,8 @@ impl Prefilter {
         candidates.sort_unstable_by_key(|(candidate, _)| (candidate.len(), *candidate));
         let longest = candidates.last().map_or(0, |(candidate, _)| candidate.len());
         let (mut needles, mut sets): (Vec<&str>, Vec<Set>) = (Vec::new(), Vec::new());
-        // The shortest come first: each candidate adds its format to the needles in it, or becomes one.
+        // The shortest candidates come first. Each one either adds its format to a needle that it contains, or becomes
+        // a new needle.
         for (candidate, bit) in candidates {
             let mut is_found = false;
             for (_, set) in needles.iter().zip(&mut sets).filter(|(needle, _)| holds(candidate, needle)) {
@@ -76,15 +77,15 @@ impl Prefilter {
         }
     }
 
-    /// Formats that need this line because of its first needle; `None` without one.
+    /// Formats that need this line because of its first needle; `None` if it has no needle.
     ///
-    /// In a file of one format only its lines matter; `alone` is its position in the table.
+    /// In a file that has only one format, only that format's lines matter. `alone` is its index in the registry.
     pub(super) fn first(&self, line: &[u8], alone: Option<usize>) -> Option<Set> {
         let from = alone.map_or(Some(0), |format| self.hinted(line, format))?;
         self.at(line, from).map(|(set, _)| set)
     }
 
-    /// Offset from which to search a line for a format's needles; `None` without a needle.
+    /// Offset from which to search a line for a format's needles; `None` if it cannot contain one.
     fn hinted(&self, line: &[u8], format: usize) -> Option<usize> {
         let [anywhere, at_the_end] = self.own_needles[format].finders();
         if anywhere.is_empty() {
@@ -101,7 +102,7 @@ impl Prefilter {
         let mut all = 0;
         for part in 0..self.search.parts() {
             let mut from = 0;
-            // Needles may overlap, so that the search continues one byte after the start of the last match.
+            // Needles may overlap, so the search continues one byte after the start of the last match.
             while let Some((needle, at)) = self.search.find(part, line, from) {
                 all |= self.sets[needle];
                 from = at + 1;
@@ -110,29 +111,29 @@ impl Prefilter {
         all
     }
 
-    /// The formats of the first needle from here on, and where it is.
+    /// The formats of the first needle from here on, and its position.
     fn at(&self, line: &[u8], from: usize) -> Option<(Set, usize)> {
         let found = (0..self.search.parts()).filter_map(|part| self.search.find(part, line, from));
         found.min_by_key(|(_, at)| *at).map(|(needle, at)| (self.sets[needle], at))
     }
 }
 
-/// True when this part is in the needle. Both are short: a search that prepares itself would take longer.
+/// True when `needle` contains `part`. Both are short, so preparing a search would take longer.
 fn holds(needle: &str, part: &str) -> bool {
     let (needle, part) = (needle.as_bytes(), part.as_bytes());
     let Some(first) = part.first() else { return true };
     needle.windows(part.len()).any(|window| window[0] == *first && window == part)
 }
 
-/// Number of needles that a processor's vector instructions can search for at once.
+/// Number of needles that the processor's vector instructions can search for at once.
 const AT_ONCE: usize = 64;
 
 /// Multi-needle search.
 enum Search {
-    /// With this processor's vector instructions, [`AT_ONCE`] needles each. Passing over a line twice takes less time
-    /// than an automaton does, and so does building them.
+    /// Uses the processor's vector instructions, with up to [`AT_ONCE`] needles each. Even two passes over a line are
+    /// faster than an automaton, and so is building the searchers.
     Vector(Vec<Searcher>),
-    /// On any processor. Building it takes longer than reading a small log, so that it is built on demand.
+    /// Works on any processor. Building it takes longer than reading a small log, so it is built on demand.
     Automaton(AhoCorasick),
 }
 
@@ -147,7 +148,7 @@ impl Search {
         Self::Automaton(automaton.expect("short needles fit any automaton"))
     }
 
-    /// Number of searches that find all needles together.
+    /// Number of searches needed to find all needles.
     fn parts(&self) -> usize {
         match self {
             Self::Vector(searchers) => searchers.len(),
@@ -155,7 +156,7 @@ impl Search {
         }
     }
 
-    /// The first needle of a part, and where it is.
+    /// The first needle found by one of the searches, and its position.
     fn find(&self, part: usize, line: &[u8], from: usize) -> Option<(usize, usize)> {
         let (before, found) = match self {
             Self::Vector(searchers) => (part * AT_ONCE, searchers[part].find_in(line, (from..line.len()).into())?),

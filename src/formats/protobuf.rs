@@ -1,6 +1,6 @@
-//! Fields of a protobuf message of which only some numbers are known.
+//! Reads protobuf messages in which only some field numbers are known.
 
-/// The first bytes-like field of this number.
+/// The first field with this number that contains bytes.
 pub(super) fn bytes(message: &[u8], number: u64) -> Option<&[u8]> {
     fields(message).find_map(|(found, value)| match value {
         Field::Bytes(bytes) if found == number => Some(bytes),
@@ -8,12 +8,12 @@ pub(super) fn bytes(message: &[u8], number: u64) -> Option<&[u8]> {
     })
 }
 
-/// The first text field of this number that is not empty.
+/// The first text field with this number that is not empty.
 pub(super) fn text(message: &[u8], number: u64) -> Option<&str> {
     bytes(message, number).and_then(|bytes| std::str::from_utf8(bytes).ok()).filter(|text| !text.is_empty())
 }
 
-/// The first whole number of this field.
+/// The first integer field with this number.
 pub(super) fn number(message: &[u8], number: u64) -> Option<u64> {
     fields(message).find_map(|(found, value)| match value {
         Field::Number(value) if found == number => Some(value),
@@ -21,20 +21,20 @@ pub(super) fn number(message: &[u8], number: u64) -> Option<u64> {
     })
 }
 
-/// True when the whole message consists of fields.
+/// True when the whole message consists of valid fields.
 pub(super) fn is_whole(message: &[u8]) -> bool {
     each(message, |_, _| Some(())).is_some()
 }
 
 /// A field's value.
 pub(super) enum Field<'a> {
-    /// A whole number of variable length.
+    /// An integer of variable length.
     Number(u64),
     /// Text, bytes, a message, or a number of fixed length.
     Bytes(&'a [u8]),
 }
 
-/// Passes each field with its number to `take`; `None` when the message is malformed or `take` said so.
+/// Passes each field with its number to `take`; `None` if the message is malformed or `take` returns `None`.
 pub(super) fn each<'a>(message: &'a [u8], mut take: impl FnMut(u64, Field<'a>) -> Option<()>) -> Option<()> {
     let mut rest = message;
     while !rest.is_empty() {
@@ -44,7 +44,7 @@ pub(super) fn each<'a>(message: &'a [u8], mut take: impl FnMut(u64, Field<'a>) -
     Some(())
 }
 
-/// The fields of a message, up to the first that is none.
+/// The fields of a message, up to the first invalid one.
 fn fields(message: &[u8]) -> impl Iterator<Item = (u64, Field<'_>)> {
     let mut rest = message;
     std::iter::from_fn(move || field(&mut rest))
@@ -77,7 +77,7 @@ fn varint(rest: &mut &[u8]) -> Option<u64> {
         let (byte, left) = rest.split_first()?;
         *rest = left;
         let part = u64::from(byte & 0x7f);
-        // The tenth byte has room for one bit.
+        // The tenth byte only has room for one bit.
         if shift == 63 && part > 1 {
             return None;
         }

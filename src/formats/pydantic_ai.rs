@@ -1,11 +1,11 @@
-//! Message histories of Pydantic AI: what `all_messages_json()` or `ModelMessagesTypeAdapter.dump_json` write, one list
-//! or one message a line. Its telemetry is read as OpenTelemetry.
+//! Message histories of Pydantic AI, as written by `all_messages_json()` or `ModelMessagesTypeAdapter.dump_json`: one
+//! list, or one message per line. Its telemetry is read as OpenTelemetry.
 //!
-//! From its source (`pydantic_ai_slim/pydantic_ai/usage.py` and `messages.py`, read 2026-11-27): a message of the kind
-//! `response` is one answer. `input_tokens` includes what was read from and written to a cache (`total_tokens` is input
-//! and output), reasoning is within the output and stands in `details`. Before 1.0 the counts were `request_tokens` and
-//! `response_tokens`, and the answer's id was `vendor_id`. A history is handed on from run to run, so that later ones
-//! repeat its answers: the provider's id names them, or else their time and counts.
+//! Based on its source (`pydantic_ai_slim/pydantic_ai/usage.py` and `messages.py`, read 2026-11-27): a message of the
+//! kind `response` is one answer. `input_tokens` includes cache reads and writes (`total_tokens` is input plus output).
+//! Reasoning is part of the output and is given in `details`. Before 1.0 the counts were `request_tokens` and
+//! `response_tokens`, and the answer's id was `vendor_id`. A history is passed from run to run, so later ones repeat
+//! its answers. They are identified by the provider's id, or else by their time and counts.
 
 use super::answers::{CallBuilder, Where};
 use super::count::Count;
@@ -64,7 +64,7 @@ fields! {
 }
 
 fields! {
-    /// Further counts of the provider.
+    /// Further counts from the provider.
     Details {
         reasoning: Count = "reasoning_tokens" | "thoughts_tokens" | "thinking_tokens",
         cache_read: Count = "cache_read_input_tokens" | "cached_tokens" | "cache_read_tokens" | "cached_content_tokens",

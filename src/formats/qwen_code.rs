@@ -1,16 +1,17 @@
 //! Qwen Code's chats: `~/.qwen/projects/<project>/chats/<session>.jsonl`, and its ledger `~/.qwen/usage/*.jsonl`.
 //!
-//! Seen with 0.24.4 against a service whose bill is known (2026-11-26). A chat's lines `ui_telemetry` with the event
-//! `qwen-code.api_response` are the truth: one for each answer, those of sub-agents, summaries and the memory's own
-//! agent too. What repeats it: the `assistant` line that follows, of which only those count that follow no such event
-//! (older chats), the sub-agents' own files in `subagents/`, and the ledger, which exists where statistics are switched
-//! on; it and exported telemetry have the event's session, counts and duration, by which the three join (their times
-//! differ by a millisecond now and then). `usage_record.jsonl` sums up sessions and is not read.
+//! Verified with 0.24.4 against a service with a known bill (2026-11-26). A chat's lines `ui_telemetry` with the event
+//! `qwen-code.api_response` are authoritative: there is one for each answer, including those of sub-agents, summaries
+//! and the memory's own agent. The following repeat it: the `assistant` line after it (such lines count only if no
+//! event precedes them, as in older chats), the sub-agents' own files in `subagents/`, and the ledger, which exists if
+//! statistics are switched on. The ledger and exported telemetry have the event's session, counts and duration, which
+//! join the three (their times sometimes differ by a millisecond). `usage_record.jsonl` sums up sessions and is not
+//! read.
 //!
-//! Input includes cached tokens; thoughts are inside the output where the total is input and output. A fork copies its
-//! parent's lines with their ids and times, and names the parent in `forkedFrom`. Before, chats were Gemini CLI's
-//! documents (the agent's source, late 2025). `QWEN_RUNTIME_DIR`, else `QWEN_HOME`, stands instead of `~/.qwen` (its
-//! documentation, looked up 2026-11-26).
+//! Input includes cached tokens. Thoughts are part of the output if the total is input plus output. A fork copies its
+//! parent's lines with their ids and times, and names the parent in `forkedFrom`. Earlier chats were Gemini CLI's
+//! documents (the agent's source, late 2025). `QWEN_RUNTIME_DIR`, or else `QWEN_HOME`, replaces `~/.qwen` (its
+//! documentation, checked 2026-11-26).
 
 use std::collections::VecDeque;
 
@@ -31,9 +32,9 @@ use crate::domain::{Call, CallKey, Claim, Fidelity, Record, Tokens};
 pub(super) struct QwenCode;
 
 const NAME: &str = "qwen-code";
-/// Lines of events, of answers, and of the ledger.
+/// Needles of events, answers and ledger lines.
 const NEEDLES: [&str; 3] = ["\"ui_telemetry\"", "\"usageMetadata\"", "\"localDate\""];
-/// Events that an `assistant` line is compared with: others may come in between.
+/// Number of events that an `assistant` line is compared with, because others may come in between.
 const NEAR: usize = 16;
 
 impl Format for QwenCode {
@@ -95,7 +96,7 @@ fields! {
 }
 
 fields! {
-    /// Of a system line.
+    /// Content of a system line.
     Payload {
         event: Event<'a> = "uiEvent",
     }
@@ -109,7 +110,7 @@ fields! {
 }
 
 fields! {
-    /// An answer, as the agent's telemetry has it.
+    /// An answer, as the agent's telemetry reports it.
     Event {
         name: Text<'a> = "event.name",
         at: Stamp = "event.timestamp",
@@ -138,7 +139,7 @@ fields! {
 
 struct Chat {
     author: Author,
-    /// Reads the older documents.
+    /// Reader for the older documents.
     older: Box<dyn Reader>,
     /// The counts of the latest events.
     near: VecDeque<[u64; 6]>,
@@ -178,7 +179,7 @@ impl Reader for Chat {
 }
 
 impl Chat {
-    /// An answer of the telemetry.
+    /// An answer in the telemetry.
     fn event(&mut self, read: &Line<'_>, event: &Event<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
         let counts = [&event.input, &event.output, &event.cached, &event.thoughts, &event.total];
         let Some((tokens, fidelity)) = split(counts)? else { return Ok(None) };
@@ -197,7 +198,7 @@ impl Chat {
         Ok(Some(Call { alias: Some(alias), latency: took, ..call }))
     }
 
-    /// An answer of the conversation that no event announced.
+    /// An answer in the conversation that no event announced.
     fn answer(&mut self, read: &Line<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
         let usage = &read.usage;
         let counts = [&usage.input, &usage.output, &usage.cached, &usage.thoughts, &usage.total];
@@ -243,7 +244,7 @@ impl Chat {
     }
 }
 
-/// Input, output, cached, thoughts and total in disjoint classes; `None` when nothing was used.
+/// Converts input, output, cached, thoughts and total to disjoint classes; `None` if nothing was used.
 fn split([input, output, cached, thoughts, total]: [&Count; 5]) -> Result<Option<(Tokens, Fidelity)>, BadLine> {
     let total = total.tokens("total")?;
     let counts = Counts {

@@ -1,9 +1,9 @@
-//! Reasonix' statistics: `stats/YYYY-MM-DD.jsonl` in its home, one line for each request.
+//! Reasonix's statistics: `stats/YYYY-MM-DD.jsonl` in its home, one line per request.
 //!
-//! From tokscale 4.17 (`sessions/reasonix.rs` and `clients.rs`, read 2026-11-26): `prompt` includes `cache_hit` and
-//! `cache_miss` is the rest, `completion` includes `reasoning`; a line with `turn: true` only marks the end of a turn.
-//! The transcripts beside them have no counts. Lines have no id: a line's own text identifies it. The model is written
-//! as `provider/model`. Sessions and projects stand in no line.
+//! Based on tokscale 4.17 (`sessions/reasonix.rs` and `clients.rs`, read 2026-11-26): `prompt` includes `cache_hit`,
+//! and `cache_miss` is the rest; `completion` includes `reasoning`. A line with `turn: true` only marks the end of a
+//! turn. The transcripts next to them have no counts. Lines have no id; a line's own text identifies it. The model is
+//! written as `provider/model`. No line gives a session or a project.
 
 use super::answers::{CallBuilder, Where};
 use super::count::Count;
@@ -15,7 +15,7 @@ use super::usage::given;
 use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
 use crate::domain::Record;
 
-/// Reasonix' statistics.
+/// Reasonix's statistics.
 pub(super) struct Reasonix;
 
 const NAME: &str = "reasonix";

@@ -1,4 +1,4 @@
-//! Finds formats in the registry: by name, by place, and by the name of a file.
+//! Finds formats in the registry: by name, by place, and by file name.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,12 @@ use std::sync::LazyLock;
 use super::location::{Env, Framing, Location};
 use super::{ALL, Format};
 
-/// A format of the registry.
+/// A format in the registry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FormatId(usize);
 
 impl FormatId {
-    /// The format of this name.
+    /// The format with this name.
     pub fn of_name(name: &str) -> Option<Self> {
         ALL.iter().position(|format| format.name() == name).map(Self)
     }
@@ -22,7 +22,7 @@ impl FormatId {
         ALL[self.0]
     }
 
-    /// Its place in the registry.
+    /// Its index in the registry.
     pub(super) fn place(self) -> usize {
         self.0
     }
@@ -42,29 +42,30 @@ pub(crate) fn locations(env: &Env<'_>) -> Vec<(FormatId, Location)> {
     ALL.iter().enumerate().flat_map(of_format).collect()
 }
 
-/// The ends of the paths of places by which alone their agent's files are known.
+/// The last components of places that alone identify their agent's files.
 static PLACES: LazyLock<Vec<(FormatId, PathBuf, bool)>> = LazyLock::new(|| {
     let places = locations(&Env::new(Some(Path::new("")), &|_| None)).into_iter();
     let known = places.filter(|(id, _)| id.format().is_known_by_place());
     known.map(|(id, location)| (id, location.path, location.is_flat)).collect()
 });
 
-/// The agent whose usual place a folder is in somebody's home, wherever that home lies, and whether the place is flat.
+/// The agent for which this folder is the standard place in somebody's home, wherever that home is, and whether the
+/// place is flat.
 ///
-/// For agents whose files are known by their place alone.
+/// Only for agents whose files are recognised by their place.
 pub(crate) fn format_of_place(folder: &Path) -> Option<(FormatId, bool)> {
     let is_here = |place: &&(FormatId, PathBuf, bool)| folder.ends_with(&place.1);
     PLACES.iter().find(is_here).map(|(id, _, is_flat)| (*id, *is_flat))
 }
 
-/// The format that keeps whole documents or databases under such a name, for files that are not in its own place.
+/// The format that uses this name for whole documents or databases, for files outside its own place.
 ///
-/// Lines are told apart by their content; these are not.
+/// Lines are recognised by their content; documents and databases are not.
 pub fn format_of_name(name: &[u8]) -> Option<(FormatId, Framing)> {
     formats_of_name(name).next()
 }
 
-/// All formats that do so.
+/// All formats that use this name for documents or databases.
 pub(crate) fn formats_of_name(name: &[u8]) -> impl Iterator<Item = (FormatId, Framing)> {
     let anywhere = ALL.iter().enumerate().filter(|(_, format)| !format.is_known_by_place());
     anywhere.filter_map(|(at, format)| match format.framing(name) {
@@ -73,7 +74,7 @@ pub(crate) fn formats_of_name(name: &[u8]) -> impl Iterator<Item = (FormatId, Fr
     })
 }
 
-/// The files and folders that list further places, with their formats.
+/// The files and folders that list further places, and their formats.
 pub(crate) fn indexes(env: &Env<'_>) -> Vec<(FormatId, PathBuf)> {
     let of_format = |(at, format): (usize, &&'static dyn Format)| {
         format.indexes(env).into_iter().map(move |path| (FormatId(at), path)).collect::<Vec<_>>()

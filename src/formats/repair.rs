@@ -9,7 +9,7 @@ use super::{BadLine, json};
 /// Byte order mark that some writers put at the start of a file.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Why a line cannot be a whole object or list, judged cheaply by its first and last bytes.
+/// Why a line cannot be a whole object or list, judged quickly by its first and last bytes.
 pub(super) fn torn(line: &[u8]) -> Option<BadLine> {
     let why = match line {
         [b'{', .., b'}'] | [b'[', .., b']'] => return None,
@@ -25,10 +25,10 @@ pub(super) fn nuls(line: &[u8]) -> u64 {
 }
 
 /// The line without bytes that make a valid object unreadable: NUL bytes are removed, raw control characters become
-/// blanks, invalid bytes and escapes become U+FFFD. `None` if nothing changed.
+/// spaces, and invalid bytes and escapes become U+FFFD. `None` if nothing changed.
 pub(super) fn cleaned(line: &[u8]) -> Option<Vec<u8>> {
     let mut clean = cleaned_once(line)?;
-    // Removing bytes may expose a new unpaired escape.
+    // Removing bytes may create a new unpaired escape.
     while let Some(again) = cleaned_once(&clean) {
         clean = again;
     }
@@ -47,7 +47,7 @@ fn cleaned_once(line: &[u8]) -> Option<Vec<u8>> {
                 let escape = &text[at..];
                 match surrogate(escape) {
                     None => {
-                        // Copy the escaped character as well, so that `\\ud800` is not taken for an escape.
+                        // Copy the escaped character as well, so that `\\ud800` is not mistaken for an escape.
                         out.push(letter);
                         if let Some((_, next)) = letters.next() {
                             out.push(if next < ' ' { ' ' } else { next });
@@ -69,15 +69,15 @@ fn cleaned_once(line: &[u8]) -> Option<Vec<u8>> {
     (out.as_bytes() != line).then(|| out.into_bytes())
 }
 
-/// The surrogate at the beginning of this text, if it is an escaped one.
+/// The surrogate at the start of this text, if it is an escaped one.
 fn surrogate(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     u32::from_str_radix(digits, 16).ok().filter(|unit| (0xd800..0xe000).contains(unit))
 }
 
-/// How many bytes of a line that has no end yet are whole: one object or list, or several, whatever follows.
+/// Number of bytes, at the start of a line that has no end yet, that form one or more complete objects or lists.
 ///
-/// No strict prefix of an object is an object, nor one of a list a list, so more bytes cannot change what they say.
+/// No proper prefix of an object is an object, nor is one of a list a list, so more bytes cannot change their meaning.
 pub(crate) fn whole(line: &[u8]) -> usize {
     let text = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii();
     if !matches!(text.first(), Some(b'{' | b'[')) {
@@ -96,9 +96,9 @@ pub(crate) fn whole(line: &[u8]) -> usize {
 
 /// A line split into objects.
 pub(super) struct Cut<'line> {
-    /// Complete objects at its beginning.
+    /// Complete objects at the start of the line.
     pub(super) objects: Vec<&'line [u8]>,
-    /// The remainder, and why it is no object.
+    /// The remainder, and why it is not an object.
     pub(super) torn: Option<(&'line [u8], BadLine)>,
 }
 
@@ -109,7 +109,7 @@ pub(super) fn cut(line: &[u8]) -> Cut<'_> {
     while !rest.is_empty() {
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
         let why = match values.next() {
-            // A bare number or word is no log line, but may well be the start of binary data.
+            // A bare number or word is not a log line, but may well be the start of binary data.
             Some(Ok(_)) if matches!(rest[0], b'{' | b'[') => {
                 let (object, behind) = rest.split_at(values.byte_offset());
                 objects.push(object);
@@ -124,10 +124,10 @@ pub(super) fn cut(line: &[u8]) -> Cut<'_> {
     Cut { objects, torn: None }
 }
 
-/// A complete object at the end of a truncated line: a writer died in the middle of a line, and the next one appended
+/// A complete object at the end of a truncated line. A writer died in the middle of a line, and the next one appended
 /// its own.
 pub(super) fn behind(torn: &[u8]) -> Option<&[u8]> {
-    // Most attempts fail after a few bytes. The total is bounded, so that a hostile line does not take minutes.
+    // Most attempts fail after a few bytes. The total is bounded, so that a malicious line cannot take minutes.
     let mut budget = torn.len().saturating_mul(8).max(4096);
     for at in memmem::find_iter(torn, b"{\"").filter(|at| *at > 0) {
         let guess = &torn[at..];

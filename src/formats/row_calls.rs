@@ -1,4 +1,4 @@
-//! A reader for databases in which each row is a call, or a session's running total that only grows.
+//! A reader for databases in which each row is a call, or a running total of a session that only grows.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use super::rows::Value;
 use super::{BadLine, Origin, Reader, Reading};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Record, Tokens, Usd};
 
-/// A call as a row states it.
+/// A call, as a row gives it.
 pub(super) struct RowCall<'a> {
     pub(super) key: CallKey,
     pub(super) tokens: Tokens,
-    /// When it was made; the time of the file if the row does not say.
+    /// Time of the call; the file's time if the row gives none.
     pub(super) at: Option<Instant>,
     pub(super) model: Option<Cow<'a, str>>,
     pub(super) session: Option<Cow<'a, str>>,
@@ -26,7 +26,7 @@ pub(super) struct RowCall<'a> {
 }
 
 impl RowCall<'_> {
-    /// A call with exact counts and nothing else.
+    /// A call that has exact counts and nothing else.
     pub(super) fn new(key: CallKey, tokens: Tokens) -> Self {
         Self {
             key,
@@ -44,10 +44,10 @@ impl RowCall<'_> {
     }
 }
 
-/// Reads a row of the query at this place; `None` for a row that is no call.
+/// Reads a row returned by the query at this index; `None` if the row is not a call.
 pub(super) type ReadRow = for<'a> fn(usize, &[Value<'a>], &Origin) -> Result<Option<RowCall<'a>>, BadLine>;
 
-/// A reader of the rows of this format.
+/// A reader for the rows of this format.
 pub(super) fn reader(format: &'static str, read: ReadRow) -> Box<dyn Reader> {
     Box::new(Rows { author: Author::new(format), read })
 }

@@ -1,4 +1,4 @@
-//! Rows of a database as formats see them: the queries a format asks and the values it gets back.
+//! Database rows as formats see them: the queries that a format makes and the values it gets back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,39 +21,39 @@ impl Schema {
         self.0.get(table).is_some_and(|known| columns.iter().all(|column| known.contains(*column)))
     }
 
-    /// The column where the table has it, else `NULL`: columns come and go with an agent's versions.
+    /// The column if the table has it, or else `NULL`. Columns come and go with an agent's versions.
     pub(super) fn column(&self, table: &str, column: &str) -> String {
         if self.has(table, &[column]) { format!("{table}.{column}") } else { "NULL".to_owned() }
     }
 }
 
-/// One question to a database.
+/// One query to a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowQuery {
     /// The table whose rows are numbered by `rowid`.
     pub table: &'static str,
     /// A `SELECT` without an order. Its first two columns are the row's number and the time of its last change, as
-    /// integers or `NULL`; `?1` is the greatest number read so far, `?2` the time from which on rows may have changed.
+    /// integers or `NULL`. `?1` is the highest number read so far, `?2` the time since which rows may have changed.
     pub sql: String,
 }
 
 /// A value of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
-    /// Nothing.
+    /// `NULL`.
     Null,
-    /// A whole number.
+    /// An integer.
     Integer(i64),
-    /// Any other number.
+    /// A floating-point number.
     Real(f64),
     /// A text.
     Text(&'a str),
-    /// Bytes, or a text in another encoding. What was compressed with zstd comes decompressed.
+    /// Bytes, or a text in another encoding. Values compressed with zstd are decompressed.
     Bytes(&'a [u8]),
 }
 
 impl<'a> Value<'a> {
-    /// The text, when it is one and not empty.
+    /// The text, if it is a text and not empty.
     pub(super) fn text(self) -> Option<&'a str> {
         match self {
             Self::Text(text) => Some(text).filter(|text| !text.is_empty()),
@@ -70,7 +70,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The whole number.
+    /// The integer.
     pub(super) fn integer(self) -> Option<i64> {
         match self {
             Self::Integer(number) => Some(number),
@@ -89,7 +89,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// An amount of dollars above zero. The shortest decimal of a float is what the agent computed.
+    /// A dollar amount above zero. The shortest decimal of a float is the number that the agent computed.
     pub(super) fn usd(self) -> Option<Usd> {
         let text = match self {
             Self::Null | Self::Bytes(_) => return None,
@@ -100,7 +100,7 @@ impl<'a> Value<'a> {
         Usd::parse(&text).ok().map(|(usd, _)| usd).filter(|usd| *usd > Usd::ZERO)
     }
 
-    /// A moment: seconds or milliseconds since 1970, or SQLite's text `2026-11-26 09:00:00`, which is in UTC.
+    /// A time: seconds or milliseconds since 1970, or SQLite's text form `2026-11-26 09:00:00`, which is in UTC.
     pub(super) fn time(self) -> Option<Instant> {
         match self {
             Self::Null | Self::Bytes(_) => None,
@@ -111,7 +111,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The value at a place of a row; `Null` behind its end.
+/// The value at an index of a row; `Null` past its end.
 pub(super) fn at<'a>(row: &[Value<'a>], place: usize) -> Value<'a> {
     row.get(place).copied().unwrap_or(Value::Null)
 }

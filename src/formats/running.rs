@@ -1,4 +1,4 @@
-//! Running totals: counters that an agent states again and again, and that start over now and then.
+//! Running totals: counters that an agent reports again and again, and that are reset now and then.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Label, Tokens};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Running(BTreeMap<String, Seen>);
 
-/// A counter when it was read last, and the sum of what it had come to before each of its resets.
+/// A counter as it was last read, and the sum of its values before each of its resets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
     last: [u64; 6],
@@ -18,12 +18,12 @@ struct Seen {
 }
 
 impl Running {
-    /// True when no counter was read.
+    /// True when no counter has been read.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Reads a counter: one that is less than before was reset, and what it had come to stays.
+    /// Reads a counter. If it is smaller than before, it was reset, and its previous value is kept.
     pub(super) fn read(&mut self, counter: &str, now: Tokens) {
         let seen = self.0.entry(counter.to_owned()).or_default();
         let last = Tokens::from_fields(seen.last);
@@ -33,14 +33,14 @@ impl Running {
         seen.last = now.fields();
     }
 
-    /// All counters with all they ever came to.
+    /// All counters, each with its total over all resets.
     pub(super) fn totals(&self) -> impl Iterator<Item = (&str, Tokens)> {
         let whole = |seen: &Seen| Tokens::from_fields(seen.before).saturating_add(Tokens::from_fields(seen.last));
         self.0.iter().map(move |(name, seen)| (name.as_str(), whole(seen)))
     }
 }
 
-/// The statement of a session's totals; `None` when nothing was used.
+/// The bill with a session's totals; `None` if nothing was used.
 pub(super) fn bill<'m>(
     source: &str,
     from: Attribution,

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// Version 1 holds the states of formats as JSON in texts.
+/// In version 1, the states of formats were JSON inside strings.
 const VERSION: u32 = 2;
 
 /// State of a decoder.
@@ -15,7 +15,7 @@ const VERSION: u32 = 2;
 pub(super) struct Saved {
     /// Name of the current format.
     pub(super) on: Option<String>,
-    /// State of each format by name.
+    /// State of each format, by name.
     pub(super) formats: BTreeMap<String, String>,
     /// Remaining lines of the opening.
     pub(super) opening: u16,
@@ -23,7 +23,8 @@ pub(super) struct Saved {
 
 /// Writes the state: the current format, each format's state by name, and the remaining lines of the opening.
 ///
-/// Written by hand, because each file that is read has one, and a general writer would cost as much as many lines.
+/// Written by hand, because every file that is read has a state, and serialising it with a general-purpose writer would
+/// cost as much as many lines.
 pub(super) fn write(on: Option<&str>, formats: &[(&str, String)], opening: u16) -> String {
     let room = formats.iter().map(|(name, state)| name.len() + state.len() + 8).sum::<usize>();
     let mut text = String::with_capacity(room + 64);
@@ -47,7 +48,7 @@ pub(super) fn write(on: Option<&str>, formats: &[(&str, String)], opening: u16) 
     text
 }
 
-/// True for a state that is stored as it is; any other is stored as a text.
+/// True for a state that is stored as it is. Any other is stored as a string.
 fn is_json(state: &str) -> bool {
     state.starts_with('{') && state.ends_with('}') || state.starts_with('[') && state.ends_with(']')
 }

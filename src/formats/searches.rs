@@ -1,4 +1,4 @@
-//! Web searches of OpenAI's Responses API, charged in addition to the tokens.
+//! Web searches in OpenAI's Responses API, which are charged on top of the tokens.
 
 use super::BadLine;
 use super::count::Count;
@@ -15,14 +15,14 @@ fields! {
 }
 
 fields! {
-    /// Action of a web search: opening a page and searching within one are free.
+    /// Action of a web search. Opening a page and searching within one are free.
     Action {
         kind: Text<'a> = "type",
     }
 }
 
 fields! {
-    /// Usage of OpenAI's own tools, as summed by the API.
+    /// Usage of OpenAI's own tools, summed up by the API.
     ToolUsage {
         web_search: Searches<'a> = "web_search",
     }
@@ -45,7 +45,7 @@ impl Item<'_> {
 
 /// Number of web searches charged for an answer: the API's sum, or else the searches among its items.
 ///
-/// Citations do not count: one search gives many, or none.
+/// Citations do not count, because one search gives many of them, or none.
 ///
 /// # Errors
 /// [`BadLine`] when the number is implausible.

@@ -1,10 +1,11 @@
 //! Shelley's conversations: `~/.config/shelley/shelley.db`.
 //!
-//! Where the database is stands in its maker's documentation (<https://blog.exe.dev/shelley>); its tables and `usage_data`
-//! are those of agentsview's reader (`shelley.go`, commit 1166120), read 2026-11-26. A row of `messages` with `usage_data`
-//! other than zeros is an answer; its classes are Anthropic's and disjoint, `cost_usd` is what the gateway charged. An older
-//! generation of a conversation stays in it and was used like any other. A conversation that no user began is a sub-agent
-//! of its parent. SQLite takes the counts out of the JSON; texts stand in other columns.
+//! The place of the database comes from its maker's documentation (<https://blog.exe.dev/shelley>); its tables and
+//! `usage_data` are those of agentsview's reader (`shelley.go`, commit 1166120), read 2026-11-26. A row of `messages`
+//! whose `usage_data` is not all zeros is an answer. Its classes are Anthropic's and disjoint; `cost_usd` is the amount
+//! charged by the gateway. An older generation of a conversation remains in the database and counts like any other. A
+//! conversation that no user started is a sub-agent of its parent. SQLite extracts the counts from the JSON; texts are
+//! in other columns.
 
 use std::borrow::Cow;
 
@@ -48,7 +49,7 @@ impl Format for Shelley {
         let fields = fields.map(|path| format!("json_extract(usage, '$.{path}')")).join(", ");
         let about = ["model", "cwd", "parent_conversation_id", "user_initiated"];
         let about = about.map(|column| schema.column("conversations", column)).join(", ");
-        // The latest answers may still be written.
+        // The latest answers may still be incomplete.
         let sql = format!(
             "SELECT number, NULL, message_id, message.conversation_id, at, {fields}, {about} FROM (SELECT rowid AS number, \
              message_id, conversation_id, created_at AS at, \

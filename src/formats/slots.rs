@@ -1,4 +1,4 @@
-//! The kinds of fields of foreign JSON: each reads any JSON, and says whether a value was there.
+//! The kinds of fields in foreign JSON. Each reads any JSON value and knows whether there was one.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,12 +12,12 @@ use super::count::Count;
 use super::json::{Flag, List, Money, NameOr, Object, Text};
 use super::time::Stamp;
 
-/// A field's value. Absent and `null` are the same.
+/// The value of a field. Absent and `null` are the same.
 pub(super) trait Slot: Default {
     /// True when the field is absent.
     fn is_absent(&self) -> bool;
 
-    /// This value, or the other if this is absent.
+    /// This value, or the other one if this is absent.
     fn or<'s>(&'s self, other: &'s Self) -> &'s Self {
         if self.is_absent() { other } else { self }
     }
@@ -69,13 +69,13 @@ impl<T> Slot for Option<T> {
     }
 }
 
-/// Presence of a field, whatever its value.
+/// Whether a field is present, whatever its value.
 pub(super) type Seen = Option<IgnoredAny>;
 
 /// A raw nested value, parsed on demand.
 ///
-/// Parsing objects that may contain their own kind eagerly would recurse as deep as a hostile line nests them, and
-/// overflow the stack.
+/// If objects that may contain their own kind were parsed eagerly, the recursion would be as deep as a malicious line
+/// nests them and overflow the stack.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Within<'a>(#[serde(borrow)] Option<&'a RawValue>);
@@ -92,7 +92,7 @@ impl<'a> Within<'a> {
         self.0.map(RawValue::get)
     }
 
-    /// The value parsed as object; `None` for other types.
+    /// The value parsed as an object; `None` for other types.
     pub(super) fn object<T: Deserialize<'a>>(self) -> Option<T> {
         let text = self.0?.get();
         text.starts_with('{').then(|| serde_json::from_slice(text.as_bytes()).ok()).flatten()
@@ -101,14 +101,15 @@ impl<'a> Within<'a> {
 
 /// A field name, borrowed from the line unless it contains escapes.
 ///
-/// Read as bytes, which need no validation if they match a known name; others are [checked](FieldName::check).
+/// Read as bytes, which need no validation if they match a known name. Other names are [checked](FieldName::check).
 pub(super) struct FieldName<'a>(Cow<'a, [u8]>);
 
 impl FieldName<'_> {
     /// Rejects names with NUL or other invalid bytes, so that the line is repaired first.
     pub(super) fn check<E: serde::de::Error>(&self) -> Result<(), E> {
         let Cow::Borrowed(name) = self.0 else { return Ok(()) };
-        // Nearly all are short and plain ASCII: testing all bytes is faster than stopping at the first.
+        // Nearly all names are short and plain ASCII, and testing all bytes is faster than stopping at the first bad
+        // one.
         let is_plain = name.iter().fold(true, |plain, byte| plain & (b' '..0x80).contains(byte));
         let is_sound = || !name.iter().any(|byte| *byte < b' ') && std::str::from_utf8(name).is_ok();
         if is_plain || is_sound() { Ok(()) } else { Err(unsound()) }
@@ -147,7 +148,7 @@ fn unsound<E: serde::de::Error>() -> E {
     E::custom("a name holds bytes that no name may hold")
 }
 
-/// A name, possibly written as number: user 7, run 12.
+/// A name, which may be written as a number: user 7, run 12.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Named<'a>(Option<Cow<'a, str>>);
 
@@ -170,7 +171,7 @@ impl Named<'_> {
     }
 }
 
-/// Rounds away digits that come from dividing a float.
+/// Rounds off digits that come from dividing a float.
 fn to_the_microsecond(time: Duration) -> Duration {
     Duration::from_micros(u64::try_from((time.as_nanos() + 500) / 1000).unwrap_or(u64::MAX))
 }

@@ -2,38 +2,36 @@
 
 use crate::domain::{Parts, Tokens};
 
-/// Counts of one answer as stated by a log.
+/// Counts of one answer, as a log gives them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// Input without cached and cache-written tokens.
+    /// Input without cache reads and writes.
     pub(super) input: Option<u64>,
-    /// Input with cached and cache-written tokens.
+    /// Input including cache reads and writes.
     pub(super) prompt: Option<u64>,
     /// Output, usually including reasoning.
     pub(super) output: Option<u64>,
-    /// Total, if stated.
+    /// Total, if given.
     pub(super) total: Option<u64>,
-    /// Cache reads.
     pub(super) cache_read: u64,
-    /// Cache writes with a lifetime of five minutes, or unknown.
+    /// Cache writes with a lifetime that is five minutes or unknown.
     pub(super) cache_write_5m: u64,
-    /// Cache writes with a lifetime of an hour.
+    /// Cache writes with a lifetime of one hour.
     pub(super) cache_write_1h: u64,
     /// Reasoning, usually included in the output.
     pub(super) reasoning: u64,
 }
 
 impl Counts {
-    /// Disjoint classes, and whether the split is a guess.
+    /// Converts to disjoint classes. The flag is true if the split is a guess.
     ///
-    /// An ambiguous count is resolved by the stated total; without one, a part larger than its whole cannot be included
-    /// in it.
+    /// The total resolves an ambiguous count. Without a total, a part larger than its whole cannot be included in it.
     pub(super) fn split(self) -> (Tokens, bool) {
         let cached = self.cache_read + self.cache_write_5m + self.cache_write_1h;
         let (output, reasoning_was_apart) = self.output_with_reasoning();
         let (input, guessed) = match (self.input, self.prompt) {
-            // Some programs write the whole prompt under our name; their total then leaves no room for a separate cache
-            // count.
+            // Some programs write the whole prompt under our name for plain input. Their total then leaves no room for
+            // a separate cache count.
             (Some(input), None) if (1..=input).contains(&cached) && self.total == Some(input + output) => {
                 (input - cached, false)
             }
@@ -72,7 +70,7 @@ impl Counts {
         (tokens, guessed || output_guessed || (reasoning_was_apart && self.total.is_none()))
     }
 
-    /// Output including reasoning; the flag is true when the log counts reasoning separately.
+    /// Output including reasoning. The flag is true if the log counts reasoning separately.
     fn output_with_reasoning(&self) -> (u64, bool) {
         let output = self.output.unwrap_or(0);
         let input = self.prompt.or(self.input).unwrap_or(0);
@@ -83,7 +81,7 @@ impl Counts {
     }
 }
 
-/// Marks cache writes whose lifetime no log states.
+/// Marks cache writes whose lifetime no log gives.
 pub(super) fn unstated_lifetime(tokens: &Tokens) -> Parts {
     Parts { write_of_unstated_lifetime: tokens.cache_write_5m, ..Parts::NONE }
 }
@@ -106,9 +104,9 @@ mod tests {
         let split = |counts: Counts| (counts.split().0.fields(), counts.split().1);
         assert_eq!(split(counts(100, 30, 80, 12, Some(130))), ([20, 80, 0, 0, 30, 12], false));
         assert_eq!(split(counts(100, 30, 100, 0, Some(130))), ([0, 100, 0, 0, 30, 0], false));
-        // Thoughts separate from the output, as Gemini counts them.
+        // Thoughts are separate from the output, as Gemini counts them.
         assert_eq!(split(counts(100, 30, 80, 12, Some(142))), ([20, 80, 0, 0, 42, 12], false));
-        // Our own meaning: with a total that includes the cache, with one that does not, and without one.
+        // With our own meaning: with a total that includes the cache, with one that does not, and without a total.
         assert_eq!(split(counts(100, 30, 80, 0, Some(210))), ([100, 80, 0, 0, 30, 0], false));
         assert_eq!(split(counts(100, 30, 180, 0, Some(130))), ([100, 180, 0, 0, 30, 0], false));
         assert_eq!(split(counts(100, 30, 80, 0, None)), ([100, 80, 0, 0, 30, 0], false));

@@ -1,6 +1,6 @@
 //! Server-sent events, as logged by proxies that stream an answer.
 
-/// The JSON of a `data:` line, or the line itself if it is none; `None` for framing (`event:`, `id:`, `retry:`,
+/// The JSON in a `data:` line, or the line itself if it is not an event; `None` for framing (`event:`, `id:`, `retry:`,
 /// comments, `data: [DONE]`).
 pub(super) fn payload(line: &[u8]) -> Option<&[u8]> {
     if let Some(data) = line.strip_prefix(b"data:") {

@@ -1,4 +1,4 @@
-//! Points in time as a reader's state holds them.
+//! Times as stored in a reader's state.
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::domain::Instant;
 
-/// A time in a reader's state: nanoseconds since 1970, several times as fast to write and read as a text.
+/// A time in a reader's state: nanoseconds since 1970, which is several times as fast to write and read as text.
 ///
-/// Times that do not fit, and the states of earlier versions, are RFC 3339 text.
+/// Times that do not fit are stored as RFC 3339 text, as all times were in earlier versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct StoredTime(pub(super) Instant);
 

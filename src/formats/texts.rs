@@ -1,7 +1,7 @@
-//! Sizes of the texts of answers, for estimates of counts that a log lacks. No text leaves a reader.
+//! Sizes of the texts of answers, used to estimate counts that a log lacks. The texts themselves never leave a reader.
 //!
-//! An agent is one file with a [`Texts`] and one line in `TEXTS`. Its logs are those of the format of its name; an
-//! agent that writes no counts is no format, and names its places itself.
+//! An agent is one file with a [`Texts`] and one line in `TEXTS`. Its logs are those of the format with its name. An
+//! agent that writes no counts has no format, and defines its places here.
 
 use std::path::{Path, PathBuf};
 
@@ -14,34 +14,35 @@ use super::rows::{RowQuery, Schema, Value};
 use super::{Env, Framing, Location, Origin};
 use crate::domain::{Attribution, CallKey, Label};
 
-/// A part of an answer: how much of it there is, and what the log counts.
+/// A part of an answer: its size, and the count in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spoken {
-    /// The answer: the key of its call, where the log has its counts.
+    /// Identifies the answer: the key of its call, if the log has its counts.
     pub(crate) key: CallKey,
     pub(crate) from: Attribution,
     pub(crate) model: Option<Label>,
-    /// The output that the log states.
+    /// The number of output tokens in the log.
     pub(crate) output: u64,
-    /// Characters of each block of text, thinking or tool input, by a hash of it: logs repeat blocks.
+    /// Number of characters in each block of text, thinking or tool input, by the block's hash, because logs repeat
+    /// blocks.
     pub(crate) blocks: Vec<(u64, u64)>,
-    /// Parts of the answer are not in the log: thinking that is encrypted or left out.
+    /// True if parts of the answer are not in the log: thinking that is encrypted or left out.
     pub(crate) hides_parts: bool,
-    /// The log is known to count the beginning of an answer only.
+    /// True if the log is known to count only the beginning of an answer.
     pub(crate) is_cut: bool,
 }
 
-/// An agent whose logs have the texts of answers.
+/// An agent whose logs contain the texts of answers.
 pub(crate) trait Texts: Sync {
     /// Name of the agent.
     fn name(&self) -> &'static str;
 
-    /// Its places, if it is no format; others are found like their calls.
+    /// Its places, if it has no format. Others are found through their format.
     fn locations(&self, _env: &Env<'_>) -> Vec<Location> {
         Vec::new()
     }
 
-    /// How a file of this name is framed; `None` for a file that holds no answers.
+    /// How a file with this name is framed; `None` if the file contains no answers.
     fn framing(&self, name: &[u8]) -> Option<Framing>;
 
     /// Files that describe a log: its project, its model.
@@ -49,7 +50,7 @@ pub(crate) trait Texts: Sync {
         Vec::new()
     }
 
-    /// The questions to ask of a database.
+    /// The queries for a database.
     fn queries(&self, _schema: &Schema) -> Option<Vec<RowQuery>> {
         None
     }
@@ -60,16 +61,16 @@ pub(crate) trait Texts: Sync {
 
 /// Reads the sizes of one file's answers.
 pub(crate) trait TextReader {
-    /// Reads a line or a whole document; any other gives nothing.
+    /// Reads a line or a whole document. Irrelevant ones add nothing.
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Spoken>);
 
-    /// Reads a row of the query at this place.
+    /// Reads a row returned by the query at this index.
     fn row(&mut self, _query: usize, _row: &[Value<'_>], _origin: &Origin, _out: &mut Vec<Spoken>) {}
 
     /// Reads a file that describes the log.
     fn describe(&mut self, _text: &[u8]) {}
 
-    /// The log has ended, for a reader that knows its answers only then.
+    /// Called at the end of a log, for a reader that only then knows its answers.
     fn end(&mut self, _origin: &Origin, _out: &mut Vec<Spoken>) {}
 }
 
@@ -84,7 +85,7 @@ fields! {
     }
 }
 
-/// The blocks of a content, each with a hash of it, and whether parts are hidden. A text by itself is one block.
+/// The blocks of a message's content, each with its hash, and whether parts are hidden. A plain text is one block.
 pub(super) fn blocks(content: Within<'_>) -> (Vec<(u64, u64)>, bool) {
     let written = content.written().unwrap_or_default();
     if written.starts_with('"') {
@@ -104,17 +105,17 @@ pub(super) fn blocks(content: Within<'_>) -> (Vec<(u64, u64)>, bool) {
     (blocks, hides_parts)
 }
 
-/// A hash by which a repeated block is recognised.
+/// A hash that identifies repeated blocks.
 pub(super) fn hash(written: &str) -> u64 {
     xxh3_64(written.as_bytes())
 }
 
-/// Characters of a text.
+/// Number of characters in a text.
 pub(super) fn length(text: &Text<'_>) -> u64 {
     text.get().map_or(0, |text| size(text.chars().count()))
 }
 
-/// Characters of a JSON value: of a text what it says, of others what is written.
+/// Number of characters in a JSON value: for a string those of its content, for others those of the JSON.
 pub(super) fn characters(written: &str) -> u64 {
     let text = written.starts_with('"').then(|| serde_json::from_str::<String>(written).ok()).flatten();
     size(text.as_deref().unwrap_or(written).chars().count())

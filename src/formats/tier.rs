@@ -2,9 +2,9 @@
 
 use crate::domain::{Geo, Service, Speed, Tier};
 
-/// The tier of an answer, from the names in a log.
+/// The tier of an answer, based on the names in a log.
 ///
-/// Unknown names give [`Service::Unknown`]: the call is priced as standard and marked as a guess.
+/// An unknown name gives [`Service::Unknown`], so the call is priced as standard and marked as a guess.
 pub(super) fn tier(speed: Option<&str>, service: Option<&str>, geo: Option<&str>) -> Tier {
     let (speed, is_speed_known) = match speed.unwrap_or_default() {
         "fast" => (Speed::Fast, true),
@@ -37,8 +37,8 @@ fn is_any(name: &str, known: &[&str]) -> bool {
     known.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// True for the names of the standard tier: OpenAI writes `default` or the requested name (`auto`), Anthropic
-/// `standard`, Groq `on_demand`.
+/// True for names of the standard tier: OpenAI writes `default` or the requested name (`auto`), Anthropic `standard`,
+/// Groq `on_demand`.
 fn is_usual(name: &str) -> bool {
     is_any(name.trim(), &["", "default", "standard", "auto", "standard_only", "on_demand", "normal"])
 }

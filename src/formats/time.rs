@@ -1,4 +1,4 @@
-//! Parses time stamps in all notations found in logs.
+//! Parses timestamps in all notations found in logs.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 use crate::domain::Instant;
 
-/// A time stamp field: text, or a number of seconds, milli-, micro- or nanoseconds since 1970.
+/// A timestamp field: text, or a number of seconds, milli-, micro- or nanoseconds since 1970.
 ///
-/// Deserialising never fails; it is `None` for absent or implausible values.
+/// Deserialising never fails; absent or implausible values give `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stamp(pub(crate) Option<Instant>);
 
-/// Parses a text: RFC 3339 with or without fraction and offset (none is UTC), or a number.
+/// Parses a text: RFC 3339 with or without fraction and offset (the default is UTC), or a number.
 pub(crate) fn parse(text: &str) -> Option<Instant> {
     common(text.as_bytes()).or_else(|| general(text.trim()))
 }
 
-/// Converts seconds, milli-, micro- or nanoseconds since 1970, distinguished by magnitude.
+/// Converts seconds, milli-, micro- or nanoseconds since 1970, told apart by magnitude.
 pub(crate) fn epoch(count: u64) -> Option<Instant> {
     let count = i64::try_from(count).ok()?;
     match count {
@@ -31,7 +31,7 @@ pub(crate) fn epoch(count: u64) -> Option<Instant> {
     .and_then(sensible)
 }
 
-/// As [`epoch`], with a fraction, rounded to the microsecond.
+/// Like [`epoch`], with a fraction, rounded to the microsecond.
 pub(crate) fn epoch_float(count: f64) -> Option<Instant> {
     let micros = match count {
         count if count.is_nan() || count <= 0.0 => return None,
@@ -122,7 +122,7 @@ fn number(digits: &str) -> Option<u32> {
     (digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
 }
 
-/// Rejects times before 1970 or after 9999, which no correct clock produces.
+/// Rejects times before 1970 or after 9999, which no correct clock reports.
 fn sensible(at: Instant) -> Option<Instant> {
     (0..253_402_300_800).contains(&at.timestamp()).then_some(at)
 }
@@ -251,7 +251,7 @@ mod tests {
                 at.to_rfc3339(),
                 at.with_timezone(&crate::domain::Zone::named("Asia/Kathmandu").unwrap()).to_rfc3339(),
             ] {
-                // An offset may move the local year outside four digits.
+                // An offset may move the local year beyond four digits.
                 if text.len() < 36 && !text.starts_with('+') {
                     prop_assert_eq!(parse(&text), Some(at), "{}", text);
                 }

@@ -1,10 +1,10 @@
 //! Unsloth Studio's chats and API: `studio.db` in `$UNSLOTH_STUDIO_HOME` or `~/.unsloth/studio`.
 //!
-//! From tokscale's reader (`unsloth.rs`, commit 7b14a4b, read 2026-11-26): a chat's answer keeps `contextUsage` in its
-//! metadata, a request from outside is a row of `api_usage_events`; no call is in both. Cached and written tokens are
-//! parts of the prompt, reasoning is a part of the completion. Times are in seconds, newer ones in milliseconds. A
-//! model that runs on this machine costs nothing, which no price list knows: `[prices."NAME"]` in the config says so.
-//! SQLite takes counts and names out of the metadata; texts stay inside.
+//! Based on tokscale's reader (`unsloth.rs`, commit 7b14a4b, read 2026-11-26): a chat's answer has `contextUsage` in
+//! its metadata, and a request from outside is a row of `api_usage_events`; no call is in both. Cache reads and writes
+//! are part of the prompt, reasoning is part of the completion. Times are in seconds, newer ones in milliseconds. A
+//! model that runs on this machine is free, which no price list knows; `[prices."NAME"]` in the config says so. SQLite
+//! extracts counts and names from the metadata; texts are not read.
 
 use std::borrow::Cow;
 
@@ -53,7 +53,7 @@ impl Format for Unsloth {
                 "contextUsage.modelId",
             ];
             let fields = fields.map(|path| format!("json_extract(facts, '$.{path}')")).join(", ");
-            // The latest answers may still be written.
+            // The latest answers may still be incomplete.
             let sql = format!(
                 "SELECT number, NULL, id, thread_id, created_at, {fields} FROM (SELECT rowid AS number, id, thread_id, \
                  created_at, CASE WHEN json_valid(metadata_json) THEN metadata_json ELSE '{{}}' END AS facts \

@@ -50,7 +50,7 @@ fields! {
 }
 
 fields! {
-    /// OpenRouter's costs of a call made with the user's own key, charged by the vendor.
+    /// OpenRouter's costs for a call made with the user's own key, which the vendor charges.
     CostDetails {
         upstream: Money = "upstream_inference_cost" | "upstreamInferenceCost",
     }
@@ -64,7 +64,7 @@ fields! {
 }
 
 fields! {
-    /// One round of a message with several.
+    /// One round of a message that has several.
     Iteration {
         kind: Text<'a> = "type",
         model: Text<'a> = "model",
@@ -82,9 +82,9 @@ impl Usage<'_> {
         [&self.input, &self.output, &self.prompt, &self.completion, &self.total].iter().any(|count| !count.is_absent())
     }
 
-    /// True for Anthropic's meaning: input excludes cached and cache-written tokens.
+    /// True if the counts have Anthropic's meaning: input excludes cache reads and writes.
     ///
-    /// The Responses API uses the same names with the other meaning; it has details or a total, and never Anthropic's
+    /// The Responses API uses the same names with the other meaning. It has details or a total, and never Anthropic's
     /// cache fields.
     pub(super) fn is_anthropic(&self) -> bool {
         let has_cache_fields =
@@ -93,7 +93,7 @@ impl Usage<'_> {
         has_cache_fields && !is_openai
     }
 
-    /// The counts as stated.
+    /// The counts as the log gives them.
     ///
     /// # Errors
     /// [`BadLine`] when a count is implausible.
@@ -126,7 +126,7 @@ impl Usage<'_> {
         })
     }
 
-    /// Parts of the counts that some vendors price separately; `tokens` are the counts in disjoint classes.
+    /// Parts of the counts that some vendors price separately. `tokens` are the counts in disjoint classes.
     ///
     /// # Errors
     /// [`BadLine`] when a count is implausible.
@@ -162,21 +162,21 @@ impl Usage<'_> {
         if self.completion_details.audio.is_given() { &self.completion_details } else { &self.output_details }
     }
 
-    /// The stated cost. With the user's own key OpenRouter's `cost` is its fee alone, and the vendor's charge is added
-    /// (<https://openrouter.ai/docs/use-cases/usage-accounting>, November 2026).
+    /// The cost in the log. With the user's own key, OpenRouter's `cost` is only its fee, so the vendor's charge is
+    /// added (<https://openrouter.ai/docs/use-cases/usage-accounting>, November 2026).
     pub(super) fn quoted(&self) -> Option<Usd> {
         let (cost, upstream) = (self.cost.0, self.cost_details.upstream.0);
         let is_own_key = match self.is_byok.written() {
             Some("true") => true,
             Some("false") => false,
-            // Before the flag existed, only these calls had an upstream cost; the fee is a small part of it.
+            // Before the flag existed, only these calls had an upstream cost, and the fee is a small part of it.
             Some(_) | None => upstream > cost,
         };
         if is_own_key { upstream.map(|upstream| upstream + cost.unwrap_or_default()).or(cost) } else { cost }
     }
 
     /// True for LiteLLM's own estimate when a stream ended without usage: all output is text, and there are no prompt
-    /// details. It writes the same for servers that give no details.
+    /// details. It writes the same for servers that send no details.
     ///
     /// Seen with LiteLLM 1.110.2, November 2026: 13 tokens where 17,978 were billed.
     pub(super) fn is_an_estimate(&self) -> bool {
@@ -185,7 +185,8 @@ impl Usage<'_> {
         is_all_text && self.prompt_details.is_absent()
     }
 
-    /// True when a Claude model, whose cache writes have two lifetimes, wrote to a cache and no lifetime is stated.
+    /// True when a Claude model, whose cache writes have two lifetimes, wrote to the cache and the lifetime is not
+    /// given.
     pub(super) fn hides_lifetimes(&self, model: &str, tokens: &Tokens) -> bool {
         let says = [&self.cache_split, &self.prompt_details.split, &self.input_details.split]
             .iter()
@@ -193,7 +194,7 @@ impl Usage<'_> {
         tokens.cache_write() > 0 && !says && has_two_lifetimes(model)
     }
 
-    /// Web searches charged in addition to the tokens.
+    /// Web searches, charged on top of the tokens.
     ///
     /// # Errors
     /// [`BadLine`] when the number is implausible.
@@ -204,7 +205,7 @@ impl Usage<'_> {
         Ok(u32::try_from(searches).unwrap_or(u32::MAX))
     }
 
-    /// The tier charged; `outside` is the service tier given next to the usage object.
+    /// The tier that was charged. `outside` is the service tier given next to the usage object.
     pub(super) fn tier(&self, outside: &Text<'_>) -> Tier {
         let service = self.service_tier.get().or_else(|| outside.get());
         tier(self.speed.get(), service, self.geo.get())
@@ -212,7 +213,7 @@ impl Usage<'_> {
 }
 
 impl Iteration<'_> {
-    /// The counts of this round, in Anthropic's meaning.
+    /// The counts of this round, with Anthropic's meaning.
     ///
     /// # Errors
     /// [`BadLine`] when a count is implausible.
@@ -241,8 +242,8 @@ pub(super) fn given(count: &Count, field: &'static str) -> Result<Option<u64>, B
 
 /// Cache writes by lifetime, short and long.
 ///
-/// With server tools the split covers the first round only (Claude Code, November 2026). The remainder is counted with
-/// the lifetime that the split names, and as short if it names both or none.
+/// With server tools, the split covers only the first round (Claude Code, November 2026). The remainder gets the
+/// lifetime that the split names, or counts as short if it names both or neither.
 pub(super) fn cache_writes(all: &Count, split: &CacheSplit<'_>) -> Result<(u64, u64), BadLine> {
     let short = split.five_minutes.tokens("ephemeral_5m_input_tokens")?
         + split.half_hour.tokens("ephemeral_30m_input_tokens")?;
@@ -253,7 +254,7 @@ pub(super) fn cache_writes(all: &Count, split: &CacheSplit<'_>) -> Result<(u64, 
     Ok(if is_all_long { (0, long + rest) } else { (short + rest, long) })
 }
 
-/// True when the split names both lifetimes and does not cover all cache writes.
+/// True when the split names both lifetimes but does not cover all cache writes.
 pub(super) fn is_lifetime_guessed(all: &Count, split: &CacheSplit<'_>) -> bool {
     let count = |count: &Count| count.tokens("").unwrap_or(0);
     let (five_minutes, one_hour) = (count(&split.five_minutes), count(&split.one_hour));

@@ -1,4 +1,4 @@
-//! Encodes a call as a line of tokmeter's usage log: counts and names, and none of the text they were read from.
+//! Encodes a call as a line of tokmeter's usage log: its counts and names, but none of the text they were read from.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::usage::tier;
 use crate::domain::{Call, CallKey, Claim, Fidelity, Geo, Instant, Label, Parts, Service, Speed, rfc3339};
 
 fields! {
-    /// Fields only tokmeter writes, for data the usage log has no field for.
+    /// Fields that only tokmeter writes, for data that the usage log has no field for.
     OwnFields {
         key: Text<'a> = "key",
         alias: Text<'a> = "alias",
@@ -34,9 +34,9 @@ fields! {
     }
 }
 
-/// The line for a call, without line end; `id` is the call's name in its own log.
+/// The line for a call, without a line end. `id` identifies the call in its own log.
 pub(crate) fn line(call: &Call, id: Option<&str>) -> String {
-    // Exhaustive pattern: a new field must be handled here.
+    // Exhaustive pattern, so that a new field must be handled here.
     let Call { key, from, model, tokens, tier, web_searches, quoted, latency, fidelity, alias, lineage, parts } = call;
     let name = |label: &Option<Label>| label.as_ref().map(|label| Value::from(label.as_str()));
     let word = |word: &'static str| (!word.is_empty()).then(|| Value::from(word));
@@ -90,7 +90,7 @@ fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Map<String, Val
 }
 
 impl OwnFields<'_> {
-    /// True when tokmeter wrote the line.
+    /// True when tokmeter itself wrote the line.
     pub(super) fn is_ours(&self) -> bool {
         self.key().is_some()
     }
@@ -99,7 +99,7 @@ impl OwnFields<'_> {
         self.key.get()?.parse().ok()
     }
 
-    /// Restores the call; `read` is the call decoded from the line's other fields.
+    /// Restores the call. `read` is the call decoded from the line's other fields.
     pub(super) fn restore(&self, read: Call) -> Call {
         let Some(key) = self.key() else { return read };
         let Call { mut from, model, tokens, quoted, .. } = read;

@@ -1,13 +1,13 @@
-//! Mistral Vibe's sessions: `~/.vibe/logs/session/unified/<session>/`, before that `session/<session>/meta.json`.
+//! Mistral Vibe's sessions: `~/.vibe/logs/session/unified/<session>/`, formerly `session/<session>/meta.json`.
 //!
-//! Seen with 3.0.2 against a service whose bill is known (2026-11-26). A journal's line `core_input` with a completed
-//! completion is one answer, with its time; `action_result` repeats it under the same action's id. On a resume the old
-//! journals are dropped: then only the running total `tokenUsage`, in `projection_delta` lines and in
-//! `generations/*/projection-state.json`, has all of it, from which the books subtract the answers that they know.
-//! Input includes cached tokens. The model and the project stand in the session's `meta.json`, which may be written
-//! after the first answer: that answer is then emitted again, with its model.
+//! Verified with 3.0.2 against a service with a known bill (2026-11-26). A journal line `core_input` with a completed
+//! completion is one answer, with its time; `action_result` repeats it under the same action's id. When a session is
+//! resumed, the old journals are dropped. Then only the running total `tokenUsage`, in `projection_delta` lines and in
+//! `generations/*/projection-state.json`, covers everything; the ledger subtracts the answers it knows from it. Input
+//! includes cached tokens. The model and the project are in the session's `meta.json`, which may be written after the
+//! first answer: that answer is then emitted again, with its model.
 //!
-//! Before (its source, early 2026), `meta.json` had the running total of a session in `stats`.
+//! Earlier versions (its source, early 2026) had the session's running total in `stats` of `meta.json`.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ use crate::domain::{Billed, Call, CallKey, Fidelity, Record, Tokens};
 pub(super) struct Vibe;
 
 const NAME: &str = "vibe";
-/// The most answers that wait for their model.
+/// Maximum number of answers waiting for their model.
 const MOST: usize = 1000;
 const NEEDLES: [&str; 3] = ["\"completion_succeeded\"", "\"tokenUsage\"", "\"cached_input_tokens\""];
 
@@ -90,7 +90,7 @@ fields! {
 }
 
 fields! {
-    /// Content of a line of a journal.
+    /// Content of a journal line.
     Payload {
         input: Input<'a> = "input",
         result: Outcome<'a> = "result",
@@ -129,21 +129,20 @@ fields! {
 }
 
 fields! {
-    /// A change of what is on the screen.
+    /// A change in the displayed state.
     Delta {
         state: State<'a> = "state",
     }
 }
 
 fields! {
-    /// Content of the screen.
+    /// The displayed state.
     State {
         session: Session<'a> = "session",
     }
 }
 
 fields! {
-    /// A session.
     Session {
         id: Text<'a> = "id",
         created: Stamp = "createdAt",
@@ -251,7 +250,7 @@ impl Journal {
         Ok(Some(call))
     }
 
-    /// Emits the answers without a model once more, when it is known.
+    /// Emits answers without a model again once the model is known.
     fn name(&mut self, out: &mut Vec<Record>) {
         let model = self.author.label(self.model.as_deref());
         if model.is_some() {
@@ -260,7 +259,7 @@ impl Journal {
         }
     }
 
-    /// The running total of a session, when it has changed.
+    /// The running total of a session, if it has changed.
     fn total(&mut self, session: &Session<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
         let tokens = session.usage.split(Count::total)?;
         if session.usage.is_absent() || tokens.is_zero() {

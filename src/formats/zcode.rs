@@ -1,11 +1,11 @@
 //! Requests of Z Code: `~/.zcode/cli/db/db.sqlite`.
 //!
-//! No schema is public; tables and meanings are those of codeburn (`docs/providers/zcode.md`, CLI database 0.14.8,
-//! commit 2d66f13) and tokscale (180df2a), read 2026-11-26. A row of `model_usage` is one request; it is made when the
-//! request begins and completed in place. The input includes what was read from and written to a cache, the output
-//! includes reasoning, and the total shows whether a version does otherwise. Times are in milliseconds. No cost is
-//! stored. A Claude Code or Codex that Z Code runs logs its own calls: rows of an agent of that name are skipped. The
-//! transcripts in `~/.zcode/projects` repeat the same requests, partly without counts, and are not read.
+//! The schema is not public. Tables and meanings are those of codeburn (`docs/providers/zcode.md`, CLI database 0.14.8,
+//! commit 2d66f13) and tokscale (180df2a), read 2026-11-26. A row of `model_usage` is one request. It is created when
+//! the request starts and completed in place. Input includes cache reads and writes, output includes reasoning, and the
+//! total reveals a version that does otherwise. Times are in milliseconds. No cost is stored. A Claude Code or Codex
+//! run by Z Code logs its own calls, so rows of an agent with such a name are skipped. The transcripts in
+//! `~/.zcode/projects` repeat the same requests, partly without counts, and are not read.
 
 use std::borrow::Cow;
 

@@ -1,11 +1,11 @@
 //! The threads of Zed's own agent: `threads/threads.db` in its data folder.
 //!
-//! From the editor's source (`crates/agent/src/db.rs`, `thread.rs`) as quoted by codeburn (commit 957eff0) and tokscale
-//! (1eb74c5), read 2026-11-26: a row holds a thread as JSON, compressed with zstd or plain. `cumulative_token_usage` counts
-//! every request; `request_token_usage` keeps only the latest one of each turn and counts where the other is missing. The
-//! classes are disjoint. No request has a time: a thread is one row, dated by its creation, under the model that it has
-//! now. A sub-agent's thread names its parent. Agents that Zed only displays (ACP) are not in this database and log
-//! themselves; so does LM Studio. An imported thread was used elsewhere.
+//! Based on the editor's source (`crates/agent/src/db.rs`, `thread.rs`), as quoted by codeburn (commit 957eff0) and
+//! tokscale (1eb74c5), read 2026-11-26: a row contains a thread as JSON, plain or compressed with zstd.
+//! `cumulative_token_usage` counts every request. `request_token_usage` keeps only the latest request of each turn, and
+//! is used if the other is missing. The classes are disjoint. Requests have no time, so a thread is one row, dated by
+//! its creation, under its current model. A sub-agent's thread names its parent. Agents that Zed only displays (ACP)
+//! are not in this database and write their own logs; so does LM Studio. An imported thread was used elsewhere.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -73,7 +73,7 @@ fields! {
 }
 
 fields! {
-    /// The model in use.
+    /// The current model.
     Model {
         provider: Text<'a> = "provider",
         name: Text<'a> = "model",

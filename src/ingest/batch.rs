@@ -1,10 +1,10 @@
-//! Output of the readers: records with the checkpoint they reach.
+//! Output of the readers: records, and the checkpoint they lead to.
 
 use crate::domain::{Attribution, Label, Record};
 use crate::formats::BadLine;
 use crate::ledger::{Batch, Checkpoint};
 
-/// Default attribution for calls whose log has none.
+/// Default attribution for calls whose log gives none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
     /// The user.
@@ -29,25 +29,25 @@ impl Owner {
     }
 }
 
-/// Records read from one file at once, to be written together or not at all.
+/// Records read from one file in one go, written together or not at all.
 #[derive(Clone, Debug)]
 pub struct ReadBatch {
     /// Path of the file, or name of the feed.
     pub path: Label,
     /// Records, in the order of their lines.
     pub records: Vec<Record>,
-    /// Checkpoint once `records` are written; `None` for a feed that cannot be read again.
+    /// Checkpoint after `records` have been written; `None` for a feed that cannot be read again.
     pub file: Option<Checkpoint>,
-    /// The first lines that could not be decoded; `tallies.bad` counts all.
+    /// The first lines that could not be decoded. `tallies.bad` counts all of them.
     pub bad: Vec<BadNote>,
-    /// The first lines that look like usage but match no known format; `tallies.other` counts all.
+    /// The first lines that look like usage but match no known format. `tallies.other` counts all of them.
     pub unknown: Vec<BadNote>,
     /// Line counters of this batch.
     pub tallies: Tallies,
 }
 
 impl ReadBatch {
-    /// Bad lines listed per batch; the rest are only counted.
+    /// Maximum number of bad lines listed per batch. The rest are only counted.
     pub const NOTES: usize = 32;
 }
 
@@ -66,11 +66,11 @@ pub struct BadNote {
     pub line: u64,
     /// Byte offset of the line.
     pub offset: u64,
-    /// The error.
+    /// Why it could not be decoded.
     pub why: BadLine,
 }
 
-/// Line and byte counters of a reading.
+/// Line and byte counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tallies {
     /// Bytes consumed.
@@ -79,13 +79,13 @@ pub struct Tallies {
     pub lines: u64,
     /// Lines that a format recognised as its own.
     pub read: u64,
-    /// Lines that looked like usage but match no known format.
+    /// Lines that look like usage but match no known format.
     pub other: u64,
-    /// Lines of a format that could not be decoded, over-long ones included.
+    /// Lines of a known format that could not be decoded, including over-long ones.
     pub bad: u64,
     /// Lines beyond the maximum length.
     pub over_long: u64,
-    /// NUL bytes skipped before or after a line.
+    /// NUL bytes skipped before or after lines.
     pub nuls: u64,
 }
 
@@ -102,7 +102,7 @@ impl Tallies {
     }
 }
 
-/// Progress of a long reading.
+/// Progress of a long read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Files with new data.

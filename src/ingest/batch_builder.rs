@@ -6,7 +6,7 @@ use super::{BadNote, Owner, ReadBatch, Tallies};
 use crate::domain::{Instant, Label, Record};
 use crate::formats::{BadLine, Decoder, Origin, Outcome, Value};
 
-/// Number of unrecognised lines after which a file counts as unknown.
+/// Number of unrecognised lines after which a file counts as unrecognised.
 const TRIED: u64 = 100;
 
 /// Decodes the lines of one file or feed.
@@ -38,7 +38,7 @@ impl BatchBuilder {
         }
     }
 
-    /// Handles a frame; `inside` when it is on a line of which an object was consumed before.
+    /// Handles a frame. `inside` means that an object on the same line has already been consumed.
     #[inline]
     pub(super) fn piece(&mut self, frame: &Frame<'_>, inside: bool, longest: usize) {
         match *frame {
@@ -59,7 +59,7 @@ impl BatchBuilder {
         }
     }
 
-    /// Takes a whole document; false when it is no whole JSON value, which is then not noted.
+    /// Takes a whole document. Returns false, without recording an error, if it is not one complete JSON value.
     pub(super) fn document(&mut self, text: &[u8]) -> bool {
         self.origin.offset = 0;
         let outcome = self.lines.document(text, &self.origin, &mut self.records);
@@ -71,7 +71,7 @@ impl BatchBuilder {
         true
     }
 
-    /// Takes a row of the format's query at this place; `number` is the row's own.
+    /// Takes a row returned by query number `query` of the format. `number` is the row's own number.
     pub(super) fn row(&mut self, query: usize, number: u64, row: &[Value<'_>]) {
         self.origin.offset = number;
         self.tallies.lines += 1;
@@ -89,7 +89,7 @@ impl BatchBuilder {
         }
     }
 
-    /// Records that data from an offset on cannot be read.
+    /// Records that the data from this offset on cannot be read.
     pub(super) fn put_aside(&mut self, offset: u64, why: BadLine) {
         self.bad(offset, why);
     }
@@ -111,7 +111,7 @@ impl BatchBuilder {
             && matches!(why, BadLine::TooLong(_))
             && let Some(at) = self.bad.iter().rposition(is_short)
         {
-            // The others may turn out not to be bad, see `batch`; this one is in any case.
+            // The other lines may turn out not to be bad, see `batch`. This one is bad in any case.
             self.bad.remove(at);
         }
         if self.bad.len() < ReadBatch::NOTES {
@@ -120,10 +120,10 @@ impl BatchBuilder {
         }
     }
 
-    /// Takes the records as a batch of `bytes`, without checkpoint.
+    /// Takes the records as a batch of `bytes` bytes, without a checkpoint.
     ///
-    /// Adds to `all`, the source's counters so far. Also returns whether the source still matches no known format: its
-    /// lines then do not count as bad.
+    /// Adds to `all`, the source's counters so far. Also returns whether the source still matches no known format, in
+    /// which case its lines do not count as bad.
     pub(super) fn batch(
         &mut self,
         bytes: u64,
@@ -153,22 +153,22 @@ impl BatchBuilder {
         (ReadBatch { path, records, file: None, bad, unknown: std::mem::take(&mut self.unknown), tallies }, unknown)
     }
 
-    /// Sets the time for lines without one.
+    /// Sets the time for lines that have none.
     pub(super) fn is_now(&mut self, now: Instant) {
         self.origin.modified = now;
     }
 
-    /// True when anything was read since the last batch.
+    /// True when anything has been read since the last batch.
     pub(super) fn has_news(&self) -> bool {
         self.tallies != Tallies::default()
     }
 
-    /// State of the decoder, to resume after a restart.
+    /// State of the decoder, needed to resume after a restart.
     pub(super) fn state(&self) -> String {
         self.lines.state()
     }
 
-    /// The decoder, for the next reading of the same source.
+    /// The decoder, for the next read from the same source.
     pub(super) fn into_lines(self) -> Decoder {
         self.lines
     }

@@ -1,4 +1,4 @@
-//! Checkpoints of earlier runs, until their files are found.
+//! Checkpoints from earlier runs whose files have not been found yet.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::ledger::Checkpoint;
 /// Checkpoints whose files have not been found yet.
 #[derive(Default)]
 pub(super) struct Checkpoints {
-    /// `None` once the file was found.
+    /// `None` once the file has been found.
     states: Vec<Option<Checkpoint>>,
     /// Index of the last checkpoint per inode.
     last: FxHashMap<u64, usize>,
@@ -40,19 +40,19 @@ impl Checkpoints {
         }
     }
 
-    /// Number of checkpoints, found ones included.
+    /// Number of checkpoints, including those already found.
     pub(super) fn len(&self) -> usize {
         self.states.len()
     }
 
-    /// Checkpoints whose files were not found.
+    /// Checkpoints whose files have not been found.
     pub(super) fn states(&self) -> impl Iterator<Item = &Checkpoint> {
         self.states.iter().flatten()
     }
 
-    /// Takes the checkpoint of a file, matched by everything known without opening it.
+    /// Takes the checkpoint of a file, matched by everything that is known without opening it.
     pub(super) fn take(&mut self, path: &Path, stat: &Stat) -> Option<Checkpoint> {
-        // A network drive or container may return with another device number.
+        // A network drive or a container may come back with a different device number.
         let fits = |state: &Checkpoint| state.device == stat.id.device || state.path == path;
         let fitting = self
             .places(stat.id.inode)
@@ -64,7 +64,7 @@ impl Checkpoints {
         self.states[best].take()
     }
 
-    /// Indexes of an inode's checkpoints.
+    /// Indexes of the checkpoints with this inode.
     fn places(&self, inode: u64) -> impl Iterator<Item = usize> {
         std::iter::successors(self.last.get(&inode).copied(), |at| self.before[*at])
     }

@@ -1,4 +1,4 @@
-//! Calls and questions handed to the running meter by the socket and the HTTP server, and its answers.
+//! Calls and queries that the socket and the HTTP server send to the running meter, and its replies.
 
 use std::fmt;
 
@@ -6,32 +6,32 @@ use tokio::sync::oneshot;
 
 use crate::domain::{CallKey, Fidelity, Label, Record, Usd};
 
-/// Content of a line, with a channel for the answer.
+/// Content of a line, with a channel for the reply.
 #[derive(Debug)]
 pub struct Delivery {
     /// Content of the line.
     pub content: Content,
-    /// Receives the answer. Dropping it refuses the line.
+    /// Receives the reply. Dropping it rejects the line.
     pub reply: oneshot::Sender<Reply>,
 }
 
 /// Content of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// Calls to be written.
+    /// Calls to write.
     Records(Vec<Record>),
-    /// Calls of one export of telemetry. Several exports may be written as one; the answer names no call.
+    /// Calls from one telemetry export. Several exports may be written together, so the reply names no call.
     Export {
         /// The calls.
         records: Vec<Record>,
-        /// State of the reader behind them, if it has changed; written together with them.
+        /// State of the reader after these calls, if it has changed; written together with them.
         state: Option<String>,
     },
     /// A query, as JSON: `{"query":"gate",…}`.
     Query(String),
 }
 
-/// Answer to a line.
+/// Reply to a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// Written to the ledger.
@@ -40,16 +40,16 @@ pub enum Reply {
         key: CallKey,
         /// Its cost, if known.
         cost: Option<Usd>,
-        /// Fidelity of its counts, included in the answer unless final.
+        /// Fidelity of its counts. Included in the reply unless final.
         fidelity: Fidelity,
     },
     /// Already known.
     Repeat,
-    /// Valid, but not about usage.
+    /// Valid, but without usage.
     Nothing,
     /// Answer to a query, as JSON.
     Json(String),
-    /// Refused, with the reason.
+    /// Rejected, with the reason.
     Error(Label),
 }
 

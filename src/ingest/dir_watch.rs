@@ -1,4 +1,4 @@
-//! File system events. They are hints only: totals are right even if all are lost.
+//! File system events. They are only hints: totals are correct even if every event is lost.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,30 +14,30 @@ use super::fs::is_out_of_descriptors;
 use super::roots::lies_in;
 use crate::domain::Label;
 
-/// Pause after an event of a database's write-ahead log, such as the ledger's own, which is written page by page:
-/// meanwhile the system joins equal events.
+/// Pause after an event on a database's write-ahead log, such as the ledger's own, which is written page by page.
+/// Meanwhile the system merges identical events.
 const PAUSE: Duration = Duration::from_micros(500);
 
 fn is_of_write_ahead_log(event: &Event) -> bool {
     event.paths.iter().all(|path| path.as_os_str().as_encoded_bytes().ends_with(b"-wal"))
 }
 
-/// Wakes the live reader.
+/// Wakes up the live reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Hint {
     /// A path has changed.
     Changed(PathBuf),
-    /// Anything may have changed: look everywhere.
+    /// Anything may have changed: scan everything.
     Rescan,
-    /// Events will be missing from now on.
+    /// Events will be missing from now on, for this reason.
     Broken(PollReason),
-    /// Look now.
+    /// Check now.
     Nudge,
 }
 
 /// Source of hints for the folders attached to it.
 pub(super) trait Watch: Send {
-    /// Requests hints for a folder, including subfolders when `deep`; replaces an earlier attachment.
+    /// Requests hints about a folder, including its subfolders if `deep`. Replaces an earlier request.
     fn attach(&mut self, folder: &Path, deep: bool) -> Result<(), PollReason>;
 }
 
@@ -47,7 +47,7 @@ pub(super) struct System {
 }
 
 impl System {
-    /// Sends hints about these places; when the queue is full, `flooded` is set instead.
+    /// Sends hints about these places. If the queue is full, `flooded` is set instead.
     pub(super) fn new(places: Places, hints: SyncSender<Hint>, flooded: Arc<AtomicBool>) -> Result<Self, PollReason> {
         let tell = move |event: notify::Result<Event>| {
             let is_burst = event.as_ref().is_ok_and(is_of_write_ahead_log);
@@ -69,14 +69,14 @@ impl System {
 
 impl Watch for System {
     fn attach(&mut self, folder: &Path, deep: bool) -> Result<(), PollReason> {
-        // Fails if it was not attached, which is fine.
+        // Fails if the folder was not attached, which does not matter.
         let _ = self.watcher.unwatch(folder);
         let mode = if deep { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
         self.watcher.watch(folder, mode).map_err(|error| reason(&error))
     }
 }
 
-/// The roots with their canonical paths, as used by the system.
+/// The roots with their canonical paths, which the system uses.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places(Vec<(PathBuf, PathBuf)>);
 
@@ -94,9 +94,9 @@ impl Places {
         Self(roots.map(named).collect())
     }
 
-    /// Converts an event to hints.
+    /// Converts a system event to hints.
     ///
-    /// Reads are ignored, or our own reading would wake us.
+    /// Reads are ignored, because otherwise our own reads would wake us.
     fn hints(&self, event: notify::Result<Event>) -> Vec<Hint> {
         let event = match event {
             Ok(event) => event,
@@ -111,7 +111,7 @@ impl Places {
         event.paths.iter().filter_map(|path| self.ours(path)).map(Hint::Changed).collect()
     }
 
-    /// The path under our name, if it is in a root or leads to one.
+    /// The path under the name we use, if it is in a root or leads to one.
     fn ours(&self, path: &Path) -> Option<PathBuf> {
         self.0.iter().find_map(|(real, root)| {
             if lies_in(path, root) || lies_in(root, path) {

@@ -1,7 +1,9 @@
-//! Reads a JSON document that its agent rewrites in place: whole, whenever it changes, and hands on what is new in it.
+//! Reads JSON documents that their agents rewrite in place. The whole document is read whenever it changes, and only
+//! new answers are passed on.
 //!
-//! Its answers have the same keys each time, so nothing counts twice, and what a shorter document no longer holds stays
-//! in the books. A document that is caught half written is no whole JSON value, and is read again when it changes.
+//! Its answers have the same keys each time, so nothing counts twice, and answers that a shorter document no longer
+//! contains stay in the ledger. A document that is only half written is not a complete JSON value. It is read again
+//! when it changes.
 
 use std::io;
 
@@ -12,7 +14,7 @@ use super::{Condition, ReadBatch};
 use crate::domain::Record;
 
 impl Reading<'_> {
-    /// Reads the document, unless it is larger than anything that is read.
+    /// Reads the document, unless it is too large.
     pub(super) fn read_document(&mut self, tools: &mut Tools) -> io::Result<Reached> {
         let longest = tools.splitter.longest();
         let size = usize::try_from(self.stat.size).unwrap_or(usize::MAX);
@@ -20,7 +22,7 @@ impl Reading<'_> {
             self.seen(Some(Condition::Unsupported("a document that is too large")));
             return Ok(Reached::End);
         }
-        // One byte more shows that it has grown.
+        // One extra byte reveals whether it has grown.
         let mut text = vec![0; size + 1];
         let count = fill(self.handle, &mut text, 0)?;
         text.truncate(count);
@@ -52,7 +54,7 @@ impl Reading<'_> {
         Ok(Reached::End)
     }
 
-    /// The document need not be read again before it changes.
+    /// Marks the document as read until it changes.
     fn seen(&mut self, news: Option<Condition>) {
         let tail = &mut *self.tail;
         (tail.state.size, tail.state.modified_ns) = (self.stat.size, self.stat.changed_ns);

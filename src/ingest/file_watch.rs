@@ -11,7 +11,7 @@ use notify::{EventKind, RecursiveMode, Watcher};
 /// Pause after each event.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Keeps the watch alive; dropping it ends it.
+/// Keeps the watch alive. Dropping it ends the watch.
 #[derive(Debug)]
 pub(crate) struct FileWatch {
     stop: Sender<Option<notify::Event>>,
@@ -23,17 +23,19 @@ impl Drop for FileWatch {
     }
 }
 
-/// Calls `tell` with one of these files whenever it may have changed: written, created, replaced or removed.
+/// Calls `tell` with one of these files whenever it may have changed: when it was written, created, replaced or
+/// removed.
 ///
-/// Watches the files' folders, and their parents, with which they may be moved; if a folder does not exist, the nearest
-/// existing one above it. `None` where the system allows no more watches.
+/// Watches the files' folders and also their parents, because a folder may be moved. If a folder does not exist,
+/// watches the nearest existing one above it. `None` if the system allows no more watches.
 pub(crate) fn watch_files(files: Vec<PathBuf>, tell: impl Fn(&Path) + Send + 'static) -> Option<FileWatch> {
     let (stop, events) = channel();
     let say = stop.clone();
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         if let Ok(event) = event {
             let _ = say.send(Some(event));
-            // The ledger's own log may be written thousands of times a second: meanwhile the system joins equal events.
+            // The ledger's own log may be written thousands of times per second. Meanwhile the system merges identical
+            // events.
             thread::sleep(PAUSE);
         }
     });
@@ -56,10 +58,10 @@ impl Places {
                 continue;
             }
             self.forget(&event);
-            // The ledger's own log is written all the time, and no folder appears by it.
+            // The ledger's own log is written all the time, and such writes never create a folder.
             let deeper = !matches!(event.kind, EventKind::Modify(ModifyKind::Data(_))) && self.watch();
             for file in &self.files {
-                // A new folder may have contained the file before it was watched.
+                // A new folder may already have contained the file before it was watched.
                 if event.paths.iter().any(|path| path == file) || (deeper && file.exists()) {
                     tell(file);
                 }
@@ -67,7 +69,7 @@ impl Places {
         }
     }
 
-    /// Drops watches of folders that were removed or moved away, even if others now have their names.
+    /// Drops watches on folders that were removed or moved away, even if other folders now have their names.
     fn forget(&mut self, event: &notify::Event) {
         if !matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))) {
             return;
@@ -82,9 +84,9 @@ impl Places {
         }
     }
 
-    /// Watches the nearest existing folders above each file. True when they have changed.
+    /// Watches the nearest existing folders above each file. Returns true if they have changed.
     ///
-    /// A folder may appear between check and watch without an event, so that this repeats until nothing is new.
+    /// A folder may appear between the check and the watch without an event, so this repeats until nothing is new.
     fn watch(&mut self) -> bool {
         let first = self.watched.len();
         let mut before = usize::MAX;
@@ -98,7 +100,7 @@ impl Places {
     fn watch_once(&mut self) {
         for file in &self.files {
             let nearest = file.ancestors().skip(1).skip_while(|folder| !folder.is_dir());
-            // Higher folders see many unrelated changes.
+            // Folders further up see many unrelated changes.
             let count = if file.parent().is_some_and(Path::is_dir) { 2 } else { 1 };
             for folder in nearest.take(count) {
                 let known = self.watched.iter().any(|watched| watched == folder);
@@ -168,7 +170,7 @@ mod tests {
         let (say, hear) = channel();
         let _notice =
             watch_files(vec![file.clone()], move |path| drop(say.send(fs::read_to_string(path).ok()))).unwrap();
-        // Nothing happens below the moved folder, so that only its own move gives an event.
+        // Nothing happens below the moved folder, so only the move itself causes an event.
         fs::rename(&above, home.path().join("moved")).unwrap();
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, "after").unwrap();

@@ -12,10 +12,10 @@ const HEAD: usize = 1024;
 /// Length of the tail before the offset, in bytes.
 const TAIL: usize = 256;
 
-/// The head of a file and its last consumed bytes, to recognise it.
+/// The first bytes of a file and the last bytes consumed from it, used to recognise it.
 ///
-/// Taken from the consumed bytes, never from a second read, so that a file rewritten during reading is not mistaken for
-/// the one counted.
+/// Taken from the consumed bytes, never from a second read, so that a file that is rewritten during the read is not
+/// mistaken for the one that was counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     head: Vec<u8>,
@@ -23,7 +23,7 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// The fingerprint at the offset of `state`; `None` when the file's content has changed up to there.
+    /// The fingerprint at the offset in `state`; `None` if the file's content before the offset has changed.
     pub(crate) fn check(handle: &dyn Handle, state: &Checkpoint, size: u64) -> io::Result<Option<Self>> {
         if state.offset == 0 {
             return Ok(Some(Self::default()));
@@ -102,7 +102,7 @@ pub(crate) fn unsupported(head: &[u8]) -> Option<&'static str> {
 /// An archive of several files.
 pub(crate) const ARCHIVE: &str = "an archive";
 
-/// Describes an unsupported compression, judged by the file's extension.
+/// Describes an unsupported compression, judged by the file name's extension.
 pub(crate) fn unsupported_name(ending: &[u8]) -> Option<&'static str> {
     match ending {
         b"gz" => Some("compressed with gzip"),

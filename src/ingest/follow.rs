@@ -11,7 +11,7 @@ use super::dir_watch::{Hint, Places, System, Watch};
 use super::live::Live;
 use super::{Event, PollReason, Tails};
 
-/// Hints queued at most; beyond that everything is rescanned.
+/// Maximum number of queued hints. Beyond that, everything is rescanned.
 const HINTS: usize = 1024;
 
 /// Handle of a live reader. Dropping it ends the reader.
@@ -22,13 +22,13 @@ pub struct Follower {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Follows the logs on a thread: first reads all new data, using this many threads, then changes as they happen.
+/// Follows the logs on a thread. First reads all new data, using this many threads, and then changes as they happen.
 ///
-/// `emit` takes the events on that thread, without another one between it and whoever books them; it may block, which
-/// bounds memory, and returns false to end the reader.
+/// `emit` receives the events on that thread directly. It may block, which bounds memory, and returns false to stop the
+/// reader.
 ///
 /// # Errors
-/// When the system refuses a thread.
+/// When the system cannot start a thread.
 pub fn follow(tails: Tails, threads: usize, emit: impl FnMut(Event) -> bool + Send + 'static) -> io::Result<Follower> {
     let (hints, hear) = sync_channel(HINTS);
     let (stop, flooded) = (tails.stopper(), Arc::new(AtomicBool::new(false)));
@@ -40,19 +40,19 @@ pub fn follow(tails: Tails, threads: usize, emit: impl FnMut(Event) -> bool + Se
 }
 
 impl Follower {
-    /// Rescans everything now: after the process was stopped or the machine slept.
+    /// Rescans everything now. Used after the process was stopped or the machine slept.
     pub fn rescan(&self) {
         let _ = self.hints.try_send(Hint::Rescan);
     }
 
-    /// Ends the reader without waiting for it. Queued events stay valid.
+    /// Stops the reader without waiting for it. Queued events stay valid.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
-        // If the queue is full, the hints in it wake the reader.
+        // If the queue is full, the hints already in it wake the reader.
         let _ = self.hints.try_send(Hint::Nudge);
     }
 
-    /// Waits until the reader has ended, which an `emit` that blocks delays.
+    /// Waits until the reader has stopped, which takes longer if `emit` blocks.
     pub fn join(mut self) {
         self.stop();
         if let Some(thread) = self.thread.take() {

@@ -20,7 +20,7 @@ pub trait Fs: Send + Sync {
     /// As reported by the system.
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>>;
 
-    /// Entries of a folder, with its own metadata from just before.
+    /// Entries of a folder, and the folder's metadata from just before they were read.
     ///
     /// Metadata of entries with `wanted` names may be included where that is cheaper than separate calls.
     ///
@@ -30,7 +30,7 @@ pub trait Fs: Send + Sync {
         Ok(Listing { stat: self.stat(folder)?, entries: self.list(folder)? })
     }
 
-    /// Opens a file for reading; never blocks, whatever the kind of file.
+    /// Opens a file for reading. Never blocks, whatever kind of file it is.
     ///
     /// # Errors
     /// As reported by the system.
@@ -44,7 +44,7 @@ pub trait Fs: Send + Sync {
         Ok(path.to_owned())
     }
 
-    /// True for a file system where other machines' or processes' writes cause no events.
+    /// True for a file system that reports no events for writes by other machines or processes.
     fn is_remote(&self, _path: &Path) -> bool {
         false
     }
@@ -65,7 +65,7 @@ pub trait Handle: Send + Sync {
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize>;
 }
 
-/// Identifies a file during its lifetime.
+/// Identifies a file for as long as it exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId {
     /// Device number.
@@ -85,7 +85,7 @@ pub struct Stat {
     pub size: u64,
     /// Time of the last write to its content, in nanoseconds since 1970.
     pub modified_ns: i64,
-    /// Time of the last change of any kind, in nanoseconds since 1970; unlike `modified_ns` it cannot be set back.
+    /// Time of the last change of any kind, in nanoseconds since 1970. Unlike `modified_ns`, it cannot be set back.
     pub changed_ns: i64,
     /// Number of hard links.
     pub links: u64,
@@ -109,18 +109,18 @@ pub enum FileKind {
 pub struct Entry {
     /// Its name.
     pub name: OsString,
-    /// Kind of entry.
+    /// Kind of file.
     pub sort: FileKind,
     /// Inode number; 0 where the system has none.
     pub inode: u64,
-    /// Metadata, following symbolic links, if it was read along the way.
+    /// Metadata, following symbolic links, if it was read at the same time.
     pub stat: Option<Stat>,
 }
 
 /// Result of reading a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// Metadata from just before.
+    /// The folder's metadata from just before its entries were read.
     pub stat: Stat,
     /// Entries.
     pub entries: Vec<Entry>,
@@ -140,7 +140,7 @@ pub(crate) fn descriptors() -> usize {
     }
 }
 
-/// Reads once, again when interrupted.
+/// Reads once, retrying if interrupted.
 pub(crate) fn read_at(handle: &dyn Handle, into: &mut [u8], offset: u64) -> io::Result<usize> {
     loop {
         match handle.read_at(into, offset) {

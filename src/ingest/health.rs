@@ -1,4 +1,4 @@
-//! State of the sources, as plain data for all faces.
+//! State of the sources, as plain data for every interface.
 
 use std::io;
 use std::path::Path;
@@ -12,13 +12,13 @@ use super::Tallies;
 /// State of all sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// All roots, in the order in which they were named.
+    /// All roots, in the order in which they were given.
     pub roots: Vec<RootStatus>,
     /// Files that are followed.
     pub files: u64,
-    /// Files read before that no longer exist; their calls stay in the ledger.
+    /// Files that were read earlier and no longer exist. Their calls stay in the ledger.
     pub gone: u64,
-    /// Line counters since start.
+    /// Line counters since the start.
     pub tallies: Tallies,
     /// Unread bytes, including an incomplete last line.
     pub lag: u64,
@@ -29,11 +29,11 @@ pub struct Health {
 }
 
 impl Health {
-    /// Notes kept; further ones are only counted.
+    /// Maximum number of notes kept. Further ones are only counted.
     pub const NOTES: usize = 200;
 
-    /// Places and files that may hold calls and are not read, with the reason: no permission, read errors, unsupported
-    /// compression, or damage.
+    /// Places and files that may contain calls but are not read, with the reason: no permission, read errors,
+    /// unsupported compression, or damage.
     pub fn unread(&self) -> Vec<(Label, String)> {
         let roots = self.roots.iter().filter_map(|root| match &root.state {
             RootState::PermissionDenied => Some((root.path(), "permission denied".to_owned())),
@@ -50,12 +50,12 @@ impl Health {
         all
     }
 
-    /// How many those are; of notes that were too many to keep, none is counted.
+    /// Number of unread places and files. Notes that were dropped because there were too many are not counted.
     pub fn unread_files(&self) -> u64 {
         u64::try_from(self.unread().len()).unwrap_or(u64::MAX)
     }
 
-    /// Agents of which no place exists, in the order of the registry.
+    /// Agents that have no existing place, in the order of the registry.
     pub fn absent(&self) -> Vec<&'static str> {
         let mut absent: Vec<&'static str> = Vec::new();
         for agent in self.roots.iter().filter_map(|root| root.agent) {
@@ -66,7 +66,7 @@ impl Health {
         absent
     }
 
-    /// Agents of which some place exists: how exact their logs are, and what is not in them.
+    /// Agents that have at least one existing place: how exact their logs are, and what their logs leave out.
     pub fn existing_agents(&self) -> Vec<(&'static str, String, &'static str)> {
         let mut found: Vec<(&'static str, String, &'static str)> = Vec::new();
         for root in self.roots.iter().filter(|root| root.state != RootState::Waiting) {
@@ -79,17 +79,17 @@ impl Health {
         found
     }
 
-    /// True when some place of the agent exists, or did.
+    /// True when any of the agent's places exists or has existed.
     fn is_found(&self, agent: &str) -> bool {
         self.roots.iter().any(|root| root.agent == Some(agent) && root.state != RootState::Waiting)
     }
 
-    /// Places that are named and do not exist yet: all but those of agents.
+    /// Places that were requested but do not exist yet, except those of agents.
     pub fn awaited(&self) -> impl Iterator<Item = &RootStatus> {
         self.roots.iter().filter(|root| root.state == RootState::Waiting && root.agent.is_none())
     }
 
-    /// True when some root is polled.
+    /// True when any root is polled.
     pub fn is_polling(&self) -> bool {
         self.roots.iter().any(|root| matches!(root.state, RootState::Polling(_)))
     }
@@ -98,27 +98,28 @@ impl Health {
 /// State of one root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootStatus {
-    /// Its path, for display as [`RootStatus::path`]: of the places of dozens of agents, few are ever shown.
+    /// Its path. [`RootStatus::path`] converts it for display, because only a few of the many agents' places are ever
+    /// shown.
     pub path: Arc<Path>,
-    /// The agent whose place it is, by the name of its format.
+    /// The agent that the place belongs to, by the name of its format.
     pub agent: Option<&'static str>,
-    /// How exact that agent's logs are; empty for any other place.
+    /// How exact that agent's logs are; empty if the place belongs to no agent.
     pub fidelity: &'static [Exactness],
     /// How changes are detected.
     pub state: RootState,
     /// Number of files followed in it.
     pub files: u64,
-    /// Number of times it vanished and returned.
+    /// Number of times it vanished and came back.
     pub reattached: u32,
 }
 
 impl RootStatus {
-    /// Its path, fit to be shown.
+    /// Its path, ready for display.
     pub fn path(&self) -> Label {
         Label::from_path(&self.path)
     }
 
-    /// How exact that agent's logs are, as a label; empty for any other place.
+    /// How exact that agent's logs are, as text; empty if the place belongs to no agent.
     pub fn exactness(&self) -> String {
         Exactness::label(self.fidelity)
     }
@@ -127,26 +128,26 @@ impl RootStatus {
 /// How a root is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RootState {
-    /// Does not exist yet; read as soon as it does.
+    /// Does not exist yet. It is read as soon as it does.
     Waiting,
-    /// Exists, but is not watched, since this run reads once.
+    /// Exists but is not watched, because this run reads only once.
     Found,
     /// Watched by file system events.
     Live,
     /// Polled.
     Polling(PollReason),
-    /// Has vanished; its calls are kept.
+    /// Has vanished. Its calls are kept.
     Gone,
     /// No permission to read it.
     PermissionDenied,
-    /// Cannot be read for another reason, as reported by the system.
+    /// Cannot be read for some other reason, as reported by the system.
     Failing(Label),
 }
 
 /// Why a root is polled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PollReason {
-    /// A network or user-space file system without events for other machines' writes.
+    /// A network or user-space file system that reports no events for other machines' writes.
     Remote,
     /// The system allows no more watches (`fs.inotify.max_user_watches`).
     WatchLimit,
@@ -159,7 +160,7 @@ pub enum PollReason {
 }
 
 impl PollReason {
-    /// Advice for the user, if there is any.
+    /// Advice for the user, if any.
     pub fn advice(&self) -> Option<&'static str> {
         match self {
             Self::WatchLimit => Some("raise fs.inotify.max_user_watches"),
@@ -181,15 +182,15 @@ pub struct Note {
 /// Conditions of a file or folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Replaced by another file, which is followed now.
+    /// Replaced by another file, which is now followed.
     Replaced,
-    /// Truncated or rewritten; read again from the beginning.
+    /// Truncated or rewritten, and read again from the beginning.
     Rewritten,
-    /// Has vanished; its calls are kept.
+    /// Has vanished. Its calls are kept.
     Gone,
-    /// No permission to read it; retried.
+    /// No permission to read it. Will be retried.
     PermissionDenied,
-    /// Cannot be read for another reason, as reported by the system; retried.
+    /// Cannot be read for some other reason, as reported by the system. Will be retried.
     Failing(Label),
     /// Unsupported compression or encoding.
     Unsupported(&'static str),
@@ -197,14 +198,14 @@ pub enum Condition {
     Skipped(Kind),
     /// A symbolic link to a folder above it.
     SymlinkLoop,
-    /// A symbolic link to nothing.
+    /// A symbolic link whose target does not exist.
     DanglingLink,
     /// Its last line has been incomplete for a minute.
     Partial {
         /// Byte offset of that line.
         offset: u64,
     },
-    /// None of its first lines matches a known format.
+    /// Its first lines match no known format.
     NotRecognised,
     /// Has lines beyond the maximum length.
     OverLong {
@@ -221,7 +222,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// The condition of a file whose reading failed with this error.
+    /// The condition of a file that could not be read because of this error.
     pub(super) fn of_error(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::PermissionDenied {
             return Self::PermissionDenied;
@@ -229,7 +230,7 @@ impl Condition {
         Self::Failing(Label::new(&error.to_string()))
     }
 
-    /// Why the file is not read although it may hold calls; `None` if it is read or cannot hold any.
+    /// Why the file is not read although it may contain calls; `None` if it is read or cannot contain any.
     pub fn unread(&self) -> Option<String> {
         match self {
             Self::PermissionDenied => Some("permission denied".to_owned()),
@@ -258,7 +259,7 @@ pub enum Kind {
     Socket,
     /// A block or character device.
     Device,
-    /// A folder with the name of a log.
+    /// A folder with a log's name.
     Folder,
     /// Something else.
     Unknown,

@@ -1,4 +1,4 @@
-//! Selects the files that are checked often: those that changed recently.
+//! Selects the files to check often: those that changed recently.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,11 +17,11 @@ impl Tails {
             }
             self.look(id, now);
         }
-        // A line that stays incomplete is reported eventually, without any event.
+        // A line that stays incomplete is eventually reported without any event.
         self.dirty |= self.files.values().any(|file| file.tail.partial.is_some());
     }
 
-    /// Checks the files that changed within this time, and those without events.
+    /// Checks the files that changed within this time, and files that cause no events.
     pub(super) fn look_at_recent(&mut self, now: Instant, within: Duration) {
         for id in self.recent_within(now, within) {
             self.look(id, now);

@@ -1,6 +1,7 @@
-//! Places that agents list in a file or by the folders in a folder: projects, profiles.
+//! Places that agents list in a file, or as the subfolders of a folder: projects, profiles.
 //!
-//! An index is looked at with every scan of all places, and read when it has changed. A place that it lists stays one.
+//! An index is checked with every scan of all places, and read when it has changed. A place that it has listed remains
+//! a place.
 
 use std::path::PathBuf;
 
@@ -9,12 +10,12 @@ use super::fs::{FileId, FileKind, Fs, fill};
 use super::os_fs::OsFs;
 use crate::formats::{FormatId, Location};
 
-/// The longest index that is read.
+/// Maximum length of an index, in bytes.
 const LONGEST: usize = 1 << 20;
-/// The most places of one index.
+/// Maximum number of places in one index.
 const MOST: usize = 1000;
 
-/// The places that these files and folders list now.
+/// The places that these files and folders currently list.
 pub(crate) fn listed_places(indexes: &[(FormatId, PathBuf)]) -> Vec<(FormatId, Location)> {
     let of_index = |index: &(FormatId, PathBuf)| {
         let places = Index::new(index).news(&OsFs).unwrap_or_default();
@@ -27,7 +28,7 @@ pub(crate) fn listed_places(indexes: &[(FormatId, PathBuf)]) -> Vec<(FormatId, L
 pub(super) struct Index {
     format: FormatId,
     path: PathBuf,
-    /// The state in which it was read.
+    /// File id, time and size when it was last read.
     read: Option<(FileId, i64, u64)>,
 }
 
@@ -36,7 +37,7 @@ impl Index {
         Self { format: *format, path: path.clone(), read: None }
     }
 
-    /// Whose places it lists.
+    /// The kind of the places that it lists.
     pub(super) fn layout(&self) -> RootKind {
         RootKind::Agent(self.format)
     }

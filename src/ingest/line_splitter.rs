@@ -7,14 +7,14 @@ use crate::formats::whole;
 
 /// Default maximum line length, in bytes.
 pub(crate) const LONGEST_LINE: usize = 64 * 1024 * 1024;
-/// Read size in bytes: small enough to stay in the L2 cache between reading and searching.
+/// Read size in bytes: small enough for the data to stay in the L2 cache between reading and searching.
 const CHUNK: usize = 256 * 1024;
-/// A longer run of NUL bytes is not kept while waiting for the next line.
+/// A run of NUL bytes longer than this is dropped from the buffer while waiting for the next line.
 const HOLE: usize = 64 * 1024;
 
-/// Splits the data read into lines, with their offsets in the stream.
+/// Splits the data into lines and gives their offsets in the stream.
 ///
-/// Holds at most one line of maximum length and one chunk. Lines may arrive in any number of pieces.
+/// Holds at most one line of maximum length and one chunk. A line may arrive in any number of pieces.
 #[derive(Debug)]
 pub(crate) struct LineSplitter {
     buffer: Vec<u8>,
@@ -22,15 +22,15 @@ pub(crate) struct LineSplitter {
     filled: usize,
     /// Start of the current line.
     at: usize,
-    /// There is no line end between `at` and here.
+    /// There is no line end between `at` and this position.
     searched: usize,
-    /// Consumed bytes up to here were passed to the fingerprint.
+    /// Consumed bytes before this position have been passed to the fingerprint.
     hashed: usize,
     /// Stream offset of the buffer's first byte.
     base: u64,
-    /// NUL bytes before `at` that were dropped from the buffer; they belong to the next line.
+    /// NUL bytes before `at` that were dropped from the buffer. They belong to the next line.
     hole: u64,
-    /// Skipping the rest of an over-long line.
+    /// True while skipping the rest of an over-long line.
     skipping: bool,
     /// Maximum line length in bytes.
     longest: usize,
@@ -39,16 +39,16 @@ pub(crate) struct LineSplitter {
 /// Output of the splitter.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
-    /// A line without its end and the NUL bytes around it.
+    /// A line without its line end and without NUL bytes around it.
     Line {
         /// Content of the line.
         text: &'a [u8],
         /// Stream offset of the content.
         offset: u64,
-        /// Number of NUL bytes stripped.
+        /// Number of NUL bytes removed.
         nuls: u64,
     },
-    /// Start of an over-long line, reported as soon as that is known.
+    /// Start of an over-long line, reported as soon as it is known to be one.
     TooLong {
         /// Stream offset of the line.
         offset: u64,
@@ -73,7 +73,7 @@ impl LineSplitter {
         }
     }
 
-    /// Starts or continues a stream at an offset; `skipping` when inside an over-long line.
+    /// Starts or continues a stream at an offset. `skipping` means that the offset is inside an over-long line.
     pub(crate) fn begin(&mut self, offset: u64, skipping: bool) {
         (self.filled, self.at, self.searched, self.hashed) = (0, 0, 0, 0);
         (self.base, self.hole, self.skipping) = (offset, 0, skipping);
@@ -82,9 +82,9 @@ impl LineSplitter {
         }
     }
 
-    /// Fills the buffer once with `read`, which receives the free space and its stream offset.
+    /// Fills the buffer with one call to `read`, which gets the free space and its stream offset.
     ///
-    /// All consumed bytes must have been passed to the fingerprint, see [`LineSplitter::tell`].
+    /// All consumed bytes must already have been passed to the fingerprint, see [`LineSplitter::tell`].
     pub(crate) fn fill(&mut self, read: impl FnOnce(&mut [u8], u64) -> io::Result<usize>) -> io::Result<usize> {
         debug_assert_eq!(self.hashed, self.at);
         if self.at > 0 {
@@ -122,7 +122,7 @@ impl LineSplitter {
         Some(self.piece(begin, end))
     }
 
-    /// Handles data without a line end: it may already be over-long.
+    /// Handles data without a line end, which may already be over-long.
     #[cold]
     fn incomplete(&mut self) -> Option<Frame<'_>> {
         self.searched = self.filled;
@@ -151,7 +151,7 @@ impl LineSplitter {
         if text.len() > self.longest { Frame::TooLong { offset } } else { Frame::Line { text, offset, nuls } }
     }
 
-    /// Data after the last complete line, without surrounding NUL bytes and white space, and its offset.
+    /// The data after the last complete line, without surrounding NUL bytes and white space, and its offset.
     pub(crate) fn rest(&self) -> (&[u8], u64) {
         let rest = &self.buffer[self.at..self.filled];
         let text = trim_nuls(rest).trim_ascii();
@@ -173,7 +173,7 @@ impl LineSplitter {
         Some(Frame::Line { text: &self.buffer[begin..end], offset, nuls })
     }
 
-    /// Returns the data after the last complete line as it is, at the end of the stream.
+    /// Returns the data after the last complete line as it is. Used at the end of the stream.
     pub(crate) fn torn_rest(&mut self) -> Option<Frame<'_>> {
         let (begin, end) = (self.at, self.filled);
         (self.at, self.searched) = (end, end);
@@ -191,7 +191,7 @@ impl LineSplitter {
 
     /// Stream offset after the last consumed byte.
     pub(crate) fn consumed(&self) -> u64 {
-        // Trailing NUL bytes are not consumed: the writer may still fill them.
+        // Trailing NUL bytes are not consumed, because the writer may still fill them in.
         let hole = if self.at == self.hashed { self.hole } else { 0 };
         self.base + self.at as u64 - hole
     }

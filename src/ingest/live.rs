@@ -1,4 +1,4 @@
-//! The live reader, step by step: takes hints, checks what is due, reads new data.
+//! The live reader, one step at a time: takes hints, checks files that are due, reads new data.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ use super::sqlite_names::database_of_wal;
 use super::{Health, PollReason, Progress, ReadBatch, RootState, Tails};
 use crate::domain::one_by_one;
 
-/// Minimum interval between reports on the sources.
+/// Minimum interval between health reports.
 const TELL: Duration = Duration::from_secs(1);
 /// Minimum interval between progress reports.
 const PROGRESS: Duration = Duration::from_millis(50);
-/// Newest files that count as recently changed when reading begins.
+/// Number of newest files that count as recently changed at the start.
 const NEWEST: usize = 16;
 
 /// Events of the live reader.
@@ -25,21 +25,21 @@ pub enum Event {
     ReadBatch(Box<ReadBatch>),
     /// Progress of the first reading.
     Progress(Progress),
-    /// The state of the sources has changed.
+    /// The state of the sources changed.
     Health(Box<Health>),
-    /// Everything present at start has been read.
+    /// Everything that was there at the start has been read.
     CaughtUp,
 }
 
 /// Follows files as they grow.
 ///
-/// It has neither thread nor clock: [`Live::step`] receives the time and returns when it must be called again.
+/// It has no thread and no clock. [`Live::step`] is given the time and returns when it must be called next.
 pub(super) struct Live {
     tails: Tails,
     watch: Result<Box<dyn Watch>, PollReason>,
-    /// Folder that each root's watch is attached to, with its identity.
+    /// The folder that each root's watch is attached to, with its identity.
     attached: Vec<Option<(PathBuf, FileId)>>,
-    /// Folders to read again, with the time.
+    /// Folders to read again, with the time at which to do so.
     again: Vec<(Instant, PathBuf)>,
     due: Due,
     /// Time of the last change anywhere.
@@ -47,26 +47,26 @@ pub(super) struct Live {
     reported: Option<Health>,
 }
 
-/// Times of the next checks.
+/// Times at which the next checks are due.
 struct Due {
     hot: Instant,
     recent: Instant,
     folders: Instant,
     everything: Instant,
-    /// Earliest time of the next full scan, whatever the hints.
+    /// Earliest time of the next full scan, regardless of hints.
     rescan: Instant,
     tell: Instant,
 }
 
 impl Live {
-    /// A live reader; without a watch it polls.
+    /// A live reader. Without a watch it polls.
     pub(super) fn new(tails: Tails, watch: Result<Box<dyn Watch>, PollReason>, now: Instant) -> Self {
         let attached = tails.roots.iter().map(|_| None).collect();
         let due = Due { hot: now, recent: now, folders: now, everything: now, rescan: now, tell: now };
         Self { tails, watch, attached, again: Vec::new(), due, changed: now, reported: None }
     }
 
-    /// Reads everything present; the watch is attached first, so that nothing is missed in between.
+    /// Reads everything that is there. The watch is attached first, so nothing is missed in between.
     pub(super) fn begin(&mut self, now: Instant, threads: usize, emit: &mut dyn FnMut(Event)) {
         self.attach();
         let mut shown: Option<Instant> = None;
@@ -90,7 +90,7 @@ impl Live {
         emit(Event::CaughtUp);
     }
 
-    /// Handles hints, checks files, reads; returns when to call again at the latest.
+    /// Handles hints, checks files and reads. Returns the latest time for the next call.
     pub(super) fn step(
         &mut self,
         now: Instant,
@@ -136,7 +136,7 @@ impl Live {
             return;
         }
         if self.tails.roots.iter().any(|root| root.path.starts_with(path)) {
-            // A root, or a folder above one, appeared or vanished.
+            // A root, or a folder above one, has appeared or vanished.
             self.due.everything = now;
             self.again.extend(poll_schedule::AGAIN.map(|wait| (now + wait, path.to_owned())));
             return;
@@ -148,7 +148,7 @@ impl Live {
             }
             Ok(_) => self.tails.rescan_under(path, now),
             Err(_) => {
-                // A vanished folder takes its files with it.
+                // When a folder vanishes, so do its files.
                 let inside: Vec<FileId> = self.tails.under(path);
                 for id in inside {
                     self.tails.look(id, now);
@@ -174,7 +174,7 @@ impl Live {
             self.attach();
             self.due.everything = now + poll_schedule::EVERYTHING;
             self.due.rescan = now + poll_schedule::SOON;
-            // Recently changed files were included.
+            // The recently changed files were included.
             (self.due.recent, self.due.hot) = (recent, now + poll_schedule::CLOSELY);
         } else if now >= self.due.recent {
             self.tails.look_at_recent(now, poll_schedule::RECENT_FOR);
@@ -229,7 +229,7 @@ impl Live {
         self.tails.roots.iter().any(|root| matches!(root.state, RootState::Polling(_)))
     }
 
-    /// Falls back to polling, since events will be missing.
+    /// Falls back to polling, because events will be missing.
     fn broken(&mut self, reason: &PollReason) {
         for root in &mut self.tails.roots {
             if root.state == RootState::Live {
@@ -239,7 +239,7 @@ impl Live {
         self.tails.dirty = true;
     }
 
-    /// Attaches the watch to roots that are new or changed, and to folders in which missing ones may appear.
+    /// Attaches the watch to roots that are new or have changed, and to folders in which missing roots may appear.
     fn attach(&mut self) {
         let fs = self.tails.tools.fs.clone();
         self.attached.resize(self.tails.roots.len(), None);

@@ -1,4 +1,4 @@
-//! The names that logs have.
+//! The file names of logs.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -7,11 +7,11 @@ use super::RootKind;
 use super::fingerprint::{ARCHIVE, unsupported_name};
 use crate::formats::{FormatId, Framing, format_of_name};
 
-/// True for the name of a log.
+/// True if this is the file name of a log.
 ///
-/// In an agent's own folder its format says so. In a folder the user named it is `*.jsonl`, `*.ndjson` and `*.log`, any
-/// of these followed by a number, as log rotation leaves them, and the names that agents give to documents and
-/// databases. Lines may be compressed with zstd. A file that is named itself is read whatever its name is.
+/// In an agent's own folder, the agent's format decides. In a folder given by the user, logs are named `*.jsonl`,
+/// `*.ndjson` or `*.log`, any of these followed by a number from log rotation, or like the documents and databases of
+/// agents. Logs made of lines may be compressed with zstd. A file that is given directly is read whatever its name is.
 pub(super) fn admits(name: &OsStr, layout: RootKind) -> bool {
     let name = name.as_encoded_bytes();
     match name.strip_suffix(b".zst") {
@@ -35,7 +35,7 @@ fn is_log(name: &[u8], layout: RootKind) -> Option<Framing> {
     }
 }
 
-/// Why a file is not read whose name marks it as a compressed log or, in an agent's own folder, an archive.
+/// Why a file is not read, if its name marks it as a compressed log or, in an agent's own folder, as an archive.
 pub(super) fn unsupported_log(name: &OsStr, layout: RootKind) -> Option<&'static str> {
     let path = Path::new(name);
     let what = unsupported_name(path.extension()?.as_encoded_bytes())?;

@@ -1,4 +1,4 @@
-//! From bytes to records: finds logs, splits lines, keeps checkpoints, and survives whatever happens to the files.
+//! From bytes to records: finds logs, splits lines, keeps checkpoints, and copes with whatever happens to the files.
 
 mod batch;
 mod batch_builder;

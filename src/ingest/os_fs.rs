@@ -55,7 +55,7 @@ impl Fs for OsFs {
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt;
-            // A pipe without writer would block, and a terminal would become our controlling one.
+            // A pipe without a writer would block, and a terminal would become our controlling terminal.
             let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
             options.custom_flags(flags.bits().cast_signed());
         }
@@ -73,7 +73,7 @@ impl Fs for OsFs {
 
 struct Open {
     file: File,
-    /// Identifies the file where the system has no inodes.
+    /// Identifies the file on systems that have no inodes.
     path: PathBuf,
 }
 
@@ -133,7 +133,7 @@ fn stat_of(metadata: &Metadata, _path: &Path) -> Stat {
     }
 }
 
-/// Where std exposes no inode, the path identifies the file, and hashes detect a replacement.
+/// Where std exposes no inodes, the path identifies the file and hashes detect that it was replaced.
 #[cfg(not(unix))]
 fn stat_of(metadata: &Metadata, path: &Path) -> Stat {
     let modified_ns = metadata
@@ -162,14 +162,14 @@ fn inode_of(_entry: &std::fs::DirEntry) -> u64 {
     0
 }
 
-/// Type numbers of network and user-space file systems, from `linux/magic.h` and the file systems' sources.
+/// Magic numbers of network and user-space file systems, from `linux/magic.h` and the file systems' sources.
 #[cfg(target_os = "linux")]
 const REMOTE: [u64; 13] = [
     0x6969,      // NFS
     0x517b,      // SMB
     0xff53_4d42, // CIFS
     0xfe53_4d42, // SMB 2
-    0x0102_1997, // 9p, which is also how WSL and some virtual machines share folders
+    0x0102_1997, // 9p, which WSL and some virtual machines also use to share folders
     0x6573_5546, // FUSE: sshfs, rclone, s3fs
     0x00c3_6400, // Ceph
     0x5346_414f, // AFS
@@ -183,7 +183,7 @@ const REMOTE: [u64; 13] = [
 #[cfg(target_os = "linux")]
 fn is_remote(path: &Path) -> bool {
     rustix::fs::statfs(path).is_ok_and(|found| {
-        // The field is signed on some architectures; the numbers are 32 bits wide on all.
+        // The field is signed on some architectures, but its values have 32 bits on all of them.
         let kind = u64::try_from(found.f_type & 0xffff_ffff).unwrap_or_default();
         REMOTE.contains(&kind)
     })

@@ -1,7 +1,7 @@
-//! Reads a compressed log as a whole, and again whenever it changes.
+//! Reads a compressed log as a whole, and reads it again whenever it changes.
 //!
 //! Its offset counts compressed bytes and is either 0 or the file's size. Its calls have the same keys as in the
-//! uncompressed log, so that a log that is compressed, or read twice, counts once.
+//! uncompressed log, so a log that is compressed later, or read twice, counts once.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -14,7 +14,7 @@ use super::unpack::{Trouble, Unpack};
 use crate::formats::BadLine;
 
 impl Reading<'_> {
-    /// Reads a compressed file from its beginning, unless it is unchanged.
+    /// Reads a compressed file from the beginning, unless it is unchanged.
     pub(super) fn read_packed(&mut self, tools: &mut Tools) -> io::Result<Reached> {
         let tail = &mut *self.tail;
         if tail.state.offset > 0 && tail.state.offset == self.stat.size {
@@ -31,7 +31,7 @@ impl Reading<'_> {
         match read {
             Ok(Reached::End) => self.tail.news = None,
             Ok(Reached::More | Reached::Busy | Reached::Replaced(_)) => {
-                // Reading cannot resume in the middle; calls read before are recognised by their keys.
+                // Reading cannot resume in the middle. Calls that were read before are recognised by their keys.
                 self.tail.restart();
                 self.builder.restart(self.tail.decoder(tools));
                 return Ok(Reached::More);
@@ -85,7 +85,7 @@ impl Reading<'_> {
                 return Ok(Reached::More);
             }
         }
-        // Compressed files are not appended to: the last line is complete.
+        // Compressed files are not appended to, so the last line is complete.
         while let Some(frame) = tools.splitter.whole_rest() {
             self.builder.piece(&frame, false, longest);
         }
@@ -96,8 +96,8 @@ impl Reading<'_> {
         Ok(Reached::End)
     }
 
-    /// Emits the batch. Only the fingerprint of the whole file marks it as read; a damaged one is tried again by the
-    /// next run.
+    /// Emits the batch. The file only counts as read once the whole file has a fingerprint; the next run tries a
+    /// damaged file again.
     fn flush_packed(&mut self, end: u64, tools: &Tools, whole: Option<&Fingerprint>) {
         let tail = &mut *self.tail;
         let bytes = end.saturating_sub(tail.state.offset);

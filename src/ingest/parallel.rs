@@ -11,20 +11,20 @@ use super::{Progress, ReadBatch};
 use crate::domain::{sort_by, sort_by_key};
 use crate::formats::{Decoder, FormatId};
 
-/// Batches queued per thread: enough to keep reading, few enough to hold.
+/// Batches queued per thread: enough to keep readers busy, few enough to fit in memory.
 const WAITING: usize = 4;
 /// With fewer new bytes than this, threads cost more than they save.
 const SMALL: u64 = 2 * 1024 * 1024;
-/// Newest files per thread that are read first.
+/// Number of newest files per thread that are read first.
 const FIRST: usize = 4;
 
-/// A file, with its metadata when new data was found.
+/// A file, and its metadata when new data was found in it.
 pub(super) type Job<'a> = (&'a mut Tail, Stat);
 
-/// Sorts files into reading order.
+/// Sorts files into the order in which they are read.
 ///
-/// Newest first, since they are what users look at; then largest first, so that no thread starts a large file when the
-/// others finish. Or simply oldest first.
+/// Newest first, because those are the ones users look at, then largest first, so that no thread starts a large file
+/// when the others are finishing. Or simply oldest first.
 pub(super) fn arrange(jobs: &mut [Job<'_>], threads: usize, oldest_first: bool) {
     sort_by(jobs, |(one, seen), (other, then)| {
         then.modified_ns.cmp(&seen.modified_ns).then_with(|| one.id().cmp(&other.id()))
@@ -42,7 +42,8 @@ fn todo(tail: &Tail, stat: &Stat) -> u64 {
     stat.size.saturating_sub(tail.state.offset)
 }
 
-/// Bytes read before a thread sends its batches: waking the receiver for every small file costs more than reading it.
+/// Bytes read before a thread sends its batches. Waking the receiver for every small file would cost more than reading
+/// it.
 const TOGETHER: u64 = 2 * 1024 * 1024;
 
 /// Messages from a reader thread.
@@ -51,7 +52,7 @@ enum Message {
     Done(usize, io::Result<Reached>),
 }
 
-/// Reads these files to their ends; returns how each reading ended, in order.
+/// Reads these files to the end. Returns how each read ended, in order.
 ///
 /// The first `keep` files stay open.
 pub(super) fn read_all(
@@ -81,7 +82,7 @@ pub(super) fn read_all(
         return jobs.into_iter().enumerate().map(read).collect();
     }
     let mut ends: Vec<io::Result<Reached>> = bytes.iter().map(|_| Ok(Reached::More)).collect();
-    // Locked to take the next file, never while reading.
+    // Held only to take the next file, never while reading.
     let queue = Mutex::new(jobs.into_iter().enumerate());
     let (say, hear) = mpsc::sync_channel(WAITING * threads);
     let shared = &*tools;
@@ -91,7 +92,7 @@ pub(super) fn read_all(
             let mut tools = shared.again();
             let work = move || {
                 let (mut unsent, mut bytes) = (Vec::new(), 0);
-                // The receiver is gone only if this scope unwinds.
+                // The receiver is only gone if this scope is unwinding.
                 let tell = |unsent: &mut Vec<Message>, bytes: &mut u64| {
                     *bytes = 0;
                     let _ = say.send(std::mem::take(unsent));
@@ -146,18 +147,18 @@ fn read_to_end(tail: &mut Tail, tools: &mut Tools, keep: bool, hand: &mut dyn Fn
 }
 
 impl Tools {
-    /// True once reading shall stop.
+    /// True once reading should stop.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// A reader of a file that knows nothing yet but the file's format, where that is known.
+    /// A fresh decoder for a file that knows only the file's format, if even that.
     pub(super) fn decoder(&self, format: Option<FormatId>) -> Decoder {
         let only: Vec<&str> = self.only.iter().map(String::as_str).collect();
         format.map_or_else(|| Decoder::new(&only), |format| Decoder::of_format(format, &only))
     }
 
-    /// The same tools with a buffer of its own, for another thread.
+    /// The same tools with their own buffer, for another thread.
     fn again(&self) -> Self {
         Self {
             fs: self.fs.clone(),

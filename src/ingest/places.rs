@@ -1,4 +1,4 @@
-//! Roots and folders as a scan last found them.
+//! Roots and folders, as the last scan found them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,12 +14,12 @@ pub(super) const DEEPEST: usize = 64;
 pub(super) struct Root {
     pub(super) path: Arc<Path>,
     pub(super) layout: RootKind,
-    /// Only the files right in it count.
+    /// Only files directly inside it count.
     pub(super) is_flat: bool,
     pub(super) state: RootState,
     /// Identity of the folder or file last found there.
     pub(super) id: Option<FileId>,
-    /// True once it existed.
+    /// True once it has existed.
     pub(super) seen: bool,
     pub(super) reattached: u32,
 }
@@ -28,7 +28,7 @@ pub(super) struct Root {
 pub(super) struct Folder {
     pub(super) id: FileId,
     pub(super) changed_ns: i64,
-    /// It was read twice in this state, or had long been in it: no further reading is needed.
+    /// True if it was read twice in this state, or had been in it for long: it need not be read again.
     pub(super) settled: bool,
     pub(super) folders: Vec<PathBuf>,
 }
@@ -47,10 +47,10 @@ impl Root {
     }
 }
 
-/// The path without doubled separators and the like, so that paths below it have only one spelling.
+/// Normalises a path, removing doubled separators and the like, so that paths below it have only one spelling.
 fn normalised(path: &Path) -> Arc<Path> {
     let bytes = path.as_os_str().as_encoded_bytes();
-    // Nearly every path is in that form, and to split it and put it together costs as much as to find it.
+    // Nearly every path is normalised already, and splitting and joining it costs as much as finding it.
     let is_odd = |at: usize| match &bytes[at + 1..] {
         [] => bytes.len() > 1,
         [b'/', ..] | [b'.'] | [b'.', b'/', ..] => true,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How long a changed file is polled closely.
 pub(super) const HOT_FOR: Duration = Duration::from_secs(10);
-/// How long it is polled occasionally after that.
+/// How long it is polled less often after that.
 pub(super) const RECENT_FOR: Duration = Duration::from_secs(15 * 60);
 /// Interval of close polling.
 pub(super) const CLOSELY: Duration = Duration::from_millis(250);
@@ -12,16 +12,16 @@ pub(super) const CLOSELY: Duration = Duration::from_millis(250);
 pub(super) const EVERYTHING: Duration = Duration::from_secs(30);
 /// Minimum interval between full scans caused by hints.
 pub(super) const SOON: Duration = Duration::from_secs(1);
-/// Delay before folders are read once more after the first reading, before their times are trusted: longer than the
-/// coarsest time stamps of file systems (two seconds on FAT).
+/// Delay before folders are read once more after the first read, after which their times can be trusted. It is longer
+/// than the coarsest timestamps of file systems (two seconds on FAT).
 pub(super) const TRUST: Duration = Duration::from_millis(2_100);
-/// When a new folder is read again: files created before it was watched cause no event.
+/// When a new folder is read again, because files created before it was watched caused no event.
 pub(super) const AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
-/// Number of folders that are polled as often as files, without events.
+/// Number of folders that are polled as often as files if there are no events.
 const FEW: usize = 500;
 
-/// Polling interval of recently changed files, by the time since the last change anywhere.
+/// Polling interval for recently changed files, depending on the time since the last change anywhere.
 pub(super) fn recent(idle: Duration, has_events: bool) -> Duration {
     Duration::from_secs(match (has_events, idle.as_secs()) {
         (true, 0..10) | (false, 0..900) => 2,
@@ -30,7 +30,7 @@ pub(super) fn recent(idle: Duration, has_events: bool) -> Duration {
     })
 }
 
-/// Polling interval of folders for new files, without events.
+/// Polling interval for folders that may have new files, if there are no events.
 pub(super) fn folders(idle: Duration, count: usize) -> Duration {
     let long = idle >= RECENT_FOR || count > FEW;
     Duration::from_secs(if long { 10 } else { 2 })

@@ -1,5 +1,5 @@
-//! Reads folders ahead of the walk, from its far end: a second thread examines files while the first opens the ledger,
-//! and shares the rest of a large home with it.
+//! Reads folders ahead of the walk, starting from its far end. A second thread examines files while the first opens the
+//! ledger, and shares the work on the rest of a large home directory.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,19 +13,19 @@ use super::fs::{FileKind, Fs, Listing, inside};
 use super::log_names::admits;
 use super::places::DEEPEST;
 
-/// Folders read ahead. The walk reads what is missing itself.
+/// Folders read ahead. The walk reads any that are missing itself.
 #[derive(Default)]
 pub(super) struct Prefetch {
-    /// Folders read ahead; `None` for those that the walk has reached.
+    /// Folders read ahead; `None` for folders that the walk has reached.
     folders: Mutex<FxHashMap<OsString, Option<Listing>>>,
     over: AtomicBool,
 }
 
-/// Handle of the reading thread, which ends when this is dropped.
+/// Handle of the reading thread, which ends when the handle is dropped.
 pub(super) struct Looking(Arc<Prefetch>);
 
 impl Looking {
-    /// Starts a thread that reads these roots. If there is none to be had, the walk reads everything itself.
+    /// Starts a thread that reads these roots. If no thread can be started, the walk reads everything itself.
     pub(super) fn start(fs: Arc<dyn Fs>, roots: Vec<(PathBuf, RootKind)>) -> Self {
         let ahead = Arc::new(Prefetch::default());
         let shared = Arc::clone(&ahead);
@@ -45,12 +45,12 @@ impl Drop for Looking {
 }
 
 impl Prefetch {
-    /// Called when the walk reaches a folder; returns its listing if read ahead.
+    /// Called when the walk reaches a folder. Returns its listing if it was read ahead.
     pub(super) fn take(&self, folder: &Path) -> Option<Listing> {
         self.lock().insert(folder.as_os_str().to_owned(), None).flatten()
     }
 
-    /// Reads the roots from last to first, until it meets the walk.
+    /// Reads the roots from last to first, until it reaches the folders that the walk has visited.
     fn read(&self, fs: &dyn Fs, roots: &[(PathBuf, RootKind)]) {
         for (root, layout) in roots.iter().rev() {
             if !self.read_below(fs, root, *layout, 0) {
@@ -59,7 +59,7 @@ impl Prefetch {
         }
     }
 
-    /// Reads a folder and its subfolders, last first. False when the walk got there first, or is over.
+    /// Reads a folder and its subfolders, last first. Returns false if the walk got there first, or has ended.
     fn read_below(&self, fs: &dyn Fs, folder: &Path, layout: RootKind, depth: usize) -> bool {
         if self.over.load(Ordering::Relaxed) {
             return false;
@@ -69,7 +69,7 @@ impl Prefetch {
         }
         let has_come = |folder: &Path| matches!(self.lock().get(folder.as_os_str()), Some(None));
         let come = has_come(folder);
-        // The walk reports the error.
+        // The walk will report the error.
         let Ok(listing) = fs.read_folder(folder, &|name| admits(name, layout)) else { return true };
         let is_folder = |sort: FileKind, name: &std::ffi::OsStr| sort == FileKind::Folder && !admits(name, layout);
         let below = listing.entries.iter().filter(|entry| is_folder(entry.sort, &entry.name));
@@ -83,7 +83,7 @@ impl Prefetch {
         below.iter().rev().all(|folder| self.read_below(fs, folder, layout, depth + 1))
     }
 
-    /// Locked to look a folder up, never while reading one.
+    /// Held only to look up a folder, never while reading one.
     fn lock(&self) -> MutexGuard<'_, FxHashMap<OsString, Option<Listing>>> {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }

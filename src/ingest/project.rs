@@ -1,4 +1,4 @@
-//! Finds the repository that a working directory is a worktree of.
+//! Finds the repository that a worktree belongs to.
 
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -11,10 +11,10 @@ use super::os_fs::OsFs;
 use crate::domain::{Call, Label, Record, repository_of};
 use crate::formats::{Decoder, FormatId};
 
-/// Bytes read of a `.git` file, in which git writes one line with a path.
+/// Maximum number of bytes read from a `.git` file, in which git writes one line with a path.
 const LONGEST: usize = 8 * 1024;
 
-/// Passes on to a log's reader what files beside the log say of it.
+/// Passes the files that describe a log, stored next to it, to the log's decoder.
 pub(super) fn describe(format: Option<FormatId>, log: &Path, decoder: &mut Decoder, fs: &dyn Fs) {
     let Some(format) = format.map(FormatId::format) else { return };
     let texts = format.project_files(log).into_iter();
@@ -32,7 +32,7 @@ fn beginning(fs: &dyn Fs, file: &Path, most: usize) -> Option<Vec<u8>> {
     Some(text)
 }
 
-/// Repositories of working directories named in logs. Each is looked up on disk once.
+/// Repositories of working directories named in logs. Each is looked up on disk only once.
 pub(crate) struct Projects {
     fs: Arc<dyn Fs>,
     known: Mutex<FxHashMap<Label, Option<Label>>>,
@@ -45,14 +45,14 @@ impl Default for Projects {
 }
 
 impl Projects {
-    /// An empty cache on this file system.
+    /// An empty cache over this file system.
     pub(crate) fn new(fs: Arc<dyn Fs>) -> Self {
         Self { fs, known: Mutex::default() }
     }
 
-    /// Assigns the calls of a worktree to its repository; the worktree is kept as `folder`.
+    /// Assigns a worktree's calls to its repository. The worktree is kept as `folder`.
     pub(crate) fn fold(&self, records: &mut [Record]) {
-        // Calls of one file usually share the label.
+        // Calls from one file usually share the label.
         let mut last: Option<(Label, Option<Label>)> = None;
         for record in records {
             let Record::Call(Call { from, .. }) = record else { continue };
@@ -91,9 +91,9 @@ impl Projects {
 }
 
 /// The repository of a folder inside a linked worktree.
-///
-/// A linked worktree has a file `.git` with the line `gitdir: <repository>/.git/worktrees/<name>` in place of the
-/// folder; a submodule has one that leads to `.git/modules` and is a project of its own (git 2.47,
+/// A linked worktree has a file `.git`, instead of a folder, with the line
+/// `gitdir: <repository>/.git/worktrees/<name>`. A submodule has one that leads to `.git/modules`, and is a project of
+/// its own (git 2.47, gitrepository-layout).
 /// gitrepository-layout).
 fn linked(fs: &dyn Fs, folder: &Path) -> Option<PathBuf> {
     if !folder.is_absolute() {
@@ -118,17 +118,17 @@ fn read(fs: &dyn Fs, git: &Path) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-/// The repository named by a worktree's `.git` file.
+/// The repository that a worktree's `.git` file points to.
 fn repository_in(worktree: &Path, text: &str) -> Option<PathBuf> {
     let gitdir = plain(&worktree.join(text.lines().next()?.strip_prefix("gitdir:")?.trim()));
     let worktrees = gitdir.parent()?;
     let common = worktrees.parent().filter(|_| worktrees.file_name() == Some(OsStr::new("worktrees")))?;
-    // A bare repository has no working directory and represents itself.
+    // A bare repository has no working directory and stands for itself.
     let is_usual = common.file_name() == Some(OsStr::new(".git"));
     if is_usual { common.parent().map(Path::to_owned) } else { Some(common.to_owned()) }
 }
 
-/// Resolves `.` and `..`, since git may write the path relative to the worktree.
+/// Resolves `.` and `..`, because git may write the path relative to the worktree.
 fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {

@@ -1,5 +1,5 @@
-//! Folder listing on Linux: many names per system call, and metadata relative to the folder, which costs a fraction of
-//! lookups by full path.
+//! Folder listing on Linux: reads many names per system call, and metadata relative to the folder, which costs a
+//! fraction of lookups by full path.
 
 use std::ffi::OsStr;
 use std::io;
@@ -20,7 +20,7 @@ pub(super) fn stat(path: &Path) -> io::Result<Stat> {
     Ok(stat_of(&rustix::fs::stat(path)?))
 }
 
-/// Entries of a folder, with metadata of those with wanted names.
+/// Entries of a folder, with metadata for those with wanted names.
 pub(super) fn read_folder(folder: &Path, wanted: &dyn Fn(&OsStr) -> bool) -> io::Result<Listing> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let open = rustix::io::retry_on_intr(|| rustix::fs::open(folder, flags, Mode::empty()))?;
@@ -45,7 +45,7 @@ pub(super) fn read_folder(folder: &Path, wanted: &dyn Fn(&OsStr) -> bool) -> io:
         }
         let sort = sort_of(kind);
         let look = sort == FileKind::File && wanted(name);
-        // On failure the entry is looked up by path later, which reports the error.
+        // If this fails, the entry is looked up by path later, which reports the error.
         let stat = look.then(|| rustix::fs::statat(&open, entry.file_name(), AtFlags::empty()).ok()).flatten();
         entries.push(Entry { name: name.to_owned(), sort, inode: entry.ino(), stat: stat.as_ref().map(stat_of) });
     }

@@ -1,4 +1,4 @@
-//! Locations of logs.
+//! Places where logs are found.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -11,29 +11,29 @@ use crate::formats::{self, Env, Exactness, FormatId, Framing, Location};
 /// Folders and files with logs, whether they exist yet or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roots {
-    /// Places of agents, each with the format of all logs in it.
+    /// Places of agents, each with the format of all its logs.
     pub agents: Vec<(FormatId, Location)>,
-    /// Files and folders of agents that list further places.
+    /// Agents' files and folders that list further places.
     pub indexes: Vec<(FormatId, PathBuf)>,
-    /// Logs in the native format: the default usage log and the spool.
+    /// Logs in our native format: the default usage log and the spool.
     pub native: Vec<PathBuf>,
-    /// Files and folders named by the user.
+    /// Files and folders given by the user.
     pub extra: Vec<PathBuf>,
 }
 
-/// Whose place it is, which decides the names and the formats of the files that count in it.
+/// Owner of a place, which decides the names and formats of the files that count in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RootKind {
-    /// An agent's own folder: each file in it is written by that agent alone, in this format.
+    /// An agent's own folder. Every file in it is written by that agent, in this format.
     Agent(FormatId),
-    /// Our own log, to which any program may write.
+    /// Our own log, which any program may write to.
     Own,
-    /// Named by the user.
+    /// Given by the user.
     Named,
 }
 
 impl RootKind {
-    /// The agent whose place it is.
+    /// The agent that the place belongs to.
     pub(crate) fn agent(self) -> Option<&'static str> {
         match self {
             Self::Agent(id) => Some(id.format().name()),
@@ -49,12 +49,12 @@ impl RootKind {
         }
     }
 
-    /// How a file of this name is framed, and its format where that is known without a look into it.
+    /// The framing of a file with this name, and its format if that is known without reading it.
     pub(super) fn framing(self, name: &OsStr) -> (Option<FormatId>, Framing) {
         let bytes = name.as_encoded_bytes();
         match self {
             Self::Agent(id) => {
-                // A file that the agent's own variable names may have any name.
+                // A file given by the agent's own environment variable may have any name.
                 let unnamed = if bytes.ends_with(b".db") { Framing::Sqlite } else { Framing::Lines };
                 (Some(id), id.format().framing(bytes).unwrap_or(unnamed))
             }
@@ -68,14 +68,14 @@ impl RootKind {
 }
 
 impl RootKind {
-    /// Whose a folder is that lies in this place: one that the user names may hold somebody's home, and in it the places
-    /// of agents. The flag is true for a place that is flat.
+    /// The owner of a folder inside this place: a place given by the user may contain someone's home, with the places
+    /// of agents in it. The flag is true if the place is flat.
     pub(super) fn of_folder(self, folder: &Path) -> Option<(Self, bool)> {
         let agent = || formats::format_of_place(folder).map(|(id, is_flat)| (Self::Agent(id), is_flat));
         if self == Self::Named { agent() } else { None }
     }
 
-    /// As [`RootKind::of_folder`], for a path anywhere below such a folder.
+    /// Like [`RootKind::of_folder`], for any path below such a folder.
     pub(super) fn of_path(self, path: &Path) -> Option<(Self, bool)> {
         if self != Self::Named {
             return None;
@@ -85,13 +85,13 @@ impl RootKind {
 }
 
 impl Roots {
-    /// Every place where agents keep logs on this machine, as each format names them.
+    /// Every place where agents keep logs on this machine, as defined by each format.
     ///
     /// `var` looks up environment variables.
     pub fn discover(home: Option<&Path>, var: impl Fn(&str) -> Option<OsString>) -> Self {
         let (env, mut agents) = (Env::new(home, &var), Vec::new());
         for place in formats::locations(&env) {
-            // The places of one agent come one after the other.
+            // The places of one agent are consecutive.
             let own = agents.iter().rev().take_while(|(id, _): &&(FormatId, Location)| *id == place.0);
             let name = place.1.path.as_os_str();
             if !own.into_iter().any(|(_, earlier)| earlier.path.as_os_str() == name && *earlier == place.1) {
@@ -101,7 +101,8 @@ impl Roots {
         Self { agents, indexes: formats::indexes(&env), ..Self::default() }
     }
 
-    /// Adds every place that agents would have in another home, by no variable. One with `AppData` is a home of Windows.
+    /// Adds every place that agents would use in another home, ignoring environment variables. A home with `AppData` is
+    /// a Windows home.
     pub fn add_home(&mut self, home: &Path) {
         let is_windows = !cfg!(windows) && home.join("AppData").is_dir();
         let env = if is_windows { Env::of_windows(home) } else { Env::new(Some(home), &|_| None) };
@@ -109,7 +110,7 @@ impl Roots {
         self.indexes.extend(formats::indexes(&env));
     }
 
-    /// Adds the homes of Windows' users, which WSL shows below `/mnt/c/Users`.
+    /// Adds the homes of Windows users, which WSL makes visible in `/mnt/c/Users`.
     pub fn add_windows_users(&mut self, users: &Path) {
         let folders = std::fs::read_dir(users).into_iter().flatten().flatten().map(|entry| entry.path());
         let mut homes: Vec<PathBuf> = folders.filter(|home| is_of_a_user(home)).collect();
@@ -130,7 +131,7 @@ impl Roots {
         Self { extra, ..Self::default() }
     }
 
-    /// These paths as places of one agent, by the name of its format; no places for a name that is unknown.
+    /// These paths as places of one agent, given the name of its format. No places if the name is unknown.
     pub fn of_agent(format: &str, paths: impl IntoIterator<Item = PathBuf>) -> Self {
         let of_format = |id| paths.into_iter().map(move |path| (id, Location::tree(path))).collect();
         Self { agents: FormatId::of_name(format).map(of_format).unwrap_or_default(), ..Self::default() }
@@ -138,7 +139,7 @@ impl Roots {
 
     /// One session: its transcript and its sub-agents' folder.
     ///
-    /// Read by status lines and hooks before they answer.
+    /// Status lines and hooks read it before they answer.
     pub fn session(transcript: &Path) -> Self {
         Self::of_agent("claude-code", [transcript.to_owned(), transcript.with_extension("").join("subagents")])
     }
@@ -148,7 +149,7 @@ impl Roots {
         self.places().into_iter().map(|place| (place.path.to_owned(), place.kind)).collect()
     }
 
-    /// Every place once.
+    /// Every place, without duplicates.
     pub(super) fn places(&self) -> Vec<Place<'_>> {
         let agents = self.agents.iter().map(|(id, Location { path, is_flat })| Place {
             path,
@@ -159,12 +160,13 @@ impl Roots {
         let named = self.extra.iter().map(|path| Place { path, is_flat: false, kind: RootKind::Named });
         let most = self.agents.len() + self.native.len() + self.extra.len();
         let mut all: Vec<Place<'_>> = Vec::with_capacity(most);
-        // Dozens of agents have more than a hundred places, and a path's own hash and comparison split it into parts.
+        // The agents have more than a hundred places, and the standard hash and comparison of a path split it into
+        // components.
         let mut at: FxHashMap<&OsStr, usize> = FxHashMap::default();
         at.reserve(most);
         for place in agents.chain(own).chain(named) {
             match at.get(place.path.as_os_str()) {
-                // Roots named by the user accept more file names.
+                // Roots given by the user accept more file names.
                 Some(&earlier) if place.kind == RootKind::Named => all[earlier] = place,
                 Some(_) => {}
                 None => {
@@ -177,7 +179,7 @@ impl Roots {
     }
 }
 
-/// True for a person's home. Windows also has shared folders, and links with the names of older versions.
+/// True for a person's home. Windows also has shared folders there, and links named as in older versions.
 fn is_of_a_user(home: &Path) -> bool {
     let name = home.file_name().and_then(OsStr::to_str).unwrap_or_default();
     let is_shared =
@@ -189,9 +191,9 @@ fn is_of_a_user(home: &Path) -> bool {
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) path: &'a Path,
-    /// Only the files right in it count.
+    /// Only files directly inside it count.
     pub(super) is_flat: bool,
-    /// Whose it is.
+    /// Its owner.
     pub(super) kind: RootKind,
 }
 

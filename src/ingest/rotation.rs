@@ -1,4 +1,4 @@
-//! Tracks files and their names: found, moved, replaced, or gone.
+//! Tracks files and their names: found, moved, replaced or gone.
 
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::{Condition, RootKind, Tails};
 use crate::domain::Label;
 
 impl Tails {
-    /// Handles a replaced file: the rest of the old one is read, then the new one is followed.
+    /// Handles a replaced file: reads the rest of the old one, then follows the new one.
     pub(super) fn replaced(&mut self, id: FileId, stat: Stat, now: Instant) -> Option<FileId> {
         let file = self.files.get(&id)?;
         let (path, layout) = (file.tail.path().to_owned(), file.tail.layout);
@@ -26,7 +26,7 @@ impl Tails {
         Some(stat.id)
     }
 
-    /// Handles a file missing at its path: finds its new name, or keeps its descriptor.
+    /// Handles a file that is missing at its path: finds its new name, or keeps its descriptor.
     pub(super) fn lost(&mut self, id: FileId, now: Instant) {
         self.dirty = true;
         let Some(file) = self.files.get(&id) else { return };
@@ -59,7 +59,7 @@ impl Tails {
         }
     }
 
-    /// Another name of a file: a known one, or one next to the old, as with log rotation.
+    /// Another name of a file: a known one, or one next to the old name after log rotation.
     fn other_name(&self, id: FileId, old: &Path) -> Option<(PathBuf, Stat)> {
         let fs = &self.tools.fs;
         let is_it = |path: &Path| fs.stat(path).ok().filter(|stat| stat.id == id && stat.sort == FileKind::File);
@@ -76,7 +76,7 @@ impl Tails {
             .find_map(|path| is_it(&path).map(|stat| (path, stat)))
     }
 
-    /// Follows a file that was found, unless it is followed under another name.
+    /// Follows a file that was found, unless it is already followed under another name.
     pub(super) fn adopt(&mut self, path: PathBuf, layout: RootKind, stat: Stat, now: Instant) {
         if let Some(file) = self.files.get(&stat.id) {
             let old = file.tail.path().to_owned();
@@ -131,7 +131,7 @@ impl Tails {
         }
     }
 
-    /// Handles a path that leads to another file now.
+    /// Handles a path that now leads to another file.
     fn displace(&mut self, had: Option<FileId>, new: FileId, path: &Path, now: Instant) {
         let Some(old) = had.filter(|old| *old != new) else { return };
         if self.files.get(&old).is_some_and(|file| file.tail.path() == path && !file.detached) {

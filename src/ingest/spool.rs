@@ -1,4 +1,4 @@
-//! The spool: calls that a ledger could not take, kept in a file that is read as a log like any other.
+//! The spool: calls that a ledger could not take, kept in a file that is read like any other log.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -7,14 +7,14 @@ use std::path::Path;
 use crate::domain::Record;
 use crate::formats;
 
-/// Appends calls to the spool in one write; the file has mode 0600.
+/// Appends calls to the spool in a single write. The file has mode 0600.
 ///
 /// # Errors
-/// When it cannot be written, or a record is not a call: the spool has lines for calls only.
+/// When it cannot be written, or a record is not a call: the spool has no lines for anything else.
 pub(crate) fn spool(path: &Path, records: &[Record]) -> io::Result<()> {
     let line = |record: &Record| match record {
         Record::Call(call) => Some(formats::kept_line(call, None) + "\n"),
-        // Only the latest statement counts, and the next one follows; what is held for a call lapses by itself.
+        // Only the latest report counts, and another one follows. A held amount lapses by itself.
         Record::Status(_) | Record::Settled(_) => Some(String::new()),
         Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => None,
     };
@@ -22,11 +22,11 @@ pub(crate) fn spool(path: &Path, records: &[Record]) -> io::Result<()> {
     append_lines(path, lines.ok_or(io::ErrorKind::Unsupported)?.as_bytes())
 }
 
-/// Appends whole lines to a log in one write; the file has mode 0600. A line that an earlier writer could not finish, as
-/// on a full disk or when it was killed, is ended first, so that it spoils nothing that follows.
+/// Appends whole lines to a log in a single write. The file has mode 0600. If an earlier writer left a line unfinished,
+/// because the disk was full or it was killed, that line is ended first so that it does not spoil the following ones.
 ///
 /// # Errors
-/// When it cannot be written. Some of the lines may then be in it.
+/// When it cannot be written. The file may then contain some of the lines.
 pub(crate) fn append_lines(path: &Path, lines: &[u8]) -> io::Result<()> {
     if lines.is_empty() {
         return Ok(());

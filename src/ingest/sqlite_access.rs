@@ -1,20 +1,20 @@
-//! Opens another program's SQLite database without leaving a trace: nothing is created, locked for writing,
-//! checkpointed or recovered in its folder.
+//! Opens another program's SQLite database without leaving a trace: nothing in its folder is created, locked for
+//! writing, checkpointed or recovered.
 //!
-//! The files next to the database decide. While a writer has a WAL database open, its `-wal` and `-shm` are there: then
-//! the `-shm` is opened for reading alone (`readonly_shm`), so that SQLite takes shared locks and never its own notes;
-//! where nobody has it open, SQLite keeps the index in its own memory. A reader that meets the header of the `-shm` in
-//! the middle of a commit asks, as every reader does, for the writer's lock, which it gets for a microsecond if the
-//! commit has ended by then: the one moment in which a writer without a busy timeout could be refused. Reading the log
-//! without locks, with an index in memory (`vfs=unix-none`, `locking_mode=EXCLUSIVE`), means reading all of it each
-//! time: 1.6 ms for 4 MB, 14 ms for 43 MB (SQLite 3.40, 2026-11-27), instead of 0.07 ms for any length. Such a reader
-//! would also have to start over whenever a checkpoint changes pages.
+//! The method depends on the files next to the database. While a writer has a WAL database open, its `-wal` and `-shm`
+//! files exist. The `-shm` is then opened read-only (`readonly_shm`), so SQLite takes shared locks but never writes to
+//! it. If nobody has it open, SQLite keeps the index in its own memory. A reader that finds the header of the `-shm` in
+//! the middle of a commit asks for the writer's lock, as every reader does. If the commit has ended by then, it gets
+//! the lock for a microsecond. Only in that moment could a writer without a busy timeout be refused. The alternative,
+//! reading the log without locks and with an index in memory (`vfs=unix-none`, `locking_mode=EXCLUSIVE`), means reading
+//! the whole log each time: 1.6 ms for 4 MB and 14 ms for 43 MB (SQLite 3.40, 2026-11-27), instead of 0.07 ms for any
+//! length. Such a reader would also have to start over whenever a checkpoint changes pages.
 //!
-//! Without a `-wal`, everything is in the database file. It is opened as `immutable`, and what was read counts only if no log
-//! appeared and the file did not change meanwhile. A database with a rollback journal is read the same way once it is
-//! [at rest](super::sqlite_rest), so that no lock is taken. A shared lock is taken only if the writer does not pause for a
-//! few seconds, on network file systems, and on systems other than Unix. A `-wal` without a `-shm` was left by a crash or a
-//! copy: SQLite can read it only with a new `-shm`, so a copy of the database is read.
+//! Without a `-wal` file, everything is in the database file. It is opened as `immutable`, and what was read counts
+//! only if no log appeared and the file did not change meanwhile. A database with a rollback journal is read in the
+//! same way once it is [at rest](super::sqlite_rest), so no lock is taken. A shared lock is taken only if the writer
+//! does not pause for a few seconds, on network file systems, and on systems other than Unix. A `-wal` without a `-shm`
+//! was left by a crash or a copy. SQLite can read it only with a new `-shm`, so a copy of the database is read.
 
 use std::fmt::Write as _;
 use std::io;
@@ -28,29 +28,29 @@ use super::sqlite_copy::Copy;
 use super::sqlite_names::{place_of, with};
 use super::sqlite_rest::Rest;
 
-/// How every SQLite database begins.
+/// The first bytes of every SQLite database.
 const MAGIC: &[u8] = b"SQLite format 3\0";
-/// The place of the byte that is 2 in a database in WAL mode.
+/// Position of the byte that is 2 in a database in WAL mode.
 const MODE: usize = 18;
-/// How long to wait for a lock that the writer holds for a moment.
+/// How long to wait for a lock that the writer holds briefly.
 const TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Said when a database cannot be read for its writer.
+/// Error message when a database cannot be read because of its writer.
 pub(super) const WRITER_STAYS: &str = "its writer holds a lock on the database";
 
 /// An open database.
 pub(super) struct Database {
     pub(super) connection: Connection,
-    /// Rows count only if the file has not changed since they were read.
+    /// Rows count only if the file has not changed while they were read.
     pub(super) to_validate: bool,
     /// The state in which it is read without locks.
     rest: Option<Rest>,
-    /// Removed when the database is closed: the fields are dropped in this order.
+    /// Removed when the database is closed: fields are dropped in this order.
     _copy: Option<Copy>,
 }
 
 impl Database {
-    /// False when a writer has come to a database that is read without locks: what was read may be torn.
+    /// False when a writer has interfered with a database that is read without locks, so the data may be torn.
     pub(super) fn is_at_rest(&self, fs: &dyn Fs, path: &Path) -> bool {
         self.rest.is_none_or(|rest| rest.holds(fs, path))
     }
@@ -61,19 +61,19 @@ pub(super) enum Found {
     Database(Database),
     /// A database whose writer does not pause.
     Busy,
-    /// No bytes yet.
+    /// An empty file.
     Empty,
     /// Something else.
     Other,
 }
 
-/// Opens a database for reading; with a lock where its writer comes or stays each time.
+/// Opens a database for reading, with a lock if its writer keeps interfering.
 ///
 /// # Errors
-/// As the system or SQLite reports them, without a word of what is in the database.
+/// As reported by the system or SQLite, without quoting any content of the database.
 pub(super) fn open(fs: &dyn Fs, path: &Path, without_lock: bool) -> io::Result<Found> {
     let mut head = [0; 100];
-    // Closed before SQLite opens it: closing a file lets go of all locks that the process holds on it.
+    // Closed before SQLite opens it, because closing a file releases all locks that the process holds on it.
     let count = fill(&*fs.open(path)?, &mut head, 0)?;
     if count == 0 {
         return Ok(Found::Empty);
@@ -102,7 +102,7 @@ pub(super) fn open(fs: &dyn Fs, path: &Path, without_lock: bool) -> io::Result<F
     Ok(Found::Database(Database { connection, to_validate, rest, _copy: copy }))
 }
 
-/// The reason for an error, by its code alone: the sentences of SQLite may quote stored data.
+/// The reason for an error, by its code alone. SQLite's messages may quote stored data.
 pub(super) fn why(error: &rusqlite::Error) -> io::Error {
     use rusqlite::ErrorCode::{
         CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, NotADatabase, PermissionDenied, ReadOnly,
@@ -122,7 +122,7 @@ fn connect(path: &Path, how: &str) -> io::Result<Connection> {
     Connection::open_with_flags(uri(path, how), flags).map_err(|error| why(&error))
 }
 
-/// Opens a copy, of which nothing is left to be found then: SQLite has its log and its index open after the first look.
+/// Opens a copy and then unlinks it: after the first query, SQLite has its log and its index open.
 fn connect_to_copy(copy: &Copy) -> io::Result<Connection> {
     let connection = connect(&copy.database, "mode=ro")?;
     connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).map_err(|error| why(&error))?;
@@ -130,7 +130,7 @@ fn connect_to_copy(copy: &Copy) -> io::Result<Connection> {
     Ok(connection)
 }
 
-/// The path as SQLite's URIs write it.
+/// The path in the form of an SQLite URI.
 fn uri(path: &Path, how: &str) -> String {
     let mut uri = String::from("file:");
     if cfg!(windows) {

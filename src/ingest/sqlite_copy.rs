@@ -1,26 +1,26 @@
-//! A copy of another program's database, of which nothing stays behind.
+//! A temporary copy of another program's database.
 //!
-//! The databases of agents hold prompts. On Unix the files lose their names as soon as SQLite has them open; a folder that a
-//! killed process left before that is removed by the next one that makes a copy.
+//! Agents' databases contain prompts. On Unix the files are unlinked as soon as SQLite has them open. If a process is
+//! killed before that, the next process that makes a copy removes its folder.
 
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The largest database of which a copy is made, with its log.
+/// Size limit for a database, together with its log, to be copied.
 const LARGEST: u64 = 1 << 30;
-/// How the folders' names begin; then come the number of the process and that of the copy.
+/// Prefix of the folders' names, followed by the process id and the number of the copy.
 const PREFIX: &str = "tokmeter-";
 
-/// A copy in a folder that only this user may read.
+/// A copy in a folder that only this user can read.
 pub(super) struct Copy {
     folder: PathBuf,
     pub(super) database: PathBuf,
 }
 
 impl Copy {
-    /// Copies a database and its log into a new folder in this one.
+    /// Copies a database and its log to a new folder inside `within`.
     pub(super) fn make(within: &Path, path: &Path, wal: &Path) -> io::Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         sweep(within);
@@ -35,7 +35,7 @@ impl Copy {
             let folder = within.join(format!("{PREFIX}{}-{number}", std::process::id()));
             match builder.create(&folder) {
                 Ok(()) => break folder,
-                // Left by a killed process that had the same number.
+                // Left behind by a killed process with the same id.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -46,7 +46,7 @@ impl Copy {
         Ok(copy)
     }
 
-    /// Takes the names away from files that are open, so that a kill leaves nothing. Elsewhere than on Unix they stay
+    /// Unlinks the open files, so that nothing remains if the process is killed. On systems other than Unix they stay
     /// until the end.
     pub(super) fn unname(&self) {
         if cfg!(unix) {
@@ -61,7 +61,7 @@ impl Drop for Copy {
     }
 }
 
-/// Removes the folders of processes that have ended. Those of other users cannot be removed, and stay.
+/// Removes the folders of processes that have ended. Those of other users cannot be removed and stay.
 fn sweep(within: &Path) {
     for entry in fs::read_dir(within).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -76,7 +76,7 @@ fn sweep(within: &Path) {
     }
 }
 
-/// True when there is no such process.
+/// True when no such process exists.
 #[cfg(unix)]
 fn has_ended(process: i32) -> bool {
     use rustix::process::{Pid, test_kill_process};

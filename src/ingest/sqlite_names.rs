@@ -14,18 +14,18 @@ pub(super) fn journal_of(fs: &dyn Fs, path: &Path) -> PathBuf {
     with(&place_of(fs, path), "-journal")
 }
 
-/// The database's path with links resolved: on Unix, SQLite puts the log and the journal next to the link's target.
+/// The database's path with links resolved. On Unix, SQLite puts the log and the journal next to the link's target.
 pub(super) fn place_of(fs: &dyn Fs, path: &Path) -> PathBuf {
     if cfg!(unix) { fs.canonical(path).unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() }
 }
 
-/// The database of a write-ahead log.
+/// The database that a write-ahead log belongs to.
 pub(super) fn database_of_wal(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?.strip_suffix("-wal")?;
     Some(path.with_file_name(name))
 }
 
-/// A path with this ending after its name.
+/// The path with this suffix appended.
 pub(super) fn with(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);

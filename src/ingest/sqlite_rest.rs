@@ -1,11 +1,12 @@
-//! Whether another program's database in rollback-journal mode is at rest, so that it can be read without a lock: a
-//! reader's shared lock would make the commit of a writer without a busy timeout fail.
+//! Detects when another program's database in rollback-journal mode is at rest, so that it can be read without a lock.
+//! A reader's shared lock would make the commit of a writer without a busy timeout fail.
 //!
-//! A writer locks the database before its journal and its pages change, and raises the counter in the header with each
-//! commit. A reader that finds no writer's lock, no journal and the same counter before and after has read one state: a
-//! transaction that began in between shows its lock, and one that ended changes the counter. One that was rolled back
-//! changes only the file's time stamp, so the stamp must differ from the present time by more than the clock's
-//! resolution when the reading begins. None of this takes a lock: the system is asked who holds one.
+//! A writer locks the database before it changes the journal or any page, and increments the counter in the header with
+//! each commit. A reader that finds no writer's lock, no journal, and the same counter before and after has read a
+//! single state: a transaction that has started in between shows its lock, and one that has ended changes the counter.
+//! A transaction that was rolled back changes only the file's timestamp, so when the read begins, the timestamp must
+//! differ from the current time by more than the clock's resolution. None of this takes a lock: the system is only
+//! asked who holds one.
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,15 +14,15 @@ use std::time::{Duration, Instant, SystemTime};
 use super::fs::{Fs, Stat, fill};
 use super::sqlite_names::journal_of;
 
-/// Longer than the resolution of any system's file times.
+/// Longer than the resolution of file times on any system.
 const GRAIN: Duration = Duration::from_millis(20);
-/// How long to wait at a time for a writer to pause, as long as for its lock.
+/// How long to wait in one go for a writer to pause; the same as for its lock.
 const LONGEST: Duration = Duration::from_millis(100);
 const STEP: Duration = Duration::from_millis(5);
-/// The bytes that SQLite locks: that of a writer to come, of a writer, and of readers.
+/// The bytes that SQLite locks: for a pending writer, a writer, and readers.
 #[cfg(unix)]
 const LOCKS: std::ops::Range<u64> = 0x4000_0000..0x4000_0200;
-/// The place of the counter.
+/// Position of the counter.
 const COUNTER: u64 = 24;
 
 /// The state of a database that no writer is using.
@@ -32,10 +33,10 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    /// True where the system says who holds a lock.
+    /// True on systems that report who holds a lock.
     pub(super) const CAN_BE_SEEN: bool = cfg!(unix);
 
-    /// The state of a database at rest; none while its writer does not pause.
+    /// The state of a database at rest; `None` while its writer does not pause.
     pub(super) fn wait(fs: &dyn Fs, path: &Path) -> Option<Self> {
         let begun = Instant::now();
         loop {
@@ -54,7 +55,7 @@ impl Rest {
         Self::now(fs, path).as_ref() == Some(self)
     }
 
-    /// The state, which is looked at before and after the question for locks.
+    /// The current state. It is taken both before and after asking for locks, and must not differ.
     fn now(fs: &dyn Fs, path: &Path) -> Option<Self> {
         let state = || {
             let mut counter = [0; 4];
@@ -67,8 +68,8 @@ impl Rest {
         (is_free && state()? == before).then_some(before)
     }
 
-    /// True when a write from now on has another time stamp: also where this one was set into the future, or before
-    /// 1970.
+    /// True when any write from now on would get another timestamp. This also works if the current one is in the future
+    /// or before 1970.
     fn is_apart(&self) -> bool {
         #[allow(clippy::disallowed_methods, reason = "compared with a stamp that the same clock has given")]
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
@@ -76,7 +77,7 @@ impl Rest {
     }
 }
 
-/// True when another process holds a writer's lock; none where that cannot be known.
+/// True when another process holds a writer's lock; `None` if that is unknown.
 #[cfg(unix)]
 fn is_locked(path: &Path) -> Option<bool> {
     use rustix::process::{Flock, FlockType, fcntl_getlk};
@@ -90,7 +91,7 @@ fn is_locked(_path: &Path) -> Option<bool> {
     None
 }
 
-/// True when there is a journal in use: it is removed, cut or overwritten with zeros at the end of a transaction.
+/// True when a journal is in use. At the end of a transaction it is removed, truncated or overwritten with zeros.
 fn has_journal(fs: &dyn Fs, path: &Path) -> bool {
     let mut first = [0];
     let Ok(file) = fs.open(&journal_of(fs, path)) else { return false };

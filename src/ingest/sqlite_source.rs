@@ -1,8 +1,8 @@
-//! Reads the rows of another program's SQLite database that are new or have changed, for the format that knows them.
+//! Reads new and changed rows of another program's SQLite database, for the format that knows its tables.
 //!
-//! How far it was read is a row's number and the time of its last change, one pair for each of the format's queries,
-//! kept in the checkpoint. A database that was replaced by another, or in which the last rows were deleted, is read
-//! from its beginning: its rows have the same keys. It is open only while it is read.
+//! The position is a row's number and the time of its last change, one pair for each query of the format, stored in the
+//! checkpoint. A database that was replaced by another, or whose last rows were deleted, is read from the beginning:
+//! its rows have the same keys. It is open only while it is being read.
 
 use std::io;
 use std::path::Path;
@@ -21,56 +21,56 @@ use super::{Condition, Options, ReadBatch, RootKind, unpack};
 use crate::domain::Instant;
 use crate::formats::{FormatId, Framing, RowQuery, Schema, Value, formats_of_name};
 
-/// Rows whose last change lies this far before the latest one are read again, in the milliseconds of their writer: of
-/// two writers, the one that began first may be done last.
+/// Rows that changed within this time before the latest change are read again, in milliseconds of the writer's clock:
+/// of two writers, the one that began first may finish last.
 const SLACK: i64 = 10_000;
 
-/// Batches kept until the transaction has ended: the receiver may be slow, and while a reader's transaction is
-/// open, the writer's log cannot start over. Only a first reading has more.
+/// Number of batches kept until the transaction has ended. The receiver may be slow, and while a reader's transaction
+/// is open, the writer cannot restart its log. Only a first read has more.
 const HELD: usize = 64;
 
-/// The longest value that is decompressed.
+/// Maximum size of a value to decompress.
 const LARGEST_VALUE: u64 = 64 << 20;
 
 /// How far a query's rows have been read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
-    /// The greatest number of a row.
+    /// The highest row number.
     number: i64,
     /// The latest change of a row.
     changed: i64,
 }
 
-/// Reader state kept in the checkpoint.
+/// The reader's state, stored in the checkpoint.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Saved {
-    /// The format that read it; empty in checkpoints of earlier versions.
+    /// The format that read it; empty in checkpoints from earlier versions.
     format: String,
     cursors: Vec<Cursor>,
     reader: String,
 }
 
-/// The longest pause between two readings of a database whose writer comes each time.
+/// Longest pause between two reads of a database whose writer interferes each time.
 const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
 
-/// The rows of one reading of the tables.
+/// The result of reading the tables once.
 struct Rows {
     builder: BatchBuilder,
-    /// Batches to hand on when the transaction has ended.
+    /// Batches to pass on when the transaction has ended.
     held: Vec<ReadBatch>,
-    /// Nothing was left unread.
+    /// True when everything was read.
     is_whole: bool,
-    /// The state before and after; the reader's is still in the builder.
+    /// The state before and after. The decoder's own state is still in the builder.
     saved: Saved,
     state: Saved,
 }
 
-/// Time after which a writer has surely published what its log holds: it may wait for the disk in between.
+/// Time after which a writer has certainly published everything in its log. It may wait for the disk in between.
 const SETTLED: std::time::Duration = std::time::Duration::from_millis(200);
 
 impl Tail {
-    /// The state of the file; of a database, together with that of its write-ahead log.
+    /// The state of the file; for a database, combined with that of its write-ahead log.
     pub(super) fn with_wal(&self, fs: &dyn Fs, stat: Stat) -> Stat {
         if self.framing != Framing::Sqlite {
             return stat;
@@ -79,13 +79,13 @@ impl Tail {
         Stat {
             size: stat.size.saturating_add(wal.size),
             modified_ns: stat.modified_ns.max(wal.modified_ns),
-            // When root opens a log, SQLite gives it the owner that it has: that changes its times, not its content.
+            // When root opens a log, SQLite sets its owner again, which changes its times but not its content.
             changed_ns: stat.changed_ns.max(wal.modified_ns),
             ..stat
         }
     }
 
-    /// Reads what is new in a database and hands it on.
+    /// Reads new data from a database and passes it on.
     pub(super) fn read_database(&mut self, tools: &mut Tools, hand: &mut dyn FnMut(ReadBatch)) -> io::Result<Reached> {
         let stat = tools.fs.stat(self.path())?;
         if stat.id != self.id() || stat.sort != FileKind::File {
@@ -102,7 +102,7 @@ impl Tail {
         let before = (self.state.lines, self.state.bad_lines, self.tallies, self.strange);
         let read = self.read_tables(&database, &stat, tools, hand);
         if !database.is_at_rest(&*tools.fs, self.path()) {
-            // Whatever was read may be torn, and so may an error be.
+            // Anything that was read may be torn, including an error.
             (self.state.lines, self.state.bad_lines, self.tallies, self.strange) = before;
             return Ok(self.is_busy(tools));
         }
@@ -116,7 +116,7 @@ impl Tail {
             return Ok(Reached::More);
         }
         if to_validate && tools.fs.stat(self.path()).is_ok_and(|now| self.with_wal(&*tools.fs, now) != stat) {
-            // A writer has come. What it may have torn was handed on by its keys alone, and is read again.
+            // A writer has interfered. Torn data was passed on only under its keys, and is read again.
             if is_patient {
                 return Ok(self.is_busy(tools));
             }
@@ -137,13 +137,13 @@ impl Tail {
         Ok(Reached::End)
     }
 
-    /// True while the writer has not come for so long that its file is to be locked.
+    /// True until the writer has interfered for so long that its file must be locked.
     fn is_patient(&self, tools: &Tools) -> bool {
         let patience = if tools.is_live { tools.patience * 3 } else { tools.patience };
         self.torn.is_none_or(|since| since.elapsed() < patience)
     }
 
-    /// The writer has come while it was read. Whoever waits for the end pauses, the longer the more often that happens.
+    /// The writer interfered during the read. A caller that waits for the result pauses, longer each time.
     fn is_busy(&mut self, tools: &Tools) -> Reached {
         let waited = self.torn.get_or_insert_with(std::time::Instant::now).elapsed();
         if !tools.is_live {
@@ -152,7 +152,7 @@ impl Tail {
         Reached::Busy
     }
 
-    /// Reads what is new in the tables; none if they are unknown.
+    /// Reads new data from the tables; `None` if the tables are unknown.
     fn read_tables(
         &mut self,
         database: &Database,
@@ -160,14 +160,15 @@ impl Tail {
         tools: &Tools,
         hand: &mut dyn FnMut(ReadBatch),
     ) -> io::Result<Option<Rows>> {
-        // One transaction from the first look on: each begin reads the header that a writer changes with every commit.
+        // Use one transaction from the first query on, because each `BEGIN` reads the header, which a writer changes
+        // with every commit.
         let schema = begin(&database.connection).and_then(|()| schema_of(&database.connection));
         let Some((format, queries)) = self.queries(&schema.map_err(|error| why(&error))?) else { return Ok(None) };
         self.format = Some(format);
         let name = format.format().name();
         let mut saved: Saved = serde_json::from_str(&self.state.reader).unwrap_or_default();
         if saved.format != name && !saved.format.is_empty() {
-            // Another agent's database had the same tables at first.
+            // Another agent's database had the same tables before.
             saved = Saved::default();
         }
         let mut decoder = self.decoder(tools);
@@ -183,9 +184,10 @@ impl Tail {
         Ok(Some(Rows { builder, held, is_whole, saved, state }))
     }
 
-    /// The format that knows these tables, and its questions.
+    /// The format that knows these tables, and its queries.
     ///
-    /// Several agents give their databases the same name: outside of their own places the tables tell whose it is.
+    /// Several agents use the same name for their database. Outside their own places, the tables show which agent it
+    /// is.
     fn queries(&self, schema: &Schema) -> Option<(FormatId, Vec<RowQuery>)> {
         let named = |id: FormatId| Some((id, id.format().queries(schema)?));
         if matches!(self.layout, RootKind::Agent(_)) {
@@ -196,10 +198,10 @@ impl Tail {
         databases.map(|(id, _)| id).find_map(named)
     }
 
-    /// The database need not be read again before it changes, once it has been read twice in one state.
+    /// Marks the database as read until it changes, once it has been read twice in the same state.
     ///
-    /// A writer makes its log longer first, and only then the index by which readers find the end of the log. A reading
-    /// between the two misses what the log already holds, and no later change of a file shows it.
+    /// A writer first extends its log and only then updates the index by which readers find the end of the log. A read
+    /// between the two misses data that is already in the log, and no later change of a file reveals that.
     fn is_done(&mut self, stat: &Stat, trouble: Option<&'static str>) -> Reached {
         let state = (stat.size, stat.changed_ns);
         let unsettled = stat.changed_ns.wrapping_sub(1);
@@ -228,18 +230,18 @@ impl Tail {
     }
 }
 
-/// One reading of one database.
+/// One read of one database.
 struct Pass<'a> {
     tail: &'a mut Tail,
     tools: &'a Tools,
     builder: BatchBuilder,
-    /// Batches to hand on when the transaction has ended.
+    /// Batches to pass on when the transaction has ended.
     held: Vec<ReadBatch>,
     hand: &'a mut dyn FnMut(ReadBatch),
 }
 
 impl Pass<'_> {
-    /// Asks every query; false when reading shall end before all is read.
+    /// Runs every query. Returns false if reading must stop before everything has been read.
     fn read(&mut self, database: &Database, queries: &[RowQuery], cursors: &mut [Cursor]) -> io::Result<bool> {
         for (place, (query, cursor)) in queries.iter().zip(cursors).enumerate() {
             match self.ask(database, place, query, cursor) {
@@ -300,10 +302,11 @@ impl Pass<'_> {
     }
 }
 
-/// Reads all rows of another program's database, once, for questions of its schema; none where they are unknown.
+/// Reads all rows of another program's database once, with queries that depend on its schema; `None` if the schema is
+/// unknown.
 ///
 /// # Errors
-/// As the system or SQLite reports them, and when a writer came meanwhile: what was read may then be torn.
+/// As reported by the system or SQLite, and when a writer interfered, because the data may then be torn.
 pub(crate) fn read_rows(
     path: &Path,
     queries: &dyn Fn(&Schema) -> Option<Vec<RowQuery>>,
@@ -339,7 +342,7 @@ pub(crate) fn read_rows(
     end
 }
 
-/// For each column of a row, what its value holds if it is compressed.
+/// For each column of a row, the decompressed value if the value is compressed.
 fn unpacked(row: &Row<'_>, columns: usize) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
     let column = |column| {
         Ok(match row.get_ref(column)? {
@@ -350,7 +353,7 @@ fn unpacked(row: &Row<'_>, columns: usize) -> rusqlite::Result<Vec<Option<Vec<u8
     (0..columns).map(column).collect()
 }
 
-/// A row as the formats see it.
+/// A row in the form that formats expect.
 fn values<'row>(row: &'row Row<'_>, unpacked: &'row [Option<Vec<u8>>]) -> rusqlite::Result<Vec<Value<'row>>> {
     let value = |(column, unpacked): (usize, &'row Option<Vec<u8>>)| {
         if let Some(bytes) = unpacked {
@@ -367,14 +370,14 @@ fn values<'row>(row: &'row Row<'_>, unpacked: &'row [Option<Vec<u8>>]) -> rusqli
     unpacked.iter().enumerate().map(value).collect()
 }
 
-/// Begins the transaction in which a database is read; it ends when the database is closed.
+/// Begins the transaction in which a database is read. It ends when the database is closed.
 fn begin(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("BEGIN")
 }
 
 fn schema_of(connection: &Connection) -> rusqlite::Result<Schema> {
     let mut schema = Schema::default();
-    // A virtual table, which has no page of its own, may need an extension that is not here (a search index does).
+    // A virtual table has no page of its own and may need an extension that is not available, such as a search index.
     let sql = "SELECT tables.name, columns.name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns \
                WHERE tables.type = 'table' AND tables.rootpage > 0";
     let mut statement = connection.prepare(sql)?;

@@ -1,4 +1,4 @@
-//! Compiles the state of the sources.
+//! Collects the state of the sources.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl Tails {
                 reattached: root.reattached,
             })
             .collect();
-        // Most agents' places are not there, and there is no file in them.
+        // Most agents' places do not exist and so have no files.
         let is_there = |root: &&Root| root.state != RootState::Waiting;
         let mut there: Vec<(&Root, &mut RootStatus)> =
             self.roots.iter().zip(&mut roots).filter(|(root, _)| is_there(root)).collect();
@@ -39,7 +39,7 @@ impl Tails {
         }
         let mut notes: Vec<Note> =
             self.notes.iter().map(|(path, what)| Note { path: label(path), what: what.clone() }).collect();
-        // If another file has taken the name, only that one is reported.
+        // If another file now has the name, only that one is reported.
         let tells = |file: &&Followed| !file.detached || !self.paths.contains_key(file.tail.path().as_os_str());
         for file in self.files.values().filter(tells) {
             file.conditions(now, &mut |what| notes.push(Note { path: file.tail.label().clone(), what }));
@@ -58,7 +58,7 @@ impl Tails {
         }
     }
 
-    /// Number of files read by earlier runs under these roots that no longer exist.
+    /// Number of files under these roots that earlier runs have read and that no longer exist.
     fn missing(&self) -> u64 {
         let ours = |path: &Path| self.roots.iter().any(|root| lies_in(path, &root.path));
         let is_missing = |path: &Path| ours(path) && !self.paths.contains_key(path.as_os_str());

@@ -1,4 +1,4 @@
-//! Reads a feed that cannot be read again: standard input.
+//! Reads a feed that cannot be read a second time: standard input.
 
 use std::io::{self, Read};
 
@@ -13,13 +13,13 @@ use crate::formats::Decoder;
 /// Records per batch.
 const RECORDS: usize = 1024;
 
-/// Reads a feed to its end, line by line as they arrive.
+/// Reads a feed to its end, line by line as the lines arrive.
 ///
-/// A line is emitted as soon as it is complete, and a last line without end as soon as it is a complete object. `now`
-/// is the time for lines without one. Blocks; run it on a thread if other work must go on.
+/// A line is emitted as soon as it is complete, and a last line without a line end as soon as it is a complete object.
+/// `now` gives the time for lines that have none. Blocks; run it on a thread if other work must go on.
 ///
 /// # Errors
-/// When the feed cannot be read; earlier data has been emitted.
+/// When the feed cannot be read. Earlier data has already been emitted.
 pub fn read_stream(
     input: &mut dyn Read,
     name: &Label,
@@ -32,7 +32,7 @@ pub fn read_stream(
     let mut splitter = LineSplitter::new(options.longest_line);
     let (mut all, mut done) = (Tallies::default(), 0);
     let projects = Projects::default();
-    // A feed needs no fingerprint, but the splitter must be drained into one.
+    // A feed needs no fingerprint, but the splitter has to be drained into one.
     let mut fingerprint = Fingerprint::default();
     splitter.begin(0, false);
     let mut hand = |builder: &mut BatchBuilder, splitter: &LineSplitter| {

@@ -1,4 +1,4 @@
-//! One log file: its checkpoint, its identity, and reading its new data.
+//! One log file: its checkpoint, its identity, and reading new data from it.
 
 use std::cell::OnceCell;
 use std::io;
@@ -21,21 +21,21 @@ use crate::ledger::Checkpoint;
 
 /// Records per batch.
 pub(super) const RECORDS: usize = 1024;
-/// Bytes per batch, so that progress shows and offsets are written.
+/// Bytes per batch, so that progress is shown and offsets are written.
 const BYTES: u64 = 16 * 1024 * 1024;
 /// Bytes read from one file before others get their turn.
 const TURN: u64 = 64 * 1024 * 1024;
-/// A longer last line is not searched again from its beginning for its end.
+/// A last line longer than this is not searched for its end from its beginning again.
 const LONG: u64 = 256 * 1024;
 
-/// Prefix of the decoder state in a checkpoint whose offset is inside an over-long line: the rest of that line must not
-/// be taken for a line.
+/// Prefix of the decoder state in a checkpoint whose offset is inside an over-long line. The rest of that line must not
+/// be read as a line.
 const INSIDE_TOO_LONG: &str = "inside a line that is too long\n";
 
 /// Marks the checkpoint of a compressed file.
 pub(super) const PACKED: &str = "zstd";
 
-/// The answers of a document that were handed on, as they were then.
+/// The answers of a document that were passed on, with their values at that time.
 pub(super) type HandedOn = FxHashMap<CallKey, (Tokens, Option<Label>, Option<Usd>)>;
 
 /// A followed log file.
@@ -43,44 +43,44 @@ pub(crate) struct Tail {
     /// Its checkpoint.
     pub(crate) state: Checkpoint,
     label: OnceCell<Label>,
-    /// Kind of root it was found in.
+    /// Kind of the root in which it was found.
     pub(crate) layout: RootKind,
-    /// Its format, where that is known by its place or name.
+    /// Its format, if its place or name implies it.
     pub(super) format: Option<FormatId>,
-    /// How records lie in it.
+    /// How records are laid out in it.
     pub(super) framing: Framing,
-    /// The answers of a document that were handed on.
+    /// The answers of a document that were passed on.
     pub(super) handed_on: HandedOn,
-    /// Size and time of change with which a database was read last, and when it was first read so.
+    /// Size and change time with which a database was last read, and when it was first read in that state.
     pub(super) first_read: Option<((u64, i64), std::time::Instant)>,
-    /// Since when a writer has come each time that a database was read without locks.
+    /// Since when a writer has interfered with every read of a database without locks.
     pub(super) torn: Option<std::time::Instant>,
-    /// Line counters since start.
+    /// Line counters since the start.
     pub(crate) tallies: Tallies,
     /// True when none of its first lines matches a known format.
     pub(crate) strange: bool,
     /// Offset of its last line, if that is incomplete.
     pub(crate) partial: Option<u64>,
-    /// Most recent condition.
+    /// Its latest condition.
     pub(crate) news: Option<Condition>,
-    /// Bytes read but not consumed.
+    /// Bytes that were read but not consumed.
     pub(crate) lag: u64,
-    /// True when the ledger has `state` as it is.
+    /// True when the ledger has exactly this `state`.
     pub(super) booked: bool,
     open: Option<(Box<dyn Handle>, Decoder)>,
-    /// There is no line end between the offset and here.
+    /// There is no line end between the offset and this position.
     pub(super) searched: u64,
-    /// The offset is inside an over-long line.
+    /// True when the offset is inside an over-long line.
     skipping: bool,
 }
 
-/// Resources for reading, one set per thread.
+/// Resources for reading. Each thread has its own.
 pub(crate) struct Tools {
     /// The file system.
     pub(crate) fs: Arc<dyn Fs>,
     /// Line splitter with its buffer.
     pub(crate) splitter: LineSplitter,
-    /// Formats to try; empty for all.
+    /// Names of the formats to try; empty for all.
     pub(crate) only: Arc<[String]>,
     /// Default attribution.
     pub(crate) owner: Owner,
@@ -90,25 +90,25 @@ pub(crate) struct Tools {
     pub(crate) stop: Arc<AtomicBool>,
     /// How long to wait for a database's writer to pause.
     pub(super) patience: std::time::Duration,
-    /// The caller comes again by itself, so that nobody waits for a writer here.
+    /// True if the caller comes back by itself, so there is no need to wait for a writer here.
     pub(super) is_live: bool,
 }
 
-/// Why a reading ended.
+/// Why a read ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reached {
     /// The end of the file.
     End,
-    /// Its turn is over; there is more.
+    /// Its turn is over, but there is more to read.
     More,
-    /// A writer is at it; to be read again after a pause.
+    /// A writer is active. Read it again after a pause.
     Busy,
-    /// The path leads to another file.
+    /// The path now leads to another file.
     Replaced(Stat),
 }
 
 impl Tail {
-    /// A file found at a path, with its checkpoint if known.
+    /// A file found at a path, with its checkpoint if it has one.
     pub(crate) fn new(path: &Path, layout: RootKind, stat: &Stat, known: Option<Checkpoint>) -> Self {
         let booked = known.as_ref().is_some_and(|state| state.path.as_os_str() == path.as_os_str());
         let mut state = known.unwrap_or_else(|| Checkpoint::unread(PathBuf::new()));
@@ -143,7 +143,7 @@ impl Tail {
         self.label.get_or_init(|| Label::from_path(&self.state.path))
     }
 
-    /// Records that the file was moved to another path.
+    /// Records that the file has moved to another path.
     pub(crate) fn move_to(&mut self, path: PathBuf) {
         if self.state.path.as_os_str() != path.as_os_str() {
             self.label = OnceCell::new();
@@ -160,12 +160,12 @@ impl Tail {
         &self.state.path
     }
 
-    /// True when the file is unchanged since it was read.
+    /// True when the file has not changed since it was read.
     pub(crate) fn is_read(&self, stat: &Stat) -> bool {
         self.id() == stat.id && self.state.size == stat.size && self.state.modified_ns == stat.changed_ns
     }
 
-    /// True while its descriptor is kept.
+    /// True while its descriptor is open.
     pub(crate) fn is_open(&self) -> bool {
         self.open.is_some()
     }
@@ -175,7 +175,7 @@ impl Tail {
         self.open = None;
     }
 
-    /// Current metadata through the open descriptor, if there is one.
+    /// Current metadata from the open descriptor, if there is one.
     pub(crate) fn held(&self) -> Option<io::Result<Stat>> {
         self.open.as_ref().map(|(handle, _)| handle.stat())
     }
@@ -213,14 +213,14 @@ impl Tail {
         Ok(reached)
     }
 
-    /// A reader that knows the file's format and project, as far as they are known.
+    /// A decoder with the file's format and project, if those are known.
     pub(super) fn decoder(&self, tools: &Tools) -> Decoder {
         let mut decoder = tools.decoder(self.format);
         describe(self.format, self.path(), &mut decoder, &*tools.fs);
         decoder
     }
 
-    /// Resets the checkpoint; the next reading starts at the first byte.
+    /// Resets the checkpoint. The next read starts at the first byte.
     pub(super) fn restart(&mut self) {
         let Checkpoint { path, device, inode, .. } =
             std::mem::replace(&mut self.state, Checkpoint::unread(PathBuf::new()));
@@ -234,11 +234,11 @@ enum Content {
     Decoder,
     /// Lines, compressed.
     Packed,
-    /// Unsupported; the condition was noted.
+    /// Unsupported. The condition has been noted.
     Unsupported,
 }
 
-/// One reading of one file.
+/// One read of one file.
 pub(super) struct Reading<'a> {
     pub(super) tail: &'a mut Tail,
     pub(super) handle: &'a dyn Handle,
@@ -263,7 +263,7 @@ impl Reading<'_> {
         }
         let begin = self.tail.state.offset;
         let longest = tools.splitter.longest();
-        // The line end after an object consumed early is not a line.
+        // The line end after an object that was consumed early is not another line.
         let mut inside = fingerprint.is_inside_a_line();
         tools.splitter.begin(begin, self.tail.skipping);
         let reached = loop {
@@ -300,11 +300,11 @@ impl Reading<'_> {
         Ok(reached)
     }
 
-    /// The fingerprint at the offset; starts over if the file's content has changed.
+    /// The fingerprint at the offset. Starts over if the file's content has changed.
     fn identify(&mut self, tools: &Tools) -> io::Result<Fingerprint> {
         if let Some(fingerprint) = Fingerprint::check(self.handle, &self.tail.state, self.stat.size)? {
             if self.stat.size <= self.tail.searched {
-                // Nothing was appended: data after the offset may have been overwritten.
+                // Nothing was appended, so data after the offset may have been overwritten.
                 self.tail.searched = self.tail.state.offset;
             }
             return Ok(fingerprint);
@@ -331,7 +331,7 @@ impl Reading<'_> {
         Ok(Content::Unsupported)
     }
 
-    /// False when the last line is long and still has no end, so that it need not be read again.
+    /// False when the last line is long and still has no end, so it need not be read again.
     fn has_news(&mut self, tools: &mut Tools) -> io::Result<bool> {
         let (offset, searched) = (self.tail.state.offset, self.tail.searched);
         if searched.saturating_sub(offset) < LONG || self.tail.skipping {
@@ -350,7 +350,7 @@ impl Reading<'_> {
             }
             self.tail.searched = tools.splitter.seen();
             if count == 0 {
-                // It may have become a complete object, or over-long.
+                // It may have become a complete object or an over-long line.
                 let length = self.tail.searched.saturating_sub(offset);
                 return Ok(last == b'}' || length > tools.splitter.longest() as u64);
             }
@@ -376,7 +376,7 @@ impl Reading<'_> {
         fingerprint.seal(state);
         (tail.searched, state.modified_ns) = match reached {
             Reached::End => (tools.splitter.seen(), self.stat.changed_ns),
-            // Keeps the file from looking fully read.
+            // Prevents the file from looking fully read.
             Reached::More | Reached::Busy | Reached::Replaced(_) => (offset, 0),
         };
         state.size = tail.searched;

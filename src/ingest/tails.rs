@@ -23,19 +23,19 @@ use super::{Condition, Owner, Progress, ReadBatch, Roots, Tallies, parallel};
 use crate::domain::sort_by;
 use crate::ledger::Checkpoint;
 
-/// First delay before retrying a file that could not be read; doubles up to [`LONGEST_WAIT`].
+/// Initial delay before retrying a file that could not be read. It doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// Longest delay before a retry.
 const LONGEST_WAIT: Duration = Duration::from_secs(32);
-/// How long an unlinked file is read after its last change.
+/// How long an unlinked file is still read after its last change.
 const UNNAMED: Duration = Duration::from_secs(60);
-/// How long a file moved out of sight is read after its last change.
+/// How long a file that was moved out of sight is still read after its last change.
 const MOVED_AWAY: Duration = Duration::from_secs(600);
 
 /// Options of the readers.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Formats to try, by name; empty for all.
+    /// Names of the formats to try; empty for all.
     pub only: Vec<String>,
     /// Default attribution.
     pub owner: Owner,
@@ -45,11 +45,11 @@ pub struct Options {
     pub open_files: usize,
     /// Poll for changes instead of using file events.
     pub poll: bool,
-    /// Read the oldest files first instead of the newest: for commands that show nothing before the end. The ledger is
-    /// filled faster by calls in order of time.
+    /// Read the oldest files first instead of the newest. For commands that show nothing before the end, because the
+    /// ledger is filled faster by calls in order of time.
     pub oldest_first: bool,
-    /// How long to wait for the writer of a database to pause before its file is locked for reading; the live reader,
-    /// which does other things meanwhile, waits three times as long.
+    /// How long to wait for a database's writer to pause before locking the file for reading. The live reader, which
+    /// does other things meanwhile, waits three times as long.
     pub patience: Duration,
 }
 
@@ -67,10 +67,10 @@ impl Default for Options {
     }
 }
 
-/// The followed files.
+/// All followed files.
 ///
-/// Passive and without a clock: a command or the live reader drives it. Batches include checkpoints; pass these to
-/// [`Tails::resume`] after a restart, and only new data is read.
+/// Passive and without a clock: a command or the live reader drives it. Batches include checkpoints. Pass them to
+/// [`Tails::resume`] after a restart, and only new data will be read.
 pub struct Tails {
     pub(super) roots: Vec<Root>,
     /// Files and folders that list further roots.
@@ -80,7 +80,7 @@ pub struct Tails {
     /// Every known name of each followed file.
     pub(super) paths: FxHashMap<OsString, FileId>,
     pub(super) folders: FxHashMap<OsString, Folder>,
-    /// Checkpoints of earlier runs, until their files are found.
+    /// Checkpoints from earlier runs whose files have not been found yet.
     pub(super) known: Checkpoints,
     pub(super) notes: BTreeMap<PathBuf, Condition>,
     pub(super) tallies: Tallies,
@@ -88,9 +88,9 @@ pub struct Tails {
     pub(super) dirty: bool,
     /// Number of scans of all files.
     pub(super) round: u64,
-    /// True after the first reading: files found later are new.
+    /// True after the first read. Files found later are new.
     pub(super) started: bool,
-    /// Recently changed files, possibly with duplicates.
+    /// Recently changed files, with possible duplicates.
     pub(super) recent: Vec<FileId>,
     pub(super) options: Options,
     /// Files with open descriptors, least recently used first.
@@ -99,14 +99,14 @@ pub struct Tails {
     pub(super) looking: Option<Looking>,
 }
 
-/// A followed file with its schedule.
+/// A followed file and its schedule.
 pub(super) struct Followed {
     pub(super) tail: Tail,
-    /// Metadata with which new data was seen.
+    /// Metadata from when new data was noticed.
     pub(super) pending: Option<Stat>,
-    /// Round in which it was found: it need not be checked again in that one.
+    /// The round in which it was found. It need not be checked again in that round.
     pub(super) round: u64,
-    /// No name leads to it any more; it is read through its open descriptor.
+    /// True when no name leads to it any more. It is then read through its open descriptor.
     pub(super) detached: bool,
     /// When it was found.
     pub(super) seen: Instant,
@@ -116,7 +116,7 @@ pub(super) struct Followed {
     pub(super) failure: Option<Failure>,
 }
 
-/// A failed reading.
+/// A failed read.
 pub(super) struct Failure {
     pub(super) what: Condition,
     pub(super) again: Instant,
@@ -125,7 +125,7 @@ pub(super) struct Failure {
 }
 
 impl Tails {
-    /// Follows these roots on the real file system. Nothing is read yet.
+    /// Follows these roots on the real file system. Reads nothing yet.
     pub fn new(roots: &Roots, options: Options) -> Self {
         Self::on(Arc::new(OsFs), roots, options)
     }
@@ -162,20 +162,20 @@ impl Tails {
         }
     }
 
-    /// Adds checkpoints of earlier runs. Call before the first scan.
+    /// Adds checkpoints from earlier runs. Call it before the first scan.
     pub fn resume(&mut self, states: impl IntoIterator<Item = Checkpoint>) {
         self.known.extend(states);
-        // About as many files will follow; growing the tables step by step costs several times as much.
+        // About as many files will follow. Growing the tables step by step would cost several times as much.
         self.files.reserve(self.known.len());
         self.paths.reserve(self.known.len());
     }
 
-    /// A flag that stops reading soon after it is set; emitted batches stay valid.
+    /// A flag that stops reading soon after it is set. Batches already emitted stay valid.
     pub fn stopper(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.tools.stop)
     }
 
-    /// True once reading shall stop.
+    /// True once reading should stop.
     pub(super) fn is_stopping(&self) -> bool {
         self.tools.is_stopping()
     }
@@ -189,7 +189,7 @@ impl Tails {
 
     /// Scans all roots, then reads new data of several files at a time, newest first.
     ///
-    /// With `threads` of 1 reads on this thread; `sink` is called on this thread in any case.
+    /// With `threads` = 1, it reads on this thread. `sink` is called on this thread in any case.
     pub fn catch_up(&mut self, now: Instant, threads: usize, sink: &mut dyn FnMut(ReadBatch, Progress)) {
         self.rescan(now);
         self.look_at_all(now);
@@ -214,7 +214,7 @@ impl Tails {
         for (id, end) in order.into_iter().zip(ends) {
             self.ended(id, end, now);
         }
-        // Files whose reading failed (too many open files, a replacement) are handled one by one.
+        // Handle files whose read failed (too many open files, a replacement) one by one.
         self.started = true;
         self.read_pending(now, &mut |batch| sink(batch, Progress::default()));
     }
@@ -233,7 +233,7 @@ impl Tails {
         }
     }
 
-    /// Reads one file; returns the file to be read after it, if any.
+    /// Reads one file. Returns the file to read after it, if any.
     fn read_one(&mut self, id: FileId, now: Instant, sink: &mut dyn FnMut(ReadBatch)) -> Option<FileId> {
         let (tallies, dirty) = (&mut self.tallies, &mut self.dirty);
         let file = self.files.get_mut(&id)?;
@@ -253,7 +253,7 @@ impl Tails {
         self.ended(id, end, now)
     }
 
-    /// Handles the end of a reading; returns the file to be read after it, if any.
+    /// Handles the end of a read. Returns the file to read after it, if any.
     fn ended(&mut self, id: FileId, end: io::Result<Reached>, now: Instant) -> Option<FileId> {
         let file = self.files.get_mut(&id)?;
         let next = match end {
@@ -263,7 +263,7 @@ impl Tails {
                 None
             }
             Ok(Reached::More) => Some(id),
-            // The live reader finds it in its next round, as it is still waiting to be read.
+            // The live reader gets to it in its next round, because it is still pending.
             Ok(Reached::Busy) => (!self.tools.is_live).then_some(id),
             Ok(Reached::Replaced(stat)) => self.replaced(id, stat, now),
             Err(error) if is_missing(&error) => {
@@ -350,9 +350,9 @@ impl Tails {
         file.failure = Some(Failure { what, again: now + wait, wait, changed_ns });
     }
 
-    /// Closes the least recently used descriptors beyond `most`.
+    /// Closes the least recently used descriptors beyond the first `most`.
     ///
-    /// Those of files without a name come last, because they cannot be reopened.
+    /// Files without a name are closed last, because they cannot be reopened.
     fn keep_open(&mut self, most: usize) {
         while self.open.len() > most {
             let is_detached = |id: &FileId| self.files.get(id).is_some_and(|file| file.detached);

@@ -1,6 +1,6 @@
-//! Decompresses zstd files in bounded memory.
+//! Decompresses zstd files with bounded memory.
 //!
-//! Uses `ruzstd`, which is pure Rust: no C compiler, no linked library, one crate.
+//! Uses `ruzstd`, which is pure Rust: no C compiler, no linked library, a single crate.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -13,21 +13,21 @@ use super::fs::{Handle, read_at};
 
 /// Magic number of a zstd frame.
 pub(super) const MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
-/// Magic number of skippable frames, without the first byte, of which the low half varies.
+/// Magic number of skippable frames, without the first byte, whose low four bits vary.
 const SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
-/// Largest window accepted, in bytes: eight times that of zstd's strongest usual level.
+/// Largest accepted window in bytes: eight times that of zstd's highest regular level.
 const WINDOW: u64 = 64 * 1024 * 1024;
 /// Compressed bytes per read.
 const CHUNK: usize = 64 * 1024;
 
-/// Why a compressed file cannot be read completely.
+/// Why a compressed file could not be read completely.
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// A system error.
     System(io::Error),
-    /// Damaged data, with a short reason.
+    /// The data is damaged, for this reason.
     Damaged(&'static str),
-    /// Exceeds the memory limit, with a short reason.
+    /// The memory limit was exceeded, for this reason.
     TooWide(&'static str),
 }
 
@@ -35,7 +35,7 @@ pub(super) enum Trouble {
 pub(super) struct Unpack<'a> {
     source: BufReader<Source<'a>>,
     decoder: FrameDecoder,
-    /// Inside a frame.
+    /// True while inside a frame.
     in_frame: bool,
 }
 
@@ -52,7 +52,7 @@ pub(super) fn is_packed(head: &[u8]) -> bool {
     head.starts_with(MAGIC) || head.get(1..4) == Some(SKIPPABLE) && head[0] & 0xf0 == 0x50
 }
 
-/// Content of a compressed value, if it is one and no longer than this.
+/// Decompresses a value, if it is compressed and its content is not longer than `most`.
 pub(super) fn whole(bytes: &[u8], most: u64) -> Option<Vec<u8>> {
     if !bytes.starts_with(MAGIC) {
         return None;
@@ -102,7 +102,7 @@ impl<'a> Unpack<'a> {
         &self.source.get_ref().fingerprint
     }
 
-    /// Starts the next frame, skipping those without data; false at the end of the file.
+    /// Starts the next frame, skipping those without data. Returns false at the end of the file.
     fn begin_frame(&mut self) -> Result<bool, Trouble> {
         loop {
             if self.source.fill_buf().map_err(Trouble::System)?.is_empty() {
@@ -127,7 +127,7 @@ impl<'a> Unpack<'a> {
         }
     }
 
-    /// Why the decoder stopped; a system error takes precedence.
+    /// Why the decoder stopped. A system error takes precedence.
     fn trouble(&mut self, what: &'static str) -> Trouble {
         match self.source.get_mut().failed.take() {
             Some(error) => Trouble::System(error),

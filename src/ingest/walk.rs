@@ -1,4 +1,4 @@
-//! Finds log files: walks the roots, follows links once, and reports what is not read.
+//! Finds log files: walks the roots, follows links once, and reports files that are not read.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,9 +29,9 @@ struct Walk<'a> {
 }
 
 impl Tails {
-    /// Starts reading folders on a second thread; the next full scan uses the result. Listings may be older than the
-    /// checkpoints given to [`Tails::resume`], which does no harm, since changed files are checked again before
-    /// reading.
+    /// Starts reading folders on a second thread. The next full scan uses the result. Listings may be older than the
+    /// checkpoints given to [`Tails::resume`], but that does no harm, because changed files are checked again before
+    /// they are read.
     pub fn look_ahead(&mut self) {
         let fs = Arc::clone(&self.tools.fs);
         let trees = self.roots.iter().filter(|root| !root.is_flat);
@@ -67,7 +67,7 @@ impl Tails {
         }
     }
 
-    /// Adds places that the indexes list and that are not followed yet.
+    /// Adds places that are listed by the indexes and not followed yet.
     fn read_indexes(&mut self) {
         for index in &mut self.indexes {
             for place in index.news(&*self.tools.fs).unwrap_or_default() {
@@ -80,7 +80,7 @@ impl Tails {
         }
     }
 
-    /// Scans one folder with its subfolders, or one path.
+    /// Scans one folder and its subfolders, or one path.
     pub(super) fn rescan_under(&mut self, path: &Path, now: Instant) {
         let Some((layout, is_flat)) = self.naming_of(path) else { return };
         match self.tools.fs.stat(path) {
@@ -111,7 +111,7 @@ impl Tails {
             let is_reached = !is_flat || is_place(path) || is_right_in();
             return is_reached.then_some((layout, is_flat));
         }
-        // Of a flat place, a folder in it is not looked into.
+        // Folders inside a flat place are not searched.
         Some((root.layout, root.is_flat))
             .filter(|(_, is_flat)| !is_flat || *path == *root.path || !self.is_folder(path))
     }
@@ -157,7 +157,7 @@ impl Tails {
         }
     }
 
-    /// Adds a path that is read whatever its name.
+    /// Adds a path that is read whatever its name is.
     fn add_file(&mut self, path: PathBuf, layout: RootKind, stat: Stat, now: Instant) {
         match stat.sort {
             FileKind::File => {
@@ -171,7 +171,7 @@ impl Tails {
         }
     }
 
-    /// Walks a folder and its subfolders, by the rules of the agent whose place it is.
+    /// Walks a folder and its subfolders by the rules of the agent that it belongs to.
     fn walk(&mut self, path: &Path, found: Option<Stat>, walk: &mut Walk<'_>) {
         let Some(agents) = walk.layout.of_folder(path) else { return self.walk_below(path, found, walk) };
         let named = (walk.layout, walk.is_flat);
@@ -222,7 +222,7 @@ impl Tails {
                 return;
             }
             let (folders, sound) = self.take_in(path, entries, walk);
-            // Changes during the first reading show in the second.
+            // Changes made during the first read show up in the second.
             let again = known.is_some_and(|(id, changed_ns, _)| (id, changed_ns) == (stat.id, stat.changed_ns));
             let settled = again && sound && !self.tools.fs.is_remote(path);
             let kept = Folder { id: stat.id, changed_ns: stat.changed_ns, settled, folders };
@@ -239,7 +239,7 @@ impl Tails {
         walk.above.pop();
     }
 
-    /// Enters a folder, unless it was visited or would lead in a circle.
+    /// Enters a folder, unless it was visited before or would cause a loop.
     fn enter(&mut self, path: &Path, id: FileId, walk: &mut Walk<'_>) -> bool {
         if walk.above.contains(&id) {
             self.note(path, Condition::SymlinkLoop);
@@ -252,7 +252,7 @@ impl Tails {
         new
     }
 
-    /// Follows the files in a listing; returns its subfolders, and whether all files could be followed.
+    /// Follows the files in a listing. Returns its subfolders, and whether all files could be followed.
     fn take_in(&mut self, folder: &Path, entries: Vec<Entry>, walk: &mut Walk<'_>) -> (Vec<PathBuf>, bool) {
         self.notes.retain(|path, _| path != folder && path.parent() != Some(folder));
         let (mut folders, mut sound) = (Vec::new(), true);
@@ -303,7 +303,7 @@ impl Tails {
         (folders, sound)
     }
 
-    /// Follows a regular file, unless it is followed already.
+    /// Follows a regular file, unless it is already followed.
     fn meet(&mut self, path: PathBuf, entry: &Entry, walk: &Walk<'_>) {
         if let Some(stat) = entry.stat {
             self.add_file(path, walk.layout, stat, walk.now);

@@ -1,4 +1,4 @@
-//! Formats of the programs that tokmeter is connected to, beyond their logs.
+//! Interfaces to other programs, beyond their logs.
 
 pub(crate) mod claude_code;
 pub(crate) mod telemetry;

@@ -1,8 +1,8 @@
-//! The settings that make an agent send its telemetry to a server: what is added, and what of it is taken out again.
+//! The settings that make an agent send its telemetry to a server: adding and removing them.
 //!
-//! Looked up on 2026-11-27: Claude Code 2.1.332 reads variables from `env` in `settings.json`; Gemini CLI 0.61 reads
-//! `telemetry` in its `settings.json`, and wants `target` `local` for an endpoint of one's own; Codex 0.171 reads
-//! `[otel] exporter` in `config.toml`, with the whole path of the logs. Each sends log records of its calls.
+//! Checked on 2026-11-27: Claude Code 2.1.332 reads variables from `env` in `settings.json`; Gemini CLI 0.61 reads
+//! `telemetry` in its `settings.json`, and requires `target` to be `local` for a user's own endpoint; Codex 0.171 reads
+//! `[otel] exporter` in `config.toml`, with the full path of the logs. Each sends log records of its calls.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub(crate) enum JsonAgent {
 }
 
 impl JsonAgent {
-    /// Name of the object that holds the settings.
+    /// Name of the object that contains the settings.
     fn object(self) -> &'static str {
         match self {
             Self::Claude => "env",
@@ -26,7 +26,7 @@ impl JsonAgent {
         }
     }
 
-    /// Name of the member that holds the address.
+    /// Name of the member that contains the address.
     fn address(self) -> &'static str {
         match self {
             Self::Claude => "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -34,7 +34,7 @@ impl JsonAgent {
         }
     }
 
-    /// The members, the address among them.
+    /// The members, including the address.
     fn members(self, url: &str) -> Vec<(&'static str, Value)> {
         match self {
             Self::Claude => vec![
@@ -58,7 +58,7 @@ impl JsonAgent {
 /// Adds the members that send telemetry to this address.
 ///
 /// # Errors
-/// When the settings are no object, or send telemetry elsewhere already.
+/// When the settings are not an object, or already send telemetry elsewhere.
 pub(crate) fn add(agent: JsonAgent, text: &str, url: &str) -> Result<String, String> {
     let (mut all, mut inner) = read(agent, text)?;
     let mut is_changed = false;
@@ -82,10 +82,10 @@ pub(crate) fn add(agent: JsonAgent, text: &str, url: &str) -> Result<String, Str
     Ok(format!("{}\n", all.write(0)))
 }
 
-/// Takes the members out that send telemetry to this address. Others stay.
+/// Removes the members that send telemetry to this address. Others stay.
 ///
 /// # Errors
-/// When the settings are no object.
+/// When the settings are not an object.
 pub(crate) fn remove(agent: JsonAgent, text: &str, url: &str) -> Result<String, String> {
     let (mut all, mut inner) = read(agent, text)?;
     let is = |inner: &Members, name: &str, value: &Value| {

@@ -1,4 +1,4 @@
-//! One session's bill statements, and the totals derived from them.
+//! One session's bills, and the totals derived from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,29 +7,29 @@ use crate::domain::{
     Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Place, Tokens, sort_by_key,
 };
 
-/// Feature name of the row that holds a session's unlisted calls.
+/// Feature name of the row for a session's unlisted calls.
 const FEATURE: &str = "background";
 
-/// Limit on counter chains per session and on related sessions examined, newest first. Real sessions have a few.
+/// Limit on counter chains per session, and on related sessions examined (newest first). Real sessions have a few.
 pub(super) const NEAREST: usize = 64;
 
-/// Bill statements of one session.
+/// The bills of one session.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     pub(super) bills: BTreeMap<CallKey, Bill>,
-    /// First and last statement of the session's own counter.
+    /// First and last bill of the session's own counter.
     ends: Option<(CallKey, CallKey)>,
-    /// Statements that cover single runs.
+    /// Bills that cover a single run.
     runs: BTreeSet<CallKey>,
-    /// Statements of pieces of the session.
+    /// Bills that cover part of the session.
     pieces: BTreeSet<CallKey>,
-    /// First statement that names each model.
+    /// First bill that names each model.
     firsts: BTreeMap<Label, CallKey>,
     /// Keys of the rows computed for this session.
     pub(super) booked: BTreeSet<CallKey>,
 }
 
-/// One model's total in a session, less the part already accounted for.
+/// One model's total in a session, minus the part already accounted for.
 pub(super) struct Due {
     pub(super) model: Label,
     pub(super) part: Part,
@@ -37,7 +37,7 @@ pub(super) struct Due {
 }
 
 impl Account {
-    /// First statement of the session's own counter.
+    /// First bill of the session's own counter.
     pub(super) fn first(&self) -> Option<&Bill> {
         self.bills.get(&self.ends?.0)
     }
@@ -46,7 +46,7 @@ impl Account {
         let id = bill.id;
         let is_known = self.bills.insert(id, bill).is_some();
         if is_known {
-            // Derived state may rest on the statement's earlier value: rebuild it.
+            // Derived state may depend on the bill's old value: rebuild it.
             (self.ends, self.runs, self.pieces, self.firsts) = Default::default();
             self.bills.keys().copied().collect::<Vec<_>>().into_iter().for_each(|id| self.place(id));
         } else {
@@ -54,7 +54,7 @@ impl Account {
         }
     }
 
-    /// Indexes a statement.
+    /// Indexes a bill.
     fn place(&mut self, id: CallKey) {
         let bill = &self.bills[&id];
         let order = |id: &CallKey| (size(&self.bills[id]), self.bills[id].from.at, *id);
@@ -81,13 +81,14 @@ impl Account {
 
     /// The session's totals per model.
     ///
-    /// Statements of one counter grow, and the last of them counts. Versions before 2.1.299 start a new counter with
-    /// each run, so that the last statements of all runs add up (seen in 2.1.232 and 2.1.268, August 2026).
+    /// The bills of one counter grow, and the last of them counts. Versions before 2.1.299 start a new counter with
+    /// each run, so the last bills of all runs add up (seen in 2.1.232 and 2.1.268, August 2026).
     ///
-    /// Pieces add up, unless the session `is_known` otherwise: from calls, from a log, from another statement.
+    /// Partial bills add up, but only if nothing else is known about the session (`is_known`): no calls, no log, no
+    /// other bill.
     ///
-    /// `counted` is what the session's own counter inherited from another session, and `of_run` tells it of the first
-    /// statement of any other counter.
+    /// `counted` is the amount that the session's own counter inherited from another session. `of_run` gives that
+    /// amount for the first bill of any other counter.
     pub(super) fn dues<'b>(
         &self,
         is_known: bool,
@@ -99,7 +100,7 @@ impl Account {
         }
         let last = self.ends.map(|(_, last)| last);
         let mut bills: Vec<&Bill> = self.runs.iter().chain(&last).filter_map(|id| self.bills.get(id)).collect();
-        // Of equal statements the run's comes first, so that its part is not subtracted from it twice.
+        // Of equal bills the run's comes first, so that its part is not subtracted from it twice.
         sort_by_key(&mut bills, |bill| (size(bill), matches!(bill.counter, Counter::Session { .. }), bill.id));
         let mut chains: Vec<Chain<'_>> = Vec::new();
         for bill in bills {
@@ -160,8 +161,8 @@ impl Account {
         if part.is_zero() {
             return None;
         }
-        // The call is dated like the first statement that names the model, so that it only grows and no day loses cost.
-        // Pruned statements are not used.
+        // The call gets the date of the first bill that names the model. It then only grows, and no day loses cost.
+        // Pruned bills are not used.
         let is_kept = |bill: &&Bill| horizon.is_none_or(|horizon| bill.from.at >= horizon);
         let first = self.firsts.get(&model).and_then(|id| self.bills.get(id)).filter(is_kept).or_else(|| {
             let named = self.bills.values().filter(|bill| bill.models.iter().any(|billed| billed.model == model));
@@ -187,11 +188,11 @@ impl Account {
     }
 }
 
-/// Statements of one counter, each continuing the one before.
+/// Bills of one counter, each continuing the one before.
 struct Chain<'a> {
     first: &'a Bill,
     last: &'a Bill,
-    /// The session's own counter is among them.
+    /// True when the session's own counter is among them.
     is_own: bool,
     /// Cache writes by lifetime (five minutes, one hour), if known.
     lifetimes: Option<(u64, u64)>,
@@ -203,7 +204,7 @@ impl<'a> Chain<'a> {
         Self { first: bill, last: bill, is_own, lifetimes: lifetimes_of(bill) }
     }
 
-    /// True when a larger statement continues this one.
+    /// True when a larger bill continues this one.
     fn goes_on(&self, next: &Bill) -> bool {
         let mut least = self.last.tokens();
         if let Counter::Run { own } = next.counter {
@@ -224,14 +225,14 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// Cache writes by lifetime (five minutes, one hour), if the statement has them.
+/// Cache writes by lifetime (five minutes, one hour), if the bill has them.
 fn lifetimes_of(bill: &Bill) -> Option<(u64, u64)> {
     let tokens = bill.tokens();
     let is_split = bill.models.iter().all(|billed| billed.is_split || billed.tokens.cache_write() == 0);
     is_split.then_some((tokens.cache_write_5m, tokens.cache_write_1h))
 }
 
-/// Key of the row for a model's usage in the bill that the session's calls do not cover.
+/// Key of the row for a model's billed usage that the session's calls do not cover.
 pub(super) fn row_key(bill: &Bill, model: &Label) -> CallKey {
     let session = bill.from.session.as_deref().unwrap_or_default();
     CallKey::from_parts(&["session bill", &*bill.from.source, session, model.as_str()])

@@ -1,11 +1,11 @@
-//! A bill's JSON form, in tables and exports.
+//! JSON form of a bill, in tables and exports.
 
 use serde::{Deserialize, Serialize};
 
 use super::bills::MOST;
 use crate::domain::{Attribution, Bill, Billed, Counter, Instant, Label, Place, Tokens, rfc3339, sort_by};
 
-/// A bill's JSON form, in the column `body` and in exports.
+/// JSON form of a bill, in the column `body` and in exports.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Written {
     id: String,
@@ -29,10 +29,10 @@ pub(super) struct Written {
     started: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<String>,
-    /// Present if a single run is counted.
+    /// Present if the bill covers a single run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     own: Option<[u64; 6]>,
-    /// True if a piece of the session is counted.
+    /// True if the bill covers part of the session.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     piece: bool,
     models: Vec<WrittenModel>,

@@ -1,7 +1,7 @@
-//! Agents' own session totals, and the usage in them that no listed call covers.
+//! Agents' own session totals, and the usage in them that no logged call covers.
 //!
-//! A session's bill less the session's calls is stored as one row per model. The row is a function of bills and calls,
-//! independent of their order and repetition: it is recomputed whenever either changes.
+//! A session's bill minus the session's calls is stored as one row per model. The row is a function of bills and calls,
+//! whatever their order and repetition. It is recomputed whenever either changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,24 +15,24 @@ use super::spending::{Part, Spending};
 use crate::domain::{Bill, Billed, Call, CallKey, Instant, Record, one_by_one, sort_by_key};
 use crate::pricing::core_name;
 
-/// Upper bound per token class for a plausible session total.
+/// Upper bound for each token class of a plausible session total.
 pub(super) const MOST: u64 = 1_000_000_000_000_000;
 
 /// Bills of all sessions.
 #[derive(Debug, Default)]
 pub(super) struct Bills {
     accounts: FxHashMap<u32, Account>,
-    /// Statements per counter, ordered by time.
+    /// Bills per counter, ordered by time.
     counters: FxHashMap<i64, BTreeSet<(Instant, u32, CallKey)>>,
-    /// Sessions per counter they share.
+    /// Sessions that share each counter.
     families: FxHashMap<i64, BTreeSet<u32>>,
-    /// Amounts that runs inherited from the totals of other sessions.
+    /// Amounts that runs inherited from other sessions' totals.
     inherited: Inherited,
-    /// Counters with new statements, which may change what forks inherited.
+    /// Counters with new bills, which may change the amounts that forks inherited.
     recounted: FxHashSet<i64>,
     /// Sessions whose computed rows are out of date.
     due: FxHashSet<u32>,
-    /// Statements to be written by the store.
+    /// Bills that the store still has to write.
     fresh: Vec<(u32, CallKey)>,
 }
 
@@ -46,7 +46,7 @@ impl Bills {
         self.accounts.contains_key(&session)
     }
 
-    /// Merges a statement; true when it changed anything.
+    /// Merges a bill; true if it changed anything.
     pub(super) fn learn(&mut self, session: u32, bill: &Bill) -> bool {
         let account = self.accounts.entry(session).or_default();
         let known = account.bills.get(&bill.id).cloned();
@@ -54,7 +54,7 @@ impl Bills {
         if known.as_ref() == Some(&joined) {
             return false;
         }
-        // Sessions that share a counter before and after the statement may differ, if it is the counter's first.
+        // If it is the counter's first bill, the session may share a different counter before and after it.
         let first_counter = |bills: &Self| bills.accounts.get(&session).and_then(|account| started(account.first()?));
         let was = [first_counter(self), known.as_ref().and_then(started), started(&joined)];
         if let Some(known) = known {
@@ -78,7 +78,7 @@ impl Bills {
         self.accounts.entry(session).or_default().insert(bill);
     }
 
-    /// Removes a replaced statement from the indexes.
+    /// Removes a replaced bill from the indexes.
     fn displace(&mut self, session: u32, bill: &Bill) {
         self.inherited.remove(session, bill);
         let Some(counter) = started(bill) else { return };
@@ -92,47 +92,47 @@ impl Bills {
         }
     }
 
-    /// The session's log was found to belong to another's family: its computed rows are out of date.
+    /// The session's log turned out to belong to another session's family, so its computed rows are out of date.
     pub(super) fn descended(&mut self, session: u32) {
         if self.has(session) {
             self.due.insert(session);
         }
     }
 
-    /// Inserts a statement read from the store.
+    /// Inserts a bill read from the store.
     pub(super) fn restore(&mut self, session: u32, bill: Bill) {
         self.accounts.entry(session).or_default().booked.extend(row_keys(&bill));
         self.place(session, bill);
     }
 
-    /// Adds a stored statement that only serves to see what other sessions took over from it.
+    /// Adds a stored bill that is only needed to see which sessions inherited from it.
     pub(super) fn note(&mut self, session: u32, bill: &Bill) {
         self.inherited.note(session, bill);
     }
 
-    /// The session's statement of this id.
+    /// The session's bill with this id.
     pub(super) fn bill_by_id(&self, session: u32, id: CallKey) -> Option<&Bill> {
         self.accounts.get(&session)?.bills.get(&id)
     }
 
-    /// Keys of rows that may exist for a session.
+    /// Keys of computed rows that may exist for a session.
     pub(super) fn booked(&self, session: u32) -> impl Iterator<Item = CallKey> + '_ {
         self.accounts.get(&session).into_iter().flat_map(|account| account.booked.iter().copied())
     }
 
-    /// Every statement as a record.
+    /// Every bill as a record.
     pub(super) fn records(&self) -> impl Iterator<Item = Record> + '_ {
         self.accounts.values().flat_map(|account| account.bills.values().cloned().map(Record::Bill))
     }
 
-    /// Takes the statements added since the last call.
+    /// Takes the bills added since the last call.
     pub(super) fn take_fresh(&mut self) -> Vec<(u32, Bill)> {
         let fresh: BTreeSet<_> = one_by_one(std::mem::take(&mut self.fresh));
         let bill = |(session, id)| Some((session, self.accounts.get(&session)?.bills.get(&id)?.clone()));
         fresh.into_iter().filter_map(bill).collect()
     }
 
-    /// Takes all statements, ordered as the store writes them; none counts as new afterwards.
+    /// Takes all bills, in the order in which the store writes them. None of them counts as new afterwards.
     pub(super) fn take_all(&mut self) -> Vec<(u32, Bill)> {
         self.fresh = self
             .accounts
@@ -148,8 +148,8 @@ impl Bills {
         one_by_one::<BTreeSet<_>, _>(bills.filter_map(started)).into_iter().collect()
     }
 
-    /// Sessions whose computed rows are out of date, grouped by shared counter: those with new statements or changed
-    /// calls, and their relatives.
+    /// Sessions whose computed rows are out of date (those with new bills or changed calls, and their relatives),
+    /// grouped by shared counter.
     pub(super) fn take_due(&mut self, touched: impl Iterator<Item = u32>) -> Vec<Vec<u32>> {
         let mut due = std::mem::take(&mut self.due);
         due.extend(touched.filter(|session| self.accounts.contains_key(session)));
@@ -167,7 +167,7 @@ impl Bills {
         groups.into_iter().collect()
     }
 
-    /// The sessions that share this one's first counter, if there are others and not too many.
+    /// The sessions that share this one's first counter, if there are any others and not too many.
     fn family(&self, session: u32) -> Option<(i64, Vec<u32>)> {
         let own = |session: &u32| started(self.accounts.get(session)?.first()?);
         let counter = own(&session)?;
@@ -175,8 +175,8 @@ impl Bills {
         Some((counter, all.iter().filter(|session| own(session) == Some(counter)).copied().collect()))
     }
 
-    /// Computes, for a group of related sessions, the calls that bills contain beyond the listed ones (one per model
-    /// and session), and the keys of rows to delete.
+    /// For a group of related sessions, computes the calls that their bills contain beyond the logged ones (one per
+    /// model and session), and the keys of rows to delete.
     pub(super) fn unlisted_calls(
         &mut self,
         family: &[u32],
@@ -187,19 +187,19 @@ impl Bills {
     ) -> (Vec<Call>, Vec<CallKey>) {
         let mut shares: Vec<Share<'_>> = Vec::with_capacity(family.len());
         let mut family = family.to_vec();
-        // Sorted by name, because numbers depend on reading order.
+        // Sorted by name, because interned ids depend on reading order.
         sort_by_key(&mut family, |session| names.label(*session));
         for session in &family {
             let Some(account) = self.accounts.get(session) else { continue };
             let counted = self.inherited(*session, account, names).map(|bill| &*bill.models);
-            // A sub-agent's or a fork's calls may be booked under another session.
+            // Calls of a sub-agent or fork may be booked under another session.
             let is_known = families.storage_root(*session) != *session
                 || spending.parts_of(*session).any(|(_, part)| !part.is_zero());
             let mut dues = account.dues(is_known, counted, |bill| self.inherited.inherited_by(*session, bill, names));
             let over = subtract(&mut dues, spending, *session, names);
             shares.push(Share { session: *session, account, dues, over });
         }
-        // The maker of a call is not always known: a surplus over one session's bill belongs to a relative.
+        // It is not always known which session made a call. Usage beyond a session's bill belongs to a relative.
         for giver in 0..shares.len() {
             let mut over = std::mem::take(&mut shares[giver].over);
             for (_, share) in shares.iter_mut().enumerate().filter(|(taker, _)| *taker != giver) {
@@ -227,12 +227,12 @@ impl Bills {
         (calls, gone)
     }
 
-    /// The counter's value that a fork inherited from its parent.
+    /// The counter value that a fork inherited from its parent.
     ///
-    /// `claude -p --resume … --fork-session` counts on from the last state in the parent's transcript and keeps the
-    /// time at which the counter began (2.1.299 to 2.1.332, November 2026); `/branch` begins a new one. Where the
-    /// copies in a fork's transcript are not marked (2.1.299 to 2.1.314) the session seems older than it is; its first
-    /// statement then bounds how far back to look.
+    /// `claude -p --resume … --fork-session` continues from the last state in the parent's transcript and keeps the
+    /// counter's start time (2.1.299 to 2.1.332, November 2026); `/branch` starts a new counter. Where copies in a
+    /// fork's transcript are not marked (2.1.299 to 2.1.314), the session looks older than it is. Its first bill then
+    /// bounds how far back to look.
     fn inherited(&self, session: u32, account: &Account, names: &Interner) -> Option<&Bill> {
         let first = account.first()?;
         let family = self.counters.get(&started(first)?)?;
@@ -241,7 +241,7 @@ impl Bills {
             let earlier = family.range(..=(at, u32::MAX, CallKey::from_bytes([u8::MAX; 16]))).rev();
             let others = earlier.filter(|(_, other, _)| *other != session).take(NEAREST);
             let bills = others.filter_map(|(_, other, id)| Some((*other, self.accounts.get(other)?.bills.get(id)?)));
-            // Of two equal statements only one can have inherited from the other.
+            // Of two equal bills, only one can have inherited from the other.
             let is_older = |(other, bill): &(u32, &Bill)| {
                 (size(bill), names.label(*other)) < (size(first), names.label(session))
                     && most.covers(&Part::of_tokens(bill.tokens()))
@@ -252,7 +252,7 @@ impl Bills {
     }
 }
 
-/// One session's part of its group's usage.
+/// One session's part in the usage of its group.
 struct Share<'a> {
     session: u32,
     account: &'a Account,
@@ -261,14 +261,14 @@ struct Share<'a> {
     over: BTreeMap<String, Part>,
 }
 
-/// Subtracts the session's own calls from the totals, and returns the surplus of calls over totals.
+/// Subtracts the session's own calls from the totals, and returns the usage that exceeds them.
 ///
-/// A total and a row may name one model differently. Leftover rows whose model no total names are subtracted from
-/// totals whose model no row names, because gateways may use names of their own. A row or a total without a model may
-/// be of any model: a log may name it only after its first lines.
+/// A total and a row may use different names for one model. Remaining rows whose model appears in no total are
+/// subtracted from totals whose model appears in no row, because gateways may use names of their own. A row or a total
+/// without a model matches any model: a log may name it only after its first lines.
 fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interner) -> BTreeMap<String, Part> {
     let mut spent: BTreeMap<String, Part> = BTreeMap::new();
-    // Sums of zero remain when a model's calls moved to another session; they are ignored.
+    // Zero sums remain when a model's calls move to another session. Ignore them.
     for (model, part) in spending.parts_of(session).filter(|(_, part)| !part.is_zero()) {
         let core = names.label(model).map(|name| core_name(name)).unwrap_or_default();
         spent.entry(core).or_default().add(part);
@@ -312,7 +312,7 @@ fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interne
         }
         dues[unnamed].part = rest;
     }
-    // A web search may be billed to another model than the call that requested it.
+    // A web search may be billed to a different model than the call that requested it.
     for due in dues {
         for spent in spent.values_mut() {
             due.part.take_searches(spent);
@@ -321,7 +321,7 @@ fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interne
     spent
 }
 
-/// Keys of all rows that may exist for a statement.
+/// Keys of all rows that may exist for a bill.
 pub(super) fn row_keys(bill: &Bill) -> impl Iterator<Item = CallKey> + '_ {
     bill.models.iter().map(|billed| row_key(bill, &billed.model))
 }

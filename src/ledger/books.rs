@@ -1,4 +1,4 @@
-//! A ledger over any store: the merge rules, the buffer and the queries are the same for all of them.
+//! A ledger over any store. Merge rules, buffer and queries are the same for all stores.
 
 mod backing;
 
@@ -19,13 +19,13 @@ use super::{Batch, BooksError, Change, Checkpoint, Decide, Ledger, Order, Query,
 use crate::domain::{CallKey, Filter, Instant, Span, Status, one_by_one, sort_by};
 use crate::pricing::Pricer;
 
-/// Ids of names in a backing's store.
+/// The ids that a backing's store uses for names.
 type Ids<B> = <<B as Backing>::Store as Store>::Ids;
 
 /// A ledger over a store.
 ///
 /// Owned by one thread. Every change is one transaction of rows, sums and checkpoints. After an error the store is
-/// unchanged, and the same batch may be posted again.
+/// unchanged, and the same batch can be posted again.
 pub struct Books<B: Backing> {
     pub(super) backing: B,
     pub(super) pricer: Arc<dyn Pricer>,
@@ -36,9 +36,9 @@ pub struct Books<B: Backing> {
     pub(super) stuck: bool,
     /// Cache: the buffered rows joined with the store.
     pub(super) held: RefCell<Option<Unwritten<Ids<B>>>>,
-    /// Version of the store when last checked for other writers.
+    /// Version of the store when it was last checked for other writers.
     pub(super) version: Option<i64>,
-    /// True during [`Ledger::exclusively`]: queries belong to its transaction.
+    /// True during [`Ledger::exclusively`], when queries run in its transaction.
     pub(super) is_deciding: Cell<bool>,
 }
 
@@ -67,7 +67,7 @@ impl<B: Backing> Books<B> {
         self.write_here(|backing, working_set, pricer, step| work(backing.store(), working_set, pricer, step))
     }
 
-    /// Like [`Books::write`], wherever the store is.
+    /// Like [`Books::write`], but does not prepare the store first.
     fn write_here<T>(
         &mut self,
         work: impl FnOnce(&B, &mut WorkingSet<Ids<B>>, &dyn Pricer, Step<'_>) -> Stored<T>,
@@ -101,7 +101,7 @@ impl<B: Backing> Books<B> {
     pub(super) fn book(&mut self, gathered: &mut Gathered) -> Result<(), BooksError> {
         self.write_here(|backing, working_set, pricer, step| {
             if backing.load(gathered, &mut working_set.state.names, pricer, step)? {
-                // The families just written may differ from those cached.
+                // The families just written may differ from the cached ones.
                 working_set.forget();
             } else {
                 gathered.write(backing.store(), working_set, pricer, step)?;
@@ -172,11 +172,11 @@ impl<B: Backing> Books<B> {
         Ok(held.insert(joined.map_or_else(join, Ok)?))
     }
 
-    /// Holds a batch that cannot be written now and returns the changes it would make. Queries include it from now on,
-    /// and the next successful [`Ledger::flush`] writes it.
+    /// Buffers a batch that cannot be written now, and returns the changes it would make. From then on queries include
+    /// it. The next successful [`Ledger::flush`] writes it.
     ///
     /// # Errors
-    /// When the ledger cannot be read either. The batch is held all the same.
+    /// When the ledger cannot be read either. The batch is buffered all the same.
     pub fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         let mut held = self.held.take();
         let changes = self.view(|store| self.joined(&mut held)?.post(store, batch, &*self.pricer));
@@ -210,7 +210,7 @@ impl<B: Backing> Ledger for Books<B> {
 
     fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError> {
         self.gathered.add(batch, self.backing.is_new());
-        // Joined with the store when a query needs it.
+        // It is joined with the store again when a query needs it.
         self.held = RefCell::default();
         B::absorbed(self);
         Ok(())
@@ -260,7 +260,7 @@ impl<B: Backing> Ledger for Books<B> {
     fn files(&self) -> Result<Vec<Checkpoint>, BooksError> {
         let mut files = self.backing.store().files().map_err(|error| self.backing.error(error))?;
         if self.stuck {
-            // Held checkpoints are ahead of the stored ones.
+            // Buffered checkpoints are ahead of the stored ones.
             let held = &self.gathered.files;
             files.retain(|file| !held.contains_key(file.path.as_os_str()));
             files.extend(held.values().cloned());
@@ -316,7 +316,7 @@ impl<B: Backing> KeyValue for Books<B> {
     fn facts(&self, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>, BooksError> {
         let mut facts = self.backing.store().facts(space, prefix).map_err(|error| self.backing.error(error))?;
         if space == Space::Hold {
-            // The calls that were waited for are held by now.
+            // The calls that these amounts were held for are buffered by now.
             let settled: BTreeSet<String> = one_by_one(self.gathered.settled.iter().map(ToString::to_string));
             facts.retain(|(id, _)| !settled.contains(id));
         }

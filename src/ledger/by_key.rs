@@ -11,7 +11,7 @@ pub(super) type ByKey<T> = HashMap<CallKey, T, BuildHasherDefault<KeyHasher>>;
 /// Set of call keys.
 pub(super) type Keys = HashSet<CallKey, BuildHasherDefault<KeyHasher>>;
 
-/// Uses eight bytes of the key as its hash, since keys are hashes already.
+/// Uses eight bytes of the key as its hash, because keys are hashes already.
 #[derive(Default)]
 pub(super) struct KeyHasher(u64);
 

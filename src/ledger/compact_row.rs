@@ -12,7 +12,7 @@ use crate::domain::{
 };
 use crate::pricing::Cost;
 
-/// A call with its cost, its labels interned by [`Interner`].
+/// A call with its cost. Its labels are interned by [`Interner`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompactRow {
     pub(super) key: CallKey,
@@ -20,18 +20,18 @@ pub struct CompactRow {
     /// The attribution, as an [`AttributeSet`](super::interner::AttributeSet) id.
     pub(super) set: u32,
     pub(super) path: u32,
-    /// The worktree of a project that is a repository; else [`NONE`].
+    /// The worktree, if the project is its repository; else [`NONE`].
     pub(super) folder: u32,
     pub(super) offset: u64,
     pub(super) lineage: u32,
-    /// The machine whose ledger reported the call first; [`NONE`] is this one.
+    /// The machine whose ledger first reported the call; [`NONE`] is this machine.
     pub(super) machine: u32,
     pub(super) alias: Option<CallKey>,
     pub(super) tokens: Tokens,
     pub(super) tier: Tier,
     pub(super) fidelity: Fidelity,
     pub(super) claim: Claim,
-    /// Read from a store: on a tie its attribution is kept.
+    /// Read from a store. On a tie, its attribution wins.
     pub(super) booked: bool,
     pub(super) web_searches: u32,
     pub(super) rare: Option<Box<Rare>>,
@@ -41,16 +41,16 @@ pub struct CompactRow {
 const _: () =
     assert!(size_of::<CompactRow>() < 200, "a million of them are held while logs are read for the first time");
 
-/// A row by names.
+/// A row with names instead of interned ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRow {
     /// The call and its cost.
     pub row: Arc<Row>,
-    /// The machine whose ledger reported the call first; `None` is this one.
+    /// The machine whose ledger first reported the call; `None` is this machine.
     pub machine: Option<Label>,
 }
 
-/// Fields that few logs have.
+/// Fields that are rarely set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rare {
     pub(super) quoted: Option<Usd>,
@@ -76,7 +76,7 @@ pub(super) enum RowCost {
 }
 
 impl CompactRow {
-    /// Converts a call; it is not priced yet.
+    /// Converts a call, which is not priced yet.
     pub(super) fn from_call(call: &Call, names: &mut Interner) -> Self {
         let place = call.from.place.as_ref();
         Self {
@@ -140,12 +140,12 @@ impl CompactRow {
         self.key
     }
 
-    /// Converts to a form without numbers, for stores that keep no ids of names.
+    /// Converts to a form without interned ids, for stores that keep no ids for names.
     pub fn stored(&self, names: &Interner) -> StoredRow {
         StoredRow { row: self.row(names), machine: names.label(self.machine).cloned() }
     }
 
-    /// Converts back. The start of the log is not kept: it decides within one reading only.
+    /// Converts back. The start of the log is not kept, because it only matters within one reading.
     pub fn from_stored(stored: &StoredRow, names: &mut Interner) -> Self {
         let call =
             Call { from: Attribution { began: None, ..stored.row.call.from.clone() }, ..stored.row.call.clone() };
@@ -177,7 +177,7 @@ impl CompactRow {
         }
     }
 
-    /// True for a row with the totals of a whole thread, whose calls may be stored one by one as well.
+    /// True for a row with the totals of a whole thread, whose calls may also be stored one by one.
     pub(super) fn sums_up(&self, names: &Interner) -> bool {
         names.value(self.set, Dimension::Source).is_some_and(|source| SUMS_UP.contains(&source.as_str()))
     }
@@ -201,7 +201,7 @@ impl CompactRow {
         }
     }
 
-    /// True for a call that is free, and not shown: see [`Fidelity::Refused`].
+    /// True for a refused call, which is free and not shown: see [`Fidelity::Refused`].
     pub(super) fn is_refused(&self) -> bool {
         self.fidelity == Fidelity::Refused
     }

@@ -1,14 +1,14 @@
-//! Ledger errors, worded for the user who has to act on them.
+//! Ledger errors, written for the user who has to act on them.
 
 use std::path::{Path, PathBuf};
 
-/// Why an operation of a store failed; [`BooksError`] adds which ledger it was.
+/// Why a store operation failed. [`BooksError`] adds the ledger's path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Another process holds the lock beyond the timeout.
+    /// Another process held the lock for longer than the timeout.
     #[error("it is busy")]
     Busy,
-    /// There is no room.
+    /// The disk is full.
     #[error("the disk is full")]
     Full,
     /// Writes are refused.
@@ -17,12 +17,12 @@ pub enum StoreError {
     /// Created by a newer version.
     #[error("it was made by a newer version of tokmeter (schema {found}, this one knows {known})")]
     Newer {
-        /// Schema of the store.
+        /// Schema version of the store.
         found: i64,
-        /// The newest schema this version knows.
+        /// The newest schema version this program knows.
         known: i64,
     },
-    /// Its data makes no sense.
+    /// The stored data is inconsistent.
     #[error("it is damaged: {0}")]
     Damaged(String),
     /// Any other error.
@@ -46,7 +46,7 @@ impl StoreError {
 }
 
 impl BooksError {
-    /// True when the ledger can be moved aside or reopened, and filled from the logs.
+    /// True when moving aside or reopening the ledger, and refilling it from the logs, can repair it.
     pub fn is_mendable(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Replaced { .. })
     }
@@ -55,7 +55,7 @@ impl BooksError {
 /// Why a ledger operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BooksError {
-    /// Another process holds the lock beyond the timeout.
+    /// Another process held the lock for longer than the timeout.
     #[error("the ledger {path} is busy; another tokmeter is writing to it")]
     Busy {
         /// Path of the database.
@@ -80,9 +80,9 @@ pub enum BooksError {
     Newer {
         /// Path of the database.
         path: PathBuf,
-        /// Schema of the database.
+        /// Schema version of the database.
         found: i64,
-        /// The newest schema this version knows.
+        /// The newest schema version this program knows.
         known: i64,
     },
     /// The file is damaged or not a ledger.

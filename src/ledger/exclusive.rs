@@ -1,4 +1,4 @@
-//! Decisions on the books that no other process can overtake.
+//! Decisions based on the ledger that no other process can overtake.
 
 use super::books::{Backing, Books};
 use super::interface::Decide;
@@ -6,7 +6,7 @@ use super::store::{Access, Store, Stored};
 use super::{BooksError, FactEdit, Ledger};
 
 impl<B: Backing> Books<B> {
-    /// Runs `decide` within a writing transaction and writes the facts that it returns; see [`Ledger::exclusively`].
+    /// Runs `decide` in a write transaction and writes the facts it returns; see [`Ledger::exclusively`].
     pub(super) fn decide(&mut self, decide: Decide<'_>) -> Result<(), BooksError> {
         self.flush()?;
         B::prepare(self)?;
@@ -20,7 +20,7 @@ impl<B: Backing> Books<B> {
             decided
         });
         let done = match decided {
-            // Nothing was written: the transaction ends as a reading one does.
+            // Nothing was written: end the transaction as a read would.
             Ok(edits) if edits.is_empty() => {
                 self.backing.store().roll_back();
                 return Ok(());

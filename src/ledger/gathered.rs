@@ -1,4 +1,4 @@
-//! Batches that wait in memory to be written as one transaction.
+//! Batches buffered in memory until one transaction writes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -14,18 +14,18 @@ use crate::pricing::Pricer;
 #[derive(Default)]
 pub struct Gathered {
     pub(super) state: MergeState,
-    /// Latest checkpoint of each file, by its path as bytes: paths are compared component by component, which costs more.
+    /// Latest checkpoint of each file, keyed by the path as bytes: comparing paths component by component is slower.
     pub(super) files: BTreeMap<OsString, Checkpoint>,
     /// Calls that an older version may have stored under another key.
     pub(super) rekeyed: Vec<Record>,
-    /// Amounts held for calls that are over.
+    /// Ids of amounts held for calls that are over.
     pub(super) settled: BTreeSet<HoldId>,
     /// True unless empty.
     pub(super) anything: bool,
 }
 
 impl Gathered {
-    /// Buffers a batch for a store; a new one has no calls from older versions.
+    /// Buffers a batch. A new store has no calls from older versions.
     pub(super) fn add(&mut self, batch: &Batch, is_new: bool) {
         self.anything |= !batch.records.is_empty() || !batch.files.is_empty();
         for record in &batch.records {

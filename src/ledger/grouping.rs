@@ -14,7 +14,7 @@ use crate::domain::{Dimension, Filter, Instant, Label, quarter_of, repository_of
 
 pub(super) use sessions::{SessionPart, count_rows, sessions};
 
-/// Sums of the calls with one attribution in one quarter hour.
+/// Sums of the calls with one attribution within one quarter hour.
 pub struct Quarter {
     /// Quarter hours since 1970, see [`quarter_of`].
     pub(super) number: i64,
@@ -22,7 +22,7 @@ pub struct Quarter {
     pub(super) sums: Sums,
 }
 
-/// Sums of the calls with one attribution, with the times of the first and last.
+/// Sums of the calls with one attribution, and the times of the first and last call.
 pub struct Stretch {
     pub(super) first: Instant,
     pub(super) last: Instant,
@@ -34,18 +34,19 @@ pub struct Stretch {
 pub struct FirstStretches {
     /// The stretches.
     pub(super) stretches: Vec<Stretch>,
-    /// The number of the report's rows without the limit; `None` if every session is here.
+    /// Number of rows that the report would have without the limit; `None` if all sessions are included.
     pub(super) all_rows: Option<usize>,
 }
 
-/// Maps attributions to groups: the filter's verdict, and the group of `by` values.
+/// Maps attributions to groups: whether the filter admits them, and the group of their `by` values.
 struct Groups<'a> {
     names: &'a Interner,
     query: &'a Query,
     of_set: Vec<Group>,
     values: Vec<Vec<u32>>,
     numbers: FxHashMap<Vec<u32>, usize>,
-    /// Names of values without an interned number, such as repositories of worktrees; these count down from `u32::MAX`.
+    /// Names of values without an interned id, such as the repositories of worktrees. Their ids count down from
+    /// `u32::MAX`.
     uncounted: Vec<Label>,
 }
 
@@ -90,8 +91,8 @@ impl<'a> Groups<'a> {
         self.group_of(set)
     }
 
-    /// The value of a dimension, by the name that it has in the report. Worktrees, as stored before schema 4, are mapped to
-    /// their repository.
+    /// The value of a dimension, under its name in the report. Worktrees stored before schema 4 are mapped to their
+    /// repository.
     fn value(&mut self, set: u32, by: Dimension) -> u32 {
         let number = self.names.set(set)[place(by)];
         let is_renamed = by == Dimension::Project || by.base() != by;
@@ -118,7 +119,7 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// True when the filter's names admit this attribution; its times are ignored.
+/// True when this attribution passes the filter's names. The filter's times are ignored.
 pub(super) fn admits(filter: &Filter, set: u32, names: &Interner) -> bool {
     filter.only.is_empty()
         || Dimension::filters()
@@ -133,7 +134,7 @@ pub(super) struct PeriodReport<'a> {
     /// Sums per period and group.
     cells: Vec<((usize, usize), Sums)>,
     cell_of: FxHashMap<(usize, usize), usize>,
-    /// The last cell used, since neighbours share it.
+    /// The last cell used, because neighbouring rows share it.
     last: Option<((usize, usize), usize)>,
 }
 
@@ -143,7 +144,7 @@ impl<'a> PeriodReport<'a> {
         Self { query, groups, periods, cells: Vec::new(), cell_of: FxHashMap::default(), last: None }
     }
 
-    /// Adds a quarter hour if the filter's names admit it.
+    /// Adds a quarter hour if it passes the filter's names.
     pub(super) fn add(&mut self, quarter: &Quarter) {
         if let Some(cell) = self.cell(quarter) {
             self.cells[cell].1.add(&quarter.sums);
@@ -157,7 +158,7 @@ impl<'a> PeriodReport<'a> {
         }
     }
 
-    /// The cell of a quarter hour, if the filter's names admit it.
+    /// The cell of a quarter hour, if it passes the filter's names.
     fn cell(&mut self, quarter: &Quarter) -> Option<usize> {
         let group = self.groups.group_of(quarter.set)?;
         let place = (self.periods.number(quarter.number), group);
@@ -230,7 +231,7 @@ fn total(rows: &[ReportRow]) -> Sums {
     total
 }
 
-/// The number of all rows, where not all are shown.
+/// The total number of rows, if not all are shown.
 fn beyond(all: usize, shown: usize) -> Option<u64> {
     (all > shown).then(|| u64::try_from(all).unwrap_or(u64::MAX))
 }
@@ -262,7 +263,7 @@ fn none_last(one: Option<&Label>, other: Option<&Label>) -> Ordering {
     one.is_none().cmp(&other.is_none()).then_with(|| one.cmp(&other))
 }
 
-/// One row as a quarter hour.
+/// One row as the sums of its quarter hour.
 pub(super) fn quarter(row: &CompactRow) -> Quarter {
     Quarter { number: quarter_of(row.at), set: row.set, sums: row.sums() }
 }
@@ -272,7 +273,7 @@ pub(super) fn stretch(row: &CompactRow) -> Stretch {
     Stretch { first: row.at, last: row.at, set: row.set, sums: row.sums() }
 }
 
-/// One stretch for each attribution, from stretches of any.
+/// Merges stretches into one per attribution.
 pub(super) fn united(stretches: impl IntoIterator<Item = Stretch>) -> Vec<Stretch> {
     let mut of_set: FxHashMap<u32, Stretch> = FxHashMap::default();
     for stretch in stretches {

@@ -1,4 +1,4 @@
-//! Interface of a ledger for the rooms above.
+//! The ledger's interface to the modules above it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,20 +11,20 @@ use crate::domain::{CallKey, Filter, Span, Status};
 
 /// Interface of all ledger stores.
 ///
-/// Implementations merge sightings by key, follow descents (`Record::Descends`) so that a fork's replay keeps its
-/// root's keys, and merge calls that two logs report under different names (`Call::alias`). The result does not
+/// Implementations merge sightings by key, follow descents (`Record::Descends`) so that calls replayed by a fork keep
+/// their root's keys, and merge calls that two logs report under different names (`Call::alias`). The result does not
 /// depend on the order of batches.
 pub trait Ledger: KeyValue {
     /// Writes records and checkpoints, all or nothing.
     ///
     /// # Errors
-    /// When nothing was written; the batch may be posted again.
+    /// When nothing was written. The batch can be posted again.
     fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError>;
 
     /// Adds a batch without reporting changes, for bulk reading.
     ///
-    /// It may be buffered, invisible to queries, until [`Ledger::flush`] or the next [`Ledger::post`], so that many
-    /// batches become one transaction.
+    /// The batch may stay buffered and invisible to queries until [`Ledger::flush`] or the next [`Ledger::post`], so
+    /// that many batches become one transaction.
     ///
     /// # Errors
     /// When nothing was added.
@@ -33,7 +33,7 @@ pub trait Ledger: KeyValue {
     /// Writes buffered batches.
     ///
     /// # Errors
-    /// When nothing was written; the batches stay buffered for another attempt.
+    /// When nothing was written. The batches stay buffered for another attempt.
     fn flush(&mut self) -> Result<(), BooksError>;
 
     /// Runs a query.
@@ -42,20 +42,20 @@ pub trait Ledger: KeyValue {
     /// When the ledger cannot be read.
     fn report(&self, query: &Query) -> Result<Report, BooksError>;
 
-    /// Sums of the calls that a filter admits.
+    /// Sums of the calls that pass a filter.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     fn sums(&self, filter: &Filter) -> Result<Sums, BooksError>;
 
-    /// The newest `limit` calls that a filter admits, newest first.
+    /// The newest `limit` calls that pass a filter, newest first.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError>;
 
-    /// Visits the calls that a filter admits in order of time, until `each` returns false. Few calls are in memory at a
-    /// time. `each` must not query this ledger.
+    /// Visits the calls that pass a filter in order of time, until `each` returns false. Only a few calls are in memory
+    /// at a time. `each` must not query this ledger.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -88,7 +88,7 @@ pub trait Ledger: KeyValue {
     /// When the ledger cannot be read.
     fn files(&self) -> Result<Vec<Checkpoint>, BooksError>;
 
-    /// Checkpoint of one file: for hooks, which read no other.
+    /// Checkpoint of one file, for hooks, which read just one file.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -96,7 +96,7 @@ pub trait Ledger: KeyValue {
         Ok(self.files()?.into_iter().find(|file| file.path == path))
     }
 
-    /// The latest statements of agents and providers.
+    /// The latest status reports of agents and providers.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -104,11 +104,11 @@ pub trait Ledger: KeyValue {
         Ok(Vec::new())
     }
 
-    /// Hands the books to `decide`, and writes the facts that it returns. No other process writes in between, so that of
-    /// two decisions the second sees the first.
+    /// Runs `decide` on the ledger and writes the facts it returns. No other process can write in between, so the
+    /// second of two decisions sees the first.
     ///
     /// # Errors
-    /// When the ledger cannot be read or written, or `decide` fails: nothing is written then.
+    /// When the ledger cannot be read or written, or `decide` fails. Nothing is written then.
     fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), BooksError>;
 
     /// True when another process has written to the ledger since the last call.
@@ -117,10 +117,10 @@ pub trait Ledger: KeyValue {
     }
 }
 
-/// A decision from the state of the books: the facts to be written.
+/// A decision based on the ledger. Returns the facts to write.
 pub type Decide<'a> = &'a mut dyn FnMut(&dyn Ledger) -> Result<Vec<FactEdit>, BooksError>;
 
-/// A filter that admits what it admitted within a time span.
+/// The same filter, restricted to a time span.
 pub(super) fn within(span: &Span, filter: &Filter) -> Filter {
     let since = filter.since.map_or(span.from, |since| since.max(span.from));
     let until = filter.until.map_or(span.until, |until| until.min(span.until));

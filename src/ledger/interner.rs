@@ -1,4 +1,4 @@
-//! Interns labels and attributions as small integers, so that rows are compact and grouping hashes no text.
+//! Interns labels and attributions as small integers, so that rows are compact and grouping needs no string hashing.
 
 use rustc_hash::FxHashMap;
 
@@ -6,10 +6,10 @@ use crate::domain::{Call, Dimension, Instant, Label, Place};
 
 /// Number of dimensions of an attribution.
 pub(super) const DIMENSIONS: usize = Dimension::ALL.len();
-/// Stands for no label.
+/// The id of no label.
 pub(super) const NONE: u32 = 0;
 
-/// Dimensions of a kind of calls: those that do not change within a session. SQLite keeps them in this order.
+/// Dimensions of a kind of calls: those that stay the same within a session. SQLite stores them in this order.
 pub(super) const KIND: [Dimension; 7] = [
     Dimension::Model,
     Dimension::Source,
@@ -20,7 +20,7 @@ pub(super) const KIND: [Dimension; 7] = [
     Dimension::Org,
 ];
 
-/// Label numbers of one attribution, in the order of [`Dimension::ALL`].
+/// Label ids of one attribution, in the order of [`Dimension::ALL`].
 pub(super) type AttributeSet = [u32; DIMENSIONS];
 
 /// Interned labels, and interned combinations of labels.
@@ -30,10 +30,10 @@ pub struct Interner {
     numbers: FxHashMap<Label, u32>,
     sets: Vec<AttributeSet>,
     set_numbers: FxHashMap<AttributeSet, u32>,
-    /// The last set interned, since neighbours in a log share it. Holding the labels keeps their addresses valid for
-    /// comparison.
+    /// The last set interned, because neighbouring lines of a log share it. Holding the labels keeps their addresses
+    /// valid for comparison.
     last: Option<([Option<Label>; DIMENSIONS], u32)>,
-    /// The last path interned, likewise.
+    /// The last path interned, for the same reason.
     last_path: Option<(Label, u32)>,
     /// Start times of logs by path.
     began: FxHashMap<u32, Instant>,
@@ -52,12 +52,12 @@ impl Interner {
         number
     }
 
-    /// The number of a label interned before.
+    /// The id of a label that is already interned.
     pub(super) fn find(&self, label: &Label) -> Option<u32> {
         self.numbers.get(label).copied()
     }
 
-    /// Interns the path of a place, most often the last one; `began` is the log's start time.
+    /// Interns the path of a log, which is usually the last one used. `began` is the log's start time.
     pub(super) fn path(&mut self, place: Option<&Place>, began: Option<Instant>) -> u32 {
         match (&self.last_path, place.map(|place| &place.path)) {
             (Some((last, number)), Some(path)) if same(Some(last), Some(path)) => *number,
@@ -74,12 +74,12 @@ impl Interner {
         }
     }
 
-    /// Start time of the log at this path, if a call read from it has one.
+    /// Start time of the log at this path, if one is known from its calls.
     pub(super) fn began(&self, path: u32) -> Option<Instant> {
         self.began.get(&path).copied()
     }
 
-    /// The label of a number.
+    /// The label with this id.
     pub fn label(&self, number: u32) -> Option<&Label> {
         self.labels.get(index(number).checked_sub(1)?)
     }
@@ -127,7 +127,7 @@ impl Interner {
     }
 }
 
-/// Index of a dimension in an [`AttributeSet`], of a derived one that of its base.
+/// Index of a dimension in an [`AttributeSet`]. For a derived dimension, the index of its base.
 pub(super) const fn place(dimension: Dimension) -> usize {
     match dimension {
         Dimension::Model => 0,
@@ -147,7 +147,7 @@ pub(super) fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// Converts a length to a number; four billion names do not fit into memory.
+/// Converts a length to an id. Four billion names do not fit into memory.
 pub(super) fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

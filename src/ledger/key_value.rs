@@ -1,5 +1,4 @@
-//! Facts beside the calls that processes agree on: which alerts were delivered, which limits are lifted, which amounts
-//! are held.
+//! Facts stored next to the calls and shared by all processes: delivered alerts, overridden limits, held amounts.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -10,13 +9,13 @@ use crate::domain::Instant;
 /// Subject of a fact. Keys are unique within a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Space {
-    /// Alerts, by their id; the value says how far the delivery has come.
+    /// Alerts, by id. The value is the state of the delivery.
     Alert,
-    /// Thresholds that were reported to a session, by session and alert id.
+    /// Warnings already given to a session, by session and alert id.
     Warning,
     /// Overrides of limits, by session and turn.
     Override,
-    /// Amounts held for calls under way, by their id.
+    /// Amounts held for calls in progress, by id.
     Hold,
 }
 
@@ -35,19 +34,19 @@ impl Space {
     }
 }
 
-/// A value with the time at which it was written.
+/// A value and the time it was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fact {
     /// Time, to the second.
     pub at: Instant,
-    /// The value; empty where the key says all.
+    /// The value; empty if the key says it all.
     pub value: String,
 }
 
 /// Small values by key, each changed by one process at a time.
 pub trait KeyValue {
-    /// Writes what `change` makes of the value of a key; nothing if it gives `None`. True if it was written. No other
-    /// process changes the value in between.
+    /// Replaces a key's value with the result of `change`; writes nothing if that is `None`. True if a value was
+    /// written. No other process can change the value in between.
     ///
     /// # Errors
     /// When it could not be written.
@@ -65,7 +64,7 @@ pub trait KeyValue {
     /// When the ledger cannot be read.
     fn facts(&self, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>, BooksError>;
 
-    /// Writes a key without a value, unless it is there: true for exactly one caller among all processes.
+    /// Writes a key without a value if it does not exist yet. Returns true for exactly one caller among all processes.
     ///
     /// # Errors
     /// When it could not be written.
@@ -74,7 +73,7 @@ pub trait KeyValue {
     }
 }
 
-/// A fact to be written, or a key to be removed.
+/// A fact to write, or a key to remove.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactEdit {
     /// Subject.
@@ -85,30 +84,30 @@ pub struct FactEdit {
     pub fact: Option<Fact>,
 }
 
-/// The new value of a key, from the present one.
+/// Computes the new value of a key from its current one.
 pub type FactChange<'a> = &'a dyn Fn(Option<&Fact>) -> Option<Fact>;
 
-/// Value of an alert whose delivery has begun.
+/// Value of an alert whose delivery has started.
 const CLAIMED: &str = "claimed";
-/// Value of an alert that was delivered.
+/// Value of a delivered alert.
 pub(crate) const DELIVERED: &str = "delivered";
 
-/// Time after which an alert that was claimed and not delivered may be claimed again: its process was killed.
+/// Time after which an alert that was claimed but not delivered can be claimed again, because its process was killed.
 pub(crate) const CLAIM_LASTS: Duration = Duration::from_secs(30);
 
 /// Outcome of [`claim_alert`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum AlertClaim {
-    /// The caller is to deliver the alert, and then to call [`alert_was_delivered`].
+    /// The caller must deliver the alert, and then call [`alert_was_delivered`].
     Ours,
-    /// Another process is delivering it, or was killed while it did.
+    /// Another process is delivering it, or was killed while doing so.
     Pending,
-    /// It was delivered.
+    /// It has been delivered.
     Done,
 }
 
 impl AlertClaim {
-    /// The outcome of a claim that finds this recorded.
+    /// The outcome of a claim that finds this fact.
     pub(crate) fn after(fact: &Fact, now: Instant) -> Self {
         if fact.value != CLAIMED {
             Self::Done
@@ -120,7 +119,7 @@ impl AlertClaim {
     }
 }
 
-/// Claims an alert for delivery, for one caller among all processes. A claim without a delivery lapses.
+/// Claims an alert for delivery. Only one caller among all processes gets it. A claim expires if no delivery follows.
 ///
 /// # Errors
 /// When the ledger cannot be written.
@@ -140,7 +139,7 @@ pub(crate) fn claim_alert(
 /// Records that an alert was delivered.
 ///
 /// # Errors
-/// When the ledger cannot be written: the claim lapses, and the alert may be delivered again.
+/// When the ledger cannot be written. The claim then expires, and the alert may be delivered again.
 pub(crate) fn alert_was_delivered(
     books: &mut (impl KeyValue + ?Sized),
     id: &str,

@@ -1,4 +1,4 @@
-//! Descent of sessions, and the root session whose name is part of their calls' keys.
+//! Descent of sessions, and the root session whose name is part of its family's call keys.
 
 use std::collections::BTreeSet;
 
@@ -7,30 +7,30 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::interner::{Interner, count, index};
 use crate::domain::Label;
 
-/// Families of related sessions, by interned names.
+/// Families of related sessions, by interned name.
 ///
 /// A family's root is the session that descends from no other (the first by name if logs contradict each other). It
-/// depends on the set of descents, not on their order.
+/// depends only on which descents there are, not on their order.
 ///
-/// Rows move to a new root in [`Families::moves`], not with each descent: reading a long chain from its end changes the
-/// root with every link. Until then the rows of each [`Part`] stay under that part's root.
+/// Rows move to a new root in [`Families::moves`], not with each descent, because reading a long chain from its end
+/// changes the root with every link. Until then the rows of each [`Part`] stay under that part's root.
 #[derive(Debug, Default)]
 pub(super) struct Families {
     descents: FxHashSet<(u32, u32)>,
     children: FxHashSet<u32>,
-    /// The part of each session.
+    /// The part that each session belongs to.
     of: FxHashMap<u32, u32>,
     parts: Vec<Part>,
-    /// Parts of families that changed since the last call of [`Families::moves`].
+    /// Parts of families that have changed since the last call of [`Families::moves`].
     touched: Vec<u32>,
 }
 
-/// Sessions whose rows are stored under one root.
+/// Sessions whose rows are stored under the same root.
 #[derive(Debug)]
 struct Part {
     kept: u32,
     members: Vec<u32>,
-    /// Union-find parent: a part of the same family, or itself for the one that holds the family.
+    /// Union-find parent: another part of the same family, or the part itself if it holds the family.
     up: u32,
     family: Option<Lineage>,
 }
@@ -74,7 +74,7 @@ pub(super) struct Move {
 }
 
 impl Families {
-    /// The root under which a session's rows are stored; after [`Families::moves`] the root of its family.
+    /// The root under which a session's rows are stored. After [`Families::moves`], the root of its family.
     pub(super) fn storage_root(&self, session: u32) -> u32 {
         self.of.get(&session).map_or(session, |part| self.parts[index(*part)].kept)
     }
@@ -161,7 +161,7 @@ impl Families {
         self.holder(part)
     }
 
-    /// The part that holds the family of a part. Paths are short, because the smaller family joins the larger.
+    /// The part that holds the family of a part. Paths are short because the smaller family joins the larger one.
     fn holder(&self, mut part: u32) -> u32 {
         loop {
             let up = self.parts[index(part)].up;

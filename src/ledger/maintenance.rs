@@ -1,4 +1,4 @@
-//! Work on the whole ledger, for any store: export and import, prune, reprice, verify.
+//! Operations on the whole ledger, for any store: export and import, prune, reprice, verify.
 
 mod export;
 mod export_line;
@@ -17,8 +17,8 @@ pub(crate) use import::ImportError;
 pub use reprice::Repriced;
 pub(super) use verify::{Findings, compare, compare_sums};
 
-/// Visits every row of a table in pages to bound memory, until `each` returns false. `each` may change the rows of its
-/// page, and no others.
+/// Visits every row of a table page by page to bound memory, until `each` returns false. `each` may change rows of its
+/// own page but no others.
 fn pages<S: Store>(
     store: &S,
     working_set: &mut WorkingSet<S::Ids>,

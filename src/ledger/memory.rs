@@ -1,4 +1,4 @@
-//! In-memory store, for reports over given paths and for when no file can be written.
+//! In-memory store, for reports on given paths and for when no file can be written.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -21,9 +21,9 @@ use crate::pricing::Pricer;
 /// Ledger in memory.
 pub type Memory = Books<MemoryStore>;
 
-/// Rows and what is stored with them. One ledger has it for itself, so that names have the ledger's numbers.
+/// Rows and the data stored with them. The store belongs to a single ledger and uses that ledger's interned ids.
 ///
-/// No operation fails, so that nothing is ever rolled back.
+/// No operation can fail, so nothing ever has to be rolled back.
 #[derive(Default)]
 pub struct MemoryStore(RefCell<Data>);
 
@@ -32,7 +32,7 @@ struct Data {
     shown: RowTable,
     unmerged: RowTable,
     has_aliases: bool,
-    /// Keys by what they are searched for, once one was searched for.
+    /// Keys by the properties they are searched by. Built on the first search.
     index: Option<BTreeSet<(Indexed, Table, CallKey)>>,
     descents: Vec<(u32, u32)>,
     bills: BTreeMap<(u32, CallKey), Bill>,
@@ -46,7 +46,7 @@ struct Data {
 /// The first key in order.
 const LEAST: CallKey = CallKey::from_bytes([0; 16]);
 
-/// A property by which rows are searched for.
+/// A property that rows are searched by.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Indexed {
     Alias(CallKey),
@@ -81,7 +81,7 @@ impl Data {
         }
     }
 
-    /// Keys of the rows with a property, in both tables.
+    /// Keys of the rows with a property, from both tables.
     fn keys(&mut self, by: Indexed, names: &Interner) -> Vec<CallKey> {
         let Self { shown, unmerged, index, .. } = self;
         let all = index.get_or_insert_with(|| {
@@ -93,7 +93,7 @@ impl Data {
         all.range(first..).take_while(|(other, _, _)| *other == by).map(|(_, _, key)| *key).collect()
     }
 
-    /// The shown rows that a filter admits, in no order.
+    /// The shown rows that pass a filter, in no particular order.
     fn admitted<'a>(&'a self, filter: &Filter, names: &Interner) -> impl Iterator<Item = &'a CompactRow> {
         let mut admitted: Vec<Option<bool>> = vec![None; names.sets()];
         let rows = self.shown.rows().iter().filter(move |row| in_time(filter, row.at));
@@ -107,7 +107,7 @@ impl Memory {
         Self::over(MemoryStore::default(), pricer)
     }
 
-    /// A ledger of buffered batches.
+    /// A ledger made of buffered batches.
     pub(super) fn from_gathered(gathered: Gathered, pricer: Arc<dyn Pricer>) -> Self {
         let mut books = Self { gathered: Gathered { anything: true, ..gathered }, ..Self::new(pricer) };
         // Batches that cannot be written stay buffered, and queries include them.
@@ -115,7 +115,7 @@ impl Memory {
         books
     }
 
-    /// Everything as buffered batches, for another store.
+    /// Its whole content as buffered batches, for another store.
     pub(super) fn into_gathered(mut self) -> Gathered {
         if self.backing.0.get_mut().is_unused() || self.flush().is_err() {
             return self.gathered;
@@ -142,14 +142,14 @@ impl Memory {
         self.backing.0.borrow().shown.rows().len() + self.unbooked()
     }
 
-    /// True without any call.
+    /// True if it has no calls.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl Data {
-    /// True until anything was written but facts.
+    /// True until anything other than facts has been written.
     fn is_unused(&self) -> bool {
         let is_empty = self.shown.rows().is_empty() && self.unmerged.rows().is_empty() && self.descents.is_empty();
         is_empty && self.bills.is_empty() && self.files.is_empty() && self.statuses.is_empty()
@@ -352,7 +352,7 @@ impl Store for MemoryStore {
             let _ = rows.all(|row| each(row.clone(), names));
             return Ok(());
         };
-        // Most often only the first few are wanted.
+        // Usually only the first few are wanted.
         let sign = if order == Order::Descending { 1 } else { -1 };
         let mut heap: BinaryHeap<_> = rows.map(|row| (sign * row.at.timestamp(), row.key)).collect();
         while let Some((_, key)) = heap.pop() {

@@ -1,4 +1,4 @@
-//! Merge rules shared by all stores: applies records to rows and reports the changes.
+//! Merge rules shared by all stores: applying records to rows, and reporting the changes.
 
 use std::collections::BTreeMap;
 
@@ -21,13 +21,13 @@ pub(super) struct MergeState {
     pub(super) row_store: RowStore,
     pub(super) families: Families,
     pub(super) bills: Bills,
-    /// Calls before this were pruned and are rejected.
+    /// Calls before this time were pruned and are rejected.
     pub(super) horizon: Option<Instant>,
-    /// Statements by name, see `Status::entry`.
+    /// Status reports by name, see `Status::entry`.
     pub(super) statuses: BTreeMap<String, String>,
 }
 
-/// Bills to be written, with the numbers of their sessions, and sums by the numbers of session and model.
+/// Bills to write, with the ids of their sessions, and sums by interned session and model.
 #[derive(Debug, Default)]
 pub(super) struct Billed {
     pub(super) bills: Vec<(u32, Bill)>,
@@ -44,17 +44,18 @@ impl MergeState {
         compact
     }
 
-    /// The stored key of a call in this session, from the log's key. Its own inverse.
+    /// The stored key of a call in this session, from the key in the log. Applying it twice restores the key.
     pub(super) fn rooted(&self, key: CallKey, session: u32) -> CallKey {
         self.names.label(self.families.storage_root(session)).map_or(key, |root| key.under(root))
     }
 
-    /// Moves rows to the roots of their families, prices new and changed rows, and recomputes the rows of bills.
+    /// Moves rows to the roots of their families, prices new and changed rows, and recomputes the rows derived from
+    /// bills.
     pub(super) fn settle(&mut self, pricer: &dyn Pricer) {
         for moved in self.families.moves() {
             self.follow(&moved);
         }
-        // Pricing may derive lifetimes of cache writes, which bills are compared with.
+        // Pricing may solve the lifetimes of cache writes, which bills are compared with.
         self.row_store.settle(pricer, &mut self.names);
         self.balance();
         self.row_store.settle(pricer, &mut self.names);
@@ -79,7 +80,7 @@ impl MergeState {
         }
     }
 
-    /// Merges a bill; ignored unless it names its session.
+    /// Merges a bill. Bills that name no session are ignored.
     pub(super) fn learn_bill(&mut self, bill: &Bill) {
         if let Some(session) = &bill.from.session {
             let session = self.names.number(Some(session));
@@ -89,7 +90,7 @@ impl MergeState {
         }
     }
 
-    /// Merges one record without reporting changes. Moves and costs are complete after [`MergeState::settle`].
+    /// Merges one record without reporting changes. Moves and costs are not complete until [`MergeState::settle`].
     pub(super) fn absorb(&mut self, record: &Record) {
         match record {
             Record::Call(call) => {
@@ -98,7 +99,7 @@ impl MergeState {
             }
             Record::Descends { child, parent } => self.learn(child, parent),
             Record::Bill(bill) => self.learn_bill(bill),
-            // The one concerns only ledgers written by an older version, the other no rows.
+            // The former only concerns ledgers written by an older version, the latter no rows.
             Record::Rekeyed { .. } | Record::Settled(_) => {}
             Record::Status(status) => {
                 let (name, value) = status.entry();
@@ -110,7 +111,7 @@ impl MergeState {
         }
     }
 
-    /// Takes the new bills, and the changed sums of the sessions that have one, by the numbers of session and model.
+    /// Takes the new bills, and the changed sums of sessions that have a bill, by interned session and model.
     pub(super) fn take_billed(&mut self) -> Billed {
         if self.bills.is_empty() {
             return Billed::default();
@@ -122,8 +123,8 @@ impl MergeState {
         Billed { bills, spent: unsaved.into_iter().flat_map(of).collect() }
     }
 
-    /// Like [`MergeState::take_billed`], of all bills and sums, for a new ledger. An earlier attempt may have failed
-    /// after it took the new ones.
+    /// Like [`MergeState::take_billed`], but takes all bills and sums, for a new ledger. An earlier attempt may have
+    /// failed after taking the new ones.
     pub(super) fn take_all_billed(&mut self) -> Billed {
         let bills = self.bills.take_all();
         self.row_store.all_unsaved();
@@ -139,7 +140,7 @@ impl MergeState {
 
     /// Moves the rows of a family to its new root.
     pub(super) fn follow(&mut self, moved: &Move) {
-        // A descent gives all of a family a new root, not only the session that it names.
+        // A descent gives the whole family a new root, not only the session it names.
         moved.sessions.iter().for_each(|session| self.bills.descended(*session));
         let (Some(from), Some(to)) = (self.names.label(moved.from).cloned(), self.names.label(moved.to).cloned())
         else {
@@ -148,7 +149,7 @@ impl MergeState {
         self.row_store.rekey(&moved.sessions, &from, &to, &mut self.names);
     }
 
-    /// Appends the changes since a mark; `key` is the posted call's, if it was a call.
+    /// Appends the changes since a mark. `key` is the key of the posted call, if it was a call.
     pub(super) fn report_changes(&self, mark: usize, key: Option<CallKey>, changes: &mut Vec<Change>) {
         let row = |compact: &CompactRow| compact.row(&self.names);
         let mut gone: Vec<CompactRow> = Vec::new();
@@ -178,7 +179,7 @@ impl MergeState {
                 changes.push(Change::Repeat);
             }
         }
-        // Moved rows have new keys; they are matched by time and counts.
+        // Moved rows have new keys, so they are matched by time and counts.
         let mut places: FxHashMap<(Instant, [u64; 6]), Vec<CompactRow>> = FxHashMap::default();
         for after in new {
             places.entry((after.at, after.tokens.fields())).or_default().push(after);

@@ -1,4 +1,4 @@
-//! The ledger: one row per call, merged by key, with its queries.
+//! The ledger: one row per call, merged by key, and the queries on it.
 
 mod account;
 mod bill_json;

@@ -1,4 +1,4 @@
-//! Maps times to report periods: hours, days, weeks and months of a time zone.
+//! Maps times to report periods: hours, days, weeks and months in a time zone.
 
 use rustc_hash::FxHashMap;
 
@@ -6,14 +6,14 @@ use super::interner::{count, index};
 use super::{Grain, PeriodKey};
 use crate::domain::{Instant, Span, Zone, day_of, month_of, quarter_start, week_of};
 
-/// Quarter hours cached together: a day of UTC, since sums come day by day.
+/// Number of quarter hours cached together: one UTC day, because sums arrive day by day.
 const TOGETHER: i64 = 96;
 
 /// Maps quarter hours to periods.
 pub(super) struct Periods {
     grain: Grain,
     zone: Zone,
-    /// The current run of quarter hours, and the period of each one looked up.
+    /// The current stretch of quarter hours, and the period of each one looked up so far.
     stretch: i64,
     of_quarter: [Option<u32>; 96],
     numbers: FxHashMap<PeriodKey, usize>,
@@ -44,7 +44,7 @@ impl Periods {
     }
 
     fn number_of(&mut self, key: PeriodKey) -> usize {
-        // Usually the same period as last time.
+        // Usually the period is the same as last time.
         if self.keys.last() == Some(&key) {
             return self.keys.len() - 1;
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Row, Sums};
 use crate::domain::{CallKey, Day, Dimension, Filter, Instant, Label, Week, Zone};
 
-/// The unit that each row of a report sums up.
+/// The unit that each row of a report covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grain {
     /// Quarters of an hour.
@@ -23,17 +23,17 @@ pub enum Grain {
     Session,
     /// Single calls.
     Call,
-    /// Everything.
+    /// Everything in one row.
     Total,
 }
 
 /// The order of a report's rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Order {
-    /// Oldest, or first in the alphabet, first.
+    /// Oldest first, or in alphabetical order.
     #[default]
     Ascending,
-    /// The other way round.
+    /// The reverse.
     Descending,
 }
 
@@ -52,19 +52,19 @@ pub struct Query {
     pub order: Order,
     /// Maximum number of rows, applied after ordering; the total covers all rows.
     pub limit: Option<usize>,
-    /// The names of derived dimensions for the values of their bases; a value without one keeps its own, but a branch
-    /// without a ticket has none.
+    /// Names that derived dimensions give to the values of their bases. A value without one keeps its own name, except
+    /// that a branch without a ticket has none.
     pub renamed: BTreeMap<(Dimension, Label), Label>,
 }
 
 impl Query {
-    /// A query for all calls, unsplit, oldest first, without a limit.
+    /// A query for all calls, oldest first, not split and without a limit.
     pub fn new(grain: Grain, zone: Zone) -> Self {
         let (by, filter, order) = (Vec::new(), Filter::default(), Order::Ascending);
         Self { grain, by, filter, zone, order, limit: None, renamed: BTreeMap::new() }
     }
 
-    /// The name of a value of this dimension in the report.
+    /// The name of this dimension's value in the report.
     pub(crate) fn name_of<'a>(&'a self, by: Dimension, value: &'a Label) -> Option<&'a Label> {
         if by.base() == by {
             return Some(value);
@@ -104,14 +104,15 @@ pub struct Report {
     pub rows: Vec<ReportRow>,
     /// Sum of all rows, including those beyond the limit.
     pub total: Sums,
-    /// Number of rows without the limit, where that leaves some out.
+    /// Number of rows without the limit, if some are left out.
     pub all_rows: Option<u64>,
-    /// Files that may hold more calls but could not be read. Set by commands that read logs; 0 from the ledger itself.
+    /// Files that may contain more calls but could not be read. Set by commands that read logs; always 0 from the
+    /// ledger itself.
     pub unread_files: u64,
 }
 
 impl Report {
-    /// The answer to a question before anything is known.
+    /// The answer before anything is known.
     pub fn without_rows(query: &Query) -> Self {
         Self { query: query.clone(), rows: Vec::new(), total: Sums::default(), all_rows: None, unread_files: 0 }
     }
@@ -121,7 +122,7 @@ impl Report {
         self.total.marked(self.unread_files)
     }
 
-    /// The report with the mark in every row that sums up calls. Of a single call nothing is missing.
+    /// The report with that mark on every row that sums up calls. A single call is never incomplete.
     #[must_use]
     pub fn with_marked_rows(&self) -> Self {
         let mut marked = self.clone();

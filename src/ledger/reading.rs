@@ -1,4 +1,4 @@
-//! Answers queries over a store: its sums and rows, with those that could not be written in place of the stored ones.
+//! Answers queries from a store's sums and rows, replacing stored rows with unwritten ones where there are any.
 
 use std::ops::Range;
 
@@ -77,7 +77,7 @@ impl<'a, S: Store> Reading<'a, S> {
         Ok(sums)
     }
 
-    /// Sums of time spans; they and the filter's times begin and end on quarter hours.
+    /// Sums of time spans. The spans and the filter's times must start and end on quarter hours.
     pub(super) fn spans(self, spans: &[Span], filter: &Filter) -> Stored<Vec<Sums>> {
         let whole = Filter {
             since: filter.since.into_iter().chain(spans.iter().map(|span| span.from).min()).max(),
@@ -106,7 +106,7 @@ impl<'a, S: Store> Reading<'a, S> {
         Ok(all)
     }
 
-    /// The newest `limit` rows that a filter admits, newest first.
+    /// The newest `limit` rows that pass a filter, newest first.
     pub(super) fn newest(&mut self, filter: &Filter, limit: usize) -> Stored<Vec<CompactRow>> {
         let mut rows: Vec<CompactRow> = Vec::new();
         let (mut last, held) = (None, self.held);
@@ -139,7 +139,7 @@ impl<'a, S: Store> Reading<'a, S> {
         self.store.shown_row(self.names, self.ids, key)
     }
 
-    /// Every row that a filter admits, unwritten ones included.
+    /// Every row that passes a filter, including unwritten ones.
     pub(super) fn joined_rows(&mut self, filter: &Filter) -> Stored<Vec<CompactRow>> {
         let mut rows = self.rows(filter)?;
         if let Some(held) = self.held {
@@ -149,15 +149,15 @@ impl<'a, S: Store> Reading<'a, S> {
         Ok(rows)
     }
 
-    /// Rows that a filter admits and that differ from the stored ones, or are new.
+    /// Unwritten rows that pass a filter: new, or different from the stored ones.
     fn unbooked(&self, filter: &Filter) -> impl Iterator<Item = &'a CompactRow> {
         let names = &*self.names;
         let all = self.held.into_iter().flat_map(Changes::each).filter_map(|(_, after)| after);
         all.filter(move |row| in_time(filter, row.at) && admits(filter, row.set, names))
     }
 
-    /// Visits each row that a filter admits in order of time and key, until `each` returns false. Holds the rows of one
-    /// second at a time.
+    /// Visits each row that passes a filter in order of time and key, until `each` returns false. Holds one second's
+    /// worth of rows at a time.
     pub(super) fn in_order(
         &mut self,
         filter: &Filter,
@@ -173,7 +173,7 @@ impl<'a, S: Store> Reading<'a, S> {
         unbooked.sort_unstable_by(|one, other| in_order(one, other));
         let mut unbooked = unbooked.into_iter().cloned().peekable();
         let (mut second, mut going, held) = (Vec::new(), true, self.held);
-        // `until` is the second that has just begun: rows before it are complete.
+        // `until` is the second that has just begun. Rows before it are complete.
         let mut show = |second: &mut Vec<CompactRow>, until: Option<i64>, names: &Interner| {
             let is_past = |row: &CompactRow| {
                 until.is_none_or(|until| {
@@ -223,7 +223,7 @@ impl<'a, S: Store> Reading<'a, S> {
             }
         }
         of_set.retain(|_, stretch| stretch.sums.calls > 0);
-        // The new first and last calls are found among the rows.
+        // Find the new first and last calls among the rows.
         for stretch in of_set.values_mut().filter(|stretch| doubtful.contains(&stretch.set)) {
             let mut ends: Option<(Instant, Instant)> = None;
             let since = Some(stretch.first);
@@ -246,7 +246,7 @@ impl<'a, S: Store> Reading<'a, S> {
         Ok(of_set.into_values().collect())
     }
 
-    /// Every stored row that a filter admits.
+    /// Every stored row that passes a filter.
     pub(super) fn rows(&mut self, filter: &Filter) -> Stored<Vec<CompactRow>> {
         let mut rows = Vec::new();
         self.each_row(filter, None, &mut |row| {
@@ -256,7 +256,7 @@ impl<'a, S: Store> Reading<'a, S> {
         Ok(rows)
     }
 
-    /// Visits each stored row that a filter admits, until `each` returns false; see [`Store::each_row`].
+    /// Visits each stored row that passes a filter, until `each` returns false; see [`Store::each_row`].
     fn each_row(
         &mut self,
         filter: &Filter,
@@ -267,7 +267,7 @@ impl<'a, S: Store> Reading<'a, S> {
     }
 }
 
-/// A filter's verdicts per set, cached.
+/// Caches whether a filter admits each set.
 struct Verdicts<'a> {
     filter: &'a Filter,
     names: &'a Interner,

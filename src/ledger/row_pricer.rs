@@ -5,7 +5,7 @@ use super::interner::Interner;
 use crate::domain::{Call, Fidelity};
 use crate::pricing::{Cost, Pricer};
 
-/// Prices rows in sequence; neighbours share labels, so that few lookups are needed.
+/// Prices rows in sequence. Neighbouring rows share labels, so few lookups are needed.
 pub(super) struct RowPricer<'a> {
     pricer: &'a dyn Pricer,
     last: Option<(u32, Call)>,
@@ -16,8 +16,8 @@ impl<'a> RowPricer<'a> {
         Self { pricer, last: None }
     }
 
-    /// Prices a row, after solving the lifetimes of its cache writes where only its stated cost gives them. Whether a
-    /// row without cache writes lacks any that were charged follows from the price, too.
+    /// Prices a row. If only the logged cost gives the lifetimes of its cache writes, solves those first. Also decides
+    /// by the price whether a row whose log does not list cache writes is incomplete.
     pub(super) fn settle(&mut self, compact: &mut CompactRow, names: &mut Interner) {
         let states_cost = compact.rare.as_ref().is_some_and(|rare| rare.quoted.is_some());
         if compact.fidelity == Fidelity::Guessed

@@ -1,12 +1,11 @@
-//! Stores rows by key and merges sightings: by key, and by alias.
+//! Stores rows by key and merges sightings, by key and by alias.
 //!
-//! A *plain* row is the join of all sightings of one key. A log of an agent's telemetry knows an answer
-//! by its request alone: its row's alias is its own key. Where another row carries that alias (of
-//! several, the one with the least key), the two are one call: that row shows the join of both, and
-//! the telemetry's own row is not shown. A row that sums up a whole thread is not shown either where a call of
-//! the thread carries its alias, and adds nothing to that call. A refusal is kept apart and never shown, nor is what it is
-//! joined with. So what is shown is a function of the plain rows, and the
-//! plain rows do not depend on the order or the repetition of sightings.
+//! A *plain* row is the join of all sightings of one key. Telemetry knows an answer only by its request, so a telemetry
+//! row's alias is its own key. If another row carries that alias (of several, the one with the least key), the two are
+//! one call: that row shows the join of both, and the telemetry's own row is hidden. A row that sums up a whole thread
+//! is also hidden if a call of the thread carries its alias, and adds nothing to that call. A refused call and anything
+//! it is joined with are kept but never shown. So the shown rows are a function of the plain rows, and the plain rows
+//! do not depend on the order or repetition of sightings.
 
 mod shown;
 mod table;
@@ -28,15 +27,15 @@ use crate::pricing::Pricer;
 #[derive(Debug, Default)]
 pub(super) struct RowStore {
     shown: RowTable,
-    /// Keys per session whose family they are stored under; may include rows that have moved.
+    /// Keys by the session under whose family they are stored. May include rows that have moved.
     by_session: FxHashMap<u32, Vec<CallKey>>,
-    /// Set once a row's alias equals its key.
+    /// Set once any row's alias equals its key.
     telemetry: Option<Telemetry>,
     /// Previous versions of changed shown rows; `None` while no journal is kept.
     journal: Option<Vec<Before>>,
     /// Keys of rows to be priced.
     open: Vec<CallKey>,
-    /// Set once a session has a bill.
+    /// Set once any session has a bill.
     spending: Option<Box<Spending>>,
 }
 
@@ -54,14 +53,14 @@ impl RowStore {
         self.journal.as_ref().map_or(0, Vec::len)
     }
 
-    /// Changes since a mark: each key once, with the row's version at the mark.
+    /// Changes since a mark: each key once, with the row as it was at the mark.
     pub(super) fn changes_since(&self, mark: usize) -> Vec<Before> {
         let mut seen = FxHashSet::default();
         let journal = self.journal.as_deref().unwrap_or_default();
         journal[mark.min(journal.len())..].iter().filter(|(key, _)| seen.insert(*key)).cloned().collect()
     }
 
-    /// Takes the journal, each key once, and stops keeping it.
+    /// Takes the journal, with each key once, and stops keeping it.
     pub(super) fn take_journal(&mut self) -> Vec<Before> {
         let mut journal = self.journal.take().unwrap_or_default();
         let mut seen = Keys::default();
@@ -87,7 +86,7 @@ impl RowStore {
         self.shown.rows()
     }
 
-    /// Every plain row, without computed ones.
+    /// Every plain row, excluding computed ones.
     pub(super) fn plain_rows(&self) -> impl Iterator<Item = &CompactRow> {
         let unmerged = self.telemetry.as_ref().map(|telemetry| &telemetry.unmerged);
         let shown = self
@@ -116,7 +115,7 @@ impl RowStore {
         }
     }
 
-    /// Inserts a row from a store: shown or hidden.
+    /// Inserts a row from a store, shown or hidden.
     pub(super) fn restore(&mut self, compact: CompactRow, shown: bool, names: &Interner) {
         let compact = CompactRow { booked: true, ..compact };
         if let Some(telemetry) = &mut self.telemetry {
@@ -130,7 +129,7 @@ impl RowStore {
         }
     }
 
-    /// Takes the hidden rows changed since the last call; `None` marks one that was removed.
+    /// Takes the hidden rows that changed since the last call; `None` marks a removed one.
     pub(super) fn take_unmerged(&mut self) -> Vec<(CallKey, Option<CompactRow>)> {
         let Some(telemetry) = &mut self.telemetry else { return Vec::new() };
         let changed = std::mem::take(&mut telemetry.changed);
@@ -142,7 +141,7 @@ impl RowStore {
         self.telemetry.iter().flat_map(|telemetry| telemetry.unmerged.values())
     }
 
-    /// Merges one sighting; true when it changed anything.
+    /// Merges one sighting; true if it changed anything.
     pub(super) fn feed(&mut self, sighting: CompactRow, names: &mut Interner) -> bool {
         if self.telemetry.is_none() && sighting.alias != Some(sighting.key) && !sighting.is_refused() {
             return match self.shown.get(sighting.key) {
@@ -185,12 +184,12 @@ impl RowStore {
         true
     }
 
-    /// Keys of these sessions' rows; may include rows that have moved.
+    /// Keys of the rows of these sessions. May include rows that have moved.
     pub(super) fn keys_of(&self, sessions: &[u32]) -> Vec<CallKey> {
         sessions.iter().filter_map(|session| self.by_session.get(session)).flatten().copied().collect()
     }
 
-    /// Moves rows from one root to another, joining those with equal keys.
+    /// Moves rows from one root to another, joining rows with equal keys.
     pub(super) fn rekey(&mut self, sessions: &[u32], from: &str, to: &str, names: &mut Interner) {
         let listed: Vec<CallKey> =
             sessions.iter().flat_map(|session| self.by_session.remove(session).unwrap_or_default()).collect();
@@ -203,7 +202,7 @@ impl RowStore {
         }
         for plain in taken {
             let key = plain.key.under(from).under(to);
-            // An alias equal to the key keeps its value, since telemetry's keys never move.
+            // An alias that equals the key keeps its value, because telemetry's keys never move.
             self.feed(CompactRow { key, ..plain }, names);
         }
     }
@@ -245,7 +244,7 @@ impl RowStore {
         }
     }
 
-    /// The rows for a store that keeps them as they are: the shown ones, and the unmerged ones.
+    /// The rows for a store that keeps them unchanged: the shown ones and the unmerged ones.
     pub(super) fn into_tables(self) -> (RowTable, RowTable) {
         let mut unmerged = RowTable::default();
         let rows = self.telemetry.into_iter().flat_map(|telemetry| telemetry.unmerged.into_values());
@@ -258,22 +257,22 @@ impl RowStore {
         *self = Self::default();
     }
 
-    /// True when no row has this key, as its own or as its alias.
+    /// True when no row has this key or this alias.
     pub(super) fn is_free(&self, key: CallKey) -> bool {
         self.plain(key).is_none() && self.telemetry.as_ref().is_none_or(|telemetry| !telemetry.has_carriers(key))
     }
 
-    /// Adds a row of telemetry whose key is free, see [`RowStore::is_free`].
+    /// Adds a telemetry row whose key is free, see [`RowStore::is_free`].
     pub(super) fn add_free(&mut self, row: CompactRow, names: &Interner) {
         self.show(row, names);
     }
 
-    /// Aliases of the rows of these keys.
+    /// Aliases of the rows with these keys.
     pub(super) fn aliases_of(&self, keys: &[CallKey]) -> Vec<CallKey> {
         keys.iter().filter_map(|key| self.plain(*key)?.alias).collect()
     }
 
-    /// The join of the sightings of a key.
+    /// The join of all sightings of a key.
     pub(super) fn plain(&self, key: CallKey) -> Option<&CompactRow> {
         self.telemetry.as_ref().and_then(|telemetry| telemetry.unmerged.get(&key)).or_else(|| self.get(key))
     }

@@ -50,9 +50,9 @@ impl Part {
         self.searches = change(self.searches, other.searches);
     }
 
-    /// Subtracts from both what they have in common.
+    /// Subtracts the common part from both.
     ///
-    /// Cache writes may be attributed to different lifetimes: all of them are compared.
+    /// Cache writes may be attributed to different lifetimes, so their totals are compared.
     pub(super) fn take(&mut self, other: &mut Self) {
         for (mine, theirs) in self.classes.iter_mut().zip(&mut other.classes) {
             common(mine, theirs);
@@ -63,7 +63,7 @@ impl Part {
         common(&mut self.searches, &mut other.searches);
     }
 
-    /// Subtracts from both the searches they have in common.
+    /// Subtracts the common searches from both.
     pub(super) fn take_searches(&mut self, other: &mut Self) {
         common(&mut self.searches, &mut other.searches);
     }
@@ -79,7 +79,7 @@ impl Part {
         [input, read, short.saturating_add(long), output, self.searches]
     }
 
-    /// True when all counts but reasoning, which is part of the output, are zero.
+    /// True when all counts are zero, ignoring reasoning, which is part of the output.
     pub(super) fn is_zero(&self) -> bool {
         let [input, read, short, long, output, _] = self.classes;
         [input, read, short, long, output, self.searches] == [0; 6]
@@ -89,7 +89,7 @@ impl Part {
         self.classes[SHORT].saturating_add(self.classes[LONG])
     }
 
-    /// Counts all cache writes with a lifetime of one hour.
+    /// Treats all cache writes as one-hour writes.
     pub(super) fn live_an_hour(&mut self) {
         self.classes[LONG] = self.cache_write();
         self.classes[SHORT] = 0;
@@ -112,16 +112,16 @@ fn common(mine: &mut u64, theirs: &mut u64) {
     *theirs -= common;
 }
 
-/// Sums of watched sessions, and the rows of all sessions.
+/// Sums of watched sessions, and the row keys of all sessions.
 #[derive(Debug, Default)]
 pub(super) struct Spending {
-    /// Keys of each session's rows; may include rows that have moved.
+    /// Keys of each session's rows. May include rows that have moved.
     rows: FxHashMap<u32, Vec<CallKey>>,
     /// Sums of watched sessions, by model.
     sums: FxHashMap<u32, FxHashMap<u32, Part>>,
-    /// Rows computed from the sums and excluded from them.
+    /// Computed rows, which are excluded from the sums.
     computed: FxHashSet<CallKey>,
-    /// Watched sessions whose sums changed.
+    /// Watched sessions whose sums have changed.
     touched: FxHashSet<u32>,
     /// Watched sessions whose sums must be written to the store.
     unsaved: FxHashSet<u32>,
@@ -138,7 +138,7 @@ impl Spending {
         self.sums.insert(session, sums);
     }
 
-    /// Adds calls of a watched session that were pruned before its sums were kept.
+    /// Adds calls of a watched session that were pruned before its sums were tracked.
     pub(super) fn add_pruned(&mut self, session: u32, parts: impl Iterator<Item = (u32, Part)>) {
         let Some(sums) = self.sums.get_mut(&session) else { return };
         for (model, part) in parts {
@@ -148,12 +148,12 @@ impl Spending {
         }
     }
 
-    /// Keys of this session's rows; may include rows that have moved.
+    /// Keys of this session's rows. May include rows that have moved.
     pub(super) fn rows(&self, session: u32) -> &[CallKey] {
         self.rows.get(&session).map_or(&[], Vec::as_slice)
     }
 
-    /// Marks rows as computed, excluding them from the sums.
+    /// Marks rows as computed, which excludes them from the sums.
     pub(super) fn compute(&mut self, keys: impl Iterator<Item = CallKey>) {
         self.computed.extend(keys);
     }
@@ -162,7 +162,7 @@ impl Spending {
         self.computed.contains(&key)
     }
 
-    /// Indexes a row, new or not.
+    /// Indexes a row, whether new or not.
     pub(super) fn index(&mut self, row: &CompactRow, names: &Interner) {
         let session = session_of(row, names);
         if session != NONE {
@@ -195,7 +195,7 @@ impl Spending {
         }
     }
 
-    /// A call of a session with unlisted calls counts as exact once the session has a bill.
+    /// Marks a call of a session with unlisted calls as exact if the session has a bill.
     pub(super) fn settled(&self, mut row: CompactRow, names: &Interner) -> CompactRow {
         if matches!(row.fidelity, Fidelity::Unlisted | Fidelity::Settled) {
             let billed = self.watches(session_of(&row, names));

@@ -1,5 +1,6 @@
-//! The seam below the merge rules: the operations that a store of rows must have. Rows come and go as [`CompactRow`]s,
-//! whose names are numbers of an [`Interner`]; a store's own ids of names, [`Store::Ids`], live as long as that.
+//! The interface below the merge rules: the operations that a store of rows must provide. Rows are passed as
+//! [`CompactRow`]s, whose names are ids of an [`Interner`]. A store's own ids of names, [`Store::Ids`], live as long as
+//! that interner.
 
 mod transaction;
 
@@ -19,30 +20,31 @@ use super::spending::Part;
 use super::{Checkpoint, Order, Query};
 use crate::domain::{Bill, CallKey, Dimension, Filter, Instant, one_by_one};
 
-/// Rows by key, alias and lineage, with what is derived from them and stored beside them.
+/// Rows by key, alias and lineage, with the data derived from them and stored next to them.
 ///
-/// A store neither merges nor prices: what it returns is what [`Store::apply`] was given. Everything is called between
-/// [`Store::begin`] and [`Store::commit`] or [`Store::roll_back`], but the version, checkpoints, statements and facts also without.
+/// A store neither merges nor prices: it returns exactly the rows that [`Store::apply`] was given. All methods are
+/// called between [`Store::begin`] and [`Store::commit`] or [`Store::roll_back`]. Version, checkpoints, status reports
+/// and facts may also be used outside.
 pub trait Store {
-    /// Ids of interned names in this store; `()` for a store that keeps the names themselves.
+    /// The store's ids for interned names; `()` for a store that keeps the names themselves.
     type Ids: Default;
 
-    /// Begins a transaction: one consistent view for reading, the only writer for writing.
+    /// Begins a transaction. A read has one consistent view; a write is the only writer.
     ///
     /// # Errors
-    /// When another process holds the store, or it cannot be read or written.
+    /// When another process has locked the store, or it cannot be read or written.
     fn begin(&self, access: Access) -> Stored<()>;
 
-    /// Makes the changes of a transaction durable, all or none.
+    /// Makes the changes of a transaction durable, all or nothing.
     ///
     /// # Errors
-    /// When none of them was made.
+    /// When none of the changes was made.
     fn commit(&self) -> Stored<()>;
 
-    /// Drops the changes of a transaction.
+    /// Discards the changes of a transaction.
     fn roll_back(&self);
 
-    /// A number that is different once another process has written.
+    /// A number that changes whenever another process writes.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -66,8 +68,8 @@ pub trait Store {
     /// When the store cannot be read.
     fn machine(&self) -> Stored<String>;
 
-    /// The next rows of a table after a place, which moves on, in order of their second or all at once; none at the
-    /// end. Rows that were handed out may be changed before the next call.
+    /// The next rows of a table from a position, which is advanced. Rows come in order of their second, or all at once;
+    /// none means the end. Rows that were returned may be changed before the next call.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -79,13 +81,13 @@ pub trait Store {
         place: &mut Place,
     ) -> Stored<Vec<CompactRow>>;
 
-    /// The row of a key.
+    /// The row with this key.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn row(&self, names: &mut Interner, ids: &mut Self::Ids, table: Table, key: CallKey) -> Stored<Option<CompactRow>>;
 
-    /// The rows of these keys, as far as there are any.
+    /// The rows with these keys, where they exist.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -112,13 +114,13 @@ pub trait Store {
     /// When the store cannot be written.
     fn index_aliases(&self) -> Stored<()>;
 
-    /// Keys of the rows with this alias, in both tables; that of a row whose alias is its own key may be left out.
+    /// Keys of the rows with this alias, from both tables. May leave out a row whose alias is its own key.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn keys_by_alias(&self, names: &Interner, alias: CallKey) -> Stored<Vec<CallKey>>;
 
-    /// Keys of the rows with any of these aliases, as [`Store::keys_by_alias`] has them.
+    /// Keys of the rows with any of these aliases, by the rules of [`Store::keys_by_alias`].
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -150,25 +152,25 @@ pub trait Store {
         }
     }
 
-    /// Keys of the rows whose keys are unique only within the family of this session, in both tables.
+    /// Keys of the rows whose keys are unique only within the family of this session, from both tables.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn keys_by_lineage(&self, names: &Interner, ids: &mut Self::Ids, session: u32) -> Stored<Vec<CallKey>>;
 
-    /// Keys of the shown rows of a session.
+    /// Keys of a session's shown rows.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn keys_by_session(&self, names: &Interner, ids: &mut Self::Ids, session: u32) -> Stored<Vec<CallKey>>;
 
-    /// Every descent: the numbers of child and parent.
+    /// Every descent, as the ids of child and parent.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn descents(&self, names: &mut Interner, ids: &mut Self::Ids) -> Stored<Vec<(u32, u32)>>;
 
-    /// Visits every bill, with the number of its session.
+    /// Visits every bill, with the id of its session.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -188,7 +190,7 @@ pub trait Store {
         Ok(self.find_bills(names, ids, &|of, _| of == session)?.into_iter().map(|(_, bill)| bill).collect())
     }
 
-    /// Sessions with a bill of this counter.
+    /// Sessions with a bill for this counter.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -197,7 +199,7 @@ pub trait Store {
         Ok(sessions(&found))
     }
 
-    /// Bills with this [`total`](super::total), with the numbers of their sessions; no more than `most`.
+    /// At most `most` bills with this [`total`](super::total), with the ids of their sessions.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -213,7 +215,7 @@ pub trait Store {
         Ok(found)
     }
 
-    /// Sessions with a bill of a run that took this total over, see [`before`](super::before).
+    /// Sessions with a bill of a run that inherited this total, see [`before`](super::before).
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -222,7 +224,7 @@ pub trait Store {
         Ok(sessions(&found))
     }
 
-    /// The bills of one kind, with the numbers of their sessions.
+    /// The bills of one kind, with the ids of their sessions.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -241,20 +243,20 @@ pub trait Store {
         Ok(found)
     }
 
-    /// A session's sums by model, as [`Delta::spent`] had them.
+    /// A session's sums by model, as last written through [`Delta::spent`].
     ///
     /// # Errors
     /// When the store cannot be read.
     fn spent(&self, names: &mut Interner, ids: &mut Self::Ids, session: u32) -> Stored<Vec<(u32, Part)>>;
 
-    /// Writes the changes of a transaction, with every sum the store derives from rows. `step` is called before each
-    /// part.
+    /// Writes the changes of a transaction, and every sum that the store derives from rows. `step` is called before
+    /// each part.
     ///
     /// # Errors
     /// When the transaction must be rolled back.
     fn apply(&self, names: &mut Interner, ids: &mut Self::Ids, delta: &Delta<'_>, step: Step<'_>) -> Stored<()>;
 
-    /// Writes checkpoints, each in place of an older one with its path.
+    /// Writes checkpoints, each replacing an older one for the same path.
     ///
     /// # Errors
     /// When the transaction must be rolled back.
@@ -274,38 +276,39 @@ pub trait Store {
         Ok(self.files()?.into_iter().find(|file| file.path == path))
     }
 
-    /// Writes statements by name, see `Status::entry`: each unless the stored one is newer. Those about sessions may be
-    /// dropped once they are old.
+    /// Writes status reports by name, see `Status::entry`, unless the stored one is newer. Old reports about sessions
+    /// may be dropped.
     ///
     /// # Errors
     /// When the transaction must be rolled back.
     fn write_statuses(&self, statuses: &BTreeMap<String, String>) -> Stored<()>;
 
-    /// Every statement by name.
+    /// Every status report, by name.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn statuses(&self) -> Stored<BTreeMap<String, String>>;
 
-    /// The value of a key.
+    /// The value of a fact.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn fact(&self, space: Space, key: &str) -> Stored<Option<Fact>>;
 
-    /// Writes or removes the value of a key.
+    /// Writes or removes a fact.
     ///
     /// # Errors
     /// When the transaction must be rolled back.
     fn put_fact(&self, space: Space, key: &str, fact: Option<&Fact>) -> Stored<()>;
 
-    /// Every value whose key has this prefix, sorted by key.
+    /// Every fact whose key has this prefix, sorted by key.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn facts(&self, space: Space, prefix: &str) -> Stored<Vec<(String, Fact)>>;
 
-    /// Visits each shown row that a filter admits, until `each` returns false: in order of its second, or as is quickest.
+    /// Visits each shown row that passes a filter, until `each` returns false. The order is by second or, if that does
+    /// not matter, the fastest one.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -339,11 +342,11 @@ pub trait Store {
         Ok(None)
     }
 
-    /// Sums by quarter hour of the calls within a filter's times, on any level that tells apart the filter's dimensions
-    /// and those of `by`; a level without time will do if `timeless` and the filter has no times. The filter's names are
-    /// applied by the caller. Every name must be interned before the sums are handed on.
+    /// Sums by quarter hour of the calls within a filter's times, on any level that separates the filter's dimensions
+    /// and those of `by`. A level without time will do if `timeless` is set and the filter has no times. The caller
+    /// applies the filter's names. Every name must be interned before the sums are handed on.
     ///
-    /// The default adds up rows. A store that keeps sums answers from these.
+    /// The default adds up rows. A store that keeps sums answers from them.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -366,7 +369,8 @@ pub trait Store {
         }))
     }
 
-    /// The sums of each session, sub-agent and kind of call within a filter, with the times of the first and last call.
+    /// The sums of each session, sub-agent and kind of call that pass a filter, with the times of the first and last
+    /// call.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -379,8 +383,8 @@ pub trait Store {
         Ok(grouping::united(stretches))
     }
 
-    /// Like [`Store::stretches`], but only of sessions that can appear within the query's limit. `None` if the store
-    /// cannot tell which these are.
+    /// Like [`Store::stretches`], but only for sessions that can appear within the query's limit. `None` if the store
+    /// cannot tell which those are.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -394,7 +398,7 @@ pub trait Store {
     }
 }
 
-/// The sessions of bills, each once.
+/// The sessions of these bills, each once.
 fn sessions(bills: &[(u32, Bill)]) -> Vec<u32> {
     one_by_one::<BTreeSet<_>, _>(bills.iter().map(|(session, _)| *session)).into_iter().collect()
 }

@@ -9,15 +9,15 @@ use crate::pricing::Cost;
 /// A call with its booked cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The join of all its sightings.
+    /// The join of all sightings of the call.
     pub call: Call,
-    /// Cost as booked.
+    /// The booked cost.
     pub cost: Cost,
 }
 
 impl Row {
-    /// Fidelity of the counts and of the price. The split of a call whose log does not tell writes from plain input stays
-    /// a guess where the model has no price that decides whether it matters.
+    /// Fidelity of the counts and of the price. If a call's log does not separate cache writes from plain input, the
+    /// split remains a guess unless the model has a price that settles whether it matters.
     pub fn trust(&self) -> Fidelity {
         let trust = self.call.trust();
         let is_price_guessed = trust == Fidelity::Final && self.cost.is_guessed();
@@ -27,20 +27,20 @@ impl Row {
 
 /// Effect of a batch on the ledger.
 ///
-/// Each call of the batch gives exactly one `New`, `Grown` or `Repeat`, in the order of the records. `Moved` and `Gone`
-/// appear in between when other rows changed too: a descent moved a fork's rows to their root, or two rows were found
+/// Each call in the batch gives exactly one `New`, `Grown` or `Repeat`, in the order of the records. `Moved` and `Gone`
+/// appear in between when other rows changed too: a descent moved a fork's rows to their root, or two rows turned out
 /// to be one call. To keep totals, subtract every `before` and `Gone`, and add every `after`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A new call.
     New(RowChange),
-    /// A known call with more data.
+    /// A known call that now has more data.
     Grown(RowChange),
     /// A known call, unchanged.
     Repeat,
-    /// Another row that changed as a consequence.
+    /// Another row, changed as a consequence.
     Moved(RowChange),
-    /// Another row that was merged into the one before it.
+    /// Another row, merged into the one before it.
     Gone(Arc<Row>),
 }
 
@@ -66,27 +66,27 @@ pub struct RowChange {
     pub after: Arc<Row>,
 }
 
-/// Sums over calls. Exact, so that a call can be subtracted again.
+/// Sums over calls. They are exact, so a call can be subtracted again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Sums {
     /// Number of calls.
     pub calls: u64,
     /// Their tokens.
     pub tokens: Tokens,
-    /// Cost of the calls that have one.
+    /// Cost of the calls that have a cost.
     pub cost: Usd,
     /// Amount saved by caching.
     pub saved: Usd,
     /// Tokens of calls without a price.
     pub unpriced_tokens: u64,
-    /// Calls whose log holds less than was used.
+    /// Calls whose log reports less than was used.
     pub lower_bound_calls: u64,
     /// Calls whose model, split, tier or rate is a guess.
     pub guessed_calls: u64,
 }
 
 impl Sums {
-    /// These sums, marked as the least that they can be where files could not be read.
+    /// These sums, marked as a lower bound if any files could not be read.
     #[must_use]
     pub fn marked(self, unread_files: u64) -> Self {
         Self { lower_bound_calls: self.lower_bound_calls.max(u64::from(unread_files > 0)), ..self }
@@ -117,7 +117,7 @@ impl Sums {
         self.guessed_calls = self.guessed_calls.saturating_add(other.guessed_calls);
     }
 
-    /// Takes other sums back out.
+    /// Subtracts other sums.
     pub fn sub(&mut self, other: &Self) {
         self.calls = self.calls.saturating_sub(other.calls);
         self.tokens = self.tokens.saturating_sub(other.tokens);
@@ -128,25 +128,25 @@ impl Sums {
         self.guessed_calls = self.guessed_calls.saturating_sub(other.guessed_calls);
     }
 
-    /// True when the real cost is at least `cost`, but may be more (`≥`).
+    /// True when the real cost is at least `cost` but may be higher (`≥`).
     pub fn is_lower_bound(&self) -> bool {
         self.unpriced_tokens > 0 || self.lower_bound_calls > 0
     }
 }
 
-/// Records and checkpoints to be written in one transaction.
+/// Records and checkpoints that are written in one transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// Records, in the order of their lines.
     pub records: Vec<Record>,
-    /// Checkpoints of the files once these records are written.
+    /// Checkpoints that apply once these records are written.
     pub files: Vec<Checkpoint>,
 }
 
-/// How far a log file has been read, with data to recognise it.
+/// How far a log file has been read, and data to recognise the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Path at discovery.
+    /// Path where the file was found.
     pub path: PathBuf,
     /// Device number.
     pub device: u64,
@@ -158,7 +158,7 @@ pub struct Checkpoint {
     pub size: u64,
     /// Modification time when last checked, in nanoseconds since 1970.
     pub modified_ns: i64,
-    /// Hash of the first KiB, or of fewer bytes while the file is shorter.
+    /// Hash of the first KiB, or of the whole file while it is shorter.
     pub head_hash: u64,
     /// Number of bytes that `head_hash` covers.
     pub head_len: u32,
@@ -173,17 +173,17 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Path of the reader of telemetry, which has no file.
+    /// Path that stands for the telemetry reader, which has no file.
     pub(crate) const TELEMETRY: &str = "telemetry";
 
-    /// The checkpoint of the reader of telemetry.
+    /// The checkpoint of the telemetry reader.
     pub(crate) fn of_telemetry(reader: String, now: Instant) -> Self {
-        // Checkpoints of files that are gone are forgotten by this time.
+        // Checkpoints of missing files expire by this time.
         let modified_ns = now.timestamp_nanos_opt().unwrap_or_default();
         Self { reader, modified_ns, ..Self::unread(Self::TELEMETRY.into()) }
     }
 
-    /// The checkpoint of a file not read yet.
+    /// The checkpoint of a file that has not been read yet.
     pub fn unread(path: PathBuf) -> Self {
         Self {
             path,

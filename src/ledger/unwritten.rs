@@ -1,8 +1,7 @@
 //! Calls that cannot be written now, joined with the ledger in memory so that every query includes them.
 //!
-//! The affected rows are read from the ledger and merged as a transaction would, without writing. Queries use the
-//! ledger without these rows' stored versions and with the merged ones, so that a call both stored and held counts
-//! once.
+//! The affected rows are read from the ledger and merged as a transaction would do it, but not written. Queries replace
+//! the stored versions of these rows with the merged ones, so a call that is both stored and buffered counts once.
 
 use super::by_key::ByKey;
 use super::compact_row::CompactRow;
@@ -18,9 +17,9 @@ use crate::pricing::Pricer;
 /// Unwritten calls joined with one version of the ledger.
 pub(super) struct Unwritten<Ids> {
     working_set: WorkingSet<Ids>,
-    /// Data version at which the rows were read.
+    /// Version of the store when the rows were read.
     version: i64,
-    /// Stored version of each changed row; `None` for a new one.
+    /// Stored version of each changed row; `None` for a new row.
     before: ByKey<Option<Box<CompactRow>>>,
 }
 
@@ -70,12 +69,12 @@ impl<Ids: Default> Unwritten<Ids> {
         Ok(held)
     }
 
-    /// True while the ledger's data version is unchanged.
+    /// True while the version of the store is unchanged.
     pub(super) fn is_fresh(&self, store: &impl Store<Ids = Ids>) -> Stored<bool> {
         Ok(store.version()? == self.version)
     }
 
-    /// Merges a batch and returns the changes it would make.
+    /// Merges a batch and returns the changes that it would make.
     pub(super) fn post(
         &mut self,
         store: &impl Store<Ids = Ids>,
@@ -95,14 +94,14 @@ impl<Ids: Default> Unwritten<Ids> {
         Ok(changes)
     }
 
-    /// The parts of a reader for one query: the store's ids, the names, and the unwritten rows.
+    /// The parts that a query needs: the store's ids, the names, and the unwritten rows.
     pub(super) fn parts(&mut self) -> (&mut Ids, &mut Interner, Changes<'_>) {
         let state = &mut self.working_set.state;
         let held = Changes { before: &self.before, row_store: &state.row_store };
         (&mut self.working_set.ids, &mut state.names, held)
     }
 
-    /// Records the stored versions of the rows that just changed.
+    /// Records the stored versions of rows that have just changed.
     fn note_changes(&mut self) {
         for (key, before) in self.working_set.state.row_store.take_journal() {
             self.before.entry(key).or_insert(before);

@@ -1,4 +1,4 @@
-//! Rows loaded for a transaction: fetched on first use, merged, and written back at the end.
+//! Rows loaded for a transaction: loaded on first use, merged, and written back at the end.
 
 mod ahead;
 mod bills;
@@ -20,46 +20,46 @@ use super::{Batch, Change, Space};
 use crate::domain::{CallKey, Instant, Record};
 use crate::pricing::Pricer;
 
-/// Rows in use, with the ids that their names have in the store.
+/// Rows in use, and the store's ids for their names.
 #[derive(Default)]
 pub(super) struct WorkingSet<Ids> {
     pub(super) state: MergeState,
     pub(super) ids: Ids,
     fetched: FxHashSet<CallKey>,
     gathered: FxHashSet<CallKey>,
-    /// Data version at which `state.families` was read.
+    /// Version of the store when `state.families` was read.
     families_at: Option<i64>,
     descents: Vec<(u32, u32)>,
     telemetry: bool,
     /// Calls before this were pruned and are rejected.
     horizon: Option<Instant>,
-    /// The rows are only read, never written back.
+    /// True if the rows are only read and never written back.
     reads_only: bool,
-    /// Rows that carry the aliases searched for without an index; see [`WorkingSet::find_carriers`].
+    /// Rows that carry the aliases that were searched for without an index; see [`WorkingSet::find_carriers`].
     carriers: FxHashMap<CallKey, Vec<CallKey>>,
     /// True once any session has a bill.
     has_bills: bool,
-    /// Sessions whose bills are loaded.
+    /// Sessions whose bills have been loaded.
     accounts: FxHashSet<u32>,
-    /// Counters whose sessions' bills are loaded.
+    /// Counters for which the bills of all sessions have been loaded.
     counters: FxHashSet<i64>,
-    /// Totals whose statements are loaded, and those whose heirs are.
+    /// Totals whose bills have been loaded, and totals whose heirs have been loaded.
     parents: FxHashSet<Whole>,
     heirs: FxHashSet<Whole>,
 }
 
 impl<Ids: Default> WorkingSet<Ids> {
-    /// A working set that merges rows but writes none. Names have the numbers that they have in the ledger.
+    /// A working set that merges rows but writes none. It uses the ledger's interned ids.
     pub(super) fn of_a_reader(names: Interner) -> Self {
         Self { reads_only: true, state: MergeState { names, ..MergeState::default() }, ..Self::default() }
     }
 
-    /// True once telemetry was stored or is being merged.
+    /// True once telemetry has been stored or is being merged.
     pub(super) fn has_telemetry(&self) -> bool {
         self.telemetry
     }
 
-    /// Scans all rows for these aliases, if no telemetry was stored yet and there is no index.
+    /// Scans all rows for these aliases, if no telemetry has been stored yet and there is no index.
     pub(super) fn find_carriers(
         &mut self,
         store: &impl Store<Ids = Ids>,
@@ -76,7 +76,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         Ok(())
     }
 
-    /// Prepares the working set for a transaction that has just begun.
+    /// Prepares the working set for a transaction that has just started.
     pub(super) fn open(&mut self, store: &impl Store<Ids = Ids>) -> Stored<()> {
         self.clear();
         self.telemetry = store.has_aliases()?;
@@ -103,13 +103,13 @@ impl<Ids: Default> WorkingSet<Ids> {
         self.descents.clear();
     }
 
-    /// Drops everything that a failed transaction may have added. Names keep their numbers.
+    /// Drops everything that a failed transaction may have added. Names keep their ids.
     pub(super) fn forget(&mut self) {
         let names = std::mem::take(&mut self.state.names);
         *self = Self { state: MergeState { names, ..MergeState::default() }, ..Self::default() };
     }
 
-    /// Accepts calls from before the horizon.
+    /// Accepts calls from before the prune horizon.
     pub(super) fn ignore_horizon(&mut self) {
         self.horizon = None;
         self.state.horizon = None;
@@ -152,7 +152,7 @@ impl<Ids: Default> WorkingSet<Ids> {
                     self.rekey(store, record)?;
                     None
                 }
-                // These stay with the batch, see `Books::statuses` and `Books::facts`.
+                // These stay in the batch, see `Books::statuses` and `Books::facts`.
                 Record::Status(_) | Record::Settled(_) if self.reads_only => None,
                 Record::Settled(hold) => {
                     store.put_fact(Space::Hold, &hold.to_string(), None)?;
@@ -170,7 +170,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         Ok(())
     }
 
-    /// Moves rows to the roots of their families, recomputes rows from bills, and prices new and changed rows.
+    /// Moves rows to the roots of their families, recomputes rows derived from bills, and prices new and changed rows.
     pub(super) fn settle(&mut self, store: &impl Store<Ids = Ids>, pricer: &dyn Pricer) -> Stored<()> {
         for moved in self.state.families.moves() {
             self.fetch_family(store, &moved)?;
@@ -210,7 +210,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         Ok(())
     }
 
-    /// Merges one row under its stored key; true when it changed anything.
+    /// Merges one row under its stored key; true if it changed anything.
     pub(super) fn take(&mut self, store: &impl Store<Ids = Ids>, sighting: CompactRow) -> Stored<bool> {
         if self.horizon.is_some_and(|horizon| sighting.at < horizon) {
             return Ok(false);
@@ -257,14 +257,14 @@ impl<Ids: Default> WorkingSet<Ids> {
         Ok(())
     }
 
-    /// Loads every row that a move concerns: those that move, and those at their new keys.
+    /// Loads every row that a move affects: those that move, and those already at the new keys.
     fn fetch_family(&mut self, store: &impl Store<Ids = Ids>, moved: &Move) -> Stored<()> {
         let (Some(from), Some(to)) =
             (self.state.names.label(moved.from).cloned(), self.state.names.label(moved.to).cloned())
         else {
             return Ok(());
         };
-        // Some exist only here: new, or moved by an earlier record.
+        // Some exist only here, because they are new or an earlier record moved them.
         let mut keys = self.state.row_store.keys_of(&moved.sessions);
         for session in &moved.sessions {
             keys.extend(store.keys_by_lineage(&self.state.names, &mut self.ids, *session)?);
@@ -278,7 +278,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         Ok(())
     }
 
-    /// Loads the row of a key, if stored.
+    /// Loads the row with this key, if stored.
     pub(super) fn fetch(&mut self, store: &impl Store<Ids = Ids>, key: CallKey) -> Stored<()> {
         if !self.fetched.insert(key) {
             return Ok(());
@@ -294,14 +294,14 @@ impl<Ids: Default> WorkingSet<Ids> {
         Ok(())
     }
 
-    /// Inserts a loaded row and loads the bill of its session, which changes with the row.
+    /// Inserts a loaded row, and loads its session's bills, which depend on it.
     fn restore(&mut self, store: &impl Store<Ids = Ids>, row: CompactRow, shown: bool) -> Stored<()> {
         let session = session_of(&row, &self.state.names);
         self.state.row_store.restore(row, shown, &self.state.names);
         self.account(store, session)
     }
 
-    /// Loads every row that shares this key's alias, stored or given.
+    /// Loads every row that shares this key's alias, either stored or given.
     fn gather(&mut self, store: &impl Store<Ids = Ids>, key: CallKey, given: Option<CallKey>) -> Stored<()> {
         if !self.telemetry {
             return Ok(());
@@ -313,7 +313,7 @@ impl<Ids: Default> WorkingSet<Ids> {
             }
             self.fetch(store, alias)?;
             if self.reads_only && !store.has_aliases()? {
-                // Most were searched for together; this one came with a row loaded since.
+                // Most were searched for together; this one belongs to a row that was loaded since.
                 self.find_carriers(store, FxHashSet::from_iter([alias]))?;
                 for key in self.carriers.get(&alias).cloned().unwrap_or_default() {
                     self.fetch(store, key)?;
@@ -327,7 +327,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         Ok(())
     }
 
-    /// From the first telemetry on, aliases are indexed; a refusal is kept apart as telemetry is.
+    /// Indexes aliases from the first telemetry on. Refusals are stored in the same way as telemetry.
     fn expect_telemetry(&mut self, store: &impl Store<Ids = Ids>) -> Stored<()> {
         if !self.telemetry {
             if !self.reads_only {
@@ -339,7 +339,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         Ok(())
     }
 
-    /// Reads descents that other processes stored since the last read.
+    /// Reads descents that other processes have stored since the last read.
     pub(super) fn read_families(&mut self, store: &impl Store<Ids = Ids>, wanted: bool) -> Stored<()> {
         if !wanted {
             return Ok(());
@@ -351,7 +351,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         for (child, parent) in store.descents(&mut self.state.names, &mut self.ids)? {
             self.state.families.learn(child, parent, &self.state.names);
         }
-        // The process that stored a descent moved the rows, too.
+        // The process that stored a descent has moved the rows, too.
         self.state.families.moves();
         self.families_at = Some(version);
         Ok(())

@@ -1,30 +1,30 @@
-//! Activity of a session by the time since its last call.
+//! Session activity, judged by the time since the last call.
 
 use chrono::Duration;
 
 use crate::domain::Instant;
 
-/// A session certainly works so long after its last call.
+/// Time after the last call during which a session is certainly working.
 pub(crate) const WORKING: Duration = Duration::seconds(60);
-/// A session is active so long after its last call: a long answer is logged when it is complete.
+/// Time after the last call during which a session is active. A long answer is only logged once it is complete.
 pub(crate) const ACTIVE: Duration = Duration::minutes(5);
-/// A session waits so long after its last call; then it has ended.
+/// Time after the last call during which a session is waiting. After that it has ended.
 pub(crate) const WAITING: Duration = Duration::hours(1);
 /// Activity by the time since the last call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Activity {
     /// Within the last minute.
     Working,
-    /// Within the last minutes: a long answer, or an agent that has stopped; no log tells.
+    /// Within the last few minutes: either a long answer or an agent that has stopped. No log says which.
     Quiet,
     /// Within the last hour.
     Waiting,
-    /// Longer ago.
+    /// Longer ago than that.
     Ended,
 }
 
 impl Activity {
-    /// Of a last call; a clock a little late does not matter.
+    /// Activity at `now`, given the last call. A clock that is slightly off does not matter.
     pub(crate) fn at(last: Instant, now: Instant) -> Self {
         let since = now.signed_duration_since(last).abs();
         if since < WORKING {
@@ -39,12 +39,12 @@ impl Activity {
     }
 }
 
-/// True when a session with this last call is active; tolerates a slightly wrong clock.
+/// True when a session with this last call is active. Tolerates a clock that is slightly off.
 pub(crate) fn is_active(last: Instant, now: Instant) -> bool {
     now.signed_duration_since(last).abs() < ACTIVE
 }
 
-/// Sort key by last activity. A session whose clock is ahead does not stay the latest for ever.
+/// Sort key by last activity. A session whose clock is ahead does not stay in front for ever.
 pub(crate) fn recency(last: Instant, now: Instant) -> (bool, Instant) {
     (last.signed_duration_since(now) <= ACTIVE, last)
 }

@@ -1,4 +1,4 @@
-//! Admits a call and holds its probable cost in one step, so that calls made at once cannot pass a limit together.
+//! Admits a call and holds its likely cost in one step, so that simultaneous calls cannot exceed a limit together.
 
 use super::gate::{self, Decision};
 use super::holds::{self, Hold};
@@ -8,10 +8,10 @@ use crate::domain::{Call, Dimension, HoldId, Instant};
 use crate::ledger::{BooksError, Ledger, Row, Sums};
 use crate::pricing::Pricer;
 
-/// A call to be admitted: its tokens are an estimate.
+/// A call that asks for admission. Its tokens are an estimate.
 #[derive(Clone, Debug)]
 pub(crate) struct Coming {
-    /// Id of the amount to be held for it.
+    /// Id of the amount that will be held for it.
     pub(crate) hold: HoldId,
     /// The call as it would be booked.
     pub(crate) call: Call,
@@ -24,18 +24,18 @@ impl Coming {
         CallContext { names: Dimension::ALL.into_iter().filter_map(name).collect() }
     }
 
-    /// Its probable use in the units of limits; at the fallback rates if its model has no price.
+    /// Its likely usage in the units of limits, at the fallback rates if its model has no price.
     fn estimate(&self, rules: &Rules, pricer: &dyn Pricer) -> Used {
         let row = Row { cost: pricer.cost(&self.call), call: self.call.clone() };
         Used::from_sums(&Sums::from_row(&row), rules.fallback.as_ref())
     }
 }
 
-/// Decides whether a call may be made, and holds its probable cost if it may and any limit covers it. The check and the
-/// hold are one transaction on the books. The flag is true when an amount is held.
+/// Decides whether a call may be made. If it may, and any limit covers it, holds its likely cost. Check and hold are
+/// one transaction on the ledger. The flag is true when an amount is held.
 ///
 /// # Errors
-/// When the ledger cannot be read or written: nothing is held then.
+/// When the ledger cannot be read or written. Nothing is held then.
 pub(crate) fn admit(
     books: &mut dyn Ledger,
     rules: &Rules,
@@ -59,7 +59,7 @@ pub(crate) fn admit(
     })?;
     match outcome {
         Some(outcome) => Ok(outcome),
-        // No store returns without a decision; the answer is then the gate's.
+        // No store returns without calling `decide`. If one did, fall back to the gate's answer.
         None => Ok((gate::decide(books, rules, &caller, now)?, false)),
     }
 }

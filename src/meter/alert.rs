@@ -1,4 +1,4 @@
-//! Alerts: once per limit, subject, threshold and period, and never in quiet hours.
+//! Alerts: one per limit, subject, threshold and period, and none during quiet hours.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,20 +14,20 @@ use crate::ledger::{AlertClaim, BooksError, Fact, Ledger, Space, claim_alert};
 /// An alert to deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
-    /// Id recorded in the ledger, so that only one process delivers the alert.
+    /// Id stored in the ledger, so that only one process delivers the alert.
     pub id: AlertId,
     /// The threshold that was reached, in per cent; 100 is the limit itself.
     pub threshold: u8,
-    /// Its subject, from which the text is built.
+    /// The subject, from which the text is built.
     pub about: About,
 }
 
 impl Alert {
-    /// Claims the alert in the ledger for delivery, for one caller at a time, until it was delivered once in the period
-    /// that it is about.
+    /// Claims the alert in the ledger for delivery. Only one caller at a time gets it, until it has been delivered once
+    /// in its period.
     ///
-    /// A period that begins at another moment in another time zone, or is found to have begun earlier, is still the one
-    /// in which an alert was delivered.
+    /// A period that begins at a different moment in another time zone, or turns out to have begun earlier, still
+    /// counts as the period in which the alert was delivered.
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -39,7 +39,7 @@ impl Alert {
         claim_alert(books, self.id.as_str(), now)
     }
 
-    /// True when it was delivered before this time, in the period that it is about.
+    /// True when it was delivered before this time, within its period.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -48,7 +48,7 @@ impl Alert {
         Ok(recorded.any(|fact| fact.at < time && AlertClaim::after(&fact, time) == AlertClaim::Done))
     }
 
-    /// Claims and deliveries of it in the ledger: under its own id, and under others in the period that it is about.
+    /// Its claims and deliveries in the ledger, under its own id and under other ids within its period.
     fn recorded(&self, books: &dyn Ledger) -> Result<impl Iterator<Item = Fact>, BooksError> {
         let (period, of_any_period) = (self.period(), format!("{} ", self.id.stem()));
         let known = books.facts(Space::Alert, self.id.stem())?.into_iter();
@@ -59,7 +59,7 @@ impl Alert {
         Ok(known.filter(is_same).map(|(_, fact)| fact))
     }
 
-    /// The period in which it is delivered once.
+    /// The period in which it is delivered at most once.
     fn period(&self) -> Option<Span> {
         match &self.about {
             About::Limit(limit) => period_start(limit).and(limit.span),
@@ -74,14 +74,14 @@ impl Alert {
 /// The subject of an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum About {
-    /// A limit of one's own.
+    /// A limit of the user's own.
     Limit(LimitState),
-    /// A provider's own window.
+    /// A provider's own quota window.
     Quota(Quota),
 }
 
 impl Alert {
-    /// The fact: `80% of daily limit used`, `daily limit reached`.
+    /// The headline: `80% of daily limit used`, `daily limit reached`.
     pub fn title(&self) -> String {
         match &self.about {
             About::Limit(limit) if limit.verdict == Verdict::Over => format!("{} limit reached", limit.name),
@@ -92,7 +92,7 @@ impl Alert {
         }
     }
 
-    /// Name of the limit that it is about.
+    /// Name of the limit it is about.
     pub(crate) fn limit(&self) -> Option<&str> {
         match &self.about {
             About::Limit(limit) => Some(&limit.name),
@@ -117,8 +117,8 @@ pub struct AlertId(String);
 impl AlertId {
     /// The id of a limit's threshold in the period that contains `now`.
     ///
-    /// A changed amount gives another id. A rolling window has no periods; its length is used as one, so that it alerts
-    /// at most once in that time.
+    /// Changing the amount changes the id. A rolling window has no periods, so its length is used as one: it alerts at
+    /// most once in that time.
     pub fn from_state(state: &LimitState, threshold: u8, now: Instant) -> Self {
         let period = match (state.limit.window, state.span) {
             (Window::Rolling(length), _) => {
@@ -131,9 +131,9 @@ impl AlertId {
         Self(format!("{} @{threshold}{period}", subject(state)))
     }
 
-    /// The id of a threshold of a provider's window, until it starts over.
+    /// The id for a threshold of a provider's window, until the window resets.
     fn from_quota(quota: &Quota, threshold: u8) -> Self {
-        // Where only the seconds left are stated, the reset varies by a few of them.
+        // If the provider only gives the seconds left, the computed reset time varies by a few seconds.
         let round = |at: Instant| (at.timestamp().saturating_add(300)).div_euclid(600).saturating_mul(600);
         let length = i64::from(quota.minutes.max(1)).saturating_mul(60);
         let period = quota.resets_at.map_or_else(|| quota.seen.timestamp().div_euclid(length), round);
@@ -159,12 +159,12 @@ impl fmt::Display for AlertId {
     }
 }
 
-/// Identifies a provider's window, without the period.
+/// Identifies a provider's window, without its period.
 fn quota_key(quota: &Quota) -> String {
     format!("quota {} {} {}", quota.source, quota.name, quota.minutes)
 }
 
-/// Identifies a limit and its subject, without the period.
+/// Identifies a limit and its subject, without its period.
 fn subject(state: &LimitState) -> String {
     let names = state.limit.scope.only.iter().map(|(dimension, names)| format!(" {dimension}={}", names.as_str()));
     let whose = state.subject.iter().map(|subject| format!(" ({subject})"));
@@ -179,19 +179,19 @@ fn subject(state: &LimitState) -> String {
     format!("{name}{details}")
 }
 
-/// Tracks delivered alerts. Alerts held back by quiet hours or a snooze follow afterwards, if the threshold is still
-/// reached.
+/// Tracks delivered alerts. Alerts that quiet hours or a snooze held back are delivered afterwards, if the threshold is
+/// still reached.
 #[derive(Clone, Debug)]
 pub struct Alerts {
     quiet: Option<(QuietHours, Zone)>,
-    /// Percentage points that use must fall below a threshold before it can fire again.
+    /// Percentage points by which usage must fall below a threshold before it can fire again.
     hysteresis: u8,
-    /// No alerts before this time, for all limits, or for one by name.
+    /// No alerts before this time: for all limits, or for single limits by name.
     snoozed: Option<Instant>,
     snoozed_limits: BTreeMap<String, Instant>,
-    /// True while quiet hours hold back an alert.
+    /// True while quiet hours are holding back an alert.
     held: bool,
-    /// The highest threshold delivered per limit and subject, with its period.
+    /// The highest threshold delivered per limit and subject, and its period.
     announced: BTreeMap<String, Announced>,
 }
 
@@ -208,8 +208,8 @@ impl Default for Alerts {
 }
 
 impl Alerts {
-    /// Nothing delivered yet. Use must fall `hysteresis` percentage points below a threshold before it can fire again;
-    /// with 0, anything below it.
+    /// No alerts delivered yet. Usage must fall `hysteresis` percentage points below a threshold before it can fire
+    /// again; with 0, anything below the threshold will do.
     pub fn new(quiet: Option<(QuietHours, Zone)>, hysteresis: u8) -> Self {
         Self {
             quiet,
@@ -221,7 +221,7 @@ impl Alerts {
         }
     }
 
-    /// Changes the quiet hours and the hysteresis; what was delivered or snoozed stays so.
+    /// Changes the quiet hours and the hysteresis. Deliveries and snoozes are kept.
     pub fn rule(&mut self, quiet: Option<(QuietHours, Zone)>, hysteresis: u8) {
         (self.quiet, self.hysteresis) = (quiet, hysteresis);
     }
@@ -242,9 +242,9 @@ impl Alerts {
         self.snoozed_limits.clear();
     }
 
-    /// The alerts due now. Several thresholds passed at once give one alert, for the highest.
+    /// The alerts that are due now. When several thresholds are passed at once, there is one alert for the highest.
     ///
-    /// The caller claims `Alert::id` in the ledger and delivers only alerts not claimed before.
+    /// The caller must claim `Alert::id` in the ledger and deliver only alerts that nobody has claimed.
     pub fn due(&mut self, limits: &[LimitState], quotas: &[Quota], now: Instant) -> Vec<Alert> {
         self.snoozed = self.snoozed.filter(|until| *until > now);
         self.snoozed_limits.retain(|_, until| *until > now);
@@ -259,7 +259,8 @@ impl Alerts {
             let period = period_start(state);
             if let Some(announced) = self.announced.get_mut(&key) {
                 if announced.period == period {
-                    // Clearly below the delivered threshold: lower thresholds that are still reached stay delivered.
+                    // Usage has clearly fallen below the delivered threshold. Lower thresholds that are still reached
+                    // stay delivered.
                     while announced.threshold > 0 && !state.reached(announced.threshold.saturating_sub(self.hysteresis))
                     {
                         announced.threshold = next_below(state, announced.threshold);
@@ -291,7 +292,7 @@ impl Alerts {
         due
     }
 
-    /// The alert of a provider's window: at 80 and at 100 per cent, once until it starts over.
+    /// The alert for a provider's window: at 80 and at 100 per cent, once until it resets.
     fn quota_due(&mut self, key: String, quota: &Quota, silent: bool, now: Instant) -> Option<Alert> {
         let threshold = [100, 80].into_iter().find(|of| quota.percent() >= u32::from(*of) && !quota.is_over(now))?;
         let id = AlertId::from_quota(quota, threshold);
@@ -311,7 +312,7 @@ impl Alerts {
         Some(Alert { id, threshold, about: About::Quota(quota.clone()) })
     }
 
-    /// When an alert held back becomes due, if nothing else changes.
+    /// When a held-back alert becomes due if nothing else changes.
     pub fn changes_at(&self, now: Instant) -> Option<Instant> {
         let quiet = self.quiet.filter(|_| self.held).and_then(|(quiet, zone)| quiet.end(now, zone));
         let snoozed = self.snoozed_limits.values().copied().chain(self.snoozed);
@@ -319,7 +320,7 @@ impl Alerts {
     }
 }
 
-/// Start of the current period; only calendar windows and blocks have one, others fall with use.
+/// Start of the current period. Only calendar windows and blocks have one; usage of the others falls gradually.
 fn period_start(state: &LimitState) -> Option<Instant> {
     match state.limit.window {
         Window::Call | Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block => {
@@ -329,7 +330,7 @@ fn period_start(state: &LimitState) -> Option<Instant> {
     }
 }
 
-/// The next lower threshold of a limit; zero below the lowest.
+/// The next lower threshold of a limit; zero if there is none.
 fn next_below(state: &LimitState, threshold: u8) -> u8 {
     state.limit.warn_at.iter().copied().filter(|lower| *lower < threshold).max().unwrap_or(0)
 }

@@ -1,8 +1,8 @@
-//! Amounts that a limit allows, and how much of them is used, in exact integers.
+//! Amounts that a limit allows, and how much of them has been used, in exact integers.
 
 use crate::domain::Usd;
 
-/// Allowed amount in one or more units; the first reached decides.
+/// The allowed amount, in one or more units. The first unit to be used up decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Amount {
     /// Dollars.
@@ -28,7 +28,7 @@ impl Measure {
     /// All units.
     pub const ALL: [Self; 3] = [Self::Usd, Self::Tokens, Self::OutputTokens];
 
-    /// The amount in this unit's smallest fraction (pico-dollars, tokens), if stated.
+    /// The amount in this unit's smallest fraction (pico-dollars, tokens), if the limit sets one.
     pub fn amount_of(self, amount: &Amount) -> Option<i128> {
         match self {
             Self::Usd => amount.usd.map(Usd::pico),
@@ -38,7 +38,7 @@ impl Measure {
     }
 }
 
-/// True when `used × 100 ≥ limit × per_cent` for any amount the limit states. An amount of zero is always reached.
+/// True when `used × 100 ≥ limit × per_cent` for any amount that the limit sets. An amount of zero is always reached.
 pub(crate) fn reached(limit: &Amount, used: &Amount, per_cent: u8) -> bool {
     pairs(limit, used)
         .any(|(_, limit, used)| limit <= 0 || used.saturating_mul(100) >= limit.saturating_mul(i128::from(per_cent)))
@@ -46,7 +46,7 @@ pub(crate) fn reached(limit: &Amount, used: &Amount, per_cent: u8) -> bool {
 
 /// The unit closest to its limit.
 pub(crate) fn leading(limit: &Amount, used: &Amount) -> Option<Measure> {
-    // Compared as fractions, never divided: used/limit > best is used × best.limit > best.used × limit.
+    // Compared by cross-multiplication, without dividing: used/limit > best is used × best.limit > best.used × limit.
     let mut best: Option<(Measure, i128, i128)> = None;
     for (measure, limit, used) in pairs(limit, used) {
         let nearer = best.is_none_or(|(_, best_limit, best_used)| {

@@ -1,4 +1,5 @@
-//! Usage of limits on blocks: five hours from the first call of a subject, and again from the first call after them.
+//! Usage of block limits: a block lasts five hours from a subject's first call, and the next one starts with the first
+//! call after that.
 
 use super::blocks::{BLOCK, Hours, first_call, subjects};
 use super::freshness::Freshness;
@@ -61,7 +62,7 @@ impl LimitUsage {
         Ok(())
     }
 
-    /// Applies a change. Stale when the calls that begin blocks may be others.
+    /// Applies a change. Stale if the calls that start blocks may now be different ones.
     pub(super) fn apply_to_block(
         &mut self,
         before: Option<&Row>,
@@ -90,7 +91,7 @@ impl LimitUsage {
         let sums = Sums::from_row(row);
         let taken = take_out(&mut self.groups, subject, row.call.model.as_ref(), &sums);
         if stays {
-            // The only call of a block: the block remains for the version that follows.
+            // It is the only call of the block. Keep the block for the new version of the call, which follows.
             self.groups.entry(subject.clone()).or_default().block = Some(block);
         }
         taken.and(Freshness::stale_if(!stays && at == block.from))
@@ -105,12 +106,12 @@ impl LimitUsage {
                 self.blocks.is_ahead(at);
                 return Freshness::Exact;
             }
-            // A call before the current block may move it.
+            // A call before the current block might move it.
             Some(_) => return Freshness::Stale,
             None => {
                 let Some(until) = at.checked_add_signed(BLOCK) else { return Freshness::Stale };
                 let is_after = self.blocks.over.get(&subject).is_none_or(|over| *over <= at);
-                // Calls ahead of the clock may belong to it.
+                // Calls ahead of the clock might belong to it.
                 let is_last = self.blocks.ahead.is_none_or(|ahead| ahead >= until);
                 if until <= now || !is_after || !is_last {
                     return Freshness::Stale;
@@ -125,7 +126,7 @@ impl LimitUsage {
         Freshness::Exact
     }
 
-    /// Ends the blocks that are over.
+    /// Ends blocks whose time is up.
     pub(super) fn advance_blocks(&mut self, now: Instant) -> Freshness {
         let went_back = now < self.blocks.as_of;
         self.blocks.as_of = now;
@@ -138,7 +139,7 @@ impl LimitUsage {
         Freshness::stale_if(went_back || self.blocks.ahead.is_some_and(|ahead| ahead <= now))
     }
 
-    /// When a block next ends or begins by itself.
+    /// When a block next ends or starts without a call.
     pub(super) fn block_changes_at(&self) -> Option<Instant> {
         let ends = self.groups.values().filter_map(|group| group.block.map(|block| block.until));
         ends.chain(self.blocks.ahead).min()

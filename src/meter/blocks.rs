@@ -1,4 +1,4 @@
-//! Blocks of limits: where they begin and end.
+//! Where the blocks of block limits start and end.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query};
 
 /// Length of a block.
 pub(super) const BLOCK: Duration = Duration::hours(5);
-/// How far back a pause of a whole block is looked for at first; doubled until one is found.
+/// How far back to look at first for a pause of at least a block. Doubled until one is found.
 const LOOK_BACK: Duration = Duration::days(2);
 const HOUR: Duration = Duration::hours(1);
 
-/// Clock hours with calls, of one subject, in order.
+/// Clock hours in which one subject made calls, in order.
 pub(super) type Hours = Vec<Instant>;
 
-/// The subjects with their hours, from an hour that no block of an earlier call reaches.
+/// The subjects with their hours, starting at an hour that no earlier call's block can reach.
 pub(super) fn subjects(
     books: &dyn Ledger,
     filter: &Filter,
@@ -39,9 +39,9 @@ pub(super) fn subjects(
         let mut is_enough = true;
         for hours in all.values_mut() {
             sort_by(hours, Ord::cmp);
-            // Between the last call of one hour and the first of another lies a whole block at least.
+            // True if at least a whole block lies between the last call of one hour and the first call of the other.
             let pause = |one: Instant, other: Instant| other.signed_duration_since(one) >= BLOCK;
-            // All calls of the present hour may be ahead of the clock.
+            // All calls of the current hour may be ahead of the clock.
             let begun = hours.iter().rposition(|hour| end_of(*hour) <= now).unwrap_or(0);
             let begins = (1..=begun).rev().find(|at| pause(end_of(hours[at - 1]), hours[*at]));
             let is_first = hours.first().zip(since).is_none_or(|(first, since)| pause(since, *first));
@@ -61,7 +61,7 @@ fn end_of(hour: Instant) -> Instant {
     hour.checked_add_signed(HOUR).unwrap_or(Instant::MAX_UTC)
 }
 
-/// The first call from a time on.
+/// The first call at or after a time.
 pub(super) fn first_call(
     books: &dyn Ledger,
     filter: &Filter,

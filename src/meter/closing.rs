@@ -1,4 +1,4 @@
-//! The session that a closing summary is about, and its log.
+//! The session that a closing summary covers, and its log.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::summary::{Follow, Summary};
 use crate::domain::{Filter, Label, Span, Zone, sort_by_key};
 use crate::ledger::{BooksError, Grain, Ledger, Query, ReportRow, Row, SessionRow};
 
-/// The session that matches a filter; the latest of several.
+/// The session that matches a filter, or the latest of several.
 pub(crate) fn session_row(books: &dyn Ledger, filter: &Filter) -> Result<Option<SessionRow>, BooksError> {
     let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
     let rows = books.report(&query)?.rows;
@@ -19,7 +19,7 @@ pub(crate) fn session_row(books: &dyn Ledger, filter: &Filter) -> Result<Option<
     Ok(sessions.max_by_key(|session| session.ended).map(Arc::unwrap_or_clone))
 }
 
-/// The followed session, or all sessions in view combined; one alone keeps its name.
+/// The followed session, or all sessions in view combined. A single session keeps its name.
 pub(crate) fn of_followed(summary: &Summary) -> Option<SessionLine> {
     let together = || {
         let (first, rest) = summary.sessions.split_first()?;
@@ -44,8 +44,8 @@ pub(crate) fn of_followed(summary: &Summary) -> Option<SessionLine> {
     }
 }
 
-/// Limits for a closing summary, worst first: those of what is followed, but no session's that is not at work, where
-/// the summary is not about that session.
+/// Limits for a closing summary, worst first: those of the followed sessions. Limits of idle sessions are left out
+/// unless the summary is about that session.
 pub(crate) fn limits(summary: &Summary) -> Vec<LimitState> {
     let is_idle = |limit: &&LimitState| {
         let is_not_at_work = limit.session.is_none() || (summary.session.is_none() && limit.has_ended());
@@ -54,10 +54,10 @@ pub(crate) fn limits(summary: &Summary) -> Vec<LimitState> {
     summary.limits_followed().filter(|limit| !is_idle(limit)).cloned().collect()
 }
 
-/// Stretches of work of today, with pauses of half an hour or more between them.
+/// Today's stretches of work, separated by pauses of half an hour or more.
 ///
-/// They lie within the sessions of today, and within the quarter hours in which something was spent, where that is
-/// known: calls without a price leave no trace there.
+/// They lie within today's sessions and, where known, within the quarter hours in which money was spent. Calls without
+/// a price do not show up there.
 fn work(summary: &Summary) -> Vec<Span> {
     if summary.follow != Follow::Today {
         return Vec::new();
@@ -79,7 +79,7 @@ fn work(summary: &Summary) -> Vec<Span> {
     joined(sessions.flat_map(common).collect())
 }
 
-/// Spans in order; those that overlap or have only a short pause between them become one.
+/// Sorts spans, and merges those that overlap or have only a short pause between them.
 fn joined(mut spans: Vec<Span>) -> Vec<Span> {
     sort_by_key(&mut spans, |span| span.from);
     spans.into_iter().fold(Vec::new(), |mut all: Vec<Span>, span| {
@@ -91,7 +91,7 @@ fn joined(mut spans: Vec<Span>) -> Vec<Span> {
     })
 }
 
-/// How many stretches of work today has had.
+/// Number of today's stretches of work.
 pub(crate) fn stretches(summary: &Summary) -> usize {
     work(summary).len()
 }
@@ -103,7 +103,7 @@ fn of_today(summary: &Summary) -> impl Iterator<Item = &SessionLine> {
     summary.sessions.iter().filter(is_of_today)
 }
 
-/// The sessions of today as one, without the pauses. One session alone is itself, if it began today.
+/// Today's sessions combined into one, without the pauses. A single session that began today is returned as it is.
 fn today(summary: &Summary) -> Option<SessionLine> {
     let mut all = of_today(summary);
     let mut line = all.next()?.clone();
@@ -127,16 +127,16 @@ fn today(summary: &Summary) -> Option<SessionLine> {
 /// The shortest pause between two stretches of work.
 const PAUSE: Duration = Duration::minutes(30);
 
-/// Calls of a session among which its own log is looked for.
+/// Number of a session's newest calls that are searched for its log.
 const NEWEST: usize = 200;
 
-/// The session's own log: where the newest call of its main thread stands, or of a sub-agent where that has none.
+/// The session's own log: the one with the newest call of its main thread or, if there is none, of a sub-agent.
 pub(crate) fn log_of(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, BooksError> {
     let newest = books.calls(filter, NEWEST)?;
     Ok(log_among(newest.iter().map(Arc::as_ref)).cloned())
 }
 
-/// The log of the session that a summary is about; none where it is about several.
+/// The log of the session that a summary covers; `None` if it covers several.
 pub(crate) fn own_log<'a>(session: &SessionLine, summary: &'a Summary) -> Option<&'a Label> {
     session.row.session.as_ref()?;
     log_among(
@@ -188,7 +188,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// A session of so many calls today, at work between two moments.
+    /// A session with this many calls today, active between two times.
     fn session(name: &str, from: &str, until: &str, today: u64) -> (SessionLine, FleetLine) {
         let sums = Sums { calls: today + 1, ..Sums::default() };
         let line = SessionLine::from_row(
@@ -243,7 +243,7 @@ mod tests {
             (6, Duration::hours(2), None),
             "an hour since midnight, and one at noon"
         );
-        // One session alone keeps its name, and with it its log.
+        // A single session keeps its name, and so its log.
         let alone = of(&[&noon, &old]).unwrap();
         assert_eq!((alone.row.sums.calls, alone.duration), (2, Duration::hours(1)));
         assert_eq!(alone.row.session.as_deref(), Some("noon"));
@@ -255,7 +255,7 @@ mod tests {
         let morning = session("morning", "2026-11-22T08:10:00Z", "2026-11-22T18:05:00Z", 9);
         let point =
             |time: &str, dollars: i64| (at(&format!("2026-11-22T{time}:00Z")), Usd::from_micro(dollars * 1_000_000));
-        // A quarter of an hour without a call is no pause, what is before the first and after the last neither.
+        // A quarter hour without a call is not a pause. Neither is the time before the first call or after the last.
         let spent = [
             ("00:00", 0),
             ("08:00", 0),
@@ -281,9 +281,9 @@ mod tests {
             ..Summary::empty(at("2026-11-22T23:00:00Z"))
         };
         let day = of_followed(&summary).unwrap();
-        // From 08:10 to 18:05, without three hours and five and a half.
+        // From 08:10 to 18:05, minus pauses of three hours and of five and a half.
         assert_eq!((day.duration, stretches(&summary)), (Duration::minutes(595 - 180 - 330), 3));
-        // Within the quarter hours, the sessions say when there was work.
+        // Within the quarter hours, the sessions show when there was work.
         let parts = [("08:10", "08:14"), ("12:05", "12:09"), ("17:50", "18:05")];
         let parts = parts.map(|(from, until)| {
             session(from, &format!("2026-11-22T{from}:00Z"), &format!("2026-11-22T{until}:00Z"), 3)
@@ -294,13 +294,14 @@ mod tests {
             ..summary.clone()
         };
         assert_eq!((of_followed(&three).unwrap().duration, stretches(&three)), (Duration::minutes(4 + 4 + 15), 3));
-        // What has no price leaves no trace in the curve.
+        // Unpriced calls leave no trace in the curve.
         let today = Sums { unpriced_tokens: 1, ..Sums::default() };
         let unknown = Summary { today, ..summary };
         assert_eq!((of_followed(&unknown).unwrap().duration, stretches(&unknown)), (Duration::minutes(595), 1));
     }
 
-    /// The summary of so many sessions of today and yesterday, one call each, from a snapshot or from changes alone.
+    /// The summary of this many sessions from today and yesterday, with one call each, taken from a snapshot or from
+    /// changes alone.
     fn counted(follow: &Follow, today: u32, yesterday: u32, is_snapshot: bool) -> Option<u64> {
         let now = at("2026-11-22T13:00:00Z");
         let call = |number: u32| {
@@ -332,11 +333,11 @@ mod tests {
     #[test]
     fn sessions_are_counted_before_the_lists_are_cut_and_not_at_all_where_some_are_unknown() {
         for is_snapshot in [true, false] {
-            // A list of the day has 60 sessions.
+            // The day's list has 60 sessions.
             assert_eq!(counted(&Follow::Today, 70, 20, is_snapshot), Some(70));
             assert_eq!(counted(&Follow::Everything, 70, 20, is_snapshot), Some(90));
         }
-        // Changes alone know every session, a snapshot those that began last.
+        // From changes alone, every session is known. A snapshot only has those that began last.
         assert_eq!(counted(&Follow::Today, 230, 1, false), Some(230));
         assert_eq!(counted(&Follow::Everything, 70, 230, false), Some(300));
         assert_eq!(counted(&Follow::Today, 70, 230, true), Some(70));

@@ -1,4 +1,4 @@
-//! Cost of the same tokens on another model.
+//! Compares the cost of the same tokens on another model.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::pricing::{Cost, PriceBook};
 /// Cost of the same tokens on another model.
 pub(crate) struct Comparison {
     pub(crate) model: Label,
-    /// Per model used: its sums, and the cost on the other model.
+    /// For each model used: its sums, and their cost on the other model.
     pub(crate) rows: Vec<(Option<Label>, Sums, Usd)>,
 }
 
@@ -31,7 +31,7 @@ impl<'a> Compared<'a> {
         if row.cost == Cost::Unpriced {
             return;
         }
-        // Calls from before the first known price of the model cannot be compared.
+        // Calls made before the model's first known price cannot be compared.
         let Some(usd) = self.book.cost_as(&row.call, self.model).usd() else { return };
         let (sums, elsewhere) = self.by_model.entry(row.call.model.clone()).or_default();
         sums.add(&Sums::from_row(row));

@@ -1,38 +1,38 @@
-//! The day's dollars as a curve: what was spent by each quarter hour, and the band expected until midnight.
+//! The day's spending as a curve: the total at each quarter hour, and the forecast band until midnight.
 
 use std::collections::BTreeMap;
 
 use crate::domain::{Instant, Span, Usd, quarter_of};
 use crate::ledger::{PeriodKey, Report, Sums};
 
-/// Dollars of the day over its time.
+/// Dollars spent over the course of the day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DayCurve {
-    /// The total so far at these times, from midnight until now; nothing before the first call.
+    /// The running total at these times, from midnight until now. Empty before the first call.
     pub spent: Vec<(Instant, Usd)>,
     /// Forecast of the rest of the day; empty when idle.
     pub ahead: Vec<Ahead>,
 }
 
-/// Dollars expected beyond now by a time.
+/// Additional dollars expected by a certain time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ahead {
-    /// By when.
+    /// The time.
     pub at: Instant,
-    /// The lower edge of the band.
+    /// Lower edge of the band.
     pub least: Usd,
     /// The likely amount.
     pub likely: Usd,
-    /// The upper edge of the band.
+    /// Upper edge of the band.
     pub most: Usd,
 }
 
-/// Dollars of each quarter hour of the day.
+/// Dollars spent in each quarter hour of the day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Quarters(BTreeMap<i64, Usd>);
 
 impl Quarters {
-    /// From the answer to a question by quarter hour.
+    /// From a report by quarter hour.
     pub(crate) fn from_report(report: &Report) -> Self {
         let quarter = |row: &crate::ledger::ReportRow| {
             let PeriodKey::Quarter(start) = row.period else { return None };
@@ -61,7 +61,7 @@ impl Quarters {
         self.0.clear();
     }
 
-    /// The curve of this day as it stands now.
+    /// The current curve for this day.
     pub(crate) fn curve(&self, day: Span, ahead: Vec<Ahead>, now: Instant) -> DayCurve {
         let (mut spent, mut total) = (Vec::new(), Usd::ZERO);
         if !self.0.is_empty() {

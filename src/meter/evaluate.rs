@@ -20,7 +20,7 @@ pub(crate) fn verdict(limit: &Limit, used: &Amount) -> Verdict {
     }
 }
 
-/// The state of a limit at this usage.
+/// The state of a limit with this usage.
 pub(crate) fn state(
     limit: &Limit,
     subject: Option<String>,
@@ -45,8 +45,8 @@ pub(crate) fn state(
     }
 }
 
-/// `daily`, `session api-server`, `alice daily`, `claude-opus-* monthly`, `each user daily` while nobody has used
-/// anything.
+/// `daily`, `session api-server`, `alice daily`, `claude-opus-* monthly`, or `each user daily` while there is no usage
+/// yet.
 fn name(limit: &Limit, subject: Option<&str>, session: Option<&LimitedSession>) -> String {
     let Some(session) = session else { return stable_name(limit, subject) };
     let names = if limit.scope.each { Some(session.names.as_str()) } else { None };
@@ -56,7 +56,7 @@ fn name(limit: &Limit, subject: Option<&str>, session: Option<&LimitedSession>) 
     words
 }
 
-/// Usage of a budget by calls with these sums by model.
+/// Usage of a limit by calls that have these sums by model.
 pub(crate) fn budget<'a>(
     amount: Amount,
     models: impl Iterator<Item = &'a Sums>,
@@ -67,7 +67,7 @@ pub(crate) fn budget<'a>(
     LimitState { name: "budget".to_owned(), ..state(&limit, None, None, used, None) }
 }
 
-/// Tells sessions of one limit apart whose words are the same.
+/// Makes the names of sessions under one limit distinct if they would otherwise be the same.
 pub(crate) fn tell_apart(states: &mut [LimitState]) {
     let names: Vec<String> = states.iter().map(|state| state.name.clone()).collect();
     for state in states {
@@ -77,7 +77,7 @@ pub(crate) fn tell_apart(states: &mut [LimitState]) {
     }
 }
 
-/// A limit's name by what never changes while it lasts: alerts are remembered by it.
+/// A limit's name, built only from parts that never change during its lifetime. Alerts are remembered by it.
 pub(crate) fn stable_name(limit: &Limit, subject: Option<&str>) -> String {
     let mut words: Vec<String> = match subject {
         Some(subject) if limit.scope.each => vec![subject.to_owned()],
@@ -93,9 +93,8 @@ pub(crate) fn stable_name(limit: &Limit, subject: Option<&str>) -> String {
     words.join(" ")
 }
 
-/// Over before near before under; else in the order of the config. Of those over, the ones that block work come first,
-/// then the widest: what is over for longer, and for more. Of the others, the most used first. Of sessions that have
-/// ended, and lifted ones, last.
+/// Over before near before under, then in config order. Among those over, limits that block work come first, then the
+/// widest. Among the others, the most used come first. Limits of ended sessions and overridden limits come last.
 pub(crate) fn worst_first(states: &mut [LimitState]) {
     sort_by_key(states, |state| {
         let is_over = state.verdict == Verdict::Over;
@@ -104,8 +103,8 @@ pub(crate) fn worst_first(states: &mut [LimitState]) {
     });
 }
 
-/// The order of a list that is looked at while it changes, which depends on no amount: each index in its place. The day
-/// comes first, then the other periods of everybody, then those of some, and the sessions last, by name.
+/// A stable order for a list that people watch: it depends on no amount. Returns indexes in order. The day comes first,
+/// then the other periods that cover everybody, then those that cover some, and sessions last, by name.
 pub(crate) fn in_calm_order(states: &[LimitState]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..states.len()).collect();
     sort_by_key(&mut order, |at| {

@@ -1,4 +1,4 @@
-//! The sessions at work: the spend of each session and sub-agent today, its rate, and the time of its last call.
+//! The active sessions: today's spending of each session and sub-agent, its rate, and the time of its last call.
 
 use std::collections::BTreeMap;
 
@@ -13,44 +13,44 @@ use crate::domain::{CallKey, Instant, Label, Span, Usd};
 use crate::ledger::{Row, Sums};
 use crate::pricing::context_size;
 
-/// Sessions of the day in a summary.
+/// Maximum number of today's sessions in a summary.
 pub(crate) const LISTED: usize = 60;
 
-/// A session of today as the Fleet view shows it.
+/// One of today's sessions, as the Fleet view shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FleetLine {
     /// Identity of the session.
     pub id: SessionId,
     /// The project it works on.
     pub project: Option<Label>,
-    /// When it began.
+    /// When it started.
     pub started: Instant,
     /// Activity by the time since its last call.
     pub activity: Activity,
-    /// Sums of today, sub-agents included.
+    /// Today's sums, including sub-agents.
     pub today: Sums,
-    /// Dollars an hour in the last five minutes.
+    /// Dollars per hour over the last five minutes.
     pub cost_per_hour: Usd,
-    /// Its last call, whichever of its threads made it.
+    /// Its last call, by any of its threads.
     pub last: Instant,
-    /// The model of its main thread now; of a session that has ended the dearest.
+    /// The current model of its main thread; for a session that has ended, the model that cost most.
     pub model: Option<Label>,
-    /// The main thread's latest call; nothing when that is long ago.
+    /// The main thread's latest call; `None` if that was long ago.
     pub main: Option<LastCall>,
-    /// Its spending minute by minute.
+    /// Spending per minute.
     pub trend: Trend,
-    /// Its sub-agents that have not ended, in the order of their names.
+    /// Its sub-agents that have not ended, by name.
     pub agents: Vec<AgentLine>,
 }
 
-/// A sub-agent below its session.
+/// A sub-agent, listed below its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentLine {
     /// Name of the sub-agent.
     pub name: Label,
-    /// Sums of today.
+    /// Today's sums.
     pub today: Sums,
-    /// Dollars an hour in the last five minutes.
+    /// Dollars per hour over the last five minutes.
     pub cost_per_hour: Usd,
     /// Its latest call.
     pub last: LastCall,
@@ -58,18 +58,18 @@ pub struct AgentLine {
     pub activity: Activity,
 }
 
-/// The part of a thread's latest call that is shown.
+/// The displayed part of a thread's latest call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastCall {
-    /// When.
+    /// Time of the call.
     pub at: Instant,
-    /// By which model.
+    /// Model that answered it.
     pub model: Option<Label>,
-    /// Tokens of its prompt, cached ones included: how full the context is.
+    /// Tokens in its prompt, including cached ones: how full the context is.
     pub context: u64,
-    /// Tokens that fit into the context: as the agent states, else as listed for the model; nothing where unknown.
+    /// Context size in tokens, as reported by the agent or else as listed for the model; `None` if unknown.
     pub context_size: Option<u64>,
-    /// Until when the cache that it wrote is kept; nothing when it wrote none.
+    /// When the cache that it wrote expires; `None` if it wrote none.
     pub cached_until: Option<Instant>,
     key: CallKey,
 }
@@ -93,7 +93,7 @@ impl LastCall {
     }
 }
 
-/// The threads of a session: its main one, without a name, and its sub-agents.
+/// The threads of a session: its main thread, which has no name, and its sub-agents.
 pub(crate) type Threads = BTreeMap<Option<Label>, Thread>;
 
 /// Activity of one thread of a session.
@@ -105,7 +105,7 @@ pub(crate) struct Thread {
 }
 
 impl Thread {
-    /// Counts calls of one minute, and notes the latest of them, `row`: their sums of today are counted apart.
+    /// Adds calls of one minute, of which `row` is the latest, to the rate. Today's sums are counted elsewhere.
     pub(crate) fn add_calls(&mut self, row: &Row, sums: &Sums, now: Instant) {
         self.minutes.add(row.call.at(), &Spent::from(Used::from_sums(sums, None)), now);
         let last = LastCall::from_row(row);
@@ -121,7 +121,7 @@ impl Thread {
         self.add_calls(row, &Sums::from_row(row), now);
     }
 
-    /// Takes a call back out. Stale when it was the latest and what was before it is not known.
+    /// Subtracts a call. Stale if it was the latest call and the one before it is unknown.
     pub(crate) fn sub(&mut self, row: &Row, after: Option<&Row>, today: Span) -> Freshness {
         let (at, sums) = (row.call.at(), Sums::from_row(row));
         if today.contains(at) {
@@ -139,7 +139,7 @@ impl Thread {
         self.minutes.rate(now).1
     }
 
-    /// The moments at which time alone changes what is shown of it.
+    /// The times at which its display changes without a call.
     pub(crate) fn turns(&self) -> impl Iterator<Item = Instant> {
         let last = self.last.as_ref();
         let ends = last.into_iter().flat_map(|last| {

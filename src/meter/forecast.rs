@@ -1,9 +1,10 @@
-//! Forecasts when a limit will be reached, as a likely time with a band, and spending by the end of the day or month.
+//! Forecasts when a limit will be reached, as a likely time with a band, and the spending by the end of the day or
+//! month.
 //!
-//! The near future continues the rate of the last quarter of an hour, in which the latest minutes weigh most; further
-//! ahead it returns to that of the last hours, halfway every ten minutes, because the last half hour alone overreacts.
-//! The rate that is shown is within the band. Work is expected only in the usual hours or, while these
-//! are unknown, for as long again as it has lasted today.
+//! The near future continues the rate of the last quarter hour, with the latest minutes weighted most. Further ahead
+//! the rate returns to the average of the last hours, halving the difference every ten minutes, because the last half
+//! hour alone overreacts. The rate that the screen shows is within the band. Work is expected only during usual hours
+//! or, while these are unknown, for as long again as it has lasted today.
 
 use std::collections::BTreeSet;
 
@@ -18,30 +19,30 @@ use super::window::Window;
 use crate::domain::{Day, Filter, Instant, Span, Usd, Zone, day_of, day_start};
 use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query};
 
-/// Days of history from which usual hours are derived.
+/// Days of history used to derive the usual hours.
 const DAYS: Duration = Duration::days(7);
-/// Minimum number of days with usage for that.
+/// Minimum number of days with usage needed for that.
 const ENOUGH_DAYS: usize = 3;
 /// Minutes without usage after which there is no forecast.
 const IDLE: i64 = 15;
-/// Step of the near future in minutes; beyond a day steps are hours.
+/// Step size in minutes for the near future. Beyond a day, steps are hours.
 const STEP: i64 = 5;
-/// Upper bound of spending per minute, to prevent overflow: a trillion dollars.
+/// Upper bound for spending per minute, to prevent overflow: a trillion dollars.
 const MOST: i128 = 1 << 80;
 /// One, in the fixed point of rates and weights.
 const ONE: i128 = 1 << 20;
-/// 2^(-5/10): fraction of the difference between near and sustained rate that remains after a step.
+/// 2^(-5/10): the part of the difference between near and long-term rate that remains after one step.
 const FADE_STEP: i128 = 741_455;
 
-/// Usual working hours of the local day.
+/// Usual working hours in the local day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Habits {
-    /// Activity per hour in per cent of a busy one; `None` while too little is known.
+    /// Activity in each hour, in per cent of a busy hour; `None` while too little is known.
     usual: Option<[u8; 24]>,
 }
 
 impl Habits {
-    /// Derives the hours from the ledger's last days.
+    /// Derives the hours from the last days in the ledger.
     pub(crate) fn ask(books: &dyn Ledger, rules: &Rules, now: Instant) -> Result<Self, BooksError> {
         let today = day_start(day_of(now, rules.zone), rules.zone);
         let query = Query {
@@ -67,7 +68,7 @@ impl Habits {
         if days.len() < ENOUGH_DAYS {
             return Self::default();
         }
-        // A busy hour is one at least half as busy as the busiest; the usual one of them is the measure.
+        // A busy hour is at least half as busy as the busiest one. The average of these is the reference.
         let most = calls.iter().copied().max().unwrap_or(0);
         let busy: Vec<u64> = calls.iter().copied().filter(|calls| calls.saturating_mul(2) >= most).collect();
         let whole = busy.iter().map(|calls| u128::from(*calls)).sum::<u128>().max(1);
@@ -81,7 +82,7 @@ fn hour_of(at: Instant, zone: Zone) -> usize {
     usize::try_from(at.with_timezone(&zone).hour()).unwrap_or(0)
 }
 
-/// Inputs of a forecast.
+/// Inputs to a forecast.
 pub(crate) struct Outlook<'a> {
     pub(crate) minutes: &'a Minutes,
     pub(crate) habits: &'a Habits,
@@ -89,32 +90,32 @@ pub(crate) struct Outlook<'a> {
     pub(crate) now: Instant,
 }
 
-/// Spending rate, in units per minute and [`ONE`]ths.
+/// Spending rate in units per minute, in fixed point (see [`ONE`]).
 #[derive(Clone, Copy, Debug)]
 struct Rate {
-    /// As people see it: that of the last minutes.
+    /// The rate shown to people: that of the last minutes.
     shown: i128,
     near: i128,
     sustained: i128,
     /// Minutes since the last call.
     idle: i64,
-    /// Minutes since it began.
+    /// Minutes since the work began.
     lasted: i64,
-    /// Variation of ten-minute intervals: standard deviation over mean, in [`ONE`]ths.
+    /// How much ten-minute intervals vary: standard deviation over mean, in fixed point (see [`ONE`]).
     variation: i128,
-    /// Number of such intervals observed.
+    /// Number of ten-minute intervals observed.
     seen: i128,
 }
 
 impl Outlook<'_> {
-    /// When this limit will be reached, with the band; `None` when idle, or when it resets first.
+    /// When this limit will be reached, with a band; `None` when idle, or if it resets first.
     pub(crate) fn projected(&self, state: &LimitState) -> Option<(Instant, Span)> {
         let kinds = Measure::ALL.into_iter().filter(|measure| measure.amount_of(&state.limit.amount).is_some());
         kinds.filter_map(|measure| self.hit_of(state, measure)).min_by_key(|(likely, _)| *likely)
     }
 
-    /// The same, if it is before this time, by the pace alone: no average of the period is taken for hours of which
-    /// nothing is known.
+    /// Like [`projected`](Self::projected), but only if it is before `until`, and based on the current rate alone: no
+    /// long-run average fills hours about which nothing is known.
     pub(crate) fn projected_before(&self, state: &LimitState, until: Instant) -> Option<(Instant, Span)> {
         let kinds = Measure::ALL.into_iter().filter(|measure| measure.amount_of(&state.limit.amount).is_some());
         kinds.filter_map(|measure| self.hit_before(state, measure, None, until)).min_by_key(|(likely, _)| *likely)
@@ -124,7 +125,8 @@ impl Outlook<'_> {
         let used = measure.amount_of(&state.used)?;
         let until = match state.limit.window {
             Window::Call => return None,
-            // What leaves a rolling window is not foretold: it is looked ahead as far as it is long, at most a day.
+            // Usage that will leave a rolling window is not forecast. Look ahead by the length of the window, at most a
+            // day.
             Window::Rolling(length) => self.now.checked_add_signed(length.min(Duration::days(1)))?,
             Window::Session | Window::Run => self.now.checked_add_signed(Duration::days(1))?,
             Window::Total => self.now.checked_add_signed(Duration::days(31))?,
@@ -146,8 +148,8 @@ impl Outlook<'_> {
         let pace = self.pace(measure)?;
         let when = |scale: i128| self.reaches(left, pace, scale, long_run, until);
         let likely = when(ONE)?;
-        // Beside a rate that is nothing by now no time is named that would move on with the clock: one sooner than the
-        // pause has been long.
+        // If the shown rate is already zero, do not name a time that would keep moving with the clock, which is any
+        // time closer than the pause has been long.
         let ahead = likely.signed_duration_since(self.now).num_minutes();
         if pace.shown == 0 && ahead < pace.idle {
             return None;
@@ -155,7 +157,7 @@ impl Outlook<'_> {
         let spread = spread(pace, ahead);
         let early = when(ONE + spread).unwrap_or(likely).min(likely);
         let late = when(ONE * ONE / (ONE + spread)).unwrap_or(until).max(likely);
-        // The rate that is shown, if it stayed as it is, is within the band as well.
+        // The band also includes the time at which the shown rate, if constant, would reach the limit.
         let straight = self.straight(left, pace.shown).filter(|at| *at < until).unwrap_or(until);
         let (early, late) = (early.min(straight), late.max(straight));
         Some((likely, Span { from: early, until: late }))
@@ -166,7 +168,7 @@ impl Outlook<'_> {
         Usd::from_pico(self.expected_of(Measure::Usd, until, long_run))
     }
 
-    /// As [`expected`](Self::expected), in this measure.
+    /// Like [`expected`](Self::expected), for any unit.
     pub(crate) fn expected_of(&self, measure: Measure, until: Instant, long_run: Option<i128>) -> i128 {
         let Some(pace) = self.pace(measure) else {
             let minutes = i128::from(until.signed_duration_since(self.now).num_minutes().max(0));
@@ -180,7 +182,7 @@ impl Outlook<'_> {
         spent / ONE
     }
 
-    /// Forecast from now until a time, in steps, with its band; empty when idle.
+    /// Forecast from now until a time, in steps, with a band. Empty when idle.
     pub(crate) fn ahead(&self, until: Instant) -> Vec<Ahead> {
         let Some(pace) = self.pace(Measure::Usd) else { return Vec::new() };
         let (mut all, mut likely, mut most) = (Vec::new(), 0_i128, 0_i128);
@@ -244,13 +246,13 @@ impl Outlook<'_> {
         })
     }
 
-    /// When this much more will have been used at one rate.
+    /// When this much more will have been used at a constant rate.
     fn straight(&self, left: i128, rate: i128) -> Option<Instant> {
         let seconds = left.saturating_mul(ONE).saturating_mul(60).checked_div(rate)?;
         self.now.checked_add_signed(i64::try_from(seconds).ok().and_then(Duration::try_seconds)?)
     }
 
-    /// When this much more will have been used, if before `until`.
+    /// When this much more will have been used, if that is before `until`.
     fn reaches(&self, left: i128, pace: Rate, scale: i128, long_run: Option<i128>, until: Instant) -> Option<Instant> {
         let (mut sum, left, mut found) = (0_i128, left.saturating_mul(ONE), None);
         self.walk(pace, scale, long_run, until, |at, minutes, amount| {
@@ -267,8 +269,8 @@ impl Outlook<'_> {
         found
     }
 
-    /// Steps through the time until `until`; passes the start, minutes and expected usage of each step to `each`, until
-    /// that returns false.
+    /// Steps through the time until `until`. Calls `each` with the start, minutes and expected usage of each step,
+    /// until it returns false.
     fn walk(
         &self,
         pace: Rate,
@@ -300,12 +302,12 @@ impl Outlook<'_> {
         }
     }
 
-    /// Expected activity at a time, in per cent of the rate; `None` where only the long-run rate is known.
+    /// Expected activity at a time, in per cent of the rate; `None` if only the long-run rate is known.
     fn works(&self, at: Instant, today: Day, ahead: i64, lasted: i64) -> Option<i128> {
         match self.habits.usual {
             Some(usual) if ahead < 60 || day_of(at, self.zone) == today => {
                 let usual = i128::from(usual.get(hour_of(at, self.zone)).copied().unwrap_or(0));
-                // Who works now will not stop within minutes because it is late.
+                // Someone who is working now will not stop within minutes just because it is late.
                 let going_on = i128::from((100 - ahead * 100 / lasted.clamp(30, 60)).max(0));
                 Some(usual.max(going_on))
             }
@@ -315,17 +317,18 @@ impl Outlook<'_> {
     }
 }
 
-/// A period's average rate in units per minute and [`ONE`]ths, nights included; `None` within its first day.
+/// A period's average rate in units per minute, in fixed point (see [`ONE`]), nights included; `None` within its first
+/// day.
 pub(crate) fn long_run(used: i128, from: Instant, now: Instant) -> Option<i128> {
     let minutes = now.signed_duration_since(from).num_minutes();
     (minutes >= 1440).then(|| used.max(0).saturating_mul(ONE) / i128::from(minutes))
 }
 
-/// Uncertainty of the rate in [`ONE`]ths: grows with its variation, and shrinks with the time over which that averages
-/// out.
+/// Uncertainty of the rate, in fixed point (see [`ONE`]). It grows with the variation and shrinks with the time over
+/// which that averages out.
 fn spread(pace: Rate, ahead: i64) -> i128 {
     let blocks = i128::from(ahead / 10).max(1);
-    // The square root of 1/blocks + 1/seen, in ONEths.
+    // The square root of 1/blocks + 1/seen, in fixed point.
     let inverse = ONE * ONE / blocks + ONE * ONE / pace.seen.max(1);
     let root = i128::try_from(u128::try_from(inverse).unwrap_or(0).isqrt()).unwrap_or(ONE);
     (pace.variation.saturating_mul(root) / ONE * 16 / 10).clamp(ONE / 5, ONE * 4)

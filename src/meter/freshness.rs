@@ -1,12 +1,11 @@
-//! Whether numbers that are kept up to date by changes are still exact.
+//! Tracks whether numbers that are updated by changes are still exact.
 
-/// Whether a number that took in a change is still exact.
+/// Whether a number is still exact after applying a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Freshness {
-    /// It is.
     Exact,
-    /// It is not: the ledger must be queried again.
+    /// It is not exact: the ledger must be queried again.
     Stale,
 }
 

@@ -12,34 +12,35 @@ use super::window::Window;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, one_by_one};
 use crate::ledger::{BooksError, Ledger};
 
-/// Log format assumed for callers that name none: the socket and the usage log.
+/// Log format assumed for callers that do not name one: those that use the socket or the usage log.
 const OWN_SOURCE: &str = "native";
 
 /// Whether a call may be made, and why.
 pub(crate) struct Decision {
-    /// True if it may.
+    /// True if the call may be made.
     pub(crate) allowed: bool,
-    /// The worst verdict of its limits.
+    /// The worst verdict among its limits.
     pub(crate) worst: Verdict,
-    /// True when it has room once calls under way cost nothing: refused only because of amounts held for these.
+    /// True when the call is refused only because of amounts held for calls in progress: it has room if those cost
+    /// nothing.
     pub(crate) waits: bool,
-    /// Limits that apply to the caller, worst first. Amounts held for calls under way count as used.
+    /// Limits that apply to the caller, worst first. Amounts held for calls in progress count as used.
     pub(crate) states: Vec<LimitState>,
-    /// The override that lifts limits for this session.
+    /// The override in force for this session, if any.
     pub(crate) lifted: Option<Override>,
 }
 
 impl Decision {
-    /// The limits that refuse the call, unless they are lifted.
+    /// The limits that refuse the call, unless they are overridden.
     pub(crate) fn stops(&self) -> impl Iterator<Item = &LimitState> {
         self.states.iter().filter(|state| state.stops_work())
     }
 }
 
-/// Evaluates the limits of the next call against this ledger.
+/// Evaluates the limits for the next call against this ledger.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When the ledger cannot be read.
 pub(crate) fn decide(
     books: &dyn Ledger,
     rules: &Rules,
@@ -50,8 +51,8 @@ pub(crate) fn decide(
     weigh(books, rules, &with_source(books, caller)?, &held, now)
 }
 
-/// Adds to limits that are near when they will be reached, as the screen foretells it. That needs the calls of the last
-/// hours, so that nothing is read while all have room.
+/// Adds a forecast of when each near limit will be reached, the same forecast that the screen shows. This needs the
+/// calls of the last hours, so nothing is read while every limit has room.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -75,10 +76,10 @@ pub(crate) fn foretell(
     Ok(())
 }
 
-/// Limits that are not evaluated because the caller leaves out a name that every call has: its model, its project, its
-/// session, or the log format, which is known by the session. A call without an agent, a team or a feature has none.
+/// Limits that cannot be evaluated because the caller leaves out a name that every call has: its model, project,
+/// session, or log format, which the session implies. A call without an agent, team or feature simply has none.
 ///
-/// Each with what is left out.
+/// Each is returned with the names that are missing.
 pub(crate) fn unchecked<'r>(rules: &'r Rules, caller: &CallContext) -> Vec<(&'r Limit, BTreeSet<Dimension>)> {
     let always = [Dimension::Model, Dimension::Project, Dimension::Session, Dimension::Source];
     let is_missing = move |dimension: Dimension| {
@@ -101,7 +102,7 @@ pub(crate) fn unchecked<'r>(rules: &'r Rules, caller: &CallContext) -> Vec<(&'r 
     all
 }
 
-/// Evaluates the limits of a caller whose log format is known, with what is held.
+/// Evaluates the limits of a caller whose log format is known, including held amounts.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -125,7 +126,7 @@ pub(super) fn weigh(
     Ok(Decision { allowed, worst, waits: has_room && !allowed, states, lifted })
 }
 
-/// Completes a session with its log format: the one in the ledger, else ours.
+/// Completes a session with its log format: the one in the ledger, or else ours.
 pub(super) fn with_source(books: &dyn Ledger, caller: &CallContext) -> Result<CallContext, BooksError> {
     let mut caller = caller.clone();
     if let (Some(session), None) = (caller.name(Dimension::Session), caller.name(Dimension::Source)) {

@@ -1,6 +1,7 @@
-//! Amounts held for calls under way: until a call is booked, what it will probably cost counts as used.
+//! Amounts held for calls in progress. Until a call is booked, its likely cost counts as used.
 //!
-//! A hold names who makes the call and not which limits cover it, so that a limit that is set meanwhile counts it, too.
+//! A hold records who makes the call, not which limits cover it. That way it also counts for a limit that is added
+//! later.
 
 use std::time::Duration;
 
@@ -15,8 +16,8 @@ use super::window::Window;
 use crate::domain::{Dimension, HoldId, Instant, Label, Usd};
 use crate::ledger::{BooksError, Fact, FactEdit, Ledger, Space};
 
-/// Time after which an amount is no longer held: the process that held it was killed, or its call was never booked. The
-/// call still counts when it is booked later.
+/// Time after which a hold lapses, because the process was killed or the call was never booked. If the call is booked
+/// later, it still counts.
 pub(crate) const LASTS: Duration = Duration::from_secs(15 * 60);
 
 /// An amount held for one call.
@@ -25,24 +26,24 @@ pub(crate) struct Hold {
     pub(crate) id: HoldId,
     /// Who makes the call.
     pub(crate) caller: CallContext,
-    /// Probable use of the call.
+    /// Likely usage of the call.
     pub(crate) estimate: Used,
-    /// Time at which it was made.
+    /// Time at which the hold was made.
     pub(crate) at: Instant,
 }
 
-/// The value of the fact.
+/// The stored value of the fact.
 #[derive(Serialize, Deserialize)]
 struct StoredHold {
     names: Vec<(String, String)>,
-    /// A number beyond 64 bits would lose digits in JSON.
+    /// Text, because a number beyond 64 bits would lose digits in JSON.
     pico_usd: String,
     tokens: u64,
     output: u64,
 }
 
 impl Hold {
-    /// The edit that writes it.
+    /// The edit that stores this hold.
     pub(crate) fn edit(&self) -> FactEdit {
         let kept = StoredHold {
             names: self.caller.names.iter().map(|(of, name)| (of.name().to_owned(), name.to_string())).collect(),
@@ -67,17 +68,17 @@ impl Hold {
         })
     }
 
-    /// True when it counts against this limit of a caller.
+    /// True when it counts against this limit for this caller.
     fn counts_against(&self, state: &LimitState, caller: &CallContext) -> bool {
         let limit = &state.limit;
-        // Its call is booked at the time of its request, and takes nothing from the period after that.
+        // Its call will be booked at the time of its request and uses nothing of later periods.
         let is_of_the_calendar = matches!(limit.window, Window::Hour | Window::Day | Window::Week | Window::Month);
         if is_of_the_calendar && state.span.is_some_and(|span| !span.contains(self.at)) {
             return false;
         }
         let mut own: Vec<Dimension> = grouped(limit).collect();
         match limit.window {
-            // The largest call decides, not their sum.
+            // The largest call counts, not the sum.
             Window::Call => return false,
             Window::Session => own.push(Dimension::Session),
             Window::Run => own.extend([Dimension::Session, Dimension::Agent]),
@@ -94,9 +95,9 @@ impl Hold {
     }
 }
 
-/// The open holds, and the edits that remove those that have lapsed.
+/// The open holds, and the edits that remove lapsed ones.
 ///
-/// Holds from the future were made before the clock was set back. Their calls are still under way, so that they stay
+/// Holds with a future time were made before the clock was set back. Their calls are still in progress, so they stay
 /// open, and an edit makes them lapse [`LASTS`] from now, however far the clock was set back.
 ///
 /// # Errors
@@ -117,8 +118,8 @@ pub(crate) fn open(books: &dyn Ledger, now: Instant) -> Result<(Vec<Hold>, Vec<F
     Ok((open, edits))
 }
 
-/// The open holds where none can be edited: those from a future farther away than a hold lasts are left out, because
-/// nothing may ever end them.
+/// The open holds, for callers that cannot edit any. Leaves out holds further in the future than a hold lasts, because
+/// nothing might ever end them.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -128,7 +129,7 @@ pub(super) fn seen(books: &dyn Ledger, now: Instant) -> Result<Vec<Hold>, BooksE
     Ok(held)
 }
 
-/// Counts what is held as used in the states of a caller's limits.
+/// Counts held amounts as used in the states of a caller's limits.
 pub(crate) fn count(holds: &[Hold], states: &mut [LimitState], caller: &CallContext) {
     for state in states {
         let of_it = holds.iter().filter(|hold| hold.counts_against(state, caller));

@@ -10,7 +10,7 @@ use super::share::share;
 use crate::domain::{Fidelity, Instant, Label, Tokens, Usd};
 use crate::ledger::{Row, Sums};
 
-/// Consecutive calls without cache reads after which a session counts as uncached.
+/// Number of consecutive calls without cache reads after which a session counts as uncached.
 const WITHOUT_CACHE: usize = 4;
 /// Smallest prompt worth caching, in tokens.
 const WORTH_CACHING: u64 = 4_096;
@@ -24,9 +24,9 @@ pub struct Signals {
     pub saved: Usd,
     /// Calls that rewrote an expired cache, oldest first.
     pub expired: Vec<Expired>,
-    /// Sessions whose prompts grow while nothing is read from a cache.
+    /// Sessions whose prompts keep growing without any cache reads.
     pub uncached: Vec<Uncached>,
-    /// The sub-agents' share of the cost, in whole per cent (of tokens where no cost is known).
+    /// The sub-agents' share of the cost in whole per cent (of tokens if no cost is known).
     pub agent_share: u8,
     /// The most expensive calls, in descending order.
     pub dearest: Vec<Arc<Row>>,
@@ -39,16 +39,16 @@ pub struct Expired {
     pub row: Arc<Row>,
     /// Time since the previous call.
     pub idle: Duration,
-    /// Tokens written again.
+    /// Tokens that had to be written again.
     pub rewritten: u64,
 }
 
-/// A session that grows without a cache.
+/// A session that keeps growing without using a cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Uncached {
     /// The session.
     pub session: SessionId,
-    /// Consecutive calls, up to the last, without cache reads.
+    /// Number of consecutive calls, up to the last, without cache reads.
     pub calls: usize,
     /// Prompt of the last of them, in tokens.
     pub prompt: u64,
@@ -60,7 +60,7 @@ pub fn cache_hit(tokens: &Tokens) -> Option<u8> {
     part.checked_div(tokens.prompt().into()).map(|per_cent| u8::try_from(per_cent.min(100)).unwrap_or(100))
 }
 
-/// Insights about these calls, in any order, with `most` of the most expensive.
+/// Insights about these calls, given in any order, with the `most` most expensive ones.
 pub fn signals(rows: &[Arc<Row>], most: usize) -> Signals {
     let mut rows: Vec<&Arc<Row>> = rows.iter().collect();
     rows.sort_by_key(|row| (row.call.at(), row.call.key));
@@ -71,7 +71,7 @@ pub fn signals(rows: &[Arc<Row>], most: usize) -> Signals {
     watch.finish()
 }
 
-/// Collects insights from calls in order of time. Remembers only the last call of each thread.
+/// Collects insights from calls in order of time. Keeps only the last call of each thread.
 #[derive(Debug)]
 pub(crate) struct SignalWatch {
     most: usize,
@@ -83,7 +83,7 @@ pub(crate) struct SignalWatch {
 }
 
 impl SignalWatch {
-    /// An empty collector that keeps `most` of the most expensive calls.
+    /// An empty collector that keeps the `most` most expensive calls.
     pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
@@ -104,7 +104,7 @@ impl SignalWatch {
         }
         let thread = (SessionId::from_call(&row.call), row.call.from.agent.clone());
         match self.threads.get_mut(&thread) {
-            // A sum of calls has no prompt.
+            // A row that sums up several calls has no prompt.
             _ if row.call.fidelity == Fidelity::Summed => {}
             Some(thread) => self.expired.extend(thread.add(row)),
             None => _ = self.threads.insert(thread, Thread::new(row)),
@@ -124,7 +124,7 @@ impl SignalWatch {
     }
 
     pub(crate) fn finish(self) -> Signals {
-        // A sub-agent is short; its conversation is the session's.
+        // Sub-agents are short-lived; only the session's own conversation counts.
         let sessions = self.threads.into_iter().filter(|((_, agent), _)| agent.is_none());
         Signals {
             cache_hit: cache_hit(&self.all.tokens),
@@ -137,16 +137,16 @@ impl SignalWatch {
     }
 }
 
-/// State of a thread needed to assess its next call.
+/// The state of a thread that is needed to assess its next call.
 #[derive(Debug)]
 struct Thread {
     at: Instant,
     model: Option<Label>,
     /// Tokens that its last call read from and wrote to the cache.
     cached: u64,
-    /// Lifetime of what was written.
+    /// Lifetime of the tokens it wrote.
     lives: Duration,
-    /// Consecutive calls, up to the last, with growing prompts and no cache reads.
+    /// Number of consecutive calls, up to the last, with growing prompts and no cache reads.
     uncached: usize,
     /// Prompts of the first and last of those.
     prompts: (u64, u64),
@@ -168,8 +168,8 @@ impl Thread {
 
     /// Adds the next call; returns it if it rewrote an expired cache.
     ///
-    /// A cache lives five minutes or one hour from its last use. A rewrite after that time, with almost nothing read,
-    /// means it expired; a rewrite before means the prompt changed, which is no loss.
+    /// A cache lives for five minutes or one hour after its last use. A rewrite after that time, with almost nothing
+    /// read, means that it expired. A rewrite before that means that the prompt changed, which is not a loss.
     fn add(&mut self, row: &Arc<Row>) -> Option<Expired> {
         let (has, cached) = (&row.call.tokens, self.cached);
         let idle = row.call.at().signed_duration_since(self.at);
@@ -200,7 +200,7 @@ impl Thread {
         self.model.clone_from(&row.call.model);
     }
 
-    /// The thread's last calls, if their prompts grow and nothing is read from a cache.
+    /// The thread's last calls, if their prompts keep growing and none reads from a cache.
     fn uncached(&self, session: SessionId) -> Option<Uncached> {
         let (first, prompt) = self.prompts;
         let found = self.uncached >= WITHOUT_CACHE && prompt > first && prompt >= WORTH_CACHING;

@@ -21,14 +21,14 @@ pub struct Rules {
     pub week_start: Weekday,
     /// The limits, in the order of the config.
     pub limits: Vec<Limit>,
-    /// Rates for unpriced tokens, used to evaluate limits and never shown as a cost.
+    /// Rates for unpriced tokens. They are used to evaluate limits and are never shown as a cost.
     pub fallback: Option<Rates>,
-    /// Calls in view. Limits are evaluated on all calls.
+    /// Calls in view. Limits are always evaluated on all calls.
     pub view: Filter,
 }
 
 impl Rules {
-    /// No limits, everything in view, weeks from Monday.
+    /// No limits, everything in view, weeks starting on Monday.
     pub fn new(zone: Zone) -> Self {
         Self { zone, week_start: Weekday::Mon, limits: Vec::new(), fallback: None, view: Filter::default() }
     }
@@ -49,7 +49,7 @@ impl Rules {
 pub struct Limit {
     /// Calls it covers.
     pub scope: Scope,
-    /// Period it applies to.
+    /// Period that it applies to.
     pub window: Window,
     /// Allowed amount.
     pub amount: Amount,
@@ -58,21 +58,21 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// How much it covers, so that of two limits the greater is the wider: periods before sessions and calls, everybody
-    /// before some, a month before a day.
+    /// How much the limit covers. Of two limits the greater is the wider one: periods before sessions and calls,
+    /// everybody before some, a month before a day.
     pub(crate) fn width(&self) -> (bool, Reverse<usize>, Duration) {
         let is_period = !self.window.is_per_session() && self.window != Window::Call;
         (is_period, Reverse(self.scope.names().len()), self.window.length())
     }
 }
 
-/// Calls covered by a limit: all pairs must match. Empty covers everything on this machine.
+/// Calls covered by a limit. All pairs must match. Empty covers every call on this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
     /// Dimensions with the names they must match.
     pub only: Vec<(Dimension, Matcher)>,
-    /// True for a default such as `users."*"`: every name gets a limit of its own. Other patterns (`claude-*`) are one
-    /// limit for all names they match.
+    /// True for a default such as `users."*"`, which gives every name a limit of its own. Other patterns (`claude-*`)
+    /// are one shared limit for all the names they match.
     pub each: bool,
 }
 
@@ -87,7 +87,7 @@ impl Scope {
         !self.each && matches!(self.only.as_slice(), [(Dimension::Org, names)] if names.as_str() == "*")
     }
 
-    /// The names a call must match to be covered; none if all calls are.
+    /// The names that a covered call must match; empty if all calls are covered.
     pub fn names(&self) -> &[(Dimension, Matcher)] {
         if self.is_organisation() { &[] } else { &self.only }
     }
@@ -143,30 +143,30 @@ pub struct LimitState {
     pub limit: Limit,
     /// Display name: `daily`, `session api-server`, `alice daily`, `claude-opus-* monthly`.
     pub name: String,
-    /// Subject where a default limits each name: `alice`, a session, a run.
+    /// Subject, for a default that limits each name separately: `alice`, a session, a run.
     pub subject: Option<String>,
-    /// The session it is about, or the sub-agent's run in one.
+    /// The session that it limits, or the session of the sub-agent's run that it limits.
     pub session: Option<LimitedSession>,
     /// Usage, in the units of the amount.
     pub used: Amount,
-    /// Current period; `None` for a session, a run and all time, and for a block that no call has begun.
+    /// Current period; `None` for a session, a run and all time, and for a block that has not started.
     pub span: Option<Span>,
-    /// Whole per cent used, rounded down, of the amount closest to its limit.
+    /// Whole per cent used, rounded down, for the amount closest to its limit.
     pub percent: u64,
     /// Under, near or over.
     pub verdict: Verdict,
     /// Forecast: the likely time the limit is reached, and the band around it.
     pub projected: Option<(Instant, Span)>,
-    /// True when some of the tokens are unpriced, so that the dollars are a lower bound.
+    /// True when some tokens are unpriced, so the dollars are a lower bound.
     pub lower_bound: bool,
     /// True when the model, split or price of some calls is a guess.
     pub guessed: bool,
-    /// True when it is lifted for the session it is asked for: it neither warns nor blocks.
+    /// True when it is overridden for the session in question: it neither warns nor blocks.
     pub lifted: bool,
 }
 
 impl LimitState {
-    /// True when its name tells of a person, a team, a project, an agent, a session or a branch.
+    /// True when its name mentions a person, a team, a project, an agent, a session or a branch.
     pub fn names_someone(&self) -> bool {
         let is_someone = |dimension: &Dimension| !matches!(dimension, Dimension::Model | Dimension::Source);
         self.subject.is_some()
@@ -174,7 +174,7 @@ impl LimitState {
             || self.limit.scope.names().iter().any(|(dimension, _)| is_someone(dimension))
     }
 
-    /// True when this percentage of any amount is used: `used × 100 ≥ limit × per_cent`, exactly.
+    /// True when this percentage of any of its amounts is used: `used × 100 ≥ limit × per_cent`, exactly.
     pub fn reached(&self, per_cent: u8) -> bool {
         reached(&self.limit.amount, &self.used, per_cent)
     }
@@ -190,17 +190,17 @@ impl LimitState {
         leading(&self.limit.amount, &self.used)
     }
 
-    /// True when it is about a session that has ended: it neither warns nor rings.
+    /// True when its session has ended: it neither warns nor alerts.
     pub fn has_ended(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.ended)
     }
 
-    /// True when the session it is about is one of these.
+    /// True when its session is one of these.
     pub(crate) fn is_of_one_of(&self, sessions: &BTreeSet<Label>) -> bool {
         self.session.as_ref().and_then(|session| session.id.session.as_ref()).is_some_and(|id| sessions.contains(id))
     }
 
-    /// True when it neither warns nor rings: its session has ended, or it is lifted.
+    /// True when it neither warns nor alerts, because its session has ended or it is overridden.
     pub fn is_quiet(&self) -> bool {
         self.has_ended() || self.lifted
     }
@@ -213,7 +213,7 @@ impl LimitState {
         let row = &line.row;
         let has = |dimension: Dimension, names: &Matcher| {
             let fits = |name: &Label| {
-                // Of a default, each name has a limit of its own.
+                // With a default, each name has a limit of its own.
                 let own = self.limit.scope.each && names.as_str() == "*";
                 if own { self.subject.as_deref().is_none_or(|of| of == name.as_str()) } else { names.matches(name) }
             };
@@ -223,7 +223,7 @@ impl LimitState {
                 Dimension::Project => row.project.as_ref().is_some_and(fits),
                 Dimension::User => row.user.as_ref().is_some_and(fits),
                 Dimension::Model => row.models.iter().filter_map(|(model, _)| model.as_ref()).any(fits),
-                // Of these a session may have any number, and no limit is about a branch or a derived one.
+                // A session may have any number of these, and no limit applies to a branch or a derived dimension.
                 Dimension::Team
                 | Dimension::Agent
                 | Dimension::Feature
@@ -246,32 +246,34 @@ impl LimitState {
 
     /// True when the limit blocks work.
     ///
-    /// A call over a call limit gives a warning, but the next may be smaller: only a call limit of zero blocks.
+    /// A call that exceeds a call limit gives a warning, but the next call may be smaller. So only a call limit of zero
+    /// blocks.
     pub fn stops_work(&self) -> bool {
         let nothing_allowed = Measure::ALL.iter().any(|measure| measure.amount_of(&self.limit.amount) == Some(0));
         self.verdict == Verdict::Over && (self.limit.window != Window::Call || nothing_allowed)
     }
 }
 
-/// The session that a limit is about.
+/// The session that a limit applies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitedSession {
     /// The limited session.
     pub id: SessionId,
     /// The project it works on.
     pub project: Option<Label>,
-    /// The sub-agent whose run it is.
+    /// The sub-agent, if the limit applies to its run.
     pub agent: Option<Label>,
-    /// The names a default limits one by one, besides the session: `alice`.
+    /// Other names that a default limits separately, besides the session: `alice`.
     pub names: String,
-    /// True when it has ended: its limit is shown, but warns of nothing.
+    /// True when it has ended. Its limit is still shown but never warns.
     pub ended: bool,
-    /// True when another session with the same limit would have the same words.
+    /// True when another session under the same limit would have the same display name.
     pub is_one_of_several: bool,
 }
 
 impl LimitedSession {
-    /// The session by its project, or by its own name: `api-server`, `explore in api-server`, `api-server 3f2a91c0`.
+    /// Display name of the session, by its project or its own name: `api-server`, `explore in api-server`,
+    /// `api-server 3f2a91c0`.
     pub fn words(&self) -> String {
         let name = self.id.session.as_deref().map(session_short);
         let mut words: Vec<&str> = Vec::new();
@@ -284,20 +286,20 @@ impl LimitedSession {
     }
 }
 
-/// The part of a session that the names of its limits need.
+/// Data about a session that is needed to name its limits.
 pub(crate) struct KnownSession {
     pub(crate) project: Option<Label>,
     pub(crate) ended: bool,
-    /// True when its project has others.
+    /// True when its project has other sessions.
     pub(crate) is_one_of_several: bool,
 }
 
-/// Looks up a session; none for one that was not queried.
+/// Looks up a session; `None` if it was not queried.
 pub(crate) type KnownSessions<'a> = dyn Fn(&SessionId) -> Option<KnownSession> + 'a;
 
-/// Known dimensions of a call to be checked against limits.
+/// The known names of a call whose limits are to be checked.
 ///
-/// A limit for a name that the call lacks (another user, a model not known yet) does not apply.
+/// A limit on a name that the call does not have (another user, a model not known yet) does not apply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallContext {
     /// Known names, at most one per dimension.

@@ -1,4 +1,4 @@
-//! Usage of a limit per minute, for its forecast.
+//! Usage per minute of one limit, for its forecast.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ use super::window::Window;
 use crate::domain::Instant;
 use crate::ledger::{Row, Sums};
 
-/// Usage per minute of each subject. Whether a call is within the limit's window does not matter: work that goes on is
-/// not forgotten when the window starts over.
+/// Usage per minute of each subject, regardless of the limit's window: work in progress is not forgotten when the
+/// window resets.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LimitPace {
     of: BTreeMap<Subject, Minutes>,
 }
 
 impl LimitPace {
-    /// Counts calls of one minute.
+    /// Adds calls of one minute.
     pub(crate) fn add(&mut self, limit: &Limit, calls: &MinuteCalls, rules: &Rules, now: Instant) {
         let call = &calls.last.call;
         if let Some(subject) = Subject::from_call(call, limit, rules) {
@@ -27,7 +27,7 @@ impl LimitPace {
         }
     }
 
-    /// Applies a change. The pace of single calls is of no interest.
+    /// Applies a change. Call limits have no rate.
     pub(crate) fn apply(
         &mut self,
         limit: &Limit,
@@ -54,12 +54,12 @@ impl LimitPace {
         self.of.get(subject)
     }
 
-    /// Forgets subjects without any use of late.
+    /// Drops subjects that had no recent usage.
     pub(crate) fn forget(&mut self, now: Instant) {
         self.of.retain(|_, minutes| minutes.is_moving(now));
     }
 
-    /// True while the forecast changes with time alone.
+    /// True while the forecast changes without calls.
     pub(crate) fn is_moving(&self, now: Instant) -> bool {
         self.of.values().any(|minutes| minutes.is_moving(now))
     }

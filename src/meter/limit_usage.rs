@@ -18,7 +18,7 @@ use super::window::Window;
 use crate::domain::{CallKey, Dimension, Filter, Instant, Label, Matcher, Span};
 use crate::ledger::{BooksError, Grain, Ledger, Query, Row, Sums};
 
-/// How far ahead calls that will leave a rolling window are read from the ledger.
+/// How far ahead to read the calls that will leave a rolling window.
 const READ_AHEAD: Duration = Duration::hours(6);
 
 /// Usage of one subject.
@@ -26,7 +26,7 @@ const READ_AHEAD: Duration = Duration::hours(6);
 pub(crate) struct Group {
     pub(super) models: BTreeMap<Option<Label>, Sums>,
     pub(super) largest: Used,
-    /// The current block, of a limit whose window is one.
+    /// The current block, if the limit's window is a block.
     pub(super) block: Option<Span>,
 }
 
@@ -41,14 +41,14 @@ impl Group {
     }
 }
 
-/// Knowledge of the blocks of one limit besides those that are current.
+/// Data about one limit's blocks other than the current ones.
 #[derive(Clone, Debug)]
 pub(crate) struct Blocks {
-    /// End of each subject's last block, where it is over.
+    /// End of each subject's last block, if that block is over.
     pub(super) over: BTreeMap<Subject, Instant>,
-    /// The earliest known call ahead of the clock that is in no current block.
+    /// The earliest known call that is ahead of the clock and in no current block.
     pub(super) ahead: Option<Instant>,
-    /// The time at which the blocks were last looked at.
+    /// Time at which the blocks were last updated.
     pub(super) as_of: Instant,
 }
 
@@ -62,7 +62,7 @@ impl Blocks {
     }
 }
 
-/// Usage of one limit, updated by changes.
+/// Usage of one limit, kept up to date by changes.
 #[derive(Clone, Debug)]
 pub(crate) struct LimitUsage {
     pub(crate) limit: Limit,
@@ -70,13 +70,13 @@ pub(crate) struct LimitUsage {
     pub(crate) groups: BTreeMap<Subject, Group>,
     /// Usage per minute, for the forecast.
     pub(super) pace: LimitPace,
-    /// For session limits: sessions whose whole usage is known.
+    /// For session limits: the sessions whose complete usage is known.
     sessions: BTreeSet<SessionId>,
     /// Known calls that will leave a rolling window.
     leaving: BTreeMap<(Instant, CallKey), (Subject, Option<Label>, Sums)>,
-    /// Time of call up to which the leaving calls are known.
+    /// Call time up to which the leaving calls are known.
     known_until: Instant,
-    /// For blocks: their ends and the calls ahead of the clock.
+    /// For blocks: when they ended, and the calls ahead of the clock.
     pub(super) blocks: Blocks,
 }
 
@@ -95,7 +95,7 @@ impl LimitUsage {
         }
     }
 
-    /// Queries the ledger. `sessions` are those for which a session limit is evaluated.
+    /// Queries the ledger. A session limit is evaluated for these `sessions`.
     pub(crate) fn ask(
         books: &dyn Ledger,
         limit: &Limit,
@@ -230,7 +230,7 @@ impl LimitUsage {
         group.largest = group.largest.max(used);
     }
 
-    /// Subtracts a call; `grown` means that a larger version of it follows for the same subject.
+    /// Subtracts a call. `grown` means that a larger version of it follows for the same subject.
     fn sub(&mut self, row: &Row, grown: bool, rules: &Rules) -> Freshness {
         let Some(subject) = self.counted(row, rules) else { return Freshness::Exact };
         if subject.session.as_ref().is_some_and(|id| !self.sessions.contains(id)) {
@@ -244,8 +244,8 @@ impl LimitUsage {
         take_out(&mut self.groups, &subject, row.call.model.as_ref(), &sums).and(Freshness::stale_if(was_largest))
     }
 
-    /// How the limit stands for each of its subjects: with a forecast where the paces are known, and of sessions only
-    /// those that `sessions` knows something of.
+    /// State of the limit for each of its subjects, with a forecast if the rates are known. Of sessions, only those
+    /// that `sessions` knows.
     pub(crate) fn states(
         &self,
         rules: &Rules,
@@ -305,13 +305,13 @@ impl LimitUsage {
         if inside { Subject::from_call(&row.call, &self.limit, rules) } else { None }
     }
 
-    /// True when the usage of these sessions is known, for a limit on sessions.
+    /// True when the usage of all these sessions is known, or the limit is not a session limit.
     pub(crate) fn knows(&self, sessions: &BTreeSet<SessionId>) -> bool {
         let mut named = sessions.iter().filter(|id| id.session.is_some());
         !self.limit.window.is_per_session() || named.all(|id| self.sessions.contains(id))
     }
 
-    /// A session begins, so that its usage is known from now on.
+    /// Marks a session as started, so that its usage is known from now on.
     pub(crate) fn begin(&mut self, id: &SessionId) {
         if self.limit.window.is_per_session() && id.session.is_some() {
             self.sessions.insert(id.clone());
@@ -351,7 +351,7 @@ impl LimitUsage {
         freshness.and(Freshness::stale_if(after.from > self.known_until))
     }
 
-    /// When the window next changes the usage by itself.
+    /// When the window next changes the usage without a call.
     pub(crate) fn changes_at(&self) -> Option<Instant> {
         match self.limit.window {
             Window::Rolling(length) => {
@@ -368,7 +368,7 @@ impl LimitUsage {
     }
 }
 
-/// Subtracts sums from a subject's group; stale when it did not hold them.
+/// Subtracts sums from a subject's group. Stale if the group did not contain them.
 pub(super) fn take_out(
     groups: &mut BTreeMap<Subject, Group>,
     subject: &Subject,

@@ -1,4 +1,4 @@
-//! The running meter: follows the ledger's changes and produces the summary shown by all faces.
+//! The running meter: follows changes to the ledger and produces the summary that every interface shows.
 
 mod answer;
 mod begun;
@@ -23,18 +23,18 @@ use super::summary::Follow;
 use crate::domain::{CallKey, Instant, Label, Span, Status};
 use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
 
-/// How long the counter's arrow is shown after growth.
+/// How long the counter's arrow is shown after the counter has grown.
 const GROWING: Duration = Duration::seconds(3);
-/// How much earlier than a snapshot a moment may be before the clock counts as set back.
+/// How far `now` may be behind a snapshot before the clock counts as set back.
 const CLOCKS_DIFFER: Duration = Duration::seconds(2);
-/// Calls remembered for the list, over all sessions.
+/// Number of calls remembered for the list, over all sessions.
 const REMEMBERED: usize = 10 * CALLS;
 
-/// Keeps the numbers of the followed sessions up to date by changes alone.
+/// Keeps the numbers of the followed sessions up to date from changes alone.
 ///
-/// Every number equals the ledger's. Where changes alone are not enough (a new day, a session that may have earlier
-/// calls becomes active, the clock was set back), [`Meter::stale`] is true, and [`Meter::refresh`] queries the ledger
-/// again.
+/// Every number equals the ledger's. When changes alone are not enough (a new day, a session that becomes active and
+/// may have earlier calls, a clock that was set back), [`Meter::stale`] is true, and [`Meter::refresh`] queries the
+/// ledger again.
 #[derive(Clone, Debug)]
 pub struct Meter {
     rules: Rules,
@@ -52,21 +52,21 @@ pub struct Meter {
     calls: BTreeMap<(Instant, CallKey), Arc<Row>>,
     usages: Vec<LimitUsage>,
     habits: Habits,
-    /// Statements of agents and providers.
+    /// Status reports from agents and providers.
     statuses: Statuses,
-    /// Sessions for which limits are lifted.
+    /// Sessions whose limits are overridden.
     lifted: BTreeSet<Label>,
-    /// The latest time the numbers were moved to.
+    /// The latest time to which the numbers were advanced.
     as_of: Instant,
     grew_at: Option<Instant>,
     stale: bool,
-    /// Sessions that began since the snapshot, if that did not have all; true once it is certain that the ledger has no
-    /// earlier calls of them.
+    /// Sessions that started since the snapshot, if the snapshot did not have all. True once it is certain that the
+    /// ledger has no earlier calls of them.
     begun: BTreeMap<SessionId, bool>,
 }
 
 impl Meter {
-    /// A meter for an empty ledger.
+    /// A meter on an empty ledger.
     pub fn new(rules: Rules, now: Instant) -> Self {
         let snapshot = Snapshot::empty(&rules, now);
         Self::open(rules, snapshot)
@@ -108,8 +108,8 @@ impl Meter {
         meter
     }
 
-    /// Replaces the numbers by a new snapshot. The followed session is kept; the arrow too, or it appears for calls
-    /// that another process has booked.
+    /// Replaces the numbers with a new snapshot. The followed session stays the same. The arrow stays too, or appears
+    /// if another process has booked calls.
     pub fn reopen(&mut self, snapshot: Snapshot) {
         let (grew_at, follow) = (self.grew_at, self.follow.clone());
         let (same, at) = (snapshot.follow == follow, snapshot.at);
@@ -117,24 +117,24 @@ impl Meter {
         let (before, newest_before) = (self.counter(at), newest(self));
         *self = Self::open(self.rules.clone(), snapshot);
         (self.follow, self.stale) = (follow, !same);
-        // No arrow next to a number that fell.
+        // Show no arrow next to a number that fell.
         let after = self.counter(at);
         let kept = grew_at.filter(|_| before.0 == after.0 && before.1 <= after.1);
-        // Other rules or another session may show more as well; only a new call is growth.
+        // Other rules or another session may also show a larger number, but only a new call counts as growth.
         let has_grown = before.0 == after.0 && before.1 < after.1 && newest(self) > newest_before;
         self.grew_at = if has_grown { Some(at) } else { kept };
     }
 
-    /// True when the numbers are exact only after another query; moves the meter to `now`.
+    /// True when another query is needed to make the numbers exact. Advances the meter to `now`.
     pub fn stale(&mut self, now: Instant) -> bool {
         self.settle(now);
         self.stale || self.begun.values().any(|is_certain| !is_certain)
     }
 
-    /// Queries the ledger again if needed; true when it did.
+    /// Queries the ledger again if needed; true if it did.
     ///
     /// # Errors
-    /// When the ledger cannot be read: the meter goes on by changes alone.
+    /// When the ledger cannot be read. The meter then continues from changes alone.
     pub fn refresh(&mut self, books: &dyn Ledger, now: Instant) -> Result<bool, BooksError> {
         self.confirm(books)?;
         if !self.stale(now) {
@@ -144,7 +144,7 @@ impl Meter {
         Ok(true)
     }
 
-    /// Marks the meter as stale, because the ledger changed in other ways: another process wrote to it, rows were
+    /// Marks the meter as stale because the ledger changed in some other way: another process wrote to it, or rows were
     /// merged or pruned.
     pub fn doubt(&mut self) {
         self.stale = true;
@@ -155,18 +155,18 @@ impl Meter {
         &self.rules
     }
 
-    /// Replaces the rules; marks the meter as stale.
+    /// Replaces the rules and marks the meter as stale.
     pub fn rule(&mut self, rules: Rules) {
         self.rules = rules;
         self.stale = true;
     }
 
-    /// Replaces the statements of agents and providers.
+    /// Replaces the status reports of agents and providers.
     pub fn state(&mut self, statuses: Vec<Status>) {
         self.statuses = Statuses::new(statuses);
     }
 
-    /// Follows one session, the latest one, or all.
+    /// Follows one session, the latest session, or all of them.
     pub fn follow(&mut self, follow: Follow) {
         if self.follow != follow {
             self.follow = follow;
@@ -175,7 +175,7 @@ impl Meter {
         }
     }
 
-    /// Applies one change. All changes of a batch must be passed, in order.
+    /// Applies one change. Every change of a batch must be passed, in order.
     pub fn apply(&mut self, posted: &Change, now: Instant) {
         self.advance(now);
         let (before, after) = posted.rows();
@@ -238,10 +238,10 @@ impl Meter {
         }
     }
 
-    /// Moves every window to `now`.
+    /// Advances every window to `now`.
     fn advance(&mut self, now: Instant) {
         let zone = self.rules.zone;
-        // The clock was set back: what was recent may lie ahead.
+        // The clock was set back, so recent calls may be in the future.
         self.stale |= now.checked_add_signed(CLOCKS_DIFFER).is_some_and(|now| now < self.as_of);
         self.as_of = now;
         if !self.today.0.contains(now) {
@@ -265,7 +265,7 @@ impl Meter {
         }
     }
 
-    /// Moves everything to `now`, and checks that all numbers shown are known.
+    /// Advances everything to `now`, and checks that all displayed numbers are known.
     fn settle(&mut self, now: Instant) {
         self.advance(now);
         let followed = self.followed(now);
@@ -278,7 +278,7 @@ impl Meter {
         self.stale |= !self.usages.iter().all(|usage| usage.knows(&shown));
     }
 
-    /// Sessions for which session limits are shown: active ones and the followed one.
+    /// Sessions whose session limits are shown: active ones and the followed one.
     fn sessions_shown(&self, now: Instant) -> BTreeSet<SessionId> {
         let active = self.sessions.active(now).map(|(id, _)| id.clone());
         active.chain(self.followed(now)).collect()
@@ -293,7 +293,7 @@ impl Meter {
         }
     }
 
-    /// Whose tokens the counter shows, and how many.
+    /// The session whose tokens the counter shows, and their number.
     fn counter(&self, now: Instant) -> (Option<SessionId>, u64) {
         let id = self.followed(now);
         let sums = match (&self.follow, id.as_ref().and_then(|id| self.sessions.get(id))) {

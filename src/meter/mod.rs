@@ -1,4 +1,4 @@
-//! Counts calls and evaluates limits: from ledger changes to a [`Summary`]. Uses neither files, clock nor screen.
+//! Counts calls and evaluates limits: turns ledger changes into a [`Summary`]. Uses no files, clock or screen.
 
 mod activity;
 pub(crate) mod admission;

@@ -1,4 +1,5 @@
-//! Overrides: limits lifted for one session, with a reason, stored in the ledger, honoured by every gate, revocable.
+//! Overrides: lift limits for one session, with a reason. They are stored in the ledger, apply to every gate, and can
+//! be revoked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +8,11 @@ use serde::{Serialize, Serializer};
 use crate::domain::{Instant, Label, Zone, rfc3339_seconds, sort_by_key};
 use crate::ledger::{BooksError, Fact, Ledger, Space};
 
-/// Value of a fact that lifts limits, before its reason. A fact without it is a revocation.
+/// Prefix of the value of an override, followed by its reason. A fact without it is a revocation.
 const LIFTED: &str = "lifted\t";
 const REVOKED: &str = "revoked";
 
-/// Limits lifted for a session, now or for a time.
+/// An override of a session's limits, in force or ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Override {
     pub(crate) session: Label,
@@ -36,7 +37,7 @@ fn time_if_any<S: Serializer>(at: &Option<Instant>, to: S) -> Result<S::Ok, S::E
     }
 }
 
-/// Lifts limits for a session. Returns false if they are lifted for the same reason already.
+/// Overrides the limits of a session. Returns false if they are already overridden for the same reason.
 ///
 /// # Errors
 /// When the ledger cannot be written.
@@ -60,7 +61,7 @@ pub(crate) fn revoke(books: &mut dyn Ledger, session: &Label, now: Instant) -> R
     add(books, session, known.len(), REVOKED.to_owned(), now)
 }
 
-/// Adds an entry. Where another process added one of this turn first, that one holds.
+/// Adds an entry. If another process has added one for this turn first, that one counts.
 fn add(books: &mut dyn Ledger, session: &Label, turn: usize, value: String, now: Instant) -> Result<bool, BooksError> {
     let fact = Fact { at: now, value };
     let key = format!("{session}\t{turn:06}");
@@ -83,7 +84,7 @@ pub(crate) fn all(books: &dyn Ledger) -> Result<Vec<Override>, BooksError> {
     Ok(history(&read(books, "")?))
 }
 
-/// The sessions for which limits are lifted now.
+/// The sessions whose limits are overridden now.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -91,16 +92,16 @@ pub(crate) fn in_force(books: &dyn Ledger) -> Result<BTreeSet<Label>, BooksError
     Ok(all(books)?.into_iter().filter(|lifted| lifted.until.is_none()).map(|lifted| lifted.session).collect())
 }
 
-/// One entry of the ledger: a lift or a revocation.
+/// One entry in the ledger: an override or a revocation.
 struct Entry {
     session: Label,
-    /// Reason of a lift; `None` for a revocation.
+    /// Reason of an override; `None` for a revocation.
     reason: Option<Label>,
     at: Instant,
 }
 
-/// Entries of a session in the order of their turns, since two may share a second. Labels hold no control characters,
-/// so that a tab ends the session's name.
+/// Entries of a session, ordered by turn because two may share a second. Labels contain no control characters, so a tab
+/// ends the session's name.
 fn entries(books: &dyn Ledger, session: &Label) -> Result<Vec<Entry>, BooksError> {
     read(books, &format!("{session}\t"))
 }
@@ -114,7 +115,7 @@ fn read(books: &dyn Ledger, prefix: &str) -> Result<Vec<Entry>, BooksError> {
     Ok(facts.into_iter().filter_map(entry).collect())
 }
 
-/// The last override of a session's entries, unless it was revoked.
+/// The last override in a session's entries, unless it was revoked.
 fn still_lifted(entries: &[Entry]) -> Option<Override> {
     history(entries).pop().filter(|lifted| lifted.until.is_none())
 }

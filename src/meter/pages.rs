@@ -1,4 +1,4 @@
-//! Visits every call that a filter admits, page by page to bound memory.
+//! Visits every call that passes a filter, page by page to bound memory.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::ledger::{BooksError, Ledger, Row};
 /// Calls per page.
 const PAGE: usize = 5_000;
 
-/// Passes every call that the filter admits to `each`, newest first.
+/// Passes every call that passes the filter to `each`, newest first.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -24,7 +24,7 @@ pub(crate) fn every_call(
 fn pages(books: &dyn Ledger, filter: &Filter, page: usize, each: &mut dyn FnMut(&Arc<Row>)) -> Result<(), BooksError> {
     let mut filter = filter.clone();
     let mut size = page;
-    // The next page begins with the moment the last one ended in, whose calls may be cut in two.
+    // The next page starts with the moment in which the last one ended, because its calls may be split between the two.
     let mut seen: (Option<Instant>, BTreeSet<CallKey>) = (None, BTreeSet::new());
     loop {
         let rows = books.calls(&filter, size)?;
@@ -41,7 +41,7 @@ fn pages(books: &dyn Ledger, filter: &Filter, page: usize, each: &mut dyn FnMut(
             return Ok(());
         }
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
-        // A page of one moment only: the next must be larger to get beyond it.
+        // All calls on this page have the same time. The next page must be larger to get past it.
         size = if first.call.at() == last.call.at() { size.saturating_mul(2) } else { page };
         filter.until = last.call.at().checked_add_signed(chrono::Duration::nanoseconds(1));
     }
@@ -58,7 +58,7 @@ mod tests {
     fn every_call_is_passed_once_whatever_moments_a_page_ends_in() {
         let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)));
         let call = |number: i64| {
-            // Moments of one call, of two, and one of forty.
+            // Moments with one call, with two, and one with forty.
             let second = if (20..60).contains(&number) { 20 } else { number / 2 };
             let from = Attribution::new(Instant::from_timestamp(second, 0).unwrap(), Label::new("t"));
             Call::new(CallKey::from_parts(&["t", &number.to_string()]), from, None, Tokens { input: 1, ..Tokens::ZERO })

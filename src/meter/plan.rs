@@ -1,4 +1,4 @@
-//! Compares a subscription's price with the worth of what was used.
+//! Compares the price of a subscription with the value of its usage.
 
 use crate::domain::{Day, Dimension, Filter, Label, Usd, Zone, day_of, day_start, month_of, sort_by};
 use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query, Sums};
@@ -8,11 +8,11 @@ use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query, Sums};
 pub struct Plan {
     /// Its name.
     pub name: Label,
-    /// Its price a month.
+    /// Its price per month.
     pub usd: Usd,
-    /// The first day of that price.
+    /// The first day on which this price applies.
     pub from: Option<Day>,
-    /// The log formats that it covers; all if empty.
+    /// The log formats that it covers; empty for all.
     pub sources: Vec<Label>,
 }
 
@@ -23,14 +23,14 @@ pub(crate) struct PlanMonth {
     pub(crate) month: Day,
     /// The plan.
     pub(crate) name: Label,
-    /// Its price a month.
+    /// Its price per month.
     pub(crate) price: Usd,
     /// The usage, at list prices.
     pub(crate) sums: Sums,
 }
 
 impl PlanMonth {
-    /// How many times the price was used, in tenths, rounded down; `None` for a plan that is free.
+    /// How many times over the price was used, in tenths, rounded down; `None` for a free plan.
     pub(crate) fn tenths(&self) -> Option<u64> {
         let (worth, price) = (self.sums.cost.pico(), self.price.pico());
         if price <= 0 {
@@ -40,7 +40,7 @@ impl PlanMonth {
     }
 }
 
-/// Usage of each plan in each month that has any, within a filter.
+/// Usage of each plan per month, for months with any usage, within a filter.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -52,7 +52,7 @@ pub(crate) fn plan_months(
 ) -> Result<Vec<PlanMonth>, BooksError> {
     let mut months: Vec<PlanMonth> = Vec::new();
     for plan in plans {
-        // Until the next price of the same plan.
+        // Applies until the next price of the same plan.
         let later = plans.iter().filter(|other| other.name == plan.name && other.from > plan.from);
         let until = later.filter_map(|other| other.from).min().map(|day| day_start(day, zone));
         let since = plan.from.map(|day| day_start(day, zone));
@@ -75,7 +75,7 @@ pub(crate) fn plan_months(
             match months.iter_mut().find(|known| known.month == month && known.name == plan.name) {
                 Some(known) => {
                     known.sums.add(&row.sums);
-                    // A price that changed within the month: the one of its last day.
+                    // If the price changed within the month, use the one of the last day.
                     known.price = plan.usd;
                 }
                 None => months.push(PlanMonth { month, name: plan.name.clone(), price: plan.usd, sums: row.sums }),
@@ -86,7 +86,7 @@ pub(crate) fn plan_months(
     Ok(months)
 }
 
-/// True when a month is not over.
+/// True when the month is not over yet.
 pub(crate) fn is_running(month: Day, now: crate::domain::Instant, zone: Zone) -> bool {
     month >= month_of(day_of(now, zone))
 }

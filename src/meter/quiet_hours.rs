@@ -1,10 +1,10 @@
-//! Hours of the local day without alerts.
+//! Hours of the local day during which there are no alerts.
 
 use chrono::{Duration, NaiveTime, TimeZone};
 
 use crate::domain::{Instant, Zone};
 
-/// Hours of the local day without alerts; they may span midnight.
+/// Hours of the local day during which there are no alerts. They may span midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct QuietHours {
     /// Start, as local time of day.
@@ -28,7 +28,7 @@ impl QuietHours {
     pub(super) fn end(self, now: Instant, zone: Zone) -> Option<Instant> {
         let today = now.with_timezone(&zone).date_naive();
         [Some(today), today.succ_opt()].into_iter().flatten().find_map(|day| {
-            // A clock change may swallow the moment: then they end when the clock is past it.
+            // A clock change may skip this time. Quiet hours then end once the clock is past it.
             let end = (0..4).find_map(|hours| {
                 let local = day.and_time(self.until).checked_add_signed(Duration::hours(hours))?;
                 zone.from_local_datetime(&local).earliest()

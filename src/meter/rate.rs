@@ -1,4 +1,4 @@
-//! Spending per minute, and the rate of the last minutes.
+//! Spending per minute, and the rate over the last minutes.
 
 use std::collections::BTreeMap;
 
@@ -8,23 +8,23 @@ use crate::domain::{Instant, Label, Usd};
 
 /// Minutes in a trend.
 pub(crate) const TREND: usize = 180;
-/// Minutes remembered.
+/// Number of minutes remembered.
 pub(crate) const KEPT: i64 = 180;
-/// Minutes that the rate that is shown looks back.
+/// Number of minutes over which the displayed rate is taken.
 pub(crate) const RATE: i64 = 5;
-/// Least seconds that a rate is taken over: a first call alone tells no pace.
+/// Minimum number of seconds over which a rate is taken, because a single first call has no rate.
 const SHORTEST: i64 = 120;
-/// Seconds after which a rate that falls with time alone is shown anew.
+/// Seconds after which a rate that falls without calls is displayed again.
 const STEP: i64 = 15;
-/// Weight of a minute in a forecast's rate by age: halves every five minutes, zero after fifteen.
+/// Weight of a minute in a forecast's rate, by age: it halves every five minutes and is zero after fifteen.
 const WEIGHTS: [i128; 15] =
     [65536, 57052, 49667, 43238, 37641, 32768, 28526, 24834, 21619, 18820, 16384, 14263, 12417, 10809, 9410];
-/// Minutes after the latest call for which time alone moves the numbers: then no forecast is left.
+/// Minutes after the latest call during which the numbers change without calls. After that there is no forecast.
 const MOVING: i64 = 15;
-/// Minutes by which the clock may lag behind the log's without being considered wrong.
+/// Minutes by which the clock may be behind the log's before it is considered wrong.
 const AHEAD: i64 = 2;
 
-/// The oldest minute of which all is known: what is older may have been forgotten.
+/// The oldest minute that is still complete. Older ones may have been dropped.
 fn oldest_of(now: Instant) -> i64 {
     minute_of(now) - i64::try_from(TREND).unwrap_or(i64::MAX) + 1
 }
@@ -34,7 +34,7 @@ pub(crate) fn next_minute(now: Instant) -> Option<Instant> {
     next_of(now, 60)
 }
 
-/// When a rate that falls with time alone is shown anew.
+/// When a rate that falls without calls is displayed again.
 pub(crate) fn next_rate(now: Instant) -> Option<Instant> {
     next_of(now, STEP)
 }
@@ -43,12 +43,12 @@ fn next_of(now: Instant, seconds: i64) -> Option<Instant> {
     Instant::from_timestamp(now.timestamp().div_euclid(seconds).saturating_add(1).saturating_mul(seconds), 0)
 }
 
-/// The oldest minute of the rate, of which a part counts.
+/// The oldest minute of the rate, which only partly counts.
 fn first_of_rate(now: Instant) -> i64 {
     minute_of(now) - RATE
 }
 
-/// Spending in the units of limits.
+/// Spending, in the units of limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spent {
     pub(crate) usd: Usd,
@@ -76,7 +76,7 @@ impl Spent {
     }
 }
 
-/// Spending in each of the last minutes, oldest first, the running one last.
+/// Spending in each of the last minutes, oldest first. The current minute is last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trend {
     /// Dollars.
@@ -85,10 +85,10 @@ pub struct Trend {
     pub tokens: Vec<u64>,
 }
 
-/// Spending of the last minutes by model.
+/// Spending over the last minutes, by model.
 pub(crate) type Paces = BTreeMap<Option<Label>, Minutes>;
 
-/// Spending per minute over the last three hours.
+/// Spending per minute for the last three hours.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Minutes {
     spent: BTreeMap<i64, Spent>,
@@ -133,7 +133,7 @@ impl Minutes {
         }
     }
 
-    /// Spending in each of the [`TREND`] minutes until a time, as far as they are among the last so many.
+    /// Spending in each of the [`TREND`] minutes until a time, as far as they are still remembered.
     pub(crate) fn trend(&self, until: Instant, now: Instant) -> Trend {
         let last = minute_of(until);
         let first = last - i64::try_from(TREND).unwrap_or(i64::MAX) + 1;
@@ -151,36 +151,37 @@ impl Minutes {
         trend
     }
 
-    /// The latest minute with anything in it.
+    /// The latest minute with any spending.
     pub(crate) fn latest(&self, now: Instant) -> Option<Instant> {
         let last = self.spent.keys().next_back().filter(|last| **last >= oldest_of(now))?;
         Instant::from_timestamp(last.saturating_mul(60), 0)
     }
 
-    /// True while the trend, or a forecast from it, changes with time alone.
+    /// True while the trend, or a forecast based on it, changes without calls.
     pub(crate) fn is_moving(&self, now: Instant) -> bool {
         self.spent.range(minute_of(now) - MOVING + 1..).next().is_some()
     }
 
-    /// True while the rate is not zero, and so falls with time alone.
+    /// True while the rate is not zero, and therefore falls without calls.
     pub(crate) fn has_rate(&self, now: Instant) -> bool {
         self.spent.range(first_of_rate(now)..).next().is_some()
     }
 
     /// Tokens per minute and dollars per hour over the last [`RATE`] minutes.
     ///
-    /// Only the log's own minutes count, so that neither suspend nor clock jumps cause peaks.
+    /// Only the log's own minutes count, so suspending the machine or clock jumps cause no peaks.
     pub(crate) fn rate(&self, now: Instant) -> (u64, Usd) {
         let tokens = self.rate_of(now, 1, |spent| i128::from(spent.tokens));
         let pico = self.rate_of(now, 60, |spent| spent.usd.pico());
         (u64::try_from(tokens.max(0)).unwrap_or(u64::MAX), Usd::from_pico(pico.max(0)))
     }
 
-    /// The rate of one amount a minute, times `scale`: what was spent in the last [`RATE`] minutes, over as long. Work
-    /// that began within them counts over the time since, so that its rate is not low for minutes.
+    /// The rate of one unit per minute, times `scale`: the spending over the last [`RATE`] minutes divided by their
+    /// length. If the work began within these minutes, only the time since then counts, so that the rate does not start
+    /// too low.
     pub(crate) fn rate_of(&self, now: Instant, scale: i128, amount: impl Fn(&Spent) -> i128) -> i128 {
         let first = first_of_rate(now);
-        // Of the oldest minute what is left of it, so that time alone never makes the rate rise.
+        // Count only the part of the oldest minute that is still in range, so that the rate never rises without a call.
         let left = 60 - i128::from(now.timestamp().rem_euclid(60));
         let lately = self.spent.range(first..=minute_of(now) + AHEAD);
         let sum = lately.fold(0_i128, |sum, (minute, spent)| {
@@ -192,8 +193,8 @@ impl Minutes {
         sum.saturating_mul(scale) / i128::from(seconds)
     }
 
-    /// The rate with which a forecast begins, of one amount a minute, times `scale`: weighted towards the last minutes
-    /// and zero after fifteen idle ones. It is steadier than the rate that is shown.
+    /// The rate at which a forecast starts, for one unit per minute, times `scale`. It is weighted towards the last
+    /// minutes and zero after fifteen idle ones. It is steadier than the displayed rate.
     pub(crate) fn fading_rate_of(&self, now: Instant, scale: i128, amount: impl Fn(&Spent) -> i128) -> i128 {
         let this = minute_of(now);
         let (mut sum, mut oldest) = (0_i128, None);
@@ -204,14 +205,14 @@ impl Minutes {
             sum = sum.saturating_add(amount(spent).saturating_mul(weight));
         }
         let Some(oldest) = oldest else { return 0 };
-        // The minute that is running counts as far as it has run; a first call alone counts over two minutes.
+        // The current minute counts as far as it has progressed. A single first call counts as two minutes.
         let running = WEIGHTS[0] * i128::from(now.timestamp().rem_euclid(60)) / 60;
         let whole: i128 = WEIGHTS.iter().skip(1).take(oldest).sum();
         let over = (running + whole).max(WEIGHTS[0] + WEIGHTS[1]);
         sum.saturating_mul(scale) / over
     }
 
-    /// The minute in which the work of the last minutes began: before it is a pause as long as the rate looks back.
+    /// The minute in which the current work began: the first one after a pause as long as the rate's window.
     fn began(&self, now: Instant) -> i64 {
         let (mut began, oldest) = (i64::MAX, first_of_rate(now) - RATE);
         for minute in self.spent.range(oldest..=minute_of(now) + AHEAD).rev().map(|(minute, _)| *minute) {

@@ -1,7 +1,7 @@
-//! The calls of the last hours, added up by minute and kept from one snapshot to the next.
+//! The calls of the last hours, summed by minute and kept from one snapshot to the next.
 //!
-//! Rates and forecasts need every minute, which no sum of the ledger has: on a busy day most of a snapshot would be the
-//! reading of tens of thousands of rows. Only quarter hours whose sums have changed are read again.
+//! Rates and forecasts need every minute, which the ledger's sums do not have. On a busy day, reading tens of thousands
+//! of rows would take up most of a snapshot. Only quarter hours whose sums have changed are read again.
 
 use std::collections::{BTreeMap, btree_map, hash_map};
 use std::hash::{Hash as _, Hasher as _};
@@ -21,23 +21,23 @@ pub(crate) fn minute_of(at: Instant) -> i64 {
     at.timestamp().div_euclid(60)
 }
 
-/// Calls of one minute that have all their names in common.
+/// Calls within one minute that share all their names.
 #[derive(Clone, Debug)]
 pub(crate) struct MinuteCalls {
-    /// The latest of them.
+    /// The latest of these calls.
     pub(crate) last: Arc<Row>,
-    /// Their sums.
     pub(crate) sums: Sums,
 }
 
-/// Quarter hours by their beginning, each with a hash of its sums by every name.
+/// Quarter hours by start time, each with a hash of its sums for all names.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recent {
     quarters: BTreeMap<Instant, (u64, Vec<MinuteCalls>)>,
 }
 
 impl Recent {
-    /// Reads what has changed, and passes every minute after this one to `each`, oldest quarter hour first.
+    /// Reads the changed quarter hours, and passes every minute after this one to `each`, starting with the oldest
+    /// quarter hour.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -48,7 +48,7 @@ impl Recent {
         each: &mut dyn FnMut(&MinuteCalls),
     ) -> Result<(), BooksError> {
         let since = quarter_start(Instant::from_timestamp(after.saturating_mul(60), 0).unwrap_or_default());
-        // Before the rows: what is written in between is read again next time.
+        // Hash before reading the rows: anything written in between is read again next time.
         let hashes = hashes(books, since)?;
         self.quarters.retain(|from, (hash, _)| hashes.get(from) == Some(hash));
         for (from, hash) in hashes {
@@ -73,7 +73,7 @@ fn hashes(books: &dyn Ledger, since: Instant) -> Result<BTreeMap<Instant, u64>, 
         row.by.hash(&mut hasher);
         row.sums.hash(&mut hasher);
         let hash = hashes.entry(from).or_default();
-        // Whatever the order of the rows.
+        // Independent of the order of rows.
         *hash = hash.wrapping_add(hasher.finish());
     }
     Ok(hashes)
@@ -83,7 +83,7 @@ fn quarter(period: &PeriodKey) -> Option<Instant> {
     if let PeriodKey::Quarter(from) = period { Some(*from) } else { None }
 }
 
-/// Adds up the rows of a quarter hour.
+/// Sums up the rows of a quarter hour.
 fn read(books: &dyn Ledger, from: Instant) -> Result<Vec<MinuteCalls>, BooksError> {
     type Names = ([Option<Label>; Dimension::ALL.len()], i64, bool);
     let filter = Filter { since: Some(from), until: from.checked_add_signed(QUARTER), ..Filter::default() };
@@ -91,7 +91,7 @@ fn read(books: &dyn Ledger, from: Instant) -> Result<Vec<MinuteCalls>, BooksErro
     every_call(books, &filter, &mut |row| {
         let sums = Sums::from_row(row);
         let names = Dimension::ALL.map(|dimension| dimension.label_of(&row.call).cloned());
-        // Fallback prices are for the tokens of calls that have none.
+        // Fallback rates apply to the tokens of calls without a price.
         let kind = (names, minute_of(row.call.at()), sums.unpriced_tokens > 0);
         match all.entry(kind) {
             hash_map::Entry::Occupied(mut known) => {
@@ -116,10 +116,10 @@ mod tests {
     use crate::ledger::{Batch, Memory};
     use crate::pricing::{CostMode, PriceBook};
 
-    /// A minute, a session that spent in it, and how much.
+    /// A minute, a session with spending in it, and the amount.
     type Minute = (i64, Label, u64);
 
-    /// Every minute, and the rows by which they are known.
+    /// Every minute, and the rows they consist of.
     fn minutes(recent: &mut Recent, books: &Memory) -> (Vec<Minute>, Vec<Arc<Row>>) {
         let (mut all, mut rows) = (Vec::new(), Vec::new());
         recent
@@ -145,14 +145,14 @@ mod tests {
         let post = |books: &mut Memory, records: Vec<Record>| {
             books.post(&Batch { records, files: Vec::new() }).unwrap();
         };
-        // Minute 1000 is not asked for; 1010 and 1011 are in one quarter hour, 1030 is in another.
+        // Minute 1000 is out of range. 1010 and 1011 are in the same quarter hour, 1030 is in another.
         let first = [("a", 60_000, 1), ("b", 60_600, 2), ("c", 60_610, 4), ("d", 60_660, 8), ("e", 61_800, 16)];
         post(&mut books, first.map(|(key, second, input)| call(key, second, "one", input)).to_vec());
         let mut kept = Recent::default();
         let (all, rows) = minutes(&mut kept, &books);
         let one = Label::new("one");
         assert_eq!(all, [(1_010, one.clone(), 6), (1_011, one.clone(), 8), (1_030, one, 16)]);
-        // A new call, a grown one, and one of another session with no other difference.
+        // A new call, one that has grown, and one that differs only in its session.
         for change in [call("f", 61_810, "one", 32), call("e", 61_800, "one", 64), call("g", 61_810, "two", 32)] {
             post(&mut books, vec![change]);
             let (all, now) = minutes(&mut kept, &books);

@@ -1,4 +1,4 @@
-//! Sessions: times, usage, and rate.
+//! Sessions: times, usage and rate.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,16 +16,16 @@ use super::used::Used;
 use crate::domain::{Instant, Label, Span, one_by_one, sort_by};
 use crate::ledger::{Row, SessionRow, Sums};
 
-/// Sessions in a summary.
+/// Maximum number of sessions in a summary.
 pub(crate) const SHOWN: usize = 200;
 
-/// Known sessions, and whether these are all.
+/// Known sessions, and whether these are all there are.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sessions {
     known: BTreeMap<SessionId, Session>,
     /// True when the ledger has no other sessions.
     pub(crate) complete: bool,
-    /// True when no other session has calls of today.
+    /// True when no other session has calls today.
     complete_today: bool,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Session {
 }
 
 impl Sessions {
-    /// Sessions from a snapshot, and those that have calls of today.
+    /// Sessions from a snapshot, and those that have calls today.
     pub(crate) fn open<'a>(
         rows: Vec<SessionRow>,
         complete: bool,
@@ -59,7 +59,7 @@ impl Sessions {
         self.complete.then_some(self.known.len())
     }
 
-    /// Number of sessions with calls of today, if all of them are known.
+    /// Number of sessions with calls today, if all of those are known.
     pub(crate) fn count_today(&self) -> Option<usize> {
         let of_today = || self.known.values().filter(|session| session.today().calls > 0).count();
         self.complete_today.then(of_today)
@@ -69,7 +69,7 @@ impl Sessions {
         self.known.get(id)
     }
 
-    /// Counts spending of the last minutes for trend and rate only: the snapshot's sums include it.
+    /// Adds spending over the last minutes, for trend and rate only. The snapshot's sums already include it.
     pub(crate) fn pace(&mut self, id: &SessionId, paces: &Paces) {
         if let Some(session) = self.known.get_mut(id) {
             for (model, minutes) in paces {
@@ -78,14 +78,14 @@ impl Sessions {
         }
     }
 
-    /// Recent activity of each thread of a session: sums of today and latest call.
+    /// Sets the recent activity of a session's threads: today's sums and latest calls.
     pub(crate) fn thread(&mut self, id: &SessionId, threads: Threads) {
         if let Some(session) = self.known.get_mut(id) {
             session.threads = threads;
         }
     }
 
-    /// Another day begins: nothing was spent in it.
+    /// Starts a new day, in which nothing has been spent yet.
     pub(crate) fn begin_day(&mut self) {
         for thread in self.known.values_mut().flat_map(|session| session.threads.values_mut()) {
             thread.today = Sums::default();
@@ -93,13 +93,13 @@ impl Sessions {
         self.complete_today = true;
     }
 
-    /// The sessions of today and those that have not ended, with their sums of today.
+    /// Today's sessions and those that have not ended, with their sums for today.
     fn of_today(&self, now: Instant) -> impl Iterator<Item = (&SessionId, &Session, Sums)> {
         let all = self.known.iter().map(|(id, session)| (id, session, session.today()));
         all.filter(move |(_, session, today)| today.calls > 0 || Activity::at(session.ended, now) != Activity::Ended)
     }
 
-    /// The projects on which several of these work.
+    /// The projects on which more than one of these works.
     pub(crate) fn shared_projects(&self, now: Instant) -> BTreeSet<Label> {
         let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
         for project in self.of_today(now).filter_map(|(_, session, _)| session.project.as_ref()) {
@@ -110,8 +110,8 @@ impl Sessions {
         shared
     }
 
-    /// The sessions of today and those that have not ended, begun last first; those that have ended below, the last to
-    /// end first.
+    /// Today's sessions and those that have not ended, latest start first. Sessions that have ended are at the bottom,
+    /// latest end first.
     pub(crate) fn fleet(&self, now: Instant) -> Vec<FleetLine> {
         let until = self.trend_until(now);
         let mut lines: Vec<_> = self.of_today(now).collect();
@@ -123,7 +123,7 @@ impl Sessions {
         lines.into_iter().map(|(id, session, today)| session.fleet_line(id, today, until, now)).collect()
     }
 
-    /// The moments at which time alone changes what the fleet shows.
+    /// The times at which the fleet view changes without a call.
     pub(crate) fn turns(&self, now: Instant) -> impl Iterator<Item = Instant> {
         self.known
             .values()
@@ -137,7 +137,7 @@ impl Sessions {
         self.known.get(id).and_then(|session| session.project.clone())
     }
 
-    /// Adds a call; its session, if that was not known.
+    /// Adds a call. Returns its session if that was unknown.
     pub(crate) fn add(&mut self, row: &Row, today: Span, now: Instant) -> Option<SessionId> {
         let id = SessionId::from_call(&row.call);
         let begins = (!self.known.contains_key(&id)).then(|| id.clone());
@@ -145,7 +145,7 @@ impl Sessions {
         begins
     }
 
-    /// Subtracts a call. Stale when it was the session's first or last.
+    /// Subtracts a call. Stale if it was the session's first or last call.
     pub(crate) fn sub(&mut self, row: &Row, after: Option<&Row>, today: Span) -> Freshness {
         let id = SessionId::from_call(&row.call);
         let Some(session) = self.known.get_mut(&id) else { return Freshness::stale_if(!self.complete) };
@@ -191,17 +191,17 @@ impl Sessions {
         all
     }
 
-    /// True while a rate is not zero, and so falls with time alone.
+    /// True while any rate is not zero, and therefore falls without calls.
     pub(crate) fn have_rate(&self, now: Instant) -> bool {
         self.lately(now).flat_map(|session| session.minutes.values()).any(|minutes| minutes.has_rate(now))
     }
 
-    /// True while a trend or a forecast changes with time alone.
+    /// True while a trend or a forecast changes without calls.
     pub(crate) fn are_moving(&self, now: Instant) -> bool {
         self.lately(now).flat_map(|session| session.minutes.values()).any(|minutes| minutes.is_moving(now))
     }
 
-    /// Until when every trend is shown: now, or the latest minute with a call once that was a quarter of an hour ago.
+    /// End of every trend: now or, once the latest call is a quarter of an hour old, the minute of that call.
     pub(crate) fn trend_until(&self, now: Instant) -> Instant {
         if self.are_moving(now) {
             return now;
@@ -214,7 +214,7 @@ impl Sessions {
         self.known.values().filter(move |session| now.signed_duration_since(session.ended).num_minutes() <= KEPT)
     }
 
-    /// Active sessions, each with the time it stops being active.
+    /// Active sessions, each with the time at which it stops being active.
     pub(crate) fn active(&self, now: Instant) -> impl Iterator<Item = (&SessionId, Instant)> {
         self.known
             .iter()
@@ -272,7 +272,7 @@ impl Session {
         self.pace(row, now);
     }
 
-    /// Takes a call back out. Stale when what is shown of its thread is not known any more.
+    /// Subtracts a call. Stale if the thread's displayed data is no longer known.
     fn sub(&mut self, row: &Row, after: Option<&Row>, today: Span) -> Freshness {
         let sums = Sums::from_row(row);
         self.sums.sub(&sums);
@@ -287,7 +287,7 @@ impl Session {
         of_model.and(of_thread.map_or(Freshness::Exact, |thread| thread.sub(row, after, today)))
     }
 
-    /// Sums of today over all its threads.
+    /// Today's sums over all its threads.
     fn today(&self) -> Sums {
         let mut today = Sums::default();
         for thread in self.threads.values() {

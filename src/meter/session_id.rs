@@ -3,7 +3,7 @@
 use crate::domain::{Call, Label};
 use crate::ledger::SessionRow;
 
-/// Identifies a session; different log formats may use the same name.
+/// Identifies a session. Different log formats may use the same name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
     /// The log format.

@@ -1,4 +1,4 @@
-//! A session as the lists show it.
+//! A session as shown in lists.
 
 use chrono::Duration;
 
@@ -11,11 +11,11 @@ use crate::ledger::SessionRow;
 /// A session in the summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionLine {
-    /// The ledger's data.
+    /// The session's data from the ledger.
     pub row: SessionRow,
     /// Time from first to last call.
     pub duration: Duration,
-    /// True if it had a call within the last minutes.
+    /// True if it made a call within the last few minutes.
     pub active: bool,
 }
 
@@ -31,7 +31,7 @@ impl SessionLine {
         SessionId::from_row(&self.row)
     }
 
-    /// The sub-agents' share of the session's cost in whole per cent, or of its tokens where no cost is known.
+    /// The sub-agents' share of the session's cost in whole per cent, or of its tokens if no cost is known.
     pub fn agent_share(&self) -> u8 {
         share(&self.row.in_agents, &self.row.sums)
     }

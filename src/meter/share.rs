@@ -1,12 +1,13 @@
-//! Shares of a whole in whole per cent.
+//! Shares of a whole, in whole per cent.
 
 use std::cmp::Reverse;
 
 use crate::domain::{Usd, sort_by_key};
 use crate::ledger::Sums;
 
-/// The shares of the parts of a whole, in whole per cent of its cost (of tokens where no cost is known): together as
-/// many as the parts are of the whole, so that all parts make 100. What rounding leaves goes to the largest remainders.
+/// The parts' shares of a whole, in whole per cent of its cost (of tokens if no cost is known). The shares add up to
+/// the share of all parts together, so if the parts make up the whole they add up to 100. The rounding difference goes
+/// to the parts with the largest remainders.
 pub(crate) fn shares<'a>(parts: impl Iterator<Item = &'a Sums>, whole: &Sums) -> Vec<u8> {
     let parts: Vec<(i128, i128)> = parts.map(|part| weights(part, whole)).collect();
     let Some(whole) = parts.first().map(|(_, whole)| *whole).filter(|whole| *whole > 0) else {
@@ -24,7 +25,7 @@ pub(crate) fn shares<'a>(parts: impl Iterator<Item = &'a Sums>, whole: &Sums) ->
     shares.into_iter().map(|share| u8::try_from(share.min(100)).unwrap_or(100)).collect()
 }
 
-/// A part and its whole: their cost, or their tokens where no cost is known.
+/// A part and its whole, as cost, or as tokens if no cost is known.
 fn weights(part: &Sums, whole: &Sums) -> (i128, i128) {
     if whole.cost > Usd::ZERO {
         (part.cost.pico(), whole.cost.pico())
@@ -33,7 +34,7 @@ fn weights(part: &Sums, whole: &Sums) -> (i128, i128) {
     }
 }
 
-/// A part's share of a whole's cost in whole per cent, or of its tokens where no cost is known.
+/// A part's share of a whole in whole per cent of the cost, or of the tokens if no cost is known.
 pub(crate) fn share(part: &Sums, whole: &Sums) -> u8 {
     let (part, whole) = weights(part, whole);
     let percent = part.max(0).saturating_mul(100).checked_div(whole).unwrap_or(0);

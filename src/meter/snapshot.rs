@@ -1,4 +1,4 @@
-//! Ledger queries from which a meter starts.
+//! The ledger queries from which a meter starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,15 +21,15 @@ use super::window::Window;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span, Status, one_by_one, quarter_start};
 use crate::ledger::{BooksError, Grain, Ledger, Order, Query, ReportRow, Row, SessionRow, Sums};
 
-/// Calls in the list of a summary.
+/// Maximum number of calls in a summary's list.
 pub(crate) const CALLS: usize = 200;
-/// Sessions queried, latest start first.
+/// Maximum number of sessions queried, latest start first.
 const SESSIONS: usize = 200;
 
-/// The start state of a meter: several queries at one time.
+/// The initial state of a meter: several queries made at one time.
 ///
-/// A snapshot and the changes that follow must be in the ledger's order: a snapshot includes every change posted before
-/// it.
+/// A snapshot and the changes that follow it must be in the ledger's order: a snapshot includes every change posted
+/// before it.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub(crate) at: Instant,
@@ -49,7 +49,7 @@ pub struct Snapshot {
     pub(crate) usages: Vec<LimitUsage>,
     pub(crate) habits: Habits,
     pub(crate) statuses: Vec<Status>,
-    /// Sessions for which limits are lifted.
+    /// Sessions whose limits are overridden.
     pub(crate) lifted: BTreeSet<Label>,
 }
 
@@ -86,7 +86,7 @@ impl Snapshot {
         Self::ask_again(books, rules, follow, now, &mut Recent::default())
     }
 
-    /// Queries the ledger, with the calls of the last hours as the snapshot before left them.
+    /// Queries the ledger, reusing the previous snapshot's calls of the last hours.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -156,7 +156,7 @@ fn of_models(rows: Vec<ReportRow>) -> BTreeMap<Option<Label>, Sums> {
     one_by_one(rows.into_iter().map(|row| (row.by.into_iter().next().flatten(), row.sums)))
 }
 
-/// Sums of today for each thread of each session.
+/// Today's sums for each thread of each session.
 fn ask_threads(books: &dyn Ledger, rules: &Rules, day: Span) -> Result<BTreeMap<SessionId, Threads>, BooksError> {
     let query = Query {
         by: vec![Dimension::Source, Dimension::Session, Dimension::Agent],
@@ -180,7 +180,7 @@ pub(crate) fn within(view: &Filter, span: Span) -> Filter {
     Filter { only: view.only.clone(), since: Some(since), until: Some(until) }
 }
 
-/// The active sessions, and the followed one even if inactive.
+/// The active sessions, and the followed one even if it is inactive.
 fn judged(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Vec<SessionId> {
     let followed = followed(sessions, follow, now);
     let all = sessions.iter().map(|row| (SessionId::from_row(row), row.ended));
@@ -197,7 +197,7 @@ fn followed(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Option<Se
     }
 }
 
-/// Sessions by start and by last activity; whether these are all; the latest calls.
+/// Sessions by start and by last activity, whether these are all of them, and the latest calls.
 type Found = (Vec<SessionRow>, bool, Vec<Arc<Row>>);
 
 fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant) -> Result<Found, BooksError> {
@@ -230,7 +230,7 @@ fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant
     Ok((sessions, every, latest))
 }
 
-/// The sessions of a view, begun last first.
+/// A query for the sessions in view, latest start first.
 pub(super) fn session_query(rules: &Rules, filter: Filter, limit: usize) -> Query {
     let (by, order) = (Vec::new(), Order::Descending);
     Query { by, filter, order, limit: Some(limit), ..Query::new(Grain::Session, rules.zone) }
@@ -247,11 +247,11 @@ pub(super) fn of_session(view: &Filter, id: &SessionId) -> Filter {
     filter
 }
 
-/// The states of limits that apply to a call, directly from the ledger, for gate and status line. Worst first; without
-/// forecast.
+/// The states of limits that apply to a call, read directly from the ledger, for the gate and the status line. Worst
+/// first, without a forecast.
 ///
 /// The caller's names are those of the coming call. Session limits are evaluated if it names source and session. `None`
-/// evaluates every limit and, for session limits, every active session.
+/// evaluates every limit, and session limits for every active session.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -269,7 +269,7 @@ pub fn states(
         }
         None if rules.limits.iter().any(|limit| limit.window.is_per_session()) => {
             let since = now.checked_sub_signed(Duration::minutes(5)).unwrap_or_default();
-            // From a quarter hour on, because then no row need be read.
+            // Start on a quarter hour, so that no rows need to be read.
             let filter = Filter { since: Some(quarter_start(since)), ..Filter::default() };
             let rows = books.report(&Query { filter, ..Query::new(Grain::Session, rules.zone) })?.rows;
             let sessions = rows.iter().filter_map(|row| row.session.as_ref());
@@ -290,7 +290,7 @@ pub fn states(
     let mut all = Vec::new();
     for limit in &rules.limits {
         let concerned = caller.is_none_or(|caller| {
-            // The main thread is no sub-agent's run.
+            // The main thread is not a sub-agent's run.
             let in_run = limit.window != Window::Run || caller.name(Dimension::Agent).is_some();
             in_run && caller.is_covered_by(&limit.scope)
         });

@@ -1,4 +1,4 @@
-//! How the calls of a run spread over sizes: cost and latency, by model.
+//! Distribution of calls by cost and by latency, for each model.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use chrono::Duration;
 use crate::domain::{Filter, Instant, Label, Usd};
 use crate::ledger::{BooksError, Ledger, Order, Row};
 
-/// Time after which a call is taken to be complete: while its answer is streamed, its line in the log still grows. A
-/// count that was taken back would look like a restart to Prometheus.
+/// Time after which a call counts as complete. While an answer is being streamed, its line in the log still grows, and
+/// a count that decreases would look like a restart to Prometheus.
 const SETTLED: Duration = Duration::minutes(2);
 
-/// Upper bounds of the cost of a call, in micro-dollars.
+/// Upper bounds of the cost buckets, in micro-dollars.
 const COSTS: [i64; 13] = [
     1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000,
 ];
-/// Upper bounds of its latency, in milliseconds.
+/// Upper bounds of the latency buckets, in milliseconds.
 const LATENCIES: [i64; 12] = [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000];
 
 /// Observations by size.
@@ -23,9 +23,8 @@ const LATENCIES: [i64; 12] = [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000
 pub(crate) struct Histogram {
     /// Upper bounds, ascending.
     pub(crate) bounds: Vec<i128>,
-    /// Observations up to each bound; the last is of those beyond all.
+    /// Observations in each bucket; the last count is for those above every bound.
     pub(crate) counts: Vec<u64>,
-    /// Their sum.
     pub(crate) sum: i128,
 }
 
@@ -62,7 +61,7 @@ impl Histogram {
 pub(crate) struct Sizes {
     /// Cost in pico-dollars, of the calls that have one.
     pub(crate) cost: Histogram,
-    /// Latency in nanoseconds, of the calls whose log states it.
+    /// Latency in nanoseconds, of the calls whose log gives it.
     pub(crate) latency: Histogram,
 }
 
@@ -86,26 +85,26 @@ impl Sizes {
     }
 }
 
-/// The calls made since a moment, each observed once, when it has settled.
+/// The calls made since a moment. Each is observed once, when it is complete.
 #[derive(Clone, Debug)]
 pub(crate) struct Spread {
-    /// The moment.
+    /// That moment.
     pub(crate) began: Instant,
-    /// Calls before this time are observed.
+    /// Calls before this time have been observed.
     seen: Instant,
     models: BTreeMap<Option<Label>, Sizes>,
 }
 
 impl Spread {
-    /// No call yet; those made from now on count.
+    /// No calls yet. Calls made from now on count.
     pub(crate) fn new(now: Instant) -> Self {
         Self { began: now, seen: now, models: BTreeMap::new() }
     }
 
-    /// Observes the calls that have settled since the last time. The cost grows with their number only.
+    /// Observes the calls that have completed since the last update. The work depends only on their number.
     ///
     /// # Errors
-    /// When the ledger cannot be read; they are observed the next time.
+    /// When the ledger cannot be read. They are then observed next time.
     pub(crate) fn update(&mut self, books: &dyn Ledger, now: Instant) -> Result<(), BooksError> {
         let until = now.checked_sub_signed(SETTLED).unwrap_or(now);
         if until <= self.seen {
@@ -121,7 +120,7 @@ impl Spread {
         Ok(())
     }
 
-    /// The models with their sizes.
+    /// The models with their histograms.
     pub(crate) fn models(&self) -> impl Iterator<Item = (Option<&Label>, &Sizes)> {
         self.models.iter().map(|(model, sizes)| (model.as_ref(), sizes))
     }
@@ -152,7 +151,7 @@ mod tests {
         let mut books = Memory::new(Arc::new(PriceBook::new(vec![price], Vec::new(), CostMode::Auto)));
         let mut post = |records| books.post(&Batch { records, files: Vec::new() }).map(drop);
         let mut spread = Spread::new(began);
-        // One before the run, one whose answer grows, and one of the size of a bound.
+        // One call before the start, one whose answer is still growing, and one exactly on a bound.
         post(vec![call(9, at(-1), 1), call(1, at(1), 1)]).unwrap();
         post(vec![call(1, at(1), 300), call(2, at(2), 1)]).unwrap();
         for (minutes, counted) in [(1, 0), (3, 0), (4, 1), (5, 2), (50, 2)] {
@@ -162,7 +161,7 @@ mod tests {
         }
         let (model, sizes) = spread.models().next().unwrap();
         assert_eq!(model, Some(&Label::new("penny")));
-        // $3 and $0.01, at latencies of one and two seconds.
+        // $3 and $0.01, with latencies of one and two seconds.
         assert_eq!((sizes.cost.counts[11], sizes.cost.counts[3], sizes.cost.sum), (1, 1, 3_010_000_000_000));
         assert_eq!((sizes.latency.counts[3], sizes.latency.counts[4], sizes.latency.sum), (1, 1, 3_000_000_000));
     }

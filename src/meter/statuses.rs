@@ -1,15 +1,15 @@
-//! Statements of agents and providers, as a meter shows them.
+//! Status reports of agents and providers, as the meter shows them.
 
 use std::collections::BTreeMap;
 
 use super::fleet::FleetLine;
 use crate::domain::{Instant, Label, Quota, Status, one_by_one};
 
-/// The latest statements.
+/// The latest status reports.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Statuses {
     quotas: Vec<Quota>,
-    /// Size of the context by session, by log format and name.
+    /// Context size of each session, by log format and name.
     sizes: BTreeMap<(Label, Label), u64>,
 }
 
@@ -23,17 +23,17 @@ impl Statuses {
         Self { quotas, sizes: one_by_one(sizes) }
     }
 
-    /// The windows of providers of which something is known.
+    /// The providers' windows for which there is a current report.
     pub(crate) fn quotas(&self, now: Instant) -> Vec<Quota> {
         self.quotas.iter().filter(|quota| !quota.is_forgotten(now)).cloned().collect()
     }
 
-    /// When windows start over.
+    /// When the windows reset.
     pub(crate) fn resets(&self) -> impl Iterator<Item = Instant> {
         self.quotas.iter().filter_map(|quota| quota.resets_at)
     }
 
-    /// Adds the sizes of contexts that agents state: they know better than the list which of its sizes a model has.
+    /// Fills in context sizes reported by agents. They know better than the list which of its sizes a model has.
     pub(crate) fn complete(&self, fleet: &mut [FleetLine]) {
         if self.sizes.is_empty() {
             return;

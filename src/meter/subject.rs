@@ -5,7 +5,7 @@ use super::session_id::SessionId;
 use super::window::Window;
 use crate::domain::{Call, Dimension, Label};
 
-/// A subject limited separately: names matched by a default, a session, a run.
+/// A subject that is limited separately: the names matched by a default, a session, a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Subject {
     pub(crate) names: Vec<Label>,
@@ -38,7 +38,7 @@ impl Subject {
     }
 }
 
-/// Dimensions whose names a default limits one by one.
+/// Dimensions whose names a default limits separately.
 pub(crate) fn grouped(limit: &Limit) -> impl Iterator<Item = Dimension> {
     let each = limit.scope.each;
     limit.scope.only.iter().filter(move |(_, names)| each && names.as_str() == "*").map(|(dimension, _)| *dimension)

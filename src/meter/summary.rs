@@ -1,4 +1,4 @@
-//! The numbers shown by all faces.
+//! The numbers that every interface shows.
 
 use std::sync::Arc;
 
@@ -6,50 +6,50 @@ use super::{DayCurve, FleetLine, LimitState, SessionId, SessionLine, Trend, Wind
 use crate::domain::{Filter, Instant, Label, Quota, Span, Tokens, Usd};
 use crate::ledger::{Row, Sums};
 
-/// The sessions being followed.
+/// Which sessions are followed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Follow {
     /// The most recently active one.
     #[default]
     Latest,
-    /// A given session.
+    /// One particular session.
     Session(SessionId),
-    /// None: all calls of today together.
+    /// No session: all of today's calls together.
     Today,
     /// All calls in view.
     Everything,
 }
 
-/// All numbers shown at one time.
+/// All numbers displayed at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Time of the numbers.
     pub now: Instant,
-    /// Sessions followed.
+    /// Which sessions are followed.
     pub follow: Follow,
-    /// Calls in view, of which all sums but those of limits are; by default all.
+    /// Calls in view, which all sums cover except those of limits. By default, all calls.
     pub view: Filter,
-    /// The followed session (chosen, or most recently active); `None` before the first call or when following
-    /// everything.
+    /// The followed session (the chosen or the most recently active one); `None` before the first call, or when no
+    /// single session is followed.
     pub session: Option<SessionLine>,
     /// Known sessions, most recently active first.
     pub sessions: Vec<SessionLine>,
-    /// The sessions of today and those that have not ended, begun last first; those that have ended below, the last to
-    /// end first.
+    /// Today's sessions and those that have not ended, latest start first. Sessions that have ended are at the bottom,
+    /// latest end first.
     pub fleet: Vec<FleetLine>,
-    /// Number of the followed sessions, those that are not listed included; `None` if unknown.
+    /// Number of followed sessions, including those not listed; `None` if unknown.
     pub session_count: Option<u64>,
     /// All calls in view.
     pub all: Sums,
     /// The local day.
     pub day: Span,
-    /// Calls of today.
+    /// Today's calls.
     pub today: Sums,
-    /// This week's.
+    /// This week's calls.
     pub week: Sums,
-    /// Calls of this month.
+    /// This month's calls.
     pub month: Sums,
-    /// The sums of what is followed: the session's, today's, or all in view.
+    /// Sums of the followed calls: the session's, today's, or all in view.
     pub followed: Sums,
     /// Models of the followed sessions, most expensive first.
     pub models: Vec<ModelLine>,
@@ -57,21 +57,21 @@ pub struct Summary {
     pub calls: Vec<CallLine>,
     /// Every limit, worst first.
     pub limits: Vec<LimitState>,
-    /// Providers' own windows, as their agents state them.
+    /// Providers' own quota windows, as reported by their agents.
     pub quotas: Vec<Quota>,
-    /// Tokens per minute in the last five minutes; zero once nothing was spent in them.
+    /// Tokens per minute over the last five minutes; zero if nothing was spent in them.
     pub tokens_per_min: u64,
-    /// Dollars per hour over the same minutes.
+    /// Dollars per hour over the last five minutes.
     pub cost_per_hour: Usd,
-    /// True while the counter has grown within the last seconds (shows the arrow).
+    /// True if the counter has grown within the last few seconds (shows the arrow).
     pub growing: bool,
-    /// Forecast of today's dollars at midnight; `None` if unknown.
+    /// Forecast of today's dollars by midnight; `None` if unknown.
     pub by_day_end: Option<Usd>,
-    /// Forecast of this month's dollars at its end; `None` if unknown.
+    /// Forecast of this month's dollars by its end; `None` if unknown.
     pub by_month_end: Option<Usd>,
-    /// Dollars of today over the time of the day.
+    /// Dollars spent over the course of the day.
     pub curve: DayCurve,
-    /// The end of every trend: now, or half an hour after the latest call.
+    /// End of every trend: now or, once the latest call is a quarter of an hour old, the minute of that call.
     pub trend_until: Instant,
     /// When the numbers next change without a call.
     pub changes_at: Option<Instant>,
@@ -109,17 +109,17 @@ impl Summary {
         }
     }
 
-    /// Banner of the worst limit that is near or over.
+    /// The worst limit that is near or over, for the banner.
     pub fn worst_limit(&self) -> Option<&LimitState> {
         self.limits.first().filter(|limit| limit.verdict != super::Verdict::Under && !limit.is_quiet())
     }
 
-    /// The limits of what is followed, worst first: of a session those its calls count against, else all.
+    /// The limits of the followed calls, worst first: for a session, those its calls count against; otherwise all.
     pub fn limits_followed(&self) -> impl Iterator<Item = &LimitState> {
         self.limits.iter().filter(|limit| self.follows(limit))
     }
 
-    /// The limit of today's dollars that counts exactly the calls in view: no other one bounds their sum.
+    /// The daily limit that counts exactly the calls in view. No other limit bounds their sum.
     pub fn limit_of_today(&self) -> Option<&LimitState> {
         let view = &self.view;
         let is_of_view = |limit: &&LimitState| {
@@ -130,7 +130,7 @@ impl Summary {
         self.limits.iter().find(is_of_view).filter(|_| view.since.is_none() && view.until.is_none())
     }
 
-    /// True when the calls of what is followed count against this limit.
+    /// True when the followed calls count against this limit.
     pub fn follows(&self, limit: &LimitState) -> bool {
         self.session.as_ref().is_none_or(|session| limit.concerns(session))
     }
@@ -150,9 +150,9 @@ pub struct ModelLine {
     pub model: Option<Label>,
     /// Its sums in the followed sessions.
     pub sums: Sums,
-    /// Its share of their cost in whole per cent, or of their tokens where no cost is known.
+    /// Its share of their cost in whole per cent, or of their tokens if no cost is known.
     pub share: u8,
-    /// Its spending minute by minute.
+    /// Spending per minute.
     pub trend: Trend,
 }
 

@@ -10,7 +10,7 @@ use crate::pricing::Rates;
 /// Usage in the units of limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Used {
-    /// Dollars, including unpriced tokens at the fallback rates if there are any.
+    /// Dollars, including unpriced tokens at the fallback rates, if there are any.
     pub(crate) usd: Usd,
     /// Tokens of every class.
     pub(crate) tokens: u64,
@@ -31,7 +31,7 @@ impl Used {
             tokens: sums.tokens.total(),
             output: sums.tokens.output,
             lower_bound: sums.lower_bound_calls > 0 || (sums.unpriced_tokens > 0 && unpriced.is_none()),
-            // Fallback rates are a guess at the price.
+            // Fallback rates only guess the price.
             guessed: sums.guessed_calls > 0 || (sums.unpriced_tokens > 0 && unpriced.is_some()),
         }
     }
@@ -60,17 +60,17 @@ impl Used {
         }
     }
 
-    /// True when the other is at least this much in every unit.
+    /// True when this is at most the other, in every unit.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
         self.usd <= other.usd && self.tokens <= other.tokens && self.output <= other.output
     }
 
-    /// True when the other equals this in any unit.
+    /// True when this equals the other in any unit.
     pub(crate) fn meets(&self, other: &Self) -> bool {
         self.usd == other.usd || self.tokens == other.tokens || self.output == other.output
     }
 
-    /// Usage in the units that a limit states.
+    /// Usage in the units that a limit sets.
     pub(crate) fn amount(&self, stated: &Amount) -> Amount {
         Amount {
             usd: stated.usd.map(|_| self.usd),
@@ -82,8 +82,8 @@ impl Used {
 
 /// Cost of a model's unpriced tokens at these rates.
 ///
-/// Sums hold the number of unpriced tokens, but not their classes. If all of the model's tokens are unpriced the
-/// classes are known; otherwise (a price was added later) the most expensive classes are assumed, so that a limit is
+/// Sums hold the number of unpriced tokens but not their classes. If all of the model's tokens are unpriced, the
+/// classes are known. Otherwise (a price was added later) the most expensive classes are assumed, so that a limit is
 /// reached too early rather than too late.
 fn unpriced_cost(sums: &Sums, rates: &Rates) -> Usd {
     let mut left = sums.unpriced_tokens;
@@ -98,7 +98,7 @@ fn unpriced_cost(sums: &Sums, rates: &Rates) -> Usd {
     cost
 }
 
-/// Each class with its cost per token; missing rates are the usual multiples of the input rate.
+/// Each class with its cost per token. Missing rates default to the usual multiples of the input rate.
 fn classes(tokens: &Tokens, rates: &Rates) -> [(u64, Usd); 5] {
     let of_input = |num, den| Usd::from_pico(rates.input.pico().saturating_mul(num) / den);
     [

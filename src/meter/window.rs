@@ -1,4 +1,4 @@
-//! Periods of limits.
+//! The periods of limits.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::domain::{Instant, Span, Zone};
 /// Period of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Window {
-    /// One call: evaluated on the largest call of the local day.
+    /// One call: evaluated for the largest call of the local day.
     Call,
     /// One session.
     Session,
@@ -25,19 +25,19 @@ pub enum Window {
     Month,
     /// All time.
     Total,
-    /// The last hours or days, at any time.
+    /// The most recent hours or days.
     Rolling(Duration),
-    /// Five hours from the first call; the next begins with the first call after them.
+    /// Five hours from the first call. The next block starts with the first call after that.
     Block,
 }
 
 impl Window {
-    /// True for calendar periods and blocks, which start over at a known time.
+    /// True for calendar periods and blocks, which reset at a known time.
     pub(crate) const fn is_periodic(self) -> bool {
         matches!(self, Self::Hour | Self::Day | Self::Week | Self::Month | Self::Block)
     }
 
-    /// True for windows that are counted by session.
+    /// True for windows that are counted per session.
     pub(crate) const fn is_per_session(self) -> bool {
         matches!(self, Self::Session | Self::Run)
     }
@@ -68,7 +68,7 @@ impl fmt::Display for Window {
 }
 
 impl Window {
-    /// The current period; `None` where time alone does not bound it (a session, a run, a block, all time). A rolling
+    /// The current period; `None` if it is not bounded by time alone (a session, a run, a block, all time). A rolling
     /// window ends now.
     pub fn span(self, now: Instant, zone: Zone, week_start: Weekday) -> Option<Span> {
         match self {
@@ -83,7 +83,7 @@ impl Window {
         }
     }
 
-    /// About how long it lasts, to compare two of them; nothing for a session, a run and a call.
+    /// Approximate length, for comparing two windows; zero for a session, a run and a call.
     pub(crate) const fn length(self) -> Duration {
         match self {
             Self::Call | Self::Session | Self::Run => Duration::zero(),

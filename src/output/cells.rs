@@ -1,4 +1,4 @@
-//! Reports as grids of named, typed cells: the columns of JSON, CSV and Markdown alike.
+//! Reports as grids of named, typed cells: the columns of JSON, CSV and Markdown output.
 
 use crate::domain::{Instant, Label, Usd};
 use crate::ledger::{Grain, PeriodKey, Report, ReportRow, Row, SessionRow, Sums};
@@ -6,17 +6,13 @@ use crate::ledger::{Grain, PeriodKey, Report, ReportRow, Row, SessionRow, Sums};
 /// A cell's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cell {
-    /// Unknown.
     Unknown,
-    /// Text of our own.
+    /// Our own text.
     Text(String),
-    /// A time.
     Time(Instant),
     /// A name from outside.
     Name(Label),
-    /// A count.
     Count(u64),
-    /// Seconds.
     Seconds(i64),
     /// Dollars, exact.
     Usd(Usd),
@@ -27,7 +23,7 @@ pub(crate) enum Cell {
 /// Name of a column, the same in every format.
 pub(crate) type Column = &'static str;
 
-/// Columns with their rows.
+/// Columns and their rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grid {
     /// Column names.
@@ -42,7 +38,7 @@ impl From<Option<&Label>> for Cell {
     }
 }
 
-/// Measures of every row and total, in order. The text table leaves some out, see `table.rs`.
+/// Measures of every row and total, in order. The text table omits some of them, see `table.rs`.
 pub(crate) fn measures(sums: &Sums) -> [(Column, Cell); 13] {
     let tokens = &sums.tokens;
     [
@@ -62,12 +58,12 @@ pub(crate) fn measures(sums: &Sums) -> [(Column, Cell); 13] {
     ]
 }
 
-/// The cost, which is unknown (not $0) when nothing in the row has a price.
+/// The cost. It is unknown, not $0, if nothing in the row has a price.
 pub(crate) fn cost_cell(sums: &Sums) -> Cell {
     priced_cell(sums, sums.cost)
 }
 
-/// An amount that follows from prices.
+/// An amount that depends on prices.
 fn priced_cell(sums: &Sums, usd: Usd) -> Cell {
     if sums.unpriced_tokens > 0 && sums.unpriced_tokens == sums.tokens.total() && sums.cost == Usd::ZERO {
         Cell::Unknown
@@ -76,14 +72,14 @@ fn priced_cell(sums: &Sums, usd: Usd) -> Cell {
     }
 }
 
-/// A report's columns and rows, without its total.
+/// The columns and rows of a report, without its total.
 pub(crate) fn report_grid(report: &Report) -> Grid {
     let rows: Vec<Vec<(Column, Cell)>> = report.rows.iter().map(|row| named(report, row)).collect();
     let columns = rows.first().map_or_else(|| empty_columns(report), |row| row.iter().map(|(name, _)| *name).collect());
     Grid { columns, rows: rows.into_iter().map(|row| row.into_iter().map(|(_, cell)| cell).collect()).collect() }
 }
 
-/// The columns of a report that has no rows.
+/// The columns of a report without rows.
 fn empty_columns(report: &Report) -> Vec<Column> {
     let row = ReportRow {
         period: PeriodKey::Total,
@@ -142,8 +138,8 @@ pub(super) fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
     cells
 }
 
-/// Models listed per session in a row; the rest are counted. A session split by many names has many rows, each with
-/// this list.
+/// Maximum number of models listed for a session in each row; the rest are counted. A session split by many names has
+/// many rows, each with this list.
 const MODELS: usize = 50;
 
 /// Columns that describe a row's session.
@@ -232,7 +228,7 @@ mod tests {
         let tokens = Tokens { input: 10, ..Tokens::ZERO };
         let none = Sums { calls: 1, tokens, unpriced_tokens: 10, ..Sums::default() };
         assert_eq!(cost_cell(&none), Cell::Unknown);
-        // A web search has a cost although the model has no price.
+        // A web search has a cost even if the model has no price.
         assert_eq!(cost_cell(&Sums { cost: Usd::ONE, ..none }), Cell::Usd(Usd::ONE));
         assert_eq!(cost_cell(&Sums { unpriced_tokens: 9, ..none }), Cell::Usd(Usd::ZERO));
         assert_eq!(cost_cell(&Sums::default()), Cell::Usd(Usd::ZERO));

@@ -1,4 +1,4 @@
-//! CSV and Markdown, safe to open in a spreadsheet or to paste.
+//! CSV and Markdown that can safely be opened in a spreadsheet or pasted.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::ledger::{PeriodKey, Query, Report, ReportRow, Row, Sums};
 
 /// Writes the grid as CSV with a header line.
 ///
-/// Names that a spreadsheet would run as formulas are prefixed with an apostrophe.
+/// Names that a spreadsheet would run as formulas get an apostrophe in front.
 ///
 /// # Errors
 /// When `out` cannot be written.
@@ -30,7 +30,7 @@ fn field(cell: &Cell) -> String {
     }
 }
 
-/// The row of one call in a report of calls.
+/// The row of a single call in a report of calls.
 pub(super) fn of_call(query: &Query, row: &Arc<Row>) -> ReportRow {
     ReportRow {
         period: PeriodKey::Call(row.call.at(), row.call.key),
@@ -45,7 +45,7 @@ pub(super) fn of_call(query: &Query, row: &Arc<Row>) -> ReportRow {
     }
 }
 
-/// Writes a report of calls as CSV call by call, with the same output as [`csv()`].
+/// Writes a report of calls as CSV, one call at a time, with the same output as [`csv()`].
 pub(crate) struct CallLines<'a> {
     writer: csv::Writer<&'a mut dyn Write>,
     /// The report without rows.
@@ -82,7 +82,7 @@ impl<'a> CallLines<'a> {
     }
 }
 
-/// The underlying system error, so that a closed pipe is recognised.
+/// The underlying system error, so that a closed pipe can be recognised.
 fn plain_error(error: csv::Error) -> io::Error {
     let words = error.to_string();
     if let csv::ErrorKind::Io(error) = error.into_kind() { error } else { io::Error::other(words) }
@@ -119,7 +119,7 @@ fn plain(cell: &Cell) -> String {
     }
 }
 
-/// Prefixes each character that a spreadsheet takes for the start of a formula with an apostrophe.
+/// Puts an apostrophe in front of each character that a spreadsheet would take for the start of a formula.
 ///
 /// A cell begins at the start of the text, and wherever a spreadsheet with another separator would split it: after a
 /// semicolon, a tab or a line break. East Asian versions of Excel also recognise full-width characters.
@@ -140,7 +140,7 @@ fn inert(text: String) -> String {
     out
 }
 
-/// Escapes characters with a meaning in Markdown.
+/// Escapes characters that have a meaning in Markdown.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -1,4 +1,4 @@
-//! Reports and other results as JSON. Keys and their order are stable; amounts are exact decimals.
+//! Reports and other results as JSON. Keys and their order are stable, and amounts are exact decimals.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::delimited::of_call;
 use crate::domain::{Usd, rfc3339_millis};
 use crate::ledger::{Grain, Query, Report, Row, Sums};
 
-/// Dollars as a JSON number in plain decimals, exact.
+/// Dollars as an exact JSON number in plain decimal notation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decimal(pub Usd);
 
@@ -79,15 +79,15 @@ struct Document<'a> {
     timezone: &'static str,
     rows: Rows<'a>,
     total: Measures<'a>,
-    /// Number of rows without the limit; omitted where all are shown.
+    /// Number of rows without the limit. Omitted if all rows are shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     all_rows: Option<u64>,
-    /// Number of unreadable files, because of which all numbers may be higher; omitted if zero.
+    /// Number of files that could not be read. Because of them all numbers may be higher. Omitted if zero.
     #[serde(skip_serializing_if = "is_zero")]
     unread_files: u64,
 }
 
-/// True for a count of nothing, which some answers leave out.
+/// True for a count of zero, which some answers omit.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 pub(crate) fn is_zero(number: &u64) -> bool {
     *number == 0
@@ -101,16 +101,16 @@ pub(crate) fn report(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     to_line(&Document::from_report(report, &report_grid(report)), out)
 }
 
-/// A report of calls, written call by call: the same line as [`report()`] writes of the whole.
+/// Writes a report of calls, one call at a time, with the same output as [`report()`].
 pub(crate) struct CallObjects<'a> {
     out: io::BufWriter<&'a mut dyn Write>,
-    /// The report without its rows; its total grows.
+    /// The report without its rows. Its total grows.
     report: Report,
     written: u64,
 }
 
 impl<'a> CallObjects<'a> {
-    /// Writes what stands before the calls.
+    /// Writes the part before the calls.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -140,7 +140,7 @@ impl<'a> CallObjects<'a> {
         Ok(serde_json::to_writer(&mut self.out, &object)?)
     }
 
-    /// Writes what stands behind the calls.
+    /// Writes the part after the calls.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -153,7 +153,7 @@ impl<'a> CallObjects<'a> {
     }
 }
 
-/// The parts of a report before and after its rows.
+/// The parts of the JSON before and after the rows.
 fn halves(report: &Report) -> io::Result<(String, String)> {
     const ROWS: &str = r#""rows":["#;
     let text = serde_json::to_string(&Document::from_report(report, &report_grid(report)))?;
@@ -162,7 +162,7 @@ fn halves(report: &Report) -> io::Result<(String, String)> {
     Ok((before.to_owned(), behind.to_owned()))
 }
 
-/// A report to be flattened into a larger document.
+/// A report that can be flattened into a larger document.
 pub(crate) fn report_document<'a>(report: &'a Report, grid: &'a super::Grid) -> impl Serialize + 'a {
     Document::from_report(report, grid)
 }

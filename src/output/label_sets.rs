@@ -1,18 +1,18 @@
-//! Bounds the values that a label takes: names come from outside, and each value is a series of its own.
+//! Bounds the number of values of a label: names come from outside, and each value makes a series of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::metrics::LabelPair;
 
-/// Values of one label.
+/// Maximum number of values of one label.
 const VALUES: usize = 100;
-/// Combinations of the labels of calls.
+/// Maximum number of combinations of call labels.
 const COMBINATIONS: usize = 2000;
-/// Stands for every value beyond those.
+/// Replaces every value beyond those limits.
 const OTHER: &str = "other";
 
-/// The values that labels have had. A value that had a series keeps it, so that no counter falls because another name
-/// has become more frequent.
+/// The values that labels have had. A value that has had a series keeps it, so that no counter falls because another
+/// name has become more frequent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LabelSets {
     values: BTreeMap<&'static str, BTreeSet<String>>,
@@ -20,7 +20,7 @@ pub(crate) struct LabelSets {
 }
 
 impl LabelSets {
-    /// The value, or `other` where the label has too many.
+    /// The value, or `other` if the label has too many values.
     pub(crate) fn value(&mut self, label: &'static str, value: &str) -> String {
         let known = self.values.entry(label).or_default();
         if value.is_empty() || known.contains(value) {
@@ -33,7 +33,7 @@ impl LabelSets {
         value.to_owned()
     }
 
-    /// The labels of calls, in this order; `other` for all of them where there are too many combinations.
+    /// The labels of calls, in this order. All of them become `other` if there are too many combinations.
     pub(crate) fn labels(&mut self, pairs: &[(&'static str, &str)]) -> Vec<LabelPair> {
         let mut labels: Vec<LabelPair> =
             pairs.iter().map(|(label, value)| (*label, self.value(label, value))).collect();

@@ -6,7 +6,7 @@ use super::Decimal;
 use crate::domain::{Usd, Zone, rfc3339_seconds};
 use crate::meter::{Amount, LimitState};
 
-/// JSON form of a limit in `limits show`, `gate` and the socket's answers.
+/// JSON form of a limit in `limits show`, `gate` and the socket's replies.
 #[derive(Serialize)]
 pub(crate) struct LimitJson {
     limit: String,
@@ -21,7 +21,7 @@ pub(crate) struct LimitJson {
     reached_between: Option<[String; 2]>,
     lower_bound: bool,
     guessed: bool,
-    /// Present where it is lifted.
+    /// Present if it is overridden.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     lifted: bool,
 }
@@ -42,14 +42,14 @@ pub(crate) fn micro(usd: Usd) -> Decimal {
 }
 
 impl AmountJson {
-    /// Rounds to the millionth of a dollar; evaluation uses the exact amount.
+    /// Rounds to the millionth of a dollar. Evaluation uses the exact amount.
     fn from_amount(amount: &Amount) -> Self {
         Self { usd: amount.usd.map(micro), tokens: amount.tokens, output_tokens: amount.output_tokens }
     }
 }
 
 impl LimitJson {
-    /// The state of a limit that the config names `key`; times in this zone.
+    /// The state of a limit whose config key is `key`, with times in this zone.
     pub(crate) fn new(key: &impl ToString, state: &LimitState, zone: Zone) -> Self {
         let time = |at: crate::domain::Instant| rfc3339_seconds(at, zone);
         Self {

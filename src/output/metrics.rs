@@ -1,28 +1,27 @@
-//! Metrics as data: families of samples with exact numbers, for Prometheus' formats and for OTLP alike.
+//! Metrics as data: families of samples with exact numbers, for both Prometheus formats and OTLP.
 
 use std::fmt;
 
 use crate::domain::Usd;
 
-/// Type of a family.
+/// Type of a metric family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Monotonic, except for pruning and repricing.
+    /// Increases only, except for pruning and repricing.
     Counter,
-    /// Goes up and down.
+    /// Can go up and down.
     Gauge,
-    /// Counts by size.
+    /// Counts of observations by size.
     Histogram,
 }
 
 /// An exact number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Number {
-    /// A count.
     Count(u64),
-    /// A whole number.
+    /// An integer.
     Whole(i64),
-    /// A decimal with up to twelve places: dollars, seconds, a ratio.
+    /// A decimal with up to twelve decimal places: dollars, seconds, a ratio.
     Decimal(Usd),
 }
 
@@ -57,9 +56,9 @@ impl From<Usd> for Number {
 /// A sample's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
-    /// Of a counter or a gauge.
+    /// Value of a counter or a gauge.
     Number(Number),
-    /// Of a histogram.
+    /// Value of a histogram.
     Histogram(Buckets),
 }
 
@@ -68,7 +67,8 @@ pub(crate) enum Value {
 pub(crate) struct Buckets {
     /// Upper bounds, ascending.
     pub(crate) bounds: Vec<Usd>,
-    /// Observations up to each bound and above the one before it; the last is of those beyond all bounds.
+    /// Number of observations in each bucket: at most its bound and above the previous one. The last count is for those
+    /// above all bounds.
     pub(crate) counts: Vec<u64>,
     /// Sum of all observations.
     pub(crate) sum: Usd,
@@ -77,35 +77,33 @@ pub(crate) struct Buckets {
 /// Name and value of a label.
 pub(crate) type LabelPair = (&'static str, String);
 
-/// A sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sample {
-    /// Labels in the order of all samples of the family.
+    /// Labels, in the same order for all samples of the family.
     pub(crate) labels: Vec<LabelPair>,
-    /// The value.
     pub(crate) value: Value,
 }
 
 /// A metric with its samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Family {
-    /// Name; that of a counter ends in `_total`.
+    /// Name. A counter's name ends in `_total`.
     pub(crate) name: &'static str,
     /// Type.
     pub(crate) kind: Kind,
-    /// One sentence.
+    /// Help text, one sentence.
     pub(crate) help: &'static str,
-    /// Samples with distinct labels.
+    /// Samples, each with different labels.
     pub(crate) samples: Vec<Sample>,
 }
 
 impl Family {
-    /// The name without the ending that marks a counter.
+    /// The name without the suffix that marks a counter.
     pub(crate) fn stem(&self) -> &'static str {
         self.name.strip_suffix("_total").unwrap_or(self.name)
     }
 
-    /// The unit that the name ends in.
+    /// The unit at the end of the name.
     pub(crate) fn unit(&self) -> Option<&'static str> {
         let last = self.stem().rsplit('_').next().unwrap_or_default();
         ["seconds", "ratio", "usd"].into_iter().find(|unit| *unit == last)
@@ -122,12 +120,12 @@ impl Family {
     }
 }
 
-/// Metrics, in the order in which they are added.
+/// Metrics, in the order in which they were added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Metrics(pub(crate) Vec<Family>);
 
 impl Metrics {
-    /// Starts a family, to which samples are added.
+    /// Starts a family, to which samples can be added.
     pub(crate) fn begin(&mut self, name: &'static str, kind: Kind, help: &'static str) -> &mut Family {
         let at = self.0.len();
         self.0.push(Family { name, kind, help, samples: Vec::new() });

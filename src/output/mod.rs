@@ -1,4 +1,4 @@
-//! Results as tables, JSON, CSV and Markdown, and metrics. Only formats the numbers of ledger and meter.
+//! Formats results as tables, JSON, CSV and Markdown, and metrics. Only formats numbers from the ledger and the meter.
 
 mod cells;
 mod delimited;

@@ -1,7 +1,7 @@
-//! Metrics as an export of OTLP, in protobuf.
+//! Metrics as an OTLP export in protobuf.
 //!
-//! Counts are integers; dollars, seconds and ratios are doubles, because the protocol has nothing else for them. They
-//! become one here, from their exact decimals, and nothing is computed with them.
+//! Counts are integers. Dollars, seconds and ratios are doubles, because the protocol has nothing else for them. They
+//! are converted here from exact decimals, and no computation uses the doubles.
 
 use prost::Message as _;
 
@@ -15,18 +15,18 @@ use crate::otlp::{
 /// Times of an export.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
-    /// When the sums began.
+    /// Start time of the sums.
     pub(crate) sums_began: Instant,
-    /// When the histograms began.
+    /// Start time of the histograms.
     pub(crate) histograms_began: Instant,
-    /// Now.
+    /// Current time.
     pub(crate) now: Instant,
 }
 
 /// `AGGREGATION_TEMPORALITY_CUMULATIVE`.
 const CUMULATIVE: i32 = 2;
 
-/// Writes an `ExportMetricsServiceRequest`.
+/// Encodes an `ExportMetricsServiceRequest`.
 pub(crate) fn otlp(metrics: &Metrics, times: Times) -> Vec<u8> {
     let resource = [("service.name", "tokmeter"), ("service.version", env!("CARGO_PKG_VERSION"))];
     let resource = Resource { attributes: resource.map(|(key, value)| pair(key, value)).into() };
@@ -52,7 +52,7 @@ fn metric(family: &Family, times: Times) -> Metric {
     Metric { unit: unit(family).to_owned(), description: family.help.to_owned(), data: Some(data), name }
 }
 
-/// The unit in the words of UCUM.
+/// The unit in UCUM notation.
 fn unit(family: &Family) -> &'static str {
     match family.unit() {
         Some("seconds") => "s",
@@ -88,7 +88,7 @@ fn histogram_point(sample: &Sample, times: Times) -> Option<HistogramPoint> {
     })
 }
 
-/// A label without a value is no attribute.
+/// A label without a value does not become an attribute.
 fn attributes(labels: &[LabelPair]) -> Vec<KeyValue> {
     labels.iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| pair(key, value)).collect()
 }
@@ -97,7 +97,7 @@ fn pair(key: &str, value: &str) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(Scalar::Text(value.to_owned())) }) }
 }
 
-/// The double that is nearest to a decimal.
+/// The double closest to a decimal.
 fn double(decimal: Usd) -> f64 {
     decimal.to_string().parse().unwrap_or_default()
 }

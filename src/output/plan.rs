@@ -1,4 +1,4 @@
-//! Subscriptions, and the worth of what was used of them.
+//! Subscriptions, and the value of their usage.
 
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ pub(crate) struct PlanJson<'a> {
     plan: &'a Label,
     price_usd: Decimal,
     usage_usd: Decimal,
-    /// Usage in prices of the plan, rounded down to a tenth.
+    /// Usage as a multiple of the plan's price, rounded down to a tenth.
     times: Option<Decimal>,
     unpriced_tokens: u64,
     lower_bound_calls: u64,
@@ -38,7 +38,7 @@ impl<'a> PlanJson<'a> {
     }
 }
 
-/// A sentence on one plan in one month.
+/// A sentence about one plan in one month.
 pub(crate) fn plan_line(plan: &PlanMonth, now: Instant, zone: Zone) -> String {
     let month = plan.month.format("%Y-%m");
     let so_far = if is_running(plan.month, now, zone) { " so far" } else { "" };

@@ -1,13 +1,13 @@
-//! Metrics in the two text formats of Prometheus: its own (0.0.4) and OpenMetrics 1.0.
+//! Metrics in Prometheus's two text formats: its own (0.0.4) and OpenMetrics 1.0.
 
 use std::fmt::Write as _;
 
 use super::metrics::{Buckets, Family, Kind, LabelPair, Metrics, Value};
 
-/// Format of a text.
+/// The text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// Prometheus' text format 0.0.4.
+    /// Prometheus's text format 0.0.4.
     Prometheus,
     /// OpenMetrics 1.0.
     OpenMetrics,
@@ -50,7 +50,7 @@ fn head(out: &mut String, family: &Family, format: Format) {
 
 fn histogram(out: &mut String, name: &str, pairs: &[LabelPair], buckets: &Buckets) {
     let mut upto = 0_u64;
-    // OpenMetrics asks for a decimal point, and Prometheus takes both.
+    // OpenMetrics requires a decimal point, and Prometheus accepts one.
     let bounds = buckets.bounds.iter().map(|bound| {
         let text = bound.to_string();
         if text.contains('.') { text } else { format!("{text}.0") }
@@ -80,7 +80,7 @@ fn labels(out: &mut String, pairs: &[LabelPair], more: Option<(&str, &str)>) {
     }
 }
 
-/// Escapes a label's value: backslash, quote and line feed.
+/// Escapes the value of a label: backslash, quote and line feed.
 fn escaped(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for letter in value.chars() {

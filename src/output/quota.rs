@@ -1,11 +1,11 @@
-//! A provider's window as JSON.
+//! A provider's quota window as JSON.
 
 use serde::Serialize;
 
 use super::Decimal;
 use crate::domain::{Instant, Quota, Usd, Zone, rfc3339_seconds};
 
-/// JSON form of a provider's window in `limits`, `gate` and alerts.
+/// JSON form of a provider's quota window in `limits`, `gate` and alerts.
 #[derive(Serialize)]
 pub(crate) struct QuotaJson {
     source: String,
@@ -14,12 +14,12 @@ pub(crate) struct QuotaJson {
     used_percent: Decimal,
     resets_at: Option<String>,
     stated_at: String,
-    /// True once it has started over, so that its use is not known.
+    /// True once it has reset, so that its usage is unknown.
     stale: bool,
 }
 
 impl QuotaJson {
-    /// The window as it is known; times in this zone.
+    /// The window as last reported, with times in this zone.
     pub(crate) fn new(quota: &Quota, now: Instant, zone: Zone) -> Self {
         let time = |at: Instant| rfc3339_seconds(at, zone);
         Self {

@@ -10,10 +10,10 @@ use crate::domain::{Label, Usd, sort_by_key};
 use crate::meter::reconcile::{Bill, Cell, Compared, Reason, Vendor};
 use crate::text;
 
-/// Differences listed as text; all are in the JSON.
+/// Maximum number of differences listed as text. The JSON has all of them.
 const SHOWN: usize = 25;
 
-/// Totals, causes and differences of a comparison.
+/// Totals, reasons and differences of a comparison.
 #[derive(Serialize)]
 pub(crate) struct Outcome {
     schema: u8,
@@ -146,7 +146,7 @@ impl Outcome {
     }
 }
 
-/// Describes a reason with its numbers.
+/// Describes a reason, with its numbers.
 fn about(reason: Reason) -> String {
     match reason {
         Reason::Rounding => "rounded to cents".to_owned(),

@@ -1,4 +1,4 @@
-//! The summary of a session as JSON.
+//! A session's summary as JSON.
 
 use std::io::{self, Write};
 
@@ -19,7 +19,7 @@ struct Document<'a> {
     cost_per_hour_usd: Option<Decimal>,
     models: Vec<Share<'a>>,
     agents: Agents,
-    /// Files that could not be read, so that every number may be higher; absent when there are none.
+    /// Number of files that could not be read. Because of them every number may be higher. Omitted if zero.
     #[serde(skip_serializing_if = "super::is_zero")]
     unread_files: u64,
 }
@@ -72,7 +72,7 @@ pub(crate) fn session_json(line: &SessionLine, unread_files: u64, out: &mut dyn 
         facts,
         operations: sums.calls,
         tokens_per_min: per(sums.tokens.total(), 60, seconds),
-        // Of less than a minute no hour can be told.
+        // No hourly rate can be derived from less than a minute.
         cost_per_hour_usd: (seconds >= 60).then(|| Decimal(hourly(sums.cost, seconds))),
         models: line
             .row

@@ -1,4 +1,4 @@
-//! The part of a report that its table shows: rows within the limit, and periods that the times cut.
+//! Notes on the part of a report that its table shows: rows beyond the limit, and periods that the time range cuts.
 
 use chrono::Datelike;
 
@@ -6,7 +6,7 @@ use crate::domain::{Instant, Span, Zone, day_of, day_start, month_of, week_of};
 use crate::ledger::{Grain, Order, PeriodKey, Report};
 use crate::text;
 
-/// A sentence for the rows that the limit leaves out, and one for each period that is counted in part.
+/// A sentence about rows beyond the limit, and one for each period that is only partly counted.
 pub(super) fn words(report: &Report) -> Vec<String> {
     let mut all = Vec::new();
     if let Some(rows) = report.all_rows {
@@ -30,7 +30,7 @@ pub(super) fn words(report: &Report) -> Vec<String> {
     all
 }
 
-/// The period that holds this time, its start, and its noun.
+/// The period that contains this time, its start, and its noun.
 fn period(at: Instant, grain: Grain, zone: Zone) -> Option<(PeriodKey, Instant, &'static str)> {
     let day = day_of(at, zone);
     match grain {

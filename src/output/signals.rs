@@ -11,7 +11,7 @@ use crate::ledger::{Row, Sums};
 use crate::meter::{Comparison, Signals};
 use crate::text;
 
-/// Expired caches and growing sessions listed as text.
+/// Maximum number of expired caches and growing sessions listed as text.
 const SHOWN: usize = 10;
 
 /// The signals as JSON.
@@ -159,7 +159,7 @@ pub(crate) fn signals_text(signals: &Signals, zone: Zone, out: &mut dyn io::Writ
     Ok(())
 }
 
-/// A key prefix long enough for `explain`.
+/// A key prefix that is long enough for `explain`.
 fn key(key: crate::domain::CallKey) -> String {
     key.to_string().chars().take(10).collect()
 }

@@ -9,7 +9,7 @@ use crate::domain::{Label, Zone};
 use crate::ledger::{Grain, PeriodKey, Report, ReportRow, Sums};
 use crate::text;
 
-/// Columns omitted in text tables.
+/// Columns that text tables omit.
 const HIDDEN: [&str; 9] = [
     "reasoning_tokens",
     "unpriced_tokens",
@@ -22,7 +22,7 @@ const HIDDEN: [&str; 9] = [
     "fidelity",
 ];
 
-/// Columns dropped first when a terminal is too narrow, in this order. `--by` columns, period and cost are kept.
+/// Columns to drop first if the terminal is too narrow, in this order. `--by` columns, period and cost are always kept.
 const SPARED: [&str; 19] = [
     "branch",
     "cache_saved_usd",
@@ -46,11 +46,11 @@ const SPARED: [&str; 19] = [
 ];
 /// Column with cache writes of both lifetimes.
 const CACHE_WRITE: &str = "cache_write_tokens";
-/// Least width of a column whose words are wrapped.
+/// Minimum width of a column with wrapped text.
 const LAST_COLUMN: usize = 20;
 
-/// Writes a report as a table with its total, and explains every mark in it. If it exceeds `room` columns, the least
-/// important columns are omitted, and the omission is noted.
+/// Writes a report as a table with its total, and explains every mark in it. If it is wider than `room` columns, leaves
+/// out the least important columns and says so.
 ///
 /// # Errors
 /// When `out` cannot be written.
@@ -102,14 +102,14 @@ fn width(columns: &[Shown]) -> usize {
     widths.map(|width| width + 2).sum::<usize>().saturating_sub(2)
 }
 
-/// The columns to show, with the total in the last row; and the names of those before the measures.
+/// The columns to show, with the total in the last row, and the names of the columns before the measures.
 fn columns(report: &Report, short: bool) -> (Vec<Shown>, Vec<&'static str>) {
     let grid = report_grid(report);
     let by_call = report.rows.iter().any(|row| row.call.is_some());
-    // An unsplit total has the total as its only row.
+    // A total that is not split is itself the only row.
     let is_total = |row: &ReportRow| row.by.is_empty() && row.period == PeriodKey::Total;
     let mut columns: Vec<Shown> = Vec::with_capacity(grid.columns.len());
-    // A column that was asked for is there, also where no call has such a name.
+    // A requested column is shown even if no call has such a name.
     let asked = |name: &str| report.query.by.iter().any(|dimension| dimension.name() == name);
     for (at, name) in grid.columns.iter().copied().enumerate() {
         let is_hidden = HIDDEN.contains(&name) && !(by_call && name == "key");
@@ -144,7 +144,7 @@ fn columns(report: &Report, short: bool) -> (Vec<Shown>, Vec<&'static str>) {
     (columns, labels)
 }
 
-/// Writes a table without borders: the first `left` columns left-aligned, the others right-aligned.
+/// Writes a table without borders. The first `left` columns are left-aligned, the others right-aligned.
 ///
 /// # Errors
 /// When `out` cannot be written.
@@ -152,7 +152,7 @@ pub(crate) fn plain(heads: &[String], left: usize, rows: &[Vec<String>], out: &m
     lines(Table::new(), heads, left, rows, out)
 }
 
-/// As [`plain`], with all columns aligned left and the words of the last one wrapped to a terminal of so many columns.
+/// Like [`plain`], but with all columns left-aligned, and the text of the last one wrapped to a terminal of this width.
 ///
 /// # Errors
 /// When `out` cannot be written.
@@ -244,7 +244,7 @@ fn marks(total: &Sums, out: &mut dyn Write) -> io::Result<()> {
     mark_lines(total).iter().try_for_each(|line| writeln!(out, "\n{line}"))
 }
 
-/// Explains the marks of these sums, one line per mark in use.
+/// Explains the marks on these sums, with one line for each mark in use.
 pub(crate) fn mark_lines(total: &Sums) -> Vec<String> {
     let mut lines = Vec::new();
     if total.unpriced_tokens > 0 {

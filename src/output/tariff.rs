@@ -1,4 +1,4 @@
-//! Rates of a model, as JSON and in the cells of a table.
+//! A model's rates, as JSON and as table cells.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::domain::{Day, Label, Ratio, Service, Usd};
 use crate::pricing::{Known, Rates, Tariff};
 use crate::text;
 
-/// First day of a price, for a column: `~` marks a day the vendor did not state.
+/// First day of a price, for a column. `~` marks a day that the vendor did not give.
 pub(crate) fn since_short(tariff: &Tariff) -> String {
     match (tariff.since, tariff.known) {
         (None, Some(Known::Launch)) => "launch".to_owned(),
@@ -17,7 +17,7 @@ pub(crate) fn since_short(tariff: &Tariff) -> String {
     }
 }
 
-/// First day of a price, for a sentence, with how well it is known.
+/// First day of a price, for a sentence, and how precise it is.
 pub(crate) fn since_words(since: Option<Day>, known: Option<Known>, is_fetched: bool) -> String {
     match (since, known) {
         (_, Some(Known::Launch)) => "since the launch".to_owned(),
@@ -33,7 +33,7 @@ pub(crate) fn since_words(since: Option<Day>, known: Option<Known>, is_fetched: 
     }
 }
 
-/// How well the first day of a price is known, in JSON.
+/// Precision of a price's first day, in JSON.
 pub(crate) const fn known_word(known: Known) -> &'static str {
     match known {
         Known::Exact => "exact",
@@ -60,7 +60,7 @@ pub(crate) fn columns(rates: &Rates) -> [String; 5] {
     ]
 }
 
-/// Rates in dollars per million tokens, exact.
+/// Exact rates in dollars per million tokens.
 #[derive(Serialize)]
 struct RatesJson {
     input: Decimal,
@@ -177,7 +177,7 @@ pub(crate) const fn service_word(service: Service) -> &'static str {
     }
 }
 
-/// A multiplier as decimal number.
+/// A multiplier as a decimal number.
 pub(crate) fn decimal(ratio: Ratio) -> Decimal {
     Decimal(Usd::ONE.scaled(ratio))
 }

@@ -7,7 +7,7 @@ use crate::domain::{Parts, Ratio, Service, Tokens};
 /// Audio rates in one service tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Audio {
-    /// Half pico-dollars per token in the order of [`Class::AUDIO`]; the text rate where the list has none.
+    /// Half pico-dollars per token, in the order of [`Class::AUDIO`]. Where the list has no audio rate, the text rate.
     pub(super) rates: [u64; 3],
     /// Marks rates that are half of a standard rate, because the list has no batch rate.
     pub(super) halved: [bool; 3],
@@ -15,7 +15,7 @@ pub(super) struct Audio {
     listed: [bool; 3],
 }
 
-/// The text class that an audio class is part of.
+/// The text class that contains an audio class.
 pub(super) const fn whole_of(class: Class) -> Class {
     match class {
         Class::AudioInput => Class::Input,
@@ -31,7 +31,7 @@ pub(super) const fn whole_of(class: Class) -> Class {
 }
 
 impl Audio {
-    /// The audio rates in a service tier with these text rates.
+    /// The audio rates in a service tier that has these text rates.
     pub(super) fn new(above: u64, sheet: &Sheet, service: Service, text: &Lot) -> Self {
         let listed = |class, service| sheet.get(above, class, service).or_else(|| sheet.get(0, class, service));
         let found = Class::AUDIO.map(|class| match (listed(class, service), listed(class, Service::Standard)) {
@@ -47,7 +47,7 @@ impl Audio {
         }
     }
 
-    /// The text rates, where the list has none for audio.
+    /// Uses the text rates, where the list has none for audio.
     pub(super) fn unlisted(text: &Lot) -> Self {
         let of_text = Class::AUDIO.map(|class| text.count_of(whole_of(class)));
         Self { rates: of_text.map(|(rate, _)| rate), halved: of_text.map(|(_, is_half)| is_half), listed: [false; 3] }
@@ -58,7 +58,7 @@ impl Audio {
         Class::AUDIO.into_iter().zip(self.listed).any(|(audio, listed)| audio == class && listed)
     }
 
-    /// True when audio was used whose rate the list lacks.
+    /// True when audio was used for which the list has no rate.
     pub(super) fn is_guess(&self, parts: Parts) -> bool {
         counts(parts).into_iter().zip(self.listed).any(|(count, listed)| count > 0 && !listed)
     }

@@ -12,15 +12,15 @@ use crate::domain::{Call, Day, Instant, Label, Tokens, Usd};
 
 /// The built-in list; `prices/README.md` documents its sources.
 const BUILT_IN: &str = include_str!("../../prices/book.txt");
-/// Size of the cache of models. A log has a handful; beyond this they are looked up each time.
+/// Size of the model cache. A log has a handful of models; beyond this, models are looked up each time.
 const PLACES: usize = 256;
-/// Cache slots tried for a name before it is not cached.
+/// Cache slots tried for a name before giving up on caching it.
 const TRIES: usize = 8;
 
-/// All known prices, and the rule for costs stated by logs.
+/// All known prices, and the rule for costs given in logs.
 ///
-/// Creating one parses nothing: a model's line is found by binary search in the text of the list when its first call
-/// comes, and the result is cached.
+/// Creating one parses nothing. A model's line is found by binary search in the text of the list when its first call
+/// arrives, and the result is cached.
 #[derive(Debug)]
 pub struct PriceBook {
     custom: Vec<CustomPrice>,
@@ -56,8 +56,8 @@ struct Known {
 }
 
 impl PriceBook {
-    /// A book with these config prices, which take precedence, aliases (name in the logs, name in the list), and the
-    /// built-in list.
+    /// A book with the built-in list, the config's prices, which take precedence, and aliases (name in logs, name in
+    /// the list).
     pub fn new(custom: Vec<CustomPrice>, aliases: Vec<(String, String)>, mode: CostMode) -> Self {
         let built_in = Table::new(BUILT_IN).expect("the list in the binary is a table: a test reads it whole");
         Self { custom, aliases, mode, built_in, update: None, known: places() }
@@ -65,7 +65,7 @@ impl PriceBook {
 
     /// Adds a fetched list, which takes precedence over the built-in one.
     ///
-    /// A damaged list, or one older than the built-in list, is ignored, and the problem is returned.
+    /// A list that is damaged, or older than the built-in one, is ignored, and the problem is returned.
     #[must_use]
     pub fn with_update(mut self, text: String) -> (Self, Option<UpdateProblem>) {
         self.known = places();
@@ -82,7 +82,7 @@ impl PriceBook {
         (self, problem)
     }
 
-    /// Day of the newest list in use; its age suggests whether prices have changed since.
+    /// Day of the newest list in use. Its age hints at whether prices may have changed since.
     pub fn as_of(&self) -> Day {
         self.update.as_ref().map_or(self.built_in.as_of(), Table::as_of)
     }
@@ -92,7 +92,7 @@ impl PriceBook {
         self.built_in.as_of()
     }
 
-    /// The rule for costs stated by logs.
+    /// The rule for costs given in logs.
     pub fn mode(&self) -> CostMode {
         self.mode
     }
@@ -107,7 +107,7 @@ impl PriceBook {
         self.with(&Label::new(model), |priced| priced.map(|priced| (priced.path.clone(), priced.tariffs())))
     }
 
-    /// Names of all models with a price; config names first.
+    /// Names of all priced models; config names come first.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let custom = self.custom.iter().map(|price| price.model.as_str());
         let news = self.update.iter().flat_map(Table::names).filter(|name| self.built_in.find(name).is_none());
@@ -123,7 +123,7 @@ impl PriceBook {
         })
     }
 
-    /// Cost of the same call on another model, by the list and never by a quote.
+    /// Cost of the same call on another model, always from the list and never from a cost in the log.
     pub fn cost_as(&self, call: &Call, model: &str) -> Cost {
         self.computed(call, &Label::new(model))
     }
@@ -137,7 +137,7 @@ impl PriceBook {
         }
     }
 
-    /// The line of a name in the fetched list, else in the built-in one.
+    /// The line for a name in the fetched list, or else in the built-in one.
     pub(crate) fn line(&self, name: &str) -> Option<(&str, Line<'_>)> {
         self.update.as_ref().and_then(|table| table.find(name)).or_else(|| self.built_in.find(name))
     }
@@ -146,7 +146,7 @@ impl PriceBook {
         self.update.as_ref()
     }
 
-    /// The cost by the book, ignoring quotes.
+    /// The cost according to the book, ignoring costs given in the log.
     fn computed(&self, call: &Call, model: &Label) -> Cost {
         self.with(model, |priced| match priced.and_then(|priced| priced.at(call.at())) {
             Some(card) => card.cost(call),
@@ -169,7 +169,7 @@ impl PriceBook {
         then(self.look_up(model).as_ref())
     }
 
-    /// The config's price for any form of the name, else the list's.
+    /// The config's price for any form of the name, or else the list's.
     fn look_up(&self, model: &str) -> Option<Priced> {
         let forms = names::forms(model);
         for (at, form) in forms.iter().enumerate().filter(|(_, form)| !form.is_fast) {
@@ -222,7 +222,7 @@ impl PriceBook {
 
 impl Pricer for PriceBook {
     fn cost(&self, call: &Call) -> Cost {
-        // A quote of zero next to tokens means unknown, not free.
+        // A logged cost of zero for a call with tokens means unknown, not free.
         let quoted = call.quoted.filter(|usd| *usd > Usd::ZERO);
         if let (Some(usd), CostMode::Quoted) = (quoted, self.mode) {
             return Cost::Quoted(usd);

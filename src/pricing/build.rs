@@ -1,6 +1,6 @@
-//! Builds the built-in list: from the history of one list, the exact days of another, and our own rules.
+//! Builds the built-in list from the history of one list, the exact days of another, and our own rules.
 //!
-//! `prices/history.txt` holds the snapshots of LiteLLM's list in the format of the book, but as they were listed. Newer
+//! `prices/history.txt` holds snapshots of LiteLLM's list in the book's format, exactly as they were listed. Newer
 //! lists are added to it; nothing is ever removed.
 
 use std::collections::BTreeSet;
@@ -21,10 +21,10 @@ pub struct Built {
     pub notes: Vec<String>,
 }
 
-/// Creates the first history: snapshots of the list as JSON, plus an older book's data on models missing there.
+/// Creates the first history from snapshots of the list as JSON, plus an older book's data on models missing there.
 ///
 /// # Errors
-/// When the snapshots are not JSON, or hold no price.
+/// When the snapshots are not JSON, or contain no price.
 pub fn seed(snapshots: &str, book: &str) -> Result<String, ImportError> {
     let mut books = Books::new();
     for (name, fields) in import::entries(snapshots)? {
@@ -131,8 +131,8 @@ fn write(as_of: Day, books: &Books, aliases: &[(&str, Line<'_>)]) -> String {
     table::write(as_of, prices.chain(aliases.iter().cloned()).collect())
 }
 
-/// True when a listing repeats the previous one and adds at most rates for prompts of any length: these were true
-/// before they were listed. Long-context tiers were not.
+/// True when a listing repeats the previous one and at most adds rates that apply to prompts of any length. Such rates
+/// were in force before they were listed; long-context tiers were not.
 fn only_adds(before: &Sheet, after: &Sheet) -> bool {
     let keeps = |key: &Key| before.rates.get(key) == after.rates.get(key);
     let adds = |key: &&Key| !before.rates.contains_key(key);
@@ -221,7 +221,7 @@ mod tests {
         let line = |name: &str| line(&book, name);
         assert!(book.text.starts_with("#tokmeter-prices 2\t2026-11-26\t"));
         assert_eq!(line("gpt-new").as_deref(), Some("2026-11-26 i=1 o=2"));
-        // The list has a multiplier that the snapshots lack.
+        // The list has a multiplier that the snapshots do not.
         let turbo = "2024-12-01 i=0.5 o=1.5 xe=1.1\t2026-11-16 i=0.6 o=1.5 xe=1.1";
         assert_eq!(line("gpt-3.5-turbo").as_deref(), Some(turbo));
         assert_eq!(line("gemini-2.5-pro").as_deref(), Some("2025-07-01 i=1.25 r=0.125 o=10"));

@@ -18,26 +18,26 @@ pub enum Found {
     Fetched,
     /// The built-in list.
     List,
-    /// No price found.
+    /// No price was found.
     Nowhere,
 }
 
 /// An uncertain component of a cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Guess {
-    /// The model that the name refers to.
+    /// Which model the name refers to.
     Model,
-    /// The rate of the service tier or speed: the list has none, and standard rates are used.
+    /// The rate for the service tier or speed. The list has none, so standard rates are used.
     Tier,
-    /// The lifetime of cache writes, at a vendor that charges two lifetimes differently: the shorter one is used.
+    /// The lifetime of cache writes, at a vendor that charges two lifetimes differently. The shorter one is used.
     Lifetime,
-    /// The rate of audio: the list has none, and the text rate is used.
+    /// The rate for audio. The list has none, so the text rate is used.
     Audio,
-    /// The fee of a web search: it is not included in the cost.
+    /// The fee for a web search, which the cost does not include.
     Search,
 }
 
-/// Rates in force from a day on.
+/// Rates in force from a given day on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Card {
     /// Start in seconds since 1970.
@@ -52,19 +52,19 @@ pub(crate) struct Card {
     pub(crate) fast: Option<Ratio>,
     pub(crate) us: Option<Ratio>,
     pub(crate) eu: Option<Ratio>,
-    /// Service tiers with rates in the list.
+    /// Service tiers for which the list has rates.
     named: Vec<Service>,
     /// Whether Anthropic's billing rules apply.
     claude: bool,
     /// The model's name means fast mode for all calls.
     pub(crate) is_fast_by_name: bool,
-    /// The rates are not certain to be this model's.
+    /// The rates may belong to another model.
     is_guessed: bool,
     /// Cards that replace this one during certain hours.
     pub(crate) hours: Vec<(Hours, Self)>,
 }
 
-/// Rates of prompts longer than `above`.
+/// Rates for prompts longer than `above`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Tier {
     above: u64,
@@ -111,7 +111,8 @@ pub(crate) fn prompt(call: &Call) -> u64 {
 }
 
 impl Card {
-    /// Creates a card from a list's sheet. `claude` fills missing cache rates with Anthropic's usual multiples.
+    /// Creates a card from a list's sheet. With `claude`, missing cache rates are filled in with Anthropic's usual
+    /// multiples.
     pub(crate) fn new(
         from: i64,
         since: Option<Since>,
@@ -125,7 +126,7 @@ impl Card {
         above.dedup();
         let tiers = above.into_iter().map(|above| Tier::new(above, sheet, claude)).collect();
         let named = SERVICES.into_iter().filter(|service| sheet.get(0, Class::Input, *service).is_some()).collect();
-        // Anthropic charges the same for web searches with all models; older list entries omit that.
+        // Anthropic charges the same for web searches on every model, but older list entries leave the fee out.
         let search = sheet.search.or(claude.then_some(Usd::from_micro(10_000)));
         let at_hours = |(hours, sheet): &(Hours, Sheet)| {
             let id = PriceId::new(&format!("{id}T{hours}"));
@@ -137,23 +138,23 @@ impl Card {
         Self { from, since, id, found, tiers, search, fast, us, eu, named, claude, is_fast_by_name, is_guessed, hours }
     }
 
-    /// Creates a card from rates stated by the user.
+    /// Creates a card from the user's own rates.
     pub(crate) fn custom(from: i64, since: Option<Since>, id: PriceId, rates: &Rates, claude: bool) -> Self {
         Self::new(from, since, (id, Found::Config), &rates.sheet(), claude)
     }
 
-    /// Rates for a call of this tier with this prompt length.
+    /// Rates for a call in this tier with a prompt of this length.
     pub(crate) fn terms(&self, prompt: u64, tier: crate::domain::Tier) -> Terms<'_> {
         let chosen = self.tiers.iter().rev().find(|tier| prompt > tier.above).unwrap_or(&self.tiers[0]);
         let is_fast = tier.speed == Speed::Fast || self.is_fast_by_name;
         let fast = if is_fast { self.fast } else { None };
-        // Without a multiplier, fast mode corresponds to the priority tier of vendors that sell it.
+        // Without a multiplier, fast mode is the priority tier of vendors that sell one.
         let hurried = is_fast && fast.is_none() && self.names(Service::Priority);
         let service = if hurried && tier.service == Service::Standard { Service::Priority } else { tier.service };
         let is_service_guessed = match service {
             Service::Standard | Service::Batch => false,
             Service::Unknown => true,
-            // Anthropic charges its priority tier as standard.
+            // Anthropic charges the standard price for its priority tier.
             Service::Priority if self.claude => false,
             Service::Priority | Service::Flex | Service::Ultrafast | Service::Balanced => !self.names(service),
         };
@@ -189,7 +190,7 @@ impl Card {
         Cost::Priced { usd, saved, price: self.id.clone(), is_guessed: terms.is_guess(call) }
     }
 
-    /// True when a token written to the cache costs more than one of plain input.
+    /// True when writing a token to the cache costs more than plain input.
     pub(crate) fn charges_writes(&self, call: &Call) -> bool {
         let terms = self.terms(prompt(call), call.tier);
         let [input, written] = [Class::Input, Class::CacheWrite5m].map(|class| {
@@ -222,7 +223,7 @@ impl Card {
         self.named.contains(&service)
     }
 
-    /// Charges all calls as fast ones.
+    /// Charges every call as a fast one.
     pub(crate) fn set_fast_by_name(&mut self) {
         self.is_fast_by_name = true;
         for (_, card) in &mut self.hours {
@@ -251,7 +252,7 @@ impl Card {
 }
 
 impl Terms<'_> {
-    /// Dollars per token of a class, and the fraction of it that is charged.
+    /// Dollars per token of a class, and the fraction of that rate that is charged.
     pub(crate) fn rate(&self, class: Class) -> (Usd, Ratio) {
         let (rate, halved) = match Class::AUDIO.iter().position(|audio| *audio == class) {
             Some(at) => (self.audio.rates[at], self.audio.halved[at]),
@@ -270,7 +271,7 @@ impl Terms<'_> {
         one(self.fast).and(one(self.geo))
     }
 
-    /// Cost of the tokens, and savings from caching. Each is rounded once, half to even.
+    /// Cost of the tokens, and the savings from caching. Each is rounded once, half to even.
     pub(crate) fn cost(&self, tokens: &Tokens, parts: Parts) -> (Usd, Usd) {
         let rates = &self.lot.rates;
         let (counts, sound) = if parts.is_none() { (counts(tokens), [0; 3]) } else { audio::apart(tokens, parts) };
@@ -291,7 +292,7 @@ impl Terms<'_> {
         (whole(all, multiplier), whole(saved, multiplier))
     }
 
-    /// True when this call's cost involves a guess.
+    /// True when the cost of this call involves a guess.
     pub(crate) fn is_guess(&self, call: &Call) -> bool {
         self.is_tier_guessed
             || self.card.is_guessed
@@ -322,7 +323,7 @@ impl Terms<'_> {
         call.parts.write_of_unstated_lifetime > 0 && is_priced_apart
     }
 
-    /// Cost of this many web searches, if they have a price. Multipliers do not apply.
+    /// Cost of this many web searches, if they have a price. Multipliers do not apply to them.
     pub(crate) fn searches(&self, count: u32) -> Option<Usd> {
         if count == 0 { Some(Usd::ZERO) } else { self.card.search.map(|each| each.times(u64::from(count))) }
     }
@@ -332,7 +333,7 @@ impl Terms<'_> {
     }
 }
 
-/// Converts a sum of products, which is far below the limit of `i128`.
+/// Converts a sum of products. Such a sum is far below the limit of `i128`.
 fn signed(sum: u128) -> i128 {
     i128::try_from(sum).unwrap_or(i128::MAX)
 }
@@ -349,7 +350,7 @@ impl Tier {
     fn new(above: u64, sheet: &Sheet, claude: bool) -> Self {
         let standard = Class::ALL.map(|class| standard(sheet, above, class, claude));
         let services = SERVICES.map(|service| {
-            // Most sheets have few services: there is nothing to be derived for the others.
+            // Most sheets have few services, so the others need no work.
             let is_in_it = sheet.rates.keys().any(|key| key.service == service);
             let stated = |class| if is_in_it { stated(sheet, above, class, service, claude) } else { None };
             let rates: [(Usd, Ratio); 6] = std::array::from_fn(|at| match stated(Class::ALL[at]) {

@@ -1,14 +1,14 @@
-//! The size of a model's context, from the list that the prices are from.
+//! Context size of a model, from the list that supplies the prices.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::names::forms;
 
-/// A line for each model: its name, a tab, and the tokens that fit into its context.
+/// One line per model: its name, a tab, and its context size in tokens.
 const SIZES: &str = include_str!("../../prices/context.txt");
 
-/// Size by name.
+/// Context size by model name.
 static LISTED: LazyLock<HashMap<&str, u64>> = LazyLock::new(|| {
     let line = |line: &'static str| {
         let (name, size) = line.split_once('\t')?;
@@ -17,18 +17,18 @@ static LISTED: LazyLock<HashMap<&str, u64>> = LazyLock::new(|| {
     SIZES.lines().filter_map(line).collect()
 });
 
-/// Names that were looked up before: their forms are many.
+/// Names looked up before. A name can have many forms, so a lookup is slow.
 static FOUND: Mutex<BTreeMap<String, Option<u64>>> = Mutex::new(BTreeMap::new());
 
-/// Names remembered at most; logs are free to invent more.
+/// Maximum number of names remembered, because logs can invent more.
 const MOST: usize = 1_000;
 
-/// Tokens that fit into a model's context; `None` where the list does not say.
+/// Context size of a model in tokens; `None` if the list does not give it.
 pub(crate) fn context_size(model: &str) -> Option<u64> {
     if let Some(found) = FOUND.lock().unwrap_or_else(PoisonError::into_inner).get(model) {
         return *found;
     }
-    // Claude Code's mark for a long context.
+    // Claude Code's suffix for a long context.
     let long = model.trim_end().to_ascii_lowercase().ends_with("[1m]").then_some(1_000_000);
     let size = long.or_else(|| forms(model).iter().find_map(|form| LISTED.get(form.name.as_str()).copied()));
     let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
-//! The list with exact days, and its corrections to the history of the other list.
+//! The list with exact days, and the corrections it makes to the history of the other list.
 //!
-//! `prices/dated.json` holds our vendors' entries of the package `genai-prices`: dollars per million tokens, each price
-//! with the condition under which it applies. The last matching one wins.
+//! `prices/dated.json` holds the entries for our vendors from the package `genai-prices`: dollars per million tokens,
+//! each price with the condition under which it applies. The last match wins.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +16,9 @@ use super::sheet::{Class, Key, Sheet};
 use super::table::{Books, History, Since};
 use crate::domain::{Day, Service, Usd, one_by_one, sort_by_key};
 
-/// Vendors whose own prices are used, and the prefixes of their models in the other list.
+/// Vendors whose own prices are used, with the prefixes of their models in the other list.
 ///
-/// Resellers' dates are ignored: most are the day on which that list began to read their catalogue.
+/// Resellers' dates are ignored: most are just the day on which that list began to read their catalogue.
 const VENDORS: &[(&str, &[&str])] = &[
     ("openai", &[""]),
     ("anthropic", &[""]),
@@ -118,7 +118,7 @@ fn when(json: &str) -> Option<When> {
         let (time, seconds) = time.rsplit_once(':')?;
         (seconds == "00").then(|| time.to_owned())
     };
-    // An object with two members is rejected as an enum variant: both conditions would have to hold.
+    // An object with two members is rejected because it is no enum variant: both conditions would have to hold.
     match serde_json::from_str::<Option<Json>>(json).ok()? {
         None => Some(When::Always),
         Some(Json::StartDateConstraint { start_date }) => Some(When::From(start_date)),
@@ -163,7 +163,7 @@ fn sheet(price: &Fields<'_>) -> Sheet {
     sheet
 }
 
-/// Corrects the histories by the list, and notes disagreements.
+/// Corrects the histories from this list, and notes disagreements.
 pub(super) fn merge(books: &mut Books, dated: &Dated, rules: &[Rule], as_of: Day, notes: &mut Vec<String>) {
     let known: BTreeMap<String, String> =
         one_by_one(books.keys().map(|name| (name.to_ascii_lowercase(), name.clone())));
@@ -173,7 +173,7 @@ pub(super) fn merge(books: &mut Books, dated: &Dated, rules: &[Rule], as_of: Day
             foreign += 1;
             continue;
         };
-        // Other vendors' models that a vendor hosts are listed under its own prefix only.
+        // Models that a vendor hosts for another vendor are listed under its own prefix only.
         let is_guest = provider == "google" && model.starts_with("claude");
         let names = prefixes.iter().map(|prefix| format!("{prefix}{model}"));
         let mut targets: Vec<String> = names

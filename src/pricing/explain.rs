@@ -11,9 +11,9 @@ use crate::domain::{Call, Day, Geo, Label, Ratio, Service, Usd};
 /// A call's cost with all its components.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// The cost as booked.
+    /// The booked cost.
     pub cost: Cost,
-    /// The cost stated by the log.
+    /// The cost given in the log.
     pub quoted: Option<Usd>,
     /// Source of the price.
     pub found: Found,
@@ -25,11 +25,11 @@ pub struct Explanation {
     pub since: Option<Day>,
     /// Precision of that day; `None` for a config price.
     pub known: Option<Known>,
-    /// First day on which a list showed the next price, if that may have been in force already.
+    /// First day on which a list showed the next price, if that price may already have been in force.
     pub next: Option<Day>,
-    /// Tokens of the whole prompt, which select the long-context tier.
+    /// Tokens in the whole prompt, which select the long-context tier.
     pub prompt: u64,
-    /// Prompt length above which the rates used apply; `None` for the usual rates.
+    /// Prompt length above which these rates apply; `None` for the usual rates.
     pub above: Option<u64>,
     /// Service tier whose rates are used.
     pub service: Service,
@@ -54,7 +54,7 @@ pub struct Bucket {
     pub tokens: u64,
     /// Dollars per token.
     pub rate: Usd,
-    /// Charged fraction of the rate: one half in a batch for which the list has no rate.
+    /// Fraction of the rate that is charged: one half in a batch for which the list has no rate.
     pub part: Ratio,
     /// Dollars before the multipliers.
     pub usd: Usd,
@@ -71,7 +71,7 @@ pub struct Searches {
     pub usd: Usd,
 }
 
-/// Reason of a multiplier.
+/// Reason for a multiplier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Factor {
     /// The vendor's fast mode.

@@ -12,7 +12,7 @@ fn both(input: u64, output: u64) -> Tokens {
     Tokens { input, output, ..Tokens::ZERO }
 }
 
-/// Cost of a call with its mark: `"0.007"`, `"~0.007"`, `"?"`.
+/// Cost of a call as text, with its guess mark: `"0.007"`, `"~0.007"`, `"?"`.
 fn cost(call: &Call) -> String {
     match book().cost(call) {
         Cost::Priced { usd, is_guessed, .. } => format!("{}{usd}", if is_guessed { "~" } else { "" }),
@@ -51,7 +51,7 @@ fn a_price_depends_on_the_hour_where_the_vendor_charges_by_it() {
     ] {
         assert_eq!(on("deepseek-v4-pro", time), usd, "{time}");
     }
-    // Peak rates were always twice the off-peak rates of their time.
+    // Peak rates have always been twice the off-peak rates of the same period.
     assert_eq!(on("deepseek-v4-flash", "2026-08-18T02:00:00Z"), "1.76");
     assert_eq!(on("deepseek-v4-flash", "2026-09-10T02:00:00Z"), "1.5");
     // The night discount of 2025.
@@ -79,7 +79,7 @@ fn an_announced_price_holds_from_its_day() {
     let on = |model, day| cost(&call(model, day, both(1_000_000, 0)));
     assert_eq!([on("gemini-4-argon", "2026-11-30"), on("gemini-4-argon", "2026-12-01")], ["2", "4"]);
     assert_eq!([on("gemini-3.8-flash", "2026-12-31"), on("gemini-3.8-flash", "2027-01-01")], ["0.75", "1.5"]);
-    // Rates not named in the announcement change in proportion.
+    // Rates that the announcement does not name change in proportion.
     let batch = |day| {
         let mut call = call("gemini-4-argon", day, both(1_000_000, 0));
         call.tier.service = Service::Batch;
@@ -96,10 +96,10 @@ fn how_well_a_day_is_known_is_said() {
     let before = explain("gpt-5.6-luna", "2026-07-29");
     assert_eq!((before.known, before.since, before.next), (Some(Known::Launch), None, None));
     assert_eq!(explain("text-embedding-3-small", "2026-11-20").known, Some(Known::Oldest));
-    // A change known only from the half-monthly snapshots.
+    // A change known only from the twice-monthly snapshots.
     let listed = explain("gemini-3.6-flash", "2026-09-20");
     assert_eq!((listed.known, listed.since), (Some(Known::Listed), "2026-09-01".parse().ok()));
-    // In the half month before it, it may have begun already.
+    // It may have begun up to half a month earlier.
     assert_eq!(explain("gemini-3.6-flash", "2026-08-25").next, "2026-09-01".parse().ok());
     assert_eq!(explain("gemini-3.6-flash", "2026-08-10").next, None);
     let own = CustomPrice { model: "mine".to_owned(), from: None, rates: Rates::default() };
@@ -147,7 +147,7 @@ fn twelve_hour_writes_cost_two_and_a_half_times_the_input_and_an_unstated_lifeti
     assert_eq!(written("gpt-6-sol", 0, 100_000, 0), "0.5");
     assert_eq!(written("gpt-6-sol", 100_000, 0, 0), "0.25");
     assert_eq!(written("gpt-6-sol", 100_000, 0, 1), "~0.25");
-    // With a single price for cache writes nothing is guessed.
+    // With a single price for cache writes, nothing needs to be guessed.
     assert_eq!(written("gpt-4o", 100_000, 0, 100_000), "0.25");
 }
 
@@ -165,10 +165,10 @@ fn audio_has_its_own_rates_and_text_rates_stand_in_marked() {
     let parts = Parts { audio_input: 136, audio_cache_read: 64, audio_output: 60, ..Parts::NONE };
     // 36 × $4 + 136 × $32 + 64 × $0.40 + 64 × $0.40 + 20 × $16 + 60 × $64, per million.
     assert_eq!(audio("gpt-realtime", tokens, parts), "0.0087072");
-    // Without an audio rate the text rate applies, marked as a guess.
+    // Without an audio rate, the text rate applies and the cost is marked as a guess.
     assert_eq!(audio("gpt-5.6-sol", both(1000, 0), Parts { audio_input: 10, ..Parts::NONE }), "~0.004");
     assert_eq!(audio("gpt-5.6-sol", both(1000, 0), Parts::NONE), "0.004");
-    // Half the rate in a batch without a rate of its own.
+    // A batch without a rate of its own costs half.
     let mut batch = call("gpt-audio-mini", "2026-11-20", both(10, 0));
     (batch.parts.audio_input, batch.tier.service) = (10, Service::Batch);
     assert_eq!(cost(&batch), "0.00005");
@@ -206,7 +206,7 @@ fn the_mode_in_a_name_is_the_mode_of_a_call() {
     }
     // 2 × (0.05 + 0.025)
     assert_eq!(costs("claude-opus-5-fast"), "0.15");
-    // No fast rates are known: no price, and never the standard ones.
+    // No fast rates are known, so there is no price. Standard rates must not be used.
     assert_eq!([costs("gpt-4-fast"), costs("claude-haiku-4-5-fast")], ["?", "?"]);
     assert_eq!(costs("gpt-9-sol-high"), "?");
     let path = book().explain(&call("gpt-5.6-sol-high-fast", "2026-11-20", input(1))).path;
@@ -217,7 +217,7 @@ fn the_mode_in_a_name_is_the_mode_of_a_call() {
 fn names_that_codex_makes_up_lead_to_the_models_behind_them() {
     let on = |model, day| cost(&call(model, day, both(100_000, 10_000)));
     assert_eq!(on("gpt-reserve", "2026-11-20"), on("gpt-5.6-luna", "2026-11-20"));
-    // GPT-5.4 until 2026-07-30, then GPT-5.6 Luna: not certain, so marked.
+    // GPT-5.4 until 2026-07-30, then GPT-5.6 Luna. This is not certain, so the cost is marked.
     let marked = |model, day| format!("~{}", on(model, day));
     assert_eq!(on("codex-auto-review", "2026-07-29"), marked("gpt-5.4", "2026-07-29"));
     assert_eq!(on("codex-auto-review", "2026-07-30"), marked("gpt-5.6-luna", "2026-07-30"));

@@ -1,4 +1,4 @@
-//! Default rates where a list has none, by vendors' usual multiples.
+//! Default rates where a list has none, from vendors' usual multiples.
 
 use super::sheet::{Class, Sheet};
 use crate::domain::{Ratio, Service, Usd};
@@ -12,7 +12,7 @@ pub(super) fn stated(sheet: &Sheet, above: u64, class: Class, service: Service, 
     let input = || sheet.get(above, Class::Input, service);
     match class {
         Class::Input | Class::Output | Class::AudioInput | Class::AudioCacheRead | Class::AudioOutput => None,
-        // Reasoning without a rate is charged as output.
+        // Reasoning without a rate of its own is charged as output.
         Class::Reasoning => sheet.get(above, Class::Output, service),
         Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h if !silent => None,
         Class::CacheWrite1h if !claude => stated(sheet, above, Class::CacheWrite5m, service, claude),
@@ -20,7 +20,7 @@ pub(super) fn stated(sheet: &Sheet, above: u64, class: Class, service: Service, 
     }
 }
 
-/// Usual price of a cache class for this input price: Anthropic's multiples, and the input price elsewhere.
+/// Usual price of a cache class for this input price: Anthropic's multiples for Claude, the input price otherwise.
 fn usual(class: Class, input: Usd, claude: bool) -> Usd {
     let multiple = match class {
         Class::CacheRead => Ratio { num: 1, den: 10 },
@@ -48,7 +48,7 @@ pub(super) fn standard(sheet: &Sheet, above: u64, class: Class, claude: bool) ->
         Class::Input | Class::Output | Class::AudioInput | Class::AudioCacheRead | Class::AudioOutput => Usd::ZERO,
         Class::Reasoning if above > 0 && sheet.get(above, Class::Output, Service::Standard).is_none() => base(class),
         Class::Reasoning => here(Class::Output),
-        // A long-context tier with only an input rate scales the cache rates in proportion.
+        // In a long-context tier that has only an input rate, cache rates scale in proportion.
         Class::CacheRead | Class::CacheWrite5m | Class::CacheWrite1h
             if above > 0 && sheet.get(0, class, Service::Standard).is_some() =>
         {

@@ -87,7 +87,7 @@ fn one_hour_writes_cost_twice_the_input_and_five_minute_writes_five_quarters() {
     // The list has $6 for all of these; Anthropic charges twice the input rate.
     assert_eq!(cost(&call("claude-3-opus-20240229", "2025-11-20", hour)), "0.3");
     assert_eq!(cost(&call("claude-3-5-haiku-20241022", "2025-11-20", hour)), "0.016");
-    // No one-hour rate was listed in 2025: the later one applies from the start.
+    // No one-hour rate was listed in 2025; the later one applies from the start.
     assert_eq!(cost(&call("claude-sonnet-4-5", "2025-11-20", hour)), "0.06");
 }
 
@@ -140,7 +140,8 @@ fn fast_mode_multiplies_every_class() {
     assert_eq!(fast("claude-opus-4-8", "2026-11-01"), "0.09");
     assert_eq!(fast("claude-opus-5", "2026-11-01"), "0.09");
     assert_eq!(fast("claude-opus-5-5", "2026-11-10"), "0.068");
-    // Sold as priority elsewhere. 0.00425 + 0.02125 + 0.00425 (writes without a rate cost the input rate) + 0.017
+    // Sold as the priority tier elsewhere. 0.00425 + 0.02125 + 0.00425 (writes without a rate cost the input rate) +
+    // 0.017
     assert_eq!(fast("gpt-4o", "2026-11-01"), "0.04675");
 }
 
@@ -174,7 +175,7 @@ fn service_tiers_have_their_own_rates_or_batches_cost_half() {
     assert_eq!(with("gpt-5.6", Service::Batch, tokens), "0.012");
     assert_eq!(with("gpt-5.6", Service::Priority, both(272_001, 0)), "4.352016");
     assert_eq!(with("gpt-5.6", Service::Batch, both(272_001, 0)), "1.088004");
-    // The list has no batch rate for it: one half. Priority without a rate is standard.
+    // The list has no batch rate for it, so half applies. Priority without a rate costs the same as standard.
     assert_eq!(with("claude-opus-4-1", Service::Batch, tokens), "0.045");
     assert_eq!(with("claude-opus-4-1", Service::Priority, tokens), "0.09");
     let hour = Tokens { cache_write_1h: 1000, ..Tokens::ZERO };
@@ -229,7 +230,8 @@ fn d16_a_call_costs_what_was_charged_on_its_day() {
     assert_eq!([million("gpt-5.6-luna", "2026-07-29"), million("gpt-5.6-luna", "2026-07-30")], ["2", "0.4"]);
     let small = |day| cost(&call("gpt-5.6", day, both(100_000, 10_000)));
     assert_eq!([small("2026-08-20"), small("2026-08-21")], ["0.8", "0.6"]);
-    // A call from before the first listing costs the oldest known price; a correction of the list is no price change.
+    // A call made before the first listing costs the oldest known price. A correction of the list is not a price
+    // change.
     assert_eq!([million("o3", "2020-01-01"), million("gpt-3.5-turbo", "2025-01-01")], ["10", "0.5"]);
     assert_eq!(cost(&call("gemini-2.5-pro", "2025-08-01", Tokens { cache_read: 100_000, ..Tokens::ZERO })), "0.0125");
     let mut last = call("o3", "2025-06-09", input(1_000_000));
@@ -350,7 +352,7 @@ fn whose_cost_is_booked_is_the_users_choice() {
     assert_eq!(quote("claude-opus-5", "9", CostMode::Quoted), Cost::Quoted(usd("9")));
     assert_eq!(quote("unknown", "9", CostMode::Auto), Cost::Quoted(usd("9")));
     assert_eq!(quote("unknown", "9", CostMode::Calculate), Cost::Unpriced);
-    // A quote of zero next to tokens does not mean free.
+    // A logged cost of zero for a call with tokens does not mean free.
     assert_eq!(quote("unknown", "0", CostMode::Auto), Cost::Unpriced);
     assert_eq!(quote("claude-opus-5", "0", CostMode::Quoted), ours);
     let mut image = call("claude-opus-5", "2026-11-20", Tokens::ZERO);

@@ -6,9 +6,9 @@ use chrono::{Datelike as _, Timelike as _, Weekday};
 
 use crate::domain::{Day, Instant};
 
-/// Hours of the day in UTC: daily, or from Monday to Friday.
+/// Hours of the day in UTC, either every day or Monday to Friday.
 ///
-/// The text form is `01:00-04:00+06:00-10:00/mon-fri`. A span that ends before it begins crosses midnight.
+/// The text form is `01:00-04:00+06:00-10:00/mon-fri`. A span whose end is before its start crosses midnight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hours {
     /// Minutes since midnight: start, and end (exclusive).
@@ -16,10 +16,10 @@ pub(crate) struct Hours {
     weekdays: bool,
 }
 
-/// First days of the rates of certain hours.
+/// First days on which the rates for certain hours apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct HoursFrom {
-    /// Daily from this day on; `None` applies always.
+    /// Every day from this day on; `None` means always.
     pub(super) every_day: Option<Day>,
     /// On weekdays only, from this day on.
     pub(super) weekdays: Option<Day>,
@@ -28,7 +28,7 @@ pub(super) struct HoursFrom {
 const WEEKDAYS: &str = "/mon-fri";
 
 impl Hours {
-    /// These spans of every day, as `HH:MM` texts; `None` if one is invalid or there are none.
+    /// These spans on every day, given as `HH:MM` texts; `None` if one is invalid or there are none.
     pub(crate) fn from_spans(spans: &[(&str, &str)]) -> Option<Self> {
         let spans: Option<Vec<_>> = spans.iter().map(|(from, to)| Some((minute(from)?, minute(to)?))).collect();
         spans.filter(|spans| !spans.is_empty()).map(|spans| Self { spans, weekdays: false })

@@ -14,7 +14,7 @@ pub enum ImportError {
     /// Not JSON, or not an object keyed by model.
     #[error("not a price list in LiteLLM's form: {0}")]
     NotAList(#[from] serde_json::Error),
-    /// It has no model with a price.
+    /// No model in it has a price.
     #[error("a price list without a single price in it")]
     Empty,
     /// The stored history is not a table, or is damaged.
@@ -38,17 +38,17 @@ pub(crate) type Fields<'a> = BTreeMap<String, &'a RawValue>;
 pub(crate) struct Entry {
     pub(crate) sheet: Sheet,
     pub(crate) provider: String,
-    /// In histories: the snapshot that first shows it.
+    /// In histories, the first snapshot that shows it.
     pub(crate) listed: Option<Day>,
-    /// Numbers rounded to the nearest pico-dollar.
+    /// Number of values rounded to the nearest pico-dollar.
     pub(crate) rounded: u64,
-    /// Rates that are not numbers, or negative.
+    /// Number of rates that are not numbers, or are negative.
     pub(crate) refused: u64,
 }
 
-/// Prefixes of local models, the only ones for which a price of zero is meant.
+/// Prefixes of local models, the only ones for which a price of zero is meant literally.
 const LOCAL: &[&str] = &["ollama", "lemonade"];
-/// Modes of models charged by the token.
+/// Modes of models that are charged by the token.
 const KINDS: &[&str] =
     &["chat", "responses", "completion", "embedding", "realtime", "audio_transcription", "audio_speech"];
 
@@ -62,7 +62,7 @@ pub(crate) fn entries(json: &str) -> Result<Vec<(String, Fields<'_>)>, ImportErr
         .collect())
 }
 
-/// Parses an entry; `None` when it is not priced by the token.
+/// Parses an entry; `None` if it is not priced by the token.
 pub(crate) fn entry(name: &str, fields: &Fields<'_>) -> Option<Entry> {
     let text = |field: &str| fields.get(field).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
     if text("mode").is_some_and(|mode| !KINDS.contains(&mode.as_str())) {
@@ -121,7 +121,7 @@ impl Entry {
         }
     }
 
-    /// Cache reads under one vendor's own field name.
+    /// Reads cache-read rates from one vendor's own field name.
     fn hits(&mut self, fields: &Fields<'_>) {
         let read = Key::from_class(Class::CacheRead);
         if let Some(raw) = fields.get("input_cost_per_token_cache_hit")
@@ -132,7 +132,7 @@ impl Entry {
         }
     }
 
-    /// Tiers written as a list of prompt ranges.
+    /// Reads tiers written as a list of prompt ranges.
     fn ranges(&mut self, fields: &Fields<'_>) {
         let Some(raw) = fields.get("tiered_pricing") else { return };
         let Ok(tiers) = serde_json::from_str::<Vec<Fields<'_>>>(raw.get()) else { return };
@@ -169,7 +169,7 @@ impl Entry {
         self.sheet.eu = eu.or(endpoint);
     }
 
-    /// Removes rates implied by others or known to be wrong.
+    /// Removes rates that follow from others or are known to be wrong.
     fn tidy(&mut self, name: &str) {
         let rates = &mut self.sheet.rates;
         if rates.contains_key(&Key::from_class(Class::Input)) && !rates.contains_key(&Key::from_class(Class::Output)) {
@@ -178,7 +178,7 @@ impl Entry {
         // Long-prompt audio rates need a long-prompt text rate; the list repeats the text rate for some models.
         let text: Vec<u64> = rates.keys().filter(|key| key.class == Class::Input).map(|key| key.above).collect();
         rates.retain(|key, _| !Class::AUDIO.contains(&key.class) || text.contains(&key.above));
-        // At xAI a prompt of exactly the threshold counts as long.
+        // At xAI, a prompt of exactly the threshold length counts as long.
         if name.starts_with("xai/") {
             let below = |(key, rate): (Key, Usd)| (Key { above: key.above.saturating_sub(1), ..key }, rate);
             *rates = std::mem::take(rates).into_iter().map(below).collect();
@@ -188,7 +188,7 @@ impl Entry {
                 rates.get(&Key { class: Class::Input, ..*key }).map(|input| input.times(2))
             };
             let all = rates.clone();
-            // For a year, Anthropic's entries repeated one model's rate under all others.
+            // For a year, Anthropic's entries repeated one model's rate on all the others.
             rates.retain(|key, rate| {
                 key.class != Class::CacheWrite1h || !(name.starts_with("claude") || twice(key, &all) == Some(*rate))
             });
@@ -196,13 +196,13 @@ impl Entry {
     }
 }
 
-/// The key for a field's rate; `None` for fields without a rate used here.
+/// The key of a field's rate; `None` for fields that are not used here.
 fn key(field: &str) -> Option<Key> {
     const CLASSES: [(&str, Class); 9] = [
         ("input_cost_per_audio_token", Class::AudioInput),
         ("output_cost_per_audio_token", Class::AudioOutput),
         ("cache_read_input_audio_token_cost", Class::AudioCacheRead),
-        // Name of the same rate until mid-2026.
+        // The name of this rate until mid-2026.
         ("cache_read_input_token_cost_per_audio_token", Class::AudioCacheRead),
         ("input_cost_per_token", Class::Input),
         ("output_cost_per_token", Class::Output),
@@ -235,10 +235,10 @@ fn key(field: &str) -> Option<Key> {
     Some(key)
 }
 
-/// Converts listings to prices charged: rates that were listed late apply from the start.
+/// Converts listings to the prices actually charged: rates that were listed late apply from the start.
 ///
-/// While input and output are unchanged, additions of a later listing were true before. Long-context tiers were not:
-/// they apply from their listing. Multipliers stay once listed.
+/// While input and output prices stay the same, anything a later listing adds was already in force. Long-context tiers
+/// are the exception: they apply from the day they were listed. Multipliers stay once they are listed.
 pub(crate) fn settle(history: &mut History) {
     sort_by_key(history, |(since, _)| *since);
     for at in (1..history.len()).rev() {

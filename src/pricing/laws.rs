@@ -65,7 +65,7 @@ proptest! {
         let explanation = book.explain(&call);
         let searches = explanation.searches.map_or(Usd::ZERO, |searches| searches.usd);
         prop_assert_eq!(Some(explanation.tokens_usd + searches), book.cost(&call).usd());
-        // Oracle: tokens × rate × part × factors as one fraction, rounded once, half to even.
+        // Oracle: tokens × rate × part × factors as a single fraction, rounded once, half to even.
         let factors = explanation.factors.iter().fold((1, 1), |(num, den), (_, ratio)| {
             (num * i128::from(ratio.num), den * i128::from(ratio.den))
         });
@@ -138,7 +138,7 @@ proptest! {
                 prop_assert_eq!(book().with_update(update.text).1, None);
             }
         }
-        // A valid table with invalid lines: these have no price.
+        // A valid table with invalid lines: those models have no price.
         let table = Table::new(format!("#tokmeter-prices 1\t2027-01-01\t0\n{garbage}")).unwrap();
         let found = [garbage.as_str(), name.as_str(), "claude-opus-5"].map(|name| table.find(name).is_some());
         prop_assert!(table.lines().count() >= usize::from(found[2]));

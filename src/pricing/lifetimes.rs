@@ -1,8 +1,8 @@
-//! Derives the lifetimes of cache writes from the stated cost, where the log does not split them.
+//! Derives the lifetimes of cache writes from the logged cost, where the log does not split them.
 //!
-//! Claude Code's telemetry has one number for tokens written to a cache, and the cost in dollars. At Anthropic's prices
-//! a one-hour write costs 2 × input and a five-minute write 1.25 × input
-//! (<https://docs.claude.com/en/docs/build-with-claude/prompt-caching>, November 2026), so that the cost determines the
+//! Claude Code's telemetry has a single count of tokens written to the cache, and the cost in dollars. At Anthropic's
+//! prices a one-hour write costs 2 × input and a five-minute write 1.25 × input
+//! (<https://docs.claude.com/en/docs/build-with-claude/prompt-caching>, November 2026), so the cost determines the
 //! split.
 
 use super::card::Card;
@@ -14,10 +14,11 @@ const HALF_A_MICRO: i128 = 500_000;
 const NANO: i128 = 1_000;
 
 impl Card {
-    /// The tokens with the only split of their cache writes that gives the stated cost; `None` if no split does, or
+    /// The tokens with the only split of their cache writes that gives the logged cost; `None` if no split does, or
     /// several do.
     ///
-    /// A single lifetime is tried first, since nearly every request sets one; then the mix closest to the cost.
+    /// A single lifetime is tried first, because nearly every request uses just one. After that comes the mix closest
+    /// to the cost.
     pub(super) fn solve_lifetimes(&self, call: &Call) -> Option<Tokens> {
         let stated = call.quoted?;
         let slack = if stated.pico() % (2 * HALF_A_MICRO) == 0 { HALF_A_MICRO } else { NANO };
@@ -33,7 +34,7 @@ impl Card {
             (true, false) => 0,
             (false, true) => written,
             (false, false) => {
-                // Searches missing in the log would look like longer lifetimes.
+                // Searches missing from the log would look like longer lifetimes.
                 if [over_short, over_long].iter().any(|over| self.is_searches(*over, slack)) {
                     return None;
                 }
@@ -83,7 +84,7 @@ mod tests {
         Call { fidelity: Fidelity::Guessed, ..call }
     }
 
-    /// The call as in telemetry: one count of cache writes, and this cost.
+    /// The call as telemetry reports it: one count of cache writes, and this cost.
     fn reported(truth: &Call, cost: Usd) -> Call {
         let Tokens { input, cache_read, output, reasoning, .. } = truth.tokens;
         let tokens = [input, cache_read, truth.tokens.cache_write(), 0, output, reasoning];
@@ -126,7 +127,7 @@ mod tests {
     fn more_than_one_split_solves_nothing() {
         // One token with Haiku: 1.25 and 2 micro-dollars, plus 0.3 for reads, both round to two.
         assert_eq!(solved("claude-haiku-4-5", [0, 3, 1, 0, 1_000, 0], true), None);
-        // Three searches at $0.01 cost the same as a longer lifetime of 8,000 writes.
+        // Three searches at $0.01 cost as much as a longer lifetime for 8,000 writes.
         let truth = call("claude-opus-5", [3, 0, 37_000, 0, 400, 0]);
         let cost = book().cost(&truth).usd().unwrap() + Usd::from_micro(30_000);
         assert_eq!(book().solve_lifetimes(&reported(&truth, cost)), None);

@@ -1,13 +1,13 @@
-//! Rates of one service tier, in whole numbers that can be halved.
+//! Rates of one service tier, as whole numbers that can be halved.
 
 use super::sheet::Class;
 use crate::domain::{Ratio, Tokens, Usd};
 
-/// Upper bound of rates in half pico-dollars per token (over $500), so that no sum can overflow.
+/// Upper bound for rates, in half pico-dollars per token (over $500), so that no sum can overflow.
 const MOST: u64 = 1 << 50;
 pub(super) const HALF: Ratio = Ratio { num: 1, den: 2 };
 
-/// One rate per class, in half pico-dollars per token, so that half of a whole rate is an integer.
+/// One rate per class, in half pico-dollars per token, so half of a rate is still an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lot {
     pub(super) rates: [u64; 6],
@@ -16,7 +16,7 @@ pub(super) struct Lot {
 }
 
 impl Lot {
-    /// Rate of a text class, and whether it is half of a standard one.
+    /// Rate of a text class, and whether it is half of a standard rate.
     pub(super) fn count_of(&self, class: Class) -> (u64, bool) {
         let at = match class {
             Class::Input | Class::AudioInput => 0,
@@ -30,7 +30,7 @@ impl Lot {
     }
 }
 
-/// Half pico-dollars of this part of a rate.
+/// Half pico-dollars for this fraction of a rate.
 pub(super) fn halves(rate: Usd, part: Ratio) -> u64 {
     let times = if part == HALF { 1 } else { 2 };
     u64::try_from(rate.pico().max(0).saturating_mul(times)).unwrap_or(MOST).min(MOST)

@@ -44,28 +44,29 @@ pub(crate) use update::Difference;
 
 /// The cost of a call.
 ///
-/// "Unknown" is a value of its own: never $0, and never another model's price.
+/// "Unknown" is a value of its own: it never becomes $0 or another model's price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cost {
     /// Computed from a price.
     Priced {
         /// The cost.
         usd: Usd,
-        /// Savings from caching: the cost of the same tokens as plain input, less their cost. May be negative.
+        /// Savings from caching: what the same tokens would cost as plain input, minus their actual cost. May be
+        /// negative.
         saved: Usd,
         /// The price used.
         price: PriceId,
-        /// True when a rate or tier is a guess: a tier missing in the list, audio without a rate, a cache write of
+        /// True when a rate or tier is a guess: a tier missing from the list, audio without a rate, or a cache write of
         /// unknown lifetime.
         is_guessed: bool,
     },
-    /// Stated by the log.
+    /// Given in the log.
     Quoted(Usd),
     /// No price is known.
     Unpriced,
 }
 
-/// Id of the price a call was booked with: source, model, first day (`list:claude-opus-5@2026-08-16`,
+/// Id of the price that a call was booked with: source, model, first day (`list:claude-opus-5@2026-08-16`,
 /// `config:my-model`).
 pub(crate) type PriceId = Label;
 
@@ -92,12 +93,12 @@ impl Cost {
     }
 }
 
-/// Computes costs. Implemented by the price book, and by test doubles.
+/// Computes costs. Implemented by the price book and by test doubles.
 pub trait Pricer: Send + Sync {
     /// Cost of this call at the prices in force when it was made.
     fn cost(&self, call: &Call) -> Cost;
 
-    /// The call's tokens with the lifetimes of its cache writes derived from the cost stated in its log.
+    /// The call's tokens, with the lifetimes of its cache writes derived from the logged cost.
     ///
     /// `None` if no split of the writes, or more than one, gives that cost at the prices in force.
     fn solve_lifetimes(&self, _call: &Call) -> Option<Tokens> {
@@ -112,8 +113,8 @@ pub trait Pricer: Send + Sync {
 
 /// Dollars per token of each class, and per web search.
 ///
-/// `None` where a price list has no rate; defaults then apply: the input rate for cache reads and writes, and for
-/// Claude models Anthropic's multiples of it (a tenth, five quarters, twice).
+/// `None` where a price list has no rate. Defaults then apply: the input rate for cache reads and writes or, for Claude
+/// models, Anthropic's multiples of it (a tenth, five quarters, twice).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
     /// Plain input, dollars per token.
@@ -130,25 +131,25 @@ pub struct Rates {
     pub web_search: Option<Usd>,
 }
 
-/// A price stated in the config.
+/// A price from the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomPrice {
     /// Name of the model in logs.
     pub model: String,
-    /// First day (UTC); `None` applies always.
+    /// First day (UTC); `None` means always.
     pub from: Option<Day>,
     /// Rates per token.
     pub rates: Rates,
 }
 
-/// Which cost counts when a log states one.
+/// Which cost counts when a log gives one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CostMode {
-    /// Ours if the model has a price, else the log's.
+    /// Ours if the model has a price, otherwise the log's.
     #[default]
     Auto,
-    /// Always ours; unknown without a price.
+    /// Always ours. Unknown if there is no price.
     Calculate,
-    /// The log's if it states one, else ours.
+    /// The log's if it gives one, otherwise ours.
     Quoted,
 }

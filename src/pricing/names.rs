@@ -2,7 +2,7 @@
 
 use crate::domain::undated;
 
-/// Providers and gateways that precede a slash: they tell where a model runs, not which it is.
+/// Providers and gateways that precede a slash. They say where a model runs, not which model it is.
 const PREFIXES: &[&str] = &[
     "anthropic",
     "azure",
@@ -38,7 +38,7 @@ const PREFIXES: &[&str] = &[
 /// Regions of Amazon's cross-region inference, and vendors, that precede a dot.
 const DOTTED: &[&str] = &["us", "eu", "apac", "global", "jp", "au", "ca", "us-gov", "sa", "in", "anthropic", "openai"];
 
-/// Prefixes of vendors' own models, and the prefix under which the list has them.
+/// Prefixes of vendors' own models, and the prefixes under which the list has them.
 const MAKERS: &[(&str, &str)] = &[
     ("grok", "xai/"),
     ("kimi", "moonshot/"),
@@ -59,15 +59,15 @@ const MAKERS: &[(&str, &str)] = &[
     ("gemini", "gemini/"),
 ];
 
-/// Changes to a name that do not lead to another model.
+/// Changes to a name that still mean the same model.
 const STEPS: [fn(&str) -> Option<String>; 7] =
     [without_mark, without_date, without_provider, without_region, without_version, with_dashes, without_effort];
 
-/// Prefixes of models to whose names agents append the reasoning effort or fast mode.
+/// Prefixes of models to whose names agents append the reasoning effort or the fast mode.
 const BY_EFFORT: &[&str] = &["gpt-", "o1", "o3", "o4", "codex-", "claude-", "gemini-"];
 const EFFORTS: &[&str] = &["-none", "-minimal", "-low", "-medium", "-high", "-xhigh"];
 
-/// Maximum number of forms of a name.
+/// Maximum number of forms per name.
 const MOST: usize = 48;
 
 /// A form of a name, and the index of the form it was derived from.
@@ -79,7 +79,7 @@ pub(crate) struct Form {
     pub(crate) is_fast: bool,
 }
 
-/// A name and its other forms, fewest changes first. Merely similar names are never included.
+/// A name and its other forms, fewest changes first. Names that are merely similar are never included.
 pub(crate) fn forms(name: &str) -> Vec<Form> {
     let mut forms = vec![Form { name: name.to_owned(), from: 0, is_fast: false }];
     let mut at = 0;
@@ -98,7 +98,7 @@ pub(crate) fn forms(name: &str) -> Vec<Form> {
     forms
 }
 
-/// The shortest form of a name, on which logs with different spellings agree.
+/// The shortest form of a name, which is the same for logs that spell it differently.
 pub(crate) fn core(name: &str) -> String {
     forms(name).into_iter().map(|form| form.name).min_by_key(String::len).unwrap_or_default()
 }
@@ -125,7 +125,7 @@ fn add(forms: &mut Vec<Form>, from: usize, name: Option<String>, is_fast: bool) 
     }
 }
 
-/// `claude-opus-5[1m]`, `anthropic/claude-3.7-sonnet:thinking`, stray blanks.
+/// `claude-opus-5[1m]`, `anthropic/claude-3.7-sonnet:thinking`, stray spaces.
 fn without_mark(name: &str) -> Option<String> {
     let trimmed = name.trim();
     let cut = ["[1m]", "[1M]", ":thinking", ":beta"].into_iter().find_map(|mark| trimmed.strip_suffix(mark));
@@ -189,13 +189,13 @@ fn without_effort(name: &str) -> Option<String> {
     BY_EFFORT.iter().any(|start| name.starts_with(start)).then(|| short.to_owned())
 }
 
-/// `gpt-5.6-sol-fast`, `claude-opus-5-fast`: a model's fast mode. Other vendors have models with such names.
+/// `gpt-5.6-sol-fast`, `claude-opus-5-fast`: a model's fast mode. Other vendors have real models with such names.
 fn without_fast(name: &str) -> Option<String> {
     let short = name.strip_suffix("-fast")?;
     (name.starts_with("gpt-") || name.starts_with("claude-")).then(|| short.to_owned())
 }
 
-/// Claude models are named with dashes by Anthropic and with dots by gateways: `claude-opus-4.5`.
+/// Anthropic names Claude models with dashes, gateways with dots: `claude-opus-4.5`.
 fn with_dashes(name: &str) -> Option<String> {
     (name.starts_with("claude-") && name.contains('.')).then(|| name.replace('.', "-"))
 }

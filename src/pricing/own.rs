@@ -1,4 +1,4 @@
-//! Rules of `prices/own.txt`, which correct the lists.
+//! The rules in `prices/own.txt`, which correct the lists.
 
 use super::hours::HoursFrom;
 use super::import::ImportError;
@@ -7,35 +7,35 @@ use super::sheet::{Class, Key, Sheet, ratio};
 use super::table::{Books, History, Since};
 use crate::domain::{Day, Matcher, Ratio, Usd, sort_by_key};
 
-/// The rules; the file documents each line.
+/// The rules. The file documents each line.
 pub(super) const OWN: &str = include_str!("../../prices/own.txt");
 
 /// One line of `own.txt`.
 #[derive(Debug)]
 pub(super) enum Rule {
-    /// Names that appear in no log.
+    /// Names that no log uses.
     Drop(Matcher),
-    /// Listings before a day were wrong: in one class, or altogether.
+    /// Listings before a day were wrong, either in one class or altogether.
     Correct(Matcher, Option<Class>, Day),
-    /// Long prompts cost no more from a day on.
+    /// Long prompts cost no extra from a day on.
     Untier(Matcher, Day),
-    /// The fast mode's multiplier, missing in the list.
+    /// A fast-mode multiplier that the list lacks.
     Fast(Matcher, Ratio),
     /// Another name of a model.
     Alias(String, String),
-    /// A model the list never had.
+    /// A model that the list never had.
     Price(String, Day, Sheet),
-    /// Price from a day on, whatever the list has.
+    /// A price from a day on, regardless of the list.
     Period(String, Day, Sheet),
-    /// The vendor's own day of the newest change.
+    /// The day of the newest change, according to the vendor.
     Day(Matcher, Day),
-    /// The dated list's hours for a model apply from a day on, and possibly from a later day on weekdays only.
+    /// The dated list's hourly rates for a model apply from a day on, and possibly on weekdays only from a later day.
     Hours(Matcher, HoursFrom),
     /// Which of two lists is right about a model.
     Keep(Matcher, List),
-    /// Models of the dated list that the other lacks: provider and names.
+    /// Models that only the dated list has: provider and names.
     Take(String, Matcher),
-    /// A name that refers to one model until a day, and to another afterwards; which one is uncertain.
+    /// A name that refers to one model until a day and to another afterwards. Which one it is remains uncertain.
     Follows(String, Vec<(Option<Day>, String)>),
 }
 
@@ -49,7 +49,7 @@ pub(super) enum List {
 }
 
 impl Rule {
-    /// Applies rules that concern listed prices as they are.
+    /// Applies rules that change listed prices before anything else.
     pub(super) fn apply(&self, books: &mut Books) {
         match self {
             Self::Drop(names) => books.retain(|name, _| !names.matches(name)),
@@ -59,7 +59,7 @@ impl Rule {
                 }
             }
             Self::Fast(names, fast) => {
-                // `…-fast` is a model whose rates are those of fast mode already.
+                // `…-fast` is a model whose rates are already those of fast mode.
                 for (_, book) in books.iter_mut().filter(|(name, _)| names.matches(name) && !name.ends_with("-fast")) {
                     for (_, sheet) in book {
                         sheet.fast = Some(*fast);
@@ -141,7 +141,7 @@ impl Rule {
     }
 }
 
-/// Extends the values in force on a day to the time before it.
+/// Extends the values in force on a day back in time.
 fn correct(book: &mut History, class: Option<Class>, day: Day) {
     let Some(at) = book.iter().rposition(|(since, _)| since.day <= day) else { return };
     let right = book[at].1.clone();

@@ -1,11 +1,11 @@
-//! Inserts exact days from one list into the history of another, which is precise to half a month at best.
+//! Inserts exact days from one list into the history of another, which is accurate to half a month at best.
 
 use super::hours::{Hours, HoursFrom};
 use super::sheet::{Class, Key, Sheet};
 use super::table::{History, Since};
 use crate::domain::{Day, Service, Usd};
 
-/// Rates that distinguish prices.
+/// Rates that tell prices apart.
 const PLAIN: [Class; 4] = [Class::Input, Class::Output, Class::CacheRead, Class::CacheWrite5m];
 
 /// A model's prices in the dated list.
@@ -13,7 +13,7 @@ const PLAIN: [Class; 4] = [Class::Input, Class::Output, Class::CacheRead, Class:
 pub(super) struct Dates {
     /// Prices by first day, oldest first; the first has none.
     pub(super) steps: Vec<(Option<Day>, Sheet)>,
-    /// Rates of certain hours, on top of the newest price.
+    /// Rates for certain hours, on top of the newest price.
     pub(super) hours: Vec<(Hours, Sheet)>,
 }
 
@@ -23,22 +23,22 @@ impl Dates {
     }
 }
 
-/// True when two sheets agree on all plain rates that both have.
+/// True when two sheets agree on every plain rate that both have.
 pub(super) fn is_plain_alike(one: &Sheet, other: &Sheet) -> bool {
     let rates = |class| (one.get(0, class, Service::Standard), other.get(0, class, Service::Standard));
     PLAIN.into_iter().map(rates).all(|(one, other)| one.is_none() || other.is_none() || one == other)
 }
 
-/// True when input and output are equal. Cache rates of old prices are often wrong in one of the lists.
+/// True when input and output are equal. For old prices, one of the lists often has wrong cache rates.
 fn is_base_alike(one: &Sheet, other: &Sheet) -> bool {
     let rates = one.base().into_iter().zip(other.base());
     rates.into_iter().all(|(one, other)| one == other)
 }
 
-/// Corrects a history by the model's dated prices: moves prices to their first day, adds announced prices and those
+/// Corrects a history from the model's dated prices: moves prices to their first day, adds announced prices and those
 /// from before the first snapshot, and drops outdated listings that a snapshot still showed.
 ///
-/// `hours_from` has the first days of rates for certain hours.
+/// `hours_from` holds the first days on which rates for certain hours apply.
 pub(super) fn place(
     name: &str,
     history: &mut History,
@@ -85,7 +85,7 @@ pub(super) fn place(
     } else if dates.hours.is_empty() {
         *history = old;
     } else {
-        // One price for all time, but varying by hour: the other list has one of the hours at best.
+        // One price for all time, but varying by hour: the other list has at best one of the hourly rates.
         let first = old.first().map_or(Since::LAUNCH, |(since, _)| *since);
         *history = vec![(first, scaled(old.first().map(|(_, sheet)| sheet), steps[0].1))];
     }
@@ -97,7 +97,7 @@ pub(super) fn place(
     }
 }
 
-/// Dated prices that differ from the previous one.
+/// Dated prices that differ from the one before.
 fn changes(dates: &Dates) -> Vec<(Option<Day>, &Sheet)> {
     let mut steps: Vec<(Option<Day>, &Sheet)> = Vec::new();
     for (day, sheet) in &dates.steps {
@@ -108,7 +108,8 @@ fn changes(dates: &Dates) -> Vec<(Option<Day>, &Sheet)> {
     steps
 }
 
-/// True when a listed sheet is that of a step. Cache rates must agree too if they alone distinguish two steps.
+/// True when a listed sheet matches a step. Cache rates must match too if they are the only difference between two
+/// steps.
 fn is_step(sheet: &Sheet, step: &Sheet, steps: &[(Option<Day>, &Sheet)]) -> bool {
     let is_only_one = steps.iter().filter(|(_, other)| is_base_alike(step, other)).count() == 1;
     is_base_alike(sheet, step) && (is_only_one || is_plain_alike(sheet, step))
@@ -154,7 +155,7 @@ fn in_proportion(rate: Usd, new: Usd, old: Usd) -> Usd {
     Usd::from_pico((product + old.pico() / 2) / old.pico())
 }
 
-/// Adds rates of certain hours to every price since a day, in today's proportion of the dated list.
+/// Adds rates for certain hours to every price since a day, in the proportion that the dated list has today.
 fn by_the_hour(history: &mut History, dates: &Dates, from: HoursFrom) {
     let Some((_, today)) = dates.steps.last().filter(|_| !dates.hours.is_empty()) else { return };
     for day in [from.every_day, from.weekdays].into_iter().flatten() {

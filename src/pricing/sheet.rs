@@ -1,4 +1,4 @@
-//! One model's rates at one time, as stated by a price list, and their text form.
+//! One model's rates at one time, as given in a price list, and their text form.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::hours::Hours;
 use crate::domain::{Ratio, Service, Usd};
 
-/// Token class with a rate of its own.
+/// Token class that has a rate of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// Plain input.
@@ -34,7 +34,7 @@ impl Class {
     pub const ALL: [Self; 6] =
         [Self::Input, Self::CacheRead, Self::CacheWrite5m, Self::CacheWrite1h, Self::Output, Self::Reasoning];
 
-    /// Audio classes, which few answers have.
+    /// Audio classes. Few calls use them.
     pub const AUDIO: [Self; 3] = [Self::AudioInput, Self::AudioCacheRead, Self::AudioOutput];
 
     fn letter(self) -> char {
@@ -71,7 +71,7 @@ impl Key {
     }
 }
 
-/// A list's data on one model at one time: stated values only, nothing derived.
+/// A list's data on one model at one time: only values the list gives, nothing derived.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sheet {
     /// Dollars per token.
@@ -84,9 +84,9 @@ pub(crate) struct Sheet {
     pub(crate) us: Option<Ratio>,
     /// Multiplier of inference in the European Union only.
     pub(crate) eu: Option<Ratio>,
-    /// True when the rates are not certain to be this model's.
+    /// True when the rates may belong to another model.
     pub(crate) guessed: bool,
-    /// Rates of certain hours, in place of all others.
+    /// Rates for certain hours, replacing all the others.
     pub(crate) hours: Vec<(Hours, Sheet)>,
 }
 
@@ -95,7 +95,7 @@ impl Sheet {
         self.rates.get(&Key { above, class, service }).copied()
     }
 
-    /// Input and output rates, by which price changes are detected.
+    /// Input and output rates. A change in them is a price change.
     pub(crate) fn base(&self) -> [Option<Usd>; 2] {
         [
             self.rates.get(&Key::from_class(Class::Input)).copied(),
@@ -103,13 +103,13 @@ impl Sheet {
         ]
     }
 
-    /// True when every stated rate is zero.
+    /// True when every rate given is zero.
     pub(crate) fn is_free(&self) -> bool {
         self.rates.values().all(|rate| *rate == Usd::ZERO)
     }
 
-    /// Appends the text form: `i=5 o=25 r=0.5 ip=10 i>200k=10 s=0.01 xf=2`, dollars per million tokens, and
-    /// `@01:00-04:00 i=10 …` for the rates of certain hours.
+    /// Appends the text form: `i=5 o=25 r=0.5 ip=10 i>200k=10 s=0.01 xf=2`, in dollars per million tokens, and
+    /// `@01:00-04:00 i=10 …` for the rates at certain hours.
     pub(crate) fn write(&self, out: &mut String) {
         self.write_rates(out);
         for (hours, sheet) in &self.hours {
@@ -150,7 +150,7 @@ impl Sheet {
         }
     }
 
-    /// Parses the output of [`Sheet::write`]. Unknown fields are skipped; an invalid number makes it fail.
+    /// Parses the output of [`Sheet::write`]. Unknown fields are skipped; an invalid number is an error.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let mut parts = text.split('@');
         let mut sheet = Self::read_rates(parts.next()?)?;
@@ -205,7 +205,7 @@ fn key(name: &str) -> Option<Key> {
     Some(Key { above, class, service })
 }
 
-/// Converts a decimal multiplier to an exact ratio; `None` unless between 0 and 1000.
+/// Converts a decimal multiplier to an exact ratio; `None` unless it is between 0 and 1000.
 pub(crate) fn ratio(decimal: Usd) -> Option<Ratio> {
     let (num, den) = (decimal.pico(), Usd::ONE.pico());
     if num <= 0 || num > 1000 * den {

@@ -1,4 +1,4 @@
-//! A price table as text: one line per model, sorted by name, searched without parsing.
+//! A price table in text form: one line per model, sorted by name, searched without parsing.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -7,12 +7,12 @@ use std::fmt::{self, Write as _};
 use super::sheet::Sheet;
 use crate::domain::{Day, sort_by};
 
-/// Start of a table's first line, with the format version.
+/// Beginning of a table's first line, with the format version.
 const HEADER: &str = "#tokmeter-prices 2";
 /// The previous version, without exact days and hours.
 const OLD_HEADER: &str = "#tokmeter-prices 1";
 
-/// A table searched in its text form.
+/// A table that is searched in its text form.
 #[derive(Clone, Debug)]
 pub(crate) struct Table<T: AsRef<str>> {
     text: T,
@@ -20,7 +20,7 @@ pub(crate) struct Table<T: AsRef<str>> {
     as_of: Day,
 }
 
-/// Sheets by first day, oldest first; the first also applies to all time before.
+/// Sheets by first day, oldest first. The first one also applies to all earlier times.
 pub(crate) type History = Vec<(Since, Sheet)>;
 
 /// Price histories by model name.
@@ -33,22 +33,22 @@ pub(crate) struct Since {
     pub(crate) known: Known,
 }
 
-/// Precision of a price's first day.
+/// Precision of the first day of a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Known {
-    /// Stated by the vendor.
+    /// Given by the vendor.
     Exact,
-    /// The day a list first showed the price. The snapshots of the history are half a month apart, so that the price
-    /// began up to half a month earlier.
+    /// The day on which a list first showed the price. Snapshots in the history are half a month apart, so the price
+    /// may have begun up to half a month earlier.
     Listed,
-    /// The oldest price in a list, which applies to all time before as well.
+    /// The oldest price in a list. It also applies to all earlier times.
     Oldest,
     /// The price at the model's launch; the day is unknown.
     Launch,
 }
 
 impl Since {
-    /// A day stated by the vendor.
+    /// A day given by the vendor.
     pub(crate) const fn exact(day: Day) -> Self {
         Self { day, known: Known::Exact }
     }
@@ -70,22 +70,22 @@ impl Since {
     }
 }
 
-/// Stands for a launch price in place of a day.
+/// Written instead of a day for a launch price.
 const LAUNCH: &str = "launch";
 
 impl fmt::Display for Since {
-    /// The day without its mark, as in price ids.
+    /// The day without its precision mark, as used in price ids.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.known == Known::Launch { out.write_str(LAUNCH) } else { write!(out, "{}", self.day) }
     }
 }
 
-/// A line's content.
+/// Content of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Line<'a> {
-    /// Another name of the model.
+    /// Another name for the model.
     Alias(&'a str),
-    /// Its price history.
+    /// The model's price history.
     Prices(History),
 }
 
@@ -136,7 +136,7 @@ impl<T: AsRef<str>> Table<T> {
         &self.text.as_ref()[self.body..]
     }
 
-    /// The line of this model with its own spelling, ignoring case.
+    /// The line for this model, ignoring case, and the name as the table spells it.
     pub(crate) fn find(&self, name: &str) -> Option<(&str, Line<'_>)> {
         let body = self.body();
         let bytes = body.as_bytes();

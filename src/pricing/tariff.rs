@@ -7,7 +7,7 @@ use super::table::{History, Known, Since};
 use super::{CustomPrice, PriceId, Rates};
 use crate::domain::{Day, Instant, Label, Ratio, Service, Usd, sort_by_key};
 
-/// Rates in force during one period of a model's history, for display.
+/// Rates in force during one period of a model's history, ready for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tariff {
     /// Id of the price.
@@ -20,9 +20,9 @@ pub struct Tariff {
     pub found: Found,
     /// Standard rates, with defaults filled in.
     pub rates: Rates,
-    /// Rates of long prompts with their thresholds in tokens, ascending.
+    /// Rates for long prompts, with their thresholds in tokens, ascending.
     pub long: Vec<(u64, Rates)>,
-    /// Rates of certain hours (`01:00-04:00+06:00-10:00/mon-fri`, UTC) with their price ids.
+    /// Rates for certain hours (`01:00-04:00+06:00-10:00/mon-fri`, UTC), with their price ids.
     pub hours: Vec<(String, PriceId, Rates)>,
     /// Price of an audio token, if listed: input, cache read, output.
     pub audio: [Option<Usd>; 3],
@@ -41,14 +41,14 @@ pub struct Tariff {
 pub(crate) struct Priced {
     /// Oldest first; never empty.
     cards: Vec<Card>,
-    /// True when the first card also applies to all time before.
+    /// True when the first card also applies to all earlier times.
     always: bool,
-    /// Chain of names from the requested one to the one found.
+    /// Chain of names from the one requested to the one found.
     pub(crate) path: Vec<Label>,
 }
 
 impl Priced {
-    /// A model of the list, from its history.
+    /// A model from the list, built from its history.
     pub(crate) fn listed(name: &str, history: &History, found: Found, path: Vec<Label>) -> Option<Self> {
         let claude = name.contains("claude");
         let cards: Vec<Card> = history
@@ -63,16 +63,16 @@ impl Priced {
         (!cards.is_empty()).then_some(Self { cards, always: true, path })
     }
 
-    /// The same model with a name that means fast mode for all calls (`gpt-5.6-sol-fast`); `None` if no price has rates
-    /// for that.
+    /// The same model under a name that means fast mode for all calls (`gpt-5.6-sol-fast`); `None` if no price has
+    /// rates for fast mode.
     pub(crate) fn fast_by_name(mut self) -> Option<Self> {
         self.cards.iter_mut().for_each(Card::set_fast_by_name);
         self.cards.iter().any(Card::sells_fast).then_some(self)
     }
 
-    /// A model priced by the config; before the config's first day the list's prices apply.
+    /// A model priced by the config. Before the config's first day, the list's prices apply.
     ///
-    /// The vendor's multipliers for speed and region are kept, because the config has only rates.
+    /// The vendor's multipliers for speed and region are kept, because the config has rates only.
     pub(crate) fn custom(prices: &[&CustomPrice], listed: Option<Self>, path: Vec<Label>) -> Self {
         let mut stated: Vec<Card> = prices
             .iter()
@@ -101,7 +101,7 @@ impl Priced {
                 let earlier: Vec<Card> = if first == i64::MIN {
                     Vec::new()
                 } else {
-                    // The list's first card also applies to all time before, however late it was listed.
+                    // The list's first card also applies to all earlier times, however late it was listed.
                     let mut listed = listed.cards.into_iter();
                     listed.next().into_iter().chain(listed.filter(|card| card.from < first)).collect()
                 };
@@ -126,7 +126,7 @@ impl Priced {
         (!card.is_fast_by_name || card.sells_fast()).then_some(card)
     }
 
-    /// First day of the next price, if that is imprecise and the price may have been in force already.
+    /// First day of the next price, if that day is imprecise and the price may already have been in force.
     pub(crate) fn may_be_next(&self, at: Instant) -> Option<Day> {
         const HALF_A_MONTH: i64 = 16 * 24 * 3600;
         let now = at.timestamp();
@@ -142,7 +142,7 @@ impl Priced {
 }
 
 impl Card {
-    /// The card for display.
+    /// The card, ready for display.
     pub(crate) fn tariff(&self) -> Tariff {
         let named = |service| self.names(service).then(|| (service, self.rates(0, service)));
         let at_hours =

@@ -1,4 +1,4 @@
-//! Updates: a newer list, fetched by the user, that takes precedence over the built-in one.
+//! Updates: a newer list, fetched by the user, which takes precedence over the built-in one.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::tariff::Priced;
 use super::{Found, PriceBook, Tariff};
 use crate::domain::Day;
 
-/// A fetched list ready to be stored.
+/// A fetched list, ready to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
     /// Text to store in the data folder and pass to [`PriceBook::with_update`].
@@ -19,13 +19,13 @@ pub struct Update {
     pub models: usize,
     /// Changed prices, by name.
     pub differences: Vec<Difference>,
-    /// Numbers rounded to the nearest pico-dollar.
+    /// Number of values rounded to the nearest pico-dollar.
     pub rounded: u64,
-    /// Rates skipped because they are not numbers, or negative.
+    /// Number of rates skipped because they are not numbers, or are negative.
     pub refused: u64,
 }
 
-/// A model whose price a fetched list changes.
+/// A model whose price changes with a fetched list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// Name of the model.
@@ -36,7 +36,7 @@ pub struct Difference {
     pub after: Tariff,
 }
 
-/// Why a fetched list cannot be made into an update.
+/// Why a fetched list cannot become an update.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
     /// It cannot be parsed.
@@ -53,19 +53,19 @@ pub enum UpdateError {
 }
 
 impl PriceBook {
-    /// Creates an update of this book from a fetched list of this day (LiteLLM's format, as JSON).
+    /// Creates an update of this book from a list fetched on this day (LiteLLM's format, as JSON).
     ///
-    /// Histories are kept: a new rate applies from `day` on, a newly listed field from the start, and a model that left
+    /// Histories are kept. A new rate applies from `day` on, a newly listed field from the start, and a model that left
     /// the list keeps its price.
     ///
     /// # Errors
-    /// When the text is not a price list, or the day is not after that of the built-in list.
+    /// When the text is not a price list, or the day is not later than that of the built-in list.
     pub fn update(&self, json: &str, day: Day) -> Result<Update, UpdateError> {
         if day <= self.built_in_as_of() {
             return Err(UpdateError::Old { update: day, built_in: self.built_in_as_of() });
         }
         let mut histories: BTreeMap<String, History> = BTreeMap::new();
-        // Carry over what earlier updates added.
+        // Keep what earlier updates added.
         for (name, line) in self.fetched().into_iter().flat_map(table::Table::lines) {
             if let Line::Prices(history) = line {
                 histories.insert(name.to_owned(), history);
@@ -101,7 +101,7 @@ impl PriceBook {
         Ok(Update { text: table::write(day, lines), models, differences, rounded, refused })
     }
 
-    /// Adds a listing of this day to a history that may hold announced prices and prices by the hour.
+    /// Adds this day's listing to a history that may contain announced prices and hourly rates.
     fn enter(&self, history: &mut History, sheet: Sheet, day: Day) {
         let Some(at) = place_of(history, day) else {
             history.push((Since::listed(day), sheet));
@@ -147,7 +147,7 @@ fn in_force(name: &str, history: &History, day: Day) -> Option<Tariff> {
     Priced::listed(name, history, Found::List, Vec::new())?.tariffs().into_iter().nth(at)
 }
 
-/// Index of the price in force on a day; the first also applies to all time before.
+/// Index of the price in force on a day. The first one also applies to all earlier times.
 fn place_of(history: &History, day: Day) -> Option<usize> {
     let at = history.iter().rposition(|(since, _)| since.day <= day);
     at.or((!history.is_empty()).then_some(0))
@@ -236,7 +236,7 @@ mod tests {
             ["2026-11-28", "2026-11-30", "2026-12-01", "2026-12-20"]
                 .map(|day| million(&book, "gemini-4-argon", day).unwrap())
         };
-        // The old price before and after the day, and an unannounced one.
+        // The old price before and after the day, and a price change that was not announced.
         assert_eq!(after(&list("0.000002", "0.00001"), "2026-11-28"), ["2", "2", "4", "4"]);
         assert_eq!(after(&list("0.000002", "0.00001"), "2026-12-10"), ["2", "2", "4", "4"]);
         assert_eq!(after(&list("0.000003", "0.000015"), "2026-11-30"), ["2", "3", "4", "4"]);

@@ -1,4 +1,4 @@
-//! Accepts connections, as many at once as there is room for.
+//! Accepts connections, up to the maximum number.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Delay after an error of the system, such as no descriptors left.
+/// Delay after a system error, such as running out of descriptors.
 const REST: Duration = Duration::from_millis(50);
 
-/// The next connection, with its place; others wait in the system's backlog. `None` once `ending` is true.
+/// The next connection and its permit. Others wait in the system's backlog. `None` once `ending` is true.
 pub(super) async fn next(
     listener: &TcpListener,
     room: &Arc<Semaphore>,

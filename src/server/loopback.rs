@@ -1,4 +1,4 @@
-//! Names of this machine in a `Host` header.
+//! Recognises names of this machine in a `Host` header.
 
 use std::net::IpAddr;
 

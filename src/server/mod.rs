@@ -1,5 +1,4 @@
-//! Servers for programs that speak HTTP. They hand calls to the engine and ask it questions, and keep no numbers of
-//! their own.
+//! Servers for programs that speak HTTP. They pass calls and queries to the engine, and keep no numbers of their own.
 
 mod accepting;
 pub(crate) mod http;

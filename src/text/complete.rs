@@ -1,4 +1,4 @@
-//! The counter, and the summary at the end of a session.
+//! The counter, and the summary shown at the end of a session.
 
 use super::{banner_amounts, banner_title, cost, count, duration, per_cent, percent, plural, usd};
 use super::{project_short, session_short};
@@ -13,7 +13,7 @@ pub(crate) fn counter(sums: &Sums, growing: bool) -> String {
     format!("Tokens: {}{arrow} | Cost: {}", count(sums.tokens.total()), cost(sums))
 }
 
-/// The session that a summary is about: `Session: api-server 3f2a91c0`; none for calls without a name.
+/// The session that a summary covers: `Session: api-server 3f2a91c0`; `None` for calls without a name.
 pub(crate) fn session_words(row: &SessionRow) -> Option<String> {
     let project = row.project.as_deref().map(project_short);
     let session = row.session.as_deref().map(session_short);
@@ -21,8 +21,8 @@ pub(crate) fn session_words(row: &SessionRow) -> Option<String> {
     (!words.is_empty()).then(|| format!("Session: {}", words.join(" ")))
 }
 
-/// Several sessions that a summary is about, or what one of them did today: `Today: 4 sessions`; without the number
-/// where it is unknown.
+/// Several sessions that a summary covers, or one session's calls of today: `Today: 4 sessions`, without the number if
+/// it is unknown.
 pub(crate) fn followed_words(session: &SessionLine, summary: &Summary) -> Option<String> {
     let is_today = summary.follow == Follow::Today;
     let pauses = match closing::stretches(summary) {
@@ -45,7 +45,7 @@ pub(crate) fn complete(session: &SessionLine, limits: &[LimitState], log: Option
     complete_about(session_words(&session.row).as_deref(), session, limits, log)
 }
 
-/// The end-of-session summary, with line ends: what it is about, duration, operations, tokens, cost; then models,
+/// The end-of-session summary, with line ends: the session, duration, operations, tokens and cost, and then models,
 /// cache, limits and the log's path, if any.
 pub(crate) fn complete_about(
     about: Option<&str>,

@@ -5,7 +5,7 @@ use crate::domain::{Instant, Zone};
 use crate::meter::gate::Decision;
 use crate::meter::{LimitState, Verdict, Window};
 
-/// The reason of a decision, one line for each limit; `None` when all have room.
+/// The reason for a decision, with one line per limit; `None` if all limits have room.
 pub(crate) fn gate_reason(decision: &Decision, now: Instant, zone: Zone) -> Option<String> {
     let stops: Vec<String> = decision.stops().map(|state| over_words(state, now, zone)).collect();
     match (stops.first(), &decision.lifted) {

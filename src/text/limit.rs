@@ -17,7 +17,7 @@ pub(crate) fn banner_title(limit: &LimitState) -> String {
     }
 }
 
-/// The percentage used: `80%`; `?` when nothing that counts has a price.
+/// The percentage used: `80%`; `?` if nothing that counts has a price.
 pub(crate) fn percent(limit: &LimitState) -> String {
     let is_unpriced = is_unpriced(limit) && limit.leading() == Some(Measure::Usd);
     if is_unpriced { "?".to_owned() } else { percentage(limit.percent) }
@@ -42,12 +42,12 @@ pub(crate) fn used_of(limit: &LimitState) -> String {
     amounts(limit).first().map(|amount| format!("{} of {}", amount.used, amount.allowed)).unwrap_or_default()
 }
 
-/// How much is left of a limit's nearest amount: `$4.25 left`, `$0.40 over`.
+/// The remaining part of a limit's nearest amount: `$4.25 left`, `$0.40 over`.
 pub(crate) fn left(limit: &LimitState) -> String {
     amounts(limit).first().map(|amount| amount.left.clone()).unwrap_or_default()
 }
 
-/// The same with the amount allowed: `$4.25 left of $25.00`, `$0.40 over $25.00`.
+/// The same, with the allowed amount: `$4.25 left of $25.00`, `$0.40 over $25.00`.
 pub(crate) fn left_of(limit: &LimitState) -> String {
     let words = amounts(limit);
     let Some(amount) = words.first() else { return String::new() };
@@ -55,7 +55,7 @@ pub(crate) fn left_of(limit: &LimitState) -> String {
     format!("{} {noun}{}", amount.left, amount.allowed)
 }
 
-/// When it is foretold to be reached: `full at 16:40`.
+/// When it is forecast to be reached: `full at 16:40`.
 pub(crate) fn full_at(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     limit
         .projected
@@ -84,7 +84,7 @@ fn amounts(limit: &LimitState) -> Vec<Words> {
         let left = if spent > most {
             format!("{bound}{} over", usd(spent - most))
         } else {
-            // At least so much is used, so that at most so much is left.
+            // The used amount is a lower bound, so the remaining amount is an upper bound.
             format!("{}{} left", bound.replace('≥', "≤"), usd(most - spent))
         };
         let used_words = if is_unpriced(limit) { "?".to_owned() } else { format!("{bound}{}", usd(spent)) };
@@ -116,8 +116,8 @@ fn nearness(used: u128, allowed: u128) -> u128 {
     used.saturating_mul(1_000_000).checked_div(allowed).unwrap_or(u128::MAX)
 }
 
-/// Time of the next reset: `resets 00:00`; `None` for a session, a call or all time. A block that has not begun says
-/// so.
+/// Time of the next reset: `resets 00:00`; `None` for a session, a call or all time. For a block that has not started,
+/// says so.
 pub(crate) fn resets(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     match limit.limit.window {
         Window::Hour | Window::Day | Window::Week | Window::Month => {
@@ -136,7 +136,7 @@ pub(crate) fn forecast(limit: &LimitState, now: Instant, zone: Zone) -> Option<S
     let (likely, band) = limit.projected?;
     let ends_open = is_open(limit, &band);
     let [likely, from, until] = [likely, band.from, band.until].map(|at| moment(at, now, zone));
-    // A band of less than a minute is omitted.
+    // A band shorter than a minute is left out.
     let band = match (from == until, ends_open) {
         (true, _) => String::new(),
         (false, true) => format!(", not before {from}"),
@@ -145,12 +145,12 @@ pub(crate) fn forecast(limit: &LimitState, now: Instant, zone: Zone) -> Option<S
     Some(format!("at this pace {likely}{band}"))
 }
 
-/// True when the band reaches as far as the period: perhaps it is not full before that starts over.
+/// True when the band reaches to the end of the period, so that the limit may not be reached before it resets.
 fn is_open(limit: &LimitState, band: &Span) -> bool {
     limit.span.is_some_and(|span| span.until <= band.until)
 }
 
-/// The band in few columns: `15:55–18:10`, `15:55 or later`.
+/// The band in a few columns: `15:55–18:10`, `15:55 or later`.
 fn band_words(limit: &LimitState, band: &Span, now: Instant, zone: Zone) -> String {
     let ends_open = is_open(limit, band);
     let [from, until] = [band.from, band.until].map(|at| moment(at, now, zone));
@@ -165,8 +165,8 @@ pub(crate) fn forecast_short(limit: &LimitState, now: Instant, zone: Zone) -> Op
     Some(format!("full at {likely}{band}"))
 }
 
-/// The forecasts of the day in one sentence, from long to short: `if today goes on as usual: full at 16:40
-/// (15:55–18:10), $31.50 by midnight`.
+/// The day's forecasts in one sentence, from long to short:
+/// `if today goes on as usual: full at 16:40 (15:55–18:10), $31.50 by midnight`.
 pub(crate) fn as_usual(
     limit: Option<&LimitState>,
     by_midnight: Option<String>,
@@ -185,7 +185,7 @@ pub(crate) fn as_usual(
     vec![format!("if today goes on as usual: {whole}"), format!("as usual: {whole}"), whole, short]
 }
 
-/// When it is full by a forecast, as a band: `full 15:55–18:10`.
+/// When a forecast says it will be full, as a band: `full 15:55–18:10`.
 pub(crate) fn full_between(limit: &LimitState, now: Instant, zone: Zone) -> Option<String> {
     let (_, band) = limit.projected.filter(|_| limit.verdict != Verdict::Over)?;
     let [from, until] = [band.from, band.until].map(|at| moment(at, now, zone));
@@ -196,7 +196,7 @@ pub(crate) fn full_between(limit: &LimitState, now: Instant, zone: Zone) -> Opti
     })
 }
 
-/// The banner's parts, most important first; narrow faces drop parts from the end.
+/// The banner's parts, most important first. Narrow displays drop parts from the end.
 pub(crate) fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) -> Vec<String> {
     let mut parts = vec![banner_title(limit), banner_amounts(limit)];
     if more > 0 {

@@ -1,11 +1,11 @@
-//! Names of limits in the rows of a list.
+//! Names of limits in list rows.
 
 use super::short_paths;
 use crate::domain::{Dimension, Label};
 use crate::meter::{LimitState, LimitedSession};
 
-/// The name of each limit in a list: of a project's folder only the last part, or as much of it as tells it from the
-/// others.
+/// The name of each limit in a list. A project's folder is reduced to its last component, or to as many as are needed
+/// to tell it from the others.
 pub(crate) fn row_names(limits: &[&LimitState]) -> Vec<String> {
     let folders: Vec<Option<String>> = limits.iter().map(|limit| folder(limit)).collect();
     let known: Vec<&str> = folders.iter().flatten().map(String::as_str).collect();
@@ -17,12 +17,12 @@ pub(crate) fn row_names(limits: &[&LimitState]) -> Vec<String> {
     limits.iter().zip(&folders).map(of_limit).collect()
 }
 
-/// Its name where there is little room, from the one in a row: a session is named without saying that it is one.
+/// A shorter name, derived from the one in a row: the word `session` is left out.
 pub(crate) fn short_name(limit: &LimitState, row_name: &str) -> String {
     limit.session.as_ref().map_or_else(|| row_name.to_owned(), LimitedSession::words)
 }
 
-/// The folder that a limit's name holds: of its project, unless that is a pattern.
+/// The folder in a limit's name: that of its project, unless it is a pattern.
 fn folder(limit: &LimitState) -> Option<String> {
     let scope = &limit.limit.scope;
     let (_, names) = scope.only.iter().find(|(dimension, _)| dimension.base() == Dimension::Project)?;

@@ -1,4 +1,4 @@
-//! Formats numbers, names and times for people, in the same way for every face.
+//! Formats numbers, names and times for people, in the same way for every interface.
 
 mod complete;
 mod gate;

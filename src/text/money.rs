@@ -7,17 +7,16 @@ use crate::ledger::Sums;
 /// Reliability of a total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// Exact.
     Exact,
-    /// Lower bound (`≥`): some tokens have no price, or were logged only in part.
+    /// Lower bound (`≥`): some tokens have no price, or were only partly logged.
     AtLeast,
     /// Estimate (`~`): the model, or the split into classes, is a guess.
     About,
-    /// Unknown (`?`): nothing in it has a price.
+    /// Unknown (`?`): none of it has a price.
     Unknown,
 }
 
-/// Reliability of these sums' cost.
+/// Reliability of the cost in these sums.
 pub(crate) fn mark(sums: &Sums) -> Mark {
     if sums.unpriced_tokens > 0 && sums.unpriced_tokens >= sums.tokens.total() && sums.cost == Usd::ZERO {
         Mark::Unknown
@@ -35,27 +34,27 @@ pub(crate) fn cost(sums: &Sums) -> String {
     marked(mark(sums), usd(sums.cost))
 }
 
-/// Cost of one or few calls, with mark and more digits: `$0.0721`.
+/// Cost of one or a few calls, with its mark and more digits: `$0.0721`.
 pub(crate) fn cost_fine(sums: &Sums) -> String {
     marked(mark(sums), usd_fine(sums.cost))
 }
 
-/// A rate or a forecast with the mark of the sums that it follows from: `$16.20`, `≥ $1.23`.
+/// A rate or a forecast, with the mark of the sums on which it is based: `$16.20`, `≥ $1.23`.
 pub(crate) fn usd_as(amount: Usd, sums: &Sums) -> String {
     as_marked(amount, sums, usd)
 }
 
-/// The same in few columns: `≥ $12`.
+/// The same in a few columns: `≥ $12`.
 pub(crate) fn usd_short_as(amount: Usd, sums: &Sums) -> String {
     as_marked(amount, sums, usd_short)
 }
 
-/// The same of one call on average: `≥ $0.0721`.
+/// The same for the average of one call: `≥ $0.0721`.
 pub(crate) fn usd_fine_as(amount: Usd, sums: &Sums) -> String {
     as_marked(amount, sums, usd_fine)
 }
 
-/// Nothing is nothing, unless no price is known.
+/// Zero gets no mark, unless no price is known.
 fn as_marked(amount: Usd, sums: &Sums, words: fn(Usd) -> String) -> String {
     let mark = mark(sums);
     if amount == Usd::ZERO && mark != Mark::Unknown { words(amount) } else { marked(mark, words(amount)) }
@@ -70,20 +69,20 @@ fn marked(mark: Mark, amount: String) -> String {
     }
 }
 
-/// A total in cents, and below ten cents with two significant digits: `$1,204.50`, `$2.18`, `$0.034`, `$0.0009`.
+/// A total in cents, or with two significant digits below ten cents: `$1,204.50`, `$2.18`, `$0.034`, `$0.0009`.
 ///
 /// Never `$0.00` for a non-zero amount.
 pub(crate) fn usd(amount: Usd) -> String {
     dollars(amount, 2)
 }
 
-/// Cost of one call; below a dollar with three significant digits: `$0.145`, `$0.0721`, `$0.0009`.
+/// Cost of one call, with three significant digits below a dollar: `$0.145`, `$0.0721`, `$0.0009`.
 pub(crate) fn usd_fine(amount: Usd) -> String {
     dollars(amount, 3)
 }
 
-/// An amount in a column: two decimals from a dollar on, four below, and the points stand below each other. Never
-/// nothing for an amount that is not zero.
+/// An amount in a column, with decimal points aligned: two decimals from one dollar on, four below that. Never zero for
+/// an amount that is not zero.
 pub(crate) fn usd_column(amount: Usd) -> String {
     let sign = if amount.is_negative() { "-" } else { "" };
     let amount = if amount.is_negative() { -amount } else { amount };
@@ -110,7 +109,7 @@ fn dollars(amount: Usd, digits: usize) -> String {
     if amount != Usd::ZERO && amount < Usd::from_micro(1) {
         return format!("<{sign}$0.000001");
     }
-    // Zeros after the point, then the significant digits.
+    // Skip the zeros after the decimal point, then count the significant digits.
     let mut decimals = 2;
     let mut unit = 1_000_000_000_000_i128;
     let mut leading = 0;
@@ -134,7 +133,7 @@ fn split(units: i128, decimals: usize) -> (String, String) {
     (whole.to_owned(), fraction.to_owned())
 }
 
-/// Dollars in few columns, for an axis: `$0.38`, `$12`, `$1.2k`.
+/// Dollars in a few columns, for an axis: `$0.38`, `$12`, `$1.2k`.
 pub(crate) fn usd_short(amount: Usd) -> String {
     if amount.is_negative() || amount < Usd::from_micro(9_995_000) {
         return usd(amount);

@@ -7,14 +7,15 @@ use unicode_width::UnicodeWidthStr;
 
 /// Display width of a text, in columns.
 pub fn width(text: &str) -> usize {
-    // Most of what is drawn is plain, and its letters need not be put together.
+    // Most text is plain, and plain characters need no grapheme segmentation.
     if text.chars().all(is_plain) {
         return text.chars().count();
     }
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
 }
 
-/// True for printable ASCII and for the lines, blocks and dots of our own pictures: one column each, on every terminal.
+/// True for printable ASCII, and for the lines, blocks and dots of our own graphics. They are one column wide on every
+/// terminal.
 pub(crate) const fn is_plain(letter: char) -> bool {
     matches!(letter, ' '..='~' | '·' | '…' | '\u{2500}'..='\u{25fc}' | '\u{2800}'..='\u{28ff}')
 }
@@ -64,19 +65,19 @@ pub(crate) fn fit_end(text: &str, room: usize) -> String {
     parts.concat()
 }
 
-/// The text in at most `room` columns, cut in its middle: a name's beginning and end tell most.
+/// The text in at most `room` columns, truncated in the middle, because the beginning and end of a name say most.
 pub(crate) fn fit_middle(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
     }
     let end = fit_end(text, room / 2);
     let begin = fit(text, (room + 1).saturating_sub(width(&end)));
-    // Both pieces have a mark where they were cut; one is enough.
+    // Both pieces have a truncation mark, and one is enough.
     format!("{}{end}", begin.strip_suffix('…').unwrap_or(&begin))
 }
 
-/// A name whose last word tells it from others (`api-server 3f2a91c0`) in at most `room` columns: the words before that
-/// are cut in their middle, and it is cut itself only where it alone would not fit.
+/// A name in at most `room` columns whose last word identifies it (`api-server 3f2a91c0`). The words before it are
+/// truncated in the middle. The last word is truncated only if it does not fit on its own.
 pub(crate) fn fit_name(name: &str, room: usize) -> String {
     if width(name) <= room {
         return name.to_owned();
@@ -89,7 +90,7 @@ pub(crate) fn fit_name(name: &str, room: usize) -> String {
     }
 }
 
-/// Paths by their last parts, or by as many parts as no other path of these ends with: `a/api` and `b/api`.
+/// Paths reduced to their last component, or to as many as are needed to make them distinct: `a/api` and `b/api`.
 pub(crate) fn short_paths(paths: &[&str]) -> Vec<String> {
     let mut alike: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for path in paths {
@@ -108,14 +109,15 @@ pub(crate) fn short_paths(paths: &[&str]) -> Vec<String> {
     paths.iter().map(short).collect()
 }
 
-/// The last parts of a path; the whole path where it has no more.
+/// The last components of a path, or the whole path if it has no more.
 fn path_end(path: &str, parts: usize) -> &str {
     let trimmed = path.trim_end_matches(['/', '\\']);
     let begin = trimmed.rmatch_indices(['/', '\\']).nth(parts.saturating_sub(1)).map_or(0, |(at, _)| at + 1);
     if trimmed.is_empty() { path } else { &trimmed[begin..] }
 }
 
-/// A path in at most `room` columns, cut before the file's name as long as that fits: `/home/alice/.cl…/3f2a.jsonl:7`.
+/// A path in at most `room` columns, truncated before the file name as long as that fits:
+/// `/home/alice/.cl…/3f2a.jsonl:7`.
 pub(crate) fn fit_path(path: &str, room: usize) -> String {
     let name = path.rfind('/').map_or("", |at| &path[at..]);
     let (folders, left) = (&path[..path.len() - name.len()], room.saturating_sub(width(name)));
@@ -125,7 +127,7 @@ pub(crate) fn fit_path(path: &str, room: usize) -> String {
     format!("{}{name}", fit(folders, left))
 }
 
-/// Joins the first part and all further ones that fit, so that no number is truncated.
+/// Joins the first part and all further parts that fit, so that no number is truncated.
 pub(crate) fn fit_parts<P: AsRef<str>>(parts: &[P], gap: &str, room: usize) -> String {
     let mut parts = parts.iter().map(AsRef::as_ref);
     let mut line = fit(parts.next().unwrap_or_default(), room);
@@ -178,7 +180,7 @@ pub(crate) fn ascii(letter: char) -> char {
     }
 }
 
-/// Our own text in ASCII; a wide character becomes two, to keep the layout.
+/// Our own text in ASCII. A wide character becomes two characters, to keep the layout.
 pub(crate) fn ascii_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for part in text.graphemes(true) {

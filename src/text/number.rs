@@ -19,7 +19,7 @@ pub(super) fn grouped(digits: &str) -> String {
 
 /// A count in at most five columns: `950`, `1.2k`, `98k`, `1.2M`, `3.4G`.
 ///
-/// Rounded once, half to even; one decimal below ten of a unit.
+/// Rounded once, half to even, with one decimal below ten units.
 pub(crate) fn compact(number: u64) -> String {
     const UNITS: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
     if number < 1000 {
@@ -46,7 +46,7 @@ pub(crate) fn compact(number: u64) -> String {
     }
 }
 
-/// An exact count if it fits into `columns`, else a compact one.
+/// An exact count if it fits in `columns`, otherwise a compact one.
 pub(crate) fn compact_above(number: u64, columns: usize) -> String {
     let exact = count(number);
     if exact.len() <= columns { exact } else { compact(number) }
@@ -68,7 +68,7 @@ pub(crate) fn per_cent(part: u64, whole: u64) -> Option<u64> {
     (part * 100).checked_div(whole).and_then(|percent| u64::try_from(percent).ok())
 }
 
-/// A percentage, which may be one of thousands: `83%`, `12,468%`.
+/// A percentage, which may be in the thousands: `83%`, `12,468%`.
 pub(crate) fn percentage(per_cent: u64) -> String {
     format!("{}%", count(per_cent))
 }
@@ -93,7 +93,7 @@ pub(crate) fn absent(agents: &[&str]) -> String {
     format!("{} not found: {}", plural(number, "agent"), agents.join(", "))
 }
 
-/// How exact an agent's logs are, and what is not in them: `claude-code (E): titles`.
+/// How exact an agent's logs are, and what they leave out: `claude-code (E): titles`.
 pub(crate) fn agent_gaps(agent: &str, fidelity: &str, gaps: &str) -> String {
     let gaps = if gaps.is_empty() { "nothing is known to be missing" } else { gaps };
     format!("{agent} ({fidelity}): {gaps}")

@@ -9,7 +9,7 @@ static HAPPENED: AtomicBool = AtomicBool::new(false);
 
 /// Records a panic, and describes its message and location.
 ///
-/// A formatted message may contain log data; only its beginning, up to the first quotation, is kept.
+/// A formatted message may contain log data, so only the part before the first quotation is kept.
 pub(crate) fn panic_words(panic: &PanicHookInfo<'_>) -> String {
     HAPPENED.store(true, Ordering::SeqCst);
     let words = panic.payload();

@@ -1,9 +1,9 @@
-//! Providers' own windows as text.
+//! Providers' own quota windows as text.
 
 use super::moment;
 use crate::domain::{Instant, Quota, Zone};
 
-/// Whose window it is, and how long: `claude 5 h`, `codex 7 d`.
+/// The owner and length of a window: `claude 5 h`, `codex 7 d`.
 pub(crate) fn quota_name(quota: &Quota) -> String {
     let agent = quota.source.strip_suffix("-code").unwrap_or(&quota.source);
     let name = quota.name.as_str();
@@ -11,7 +11,7 @@ pub(crate) fn quota_name(quota: &Quota) -> String {
     format!("{agent}{name} {}", quota.window())
 }
 
-/// When it starts over, or that it has: `resets 17:00`, `reset 17:00: use since then unknown`.
+/// When it resets, or that it has: `resets 17:00`, `reset 17:00: use since then unknown`.
 pub(crate) fn quota_resets(quota: &Quota, now: Instant, zone: Zone) -> String {
     match quota.resets_at {
         Some(at) if quota.is_over(now) => format!("reset {}: use since then unknown", moment(at, now, zone)),
@@ -20,7 +20,7 @@ pub(crate) fn quota_resets(quota: &Quota, now: Instant, zone: Zone) -> String {
     }
 }
 
-/// Age of the statement: `4 min ago`.
+/// Age of the report: `4 min ago`.
 pub(crate) fn quota_age(quota: &Quota, now: Instant) -> String {
     let minutes = now.signed_duration_since(quota.seen).num_minutes().max(0);
     match (minutes / 1440, minutes / 60) {

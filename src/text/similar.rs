@@ -1,11 +1,11 @@
-//! Finds the names that somebody probably meant.
+//! Finds the names that the user probably meant.
 
 use crate::domain::sort_by;
 
-/// Names are similar from this likeness on.
+/// Minimum likeness of names that count as similar.
 const ALIKE: f64 = 0.6;
 
-/// Likeness of two names from 0 to 1, regardless of case.
+/// Likeness of two names from 0 to 1, ignoring case.
 fn likeness(one: &str, other: &str) -> f64 {
     strsim::normalized_damerau_levenshtein(&one.to_lowercase(), &other.to_lowercase())
 }

@@ -49,13 +49,13 @@ pub(crate) fn header_time(at: Instant, zone: Zone) -> String {
     at.with_timezone(&zone).format("%a %-d %b %H:%M").to_string()
 }
 
-/// Local date and time, unambiguous later: `2026-11-22 16:40`.
+/// Local date and time in full: `2026-11-22 16:40`.
 pub(crate) fn minute(at: Instant, zone: Zone) -> String {
     at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
 }
 
-/// A time relative to `now`, as short as unambiguous: `16:40` today, `Mon 09:00` within a week, `1 Dec` this year, `1
-/// Dec 2027` beyond. The coming midnight is `00:00`.
+/// A time relative to `now`, as short as it can be without ambiguity: `16:40` today, `Mon 09:00` within a week, `1 Dec`
+/// this year, `1 Dec 2027` beyond that. The coming midnight is `00:00`.
 pub(crate) fn moment(at: Instant, now: Instant, zone: Zone) -> String {
     let (day, today) = (day_of(at, zone), day_of(now, zone));
     let local = at.with_timezone(&zone);
@@ -73,7 +73,7 @@ pub(crate) fn moment(at: Instant, now: Instant, zone: Zone) -> String {
     local.format(form).to_string()
 }
 
-/// A past moment as [`moment`] writes it, with its time of day also where it is weeks ago: `2 Nov 09:14`.
+/// A past time in the style of [`moment`], which includes the time of day even if it is weeks ago: `2 Nov 09:14`.
 pub(crate) fn moment_full(at: Instant, now: Instant, zone: Zone) -> String {
     let (day, today) = (day_of(at, zone), day_of(now, zone));
     if (day - today).num_days() >= -6 || day.year() != today.year() {

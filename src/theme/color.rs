@@ -7,7 +7,7 @@ use ratatui::style::Color;
 pub struct Rgb(pub u8, pub u8, pub u8);
 
 impl Rgb {
-    /// The components of an exact colour; `None` for colours chosen by the terminal.
+    /// The components of an exact colour; `None` for colours that the terminal chooses.
     pub fn from_color(color: Color) -> Option<Self> {
         if let Color::Rgb(red, green, blue) = color { Some(Self(red, green, blue)) } else { None }
     }
@@ -36,9 +36,10 @@ impl Rgb {
     }
 }
 
-/// A number between 0.09 and 1 to the power of 2.4: its square times the fifth root of its square, by Newton's method.
+/// Raises a number between 0.09 and 1 to the power of 2.4: its square times the fifth root of its square, by Newton's
+/// method.
 ///
-/// `powf` would be the only function of the mathematical library, which every start of the program would have to load.
+/// `powf` would be the only function used from the maths library, which then has to be loaded at every start.
 fn to_the_2_4(base: f64) -> f64 {
     let square = base * base;
     let mut root = 1.0;
@@ -55,7 +56,7 @@ pub(crate) fn contrast(one: Rgb, other: Rgb) -> f64 {
     (one.max(other) + 0.05) / (one.min(other) + 0.05)
 }
 
-/// A terminal's sixteen colours with their usual appearance.
+/// A terminal's sixteen colours, as they usually look.
 const ANSI: [(&str, Color, Rgb); 16] = [
     ("black", Color::Black, Rgb(0, 0, 0)),
     ("red", Color::Red, Rgb(205, 0, 0)),
@@ -100,11 +101,11 @@ pub(super) fn nearest_256(rgb: Rgb) -> Color {
     best.map_or(Color::Reset, |(index, _)| Color::Indexed(index))
 }
 
-/// The nearest of the sixteen; never black on a dark background, never white on a light one.
+/// The nearest of the sixteen colours. Never black on a dark background or white on a light one.
 pub(super) fn nearest_16(rgb: Rgb, light: bool) -> Color {
     ANSI.iter()
         .filter(|(name, ..)| !["black", "white", "bright-white"].contains(name))
-        // Bright colours are invisible on a light background.
+        // Bright colours are hard to see on a light background.
         .filter(|(name, ..)| !light || *name == "bright-black" || !name.starts_with("bright-"))
         .min_by_key(|(_, _, known)| known.distance(rgb))
         .map_or(Color::Reset, |(_, color, _)| *color)
@@ -134,7 +135,7 @@ mod tests {
         assert_eq!(nearest_256(Rgb(128, 128, 128)), Color::Indexed(244));
         assert_eq!(nearest_16(Rgb(250, 80, 90), false), Color::LightRed);
         assert_eq!(nearest_16(Rgb(179, 38, 30), true), Color::Red);
-        // On a light background bright colours are never chosen, not even for themselves.
+        // On a light background, bright colours are never chosen, not even for themselves.
         assert_eq!(nearest_16(Rgb(255, 60, 60), false), Color::LightRed);
         assert_eq!(nearest_16(Rgb(255, 60, 60), true), Color::Red);
         assert_eq!(nearest_16(Rgb(160, 160, 160), false), Color::DarkGray);

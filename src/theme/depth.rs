@@ -7,7 +7,7 @@ use super::color::{Rgb, nearest_16, nearest_256};
 /// How many colours a terminal has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Depth {
-    /// No colours: weight and reversal only.
+    /// No colours, only weight and reverse video.
     None,
     /// The terminal's own sixteen colours.
     Sixteen,
@@ -20,7 +20,7 @@ pub enum Depth {
 /// Value of `--color`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ColorWhen {
-    /// As the terminal supports.
+    /// Whatever the terminal supports.
     #[default]
     Auto,
     /// Even when the output is not a terminal.
@@ -29,7 +29,7 @@ pub enum ColorWhen {
     Never,
 }
 
-/// Inputs of the detection: variables as set, including empty ones.
+/// Inputs for the detection: variables as they are set, including empty ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts<'a> {
     /// The `--color` flag.
@@ -49,7 +49,8 @@ pub struct Facts<'a> {
 }
 
 impl Depth {
-    /// The depth by these inputs. The flag takes precedence over `NO_COLOR`, and that over `CLICOLOR_FORCE`.
+    /// The depth for these inputs. The flag takes precedence over `NO_COLOR`, which takes precedence over
+    /// `CLICOLOR_FORCE`.
     pub fn detect(facts: &Facts<'_>) -> Self {
         let set = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
         match facts.when {
@@ -98,7 +99,7 @@ impl Depth {
     }
 }
 
-/// False when the locale restricts the terminal to ASCII; the variables are passed as set.
+/// False when the locale restricts the terminal to ASCII. The variables are passed as they are set.
 pub(crate) fn utf8(lc_all: Option<&str>, lc_ctype: Option<&str>, lang: Option<&str>) -> bool {
     let locale = [lc_all, lc_ctype, lang].into_iter().flatten().find(|value| !value.is_empty());
     let Some(locale) = locale else { return true };

@@ -115,7 +115,7 @@ const DEEPEST: usize = 8;
 /// Path and text of a theme's file, or why it cannot be read.
 pub(super) type Source<'a> = (String, Result<&'a str, &'a str>);
 
-/// Loads a theme with everything it inherits; `source` finds the files of its ancestors.
+/// Loads a theme and everything it inherits. `source` finds the files of its ancestors.
 pub(super) fn load<'a>(
     name: &str,
     file: Source<'a>,
@@ -124,7 +124,7 @@ pub(super) fn load<'a>(
     load_through(name, file, source, &mut Vec::new())
 }
 
-/// Loads a theme inherited through these others, the requested one first.
+/// Loads a theme that is inherited through these others, of which the first was requested.
 fn load_through<'a>(
     name: &str,
     (path, text): Source<'a>,

@@ -17,7 +17,7 @@ pub(crate) use styles::Theme;
 /// Background of the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Background {
-    /// Dark; also assumed if unknown.
+    /// Dark. Also assumed if unknown.
     #[default]
     Dark,
     /// Light.
@@ -54,7 +54,7 @@ pub struct UserTheme {
     pub name: String,
     /// Path of the file, for errors.
     pub path: String,
-    /// Content of the file; or why it cannot be read, as the rest of a sentence that begins with its name.
+    /// Content of the file or, if it cannot be read, the reason as the rest of a sentence that starts with its name.
     pub text: Result<String, String>,
 }
 
@@ -65,12 +65,12 @@ pub struct Themes {
 }
 
 impl Themes {
-    /// Built-in and user themes; a user's theme replaces a built-in one of the same name.
+    /// Built-in and user themes. A user's theme replaces a built-in one with the same name.
     pub fn new(user: impl IntoIterator<Item = UserTheme>) -> Self {
         Self { user: user.into_iter().map(|theme| (theme.name.clone(), theme)).collect() }
     }
 
-    /// Names in the order of the theme key.
+    /// Names, in the order in which the theme key cycles through them.
     pub fn names(&self) -> Vec<&str> {
         names(self.user.keys().map(String::as_str))
     }
@@ -84,7 +84,8 @@ impl Themes {
     /// A theme by name, at full colour depth.
     ///
     /// # Errors
-    /// When there is no such theme (the error lists all), or its file is invalid (the error has the position).
+    /// When there is no such theme (the error lists all of them), or its file is invalid (the error gives the
+    /// position).
     pub fn get(&self, name: &str, background: Background) -> Result<Theme, ThemeError> {
         let name = match (name, background) {
             (AUTO, Background::Dark) if !self.user.contains_key(AUTO) => "dark",
@@ -108,7 +109,7 @@ impl Themes {
     }
 }
 
-/// Names of all themes, given the user's: `auto`, the built-in ones, the user's.
+/// Names of all themes: `auto`, the built-in ones, and the user's.
 pub(crate) fn names<'n>(user: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
     let mut names = vec![AUTO];
     names.extend(BUILT_IN.iter().map(|(name, _)| *name));

@@ -5,7 +5,7 @@ use ratatui::style::{Color, Modifier, Style};
 use super::color::Rgb;
 use super::depth::Depth;
 
-/// Meaning of a colour. Widgets never use colours by name.
+/// Meaning of a colour. Widgets never use a colour directly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Regular text.
@@ -18,13 +18,13 @@ pub enum Role {
     Selection,
     /// Emphasis: titles, the counter.
     Accent,
-    /// All is well.
+    /// Everything is fine.
     Good,
     /// A limit is near; something needs attention.
     Warning,
     /// A limit is reached; something is wrong.
     Danger,
-    /// The nth of several things distinguished by colour; from 0, repeating after eight.
+    /// The nth of several things told apart by colour, counting from 0. Repeats after eight.
     Series(usize),
 }
 
@@ -92,7 +92,7 @@ impl Theme {
     #[must_use]
     pub fn at(mut self, depth: Depth) -> Self {
         if depth == Depth::Sixteen {
-            // The terminal's sixteen colours are the user's choice, and so is their background.
+            // The terminal's sixteen colours are the user's choice, and so is its background.
             self.background = Color::Reset;
             if self.selection.bg.is_some() {
                 self.selection = Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD);
@@ -100,7 +100,7 @@ impl Theme {
             self.text.fg = Some(Color::Reset);
         }
         if depth == Depth::None {
-            // Weight and reversal replace colour.
+            // Weight and reverse video replace colour.
             self.accent = self.accent.add_modifier(Modifier::BOLD);
             self.warning = self.warning.add_modifier(Modifier::BOLD);
             self.danger = self.danger.add_modifier(Modifier::BOLD | Modifier::REVERSED);

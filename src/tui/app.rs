@@ -1,4 +1,4 @@
-//! The screen's state: changed by messages, not by drawing.
+//! State of the screen. Messages change it, drawing does not.
 
 use std::sync::Arc;
 
@@ -33,14 +33,14 @@ pub(super) enum Picture {
 /// State of a request for the Models view; there is at most one at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// The data shown may be outdated.
+    /// The displayed data may be out of date.
     #[default]
     Stale,
-    /// Requested; no changes since.
+    /// Requested, with no changes since.
     Waiting,
-    /// Requested; changes since.
+    /// Requested, with changes since.
     StaleWaiting,
-    /// The data shown is current.
+    /// The displayed data is up to date.
     Fresh,
 }
 
@@ -60,7 +60,7 @@ impl Asked {
     }
 }
 
-/// The saved views that can be opened; the config's check has named the others.
+/// The saved views that can be opened. The config check has reported the others.
 fn saved_views(views: &[(String, String)]) -> Vec<SavedView> {
     views.iter().filter_map(|(name, text)| SavedView::parse(name, text).ok()).collect()
 }
@@ -70,21 +70,21 @@ pub struct App {
     pub(super) options: Options,
     pub(super) theme: Theme,
     pub(super) summary: Arc<Summary>,
-    /// The summary's limits in the order in which they are listed.
+    /// Indexes of the summary's limits, in display order.
     pub(super) limit_order: Vec<usize>,
-    /// Columns that the table of the sessions at work has needed today.
+    /// Column widths that the sessions table has needed today.
     pub(super) fleet_widths: Vec<usize>,
-    /// Columns that the words of the limits have needed today.
+    /// Column widths that the text of the limits has needed today.
     pub(super) limit_widths: LimitWidths,
     pub(super) picture: Picture,
     pub(super) view: View,
     pub(super) mode: Mode,
     pub(super) pane: Pane,
-    /// Cursor row of each view, then of each pane of the Live view.
+    /// Cursor row of each view, followed by that of each pane of the Live view.
     pub(super) cursors: [usize; View::ALL.len() + 5],
-    /// The view in which the session that is shown alone was opened.
+    /// The view in which the pinned session was opened.
     pub(super) pinned_in: View,
-    /// The model to which the calls of the session that is shown alone are narrowed.
+    /// The model to which the pinned session's calls are narrowed.
     pub(super) of_model: Option<Label>,
     /// Followed while no session is pinned: the day, or everything.
     pub(super) home: Follow,
@@ -107,14 +107,14 @@ pub struct App {
     pub(super) clock: Instant,
     pub(super) effects: Vec<Effect>,
     pub(super) asked: Asked,
-    /// Where a click hits something.
+    /// Areas that react to a click.
     pub(super) targets: Targets,
     /// Limit awaiting confirmation; pressing the key again removes it.
     pub(super) doomed: Option<String>,
 }
 
 impl App {
-    /// The screen before any data.
+    /// The screen before there is any data.
     ///
     /// # Errors
     /// When the theme is unknown, or its file is invalid.
@@ -160,19 +160,19 @@ impl App {
         Ok(app)
     }
 
-    /// Takes the effects to be carried out by the loop.
+    /// Takes the effects that the loop must carry out.
     pub fn effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
 
-    /// True when the terminal should be queried for its background, because the theme follows it.
+    /// True when the terminal should be asked for its background, because the theme depends on it.
     pub fn wants_background(&self) -> bool {
         self.options.background.is_none()
             && self.options.theme == crate::theme::AUTO
             && self.options.depth != Depth::None
     }
 
-    /// When the picture next changes without a message.
+    /// When the screen next changes without a message.
     pub fn changes_at(&self) -> Option<Instant> {
         let note = self.note.as_ref().map(|(_, until)| *until);
         let clock = self.ticks().then(|| {
@@ -183,8 +183,8 @@ impl App {
         [note, clock].into_iter().flatten().min()
     }
 
-    /// True while the header shows a running clock: something that is shown works. An idle screen says since
-    /// when, which does not change, so that nothing at all is written.
+    /// True while the header shows a running clock, because something on screen is active. An idle screen shows the
+    /// time since when it is idle. That does not change, so nothing at all is written.
     pub(super) fn ticks(&self) -> bool {
         let works = self.summary.fleet.iter().any(|line| line.activity <= Activity::Quiet);
         let active = self.summary.session.as_ref().map_or(works, |session| session.active);
@@ -261,7 +261,7 @@ impl App {
             Feed::Note(note) => self.say(note),
             Feed::Settings(settings) => {
                 self.options.themes = settings.themes;
-                // The engine has refused keys that clash.
+                // The engine has already rejected conflicting keys.
                 if let Ok(keys) = super::Keys::from_bindings(&settings.settings.keys) {
                     self.options.keys = keys;
                 }
@@ -298,7 +298,7 @@ impl App {
         Next::Redraw
     }
 
-    /// Marks the answers of the ledger as outdated; they are requested again when they are next shown.
+    /// Marks the ledger's answers as out of date. They are requested again when they are next shown.
     pub(super) fn turn_stale(&mut self) {
         self.history.turn_stale();
         self.projects.turn_stale();
@@ -317,7 +317,8 @@ impl App {
             Tone::Warning | Tone::Danger => 20,
         };
         self.effects.extend(note.popup.clone().map(Effect::Popup));
-        // The banner says it with the percentage of now, beside which the one of the alert would soon be wrong.
+        // The banner already shows it with the current percentage, and the percentage in the alert would soon be wrong
+        // next to it.
         let in_banner = self.summary.worst_limit().map(|limit| limit.name.as_str());
         if note.limit.is_some() && note.limit.as_deref() == in_banner {
             return;
@@ -361,7 +362,7 @@ impl App {
         Next::Redraw
     }
 
-    /// Changes the theme; if it is invalid the error is shown and the current one stays.
+    /// Changes the theme. If it is invalid, shows the error and keeps the current theme.
     pub(super) fn wear(&mut self, name: &str) {
         match self.options.themes.get(name, self.background) {
             Ok(theme) => {

@@ -1,4 +1,4 @@
-//! The mouse: tabs, rows, heads of columns, and keys of the footer.
+//! The mouse: tabs, rows, column heads, and keys in the footer.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
@@ -28,7 +28,7 @@ impl App {
         Next::Redraw
     }
 
-    /// A click moves the cursor to a row, and one on the row of the cursor opens it.
+    /// A click moves the cursor to a row. A click on the cursor's row opens it.
     fn click(&mut self, target: Target) -> Next {
         match target {
             Target::Cover => Next::Stay,
@@ -52,7 +52,7 @@ impl App {
     fn click_row(&mut self, nth: usize, pane: Option<Pane>) -> Next {
         let was_here = pane.is_none_or(|pane| pane == self.pane());
         self.pane = pane.unwrap_or(self.pane);
-        // A bar of History is as far from the last as its cursor says.
+        // In History, the cursor counts bars from the last one.
         let cursor = if self.view == View::History {
             &mut self.history.cursor
         } else {

@@ -1,4 +1,4 @@
-//! The way down from a project or a day to its sessions.
+//! Drilling down from a project or a day to its sessions.
 
 use crate::domain::{Filter, Instant, Zone};
 use crate::ledger::{Grain, Order, Query, Report};
@@ -6,20 +6,20 @@ use crate::meter::SessionLine;
 
 use super::View;
 
-/// Sessions that are listed of a project or a day, those begun last.
+/// Maximum number of sessions listed for a project or a day, latest start first.
 const LISTED: usize = 500;
 
-/// A project or a day that was opened, and its sessions.
+/// A project or a day that has been opened, and its sessions.
 #[derive(Clone, Debug)]
 pub(super) struct Down {
     /// The view it was opened in.
     pub(super) from: View,
-    /// Name of the opened item in the view above.
+    /// Name of the item that was opened in the view above.
     pub(super) words: String,
     query: Query,
     is_asked: bool,
     is_stale: bool,
-    /// Its sessions; nothing before the books have answered.
+    /// Its sessions; `None` until the ledger has answered.
     pub(super) sessions: Option<Vec<SessionLine>>,
 }
 
@@ -29,7 +29,7 @@ impl Down {
         Self { from, words, query, is_asked: false, is_stale: true, sessions: None }
     }
 
-    /// The question to ask, if there is one to ask now.
+    /// The query to send now, if any.
     pub(super) fn question(&mut self) -> Option<Query> {
         if self.is_asked || !self.is_stale {
             return None;
@@ -38,12 +38,12 @@ impl Down {
         Some(self.query.clone())
     }
 
-    /// True until the books have answered.
+    /// True until the ledger has answered.
     pub(super) const fn is_asked(&self) -> bool {
         self.is_asked
     }
 
-    /// Takes an answer in; false when the question was not asked here.
+    /// Handles an answer. Returns false if it answers another query.
     pub(super) fn answer(&mut self, report: &Report, now: Instant) -> bool {
         if report.query != self.query {
             return false;
@@ -54,7 +54,7 @@ impl Down {
         true
     }
 
-    /// The books have changed.
+    /// Called when the ledger has changed.
     pub(super) fn turn_stale(&mut self) {
         self.is_stale = true;
     }

@@ -12,9 +12,9 @@ use super::{Mode, View};
 use crate::text;
 use crate::theme::Role;
 
-/// Smallest size at which a view has header, panes and footer.
+/// Smallest size at which a view has a header, panes and a footer.
 const WHOLE: (u16, u16) = (60, 14);
-/// Smallest size for views other than Live, and for overlays.
+/// Smallest size for overlays and for views other than Live.
 const SMALL: (u16, u16) = (40, 10);
 
 /// Renders the screen at this size.
@@ -25,7 +25,7 @@ pub fn draw(app: &App, area: Rect) -> Buffer {
     buffer
 }
 
-/// Renders the screen at this size into a picture that is no longer needed. Its letters are not yet [settled](settle).
+/// Renders the screen at this size into a reused buffer. Its cells are not yet [settled](settle).
 pub(super) fn draw_into(app: &App, area: Rect, buffer: &mut Buffer) {
     app.targets.clear();
     let mut blank = Cell::EMPTY;
@@ -41,7 +41,7 @@ pub(super) fn draw_into(app: &App, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// True where the Live view is drawn in one to four lines, without its header.
+/// True when the Live view is drawn in one to four lines, without its header.
 pub(super) fn is_compact(app: &App, area: Rect) -> bool {
     app.view == View::Live && (app.options.compact || area.width < WHOLE.0 || area.height < WHOLE.1)
 }
@@ -94,16 +94,16 @@ fn screen(app: &App, area: Rect, buffer: &mut Buffer) {
     Footer { app, has_header: true }.render(foot, buffer);
 }
 
-/// True for one letter that every terminal draws in one column.
+/// True for a single character that every terminal draws in one column.
 fn is_one_plain(symbol: &str) -> bool {
     let mut letters = symbol.chars();
     letters.next().is_some_and(text::is_plain) && letters.next().is_none()
 }
 
-/// Replaces cells that terminals may render with another width.
+/// Replaces cells that some terminals would render with a different width.
 ///
-/// Terminals disagree on the width of joined characters; of these only the first is kept. In ASCII mode each symbol has
-/// a substitute, so that every widget is drawn only one way.
+/// Terminals disagree on the width of joined characters, so only the first character is kept. In ASCII mode each symbol
+/// has a substitute, so that no widget needs a second way of drawing.
 pub(super) fn settle(buffer: &mut Buffer, ascii: bool) {
     let width = usize::from(buffer.area.width).max(1);
     buffer.content.chunks_mut(width).for_each(|row| settle_row(row, ascii));
@@ -130,7 +130,7 @@ pub(super) fn settle_row(cells: &mut [Cell], ascii: bool) {
                 (Some(letter), 1) => cell.set_char(text::ascii(letter)),
                 _ => cell.set_symbol("?"),
             };
-            // The second column of a wide letter is a cell of its own: blank, as it should be.
+            // The second column of a wide character is a cell of its own, which is blank as it should be.
             wide_before = false;
         } else if columns != apart || columns > 2 {
             let first = symbol.chars().next().unwrap_or(' ');

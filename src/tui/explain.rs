@@ -1,4 +1,4 @@
-//! Explains the number under the cursor: what it is the sum of, how it is counted, where it stands in a log.
+//! Explains the number under the cursor: its parts, how it is counted, and where it is in a log.
 
 mod head;
 
@@ -19,7 +19,7 @@ impl App {
     pub(super) fn explain(&mut self) -> Next {
         let Some(mut explanation) = self.dated_explanation() else { return Next::Stay };
         if self.page_waits() {
-            // The numbers under the cursor are of an earlier look at this page.
+            // The numbers under the cursor are from an earlier visit to this page.
             explanation.is_early = true;
             explanation.lines = vec![ASKING.to_owned()];
         }
@@ -27,7 +27,7 @@ impl App {
             self.effects.push(Effect::Ask(Request::Explain(key)));
         }
         if self.is_at_model() && self.asked == Asked::Stale {
-            // For its rates, which are shown when they come.
+            // Request its rates, which are shown when they arrive.
             self.asked = Asked::Waiting;
             self.effects.push(Effect::Ask(Request::Models));
         }
@@ -35,7 +35,7 @@ impl App {
         Next::Redraw
     }
 
-    /// An explanation, with the time of its numbers: it stands still while the screen counts on.
+    /// An explanation, with the time of its numbers. It does not change while the screen keeps counting.
     fn dated_explanation(&self) -> Option<Explanation> {
         let mut explanation = self.explanation()?;
         if explanation.call.is_none() && self.view != View::Health && !self.page_waits() {
@@ -45,7 +45,7 @@ impl App {
         Some(explanation)
     }
 
-    /// True while the books have not answered what the open view asked when it was opened or since.
+    /// True while the ledger has not answered the open view's queries.
     fn page_waits(&self) -> bool {
         match self.view {
             View::Sessions => self.down.as_ref().is_some_and(Down::is_asked),
@@ -56,7 +56,7 @@ impl App {
         }
     }
 
-    /// Explains the number under the cursor, now that the books have answered.
+    /// Explains the number under the cursor once the ledger has answered.
     pub(super) fn explain_page(&mut self) {
         let is_early = matches!(&self.mode, Mode::Explain(shown) if shown.is_early);
         if is_early && !self.page_waits() {
@@ -68,7 +68,7 @@ impl App {
         self.view == View::Live && self.pane() == Pane::Models
     }
 
-    /// Adds the rates of a model to its explanation, now that they are known.
+    /// Adds the rates of a model to its explanation once they are known.
     pub(super) fn explain_rates(&mut self) {
         let Mode::Explain(shown) = &self.mode else { return };
         let has_rates = shown.lines.iter().any(|line| line.starts_with(RATES));
@@ -103,7 +103,7 @@ impl App {
                             text::plural(agent.today.calls, "call")
                         )
                     }));
-                    // Several sessions may be of one project.
+                    // Several sessions may belong to one project.
                     let id = line.project.as_ref().map(|_| format!(" {}", short_name(&line.id))).unwrap_or_default();
                     explanation(format!("{name}{id} today"), lines)
                 }
@@ -184,12 +184,12 @@ impl App {
     }
 }
 
-/// A session by the id it is known by: `3f2a91c0`.
+/// The short id of a session: `3f2a91c0`.
 fn short_name(id: &SessionId) -> String {
     id.session.as_deref().map_or("no name", text::session_short).to_owned()
 }
 
-/// A provider's window: what was stated of it, when and by whom.
+/// A provider's window: its reported usage, when it was reported, and by which agent.
 fn of_quota(quota: &Quota, now: Instant, zone: Zone) -> Vec<String> {
     let mut lines = vec![
         format!("window       {}, of the provider's own account", quota.window()),
@@ -208,13 +208,13 @@ fn of_quota(quota: &Quota, now: Instant, zone: Zone) -> Vec<String> {
     lines
 }
 
-/// Stands where the books have not answered yet.
+/// Shown until the ledger has answered.
 const ASKING: &str = "asking the books …";
 
-/// Begins the rates of a model.
+/// Heading of a model's rates.
 const RATES: &str = "rates now";
 
-/// The rates in force, of every class that has one.
+/// The rates in force, for every class that has one.
 fn of_rates(rates: &Rates) -> Vec<String> {
     let classes = [
         ("input", Some(rates.input)),
@@ -234,7 +234,7 @@ fn of_rate(rate: &str) -> String {
     format!("pace         {rate}/h: what the last {RATE} minutes cost, as if it went on for an hour")
 }
 
-/// A sum as its parts: calls, tokens by class, cost and the reason for its mark.
+/// The parts of a sum: calls, tokens by class, cost, and the reason for its mark.
 fn of_sums(sums: &Sums) -> Vec<String> {
     let tokens = &sums.tokens;
     let mut lines = vec![format!("calls        {}", text::count(sums.calls))];
@@ -294,7 +294,7 @@ fn of_session(line: &SessionLine, now: Instant, zone: Zone) -> Vec<String> {
     lines
 }
 
-/// The basis of a limit's forecast.
+/// The data on which a limit's forecast is based.
 fn basis(limit: &LimitState) -> &'static str {
     match limit.limit.window {
         Window::Week | Window::Month | Window::Total if limit.limit.scope.names().is_empty() => {

@@ -12,24 +12,24 @@ use crate::text;
 
 /// Bars per page.
 pub(super) const BARS: usize = 30;
-/// Weeks before this one in the pattern by hour and weekday.
+/// Number of past weeks in the pattern by hour and weekday.
 pub(super) const PATTERN: usize = 12;
-/// Weeks in the calendar.
+/// Number of weeks in the calendar.
 pub(super) const WEEKS: usize = 26;
 
 /// State of the History view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct History {
     pub(super) step: Step,
-    /// How many bars before the current one the page ends.
+    /// Number of bars between the end of the page and the current bar.
     pub(super) back: usize,
     /// Cursor position, in bars before the page's last.
     pub(super) cursor: usize,
     bars: Option<Report>,
     calendar: BTreeMap<Day, Sums>,
-    /// Dollars by weekday and hour, over the weeks of the pattern.
+    /// Dollars by weekday and hour, over the weeks in the pattern.
     pattern: [[Usd; 24]; 7],
-    /// The question about the period before the running one, up to the same point of it.
+    /// The query for the previous period, up to the same point in it.
     asked_before: Option<Query>,
     before: Option<Sums>,
     /// Zone of the pending or answered query; there is at most one at a time.
@@ -46,12 +46,11 @@ pub(super) enum Step {
     Month,
 }
 
-/// One bar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bar {
     pub(super) first: Day,
     pub(super) sums: Sums,
-    /// Each model's sums, in the order of [`Bars::models`].
+    /// Sums of each model, in the order of [`Bars::models`].
     pub(super) models: Vec<Sums>,
 }
 
@@ -117,7 +116,7 @@ impl Step {
         }
     }
 
-    /// First day of the period `count` periods before.
+    /// First day of the period `count` periods earlier.
     fn before(self, first: Day, count: usize) -> Day {
         let earlier = match self {
             Self::Day => {
@@ -140,8 +139,8 @@ impl Step {
         later.unwrap_or(first)
     }
 
-    /// The period before the one that runs now, up to the same point: the same hour of the day, the same day of the
-    /// week or month. A month that is shorter ends sooner.
+    /// The previous period up to the current point: the same hour of the day, the same day of the week or month. A
+    /// shorter month ends earlier.
     fn so_far_before(self, now: Instant, zone: Zone) -> Span {
         let today = day_of(now, zone);
         let first = self.first(today);
@@ -171,7 +170,7 @@ impl Step {
 }
 
 impl Step {
-    /// Label below a bar: below each where there is room, else below some.
+    /// Label below a bar: below every bar if there is room, otherwise below some.
     pub(super) fn label(self, first: Day, each: bool) -> Option<String> {
         let is_named = match self {
             Self::Day => first.weekday() == chrono::Weekday::Mon,
@@ -188,7 +187,7 @@ impl Step {
         }
     }
 
-    /// The present point of the running period: `14:02`, `Thu 14:02`, `day 26, 14:02`.
+    /// The current point in the running period: `14:02`, `Thu 14:02`, `day 26, 14:02`.
     pub(super) fn point(self, now: Instant, zone: Zone) -> String {
         let local = now.with_timezone(&zone);
         let format = match self {
@@ -267,19 +266,19 @@ impl History {
         }
     }
 
-    /// Marks the data as outdated.
+    /// Marks the data as out of date.
     pub(super) fn turn_stale(&mut self) {
         self.stale = true;
     }
 
-    /// The bar under the cursor: what it is called, its first day, and the first day after it.
+    /// The bar under the cursor: its name, its first day, and the first day after it.
     pub(super) fn chosen(&self, now: Instant, zone: Zone) -> (String, Day, Day) {
         let today = day_of(now, zone);
         let first = self.step.before(self.step.first(today), self.back + self.cursor);
         (self.step.title(first, today), first, self.step.after(first))
     }
 
-    /// True until the books have answered each question.
+    /// True until the ledger has answered every query.
     pub(super) const fn is_asked(&self) -> bool {
         self.asked
     }
@@ -289,12 +288,12 @@ impl History {
         self.bars.is_none()
     }
 
-    /// Spend of the previous period up to the same point in it; nothing until that is known.
+    /// Spending in the previous period up to the same point; `None` until it is known.
     pub(super) const fn before(&self) -> Option<&Sums> {
         self.before.as_ref()
     }
 
-    /// Dollars of each hour of each weekday, Monday first.
+    /// Dollars for each hour of each weekday, Monday first.
     pub(super) const fn pattern(&self) -> &[[Usd; 24]; 7] {
         &self.pattern
     }
@@ -308,7 +307,7 @@ impl History {
         Step::Week.before(Step::Week.first(day_of(now, zone)), WEEKS - 1)
     }
 
-    /// The page of bars, preceded by one more for comparison.
+    /// The page of bars, with one more bar before it for comparison.
     pub(super) fn page(&self, now: Instant, zone: Zone) -> Bars {
         let Some(report) = &self.bars else { return Bars::default() };
         let mut totals: BTreeMap<Option<Label>, Sums> = BTreeMap::new();

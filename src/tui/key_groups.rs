@@ -34,7 +34,7 @@ impl Group {
 }
 
 impl Action {
-    /// The group it is listed in.
+    /// The group in which it is listed.
     pub(super) const fn group(self) -> Group {
         match self {
             Self::Enter | Self::Explain | Self::Palette | Self::Back | Self::Close => Group::Numbers,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// Where an action applies. A key may have different meanings in places that never overlap.
+/// Where an action applies. A key may have different meanings in places that do not overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// In every view.
@@ -128,7 +128,7 @@ pub struct Chord {
 }
 
 impl Chord {
-    /// The chord of a key event. Shift counts only where the character does not imply it.
+    /// The chord for a key event. Shift only counts if the character does not already imply it.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is crossterm's, and has more keys than are bound")]
     pub fn from_event(event: KeyEvent) -> Self {
         let kept = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT);
@@ -136,7 +136,7 @@ impl Chord {
             KeyCode::Char(_) | KeyCode::BackTab => kept,
             _ => kept | (event.modifiers & KeyModifiers::SHIFT),
         };
-        // Terminals send Ctrl with either case of a letter, and some send Shift with Tab.
+        // With Ctrl, terminals send letters in either case, and some send Shift with Tab.
         let (code, modifiers) = match event.code {
             KeyCode::Tab if modifiers.contains(KeyModifiers::SHIFT) => (KeyCode::BackTab, kept),
             KeyCode::Char(letter) if kept.contains(KeyModifiers::CONTROL) => {
@@ -260,19 +260,19 @@ impl Default for Keys {
 }
 
 impl Keys {
-    /// The keys of these settings.
+    /// The keys from these settings.
     ///
     /// # Errors
-    /// As [`Keys::rebound`].
+    /// Like [`Keys::rebound`].
     pub(crate) fn from_bindings(bindings: &[KeyBinding]) -> Result<Self, Vec<String>> {
         Self::rebound(bindings.iter().map(|bound| (&*bound.action, bound.keys.iter().map(String::as_str).collect())))
     }
 
-    /// The default keys with changes: each action named gets exactly these keys.
+    /// The default keys with changes. Each action mentioned gets exactly the keys given.
     ///
     /// # Errors
     /// All problems at once: an unknown action or key, an action on Ctrl-C (which always quits), and each conflicting
-    /// key with both actions.
+    /// key with the two actions that use it.
     pub fn rebound<'a>(changes: impl IntoIterator<Item = (&'a str, Vec<&'a str>)>) -> Result<Self, Vec<String>> {
         let mut keys = Self::default();
         let mut wrong = Vec::new();
@@ -305,7 +305,7 @@ impl Keys {
                 let pairs =
                     one.places().iter().flat_map(|place| other.places().iter().map(move |there| (*place, *there)));
                 let meet = pairs.clone().find(|(place, there)| place.meets(*there));
-                // Of "everywhere" and one view, the view says more.
+                // Between "everywhere" and a particular view, the view is more specific.
                 let meet = meet.map(|(place, there)| if place == Place::Everywhere { there } else { place });
                 if let (true, true, Some(place)) = (chord == other_chord, one != other, meet) {
                     clashes.push(format!(
@@ -320,7 +320,7 @@ impl Keys {
         clashes
     }
 
-    /// The action of a key in this place.
+    /// The action for a key in this place.
     pub fn action(&self, chord: Chord, place: Place) -> Option<Action> {
         let here = |action: &Action| action.places().iter().any(|there| there.meets(place));
         self.bound.iter().find(|(bound, action)| *bound == chord && here(action)).map(|(_, action)| *action)

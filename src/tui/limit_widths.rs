@@ -1,13 +1,13 @@
-//! How many columns the words of the limits have needed today, so that no column moves while amounts grow.
+//! Column widths that the text of the limits has needed today, so that no column moves while amounts grow.
 
 use crate::domain::{Instant, Quota, Zone};
 use crate::meter::{Amount, LimitState, Summary, Verdict};
 use crate::text;
 
-/// The widest of each kind of words that were shown of limits and of providers' windows, in columns.
+/// Greatest width, in columns, of each kind of text shown for limits and providers' windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct LimitWidths {
-    /// The name in a row.
+    /// Name in a row.
     pub(super) name: usize,
     /// `Cost: $20.00 / $25.00`.
     pub(super) used: usize,
@@ -26,14 +26,15 @@ pub(super) struct LimitWidths {
 }
 
 impl LimitWidths {
-    /// With what these numbers need, none less than before. Limits that stood at the same place in `before` are in.
+    /// Widens the columns for these numbers, and never narrows them. Limits at the same index in `before` are already
+    /// included.
     pub(super) fn with(mut self, before: &[LimitState], summary: &Summary, now: Instant, zone: Zone) -> Self {
         let limits: Vec<&LimitState> = summary.limits.iter().collect();
         for (place, (limit, name)) in limits.iter().zip(text::row_names(&limits)).enumerate() {
             widen(&mut self.name, &name);
             self.add_amounts(limit);
             if before.get(place).is_none_or(|before| before.limit != limit.limit) {
-                // An amount is not moved by what it grows to until it is used up, nor by what is left meanwhile.
+                // Reserve the width from no usage to full usage, so that a growing amount never moves anything.
                 self.add_amounts(&LimitState { used: Amount::default(), percent: 0, ..(*limit).clone() });
                 self.add_amounts(&LimitState { used: limit.limit.amount, percent: 100, ..(*limit).clone() });
             }

@@ -1,17 +1,17 @@
-//! Which limits concern what is shown, and which are of something else.
+//! Decides which limits apply to the displayed calls, and which to others.
 
 use super::app::App;
 use crate::domain::{Dimension, Filter};
 use crate::meter::{LimitState, Verdict};
 
 impl App {
-    /// True when calls of what is shown may count against this limit: of the session that is shown alone, or of what
-    /// the command line's filter lets through.
+    /// True when displayed calls may count against this limit: calls of the pinned session, or calls that pass the
+    /// command line's filter.
     pub(super) fn concerns(&self, limit: &LimitState) -> bool {
         self.summary.follows(limit) && may_admit(&self.summary.view, limit)
     }
 
-    /// The limits of something else that are near or over.
+    /// Limits on other calls that are near or over.
     pub(super) fn limits_elsewhere(&self) -> Vec<&LimitState> {
         let warns = |limit: &&LimitState| limit.verdict != Verdict::Under && !limit.is_quiet();
         let filtered =
@@ -20,7 +20,7 @@ impl App {
     }
 }
 
-/// True unless this filter lets no call through that counts against the limit.
+/// False if no call that passes this filter can count against the limit.
 fn may_admit(view: &Filter, limit: &LimitState) -> bool {
     let of_session = limit.session.as_ref().is_none_or(|session| {
         view.admits_value(Dimension::Source, Some(&session.id.source))

@@ -14,13 +14,13 @@ use super::rows::SortBy;
 use super::{Input, Mode, ModelView, Pane, View};
 
 impl App {
-    /// True while one session is shown alone.
+    /// True while a single session is shown.
     pub(super) fn is_pinned(&self) -> bool {
         self.summary.session.is_some()
     }
 
-    /// The sessions at work that fit the filter, each with its sub-agents below it; of a session that does not fit
-    /// itself the sub-agents that do.
+    /// The sessions that match the filter, each followed by its sub-agents. For a session that does not match, only the
+    /// sub-agents that do.
     pub(super) fn fleet_rows(&self) -> Vec<FleetRow<'_>> {
         let fits_one = |names: &[Option<&Label>]| names.iter().flatten().any(|name| self.filter.fits(name));
         let of_line = |line: &FleetLine| {
@@ -40,7 +40,7 @@ impl App {
         rows
     }
 
-    /// The sessions at work, each with its sub-agents below it, whether or not they fit the filter.
+    /// The sessions, each followed by its sub-agents, ignoring the filter.
     pub(super) fn fleet(&self) -> impl Iterator<Item = FleetRow<'_>> {
         self.summary.fleet.iter().flat_map(|line| {
             let agents = line.agents.iter().map(move |agent| FleetRow::Agent(line, agent));
@@ -48,7 +48,7 @@ impl App {
         })
     }
 
-    /// A session of the day by its project; of several of one project each also by its id.
+    /// Name of one of today's sessions: its project, plus its id if the project has several sessions.
     pub(super) fn name_of(&self, line: &FleetLine) -> String {
         let session = line.id.session.as_deref().map(text::session_short);
         let project = line.project.as_deref().map(text::project_short);
@@ -60,16 +60,16 @@ impl App {
         }
     }
 
-    /// Shows other numbers; the cursors stay on the session, the limit and the call they were on.
+    /// Shows new numbers. The cursors stay on the same session, limit and call.
     pub(super) fn show(&mut self, summary: Arc<Summary>) {
         let limits = if self.view == View::Limits { View::Limits.nth() } else { View::ALL.len() + Pane::Limits.nth() };
         let limit = self.limits().get(self.cursors[limits]).map(|limit| limit.name.clone());
         let slot = View::ALL.len() + Pane::Running.nth();
-        // On the first row it stays on the first: a list that nobody moved in shows what has begun since.
+        // On the first row it stays on the first row, so that an untouched list shows sessions that have just started.
         let here =
             (self.cursors[slot] > 0).then(|| self.fleet_rows().get(self.cursors[slot]).map(FleetRow::name)).flatten();
         let calls = View::ALL.len() + Pane::Calls.nth();
-        // On the newest call it stays on the newest.
+        // On the newest call, it stays on the newest call.
         let call = self.cursors[calls]
             .checked_sub(1)
             .and_then(|before| self.calls().get(before + 1).map(|line| line.row.call.key));
@@ -92,8 +92,8 @@ impl App {
         }
     }
 
-    /// Takes other numbers over. During a day no column of the sessions at work or of the limits becomes narrower, so
-    /// that nothing moves when rows come and go.
+    /// Takes over new numbers. During a day, no column of the sessions or limits becomes narrower, so nothing moves
+    /// when rows come and go.
     fn take(&mut self, summary: Arc<Summary>) {
         let is_new_day = summary.day != self.summary.day;
         if is_new_day {
@@ -106,37 +106,37 @@ impl App {
         self.limit_widths = self.limit_widths.with(before, &self.summary, self.now(), self.options.zone);
     }
 
-    /// True while a filter hides what does not fit it.
+    /// True while a filter is hiding rows.
     pub(super) fn is_filtered(&self) -> bool {
         !self.filter.text().is_empty()
     }
 
-    /// The part of a filtered pane's title that says so.
+    /// The part of a filtered pane's title that mentions the filter.
     pub(super) fn filtered(&self) -> Option<String> {
         self.is_filtered().then(|| "filtered".to_owned())
     }
 
-    /// How many rows a list has: `3`, or of how many a filter leaves some, `1 of 3`.
+    /// The number of rows in a list: `3`, or `1 of 3` if a filter hides some.
     pub(super) fn counted(&self, shown: usize, all: usize) -> String {
         if self.is_filtered() { format!("{shown} of {all}") } else { all.to_string() }
     }
 
-    /// The sentence of a filtered pane in which nothing fits: `no session matches "web"`.
+    /// The message in a filtered pane with no matches: `no session matches "web"`.
     pub(super) fn nothing_fits(&self, noun: &str) -> Option<String> {
         self.is_filtered().then(|| format!("no {noun} matches \"{}\"", Label::new(self.filter.text())))
     }
 
-    /// The pane of the Live view that has the keys.
+    /// The pane of the Live view that has the keyboard focus.
     pub(super) fn pane(&self) -> Pane {
         if self.pane == Pane::Running && self.is_pinned() { Pane::Calls } else { self.pane }
     }
 
-    /// The row the cursor of a pane is on.
+    /// The cursor row of a pane.
     pub(super) fn cursor_of(&self, pane: Pane) -> usize {
         self.cursors[View::ALL.len() + pane.nth()]
     }
 
-    /// The limit of which the head says how much is left: the day's, or else the month's or the week's.
+    /// The limit whose remaining amount the head shows: the day's, or else the month's or the week's.
     pub(super) fn leading_limit(&self) -> Option<&LimitState> {
         let of_all = |window: Window| {
             let fits = move |limit: &&LimitState| limit.limit.window == window && limit.limit.scope.names().is_empty();
@@ -145,7 +145,7 @@ impl App {
         [Window::Day, Window::Month, Window::Week].into_iter().find_map(of_all)
     }
 
-    /// The choices to follow: today's sessions together, everything, each session that fits.
+    /// The choices of what to follow: today's sessions together, everything, and each session that matches.
     pub(super) fn choices(&self, search: &Input) -> Vec<Follow> {
         let mut choices = Vec::new();
         if search.fits("today: every session") {
@@ -162,7 +162,7 @@ impl App {
     /// Moves the cursor of the part that has the keyboard focus.
     pub(super) fn scroll(&mut self, by: isize) {
         let rows = match &self.mode {
-            // A line may take several rows.
+            // A line may take up several rows.
             Mode::Help { search, .. } => super::widgets::help_lines(&self.options.keys, search).len() * 2,
             Mode::Explain(explanation) => explanation.lines.len() * 4,
             Mode::Choose { search, .. } => self.choices(search).len(),
@@ -191,7 +191,7 @@ impl App {
         self.cursors[self.cursor_slot()].min(self.rows().saturating_sub(1))
     }
 
-    /// Number of rows the cursor moves in.
+    /// Number of rows over which the cursor moves.
     pub(super) fn rows(&self) -> usize {
         match (self.view, self.pane()) {
             (View::Live, Pane::Running) => self.fleet_rows().len(),
@@ -208,7 +208,7 @@ impl App {
         }
     }
 
-    /// Calls that match the filter; of a session that is shown alone those of one model, if it was opened.
+    /// Calls that match the filter. For a pinned session, only those of one model if that model was opened.
     pub(super) fn calls(&self) -> Vec<&CallLine> {
         let fits = |line: &&CallLine| {
             let call = &line.row.call;
@@ -223,7 +223,7 @@ impl App {
         self.summary.calls.iter().filter(is_of_model).filter(fits).collect()
     }
 
-    /// The limits of what is shown, in an order that no call changes; in their own view all that fit the filter.
+    /// The displayed limits, in an order that no call changes. In the Limits view, all that match the filter.
     pub(super) fn limits(&self) -> Vec<&LimitState> {
         let fits = |limit: &&LimitState| match self.view {
             View::Limits => self.filter.fits(&limit.name),
@@ -234,7 +234,7 @@ impl App {
         self.limit_order.iter().filter_map(|at| self.summary.limits.get(*at)).filter(fits).collect()
     }
 
-    /// The providers' windows that fit the filter.
+    /// The providers' windows that match the filter.
     pub(super) fn quotas(&self) -> Vec<&Quota> {
         self.summary.quotas.iter().filter(|quota| self.filter.fits(&text::quota_name(quota))).collect()
     }
@@ -245,24 +245,24 @@ impl App {
         self.models.iter().filter(|view| self.filter.fits(&name(view))).collect()
     }
 
-    /// The projects that fit the filter.
+    /// The projects that match the filter.
     pub(super) fn projects_shown(&self) -> Vec<ProjectRow> {
         let name = |row: &ProjectRow| row.project.as_ref().map_or_else(String::new, Label::to_string);
         self.projects.rows().into_iter().filter(|row| self.filter.fits(&name(row))).collect()
     }
 
-    /// The sessions of what was opened, or all, whether or not they fit the filter.
+    /// The sessions of the opened item, or all sessions, ignoring the filter.
     pub(super) fn all_sessions(&self) -> &[SessionLine] {
         let opened = self.down.as_ref().map(|down| down.sessions.as_deref().unwrap_or_default());
         opened.unwrap_or(&self.summary.sessions)
     }
 
-    /// The sessions of what was opened, or all, that fit the filter, in the order chosen.
+    /// The sessions of the opened item, or all sessions, that match the filter, in the chosen order.
     pub(super) fn sessions(&self) -> Vec<&SessionLine> {
         let mut all: Vec<&SessionLine> =
             self.all_sessions().iter().filter(|line| self.filter.fits(&searched(line))).collect();
         let (by, reversed) = self.sort;
-        // Each column begins with what matters most: the latest, the longest, the dearest.
+        // Each column starts with the most relevant value: the latest, the longest, the most expensive.
         sort_by(&mut all, |one, other| match by {
             SortBy::Started => other.row.started.cmp(&one.row.started),
             SortBy::Duration => other.duration.cmp(&one.duration),
@@ -302,7 +302,7 @@ impl App {
     }
 }
 
-/// Text of a session that filters search.
+/// The text of a session that filters are matched against.
 pub(super) fn searched(line: &SessionLine) -> String {
     let row = &line.row;
     let models = row.models.iter().filter_map(|(model, _)| model.as_ref());

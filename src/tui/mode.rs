@@ -83,16 +83,14 @@ impl View {
 /// A pane of the Live view that can be scrolled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Pane {
-    /// The sessions at work; the calls where one session is shown alone.
+    /// The sessions, or the calls if one session is pinned.
     #[default]
     Running,
     /// The latest calls.
     Calls,
-    /// The limits.
     Limits,
-    /// The models.
     Models,
-    /// The head: the count, the rate and what is left, the sums, the forecasts.
+    /// The head: the count, the rate and the remaining amount, the sums, the forecasts.
     Head,
 }
 
@@ -107,7 +105,7 @@ impl Pane {
         }
     }
 
-    /// The next or the previous pane; there is no table of sessions where one is shown alone.
+    /// The next or the previous pane. If a session is pinned, there is no sessions table.
     pub(super) fn neighbour(self, forward: bool, is_pinned: bool) -> Self {
         let shown: &[Self] = if is_pinned {
             &[Self::Calls, Self::Limits, Self::Models, Self::Head]
@@ -119,10 +117,10 @@ impl Pane {
     }
 }
 
-/// Overlay that has the keyboard focus.
+/// The overlay that has the keyboard focus.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// None: keys apply to the view.
+    /// No overlay: keys apply to the view.
     #[default]
     Browse,
     /// Help, scrolled to a line.
@@ -143,50 +141,49 @@ pub(crate) enum Mode {
     },
     /// New amount of a limit being typed.
     EditLimit {
-        /// The limit, as `limits set` names it.
+        /// The limit, in the form used by `limits set`.
         scope: String,
         /// The amount.
         input: Input,
     },
     /// New limit being typed: scope and amount.
     AddLimit(Input),
-    /// Where a number comes from.
+    /// Explanation of a number.
     Explain(Explanation),
-    /// Every action and saved view, to be chosen by name.
+    /// Every action and saved view, for choosing one by name.
     Palette {
         /// Cursor row.
         cursor: usize,
         /// Search text.
         search: Input,
     },
-    /// The themes; the one under the cursor is worn for a look.
+    /// The themes. The one under the cursor is previewed.
     Themes {
         /// Cursor row.
         cursor: usize,
-        /// The theme to which Esc returns.
+        /// The theme that Esc restores.
         before: String,
     },
-    /// Name under which the open view is saved, being typed.
+    /// Name under which to save the open view, being typed.
     SaveView(Input),
 }
 
-/// Where a number comes from, as lines that scroll.
+/// Explanation of a number, as scrollable lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Explanation {
     /// The number's name.
     pub(crate) title: String,
-    /// The call whose lines are still to come from the books, or have.
+    /// The call whose lines are requested from the ledger, or have arrived.
     pub(crate) call: Option<CallKey>,
-    /// The lines.
     pub(crate) lines: Vec<String>,
     /// First visible line.
     pub(crate) top: usize,
-    /// True while the page it is about waits for the books.
+    /// True while its page is waiting for the ledger.
     pub(crate) is_early: bool,
 }
 
 impl Mode {
-    /// The text that is being typed.
+    /// The text being typed.
     pub(super) fn input(&mut self) -> Option<&mut Input> {
         match self {
             Self::Browse | Self::Explain(_) | Self::Themes { .. } => None,
@@ -200,7 +197,7 @@ impl Mode {
         }
     }
 
-    /// The cursor, or the first visible line, of an overlay with rows.
+    /// The cursor or the first visible line, for overlays with rows.
     pub(super) fn cursor(&mut self) -> Option<&mut usize> {
         match self {
             Self::Help { top: cursor, .. }
@@ -256,7 +253,7 @@ impl Input {
         self.text.clear();
     }
 
-    /// True when `name` contains the text, ignoring case; an empty text matches.
+    /// True when `name` contains the text, ignoring case. An empty text matches everything.
     pub(crate) fn fits(&self, name: &str) -> bool {
         contains(name, &self.text)
     }

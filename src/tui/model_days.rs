@@ -1,4 +1,4 @@
-//! Dollars of each model day by day, for the trend of the Models view.
+//! Dollars per day of each model, for the trend in the Models view.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub(super) struct ModelDays {
 }
 
 impl ModelDays {
-    /// The question to ask, if there is one to ask now.
+    /// The query to send now, if any.
     pub(super) fn question(&mut self, now: Instant, zone: Zone) -> Option<Query> {
         if self.is_waiting || self.is_fresh {
             return None;
@@ -38,7 +38,7 @@ impl ModelDays {
         Some(query)
     }
 
-    /// Takes an answer in; false when the question was not asked here.
+    /// Handles an answer. Returns false if it answers another query.
     pub(super) fn answer(&mut self, report: &Report) -> bool {
         let Some((_, first)) = self.asked.as_ref().filter(|(query, _)| *query == report.query) else { return false };
         self.is_waiting = false;
@@ -55,12 +55,12 @@ impl ModelDays {
         true
     }
 
-    /// The books have changed.
+    /// Called when the ledger has changed.
     pub(super) fn turn_stale(&mut self) {
         self.is_fresh = false;
     }
 
-    /// Dollars of a model in each of the last days, today last.
+    /// Dollars of a model on each of the last days, today last.
     pub(super) fn costs_of(&self, model: Option<&Label>) -> &[Usd] {
         self.days.get(&model.cloned()).map_or(&[], Vec::as_slice)
     }

@@ -1,4 +1,4 @@
-//! From view to view, down into what is under the cursor, and back up.
+//! Navigation between views, down into the item under the cursor, and back up.
 
 use ratatui::layout::Rect;
 
@@ -12,7 +12,7 @@ use crate::meter::Follow;
 use crate::text;
 
 impl App {
-    /// The first line: a tab opens its view, the way down to a session leads back up.
+    /// Handles a click on the first line. A tab opens its view; a step in the path to a session leads back up to it.
     pub(super) fn click_tab(&mut self, column: u16, area: Rect) -> Next {
         if super::draw::is_compact(self, area) {
             return Next::Stay;
@@ -44,7 +44,7 @@ impl App {
         self.open(self.view.neighbour(forward))
     }
 
-    /// Out of what was opened last: from a view to the Live view, from a session to all of them.
+    /// Leaves the item that was opened last: from a view to the Live view, from a session to all sessions.
     pub(super) fn up(&mut self) -> Next {
         match (self.view, &self.down) {
             (View::Live, _) if self.of_model.is_some() => {
@@ -92,7 +92,7 @@ impl App {
                 let here = self.summary.models.get(self.cursor());
                 let Some(model) = here.and_then(|line| line.model.clone()) else { return Next::Stay };
                 if self.is_pinned() {
-                    // Within the session: its calls of this model.
+                    // Stay in the session and show its calls of this model.
                     self.of_model = Some(model);
                     self.pane = Pane::Calls;
                     self.cursors[View::ALL.len() + Pane::Calls.nth()] = 0;
@@ -109,7 +109,7 @@ impl App {
                 let filter = Filter { only: Vec::new(), since: Some(day.from), until: Some(day.until) };
                 self.descend("today".to_owned(), filter)
             }
-            // A call is the last: below it is only its arithmetic.
+            // A call is the lowest level. Below it there is only its explanation.
             View::Live => self.explain(),
             View::Sessions => {
                 let here = self.sessions().get(self.cursor()).map(|line| line.id());
@@ -141,7 +141,7 @@ impl App {
         }
     }
 
-    /// Opens the sessions that used a model.
+    /// Opens the sessions that used this model.
     fn descend_to_model(&mut self, model: &Label, span: Option<Span>) -> Next {
         let only = vec![(Dimension::Model, Matcher::exact(model.as_str()))];
         let (since, until) = (span.map(|span| span.from), span.map(|span| span.until));
@@ -149,7 +149,7 @@ impl App {
         self.descend(format!("{}{today}", text::model_short(model)), Filter { only, since, until })
     }
 
-    /// Opens the sessions that count against the limit under the cursor; the session itself where it has but one.
+    /// Opens the sessions that count against the limit under the cursor, or the session itself if there is only one.
     fn descend_to_limit(&mut self) -> Next {
         let Some(state) = self.limits().get(self.cursor()).copied().cloned() else { return Next::Stay };
         if let Some(session) = &state.session {
@@ -164,7 +164,7 @@ impl App {
         self.descend(format!("{} limit", state.name), Filter { only, since, until })
     }
 
-    /// Lets the amount of the limit under the cursor be typed, beginning with the one it has.
+    /// Lets the user edit the amount of the limit under the cursor, starting from the current one.
     pub(super) fn edit_limit(&mut self) -> Next {
         let limits = self.limits();
         let Some(state) = limits.get(self.cursor()) else { return Next::Stay };

@@ -22,7 +22,7 @@ fn drawn(app: &App, columns: u16, rows: u16) -> Buffer {
     draw(app, Rect::new(0, 0, columns, rows))
 }
 
-/// Characters of a row; a wide one occupies two cells.
+/// Characters of a row. A wide one takes up two cells.
 fn line(cells: &[ratatui::buffer::Cell]) -> String {
     let mut out = String::new();
     let mut covered = 0;

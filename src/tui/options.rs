@@ -12,9 +12,9 @@ use crate::theme::{Background, Depth, Themes};
 
 use super::{Feed, Keys, Request, SavedView, View};
 
-/// Shortest time between two pictures, unless the config states another.
+/// Minimum time between two frames, unless the config sets another.
 pub const FRAME: Duration = Duration::from_millis(33);
-/// The same where pictures go through a network.
+/// The same for frames that are sent over a network.
 pub const REMOTE_FRAME: Duration = Duration::from_millis(100);
 
 /// Options of the screen.
@@ -26,7 +26,7 @@ pub struct Options {
     pub themes: Themes,
     /// Colour depth.
     pub depth: Depth,
-    /// Background of the terminal, if known from elsewhere.
+    /// Background of the terminal, if known from another source.
     pub background: Option<Background>,
     /// True to use ASCII only.
     pub ascii: bool,
@@ -36,29 +36,29 @@ pub struct Options {
     pub user: Label,
     /// Key bindings.
     pub keys: Keys,
-    /// True for the layout of one to four lines, whatever the size.
+    /// True to use the layout with one to four lines, whatever the size.
     pub compact: bool,
     /// Initial view.
     pub view: View,
     /// Initial filter.
     pub filter: String,
-    /// The command line's filter, in words: `project /home/kim/web-shop`. Empty when all calls are shown.
+    /// The command line's filter as text: `project /home/kim/web-shop`. Empty if all calls are shown.
     pub only: String,
     /// True to start with the mouse captured.
     pub mouse: bool,
     /// Log locations, for the waiting screen.
     pub looks: Vec<Label>,
-    /// Sentences for the waiting screen, such as a name in the filter that no call has.
+    /// Messages for the waiting screen, such as a name in the filter that no call has.
     pub notes: Vec<Label>,
-    /// Most pictures a second; `None` for the default of this terminal.
+    /// Maximum number of frames per second; `None` for the default of this terminal.
     pub frame_rate: Option<u8>,
-    /// True where pictures go through a network.
+    /// True if frames are sent over a network.
     pub is_remote: bool,
-    /// True inside tmux, which passes on only what it was told to.
+    /// True inside tmux, which only passes on the sequences it is configured to.
     pub is_in_tmux: bool,
     /// Views saved under a name.
     pub views: Vec<SavedView>,
-    /// True when dollars are API prices, not what was paid.
+    /// True if dollars are API prices and not the amounts actually paid.
     pub api_equivalent: bool,
 }
 
@@ -89,7 +89,7 @@ impl Options {
         }
     }
 
-    /// Shortest time between two pictures.
+    /// Minimum time between two frames.
     pub(super) fn frame_time(&self) -> Duration {
         match self.frame_rate {
             Some(rate) => Duration::from_secs(1) / u32::from(rate.max(1)),
@@ -112,7 +112,7 @@ pub enum Message {
     Feed(Feed),
     /// Updated numbers.
     Summary(Arc<Summary>),
-    /// A worker failed; everything else continues.
+    /// A worker failed. Everything else continues.
     Failed(Label),
     /// The terminal's answer about its background.
     Background(Background),
@@ -131,7 +131,7 @@ pub enum Next {
     Quit,
 }
 
-/// Effects to be carried out by the loop.
+/// Effects that the loop must carry out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Send a request.
@@ -146,7 +146,7 @@ pub enum Effect {
     Mouse(bool),
     /// Ring the bell.
     Bell,
-    /// Show a desktop notification by the terminal (OSC 9).
+    /// Make the terminal show a desktop notification (OSC 9).
     Popup(Vec<u8>),
     /// Redraw every cell.
     Repaint,

@@ -1,4 +1,4 @@
-//! Converts the difference between two pictures to terminal output; nothing if they are equal.
+//! Converts the difference between two frames to terminal output. Equal frames give no output.
 
 use std::io;
 
@@ -11,10 +11,10 @@ use ratatui::buffer::Buffer;
 use super::draw::{settle, settle_row};
 use super::picture_diff::{changed_cells, changed_rows};
 
-/// Appends the output that turns `before` into `after`; everything without `before`.
+/// Appends the output that turns `before` into `after`. Without `before`, appends everything.
 ///
 /// # Errors
-/// Never in practice: the bytes go to memory.
+/// Never in practice, because the output goes to memory.
 pub fn paint(before: Option<&Buffer>, after: &Buffer, out: &mut Vec<u8>) -> io::Result<()> {
     match before.filter(|before| before.area == after.area) {
         Some(before) => paint_rows(before, after, &changed_rows(before, after), out),
@@ -22,7 +22,8 @@ pub fn paint(before: Option<&Buffer>, after: &Buffer, out: &mut Vec<u8>) -> io::
     }
 }
 
-/// As [`paint`], of a picture just drawn by [`draw_into`](super::draw::draw_into): what has changed in it is settled.
+/// Like [`paint`], for a frame just drawn by [`draw_into`](super::draw::draw_into). Settles only the parts that
+/// changed.
 pub(super) fn paint_drawn(
     before: Option<&Buffer>,
     after: &mut Buffer,

@@ -6,7 +6,7 @@ use super::saved::SavedView;
 use super::{Action, Input, Mode, Next, Place, View};
 use crate::theme::AUTO;
 
-/// A line of the palette.
+/// An entry of the palette.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
     Act(Action),
@@ -14,7 +14,7 @@ pub(super) enum Entry {
 }
 
 impl App {
-    /// The entries that have all the words of the search: saved views first, then actions in the order of the help.
+    /// The entries that contain every word of the search: saved views first, then actions in the order of the help.
     pub(super) fn palette(&self, search: &Input) -> Vec<Entry> {
         let words: Vec<String> = search.text().split_whitespace().map(str::to_lowercase).collect();
         let fits = |text: String| words.iter().all(|word| text.to_lowercase().contains(word.as_str()));
@@ -27,7 +27,7 @@ impl App {
         saved.cloned().map(Entry::Saved).chain(actions.copied().map(Entry::Act)).collect()
     }
 
-    /// Acts where the action applies: in this view if it does, else in the one it belongs to.
+    /// Runs an action in a view where it applies: this one if possible, otherwise the view that it belongs to.
     pub(super) fn act_at_home(&mut self, action: Action) -> Next {
         let here = self.view.place();
         let is_about_limits = matches!(action, Action::EditLimit | Action::AddLimit | Action::RemoveLimit);
@@ -52,26 +52,26 @@ impl App {
         self.open(saved.view)
     }
 
-    /// The open view as it is saved.
+    /// The open view in the form in which it is saved.
     pub(super) fn saved_as(&self) -> String {
         SavedView::text(self.view, self.filter.text())
     }
 
-    /// Opens the menu of themes on the one that is worn.
+    /// Opens the menu of themes, with the cursor on the current theme.
     pub(super) fn open_themes(&mut self) {
         let names = self.theme_names();
         let cursor = names.iter().position(|name| *name == self.options.theme).unwrap_or(0);
         self.mode = Mode::Themes { cursor, before: self.options.theme.clone() };
     }
 
-    /// The themes that can be worn.
+    /// The available themes.
     pub(super) fn theme_names(&self) -> Vec<String> {
         let themes = &self.options.themes;
         let works = |name: &&str| *name == AUTO || themes.get(name, self.background).is_ok();
         themes.names().into_iter().filter(works).map(str::to_owned).collect()
     }
 
-    /// Wears the theme under the cursor of the menu, for a look.
+    /// Previews the theme under the menu's cursor.
     pub(super) fn look_at_theme(&mut self) {
         let Mode::Themes { cursor, .. } = &self.mode else { return };
         if let Some(name) = self.theme_names().get(*cursor) {

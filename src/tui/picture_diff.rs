@@ -1,22 +1,22 @@
-//! The cells in which two pictures of one size differ.
+//! The cells in which two frames of the same size differ.
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 
 use crate::text;
 
-/// Which rows differ between two pictures of one size.
+/// Which rows differ between two frames of the same size.
 pub(super) fn changed_rows(before: &Buffer, after: &Buffer) -> Vec<bool> {
     let width = usize::from(after.area.width).max(1);
     let rows = before.content.chunks(width).zip(after.content.chunks(width));
     rows.map(|(old, new)| old.iter().zip(new).any(|(old, new)| !is_same(old, new))).collect()
 }
 
-/// The cells that turn one picture into the other, with their places: those of [`Buffer::diff`]. Only these rows are
-/// looked at.
+/// The cells that turn one frame into the other, with their positions, as given by [`Buffer::diff`]. Only the given
+/// rows are compared.
 ///
-/// That takes each cell's width before it compares the cell, a quarter of the work of a picture. Here only rows that
-/// differ and have letters of other widths are left to it.
+/// [`Buffer::diff`] computes the width of each cell before comparing it, which takes a quarter of the time of a frame.
+/// So it is used only for rows that differ and contain characters that are not one column wide.
 pub(super) fn changed_cells<'a>(before: &Buffer, after: &'a Buffer, rows: &[bool]) -> Vec<(u16, u16, &'a Cell)> {
     let (area, width) = (after.area, usize::from(after.area.width).max(1));
     let mut changed = Vec::new();
@@ -65,7 +65,7 @@ mod tests {
 
     const AREA: Rect = Rect { x: 0, y: 0, width: 7, height: 3 };
 
-    /// Texts in a few styles at any place, some of letters two columns wide, joined or of none.
+    /// Texts in a few styles at random positions, some with characters that are wide, joined or of zero width.
     fn pictures() -> impl Strategy<Value = Buffer> {
         let texts =
             prop::sample::select(vec!["a", "abc", " ", "│─", "日本", "a日", "é", "e\u{301}", "👍\u{fe0f}", "\u{200b}"]);

@@ -1,4 +1,4 @@
-//! Cost of each project today, this month and in all, and the queries for it.
+//! Cost of each project today, this month and in total, and the queries for it.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,15 @@ use crate::ledger::{Grain, Query, Report, Sums};
 /// The state of the Projects view.
 #[derive(Clone, Debug)]
 pub(super) struct Projects {
-    /// The questions asked last: of today, of this month, of all.
+    /// The queries sent last: for today, for this month, and for all time.
     asked: Vec<Query>,
     answers: [Option<Report>; 3],
-    /// Answers that are still to come; nothing is asked twice before.
+    /// Number of answers still to come. Nothing is queried again before they have arrived.
     waiting: usize,
     stale: bool,
 }
 
-/// A project: what it cost today, this month and in all.
+/// A project, with its cost today, this month and in total.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ProjectRow {
     pub(super) project: Option<Label>,
@@ -30,7 +30,7 @@ impl Default for Projects {
 }
 
 impl Projects {
-    /// The questions to ask, if there are any to ask now.
+    /// The queries to send now, if any.
     pub(super) fn questions(&mut self, now: Instant, zone: Zone) -> Vec<Query> {
         if self.waiting > 0 || !self.stale {
             return Vec::new();
@@ -45,7 +45,7 @@ impl Projects {
         self.asked.clone()
     }
 
-    /// Takes an answer in; false when the question was not asked here.
+    /// Handles an answer. Returns false if it answers another query.
     pub(super) fn answer(&mut self, report: &Report) -> bool {
         let Some(at) = self.asked.iter().position(|query| *query == report.query) else { return false };
         self.answers[at] = Some(report.clone());
@@ -53,22 +53,22 @@ impl Projects {
         true
     }
 
-    /// The books have changed.
+    /// Called when the ledger has changed.
     pub(super) fn turn_stale(&mut self) {
         self.stale = true;
     }
 
-    /// True until the books have answered each question.
+    /// True until the ledger has answered every query.
     pub(super) const fn is_asked(&self) -> bool {
         self.waiting > 0
     }
 
-    /// True until the first answer has come.
+    /// True until the first answer has arrived.
     pub(super) fn is_waiting(&self) -> bool {
         self.answers.iter().all(Option::is_none)
     }
 
-    /// Every project, the dearest of today first, then of the month, then of all.
+    /// Every project, sorted by today's cost, then this month's, then the total, most expensive first.
     pub(super) fn rows(&self) -> Vec<ProjectRow> {
         let mut all: BTreeMap<Option<Label>, [Sums; 3]> = BTreeMap::new();
         for (at, report) in self.answers.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Rows of the lists, and the order of the sessions.
+//! Rows of the lists, and the sort order of the sessions.
 
 use crate::domain::Label;
 use crate::meter::{AgentLine, FleetLine, SessionId};
@@ -19,7 +19,7 @@ impl SortBy {
     pub(super) const ALL: [Self; 6] =
         [Self::Started, Self::Duration, Self::Project, Self::Tokens, Self::Cost, Self::Rate];
 
-    /// True when it begins with the least: names are read from A on, of everything else the most comes first.
+    /// True when the smallest comes first: names are sorted from A to Z, everything else from the largest.
     pub(super) const fn is_ascending(self) -> bool {
         matches!(self, Self::Project)
     }
@@ -30,7 +30,7 @@ impl SortBy {
     }
 }
 
-/// A row of the sessions at work: a session, or a sub-agent below it.
+/// A row of the sessions table: a session, or a sub-agent below it.
 pub(super) enum FleetRow<'a> {
     Session(&'a FleetLine),
     Agent(&'a FleetLine, &'a AgentLine),

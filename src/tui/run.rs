@@ -1,4 +1,4 @@
-//! The event loop: waits for keys, messages, signals and timers; writes only what changed.
+//! The event loop: waits for keys, messages, signals and timers, and writes only what has changed.
 
 use std::io;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::{App, Feed, Request};
 /// Shutdown timeout after a second Ctrl-C.
 const IMPATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// How long the end waits for the terminal's answer, when it was asked just before.
+/// How long the exit waits for the terminal's reply if it was asked just before.
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// The clock, read at every step.
@@ -36,7 +36,7 @@ pub(crate) enum Exit {
     Terminated,
     /// By SIGQUIT.
     Quitted,
-    /// By SIGHUP, or because the terminal is gone: nothing can be displayed any more.
+    /// By SIGHUP, or because the terminal is gone. Nothing can be displayed any more.
     HungUp,
 }
 
@@ -63,13 +63,13 @@ enum Happening {
     Gone,
 }
 
-/// Runs the screen until it is closed; returns the meter for the closing summary.
+/// Runs the screen until it is closed. Returns the meter for the closing summary.
 ///
-/// Requires a tokio runtime with time and signals enabled, on the main thread. The feed may close; the screen stays
-/// open. A key's request that finds its channel full is dropped with a note.
+/// Needs a tokio runtime with time and signals enabled, on the main thread. If the feed closes, the screen stays open.
+/// A request caused by a key is dropped with a note if its channel is full.
 ///
 /// # Errors
-/// When there is no terminal, or it cannot be configured or written to.
+/// When there is no terminal, or the terminal cannot be configured or written to.
 pub(crate) async fn run(
     app: App,
     meter: Meter,
@@ -103,7 +103,8 @@ pub(crate) async fn run(
             }
         }
         let at = Moment::now();
-        // News between two pictures waits for the second: to wake for each costs more than to count it.
+        // Events between two frames wait for the second one. Waking up for each of them would cost more than handling
+        // it.
         let rest = screen.rest(at);
         let sleep = screen.sleep(clock(), at);
         let sleep = if rest.is_zero() { sleep } else { sleep.min(rest) };
@@ -138,8 +139,8 @@ pub(crate) async fn run(
                 let Some(news) = news else { continue };
                 step(|| {
                     screen.feed(news, clock());
-                    // What came together is drawn together. Not more than there is: to ask an empty channel wakes its
-                    // reader, which is this loop.
+                    // Draw everything that arrived together at once. Do not read more than there is: polling an empty
+                    // channel wakes its reader, which is this loop.
                     for _ in 0..feed.len() {
                         let Ok(more) = feed.try_recv() else { break };
                         screen.feed(more, clock());
@@ -156,7 +157,7 @@ pub(crate) async fn run(
     Ok((exit, screen.into_meter()))
 }
 
-/// Takes in the terminal's answer about its background if it is still to come, so that it does not reach the shell.
+/// Reads the terminal's reply about its background if it is still outstanding, so that it does not end up in the shell.
 async fn last_answer(screen: &mut ScreenState, happenings: &mut Receiver<Happening>, clock: &Clock) {
     let patience = tokio::time::Instant::now() + PATIENCE;
     while screen.awaits_answer(Moment::now()) {
@@ -179,7 +180,7 @@ fn suspend(terminal: &mut Terminal, screen: &mut ScreenState) -> io::Result<()> 
     resume(terminal, screen)
 }
 
-/// Restores the terminal modes, which the shell may have changed while we were stopped.
+/// Restores the terminal modes, which the shell may have changed while the process was stopped.
 fn resume(terminal: &mut Terminal, screen: &mut ScreenState) -> io::Result<()> {
     drop(crossterm::terminal::disable_raw_mode());
     terminal.enter()?;
@@ -189,10 +190,10 @@ fn resume(terminal: &mut Terminal, screen: &mut ScreenState) -> io::Result<()> {
 
 /// Reads keys on a blocking thread.
 ///
-/// Ctrl-C is read as a key. The second one ends the program soon, even if the loop is blocked.
+/// Ctrl-C is read as a key. Pressing it twice ends the program soon, even if the loop is blocked.
 ///
 /// # Errors
-/// When keys cannot be read at all, so that the screen could not be closed.
+/// When keys cannot be read at all, because the screen could then not be closed.
 fn read_keys(tell: Sender<Happening>) -> io::Result<()> {
     let few = |error: io::Error| {
         io::Error::other(format!("no key can be read ({error}); may it open more files? (ulimit -n)"))
@@ -282,11 +283,11 @@ mod signals {
 
     /// Detects terminal hang-up.
     ///
-    /// Needed where SIGHUP is ignored: crossterm's reader spins on a closed terminal (crossterm issue 793). Waits in
-    /// `poll` for the hang-up only, at no cost.
+    /// Needed if SIGHUP is ignored, because crossterm's reader spins on a closed terminal (crossterm issue 793). Only
+    /// waits for the hang-up in `poll`, which costs nothing.
     pub(super) fn watch_terminal(tell: Sender<Happening>) -> io::Result<()> {
         let stdin = io::stdin();
-        // No program that is started later may inherit it.
+        // Close-on-exec, so that programs started later do not inherit it.
         let terminal: OwnedFd = if rustix::termios::isatty(&stdin) {
             rustix::io::fcntl_dupfd_cloexec(&stdin, 3)?
         } else {
@@ -308,7 +309,7 @@ mod signals {
 
 #[cfg(not(unix))]
 mod signals {
-    //! Without signals, only Ctrl-C.
+    //! Without signals, there is only Ctrl-C.
 
     use std::io;
 

@@ -1,4 +1,4 @@
-//! Views with their filters, saved in the config under a name.
+//! Views saved in the config under a name, with their filters.
 
 use super::View;
 
@@ -14,10 +14,10 @@ pub struct SavedView {
 }
 
 impl SavedView {
-    /// Reads a view as the config has it: `sessions api-server`.
+    /// Parses a view in the config's form: `sessions api-server`.
     ///
     /// # Errors
-    /// A sentence that lists the views, when the first word is none of them.
+    /// When the first word is not a view. The message lists the views.
     pub fn parse(name: &str, text: &str) -> Result<Self, String> {
         let (word, filter) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
         let view = View::ALL.into_iter().find(|view| view.title().eq_ignore_ascii_case(word)).ok_or_else(|| {
@@ -27,7 +27,7 @@ impl SavedView {
         Ok(Self { name: name.to_owned(), view, filter: filter.trim().to_owned() })
     }
 
-    /// As the config has it.
+    /// The form used in the config.
     pub(super) fn text(view: View, filter: &str) -> String {
         format!("{} {filter}", view.title().to_lowercase()).trim().to_owned()
     }

@@ -1,6 +1,6 @@
-//! The event loop without waiting: handles events, decides when to draw, and produces output.
+//! The event loop without the waiting: handles events, decides when to draw, and produces output.
 //!
-//! Time is passed in and bytes are returned, so that it can be tested without sleeping.
+//! Time is passed in and bytes are returned, so it can be tested without sleeping.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
@@ -19,27 +19,27 @@ use super::paint::paint_drawn;
 use super::terminal_reply::{Decoded, QUESTION, Replies};
 use super::{App, Effect, Feed, Message, Next, Note, Request, Tone};
 
-/// A terminal that has not answered by then does not know the question.
+/// A terminal that has not replied within this time does not support the query.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
-/// Meter, screen state and current picture.
+/// Meter, screen state and current frame.
 pub struct ScreenState {
     app: App,
     driver: Driver,
     area: Rect,
-    /// The terminal's content; `None` if unknown.
+    /// The content of the terminal; `None` if unknown.
     shown: Option<Buffer>,
-    /// The picture before it, to be drawn over.
+    /// The frame before that one, reused as a buffer.
     spare: Buffer,
     drawn: Option<Moment>,
-    /// The numbers may have changed.
+    /// True if the numbers may have changed.
     numbers: bool,
-    /// The picture may have changed.
+    /// True if the frame may have changed.
     picture: bool,
-    /// The terminal has not accepted the last picture yet.
+    /// True while the terminal has not accepted the last frame.
     painting: bool,
     background_asked: bool,
-    /// When the terminal was asked for its background, while the answer may still come.
+    /// When the terminal was asked for its background, while the reply may still come.
     asked_at: Option<Moment>,
     replies: Replies,
     out: Vec<u8>,
@@ -94,8 +94,8 @@ impl ScreenState {
             Event::Paste(text) => Message::Paste(text),
             Event::Mouse(mouse) => Message::Mouse(mouse, self.area),
             Event::Resize(width, height) => {
-                // Of many sizes in a row only the last may be told, and it may be the one before them all: the
-                // terminal has cut its picture all the same.
+                // Of many sizes in a row, only the last may be reported, and it may be the same as before. The terminal
+                // has cut off its content all the same.
                 (self.area, self.shown, self.picture) = (Rect::new(0, 0, width, height), None, true);
                 return;
             }
@@ -115,7 +115,7 @@ impl ScreenState {
         self.update(Message::Feed(feed), now);
     }
 
-    /// Shows that a worker failed; everything else continues.
+    /// Shows that a worker failed. Everything else continues.
     pub fn failed(&mut self, text: &str, now: Instant) {
         self.update(Message::Failed(Label::new(text)), now);
     }
@@ -150,7 +150,7 @@ impl ScreenState {
         }
     }
 
-    /// Redraws if the picture changes by now without an event.
+    /// Redraws if the screen has changed by now without an event.
     pub fn wake(&mut self, now: Instant) {
         if self.driver.changes_at().is_some_and(|at| at <= now) {
             self.numbers = true;
@@ -168,13 +168,13 @@ impl ScreenState {
         self.driver.sleep(now, self.app.changes_at())
     }
 
-    /// Time until the next picture may be drawn.
+    /// Time until the next frame may be drawn.
     pub fn rest(&self, at: Moment) -> Duration {
         let next = self.drawn.map(|drawn| drawn + self.app.options.frame_time());
         next.map_or(Duration::ZERO, |next| next.saturating_duration_since(at))
     }
 
-    /// Output due now: the next picture if it is time, and other pending bytes.
+    /// Output that is due now: the next frame, if it is time, and other pending bytes.
     pub fn frame(&mut self, now: Instant, at: Moment) -> Option<Vec<u8>> {
         if self.drawn.is_some_and(|drawn| at.saturating_duration_since(drawn) < self.app.options.frame_time()) {
             return None;
@@ -182,7 +182,7 @@ impl ScreenState {
         if self.numbers {
             self.count(now);
             if self.painting {
-                // The terminal is slow: this picture is dropped, the counting goes on.
+                // The terminal is slow: drop this frame and keep counting.
                 self.drawn = Some(at);
             }
         }
@@ -215,12 +215,12 @@ impl ScreenState {
         self.update(Message::Summary(Arc::new(summary)), now);
     }
 
-    /// The terminal has accepted the last picture.
+    /// Called when the terminal has accepted the last frame.
     pub fn painted(&mut self) {
         self.painting = false;
     }
 
-    /// Redraws everything at a new size, since the terminal's content is unknown.
+    /// Redraws everything at a new size, because the terminal's content is unknown.
     pub fn repaint(&mut self, area: Rect) {
         (self.area, self.shown, self.picture) = (area, None, true);
     }
@@ -237,7 +237,7 @@ impl ScreenState {
         std::mem::take(&mut self.suspend)
     }
 
-    /// Why to quit, if so.
+    /// Why to quit, if the user asked for it.
     pub fn leaves(&self) -> Option<Leave> {
         self.quit
     }
@@ -247,7 +247,8 @@ impl ScreenState {
         self.app.mouse
     }
 
-    /// Handles a request that could not be sent: a key's is dropped with a note, others are sent later.
+    /// Handles a request that could not be sent. A request caused by a key is dropped with a note; others are sent
+    /// later.
     pub fn refused(&mut self, request: Request, now: Instant) {
         if self.driver.put_back(request) {
             return;
@@ -256,7 +257,7 @@ impl ScreenState {
         self.update(Message::Feed(Feed::Note(busy)), now);
     }
 
-    /// True while the terminal may still answer: what comes then would be taken for the shell's input.
+    /// True while the terminal may still reply. After exit, the shell would read the reply as input.
     pub fn awaits_answer(&self, at: Moment) -> bool {
         self.asked_at.is_some_and(|asked| at.saturating_duration_since(asked) < ANSWERS_WITHIN)
     }

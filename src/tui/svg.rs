@@ -13,7 +13,7 @@ const CELL: (usize, usize, usize) = (9, 17, 13);
 /// Margin around the screen.
 const EDGE: usize = 12;
 
-/// Renders a buffer in this theme.
+/// Renders a buffer in this theme's colours.
 pub fn picture(buffer: &Buffer, theme: &Theme) -> String {
     let own = own_colors(theme);
     let mut out = head(buffer, own);
@@ -24,8 +24,8 @@ pub fn picture(buffer: &Buffer, theme: &Theme) -> String {
     out
 }
 
-/// Renders pictures of one size one after another, each for so many seconds, and again from the first. A row is
-/// written only where it changes.
+/// Renders frames of the same size one after another, each for this many seconds, in a loop. A row is written only when
+/// it changes.
 pub fn film(frames: &[Buffer], seconds: u32, theme: &Theme) -> String {
     let Some(first) = frames.first() else { return String::new() };
     let own = own_colors(theme);
@@ -51,7 +51,7 @@ pub fn film(frames: &[Buffer], seconds: u32, theme: &Theme) -> String {
     out
 }
 
-/// A row from one frame until another of so many.
+/// A row that is visible from one frame until another, out of `count` frames.
 fn animate_row(row: &str, (from, until, count): (usize, usize, usize), seconds: u32, out: &mut String) {
     if row.is_empty() {
         return;
@@ -60,7 +60,7 @@ fn animate_row(row: &str, (from, until, count): (usize, usize, usize), seconds: 
         out.push_str(row);
         return;
     }
-    // Thousandths are finer than any frame is short.
+    // A thousandth is shorter than any frame.
     let time = |frame: usize| format!("0.{:03}", (frame * 1000 / count).min(999));
     let (values, times) = match (from, until == count) {
         (0, _) => ("visible;hidden".to_owned(), format!("0;{}", time(until))),
@@ -76,7 +76,7 @@ fn animate_row(row: &str, (from, until, count): (usize, usize, usize), seconds: 
     );
 }
 
-/// The colours behind and in front of what has none of its own.
+/// The colours used for cells that have no background or foreground of their own.
 fn own_colors(theme: &Theme) -> (Rgb, Rgb) {
     let behind = Rgb::from_color(theme.background).unwrap_or(theme.assumes);
     let front = if behind.luminance() > 0.18 { Rgb(0x1f, 0x1f, 0x1f) } else { Rgb(0xe4, 0xe4, 0xe4) };
@@ -94,7 +94,7 @@ fn head(buffer: &Buffer, (behind, _): (Rgb, Rgb)) -> String {
     )
 }
 
-/// A run of cells with equal style.
+/// A run of cells in the same style.
 #[derive(PartialEq)]
 struct Look {
     front: Rgb,
@@ -116,7 +116,7 @@ fn row(buffer: &Buffer, y: u16, own: (Rgb, Rgb), out: &mut String) {
                 break;
             }
             letters.push_str(cell.symbol());
-            // A wide letter ends its run, so that what follows stands in its own column.
+            // A wide character ends its run, so that the text after it starts in the right column.
             let columns = text::width(cell.symbol()).max(1);
             wide = columns > 1;
             x += if wide { 2 } else { 1 };

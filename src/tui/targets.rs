@@ -1,4 +1,4 @@
-//! The places on the screen that a click can hit, as they were last drawn.
+//! The areas of the screen that react to a click, as they were last drawn.
 
 use std::cell::RefCell;
 
@@ -18,15 +18,15 @@ pub(super) enum Target {
     Head(SortBy),
     /// A key of the footer.
     Key(Action),
-    /// A row of the overlay.
+    /// A row in the overlay.
     Choice(usize),
     /// An overlay, which covers what is below.
     Cover,
 }
 
-/// The places of the picture that is shown; the later ones lie on top.
+/// The areas on the current screen. Later ones lie on top of earlier ones.
 ///
-/// Drawing notes them, since only drawing knows where things are; it changes nothing else.
+/// Recorded during drawing, because only then is it known where things are. Drawing changes nothing else.
 #[derive(Debug, Default)]
 pub(super) struct Targets(RefCell<Vec<(Rect, Target)>>);
 

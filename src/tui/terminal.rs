@@ -1,4 +1,4 @@
-//! Sets up and restores the terminal: at the end, after a panic, on a signal, while suspended.
+//! Sets up the terminal, and restores it: at exit, after a panic, on a signal, and while suspended.
 
 use std::cell::Cell;
 use std::io::{self, Write};
@@ -18,16 +18,16 @@ use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_ra
 use crate::domain::Label;
 use crate::text;
 
-/// How long a blocked terminal may delay the end.
+/// How long a blocked terminal may delay the exit.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 thread_local! {
-    /// True while the loop itself computes or draws: only then does a panic on this thread end the screen. Tasks run on
-    /// this thread too, between the loop's steps.
+    /// True while the loop itself is computing or drawing. Only then does a panic on this thread end the screen. Tasks
+    /// also run on this thread, between the loop's steps.
     static IN_THE_LOOP: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a step of the loop; a panic in it restores the terminal before it is reported.
+/// Runs one step of the loop. If it panics, the terminal is restored before the panic is reported.
 pub(super) fn step<T>(work: impl FnOnce() -> T) -> T {
     IN_THE_LOOP.set(true);
     let done = work();
@@ -37,18 +37,18 @@ pub(super) fn step<T>(work: impl FnOnce() -> T) -> T {
 
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send + 'static>;
 
-/// The terminal while set up.
+/// The terminal, while it is set up.
 pub(super) struct Terminal {
     painter: Painter,
     mouse: bool,
-    /// True while the terminal must be restored; the panic hook does so as well.
+    /// True while the terminal needs to be restored. The panic hook also does that.
     ours: Arc<AtomicBool>,
     hook: Option<Hook>,
 }
 
 impl Terminal {
-    /// Sets up the terminal. `painted` is called on another thread whenever a picture was accepted; `report` with the
-    /// message of a panic that does not end the screen.
+    /// Sets up the terminal. `painted` is called on another thread whenever a frame has been accepted. `report` is
+    /// called with the message of a panic that does not end the screen.
     ///
     /// # Errors
     /// When there is no terminal, or it cannot be configured.
@@ -65,12 +65,12 @@ impl Terminal {
         Ok(terminal)
     }
 
-    /// Sets up the terminal, also after [`Terminal::leave`].
+    /// Sets up the terminal. Can be called again after [`Terminal::leave`].
     pub(super) fn enter(&mut self) -> io::Result<()> {
         enable_raw_mode()?;
         self.ours.store(true, Ordering::SeqCst);
-        // Our themes know no colour where none is wanted; crossterm's own way with NO_COLOR would wipe
-        // bold and reverse with every colour it leaves out.
+        // Our themes already leave out unwanted colours. With NO_COLOR, crossterm would also drop bold and reverse
+        // video along with each colour it leaves out.
         force_color_output(true);
         let mut out = Vec::new();
         queue!(out, EnterAlternateScreen, Hide, EnableBracketedPaste)?;
@@ -81,7 +81,7 @@ impl Terminal {
         Ok(())
     }
 
-    /// Restores the terminal. Waits only briefly for a blocked one.
+    /// Restores the terminal. If it is blocked, waits only briefly.
     pub(super) fn leave(&mut self) {
         if !self.ours.swap(false, Ordering::SeqCst) {
             return;
@@ -93,7 +93,7 @@ impl Terminal {
         drop(disable_raw_mode());
     }
 
-    /// Passes on a picture; `painted` of [`Terminal::take`] is called when it is done.
+    /// Queues a frame. The `painted` callback of [`Terminal::take`] is called when it has been written.
     pub(super) fn paint(&mut self, picture: Vec<u8>) {
         self.painter.paint(picture);
     }
@@ -103,7 +103,7 @@ impl Terminal {
         self.mouse = on;
     }
 
-    /// The terminal is gone: it is neither written to nor restored.
+    /// Called when the terminal is gone. It is then neither written to nor restored.
     pub(super) fn forget(&mut self) {
         self.ours.store(false, Ordering::SeqCst);
     }
@@ -147,19 +147,21 @@ fn unblock() {
 #[cfg(not(unix))]
 fn unblock() {}
 
-/// Restores the terminal from any thread, even if loop and painter are blocked. Does nothing unless it was set up.
+/// Restores the terminal from any thread, even if the loop and the painter are blocked. Does nothing unless it was set
+/// up.
 pub(crate) fn give_back() {
     if !crossterm::terminal::is_raw_mode_enabled().unwrap_or(false) {
         return;
     }
     unblock();
-    // Not through the standard library: the painter may hold its lock, and wait for the terminal.
+    // Bypasses the standard library, because the painter may hold its lock while waiting for the terminal.
     #[cfg(unix)]
     let _ = rustix::io::write(rustix::stdio::stdout(), &goodbye());
     drop(disable_raw_mode());
 }
 
-/// Handles a panic: in the loop it restores the terminal and reports it; elsewhere the message goes to `report`.
+/// Handles a panic. In the loop, restores the terminal and reports the panic; elsewhere, passes the message to
+/// `report`.
 fn on_panic(panic: &PanicHookInfo<'_>, ours: &AtomicBool, report: &dyn Fn(String)) {
     let words = text::panic_words(panic);
     if !IN_THE_LOOP.get() {
@@ -175,7 +177,7 @@ fn on_panic(panic: &PanicHookInfo<'_>, ours: &AtomicBool, report: &dyn Fn(String
     drop(writeln!(io::stderr(), "{message}\nWhat was booked is safe. Please report this with the line above."));
 }
 
-/// Writes on a thread, so that a blocked terminal delays only the picture.
+/// Writes on a thread, so that a blocked terminal delays nothing but the frame.
 struct Painter {
     jobs: SyncSender<Job>,
 }
@@ -193,13 +195,13 @@ impl Painter {
         Ok(Self { jobs })
     }
 
-    /// Queues bytes. The loop passes on one picture at a time, so that the queue does not fill; if it does, the dropped
-    /// bytes are modes that will be sent again.
+    /// Queues bytes. The loop sends one frame at a time, so the queue does not fill up. If it does, the dropped bytes
+    /// are modes that will be sent again.
     fn paint(&self, bytes: Vec<u8>) {
         drop(self.jobs.try_send(Job::Paint(bytes)));
     }
 
-    /// Paints after everything queued; true when done in time.
+    /// Writes after everything already queued. Returns true if that was done in time.
     fn paint_last(&self, bytes: Vec<u8>) -> bool {
         let (done, wait) = sync_channel(1);
         self.jobs.try_send(Job::Last(bytes, done)).is_ok() && wait.recv_timeout(PATIENCE).is_ok()

@@ -1,7 +1,7 @@
 //! Separates the terminal's reply about its background from typed keys.
 //!
-//! The query is sent after the first picture, so that nothing waits for the reply, which may come late or never. It
-//! arrives among the keys as `Alt-]` and the reply's characters, and must not trigger actions.
+//! The query is sent after the first frame, so nothing waits for the reply, which may come late or never. It arrives
+//! among the keys as `Alt-]` followed by the reply's characters, and must not trigger actions.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::theme::{Background, Rgb};
 /// Queries the background colour (OSC 11).
 pub(super) const QUESTION: &[u8] = b"\x1b]11;?\x07";
 
-/// Maximum time between characters of a reply, shorter than between typed keys.
+/// Maximum time between the characters of a reply. It is shorter than between keys typed by a person.
 const PAUSE: Duration = Duration::from_millis(150);
 /// Maximum length of a reply.
 const LONGEST: usize = 64;
@@ -49,7 +49,7 @@ impl Replies {
             return Decoded::Key(key);
         };
         match key.code {
-            // BEL, or ESC \: the end.
+            // BEL, or ESC \: the end of the reply.
             KeyCode::Char('g') if control => finish(&text),
             KeyCode::Char('\\') if alt => finish(&text),
             KeyCode::Char(letter) if !alt && !control && belongs(letter) && text.len() < LONGEST => {
@@ -75,7 +75,7 @@ fn background(text: &str) -> Option<Background> {
     let color = text.strip_prefix("11;")?;
     let digits = color.split_once(':').map(|(_, digits)| digits)?;
     let mut parts = digits.split('/').map(|part| {
-        // One to four digits; the first two decide.
+        // One to four digits, of which the first two count.
         let part = if part.len() == 1 { part.repeat(2) } else { part.get(..2)?.to_owned() };
         u8::from_str_radix(&part, 16).ok()
     });

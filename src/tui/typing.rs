@@ -1,4 +1,4 @@
-//! Keys while an overlay is open or a text is typed: what is typed, and what Enter and Esc make of it.
+//! Handles keys while an overlay is open or text is being typed, including Enter and Esc.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -50,7 +50,7 @@ impl App {
         Next::Redraw
     }
 
-    /// Keys of an overlay in which nothing is typed move as they do elsewhere.
+    /// In an overlay without text input, movement keys work as they do elsewhere.
     fn type_without_text(&mut self, bound: Option<Action>) -> Next {
         match bound {
             Some(Action::Up) => self.scroll(-1),
@@ -63,7 +63,7 @@ impl App {
         Next::Redraw
     }
 
-    /// The text has changed.
+    /// Called when the text has changed.
     fn typed(&mut self) {
         if let Some(cursor) = self.mode.cursor() {
             *cursor = 0;
@@ -73,7 +73,7 @@ impl App {
         }
     }
 
-    /// Closes the overlay; a filter being typed is dropped, a theme that was only looked at taken off.
+    /// Closes the overlay. Drops a filter that was being typed, and restores the theme after a preview.
     fn leave(&mut self) {
         match std::mem::take(&mut self.mode) {
             Mode::Filter(_) => self.filter.clear(),
@@ -89,7 +89,7 @@ impl App {
         }
     }
 
-    /// Does what the overlay is for.
+    /// Carries out the overlay's purpose.
     pub(super) fn confirm(&mut self) -> Next {
         match std::mem::take(&mut self.mode) {
             Mode::Browse | Mode::Help { .. } | Mode::Filter(_) | Mode::Explain(_) => {}
@@ -109,7 +109,7 @@ impl App {
                 };
             }
             Mode::Themes { .. } => {
-                // The program is asked to save it only now that it is in use.
+                // Ask the program to save it only now that it has been chosen.
                 let name = self.options.theme.clone();
                 self.say(Note::new(Tone::Plain, &format!("theme {name}")));
                 self.effects.push(Effect::Ask(Request::Theme(name)));
@@ -126,7 +126,7 @@ impl App {
                 match parse_amount(&amount) {
                     Ok(_) => self.effects.push(Effect::Ask(Request::SetLimit { scope, amount })),
                     Err(why) => {
-                        // What was typed stays, to be mended.
+                        // Keep the text so that it can be corrected.
                         self.say(Note::new(Tone::Warning, &format!("'{amount}' {why}")));
                         self.mode = Mode::EditLimit { scope, input };
                     }

@@ -31,16 +31,16 @@ impl App {
                 if !self.filter.text().is_empty() {
                     self.filter.clear();
                 } else if self.view == View::Live && self.pane() == Pane::Calls && self.cursor() > 0 {
-                    // Back to the newest call, and on with each that comes.
+                    // Go back to the newest call, and follow new ones.
                     self.scroll(isize::MIN / 2);
                 } else if self.note.take().is_none() || (self.view == View::Live && self.is_pinned()) {
-                    // A message must not swallow the key that gives the day back.
+                    // A message must not swallow the key that leads back to the day.
                     return self.up();
                 }
             }
             Action::Help => self.mode = Mode::Help { top: 0, search: Input::default() },
             Action::ViewLive => {
-                // The key of what is open already: from one session to all.
+                // The key of the view that is already open: go from one session to all of them.
                 if self.view == View::Live && self.is_pinned() {
                     (self.down, self.pinned_in, self.of_model) = (None, View::Live, None);
                     return self.up();
@@ -72,7 +72,7 @@ impl App {
             Action::Left => self.sideways(true),
             Action::Right => self.sideways(false),
             Action::Enter => return self.enter(),
-            // A new search; its former results stay until a letter is typed.
+            // Start a new search. The former results stay until a letter is typed.
             Action::Filter => self.mode = Mode::Filter(Input::default()),
             Action::Choose => self.mode = Mode::Choose { cursor: 0, search: Input::default() },
             Action::Demo => {
@@ -91,7 +91,7 @@ impl App {
             }
             Action::RemoveLimit => {
                 let Some(scope) = self.limit_here().filter(|_| self.view == View::Limits) else { return Next::Stay };
-                // What was asked is forgotten with the note that says it.
+                // The confirmation request expires together with the note that shows it.
                 if doomed.as_ref() == Some(&scope) && self.note.is_some() {
                     self.effects.push(Effect::Ask(Request::UnsetLimit { scope }));
                 } else {
@@ -132,7 +132,7 @@ impl App {
             }
             Action::Copy => {
                 self.effects.push(Effect::Copy(self.copied()));
-                // Whether it reaches the clipboard is the terminal's business, and nothing comes back.
+                // Whether it reaches the clipboard depends on the terminal, which does not report back.
                 let words = if self.options.is_in_tmux {
                     "sent to the terminal; tmux passes it on with: set -g set-clipboard on"
                 } else {
@@ -159,7 +159,7 @@ impl App {
         Next::Redraw
     }
 
-    /// Scope of the limit under the cursor, as for `limits set`.
+    /// Scope of the limit under the cursor, in the form used by `limits set`.
     pub(super) fn limit_here(&self) -> Option<String> {
         let limits = self.limits();
         limits.get(self.cursor()).map(|state| state.limit.scope.key(state.limit.window))

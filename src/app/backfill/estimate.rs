@@ -1,4 +1,4 @@
-//! Measures characters to a token where both are known, and estimates the output where it is not.
+//! Measures the characters per token where both are known, and estimates the output where it is not.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use super::read::{Answer, Answers};
 use crate::domain::{Call, CallKey, Fidelity, Label, Tokens, Usd, sort_by};
 use crate::pricing::{PriceBook, Pricer as _};
 
-/// Answers of a model from which its own measure is taken; with fewer, that of all models is.
+/// Minimum answers of a model for a ratio of its own; with fewer, the ratio of all models is used.
 const ENOUGH: usize = 30;
 
-/// An agent and a model, where one is named.
+/// An agent and, if known, a model.
 pub(crate) type Kind = (Label, Option<Label>);
 
 /// Estimates of one agent's answers by one model.
@@ -17,21 +17,21 @@ pub(crate) type Kind = (Label, Option<Label>);
 pub(crate) struct ModelEstimate {
     pub(crate) agent: Label,
     pub(crate) model: Option<Label>,
-    /// Calls whose output is not, or not all, in the log.
+    /// Calls whose output is missing or incomplete in the log.
     pub(crate) calls: u64,
-    /// The output that the log states.
+    /// Output tokens given in the log.
     pub(crate) logged: u64,
-    /// The output by the size of the text.
+    /// Output tokens estimated from the size of the text.
     pub(crate) estimated: u64,
     /// Approximate cost of the difference; `None` without a price.
     pub(crate) cost: Option<Usd>,
-    /// Answers from which the measure was taken.
+    /// Number of answers that the ratio was measured on.
     pub(crate) measured_on: u64,
-    /// True when they are this model's own.
+    /// True when those are all this model's own.
     pub(crate) is_own_measure: bool,
-    /// Half of single answers differ by at most so many per cent.
+    /// For half of the answers, the estimate is off by at most this many per cent.
     pub(crate) error_of_one: u64,
-    /// All answers together differ by so many per cent.
+    /// For all answers together, the estimate is off by this many per cent.
     pub(crate) error_of_all: u64,
 }
 
@@ -39,13 +39,13 @@ pub(crate) struct ModelEstimate {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Estimates {
     pub(crate) models: Vec<ModelEstimate>,
-    /// The output beyond that in the log, one call for each answer.
+    /// The output missing from the log, as one call for each answer.
     pub(crate) calls: Vec<Call>,
-    /// Those with such calls for which nothing can be measured.
+    /// Agents and models with such calls for which nothing can be measured.
     pub(crate) unmeasured: Vec<Kind>,
 }
 
-/// Characters and tokens of answers where both are known.
+/// Total characters and tokens of answers where both are known.
 #[derive(Clone, Copy, Debug, Default)]
 struct Measure {
     answers: usize,
@@ -60,7 +60,7 @@ impl Measure {
         self.tokens = self.tokens.saturating_add(answer.output);
     }
 
-    /// The tokens of so many characters, rounded to the nearest.
+    /// The tokens for this many characters, rounded to the nearest.
     fn tokens_of(&self, characters: u64) -> u64 {
         let all = u128::from(self.characters.max(1));
         let tokens = (u128::from(characters) * u128::from(self.tokens) + all / 2) / all;
@@ -68,17 +68,17 @@ impl Measure {
     }
 }
 
-/// True where text and count are both whole.
+/// True if both the text and the count are complete.
 fn is_known(answer: &Answer) -> bool {
     !answer.is_cut && !answer.hides_parts && answer.output > 0 && answer.characters > 0
 }
 
-/// True where the text says more than the count.
+/// True if the answer has text but no complete count.
 fn is_wanting(answer: &Answer) -> bool {
     answer.characters > 0 && (answer.is_cut || answer.output == 0)
 }
 
-/// Estimates what the log does not count.
+/// Estimates the output that the logs do not count.
 pub(crate) fn estimate(answers: &Answers, prices: &PriceBook) -> Estimates {
     let mut estimates = Estimates::default();
     let known: Vec<(&[u8; 16], &Answer)> = answers.iter().filter(|(_, answer)| is_known(answer)).collect();
@@ -114,7 +114,7 @@ pub(crate) fn estimate(answers: &Answers, prices: &PriceBook) -> Estimates {
         };
         for (key, answer) in calls {
             let estimated = measure.tokens_of(answer.characters);
-            // The log states at least so much.
+            // The log's count is a lower bound.
             let Some(more) = estimated.checked_sub(answer.output).filter(|more| *more > 0) else { continue };
             let call = missing(key, answer, more);
             sums.calls += 1;
@@ -130,7 +130,7 @@ pub(crate) fn estimate(answers: &Answers, prices: &PriceBook) -> Estimates {
     estimates
 }
 
-/// The output that is missing, as a call of its own.
+/// The missing output, as a call of its own.
 fn missing(key: &[u8; 16], answer: &Answer, more: u64) -> Call {
     let key = CallKey::from_parts(&[b"backfill".as_slice(), key]);
     let tokens = Tokens { output: more, ..Tokens::ZERO };
@@ -138,9 +138,10 @@ fn missing(key: &[u8; 16], answer: &Answer, more: u64) -> Call {
     Call { fidelity: Fidelity::Guessed, ..call }
 }
 
-/// The median error of single answers and the error of their sum in per cent, on one half by a measure of the other.
+/// The median error of single answers and the error of their sum, in per cent, when the ratio from one half is applied
+/// to the other.
 fn errors(sample: &[(&[u8; 16], &Answer)]) -> (u64, u64) {
-    // Keys are hashes.
+    // Keys are hashes, so this splits at random.
     let (one, other): (Vec<_>, Vec<_>) = sample.iter().partition(|(key, _)| key[15] & 1 == 0);
     let mut measure = Measure::default();
     for (_, answer) in &one {
@@ -158,7 +159,7 @@ fn errors(sample: &[(&[u8; 16], &Answer)]) -> (u64, u64) {
     (median, per_cent(estimated.abs_diff(stated), stated))
 }
 
-/// A part in per cent, rounded up: an error is not made smaller.
+/// A share in per cent, rounded up so that errors are not understated.
 fn per_cent(part: u64, whole: u64) -> u64 {
     u64::try_from((u128::from(part) * 100).div_ceil(u128::from(whole.max(1)))).unwrap_or(u64::MAX)
 }
@@ -172,7 +173,7 @@ mod tests {
         PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)
     }
 
-    /// Answers of four characters to a token, and these.
+    /// Answers with four characters per token, plus the given ones.
     fn answers(others: &[Answer]) -> Answers {
         let known = (0..40_u64).map(|n| Answer::sized("claude-opus-5", 100 + n, 400 + 4 * n, false));
         let key = |n: usize| CallKey::from_parts(&[n.to_le_bytes()]).bytes();
@@ -187,7 +188,7 @@ mod tests {
         assert_eq!((model.calls, model.logged, model.estimated, model.measured_on), (1, 3, 1_000, 40));
         assert_eq!((model.error_of_one, model.error_of_all, model.is_own_measure), (0, 0, true));
         assert_eq!(found.calls[0].tokens, Tokens { output: 997, ..Tokens::ZERO });
-        // 997 × $25 a million.
+        // 997 tokens at $25 per million.
         assert_eq!(model.cost.unwrap().to_string(), "0.024925");
         assert_eq!(found.calls[0].trust(), Fidelity::Guessed);
     }
@@ -203,7 +204,7 @@ mod tests {
         );
         let whole = Answer::sized("claude-opus-5", 2_000, 4_000, true);
         assert!(estimate(&answers(&[whole]), &book()).calls.is_empty());
-        // Another model is measured by all of them, and says so.
+        // Another model uses the ratio of all answers, and is marked accordingly.
         let other = Answer::sized("claude-haiku-4-5", 3, 4_000, true);
         let found = estimate(&answers(&[other]), &book());
         assert!(!found.models[0].is_own_measure && found.models[0].estimated == 1_000);

@@ -1,4 +1,4 @@
-//! The file of estimates: lines of the usage log, each for what a call's own log does not count.
+//! The file of estimates, in the format of the usage log: each line holds the output missing from a call's own log.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -9,10 +9,10 @@ use crate::domain::{Call, Filter, Label, Record, Usd};
 use crate::formats::{Decoder, Origin, kept_line};
 use crate::pricing::{PriceBook, Pricer as _};
 
-/// In the data folder.
+/// File name in the data folder.
 const FILE: &str = "estimates.jsonl";
 
-/// Estimates within a filter.
+/// Sums of the estimates within a filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub(crate) calls: u64,
@@ -28,7 +28,7 @@ fn path(context: &Context<'_>) -> Option<PathBuf> {
 /// Replaces the file.
 ///
 /// # Errors
-/// A sentence when it cannot be written.
+/// A sentence, if the file cannot be written.
 pub(crate) fn keep(context: &Context<'_>, calls: &[Call]) -> Result<PathBuf, String> {
     let folder = context.paths.make_data_folder()?;
     let (path, draft) = (folder.join(FILE), folder.join(format!(".{FILE}.{}.tmp", std::process::id())));
@@ -51,10 +51,10 @@ pub(crate) fn keep(context: &Context<'_>, calls: &[Call]) -> Result<PathBuf, Str
     Ok(path)
 }
 
-/// Removes the file; false if there is none.
+/// Removes the file; false if it does not exist.
 ///
 /// # Errors
-/// A sentence when it cannot be removed.
+/// A sentence, if the file cannot be removed.
 pub(crate) fn forget(context: &Context<'_>) -> Result<bool, String> {
     let Some(path) = path(context) else { return Ok(false) };
     match fs::remove_file(&path) {
@@ -64,7 +64,7 @@ pub(crate) fn forget(context: &Context<'_>) -> Result<bool, String> {
     }
 }
 
-/// Sums of the kept estimates within a filter; `None` if there are none.
+/// Sums of the stored estimates within a filter; `None` if there are none.
 pub(crate) fn kept(context: &Context<'_>, filter: &Filter, prices: &PriceBook) -> Option<Kept> {
     let bytes = fs::read(path(context)?).ok()?;
     let (mut lines, mut records) = (Decoder::new(&["native"]), Vec::new());

@@ -1,4 +1,4 @@
-//! Reads the sizes of answers from the logs of every agent whose logs have texts.
+//! Reads the sizes of answers from the logs of every agent whose logs include text.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,16 +13,16 @@ use crate::domain::{Attribution, Instant, Label, sort_by};
 use crate::formats::{self, Env, FormatId, Framing, Location, Origin, Spoken, Texts};
 use crate::ingest;
 
-/// Longer lines are no answers.
+/// Maximum bytes of a line; a longer one is not an answer.
 const LONGEST: u64 = 64 << 20;
 
-/// Times that a database is read while its writer is at work.
+/// How often to try reading a database that is being written.
 const ATTEMPTS: usize = 3;
 
-/// Answers by their keys.
+/// Answers by key.
 pub(crate) type Answers = BTreeMap<[u8; 16], Answer>;
 
-/// An answer, over all its parts.
+/// An answer, with all its parts added up.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) from: Attribution,
@@ -34,7 +34,7 @@ pub(crate) struct Answer {
     blocks: FxHashSet<u64>,
 }
 
-/// Every answer in the logs, by its key; a log that cannot be read is passed over.
+/// Reads every answer in the logs; a log that cannot be read is skipped.
 ///
 /// # Errors
 /// When a path is missing.
@@ -48,7 +48,7 @@ pub(crate) fn read(context: &Context<'_>) -> Result<Answers, Failure> {
         let known = places.filter(|(other, _)| Some(*other) == id).map(|(_, place)| place.clone());
         for place in known.chain(own_places(context, *texts)) {
             for file in logs(*texts, &place) {
-                // What cannot be read now may be read the next time.
+                // A log that cannot be read now may be readable next time.
                 let _ = read_log(*texts, &file, &mut answers);
             }
         }
@@ -56,7 +56,7 @@ pub(crate) fn read(context: &Context<'_>) -> Result<Answers, Failure> {
     Ok(answers)
 }
 
-/// The places of an agent that is no format, in every home.
+/// The log locations of an agent that has no format, in every home.
 fn own_places(context: &Context<'_>, texts: &dyn Texts) -> Vec<Location> {
     let var = |name: &str| context.env.vars.get(std::ffi::OsStr::new(name)).cloned();
     let own = texts.locations(&Env::new(context.env.home.as_deref(), &var));
@@ -64,7 +64,7 @@ fn own_places(context: &Context<'_>, texts: &dyn Texts) -> Vec<Location> {
     own.into_iter().chain(others).collect()
 }
 
-/// Every log in a place. Links are not followed, so that no folder is read twice.
+/// Every log in a location. Links are not followed, so that no folder is read twice.
 fn logs(texts: &dyn Texts, place: &Location) -> Vec<PathBuf> {
     let is_log = |name: &std::ffi::OsStr| texts.framing(name.as_encoded_bytes()).is_some();
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! The answers of single logs, for tests.
+//! The answers in single logs, for tests.
 
 use std::io;
 use std::path::Path;
@@ -7,27 +7,27 @@ use super::read::{Answers, read_log};
 use crate::domain::{CallKey, Label};
 use crate::formats::TEXTS;
 
-/// How much of an answer there is.
+/// The size of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerSize {
     /// The key of its call.
     pub key: CallKey,
     /// The model.
     pub model: Option<Label>,
-    /// The output that the log states.
+    /// Output tokens given in the log.
     pub output: u64,
-    /// Characters of all its blocks.
+    /// Characters in all its blocks.
     pub characters: u64,
-    /// Parts of it are not in the log.
+    /// True if parts of it are not in the log.
     pub hides_parts: bool,
 }
 
-/// Names of all agents whose texts are read.
+/// Names of all agents whose texts can be read.
 pub fn agents() -> Vec<&'static str> {
     TEXTS.iter().map(|texts| texts.name()).collect()
 }
 
-/// The answers in these logs of one agent.
+/// The answers in the given logs of one agent.
 ///
 /// # Errors
 /// When a log cannot be read.

@@ -10,15 +10,15 @@ use crate::ingest::Projects;
 use crate::ledger::{BooksError, Ledger, SessionRow};
 use crate::meter::{self, CallContext, Follow, Limit, LimitState, Meter, Snapshot, Summary};
 
-/// The summary the screen would show now, with forecast, rate and projections.
+/// The summary that the screen would show now, with forecast, rate and projections.
 pub(crate) fn summary(context: &Context<'_>, books: &dyn Ledger) -> Result<Summary, BooksError> {
     let (rules, now) = (context.rules(Filter::default()), context.now());
     let snapshot = Snapshot::ask(books, &rules, &Follow::Today, now)?;
     Ok(Meter::open(rules, snapshot).summary(now))
 }
 
-/// States of the limits that apply to a session, worst first: by its user, project and each of its models, plus this
-/// machine's. For calls without a session: all limits.
+/// States of the limits that apply to a session, worst first: limits on its user, its project and each of its models,
+/// plus those of this machine. For calls without a session: all limits.
 pub(crate) fn limit_states(
     context: &Context<'_>,
     books: &dyn Ledger,
@@ -29,7 +29,7 @@ pub(crate) fn limit_states(
         return Ok(meter::states(books, &rules, None, now)?);
     };
     let about = |limit: &Limit| limit.scope.only.iter().any(|(dimension, _)| *dimension == Dimension::Model);
-    // A call context names one model. Limits that do not depend on the model are evaluated once.
+    // A call context names only one model. Limits that do not depend on the model are evaluated once.
     let (of_models, others): (Vec<Limit>, Vec<Limit>) = std::mem::take(&mut rules.limits).into_iter().partition(about);
     let models = row.models.iter().map(|(model, _)| (&of_models, model.as_ref()));
     let mut all: Vec<LimitState> = Vec::new();
@@ -55,7 +55,7 @@ pub(crate) fn limit_states(
     Ok(all)
 }
 
-/// Call context from the given names, with the config's defaults.
+/// Call context from the given names, with the config's defaults for the rest.
 pub(crate) fn caller(settings: &Settings, names: &[(Dimension, &str)]) -> CallContext {
     let mut all: Vec<(Dimension, Label)> = Vec::new();
     let projects = Projects::default();

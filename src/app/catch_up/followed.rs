@@ -1,4 +1,4 @@
-//! Books that stay open between questions and read only what the logs have gained since the last one.
+//! A ledger that stays open between queries and reads only the log lines added since the last query.
 
 use std::time::{Duration, Instant};
 
@@ -12,31 +12,31 @@ use crate::ingest::Tails;
 use crate::ledger::{Batch, BooksError, Ledger};
 use crate::meter::{Follow, Meter, Recent, Snapshot, Summary};
 
-/// How long books that could not be opened are stood in for before they are tried again.
+/// How long to use the in-memory stand-in for a ledger that could not be opened before trying again.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
 
-/// Open books, and the logs that they are read from.
+/// An open ledger and the logs that feed it.
 ///
-/// Nothing is read between two questions, and nothing watches the logs: a process that is asked now and then costs
-/// nothing meanwhile.
+/// Nothing is read between two queries and nothing watches the logs, so a process that is queried now and then costs
+/// nothing in between.
 pub(crate) struct Followed {
     pub(crate) books: Books,
     tails: Tails,
-    /// The numbers of the screen, once they were asked for; changes go into them.
+    /// The numbers on the screen, once they have been requested; changes are applied to them.
     meter: Option<Meter>,
     recent: Recent,
     opened: Instant,
     /// State of the config when it was last read.
     config: Option<Stamp>,
-    /// Why the changed config is not in force.
+    /// Why a changed config has not been applied.
     pub(crate) config_problem: Option<String>,
 }
 
 impl Followed {
-    /// Opens the books and reads what all logs hold.
+    /// Opens the ledger and reads all logs.
     ///
     /// # Errors
-    /// When neither the books nor the logs can be read.
+    /// When neither the ledger nor the logs can be read.
     pub(crate) fn open(context: &mut Context<'_>) -> Result<Self, Failure> {
         let config = context.paths.config.as_deref().and_then(config::stamp);
         let books = open_and_catch_up(context, &LogSelection::Everything, false)?;
@@ -49,10 +49,10 @@ impl Followed {
         Ok(followed)
     }
 
-    /// Takes in what has changed: the config, and what the logs have gained.
+    /// Picks up changes to the config and new lines in the logs.
     ///
     /// # Errors
-    /// When the books must be reopened.
+    /// When the ledger must be reopened.
     pub(crate) fn catch_up(&mut self, context: &mut Context<'_>) -> Result<(), Failure> {
         self.take_config(context);
         if self.books.trouble.is_some() && self.opened.elapsed() >= TRY_AGAIN {
@@ -66,7 +66,7 @@ impl Followed {
     /// The numbers that the screen would show now, with forecast, rate and projections.
     ///
     /// # Errors
-    /// When the books cannot be read.
+    /// When the ledger cannot be read.
     pub(crate) fn summary(&mut self, context: &Context<'_>) -> Result<Summary, BooksError> {
         let now = context.now();
         let changed = self.books.ledger.changed_elsewhere();
@@ -87,19 +87,19 @@ impl Followed {
         Ok(self.meter.insert(meter).summary(now))
     }
 
-    /// Reads what the logs have gained.
+    /// Reads new lines in the logs.
     fn read(&mut self, context: &Context<'_>) -> Result<(), BooksError> {
         let Self { books, tails, meter, .. } = self;
         let (now, ledger, mut failed) = (Instant::now(), &mut books.ledger, None);
         let mut holds = books.unbooked.is_some();
-        // A few lines: to start threads would take longer.
+        // There are only a few lines: starting threads would take longer.
         tails.catch_up(now, 1, &mut |batch, _| {
             let batch = Batch::from(batch);
             let stated = batch.records.iter().any(|record| matches!(record, Record::Status(_)));
-            // A later place in a log must never be written before the calls of an earlier one.
+            // A later position in a log must never be written before the calls from an earlier one.
             let written = if holds { None } else { ledger.post(&batch).ok() };
             match (&written, meter.as_mut()) {
-                // Whether another process wrote what is a repeat here is asked with the next summary.
+                // The next summary checks whether a repeated call was written by another process.
                 (Some(changes), Some(open)) => {
                     for change in changes {
                         open.apply(change, context.now());
@@ -127,14 +127,15 @@ impl Followed {
             let held = |error| format!("{error}; new calls are counted here, and booked as soon as possible");
             books.unbooked = books.ledger.flush().err().map(held);
             if books.unbooked.is_some() {
-                // Held calls are counted with the stored ones, if those can be read.
+                // Buffered calls are counted with the stored ones, if those can be read.
                 books.ledger.sums(&Filter { since: Some(context.now()), ..Filter::default() })?;
             }
         }
         Ok(())
     }
 
-    /// Loads the config again if it was written since. A wrong one is named, and the old one kept.
+    /// Reloads the config if it has been written since. If it is invalid, the problem is recorded and the old config
+    /// stays in force.
     fn take_config(&mut self, context: &mut Context<'_>) {
         let stamp = context.paths.config.as_deref().and_then(config::stamp);
         if stamp == self.config {

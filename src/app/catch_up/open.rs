@@ -1,4 +1,4 @@
-//! Opens the ledger that a command works on, and replaces a damaged one.
+//! Opens the ledger that a command works on and replaces a damaged one.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::engine::AnyLedger;
 use crate::ledger;
 use crate::pricing::PriceBook;
 
-/// Sums verified on opening: few enough to go unnoticed.
+/// Number of sums to verify on opening: few enough to go unnoticed.
 const GLANCE: usize = 40;
 
-/// Moves a damaged ledger aside and creates a new one, to be filled from the logs when it is next opened.
+/// Moves a damaged ledger aside and creates a new one, which is filled from the logs when it is next opened.
 ///
 /// # Errors
-/// When it can neither be moved nor created.
+/// When it can be neither moved nor replaced.
 pub(crate) fn replace_damaged(context: &mut Context<'_>) -> Result<(), Failure> {
     let Some(path) = context.paths.ledger() else { return Ok(()) };
     let prices = context.prices();
@@ -30,7 +30,7 @@ pub(crate) fn replace_damaged(context: &mut Context<'_>) -> Result<(), Failure> 
 /// Options for opening the ledger with a selection.
 pub(crate) fn options(context: &Context<'_>, selection: &LogSelection) -> ledger::Options {
     match selection {
-        // Only the newest day is verified: an agent is waiting.
+        // Verify only the newest day: an agent is waiting.
         LogSelection::Session(_) => ledger::Options { glance: 1, ..ledger::Options::hurried(context.now()) },
         LogSelection::Everything | LogSelection::Unbooked | LogSelection::Paths(_) => {
             ledger::Options { glance: GLANCE, ..ledger::Options::new(context.now()) }
@@ -38,8 +38,8 @@ pub(crate) fn options(context: &Context<'_>, selection: &LogSelection) -> ledger
     }
 }
 
-/// Opens the ledger of a selection; in-memory stand-in and a warning when that fails. The caller reports a read-only
-/// ledger: [`AnyLedger::why_only_read`].
+/// Opens the ledger of a selection. If that fails, returns an in-memory stand-in and a warning. Reporting a read-only
+/// ledger ([`AnyLedger::why_only_read`]) is up to the caller.
 pub(crate) fn open(
     context: &mut Context<'_>,
     selection: &LogSelection,

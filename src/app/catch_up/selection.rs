@@ -1,4 +1,4 @@
-//! The logs that a command covers, and where they are.
+//! The logs that a command covers and where they are.
 
 use std::path::{Path, PathBuf};
 
@@ -14,10 +14,10 @@ pub(crate) enum LogSelection {
     Everything,
     /// All discovered logs, without the ledger.
     Unbooked,
-    /// Given files and folders only.
+    /// Only the given files and folders.
     Paths(Vec<PathBuf>),
     /// The whole ledger, but only this session's transcript is read first, or all discovered logs without one. For
-    /// hooks and prompts, where somebody waits for the answer.
+    /// hooks and prompts, where someone is waiting for the answer.
     Session(Option<PathBuf>),
 }
 
@@ -32,7 +32,7 @@ impl LogSelection {
     }
 }
 
-/// Where WSL shows the homes of Windows' users.
+/// Where WSL exposes the home folders of Windows users.
 const WINDOWS_USERS: &str = "/mnt/c/Users";
 
 /// The log locations of a selection.

@@ -16,7 +16,7 @@ pub(super) struct Case {
     pub(super) quotas: BTreeMap<String, u32>,
 }
 
-/// `expected.json`.
+/// Content of an `expected.json`.
 #[derive(Deserialize)]
 struct Expected {
     models: Vec<Model>,
@@ -26,7 +26,7 @@ struct Expected {
     quotas: BTreeMap<String, BTreeMap<String, u32>>,
 }
 
-/// Every case, in the order of agents and traps.
+/// All cases, ordered by agent and trap.
 ///
 /// # Errors
 /// When an `expected.json` cannot be read.

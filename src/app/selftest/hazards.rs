@@ -1,5 +1,5 @@
-//! The eight classes of billing faults that an audit of about 110 usage tools found (`AgentMeasure`, September 2026), and
-//! the samples that show each.
+//! The eight classes of billing faults found by an audit of about 110 usage tools (`AgentMeasure`, September 2026), and
+//! the samples that demonstrate each.
 
 /// One class of faults.
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +12,7 @@ pub(crate) struct Hazard {
     pub(crate) samples: &'static [&'static str],
 }
 
-/// Every class, in the audit's order.
+/// All classes, in the audit's order.
 pub(crate) const HAZARDS: [Hazard; 8] = [
     Hazard {
         name: "H1",

@@ -1,4 +1,4 @@
-//! Unpacks the samples, writes them to a folder of its own, and reads them as logs are read.
+//! Unpacks the samples, writes them to a temporary folder, and reads them like logs.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
@@ -12,21 +12,21 @@ use crate::domain::{Label, Record};
 use crate::formats::{FormatId, Framing, Location, format_of_name};
 use crate::ingest::{self, Roots, Tails, sample_database};
 
-/// Made by the build script.
+/// Created by the build script.
 static ARCHIVE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/samples.gz"));
 
-/// Time of the last change of every sample: noon on 2026-11-20, in seconds since 1970.
+/// Modification time of every sample: noon on 2026-11-20, in seconds since 1970.
 const CHANGED: Duration = Duration::from_secs(1_795_176_000);
 
 /// A file of the archive.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
-    /// Path below `samples/`, with slashes.
+    /// Path below `samples/`, with forward slashes.
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Every file of the archive, in order.
+/// All files in the archive, in order.
 ///
 /// # Errors
 /// When the archive is damaged.
@@ -52,7 +52,7 @@ fn line<'a>(rest: &mut &'a [u8]) -> io::Result<&'a str> {
 }
 
 impl Sample {
-    /// The name under which its agent would keep it: `sessions.sql` makes `sessions.db`, `state.vscdb.sql` makes
+    /// The file name that its agent would use: `sessions.sql` becomes `sessions.db`, and `state.vscdb.sql` becomes
     /// `state.vscdb`.
     pub(crate) fn log_name(&self) -> PathBuf {
         let path = Path::new(&self.name);
@@ -63,12 +63,12 @@ impl Sample {
         if stem.extension().is_some() { stem } else { stem.with_extension("db") }
     }
 
-    /// True for the statements of a database.
+    /// True for the SQL statements of a database.
     pub(crate) fn is_database(&self) -> bool {
         Path::new(&self.name).extension().is_some_and(|ending| ending == "sql")
     }
 
-    /// Writes it below a folder, as its agent would.
+    /// Writes it below a folder, the way its agent would.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -83,7 +83,7 @@ impl Sample {
         Ok(path)
     }
 
-    /// The agent in whose place it stands, if its logs are known by their place alone.
+    /// The agent whose folder it belongs in, if that agent's logs are recognised only by location.
     fn owner(&self) -> Option<FormatId> {
         let agent = self.name.split('/').next()?;
         FormatId::of_name(agent).filter(|id| id.format().is_known_by_place())
@@ -108,17 +108,17 @@ impl Sample {
     }
 }
 
-/// The records of every sample.
+/// The records of all samples.
 pub(super) struct Reading {
-    /// By name, in order.
+    /// Records by sample name, in order.
     of_sample: Vec<(String, Vec<Record>)>,
 }
 
 impl Reading {
-    /// Writes the logs and the files that describe them, and reads the logs.
+    /// Writes the logs and their description files, and reads the logs.
     ///
     /// # Errors
-    /// When a log cannot be written or is not read.
+    /// When a log cannot be written or read.
     pub(super) fn read(samples: &[Sample]) -> io::Result<Self> {
         let folder = Scratch::new()?;
         let (mut roots, mut at, mut of_sample) = (Roots::default(), BTreeMap::new(), Vec::new());
@@ -148,7 +148,7 @@ impl Reading {
         }
     }
 
-    /// The records of each file of a sample: a file, or all files in a folder.
+    /// The records of each file of a sample, which is either a file or all files in a folder.
     pub(super) fn records<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [Record]> {
         let is_part =
             move |file: &str| file.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -156,7 +156,7 @@ impl Reading {
     }
 }
 
-/// A folder that is removed at the end.
+/// A folder that is removed on drop.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -164,7 +164,7 @@ impl Scratch {
         #[allow(clippy::disallowed_methods, reason = "only tells two folders of one process apart")]
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let name = format!("tokmeter-selftest-{}-{}", std::process::id(), now.as_nanos());
-        // Watched paths are compared with what the system calls them.
+        // Watched paths are compared with the system's own names for them.
         let path = fs::canonicalize(std::env::temp_dir())?.join(name);
         let mut builder = DirBuilder::new();
         #[cfg(unix)]
@@ -176,7 +176,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Left over in a temporary folder, it does no harm.
+        // A leftover in a temporary folder does no harm.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

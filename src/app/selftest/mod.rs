@@ -1,7 +1,8 @@
-//! Counts the samples that are packed into the program, on the machine it runs on.
+//! Counts the samples packed into the program, on the machine it runs on.
 //!
-//! The samples go through the same readers, merging and prices as logs do: files in a temporary folder, databases made
-//! with the SQLite that reads them. Each is counted twice: as it is, and in reverse with every file repeated.
+//! The samples go through the same readers, merging and pricing as real logs: files in a temporary folder, and
+//! databases created with the same SQLite that reads them. Each sample is counted twice: as it is, and in reverse with
+//! every file repeated.
 
 mod cases;
 mod hazards;
@@ -22,27 +23,28 @@ use crate::domain::{Record, Status};
 use crate::ledger::{Batch, Ledger, Memory};
 use crate::pricing::{CostMode, PriceBook};
 
-/// One sample with what it must come to, and what it came to.
+/// One sample with its expected and actual sums.
 #[derive(Clone, Debug)]
 pub(crate) struct Checked {
-    /// Agent and trap, such as `codex/re-emitted.jsonl`; the agent alone for all its samples together.
+    /// Agent and trap, such as `codex/re-emitted.jsonl`; just the agent for all its samples together.
     pub(crate) name: String,
     pub(crate) expected: Vec<Model>,
     pub(crate) counted: Vec<Model>,
     /// In reverse, with every file twice.
     pub(crate) repeated: Vec<Model>,
-    /// Provider's windows, by length, in hundredths of a per cent.
+    /// The provider's windows by length, in hundredths of a per cent.
     pub(crate) expected_quotas: BTreeMap<String, u32>,
     pub(crate) quotas: BTreeMap<String, u32>,
 }
 
 impl Checked {
-    /// True when every number is as expected.
+    /// True when all numbers are as expected.
     pub(crate) fn is_right(&self) -> bool {
         self.counted == self.expected && self.repeated == self.expected && self.quotas == self.expected_quotas
     }
 
-    /// Expected and counted sums of all models. In a case of doubt the wrong count is the one in reverse.
+    /// Expected and counted sums of all models. The counted sums are those of the plain count if it is wrong, otherwise
+    /// those of the reversed count.
     pub(crate) fn sums(&self) -> (Model, Model) {
         let counted = if self.counted == self.expected { &self.repeated } else { &self.counted };
         (Model::sum(&self.expected), Model::sum(counted))

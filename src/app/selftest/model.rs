@@ -1,4 +1,4 @@
-//! The sums of a sample per model, as `expected.json` states them.
+//! The sums of a sample per model, as given in `expected.json`.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -11,24 +11,24 @@ pub struct Model {
     #[serde(rename = "model")]
     /// Its name.
     pub name: Option<String>,
-    /// Calls.
+    /// Number of calls.
     pub calls: u64,
-    /// Tokens of this class.
+    /// Uncached input tokens.
     pub input_tokens: u64,
-    /// Tokens of this class.
+    /// Tokens read from the cache.
     pub cache_read_tokens: u64,
-    /// Tokens of this class.
+    /// Tokens written to the cache for five minutes.
     pub cache_write_5m_tokens: u64,
-    /// Tokens of this class.
+    /// Tokens written to the cache for an hour.
     pub cache_write_1h_tokens: u64,
-    /// Tokens of this class.
+    /// Output tokens.
     pub output_tokens: u64,
-    /// Tokens of this class.
+    /// Reasoning tokens, which are part of the output.
     pub reasoning_tokens: u64,
-    /// Calls that the log states only in part.
+    /// Calls whose log has only part of the output.
     #[serde(default)]
     pub lower_bound_calls: u64,
-    /// Exact dollars; `null` where a price is missing; absent where the sample is about something else.
+    /// Exact dollars; `null` if a price is missing; absent if the sample is about something else.
     #[serde(default, deserialize_with = "stated", skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<Option<String>>,
 }
@@ -51,14 +51,14 @@ impl Model {
         parts.into_iter().fold(0, u64::saturating_add)
     }
 
-    /// Leaves out the cost where none is expected.
+    /// Drops the cost if none is expected.
     pub fn drop_unstated(&mut self, expected: &Self) {
         if expected.cost_usd.is_none() {
             self.cost_usd = None;
         }
     }
 
-    /// The sum of several, without a name; its cost is that of the models that state one.
+    /// The sum of several models, without a name. The cost is that of the models that have one.
     pub(crate) fn sum(models: &[Self]) -> Self {
         let mut sum = Self::default();
         let mut cost = None;
@@ -85,10 +85,10 @@ impl Model {
     }
 }
 
-/// Sums per model of a ledger, by name.
+/// Sums per model in a ledger, by name.
 ///
 /// # Errors
-/// When the books cannot be read.
+/// When the ledger cannot be read.
 pub fn of_ledger(books: &dyn Ledger) -> Result<Vec<Model>, BooksError> {
     let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
     let rows = books.report(&query)?.rows.into_iter();

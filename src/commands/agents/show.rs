@@ -9,10 +9,10 @@ use crate::formats::Exactness;
 use crate::output;
 use crate::text;
 
-/// Width of a terminal from which places are shown at more length, and of one below which they are left out.
+/// Terminal width from which places are shown at greater length, and the width below which they are left out.
 const WIDE: usize = 160;
 const NARROW: usize = 112;
-/// Longest place in a wide terminal, and in one that is not.
+/// Maximum length of a place in a wide terminal and in others.
 const PLACE: usize = 44;
 const SHORT_PLACE: usize = 22;
 /// Column of the place.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::domain::Label;
 use crate::ingest::{BadNote, Condition};
 
-/// A line that was not counted: place and reason, without its content.
+/// A line that was not counted: its place and the reason, without its content.
 #[derive(Serialize)]
 pub(crate) struct Bad {
     pub(crate) file: Label,
@@ -33,7 +33,7 @@ pub(crate) struct Note {
     pub(crate) what: Label,
 }
 
-/// True for conditions that no other count of the audit covers.
+/// True for conditions that are not covered by another count of the audit.
 pub(crate) fn is_worth_a_word(what: &Condition) -> bool {
     match what {
         Condition::PermissionDenied

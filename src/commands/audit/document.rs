@@ -64,7 +64,7 @@ pub(crate) struct Unpriced {
     pub(crate) tokens: u64,
 }
 
-/// How exact the logs of a source are: `E$` and the like; empty for a source of another version.
+/// How exact a source's logs are, such as `E$`; empty for a source from another version.
 fn fidelity(source: &str) -> String {
     FormatId::of_name(source).map(|id| Exactness::label(id.format().fidelity())).unwrap_or_default()
 }

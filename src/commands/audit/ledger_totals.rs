@@ -15,7 +15,7 @@ use crate::meter::overrides::{self, Override};
 #[derive(Serialize)]
 pub(crate) struct LedgerTotals {
     pub(crate) calls: u64,
-    /// Calls in the ledger that no log holds any more.
+    /// Number of calls in the ledger that are no longer in any log.
     pub(crate) only_in_ledger: u64,
     pub(crate) files_gone: u64,
     pub(crate) first_files_gone: Vec<Label>,
@@ -42,7 +42,7 @@ impl LedgerTotals {
         }))
     }
 
-    /// With the number of calls that the logs, read afterwards, do not hold.
+    /// Adds the number of calls that are not in the logs, which are read afterwards.
     pub(crate) fn compared_with(self, read: &Read) -> Result<Self, Failure> {
         let in_logs = read.books.sums(&Filter::default())?.calls;
         Ok(Self { only_in_ledger: self.calls.saturating_sub(in_logs), ..self })

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::domain::{Filter, Label};
 use crate::ledger::{BooksError, Ledger, Order, Row, Sums};
 
-/// A call whose counts are partial or guessed: where it was read, and why.
+/// A call whose counts are partial or guessed: its place and the reason.
 #[derive(Serialize)]
 pub(super) struct Marked {
     file: Option<Label>,
@@ -14,10 +14,10 @@ pub(super) struct Marked {
     why: &'static str,
 }
 
-/// Places listed for each mark.
+/// Number of places listed for each mark.
 const MARKED: usize = 5;
 
-/// A mark's name, and the test for it on a call's sums.
+/// The name of a mark, and a test for it on a call's sums.
 type Mark = (&'static str, fn(&Sums) -> bool);
 
 const MARKS: [Mark; 3] = [
@@ -27,7 +27,7 @@ const MARKS: [Mark; 3] = [
 ];
 
 impl Marked {
-    /// The first calls of each mark, ordered by file and offset; `total` holds the sums of all calls.
+    /// The first calls with each mark, ordered by file and offset. `total` is the sum over all calls.
     pub(super) fn first(books: &dyn Ledger, total: &Sums) -> Result<Vec<Self>, BooksError> {
         let mut first: [Vec<Self>; MARKS.len()] = Default::default();
         if MARKS.iter().any(|(_, is_marked)| is_marked(total)) {

@@ -17,11 +17,11 @@ use crate::ledger::{Batch, Grain, Ledger, Query, Report};
 pub(crate) struct Read {
     /// Every call, in memory.
     pub(crate) books: AnyLedger,
-    /// Calls as reported by lines, duplicates included, per format.
+    /// Number of calls reported by lines, including duplicates, per format.
     pub(crate) sightings: BTreeMap<Label, u64>,
-    /// Counters of lines, by outcome.
+    /// Line counters, by outcome.
     pub(crate) tallies: Tallies,
-    /// The first lines that could not be counted, by file and line.
+    /// The first lines that could not be counted, sorted by file and line.
     pub(crate) bad: Vec<BadNote>,
     /// The first lines that match no known format.
     pub(crate) unknown: Vec<BadNote>,
@@ -91,7 +91,7 @@ impl Read {
         self.books.absorb(&Batch::from(batch))
     }
 
-    /// Drops all but the first bad lines to bound memory.
+    /// Keeps only the first bad lines, to bound memory.
     pub(crate) fn keep_first(&mut self) {
         for notes in [&mut self.bad, &mut self.unknown] {
             sort_by(notes, |one, other| (&one.path, one.offset).cmp(&(&other.path, other.offset)));

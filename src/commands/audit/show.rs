@@ -1,4 +1,4 @@
-//! The audit as text: outcome of lines, then warnings, then the ledger.
+//! The audit as text: outcomes of lines, then warnings, then the ledger.
 
 use std::io;
 
@@ -47,7 +47,7 @@ pub(super) fn write(context: &mut Context<'_>, audit: &Audit, json: bool) -> Res
         output::plain(&heads, 2, &rows, out)?;
         writeln!(out)?;
     }
-    // Unread files may hold more calls.
+    // Files that could not be read may contain more calls.
     let unread = u64::from(audit.unread_files > 0);
     let lower_bound_calls = audit.total.lower_bound_calls.max(unread);
     let cost = text::cost(&Sums { lower_bound_calls, ..audit.total });
@@ -102,7 +102,7 @@ fn write_troubles(out: &mut dyn io::Write, audit: &Audit) -> io::Result<()> {
     Ok(())
 }
 
-/// A number in its column, and its noun in one number or the other; nothing for none.
+/// A number in its column, followed by its noun in the singular or plural. Writes nothing for zero.
 fn fact(out: &mut dyn io::Write, count: u64, [one, several]: [&str; 2], what: &str) -> io::Result<()> {
     if count == 0 {
         return Ok(());

@@ -1,6 +1,6 @@
-//! A proxy in a process of its own, as it is used, with books of its own.
+//! Runs a proxy in a separate process, as in normal use, with a ledger of its own.
 //!
-//! So is the bare pass-through, so that the two differ only in what they do.
+//! The bare pass-through also runs in its own process, so that the two differ only in their work.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 /// Limits that are never reached.
 const LIMITS: &str = "[limits]\nday = { usd = 1_000_000 }\nmonth = { usd = 10_000_000 }\n";
 
-/// The text that a proxy writes before its address once it forwards.
+/// The text that a proxy writes before its address once it is forwarding.
 pub(super) const READY: &str = "forwarding on http://";
 
 /// Kinds of proxies.
@@ -18,13 +18,13 @@ pub(super) const READY: &str = "forwarding on http://";
 pub(super) enum Kind {
     /// A pass-through that counts nothing.
     Bare,
-    /// One that counts.
+    /// A proxy that counts calls.
     Proxy,
-    /// One that counts and has limits to check.
+    /// A proxy that counts calls and has limits to check.
     Limits,
 }
 
-/// A running proxy, which ends when dropped.
+/// A running proxy, which is stopped when dropped.
 pub(super) struct Measured {
     child: Child,
     pub(super) address: SocketAddr,
@@ -32,15 +32,15 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// Starts a proxy before this service.
+    /// Starts a proxy in front of this service.
     ///
     /// # Errors
     /// When it does not start.
     pub(super) fn start(upstream: SocketAddr, kind: Kind) -> std::io::Result<Self> {
         let name = format!("tokmeter-bench-{}-{}-{kind:?}", std::process::id(), upstream.port());
         let folder = std::env::temp_dir().join(name);
-        // Not in the temporary folder itself, where files come and go: the folders around config and ledger are
-        // watched.
+        // Not in the temporary folder itself, because the folders around config and ledger are watched, and files come
+        // and go there.
         let (home, data) = (folder.join("home"), folder.join("data/tokmeter"));
         std::fs::create_dir_all(home.join(".config/tokmeter"))?;
         if kind == Kind::Limits {
@@ -58,7 +58,7 @@ impl Measured {
             .env_clear()
             .env("HOME", &home)
             .env("TOKMETER_DATA_DIR", &data)
-            // Held open, so that it ends with this process.
+            // Kept open, so that the child ends with this process.
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -74,7 +74,7 @@ impl Measured {
         Ok(measured)
     }
 
-    /// Bytes of memory that only this process uses, where the system tells.
+    /// Bytes of memory used only by this process, if the system reports them.
     pub(super) fn memory(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;

@@ -1,4 +1,4 @@
-//! `report --yesterday`, printed or sent, and the digest that is sent every day.
+//! `report --yesterday`, printed or sent, and the digest that is sent automatically every day.
 
 use super::{Asked, Sums, compose};
 use crate::app::catch_up::Books;
@@ -10,10 +10,10 @@ use crate::domain::{Day, Dimension, Filter, Instant, day_of, day_start};
 use crate::engine::{Channel, Message, daily};
 use crate::ledger::{Ledger, Report, alert_was_delivered};
 
-/// Prints the digest of the day in the filter, split by model unless other dimensions are given; or sends it by every
-/// configured channel.
+/// Prints the digest of the day selected by the filter, split by model unless other dimensions are given, or sends it
+/// through every configured channel.
 ///
-/// `is_whole` says that it counts every call: then the message of that day is not sent again by the clock.
+/// `is_whole` means that it counts every call. That day's automatic digest is then not sent again.
 pub(in crate::commands) fn run(
     context: &mut Context<'_>,
     books: &mut Books,
@@ -53,7 +53,7 @@ pub(in crate::commands) fn run(
     if failed.is_empty() { Ok(Exit::Fine) } else { Err(Failure::new(Exit::Unavailable, failed.join("\n"))) }
 }
 
-/// The digest of a day for the daily message: its title, and its text.
+/// The title and text of a day's digest, for the automatic message.
 pub(in crate::commands) fn of_day(
     books: &dyn Ledger,
     settings: &Settings,
@@ -71,7 +71,7 @@ pub(in crate::commands) fn of_day(
     Ok((subject(&title), body))
 }
 
-/// The title of a message, which names the program because others send messages, too.
+/// The subject of a message. It names the program, because other programs send messages too.
 fn subject(title: &str) -> String {
     format!("tokmeter: {title}")
 }

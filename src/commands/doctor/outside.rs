@@ -1,4 +1,4 @@
-//! The price list and the socket.
+//! Checks of the price list and the socket.
 
 use std::path::Path;
 
@@ -49,12 +49,12 @@ impl Report {
         }
     }
 
-    /// Asks the meter that listens on the socket for its counters.
+    /// Asks the meter listening on the socket for its counters.
     #[cfg(unix)]
     pub(super) fn counters(&mut self, path: &Path) {
         use crate::ingest::socket::{WRITE_TIMEOUT, ask};
         let Ok(answer) = ask(path, "{\"query\":\"socket\"}", WRITE_TIMEOUT) else { return };
-        // Older versions answer with an error.
+        // Older versions reply with an error.
         if !answer.contains("\"ok\":true") {
             return;
         }

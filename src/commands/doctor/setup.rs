@@ -1,4 +1,4 @@
-//! The config, its folders, the terminal and the ledger.
+//! Checks of the config, its folders, the terminal and the ledger.
 
 use super::{Report, State};
 use crate::app::catch_up::Books;

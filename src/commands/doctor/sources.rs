@@ -1,4 +1,4 @@
-//! The logs, their bad lines, and the folders to watch.
+//! Checks of the logs, their bad lines, and the folders to watch.
 
 use std::path::{Path, PathBuf};
 
@@ -12,20 +12,20 @@ use crate::ingest::RootState;
 use crate::ledger::Ledger;
 use crate::text;
 
-/// Files read again to list their bad lines.
+/// Maximum number of files read again to list their bad lines.
 pub(crate) const READ_AGAIN: usize = 5;
 
-/// Bad lines listed in the text output.
+/// Maximum number of bad lines listed as text.
 pub(crate) const NAMED: usize = 8;
 
-/// Notes about single files listed.
+/// Maximum number of notes on single files that are listed.
 pub(crate) const NOTES: usize = 20;
 
 impl Report {
     pub(super) fn sources(&mut self, books: &Books) {
         let absent = books.health.absent();
         for root in &books.health.roots {
-            // Agents that are not there are named on one line, below.
+            // Agents that are not installed are listed on one line, below.
             if root.agent.is_some() && root.state == RootState::Waiting {
                 continue;
             }
@@ -55,7 +55,7 @@ impl Report {
         }
     }
 
-    /// The ledger holds only their number; files that still exist are read again to list them.
+    /// The ledger has only their number. To list them, files that still exist are read again.
     pub(super) fn bad_lines(&mut self, context: &mut Context<'_>, books: &Books) -> Result<(), Failure> {
         let files: Vec<_> = books.ledger.files()?.into_iter().filter(|file| file.bad_lines > 0).collect();
         self.bad_lines = files.iter().map(|file| file.bad_lines).sum();
@@ -79,7 +79,7 @@ impl Report {
         Ok(())
     }
 
-    /// Compares the number of log folders with the system's limit on file watches.
+    /// Compares the number of log folders with the system's limit on watches.
     pub(super) fn watches(&mut self, books: &Books) -> Result<(), Failure> {
         let limit = |name: &str| -> Option<u64> {
             std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).ok()?.trim().parse().ok()

@@ -1,4 +1,4 @@
-//! A call, its cost at today's prices, and the line it was read from.
+//! A call, its cost at today's prices, and the line from which it was read.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -26,12 +26,12 @@ impl<'a> Explained<'a> {
     }
 }
 
-/// True for calls that were not read from a file but from standard input or the socket.
+/// True for calls that were read from standard input or the socket, not from a file.
 pub(crate) fn is_feed(place: &Place) -> bool {
     !std::path::Path::new(place.path.as_str()).is_absolute()
 }
 
-/// Line number of this offset, if the file still exists and is long enough.
+/// The line number for this offset, if the file still exists and is long enough.
 pub(crate) fn line_of(place: &Place) -> Option<u64> {
     let file = File::open(place.path.as_str()).ok()?;
     if !file.metadata().is_ok_and(|facts| facts.is_file() && facts.len() > place.offset) {

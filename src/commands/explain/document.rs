@@ -1,4 +1,4 @@
-//! The arithmetic of a call as JSON.
+//! The explanation of a call as JSON.
 
 use serde::Serialize;
 

@@ -7,12 +7,12 @@ use crate::commands::{Exit, Failure};
 use crate::domain::{CallKey, Filter};
 use crate::ledger::{Ledger, Row};
 
-/// Calls per page, which bounds memory.
+/// Number of calls per page, which bounds memory.
 pub(super) const AT_A_TIME: usize = 20_000;
-/// Keys listed when a prefix is ambiguous.
+/// Number of keys listed when a prefix is ambiguous.
 const SEVERAL: usize = 8;
 
-/// The one call whose key has this prefix; pages hold `at_a_time` calls.
+/// The one call whose key has this prefix. Pages contain `at_a_time` calls.
 pub(super) fn find(books: &dyn Ledger, wanted: &str, at_a_time: usize) -> Result<Arc<Row>, Failure> {
     let none = || {
         Failure::new(Exit::NoInput, format!("no call's key begins with {wanted}; `tokmeter report call` lists them"))
@@ -33,7 +33,7 @@ pub(super) fn find(books: &dyn Ledger, wanted: &str, at_a_time: usize) -> Result
             }
         }
         let Some(oldest) = rows.last().filter(|_| rows.len() == limit) else { break };
-        // The next page begins with the calls of this page's last moment; they are not counted twice.
+        // The next page starts with the calls at this page's last moment. They are not counted twice.
         filter.until = oldest.call.at().checked_add_signed(chrono::Duration::nanoseconds(1));
         if seen.len() == before {
             limit *= 2;
@@ -65,7 +65,7 @@ mod tests {
         let call = |number: i64| {
             Call::new(
                 CallKey::from_parts(&[number.to_string()]),
-                // Runs of calls with the same timestamp that exceed a page.
+                // Runs of calls with the same timestamp that are longer than a page.
                 Attribution::new(Instant::from_timestamp(number / 7, 0).unwrap(), Label::new("test")),
                 None,
                 Tokens { input: 1, ..Tokens::ZERO },

@@ -1,4 +1,4 @@
-//! The price of a call and its arithmetic as text.
+//! The price of a call and the computation of its cost, as text.
 
 use super::words::{class_word, factor_word, found_word, guess_sentence};
 use crate::domain::{Label, Ratio};

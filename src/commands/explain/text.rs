@@ -10,10 +10,10 @@ use crate::ledger::Row;
 use crate::pricing::{Cost, PriceBook};
 use crate::text;
 
-/// The explanation for the screen.
+/// The explanation, as shown on the screen.
 pub(in crate::commands) fn text_of(row: &Row, prices: &PriceBook, zone: Zone) -> String {
     let mut out = Vec::new();
-    // Writing into memory cannot fail.
+    // Writing to memory cannot fail.
     drop(write_text(&Explained::from_row(row, prices), zone, &mut out));
     String::from_utf8_lossy(&out).into_owned()
 }

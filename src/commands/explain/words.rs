@@ -1,4 +1,4 @@
-//! Names of classes, factors, guesses and places of a price.
+//! Text for classes, factors, guesses and sources of a price.
 
 use crate::domain::Label;
 use crate::pricing::{Class, Cost, Factor, Found, Guess};

@@ -12,7 +12,7 @@ use crate::meter::{CallContext, LimitState, Rules, Verdict, gate};
 use crate::output::{self, LimitJson, QuotaJson};
 use crate::text;
 
-/// The gate's answer; its JSON is the same on the command line and the socket.
+/// The gate's answer. Its JSON is the same on the command line and on the socket.
 #[derive(Serialize)]
 pub(crate) struct GateAnswer {
     pub(crate) ok: bool,
@@ -24,25 +24,25 @@ pub(crate) struct GateAnswer {
     /// Why the call is refused, or which limit is near.
     pub(crate) reason: Option<String>,
     pub(crate) limits: Vec<LimitJson>,
-    /// Providers' own windows, as their agents state them; absent when none has. They never refuse a call.
+    /// Providers' own windows, as reported by their agents; omitted if there are none. They never refuse a call.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) provider_windows: Vec<QuotaJson>,
-    /// The override that lifts limits for this session.
+    /// The override in force for this session, if any.
     #[serde(rename = "override")]
     pub(crate) lifted: Option<Override>,
     /// Why the answer may be wrong.
     pub(crate) warning: Option<String>,
-    /// Names of the caller that no call has; absent when there are none.
+    /// Names given by the caller that no call has; omitted if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
-    /// Keys of limits that were not evaluated, because the caller's model, project or session is not named; absent when
-    /// all were.
+    /// Keys of limits that were not evaluated because the caller gave no model, project or session; omitted if all were
+    /// evaluated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) not_checked: Vec<String>,
-    /// Dimensions of these limits that the caller does not name.
+    /// The dimensions of those limits that the caller did not give.
     #[serde(skip)]
     pub(crate) left_out: BTreeSet<Dimension>,
-    /// Files that could not be read, so that more may be used; absent when there are none.
+    /// Number of files that could not be read, so that more may have been used; omitted if zero.
     #[serde(skip_serializing_if = "output::is_zero")]
     pub(crate) unread_files: u64,
     /// Limits that apply to the caller, worst first.
@@ -50,7 +50,7 @@ pub(crate) struct GateAnswer {
     pub(crate) states: Vec<LimitState>,
 }
 
-/// The answer for what was decided about this caller.
+/// The answer for a decision about this caller.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -111,7 +111,7 @@ impl GateAnswer {
         answer
     }
 
-    /// Marks the answer as possibly wrong, and refuses the call if the config wants that.
+    /// Marks the answer as possibly wrong, and refuses the call if the config says so.
     pub(crate) fn doubt(&mut self, why: &str, settings: &Settings) {
         match settings.gate.on_error {
             OnError::Allow if self.allowed => {
@@ -128,7 +128,7 @@ impl GateAnswer {
         }
     }
 
-    /// Adds a warning that does not put the answer in doubt.
+    /// Adds a warning that does not make the answer doubtful.
     pub(crate) fn warn(&mut self, what: &str) {
         self.warning.get_or_insert_with(|| what.to_owned());
     }

@@ -1,9 +1,9 @@
 //! `gate --hook claude`: answers Claude Code's hooks.
 //!
-//! A refusal is JSON with exit code 0, the documented form. Exit code 2 also blocks, but shells and interpreters end
-//! with it when they fail, it can refuse only one tool (after which the model is called again, and spends), and its
-//! text goes to the model. With JSON, `continue: false` ends the turn and `stopReason` reaches the user. So a hook
-//! never ends with 2, and the agent works on after any other error.
+//! A refusal is JSON with exit code 0, as documented. Exit code 2 also blocks, but shells and interpreters exit with it
+//! when they fail, it can only refuse a single tool (after which the model is called again, at a cost), and its text
+//! goes to the model. With JSON, `continue: false` ends the turn and `stopReason` is shown to the user. So a hook never
+//! exits with 2, and after any other error the agent continues.
 
 mod caller;
 mod refusal;
@@ -36,11 +36,11 @@ pub(super) fn run(context: &mut Context<'_>, loaded: &Loaded) -> Result<Exit, Fa
     Ok(Exit::Fine)
 }
 
-/// The answer to this input; `None` to stay silent.
+/// The answer to this input; `None` to say nothing.
 fn reply(context: &mut Context<'_>, loaded: &Loaded, input: &[u8]) -> Result<Option<Value>, Failure> {
     let event = Event::read(input);
     match event.moment {
-        // Blocking a stop would make the agent go on, and spend.
+        // Blocking a stop would make the agent continue, and spend more.
         Moment::Stop | Moment::SubagentStop | Moment::Other => return Ok(None),
         Moment::SessionEnd => {
             let (_, books) = ask(context, &event);
@@ -85,13 +85,13 @@ fn of_session(session: &str) -> Filter {
     Filter { only, ..Filter::default() }
 }
 
-/// The limits that are near, as text.
+/// The near limits, as text.
 fn near(context: &Context<'_>, answer: &GateAnswer) -> String {
     let near = answer.states.iter().filter(|state| state.verdict != Verdict::Under);
     near.map(|state| near_words(state, context.now(), context.settings.zone)).collect::<Vec<_>>().join("\n")
 }
 
-/// True when a threshold was not reported in this session before: each is reported once, not with every prompt.
+/// True when a threshold has not yet been reported in this session. Each is reported once, not with every prompt.
 fn fresh(context: &Context<'_>, answer: &GateAnswer, event: &Event, books: Option<Books>) -> bool {
     let Some(mut books) = books else { return true };
     let session = Label::new(event.session.as_deref().unwrap_or_default());

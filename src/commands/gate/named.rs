@@ -1,4 +1,4 @@
-//! The call that a person, a script or a program asks about, by the names that they know.
+//! Answers a person, a script or a program that describes a call by the names it knows.
 
 use super::answer::{GateAnswer, answer};
 use crate::app::Exit;
@@ -10,13 +10,13 @@ use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
 use crate::ledger::{BooksError, Ledger};
 use crate::meter::{Rules, gate};
 
-/// Evaluates the limits of a call with these names, each in full or as the screens show it. A name that no call has yet
-/// is noted, and changes nothing: the gate is asked before the first call, too. The names of each dimension are read
-/// at most once, those of sessions only where the given one may be short. Where several sessions may be meant, none is
-/// taken for granted: the limits of sessions are then not checked, and the answer says so.
+/// Evaluates the limits for a call with these names, each given in full or as shown on the screens. A name that no call
+/// has yet is noted but changes nothing, because the gate may be asked before the first call. The names in each
+/// dimension are read at most once, and those of sessions only if the given one may be abbreviated. If it could mean
+/// several sessions, none is assumed: session limits are then not checked, and the answer says so.
 ///
-/// With `foretells` it says when limits that are near are full. That reads the calls of three hours, which takes
-/// several times as long as all the rest.
+/// With `foretells`, adds when near limits will be reached. That reads three hours of calls, which takes several times
+/// as long as everything else.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -59,9 +59,9 @@ pub(crate) fn named_answer(
 }
 
 impl GateAnswer {
-    /// `limits not checked: session, model:claude-opus-5:day (give --session, --model)`; none when all were.
+    /// `limits not checked: session, model:claude-opus-5:day (give --session, --model)`; `None` if all were checked.
     pub(super) fn not_checked_words(&self) -> Option<String> {
-        // The log format is known by the session.
+        // The session implies the log format.
         let options = [
             ("--session", &[Dimension::Session, Dimension::Source][..]),
             ("--model", &[Dimension::Model]),

@@ -28,17 +28,17 @@ struct Question {
     names: BTreeMap<String, serde_json::Value>,
 }
 
-/// Answers a query from the socket as one line of JSON, without line end.
+/// Answers a query from the socket with one line of JSON, without a line end.
 ///
 /// `gate` takes the dimensions of the coming call (`user`, `model`, `project`, `team`, `agent`, `feature`, `org`,
-/// `source`, `session`); `summary` takes the same, and a `session` by default the latest. Names are as the screens show
-/// them, or in full. Failures are `{"ok":false,"error":…}`,
-/// except for a gate that the config lets fail open.
+/// `source`, `session`). `summary` takes the same ones; `session` defaults to the latest. Names may be given in full or
+/// as shown on the screens. Failures give `{"ok":false,"error":…}`, except for a gate that the config allows to fail
+/// open.
 pub fn query(question: &str, books: &dyn Ledger, rules: &Rules, settings: &Settings, now: Instant) -> String {
     query_with(question, books, rules, settings, None, now)
 }
 
-/// As [`query`], with a warning about the ledger.
+/// Like [`query`], with a warning about the ledger.
 pub(in crate::commands) fn query_with(
     question: &str,
     books: &dyn Ledger,
@@ -74,7 +74,7 @@ pub(in crate::commands) fn query_with(
     answer.unwrap_or_else(|error| refusal(&error.to_string()))
 }
 
-/// The dimensions in a query; numbers are accepted as names.
+/// The dimensions given in a query. Numbers are accepted as names.
 fn names(fields: &BTreeMap<String, serde_json::Value>) -> Result<Vec<(Dimension, String)>, String> {
     let mut names = Vec::new();
     for (key, value) in fields {
@@ -108,7 +108,7 @@ fn summary(books: &dyn Ledger, rules: &Rules, names: &[(Dimension, String)], now
     let only = others.into_iter().map(|(of, name)| (*of, Matcher::exact(Label::new(name).as_str()))).collect();
     let mut filter = Filter { only, ..Filter::default() };
     complete(books, &mut filter)?;
-    // Before the first call of the session there is no summary of it, which is no fault.
+    // Before the session's first call there is no summary, which is not an error.
     match sessions.first() {
         Some((_, wanted)) => {
             let wanted = Label::new(wanted);

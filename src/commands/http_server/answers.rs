@@ -1,4 +1,4 @@
-//! Answers of the HTTP server: the same numbers, in the same form, as the commands print.
+//! Answers of the HTTP server: the same numbers in the same form as those printed by the commands.
 
 mod call;
 mod document;
@@ -16,7 +16,7 @@ use crate::meter::{Follow, Meter, Snapshot, Summary, overrides};
 use crate::output;
 use crate::server::http::{Answer, Kind, Params, Refusal, Topic};
 
-/// Answers a question.
+/// Answers a request.
 pub(super) fn answer(topic: Topic, params: &Params, books: &BooksView<'_>) -> Result<Answer, Refusal> {
     match topic {
         Topic::Usage => usage::usage(None, params, books),
@@ -51,7 +51,7 @@ fn json(write: impl FnOnce(&mut Vec<u8>) -> Result<(), Trouble>) -> Result<Answe
     Ok(Answer { kind: Kind::Json, body })
 }
 
-/// The numbers of the live screen.
+/// The numbers on the live screen.
 fn summary(books: &BooksView<'_>) -> Result<Summary, BooksError> {
     let recent = &mut books.recent.borrow_mut();
     let snapshot = Snapshot::ask_again(books.ledger, books.rules, &Follow::Today, books.now, recent)?;

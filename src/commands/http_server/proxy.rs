@@ -11,7 +11,7 @@ use crate::engine::Doors;
 use crate::server::proxy::{self, Defaults, Gaps, KeyRing, Limited, Proxy, Upstream};
 use crate::text::plural;
 
-/// A bound address, and where its calls go.
+/// A bound address, and the upstream for its calls.
 pub(in crate::commands) struct Bound {
     bound: http_server::Bound,
     upstreams: Vec<Upstream>,
@@ -20,7 +20,7 @@ pub(in crate::commands) struct Bound {
 /// Binds the proxy's address.
 ///
 /// # Errors
-/// When there is no upstream or an address is none: exit code 78. Else as for the HTTP server.
+/// When there is no upstream or an address is invalid: exit code 78. Otherwise as for the HTTP server.
 pub(in crate::commands) fn listen(
     context: &Context<'_>,
     address: SocketAddr,
@@ -56,7 +56,7 @@ fn upstreams_of(context: &Context<'_>, given: &[String]) -> Result<Vec<Upstream>
     Ok(all)
 }
 
-/// The part of an address that may be shown.
+/// The part of an address that may be displayed.
 fn without_password(text: &str) -> &str {
     text.rsplit_once('@').map_or(text, |(_, rest)| rest)
 }
@@ -87,7 +87,7 @@ pub(in crate::commands) fn start(context: &mut Context<'_>, bound: Bound, doors:
     Ok(proxy)
 }
 
-/// Says what the books do not know exactly.
+/// Reports the calls that the ledger does not have exactly.
 pub(in crate::commands) fn report(context: &mut Context<'_>, gaps: Gaps) {
     if gaps.estimated > 0 {
         let calls = plural(gaps.estimated, "call");

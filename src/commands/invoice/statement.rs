@@ -14,7 +14,7 @@ pub(crate) struct Statement<'a> {
     pub(crate) report: &'a Report,
     pub(crate) prices: Day,
     pub(crate) issued: Instant,
-    /// True while the month is not over.
+    /// True if the month is not over yet.
     pub(crate) running: bool,
     pub(super) plans: &'a Plans,
 }

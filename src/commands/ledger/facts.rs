@@ -21,16 +21,16 @@ pub(crate) struct LedgerFacts {
     pub(crate) calls: u64,
     pub(crate) future_calls: u64,
     pub(crate) cost_usd: Option<Decimal>,
-    /// Calls that were reported twice and are booked once.
+    /// Calls that were reported twice and booked once.
     pub(crate) repeats: Vec<RepeatsJson>,
 }
 
-/// Calls that two sources reported.
+/// Calls reported by two sources.
 #[derive(Serialize)]
 pub(crate) struct RepeatsJson {
-    /// The source that names the call by itself.
+    /// The source whose log lists the call itself.
     pub(crate) counted: Label,
-    /// The source that reported them as well.
+    /// The source that reported it as well.
     pub(crate) repeated: Label,
     pub(crate) calls: u64,
 }
@@ -42,7 +42,7 @@ impl From<Repeats> for RepeatsJson {
 }
 
 impl LedgerFacts {
-    /// Inspects the ledger at its usual place.
+    /// Inspects the ledger at its default path.
     pub(crate) fn gather(context: &Context<'_>, prices: &Arc<PriceBook>) -> Self {
         let mut facts = Self {
             path: context.paths.ledger().map(|path| Label::from_path(&path)),

@@ -1,4 +1,4 @@
-//! `ledger import`: calls exported on another machine.
+//! `ledger import`: imports calls exported on another machine.
 
 use std::io::{self, BufReader};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `ledger reprice`: today's prices for booked calls.
+//! `ledger reprice`: applies today's prices to booked calls.
 
 use std::io::{self, Write};
 
@@ -32,7 +32,7 @@ pub(crate) fn reprice(context: &mut Context<'_>, yes: bool) -> Result<Exit, Fail
     Ok(Exit::Fine)
 }
 
-/// Writes the table of changed prices with their effect on the cost.
+/// Writes the table of changed prices and their effect on the cost.
 pub(crate) fn write_changes(changed: &Repriced, out: &mut dyn Write) -> io::Result<()> {
     let heads = ["booked with", "today", "calls", "booked", "would cost"].map(str::to_owned);
     let price =

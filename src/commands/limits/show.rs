@@ -28,7 +28,7 @@ pub(crate) fn show(context: &mut Context<'_>, json: bool) -> Result<Exit, Failur
     Ok(Exit::Fine)
 }
 
-/// Writes the limits, the providers' windows and what is lifted, for people.
+/// Writes the limits, the providers' windows and the overrides as text.
 pub(crate) fn write_text(
     summary: &Summary,
     overrides: Vec<Override>,
@@ -108,7 +108,7 @@ pub(crate) fn write_json(
     struct Document {
         schema: u8,
         limits: Vec<LimitJson>,
-        /// Absent when no agent has stated any.
+        /// Omitted if no agent has reported any.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         provider_windows: Vec<QuotaJson>,
         overrides: Vec<Override>,
@@ -116,7 +116,7 @@ pub(crate) fn write_json(
         cost_per_hour_usd: Decimal,
         by_day_end_usd: Option<Decimal>,
         by_month_end_usd: Option<Decimal>,
-        /// Files that could not be read, so that more may be used; absent when there are none.
+        /// Number of files that could not be read, so that more may have been used; omitted if zero.
         #[serde(skip_serializing_if = "output::is_zero")]
         unread_files: u64,
     }

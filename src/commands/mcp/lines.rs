@@ -1,19 +1,19 @@
-//! Lines of standard input, each up to a length.
+//! Reads lines from standard input, up to a maximum length.
 
 use std::io::{self, BufRead, Read as _};
 
 use tokio::sync::mpsc;
 
-/// Bytes of a line that is read; of a longer one, the end is skipped.
+/// Maximum length of a line in bytes. The rest of a longer one is skipped.
 pub(super) const LONGEST: usize = 1 << 20;
 
 /// A line; `None` at the end of the input.
 pub(super) type Line = Option<Vec<u8>>;
 
-/// Reads standard input on a thread: a line, then the next once that is taken.
+/// Reads standard input on a thread: one line at a time, as each is taken.
 ///
 /// # Errors
-/// When the system grants no thread.
+/// When the system cannot start a thread.
 pub(super) fn read_standard_input() -> io::Result<mpsc::Receiver<Vec<u8>>> {
     let (tell, lines) = mpsc::channel(1);
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
@@ -27,11 +27,11 @@ pub(super) fn read_standard_input() -> io::Result<mpsc::Receiver<Vec<u8>>> {
     Ok(lines)
 }
 
-/// The next line without its end; one that is too long has a byte more than [`LONGEST`].
+/// The next line without its line end. One that is too long has one byte more than [`LONGEST`].
 fn next(input: &mut impl BufRead) -> Line {
     let mut line = Vec::new();
     let most = u64::try_from(LONGEST).unwrap_or(u64::MAX).saturating_add(1);
-    // What came before a failure is no whole line.
+    // Data before a read error is not a complete line.
     let count = input.by_ref().take(most).read_until(b'\n', &mut line).ok()?;
     if count == 0 {
         return None;

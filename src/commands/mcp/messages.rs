@@ -1,4 +1,4 @@
-//! The messages of JSON-RPC 2.0: what is asked, and the answer around a result.
+//! JSON-RPC 2.0 messages: requests, and the response around a result.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -6,21 +6,21 @@ use serde_json::value::RawValue;
 
 /// Not JSON.
 pub(super) const PARSE: i32 = -32700;
-/// JSON, but no request.
+/// JSON, but not a request.
 pub(super) const INVALID: i32 = -32600;
-/// No such method.
+/// Unknown method.
 pub(super) const NO_METHOD: i32 = -32601;
-/// Wrong parameters.
+/// Invalid parameters.
 pub(super) const PARAMS: i32 = -32602;
 
-/// A refusal: a code and a sentence.
+/// An error: a code and a message.
 pub(super) type Refusal = (i32, String);
 
-/// A message as it came.
+/// A message as it was received.
 #[derive(Deserialize)]
 struct Message {
     jsonrpc: Option<Value>,
-    /// The text of the id, so that a number of any size comes back as it was.
+    /// The text of the id, so that a number of any size is returned unchanged.
     #[serde(default, deserialize_with = "present")]
     id: Option<Box<RawValue>>,
     method: Option<Value>,
@@ -29,16 +29,16 @@ struct Message {
     error: Option<serde::de::IgnoredAny>,
 }
 
-/// A value that is there, `null` included.
+/// A value that is present, even if it is `null`.
 fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(from).map(Some)
 }
 
-/// A message that may need an answer.
+/// A message that may need a response.
 pub(super) enum Asked {
-    /// A method to be answered under an id.
+    /// A method call that must be answered under its id.
     Request { id: String, method: String, params: Option<Value> },
-    /// Nothing to be answered.
+    /// A message that needs no response.
     Silent,
     /// Neither a request nor a notification.
     Invalid(String, &'static str),
@@ -64,14 +64,14 @@ impl Asked {
         match (message.method, id) {
             (Some(Value::String(method)), Some(id)) => Self::Request { id, method, params: message.params },
             (Some(Value::String(_)), None) => Self::Silent,
-            // Nothing was asked of the client.
+            // Nothing was requested from the client.
             (None, _) if message.result.is_some() || message.error.is_some() => Self::Silent,
             (_, id) => Self::Invalid(id.unwrap_or_else(none), "\"method\" must be a text"),
         }
     }
 }
 
-/// An id in ASCII: what stands between the server and its client changes invisible characters.
+/// An id in ASCII, because software between the server and its client may change invisible characters.
 fn ascii(id: &str) -> String {
     let mut out = String::with_capacity(id.len());
     for letter in id.chars() {
@@ -84,7 +84,7 @@ fn ascii(id: &str) -> String {
     out
 }
 
-/// The line of an answer.
+/// The line with a response.
 pub(super) fn answer(id: &str, outcome: Result<impl Serialize, Refusal>) -> String {
     let outcome = outcome.and_then(|result| {
         let result = serde_json::to_string(&result).map_err(|error| (PARSE, error.to_string()))?;
@@ -96,7 +96,7 @@ pub(super) fn answer(id: &str, outcome: Result<impl Serialize, Refusal>) -> Stri
     })
 }
 
-/// The line of a refusal.
+/// The line with an error.
 pub(super) fn refusal(id: &str, code: i32, message: &str) -> String {
     answer(id, Err::<(), _>((code, message.to_owned())))
 }

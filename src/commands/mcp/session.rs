@@ -1,4 +1,4 @@
-//! The protocol: versions, the list of tools, calls of tools, batches.
+//! The protocol: versions, the list of tools, tool calls, batches.
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// The answer to a line, without line end; `None` where none is due.
+    /// The response to a line, without a line end; `None` if none is needed.
     pub(super) fn answer(&mut self, line: &[u8], ask: Ask<'_>) -> Option<String> {
         if line.len() > LONGEST {
             return Some(refusal("null", INVALID, "a message has at most 1 MiB"));
@@ -45,7 +45,7 @@ impl Session {
         }
     }
 
-    /// Batches were part of the protocol until June 2025.
+    /// Handles batches, which were part of the protocol until June 2025.
     fn batch(&mut self, text: &str, ask: Ask<'_>) -> Option<String> {
         if self.version.is_none_or(|version| version == NEWEST) {
             return Some(refusal("null", INVALID, "this version of the protocol has no batches"));
@@ -107,7 +107,7 @@ fn call(params: Option<Value>, ask: Ask<'_>) -> Result<Box<RawValue>, Refusal> {
         Some(Value::Object(arguments)) => arguments,
         Some(_) => return Err((PARAMS, "\"arguments\" must be an object".to_owned())),
     };
-    // A tool that fails says so to the model, which can ask better.
+    // A failing tool reports its error to the model, which can then ask a better question.
     let (text, rest) = match ask(tool, &arguments) {
         Ok(Answer { text, json }) => (text, format!(r#","structuredContent":{json},"isError":false"#)),
         Err(failure) => (crate::app::printable(&failure.message), r#","isError":true"#.to_owned()),

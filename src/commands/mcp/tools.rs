@@ -1,4 +1,4 @@
-//! The tools: what they are called, what they take, and their answers.
+//! The tools: their names, their arguments and their answers.
 
 mod arguments;
 mod schema;
@@ -12,10 +12,9 @@ use crate::commands::{explain, limits};
 use crate::meter::overrides;
 use crate::{output, text};
 
-/// Arguments of a call.
+/// Arguments of a tool call.
 pub(super) type Arguments = serde_json::Map<String, Value>;
 
-/// A tool.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tool {
     Today,
@@ -25,7 +24,7 @@ pub(super) enum Tool {
     Report,
 }
 
-/// An answer twice: for people, and as the JSON that the command prints.
+/// An answer in two forms: text for people, and the JSON that the command prints.
 pub(super) struct Answer {
     pub(super) text: String,
     pub(super) json: String,
@@ -50,7 +49,7 @@ impl Tool {
         schema::tool_entry(self)
     }
 
-    /// Answers from the books.
+    /// Answers from the ledger.
     pub(super) fn answer(
         self,
         context: &Context<'_>,

@@ -1,4 +1,4 @@
-//! Metrics of calls: their sums, and how they spread over cost and latency.
+//! Metrics of calls: their sums, and their distribution by cost and latency.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::output::{Buckets, Kind, LabelPair, LabelSets, Metrics};
 /// Reads a count from sums.
 type Count = fn(&Sums) -> u64;
 
-/// Sums of all calls in the books.
+/// Sums of all calls in the ledger.
 pub(super) fn totals(
     metrics: &mut Metrics,
     rows: &[ReportRow],
@@ -66,7 +66,7 @@ pub(super) fn totals(
     }
 }
 
-/// Sums of today.
+/// Today's sums.
 pub(super) fn today(metrics: &mut Metrics, view: &View<'_>) -> Result<(), BooksError> {
     let day = Span::day(view.now, view.zone);
     let sums = view.books.sums(&Filter { since: Some(day.from), until: Some(day.until), ..Filter::default() })?;
@@ -77,7 +77,7 @@ pub(super) fn today(metrics: &mut Metrics, view: &View<'_>) -> Result<(), BooksE
     Ok(())
 }
 
-/// Reads a histogram from the sizes of a model.
+/// Reads a histogram from the sizes of a model's calls.
 type Size = fn(&Sizes) -> &Histogram;
 
 /// Cost and latency of the calls of this run.

@@ -6,7 +6,7 @@ use crate::engine::LedgerView;
 use crate::ledger::BooksError;
 use crate::output::{Kind, LabelSets, Metrics};
 
-/// State of logs, ledger and prices.
+/// State of the logs, the ledger and the prices.
 pub(super) fn health(metrics: &mut Metrics, view: &View<'_>, sets: &mut LabelSets) -> Result<(), BooksError> {
     let bad: u64 = view.books.files()?.iter().map(|file| file.bad_lines).sum();
     metrics.begin("tokmeter_bad_lines", Kind::Gauge, "Lines of logs that could not be counted.").sample(&[], bad);

@@ -8,14 +8,14 @@ use crate::output::{Kind, LabelPair, LabelSets, Metrics};
 /// Reads an amount from a limit.
 type Part = fn(&LimitState) -> Amount;
 
-/// The limits, but those of single sessions: their number grows with the work.
+/// The limits, except those of single sessions, whose number grows with usage.
 pub(super) fn limits(metrics: &mut Metrics, all: &[LimitState], sets: &mut LabelSets, now: Instant) {
     let mut shown: Vec<(&LimitState, Vec<LabelPair>)> = Vec::new();
     for state in all.iter().filter(|state| state.session.is_none()) {
         let key = LimitKey::from_limit(&state.limit).to_string();
         let named = state.subject.as_deref().unwrap_or_default();
         let (limit, subject) = (sets.value("limit", &key), sets.value("subject", named));
-        // Of names beyond the bound there is no sum.
+        // Names beyond the bound have no sum.
         if limit == key && subject == named {
             shown.push((state, vec![("limit", limit), ("subject", subject)]));
         }
@@ -57,7 +57,7 @@ pub(super) fn limits(metrics: &mut Metrics, all: &[LimitState], sets: &mut Label
     }
 }
 
-/// The used part, to the millionth, rounded down. A limit of nothing is always reached.
+/// The used fraction, to the millionth, rounded down. A limit of zero is always reached.
 fn used_ratio(state: &LimitState) -> Usd {
     const ONE: i128 = 1_000_000;
     let part = |measure: &Measure| {

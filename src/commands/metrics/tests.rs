@@ -1,4 +1,4 @@
-//! The metrics of a running meter.
+//! Tests of a running meter's metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ fn calls_of_this_run_are_in_the_histograms_and_all_calls_in_the_sums() {
         let latency = Some(Duration::from_millis(1_500));
         Record::Call(Call { latency, ..Call::new(key, from, Some(Label::new("penny")), tokens) })
     };
-    // Before the run, in it, and so lately that it may still grow.
+    // One call before the run, one during it, and one so recent that it may still grow.
     books.post(&Batch { records: vec![call(-5, 9), call(1, 3), call(9, 5)], files: Vec::new() }).unwrap();
     let lags = vec![(Label::new("native"), chrono::Duration::milliseconds(40))];
     let health = HealthView { lags, ..HealthView::default() };
@@ -56,6 +56,6 @@ fn calls_of_this_run_are_in_the_histograms_and_all_calls_in_the_sums() {
     ] {
         assert!(page.contains(&format!("\n{line}\n")), "{line} in {page}");
     }
-    // Asking changes nothing.
+    // A scrape changes nothing.
     assert_eq!(text(&scrape), page);
 }

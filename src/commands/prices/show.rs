@@ -1,4 +1,4 @@
-//! `prices show`: one model's dated price history, and the names that matched it.
+//! `prices show`: a model's dated price history, and the names that led to it.
 
 use serde::Serialize;
 

@@ -13,9 +13,9 @@ use crate::output;
 use crate::pricing::{Difference, Tariff};
 use crate::text;
 
-/// Changed prices listed; the rest are counted.
+/// Maximum number of changed prices listed. The rest are counted.
 const SHOWN: usize = 40;
-/// Size limit of a list, in bytes; the public one has about 2 MB.
+/// Maximum size of a list in bytes. The public one has about 2 MB.
 const LARGEST: u64 = 64 << 20;
 
 /// Imports a newer list.

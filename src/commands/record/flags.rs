@@ -44,7 +44,7 @@ pub(crate) fn text_of(args: &RecordArgs) -> Result<Option<String>, Failure> {
     if fields.is_empty() {
         return Ok(None);
     }
-    // With a cost alone the token counts are unknown, not zero.
+    // If only a cost is given, the token counts are unknown, not zero.
     if !fields.keys().any(|name| name.ends_with("_tokens")) {
         if !fields.contains_key("cost_usd") {
             return Err(Failure::new(Exit::Usage, "how much was used? give --input and --output"));

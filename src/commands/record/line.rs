@@ -1,5 +1,5 @@
-//! Builds lines of the usage log from flags or JSON. A line holds the call and nothing else of the input, which may be
-//! a whole model response. Each line is parsed again before it is sent, to be sure that it is readable.
+//! Builds lines of the usage log from flags or JSON. A line contains the call and nothing else from the input, which
+//! may be a whole model response. Each line is parsed again before it is sent, to make sure that it is readable.
 
 use serde_json::value::RawValue;
 
@@ -9,24 +9,23 @@ use crate::config::Settings;
 use crate::domain::{Call, Instant, Label, Record, rfc3339};
 use crate::formats::{self, Decoder, Origin, Outcome};
 
-/// A line of the usage log with the call it encodes.
+/// A line of the usage log, and the call that it encodes.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     /// The line, without line end.
     pub(super) text: String,
-    /// The call.
     pub(super) call: Call,
 }
 
 /// Calls parsed from an input.
 struct Input {
     calls: Vec<Call>,
-    /// True when the input had no readable time and the current one was added.
+    /// True if the input had no readable time and the current time was added.
     added_time: bool,
 }
 
 impl Line {
-    /// Builds the line for these flags; `None` without any flag about a call.
+    /// Builds the line for these flags; `None` if no flag describes a call.
     pub(super) fn of_flags(args: &RecordArgs, settings: &Settings, now: Instant) -> Result<Option<Vec<Self>>, Failure> {
         let Some(text) = super::flags::text_of(args)? else { return Ok(None) };
         let input = complete(&text, settings, now).map_err(|why| Failure::new(Exit::Usage, why))?;
@@ -37,14 +36,14 @@ impl Line {
         encode(input, &text).map(Some).map_err(|why| Failure::new(Exit::Usage, why))
     }
 
-    /// Builds the lines for JSON input: one value or several, each on one line or over several.
+    /// Builds the lines for JSON input: one or several values, each on one line or spread over several.
     pub(super) fn of_json(bytes: &[u8], settings: &Settings, now: Instant) -> Result<Vec<Self>, Failure> {
         let wrong =
             |number: usize, why: &str| Failure::new(Exit::NoInput, format!("standard input, value {number}: {why}"));
         let mut lines = Vec::new();
         for (at, value) in serde_json::Deserializer::from_slice(bytes).into_iter::<Box<RawValue>>().enumerate() {
             let value = value.map_err(|error| wrong(at + 1, &format!("not JSON: {error}")))?;
-            // JSON strings cannot contain raw line breaks, so that these are whitespace between tokens.
+            // JSON strings cannot contain raw line breaks, so these are white space between tokens.
             let text = value.get().replace(['\n', '\r'], " ");
             if !text.starts_with('{') {
                 return Err(wrong(at + 1, "not an object"));
@@ -59,10 +58,10 @@ impl Line {
     }
 }
 
-/// Placeholder time of a line without one.
+/// Placeholder time for a line without one.
 const UNKNOWN: Instant = Instant::MIN_UTC;
 
-/// Encodes the calls of an input as lines.
+/// Encodes an input's calls as lines.
 fn encode(input: Input, text: &str) -> Result<Vec<Line>, String> {
     let id = id_of(text).filter(|_| input.calls.len() == 1);
     let keep = |call: Call| {
@@ -75,7 +74,7 @@ fn encode(input: Input, text: &str) -> Result<Vec<Line>, String> {
     input.calls.into_iter().map(keep).collect()
 }
 
-/// The `id` of the input, if it has no white space.
+/// The input's `id`, if it contains no white space.
 fn id_of(text: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Named {
@@ -85,7 +84,7 @@ fn id_of(text: &str) -> Option<String> {
     (id.len() <= 128 && !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic())).then_some(id)
 }
 
-/// Adds time and user if the input has none, and checks that the result is countable.
+/// Adds time and user if the input has none, and checks that the result can be counted.
 fn complete(text: &str, settings: &Settings, now: Instant) -> Result<Input, String> {
     let calls = read(text)?;
     let mut added = String::new();
@@ -102,7 +101,7 @@ fn complete(text: &str, settings: &Settings, now: Instant) -> Result<Input, Stri
     }
     let text = format!("{{{added}{}", &text[1..]);
     let mut calls = read(&text)?;
-    // Formats without fields for time and user get both here.
+    // Formats that have no fields for time and user get both here.
     for call in &mut calls {
         if call.at() == UNKNOWN {
             call.from.at = now;

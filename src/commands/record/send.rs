@@ -1,4 +1,4 @@
-//! Delivers recorded lines: to the listening meter, else to the usage log, or to the spool when the meter stalls.
+//! Delivers recorded lines to the listening meter, otherwise to the usage log, or to the spool if the meter stalls.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use crate::commands::{Context, Exit, Failure};
 use crate::domain::{Fidelity, Label};
 use crate::pricing::{PriceBook, Pricer as _};
 
-/// Delivers the lines; each answer is one line of JSON as the socket gives it.
+/// Delivers the lines. Each answer is one line of JSON in the form that the socket uses.
 ///
 /// # Errors
 /// When a line could be neither delivered nor written.
@@ -38,7 +38,7 @@ pub(super) fn send(
     Ok(answers)
 }
 
-/// A file that keeps lines for the next run.
+/// A file that keeps lines until the next run.
 #[derive(Clone, Copy)]
 enum Place {
     UsageLog,
@@ -49,9 +49,9 @@ enum Place {
 enum Asked {
     /// Accepted, with this answer.
     Answered(String),
-    /// No meter listens.
+    /// No meter is listening.
     Nobody,
-    /// A meter listens but is busy or does not answer; it may still accept the line, so that it goes to the spool.
+    /// A meter is listening but is busy or does not reply. It may still accept the line, so the line goes to the spool.
     Stalled,
 }
 
@@ -69,7 +69,7 @@ fn ask(context: &Context<'_>, socket: Option<&Path>, line: &Line) -> Asked {
     };
     match ask(&path, &line.text, WRITE_TIMEOUT) {
         Ok(answer) if answer.contains("\"ok\":true") => Asked::Answered(answer),
-        // The line is valid, since we parsed it: a refusal is about the meter's state.
+        // We have parsed the line, so it is valid, and a rejection is about the meter's state.
         Ok(_) | Err(ClientError::Stalled) => Asked::Stalled,
         Err(ClientError::Nobody | ClientError::Io(_)) => Asked::Nobody,
     }
@@ -80,7 +80,7 @@ fn ask(_: &Context<'_>, _: Option<&Path>, _: &Line) -> Asked {
     Asked::Nobody
 }
 
-/// Appends the lines in one write, to a file with mode 0600.
+/// Appends the lines in a single write, to a file with mode 0600.
 fn append(context: &mut Context<'_>, place: Place, lines: &[Line]) -> Result<(), Failure> {
     context.paths.make_data_folder().map_err(|why| Failure::new(Exit::Io, why))?;
     let path = match place {

@@ -1,4 +1,4 @@
-//! Additions to a report that change none of its numbers: plans, and estimates of output that logs do not count.
+//! Additions to a report that do not change its numbers: plans, and estimates of output that logs do not count.
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ pub(super) struct Additions {
     estimated: Option<Kept>,
 }
 
-/// Estimates that `backfill` has kept.
+/// Estimates stored by `backfill`.
 #[derive(Serialize)]
 struct Estimated {
     calls: u64,
@@ -24,7 +24,7 @@ struct Estimated {
     cost_usd: Option<Decimal>,
 }
 
-/// A report's document with its additions.
+/// A report's document, with its additions.
 #[derive(Serialize)]
 struct WithEstimates<D: Serialize> {
     #[serde(flatten)]
@@ -34,7 +34,7 @@ struct WithEstimates<D: Serialize> {
 }
 
 impl Additions {
-    /// Plans of a report by month, and estimates within its filter.
+    /// The plans for a report by month, and the estimates within its filter.
     pub(super) fn load(
         context: &Context<'_>,
         report: &Report,
@@ -47,7 +47,7 @@ impl Additions {
         Ok(Self { plans, estimated: backfill::kept(context, filter, prices) })
     }
 
-    /// True when a report is all there is.
+    /// True if there is nothing to add.
     pub(super) fn is_empty(&self) -> bool {
         self.plans.is_none() && self.estimated.is_none()
     }

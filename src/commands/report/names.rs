@@ -1,11 +1,11 @@
-//! Names in a filter that no call has, such as a typing error.
+//! Warns about names in a filter that no call has, such as typing errors.
 
 use crate::app::names::KnownNames;
 use crate::commands::{Context, Failure};
 use crate::domain::Filter;
 use crate::ledger::Ledger;
 
-/// Warns of names in the filter that no call has.
+/// Warns about names in the filter that no call has.
 pub(crate) fn warn_of_unknown_names(
     context: &mut Context<'_>,
     books: &dyn Ledger,

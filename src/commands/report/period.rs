@@ -1,4 +1,4 @@
-//! The period that the first word of a report names.
+//! The period given as the first argument of a report.
 
 use std::path::PathBuf;
 
@@ -7,14 +7,14 @@ use crate::ledger::Grain;
 /// Every period, for messages.
 pub(super) const PERIODS: [&str; 6] = ["day", "week", "month", "session", "call", "total"];
 
-/// The first word may be a period; all others are paths.
+/// The first argument may be a period. All others are paths.
 pub(in crate::commands) fn grain_and_paths(words: &[PathBuf]) -> (Grain, Vec<PathBuf>) {
     let grain = words.first().and_then(|word| grain(word.to_str()?));
     let paths = if grain.is_some() { &words[1..] } else { words };
     (grain.unwrap_or(Grain::Day), paths.to_vec())
 }
 
-/// The period of this name.
+/// The period with this name.
 pub(in crate::commands) fn grain(period: &str) -> Option<Grain> {
     match period {
         "day" | "daily" => Some(Grain::Day),

@@ -17,8 +17,9 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    /// Starts it in this terminal. With `own_group` it is given a process group, so that it can be stopped with all that
-    /// it started; not where it reads from a terminal, which only one group may.
+    /// Starts the agent in this terminal. With `own_group`, it gets a process group of its own, so that it can be
+    /// stopped together with everything that it started. That is not possible if it reads from a terminal, because only
+    /// one group may do that.
     pub(super) fn start(command: &mut Command, own_group: bool) -> io::Result<Self> {
         #[cfg(unix)]
         let relay = unix::Relay::listen(own_group);
@@ -36,7 +37,7 @@ impl Agent {
         })
     }
 
-    /// True once it has ended; waits for that so long.
+    /// Waits at most this long. Returns true once it has ended.
     pub(super) fn ends_within(&mut self, timeout: Duration) -> io::Result<bool> {
         let end = Moment::now() + timeout;
         loop {
@@ -51,7 +52,7 @@ impl Agent {
         }
     }
 
-    /// Stops it with all that it started: politely, and after a grace for good.
+    /// Stops it and everything it started: with a request first, and by force after a grace period.
     pub(super) fn stop(&mut self) -> io::Result<()> {
         #[cfg(unix)]
         self.relay.stop(false);
@@ -63,7 +64,7 @@ impl Agent {
         if ended { Ok(()) } else { self.ends_within(GRACE).map(drop) }
     }
 
-    /// Waits for the agent; returns its exit code as a shell would.
+    /// Waits for the agent. Returns its exit code as a shell would.
     pub(super) fn wait(&mut self) -> io::Result<u8> {
         #[cfg(unix)]
         return self.relay.wait(&mut self.child);
@@ -72,9 +73,9 @@ impl Agent {
     }
 }
 
-/// How often its end is looked for while a budget is watched.
+/// How often to check for its end while a budget is being watched.
 const LOOK: Duration = Duration::from_millis(20);
-/// Time between the request to end and the end.
+/// Grace period between the request to end and the forced end.
 const GRACE: Duration = Duration::from_secs(3);
 
 fn code(status: ExitStatus) -> u8 {

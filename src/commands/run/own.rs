@@ -1,25 +1,26 @@
-//! Which sessions belong to the run, and which only ran at the same time.
+//! Decides which sessions belong to the run, and which merely ran at the same time.
 
 use chrono::Duration;
 
 use crate::domain::{Dimension, Filter, Instant, Matcher};
 use crate::ledger::{BooksError, Ledger, SessionRow, Sums};
 
-/// Time without a call before the start after which a session of this folder that goes on was resumed by the run.
+/// If a session in this folder has been idle for this long before the start and then continues, the run resumed it.
 const AT_REST: Duration = Duration::minutes(2);
-/// Words by which agents resume a session, by the beginning of their names. The same letter means other things elsewhere:
-/// `-c` of Codex is `--config`. From the help of Claude Code 2.1.332, Codex 0.171.0 and Gemini CLI 0.61.0, 2026-11-27.
+/// Arguments with which agents resume a session, by the prefix of the agent's name. The same letter means something
+/// else elsewhere: `-c` is `--config` in Codex. From the help of Claude Code 2.1.332, Codex 0.171.0 and Gemini CLI
+/// 0.61.0, 2026-11-27.
 const RESUMING: [(&str, &[&str]); 3] =
     [("claude", &["--continue", "-c", "--resume", "-r"]), ("codex", &["resume"]), ("gemini", &["--resume", "-r"])];
 
-/// The command that was run, and when.
+/// The command that was run, and its start time.
 pub(super) struct Started {
     pub(super) at: Instant,
     /// The program, without its folder, and its arguments.
     pub(super) words: Vec<String>,
 }
 
-/// Spend of sessions that are not the run's.
+/// Spending of sessions that do not belong to the run.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Others {
     pub(super) sessions: u64,
@@ -34,10 +35,10 @@ impl Others {
 }
 
 impl Started {
-    /// True when a session with calls since the start is the run's: it began since, or the run resumed it.
+    /// True when a session with calls since the start belongs to the run: it started since, or the run resumed it.
     ///
-    /// A session that had a call shortly before the start is at work elsewhere, and one that rested is resumed here only
-    /// in this folder. Calls without a session cannot be told apart, and count.
+    /// A session that made a call shortly before the start is being used elsewhere. One that was idle counts as resumed
+    /// only if it is in this folder. Calls without a session cannot be told apart, so they count.
     pub(super) fn is_own(&self, books: &dyn Ledger, row: &SessionRow, is_here: bool) -> Result<bool, BooksError> {
         let Some(only) = own_calls(row) else { return Ok(true) };
         let before = Filter { only, until: Some(self.at), ..Filter::default() };
@@ -46,7 +47,8 @@ impl Started {
         Ok((is_here && rested) || self.resumes(row, is_here))
     }
 
-    /// True when the command names this session, or resumes one of its agent in this folder: `claude --resume`.
+    /// True when the command gives this session, or resumes one of its agent's sessions in this folder:
+    /// `claude --resume`.
     fn resumes(&self, row: &SessionRow, is_here: bool) -> bool {
         let Some((program, arguments)) = self.words.split_first() else { return false };
         let name = row.session.as_deref();
@@ -60,7 +62,7 @@ impl Started {
     }
 }
 
-/// Selects the calls of this session; none for calls without one.
+/// Selects the calls of this session; `None` for calls without a session.
 pub(super) fn own_calls(row: &SessionRow) -> Option<Vec<(Dimension, Matcher)>> {
     let session = row.session.as_ref()?;
     let source = (Dimension::Source, Matcher::exact(row.source.as_str()));
@@ -72,7 +74,7 @@ mod tests {
     use super::*;
     use crate::domain::Label;
 
-    /// Whether a command resumes this session in its folder, and elsewhere.
+    /// Whether a command resumes this session in its own folder, and elsewhere.
     fn resumed(command: &str, row: &SessionRow) -> (bool, bool) {
         let words = command.split(' ').map(str::to_owned).collect();
         let started = Started { at: Instant::UNIX_EPOCH, words };

@@ -1,4 +1,4 @@
-//! Spend while an agent ran: each session, their total, and the day.
+//! Spending while an agent ran: each session, their total, and the day.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,21 +20,21 @@ pub(super) struct Ended {
     pub(super) took: Duration,
     /// Exit code of the command.
     pub(super) code: u8,
-    /// The budget was spent, and the agent stopped.
+    /// True if the budget was spent and the agent was stopped.
     pub(super) stopped: bool,
     pub(super) budget: Option<Amount>,
 }
 
-/// The sessions of a run, in the order of their first calls, with their spend since it began.
+/// The sessions of a run, in the order of their first calls, with their spending since it started.
 pub(super) struct Spent {
     pub(super) sessions: Vec<(SessionRow, Option<Label>)>,
-    /// Sessions of others, which were at work meanwhile.
+    /// Other sessions that were active at the same time.
     pub(super) others: Others,
     pub(super) unread_files: u64,
 }
 
 impl Spent {
-    /// The calls of the run's sessions since its start: in this folder's project if there is one, else in any.
+    /// The calls of the run's sessions since its start: in this folder's project if it has one, otherwise in any.
     pub(super) fn since(context: &mut Context<'_>, started: &Started) -> Result<(Self, Books), Failure> {
         let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
         let filter = Filter { since: Some(started.at), ..Filter::default() };
@@ -80,13 +80,13 @@ impl Spent {
         models
     }
 
-    /// The budget with its use.
+    /// The budget and its usage.
     pub(super) fn budget_state(&self, budget: Amount, context: &Context<'_>) -> LimitState {
         let rules = context.rules(Filter::default());
         meter::budget(budget, self.models().values(), rules.fallback.as_ref())
     }
 
-    /// All sessions as one.
+    /// All sessions combined into one.
     pub(super) fn total(&self, now: Instant) -> Option<SessionLine> {
         let ((first, _), rest) = self.sessions.split_first()?;
         let mut all = first.clone();
@@ -104,7 +104,7 @@ impl Spent {
         Some(SessionLine::from_row(all, now))
     }
 
-    /// Spend of the day so far.
+    /// The day's spending so far.
     pub(super) fn today(&self, context: &Context<'_>, books: &Books) -> Result<Sums, BooksError> {
         let day = Span::day(context.now(), context.settings.zone);
         let filter = Filter { since: Some(day.from), until: Some(day.until), ..Filter::default() };

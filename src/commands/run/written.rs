@@ -1,4 +1,4 @@
-//! The sum of a run as text and as JSON.
+//! The summary of a run as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,13 +22,13 @@ type Facts = BTreeMap<&'static str, Cell>;
 struct Document {
     schema: u8,
     exit_code: u8,
-    /// True when the budget was spent, and the agent stopped.
+    /// True if the budget was spent and the agent was stopped.
     stopped: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<LimitJson>,
     duration_s: i64,
     sessions: Vec<Session>,
-    /// Sessions that were at work meanwhile and are not the run's.
+    /// Sessions that were active at the same time but do not belong to the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     others: Option<OtherSessions>,
     total: Facts,
@@ -53,7 +53,7 @@ struct Session {
 }
 
 impl Spent {
-    /// Writes it as text to standard error: the agent has standard output.
+    /// Writes it as text to standard error, because standard output belongs to the agent.
     pub(super) fn write_text(&self, context: &mut Context<'_>, books: &Books, ended: &Ended) -> Result<(), Failure> {
         let budget = ended.budget.map(|budget| self.budget_state(budget, context));
         let Some(mut total) = self.total(context.now()) else {
@@ -93,7 +93,7 @@ impl Spent {
         Ok(())
     }
 
-    /// Writes a line about the sessions that are not the run's, if any were at work.
+    /// Writes a line about active sessions that do not belong to the run, if there were any.
     fn write_others(&self, out: &mut dyn io::Write) -> io::Result<()> {
         let Others { sessions, sums } = &self.others;
         if *sessions == 0 {

@@ -1,4 +1,4 @@
-//! Writes the samples to a folder, for other programs to be tried on.
+//! Writes the samples to a folder, for testing other programs.
 
 use std::fs;
 use std::io;

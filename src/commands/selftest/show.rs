@@ -37,7 +37,7 @@ impl Document<'_> {
         Ok(())
     }
 
-    /// One row for each agent: all its samples together.
+    /// One row per agent, with all its samples combined.
     fn agents(&self) -> Vec<Vec<String>> {
         let mut of_agent: BTreeMap<&str, Vec<&SampleResult<'_>>> = BTreeMap::new();
         for sample in &self.samples {
@@ -56,7 +56,7 @@ impl Document<'_> {
     }
 }
 
-/// Calls with their tokens, and cost.
+/// Number of calls, their tokens, and their cost.
 fn numbers(expected: &Model, counted: &Model) -> [String; 4] {
     let size = |model: &Model| format!("{} / {}", text::count(model.calls), text::count(model.tokens()));
     let cost = |model: &Model| match &model.cost_usd {

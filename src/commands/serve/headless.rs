@@ -1,4 +1,4 @@
-//! A meter without a screen, for `serve` and `proxy`: it runs until a signal comes.
+//! A meter without a screen, for `serve` and `proxy`. It runs until a signal arrives.
 
 use crate::app::StopSignals;
 use crate::app::catch_up::LogSelection;
@@ -10,12 +10,12 @@ use crate::config;
 use crate::domain::Filter;
 use crate::engine::{Driver, Feed, process};
 
-/// Shortest sleep, so that a limit at the edge of a period is not evaluated again and again.
+/// Shortest sleep, so that a limit at the edge of a period is not evaluated over and over.
 const SHORTEST_SLEEP: std::time::Duration = std::time::Duration::from_secs(1);
-/// How often it is checked whether the proxy has ended.
+/// How often to check whether the proxy has ended.
 const LOOK: std::time::Duration = std::time::Duration::from_millis(2);
 
-/// Runs a meter without a screen, with what was bound, until a signal comes.
+/// Runs a meter without a screen, with everything that was bound, until a signal arrives.
 pub(super) fn until_signal(
     context: &mut Context<'_>,
     live: &LiveArgs,
@@ -39,7 +39,7 @@ pub(super) fn until_signal(
     let runtime = process::runtime(false).map_err(|error| no_runtime(&error))?;
     let code = runtime.block_on(async {
         loop {
-            // Nothing is shown here; the summary raises the alerts.
+            // Nothing is shown here, but computing the summary raises the alerts.
             driver.summary(context.now());
             driver.send(&requests);
             let sleep = driver.sleep(context.now(), None).max(SHORTEST_SLEEP);
@@ -58,7 +58,7 @@ pub(super) fn until_signal(
     ending.begins();
     drop(server);
     if let Some(proxy) = proxy {
-        // The engine takes the last calls, and its events must not wait for anybody meanwhile.
+        // The engine is taking the last calls, and its events must not wait for anything meanwhile.
         let ending = std::thread::spawn(move || proxy.end());
         while !ending.is_finished() {
             while events.try_recv().is_ok() {}
@@ -67,7 +67,7 @@ pub(super) fn until_signal(
         forwarding::report(context, ending.join().unwrap_or_default());
     }
     engine.stop(events);
-    // A supervisor's SIGTERM is the normal end.
+    // A supervisor's SIGTERM is a normal exit.
     Ok(match code {
         None => Exit::Fine,
         Some(code) if code == 128 + 15 => Exit::Fine,

@@ -7,7 +7,7 @@ use crate::cli::{Listen, LiveArgs, ProxyArgs};
 use crate::commands::http_server::proxy as forwarding;
 use crate::commands::{Context, Exit, Failure};
 
-/// Forwards until a signal comes; every call is booked by then.
+/// Forwards until a signal arrives. Every call made by then is booked.
 pub(in crate::commands) fn run(context: &mut Context<'_>, args: &ProxyArgs) -> Result<Exit, Failure> {
     if args.end_with_input {
         let failed =
@@ -15,7 +15,7 @@ pub(in crate::commands) fn run(context: &mut Context<'_>, args: &ProxyArgs) -> R
         end_with_input().map_err(failed)?;
     }
     let bound = forwarding::listen(context, args.listen, args.token_file.as_deref(), &args.upstream)?;
-    // Limits count what the logs say, too.
+    // Limits also count the calls in the logs.
     let live = LiveArgs { listen: Some(Listen::At(args.listen)), ..LiveArgs::default() };
     headless::until_signal(context, &live, LogSelection::Everything, None, Some(bound))
 }

@@ -13,7 +13,7 @@ pub(super) enum Agent {
 }
 
 impl Agent {
-    /// Path of the user's settings.
+    /// Default path of the user's settings.
     pub(super) fn usual_path(self, context: &Context<'_>) -> Result<PathBuf, Failure> {
         let own = |variable: &str, folder: &str| match context.env.var(variable) {
             Some(list) => {

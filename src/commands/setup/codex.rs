@@ -1,4 +1,4 @@
-//! Codex' `[otel]` table.
+//! Codex's `[otel]` table.
 
 use crate::config::document::{has_nothing, item, parse, put, remove};
 
@@ -12,10 +12,10 @@ fn exporter(url: &str) -> String {
     format!(r#"{{ otlp-http = {{ endpoint = "{url}/v1/logs", protocol = "binary" }} }}"#)
 }
 
-/// Adds an exporter of log records to this address.
+/// Adds an exporter that sends log records to this address.
 ///
 /// # Errors
-/// When the text is not TOML, or names another exporter.
+/// When the text is not TOML, or has another exporter.
 pub(super) fn add(text: &str, url: &str) -> Result<String, String> {
     let wanted = exporter(url);
     match written(text)? {
@@ -27,7 +27,7 @@ pub(super) fn add(text: &str, url: &str) -> Result<String, String> {
     }
 }
 
-/// Takes the exporter to this address out; another one stays.
+/// Removes the exporter to this address. Another one stays.
 ///
 /// # Errors
 /// When the text is not TOML.
@@ -36,7 +36,7 @@ pub(super) fn take_out(text: &str, url: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     let without = remove(text, &parse(text)?, &path())?;
-    // The header of a table that has nothing left was ours.
+    // If a table is now empty, its header was ours.
     let document = parse(&without)?;
     let is_empty = has_nothing(&document, &path()[..1]);
     if !is_empty {
@@ -47,7 +47,7 @@ pub(super) fn take_out(text: &str, url: &str) -> Result<String, String> {
     Ok(if text.trim().is_empty() { String::new() } else { format!("{}\n", text.trim_end()) })
 }
 
-/// The exporter as written.
+/// The exporter in the settings.
 fn written(text: &str) -> Result<Option<String>, String> {
     let document = parse(text)?;
     Ok(item(&document, &path())

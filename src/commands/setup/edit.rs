@@ -1,4 +1,4 @@
-//! Lines that are added to an agent's settings, and taken out again.
+//! Lines that are added to an agent's settings, or removed from them.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use crate::cli::SetupArgs;
 use crate::integrations::claude_code::settings_merge::{self, Merged};
 use crate::integrations::telemetry::{self, JsonAgent};
 
-/// A change of an agent's settings.
+/// A change to an agent's settings.
 pub(super) enum Edit {
-    /// Status line and hooks of Claude Code, which start this program.
+    /// Claude Code's status line and hooks, which start this program.
     Hooks(String),
-    /// Telemetry to this address.
+    /// Telemetry sent to this address.
     Json(JsonAgent, String),
     /// The same for Codex.
     Codex(String),
@@ -57,12 +57,12 @@ impl Edit {
     }
 }
 
-/// An empty file is an empty object.
+/// An empty file counts as an empty object.
 fn or_object(text: &str) -> &str {
     if text.trim().is_empty() { "{}" } else { text }
 }
 
-/// The address of `serve` by the config.
+/// The address of `serve` according to the config.
 fn own_url(context: &Context<'_>) -> String {
     let mut address = context.settings.server.listen;
     if address.ip().is_unspecified() {
@@ -71,9 +71,9 @@ fn own_url(context: &Context<'_>) -> String {
     format!("http://{address}")
 }
 
-/// The command that starts this program from the agent's shell: its path in `PATH` if it is there (which survives
-/// upgrades), else the executable's own. A bare name would depend on the agent's environment, and a hook that is not
-/// found blocks nothing.
+/// The command that starts this program from the agent's shell: its path from `PATH` if it is there (which survives
+/// upgrades), otherwise the executable's own path. A bare name would depend on the agent's environment, and a hook that
+/// is not found blocks nothing.
 fn program(context: &Context<'_>) -> String {
     let own = std::env::current_exe().ok();
     let real = |path: &Path| std::fs::canonicalize(path).ok();

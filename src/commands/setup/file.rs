@@ -9,10 +9,10 @@ use crate::config::regular_file;
 use crate::domain::{Instant, Label, sort_by};
 use crate::integrations::claude_code::settings_merge::Merged;
 
-/// Size limit of the settings file, in bytes.
+/// Maximum size of the settings file in bytes.
 const LONGEST: u64 = 16 << 20;
 
-/// Separates the file name from the time in the name of a backup.
+/// Separates file name and time in the name of a backup.
 const COPY: &str = ".before-tokmeter-";
 
 pub(super) struct Settings {
@@ -22,9 +22,9 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Reads the settings; a missing file counts as empty.
+    /// Reads the settings. A missing file counts as empty.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        // A symbolic link, as to a repository of dot files, is kept: its target is replaced.
+        // A symbolic link, such as one to a dotfiles repository, is kept: its target is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         match regular_file::read_text(&path, LONGEST) {
             Ok(text) => Ok(Self { path, text: Some(text) }),
@@ -40,12 +40,12 @@ impl Settings {
         self.text.as_deref()
     }
 
-    /// The settings with our entries added.
+    /// The settings with our entries.
     pub(super) fn with_ours(&self, add: impl Fn(&str) -> Result<Merged, String>) -> Result<Merged, Failure> {
         add(self.text().unwrap_or_default()).map_err(|why| self.refuse(&why))
     }
 
-    /// The settings without our entries. If nothing else has changed this is the original file byte for byte, or no
+    /// The settings without our entries. If nothing else has changed, this is the original file byte for byte, or no
     /// file if there was none.
     pub(super) fn without_ours(
         &self,
@@ -68,7 +68,7 @@ impl Settings {
         Ok(if copies.is_empty() && (same(&without, "{}") || without.is_empty()) { None } else { Some(without) })
     }
 
-    /// Replaces the file after a backup; returns the path of the backup.
+    /// Makes a backup and replaces the file. Returns the path of the backup.
     pub(super) fn write(&self, text: Option<&str>, now: Instant) -> Result<Option<PathBuf>, Failure> {
         self.replace(text, now)
             .map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", Label::from_path(&self.path))))
@@ -80,7 +80,7 @@ impl Settings {
                 let stamp = now.format("%Y%m%dT%H%M%S%3fZ");
                 let copy = self.sibling(&format!("{COPY}{stamp}"));
                 fs::copy(&self.path, &copy)?;
-                // Another program may have written in the meantime; the difference shown would be wrong.
+                // Another program may have written to it meanwhile, and the difference shown would be wrong.
                 if fs::read_to_string(&copy)? != *before {
                     fs::remove_file(&copy)?;
                     return Err(io::Error::other("it was changed by another program meanwhile; run this again"));

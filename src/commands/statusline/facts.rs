@@ -1,4 +1,4 @@
-//! The values that the line shows.
+//! The values shown in the line.
 
 use super::SOURCE;
 use crate::app::catch_up::{self, Books, LogSelection};
@@ -10,18 +10,18 @@ use crate::ledger::{BooksError, Ledger, Sums};
 use crate::meter::{self, LimitState};
 use crate::text;
 
-/// Values for the line; `None` where unknown.
+/// Values for the line; `None` if unknown.
 pub(crate) struct Facts {
     pub(crate) now: Instant,
     pub(crate) zone: Zone,
     pub(crate) agent: Agent,
-    /// The provider's windows that have not started over since they were stated.
+    /// The provider's windows that have not reset since they were reported.
     pub(crate) quotas: Vec<Quota>,
     pub(crate) session: Option<Sums>,
     pub(crate) today: Option<Sums>,
     pub(crate) month: Option<Sums>,
     pub(crate) limit: Option<LimitState>,
-    /// When the limit that is near will be reached.
+    /// When the near limit will be reached.
     pub(crate) forecast: Option<String>,
     pub(crate) user: Option<Label>,
     /// The ledger's problem, in two words.
@@ -62,7 +62,7 @@ pub(crate) fn facts(context: &mut Context<'_>, agent: Option<&Agent>, template: 
     }
     if books.trouble.is_some() {
         facts.mark = Some("no ledger");
-        // Without a call the sum is unknown, not zero, because the log may be gone.
+        // Without any calls the sum is unknown, not zero, because the log may be gone.
         let known = |sums: &Sums| sums.calls > 0;
         facts.session = facts.session.filter(known);
         (facts.today, facts.month) = (facts.today.filter(known), facts.month.filter(known));
@@ -112,7 +112,7 @@ pub(crate) fn ask(
     let names: Vec<_> = names.into_iter().filter_map(|(of, name)| Some((of, name?))).collect();
     let caller = facts.agent.session.is_some().then(|| catch_up::caller(&context.settings, &names));
     facts.limit = meter::states(books, &rules, caller.as_ref(), now)?.into_iter().next();
-    // A forecast needs further queries, so that only a near limit gets one.
+    // A forecast needs further queries, so only a near limit gets one.
     if let Some(worst) = &mut facts.limit {
         meter::gate::foretell(books, &rules, std::slice::from_mut(worst), now)?;
         facts.forecast = worst.projected.map(|(at, _)| text::moment(at, now, zone));

@@ -1,15 +1,15 @@
-//! The providers' windows: what the agent states, what is kept of it, and how the line shows them.
+//! The providers' windows: as reported by the agent, as stored, and as shown in the line.
 
 use super::SOURCE;
 use super::facts::Facts;
 use crate::domain::{Instant, Label, Record, SessionStatus, Status};
 use crate::ledger::{Batch, Ledger};
 
-/// Percentage from which a longer window is shown too.
+/// Percentage from which a longer window is shown as well.
 const SCARCE: u32 = 80;
 
 impl Facts {
-    /// Keeps what the agent states, if it is new, and completes it from what was stated before.
+    /// Stores the agent's reports if they are new, and completes them with earlier ones.
     pub(super) fn keep(&mut self, books: &mut dyn Ledger, now: Instant) {
         let Ok(known) = books.statuses() else { return };
         let stated = self.quotas.iter().cloned().map(Status::Quota).chain(self.agent.session.as_ref().map(|session| {
@@ -19,7 +19,7 @@ impl Facts {
         }));
         let new: Vec<Record> = stated.filter(|status| status.is_news(&known)).map(Record::Status).collect();
         if !new.is_empty() {
-            // What cannot be kept now is stated again with the next answer.
+            // If it cannot be stored now, the agent reports it again with its next answer.
             let _ = books.post(&Batch { records: new, files: Vec::new() });
         }
         let others = Status::quotas(&known)
@@ -32,7 +32,7 @@ impl Facts {
         }
     }
 
-    /// `5h 23%`, with longer windows when they are scarce: `5h 23% 7d 91%`.
+    /// `5h 23%`, followed by longer windows when they are nearly full: `5h 23% 7d 91%`.
     pub(super) fn quota(&self) -> Option<String> {
         let mut words: Vec<String> = Vec::new();
         for quota in &self.quotas {

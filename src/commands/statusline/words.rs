@@ -1,4 +1,4 @@
-//! The text of each placeholder.
+//! The text for each placeholder.
 
 use super::facts::Facts;
 use crate::config::statusline_template::Word;
@@ -34,7 +34,7 @@ impl Facts {
         }
     }
 
-    /// The session's cost; while the ledger has no call of it, the agent's own figure.
+    /// The session's cost, or the agent's own figure while the ledger has none of its calls.
     pub(crate) fn session_cost(&self) -> Option<String> {
         let known = self.session.as_ref();
         match self.agent.cost.filter(|_| known.is_none_or(|sums| sums.calls == 0)) {

@@ -1,19 +1,19 @@
-//! Calls held back while they may still grow, so that a streamed answer is one line.
+//! Calls held back while they may still grow, so that a streamed answer gives one line.
 
 use std::sync::Arc;
 
 use crate::domain::Instant;
 use crate::ledger::Row;
 
-/// How long a call is held after it has grown.
+/// How long a call is held back after it has grown.
 const HELD: chrono::Duration = chrono::Duration::seconds(1);
 
-/// Calls that may still grow, with the time they last did.
+/// Calls that may still grow, and when they last did.
 #[derive(Default)]
 pub(crate) struct Held(Vec<(Instant, Arc<Row>)>);
 
 impl Held {
-    /// Holds a call until it grows no more; returns those that are complete, since it follows them in their thread.
+    /// Holds a call until it stops growing. Returns earlier calls in its thread, which are complete now.
     pub(crate) fn hold(&mut self, row: &Arc<Row>, now: Instant) -> Vec<Arc<Row>> {
         let thread =
             |row: &Row| (row.call.from.source.clone(), row.call.from.session.clone(), row.call.from.agent.clone());
@@ -23,14 +23,14 @@ impl Held {
         done
     }
 
-    /// The calls that have not grown for long enough at this time; all without a time.
+    /// The calls that have not grown for long enough at this time; without a time, all calls.
     pub(crate) fn done(&mut self, now: Option<Instant>) -> Vec<Arc<Row>> {
         let since = now.map(|now| now.checked_sub_signed(HELD));
-        // Before the first instant nothing has grown for long enough.
+        // If the subtraction underflows, no call has been held for long enough.
         self.take(|grew, _| since.is_none_or(|since| since.is_some_and(|since| grew <= since)))
     }
 
-    /// When the next call is held for long enough.
+    /// When the next call will have been held for long enough.
     pub(crate) fn changes_at(&self) -> Option<Instant> {
         self.0.iter().filter_map(|(grew, _)| grew.checked_add_signed(HELD)).min()
     }

@@ -1,4 +1,4 @@
-//! The lines: one for each call, then the counters and the worst limit.
+//! The lines: one per call, followed by the counters and the worst limit.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::text;
 pub(crate) struct Lines {
     pub(crate) driver: Driver,
     pub(crate) requests: mpsc::Sender<Request>,
-    /// Text of the worst limit in the last line.
+    /// Text of the worst limit in the previous line.
     pub(crate) standing: Option<String>,
     /// Calls that may still grow.
     pub(crate) held: Held,
@@ -57,13 +57,13 @@ impl Lines {
         }
     }
 
-    /// Writes the counters, with the worst limit if it is near or over.
+    /// Writes the counters, and the worst limit if it is near or over.
     pub(crate) fn counter(&mut self, context: &Context<'_>) -> io::Result<()> {
         let summary = self.count(context.now());
         self.write(&summary)
     }
 
-    /// Writes the calls that grow no more at this time; all without a time.
+    /// Writes the calls that have stopped growing at this time; without a time, all calls.
     pub(crate) fn write_held(&mut self, context: &Context<'_>, now: Option<Instant>) -> io::Result<()> {
         let done = self.held.done(now);
         self.write_calls(context, &done)
@@ -90,7 +90,7 @@ impl Lines {
         writeln!(self.out, "{}{limit}", text::counter(&summary.followed, summary.growing))
     }
 
-    /// Current summary; sends what it asks of the engine.
+    /// The current summary. Sends its requests to the engine.
     pub(crate) fn count(&mut self, now: Instant) -> Summary {
         let summary = self.driver.summary(now);
         self.driver.send(&self.requests);

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::stdout::watch;
 use super::stdout::write_out;
 
-/// Bytes queued at most; further lines are counted and dropped.
+/// Maximum number of queued bytes. Further lines are dropped and counted.
 const MOST: usize = 8 * 1024 * 1024;
 
 /// Polling interval while waiting for the queue to empty.
@@ -36,15 +36,15 @@ impl Job {
 /// Writes to standard output and standard error.
 pub(super) struct Printer {
     jobs: Sender<Job>,
-    /// Bytes in the queue.
+    /// Number of bytes in the queue.
     waiting: Arc<AtomicUsize>,
-    /// Lines dropped since the last one accepted.
+    /// Number of lines dropped since the last one that was accepted.
     left_out: u64,
     ended: mpsc::Receiver<io::Error>,
 }
 
 impl Printer {
-    /// Starts the writer thread, and one that detects a closed reader.
+    /// Starts the writer thread, and a thread that detects a closed reader.
     pub(super) fn start() -> io::Result<Self> {
         let (jobs, take) = channel();
         let (tell, ended) = mpsc::channel(2);
@@ -78,12 +78,12 @@ impl Printer {
         let length = job.bytes().len();
         if length > 0 {
             self.waiting.fetch_add(length, Ordering::SeqCst);
-            // The thread ends only after sending its error.
+            // The thread only ends after it has sent its error.
             let _ = self.jobs.send(job);
         }
     }
 
-    /// Waits until writing fails.
+    /// Waits until a write fails.
     pub(super) async fn ended(&mut self) -> io::Error {
         match self.ended.recv().await {
             Some(error) => error,
@@ -107,7 +107,7 @@ fn write(jobs: &Receiver<Job>, waiting: &AtomicUsize, failed: &mpsc::Sender<io::
         let written = match &job {
             Job::Out(bytes) => write_out(bytes),
             Job::Err(bytes) => {
-                // An unwritable note is no reason to end.
+                // Failing to write a note is no reason to exit.
                 let _ = io::stderr().write_all(bytes);
                 Ok(())
             }

@@ -4,7 +4,8 @@ use std::io::{self};
 
 use tokio::sync::mpsc;
 
-/// Writes without the standard library's lock, which the exit handler takes to flush and would wait for.
+/// Writes without the standard library's lock. The exit handler takes that lock to flush, and would have to wait for
+/// it.
 #[cfg(unix)]
 pub(crate) fn write_out(mut bytes: &[u8]) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, poll};
@@ -35,7 +36,7 @@ pub(crate) fn watch(tell: &mpsc::Sender<io::Error>) {
     use rustix::event::{PollFd, PollFlags, poll};
     let out = rustix::stdio::stdout();
     loop {
-        // No events requested: only errors and hang-ups are reported.
+        // No events are requested, so only errors and hang-ups are reported.
         let mut waits = [PollFd::from_borrowed_fd(out, PollFlags::empty())];
         match poll(&mut waits, None) {
             Err(rustix::io::Errno::INTR) => {}

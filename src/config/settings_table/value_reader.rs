@@ -24,7 +24,7 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
         self.section.set(self.reader, slot, self.key, expected, read);
     }
 
-    /// As [`ValueReader::set`], where an empty text is none.
+    /// Like [`ValueReader::set`], but an empty text means none.
     pub(super) fn set_optional<T>(
         &mut self,
         slot: &mut Option<T>,
@@ -41,7 +41,7 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
         self.set(slot, "true or false", Node::truth);
     }
 
-    /// A whole number within bounds.
+    /// Reads an integer within bounds.
     pub(super) fn whole<T: TryFrom<i128>>(&mut self, slot: &mut T, of: &str, bounds: RangeInclusive<i128>) {
         let expected = format!("{of} from {} to {}", bounds.start(), bounds.end());
         self.set(slot, &expected, |node| node.whole_in(bounds));
@@ -59,7 +59,7 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
         self.section.choose(self.reader, slot, self.key);
     }
 
-    /// An empty name is the login name, which is no setting of the file.
+    /// An empty name means the login name, which does not count as set by the file.
     pub(super) fn user(&mut self, settings: &mut Settings) {
         let name = |node: &Node<'n, 't>| node.text().map(Label::find);
         match self.section.read(self.reader, self.key, NAME, name) {
@@ -69,7 +69,7 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
         }
     }
 
-    /// An empty name is the system's zone.
+    /// An empty name means the system's zone.
     pub(super) fn zone(&mut self, settings: &mut Settings) {
         let Some(node) = self.section.get(self.key) else { return };
         match node.text().map(values::zone) {
@@ -95,7 +95,7 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
         }
     }
 
-    /// A list of paths, which must not depend on the working directory.
+    /// Reads a list of paths, which must not depend on the working directory.
     pub(super) fn paths(&mut self, slot: &mut Vec<PathBuf>, expected: &str) {
         let Some(node) = self.section.get(self.key) else { return };
         if node.texts().is_none() {
@@ -116,7 +116,7 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
         }
     }
 
-    /// A web address. It may be a secret: no message repeats it.
+    /// Reads a web address. It may be a secret, so no message repeats it.
     pub(super) fn address(&mut self, slot: &mut Option<String>) {
         let Some(node) = self.section.get(self.key) else { return };
         let is_address = |text: &str| {
@@ -133,7 +133,7 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
         }
     }
 
-    /// The value is a secret: no message repeats it.
+    /// Reads the token. It is a secret, so no message repeats it.
     pub(super) fn token(&mut self, settings: &mut Settings) {
         let Some(node) = self.section.get(self.key) else { return };
         match node.text().map(Token::new) {

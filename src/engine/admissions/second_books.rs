@@ -1,4 +1,4 @@
-//! The ledger as the proxy sees it: a connection of its own, so that a call is not held up by what the ledger thread does.
+//! The proxy's own connection to the ledger, so that a call does not have to wait for the ledger thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,12 +13,12 @@ use crate::meter::Rules;
 use crate::meter::admission::{self, Coming};
 use crate::pricing::PriceBook;
 
-/// How often a ledger that another connection is writing is tried again.
+/// How often to retry while another connection is writing to the ledger.
 const AGAIN: Duration = Duration::from_micros(200);
-/// Time of an admission from which the disk is slow, and how long it is then taken to be.
+/// Duration of an admission that means the disk is slow, and for how long it is then treated as slow.
 const SLOW: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
 
-/// A connection with everything that a decision needs.
+/// A connection, and everything else needed for a decision.
 pub(crate) struct Open {
     pub(crate) books: Sqlite,
     pub(crate) rules: Rules,
@@ -27,32 +27,32 @@ pub(crate) struct Open {
     pub(crate) env: Env,
 }
 
-/// The connection, while the ledger thread grants it.
+/// The connection, as long as the ledger thread permits it.
 #[derive(Default)]
 pub(crate) struct SecondBooks {
     open: Mutex<Option<Open>>,
-    /// It wrote since the ledger thread looked.
+    /// True if it has written since the ledger thread last checked.
     has_written: AtomicBool,
-    /// Until then `admit_at_once` does not try, because the disk is slow.
+    /// `admit_at_once` does not try before this time, because the disk is slow.
     slow_until: Mutex<Option<Clock>>,
 }
 
 /// Outcome of one attempt.
 enum Tried {
     Done(Admitted),
-    /// Another connection writes.
+    /// Another connection is writing.
     Busy,
     /// The ledger thread must be asked.
     Closed,
 }
 
 impl SecondBooks {
-    /// Grants a connection, or takes it back.
+    /// Grants or withdraws a connection.
     pub(crate) fn set(&self, open: Option<Open>) {
         *lock(&self.open) = open;
     }
 
-    /// Takes it back unless it decides by these rules.
+    /// Withdraws the connection unless it uses these rules.
     pub(crate) fn keep_for(&self, rules: &Rules, zone: &Zone) {
         let mut open = lock(&self.open);
         if open.as_ref().is_some_and(|open| open.rules != *rules || open.zone != *zone) {
@@ -60,12 +60,12 @@ impl SecondBooks {
         }
     }
 
-    /// True while there is one.
+    /// True while there is a connection.
     pub(crate) fn is_open(&self) -> bool {
         lock(&self.open).is_some()
     }
 
-    /// True if it wrote since this was asked.
+    /// True if it has written since the last call.
     pub(crate) fn take_written(&self) -> bool {
         self.has_written.swap(false, Ordering::AcqRel)
     }
@@ -84,11 +84,11 @@ impl SecondBooks {
         if let Tried::Done(admitted) = tried { Some(admitted) } else { None }
     }
 
-    /// Decides, and waits while others write; `None` if the ledger thread must be asked.
+    /// Decides, waiting while others write; `None` if the ledger thread must be asked.
     pub(super) fn admit(&self, coming: &Coming) -> Option<Admitted> {
         let until = Clock::now() + TIMEOUT / 4;
         loop {
-            // A `match` on the call itself would hold the connection while this waits.
+            // A `match` on the call itself would hold the connection during the wait.
             let tried = self.attempt(&mut lock(&self.open), coming);
             match tried {
                 Tried::Done(admitted) => return Some(admitted),
@@ -110,7 +110,7 @@ impl SecondBooks {
                 Tried::Done(verdict::admitted(&decision, is_held, now, *zone))
             }
             Err(BooksError::Busy { .. }) => Tried::Busy,
-            // The ledger thread knows what to do about it.
+            // The ledger thread knows how to handle this.
             Err(_) => {
                 *open = None;
                 Tried::Closed
@@ -154,7 +154,7 @@ mod tests {
                 assert_eq!(second_books.admit(&coming), None, "the other process writes all the time");
             })
         };
-        // The call tries again for half a second, and sleeps for most of it.
+        // The call retries for half a second and sleeps for most of that time.
         let (mut free, mut taken) = (0, 0);
         while !waiting.is_finished() {
             let count = if second_books.open.try_lock().is_ok() { &mut free } else { &mut taken };

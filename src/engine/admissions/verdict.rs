@@ -1,4 +1,4 @@
-//! From a decision of the meter to the answer of the door, in words.
+//! Turns the meter's decision into the answer for the proxy, with text.
 
 use super::{Admitted, LimitState};
 use crate::domain::{Instant, Label, Zone};
@@ -15,21 +15,21 @@ pub(crate) fn admitted(decision: &Decision, is_held: bool, now: Instant, zone: Z
     }
 }
 
-/// The answer to a call that may not be made.
+/// The answer to a call that must not be made.
 pub(crate) fn refused(decision: &Decision, now: Instant, zone: Zone) -> Admitted {
-    // Without a limit that stops, the decision would allow the call.
+    // Without a limit that stops it, the decision would have allowed the call.
     let stop = decision.stops().next().map(|state| state_of(state, decision.waits, now, zone));
     stop.map_or(Admitted::Denied, Admitted::Over)
 }
 
-/// The limit that is nearest, of those that warn.
+/// The limit closest to being reached, among those that warn.
 pub(crate) fn near(decision: &Decision, now: Instant, zone: Zone) -> Option<LimitState> {
     let warns = |state: &&meter::LimitState| state.verdict != Verdict::Under && !state.is_quiet();
     decision.states.iter().find(warns).map(|state| state_of(state, false, now, zone))
 }
 
 fn state_of(state: &meter::LimitState, waits: bool, now: Instant, zone: Zone) -> LimitState {
-    // A rolling window ends now, and frees up later.
+    // A rolling window ends now and frees up later.
     let resets_at = state.span.map(|span| span.until).filter(|_| state.limit.window.is_periodic());
     LimitState {
         limit: Label::new(&state.name),

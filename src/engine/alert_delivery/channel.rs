@@ -1,4 +1,4 @@
-//! Messages to people: by mail, to web hooks, Slack-compatible ones among them, and by a program of theirs.
+//! Messages to people: by mail, to web hooks (including Slack-compatible ones), and through a program of their own.
 
 use std::time::Duration;
 
@@ -6,36 +6,36 @@ use super::{email, outside, slack};
 use crate::config::{Email, Env, Settings};
 use crate::domain::{Instant, Label};
 
-/// Time for one step of a delivery.
+/// Timeout for one step of a delivery.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A way to tell somebody who is not at this terminal.
+/// A way to reach somebody who is not at this terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Channel {
     Email(Box<Email>),
-    /// The address of the hook, which is a secret.
+    /// The address of the hook, which is secret.
     Slack(String),
-    /// Likewise; it gets JSON with title and body.
+    /// The address, which is secret. It gets JSON with title and body.
     Webhook(String),
-    /// A program with its arguments.
+    /// A program and its arguments.
     Command(String, Vec<String>),
 }
 
-/// A text to be sent. Names from outside in it are labels, hence printable.
+/// A text to send. Names from outside in it are labels and therefore printable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
     /// One line.
     pub(crate) title: String,
     pub(crate) body: String,
-    /// The body has columns.
+    /// True if the body has columns.
     pub(crate) is_table: bool,
-    /// The same for the same message, so that a mail sent again is known as such.
+    /// The same for the same message, so that a mail sent twice can be recognised.
     pub(crate) id: String,
     pub(crate) at: Instant,
 }
 
 impl Channel {
-    /// Every configured one for the digest.
+    /// Every channel configured for the digest.
     pub(crate) fn of_digest(settings: &Settings) -> Vec<Self> {
         let alerts = &settings.alerts;
         let command = alerts.command.split_first();
@@ -43,7 +43,7 @@ impl Channel {
         Self::all(settings).into_iter().chain(alerts.webhook.clone().map(Self::Webhook)).chain(command).collect()
     }
 
-    /// Every configured one that gets the words of an alert as a message.
+    /// Every configured channel that gets an alert's text as a message.
     pub(crate) fn all(settings: &Settings) -> Vec<Self> {
         let email = settings.alerts.email.clone().map(|email| Self::Email(Box::new(email)));
         email.into_iter().chain(settings.alerts.slack.clone().map(Self::Slack)).collect()
@@ -59,7 +59,7 @@ impl Channel {
         }
     }
 
-    /// Who is told, without secrets.
+    /// The recipient, without secrets.
     pub(crate) fn recipient(&self) -> String {
         match self {
             Self::Email(email) => email.to.join(", "),
@@ -68,10 +68,10 @@ impl Channel {
         }
     }
 
-    /// Sends a message and waits until it is accepted.
+    /// Sends a message and waits until it has been accepted.
     ///
     /// # Errors
-    /// Why it was not, in a sentence without secrets.
+    /// Why it was not accepted, in a sentence without secrets.
     pub(crate) fn send(&self, message: &Message, env: &Env) -> Result<(), String> {
         match self {
             Self::Email(email) => email::send(email, message, env),

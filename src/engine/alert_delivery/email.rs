@@ -1,4 +1,4 @@
-//! Mail by SMTP.
+//! Mail over SMTP.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
@@ -17,14 +17,14 @@ use crate::config::{Email, Env, Password, Tls};
 use crate::domain::Label;
 use crate::engine::process;
 
-/// Bytes of a file of certificates: those of all authorities have a quarter of it.
+/// Maximum size of a certificate file in bytes. A file with all authorities has a quarter of that.
 const CERTIFICATES: u64 = 1 << 20;
-/// Bytes of a password.
+/// Maximum size of a password in bytes.
 const PASSWORD: u64 = 4096;
-/// Time for the program that prints the password; a person may have to unlock it.
+/// Timeout for the program that prints the password. A person may have to unlock it.
 const UNLOCK: Duration = Duration::from_secs(20);
 
-/// Sends a mail and waits until the server has taken it.
+/// Sends a mail and waits until the server has accepted it.
 pub(super) fn send(email: &Email, message: &Message, env: &Env) -> Result<(), String> {
     let at = format!("{}:{}", email.server, email.port);
     let mail = mail(email, message)?;
@@ -41,7 +41,7 @@ pub(super) fn send(email: &Email, message: &Message, env: &Env) -> Result<(), St
     builder.build().send(&mail).map(drop).map_err(|error| format!("{at}: {}", with_causes(&error)))
 }
 
-/// Which certificates a server may show.
+/// The certificates that are accepted from a server.
 fn trusted(email: &Email, at: &str) -> Result<TlsParameters, String> {
     let wrong = |error| format!("{at}: {}", with_causes(&error));
     let mut parameters = TlsParameters::builder(email.server.clone());
@@ -59,7 +59,7 @@ fn trusted(email: &Email, at: &str) -> Result<TlsParameters, String> {
     parameters.build().map_err(wrong)
 }
 
-/// The error with its causes. What a server says is from outside.
+/// The error and its causes. Text from a server is from outside.
 fn with_causes(error: &dyn std::error::Error) -> Label {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -85,7 +85,7 @@ fn mail(email: &Email, message: &Message) -> Result<lettre::Message, String> {
         .subject(message.title.clone())
         .date(message.at.into())
         .message_id(Some(id))
-        // No answer that an absent person's mailbox sends.
+        // Prevents automatic replies from a mailbox whose owner is away.
         .raw_header(header("Auto-Submitted", "auto-generated"))
         .header(ContentType::TEXT_PLAIN);
     for to in &email.to {
@@ -94,7 +94,7 @@ fn mail(email: &Email, message: &Message) -> Result<lettre::Message, String> {
     builder.body(format!("{}\n", message.body.trim_end())).map_err(|error| error.to_string())
 }
 
-/// Reads the password from where it is kept.
+/// Reads the password from its source.
 fn read(password: &Password, env: &Env) -> Result<String, String> {
     let text = match password {
         Password::File(path) => {
@@ -107,7 +107,7 @@ fn read(password: &Password, env: &Env) -> Result<String, String> {
     if line.is_empty() { Err("the password is empty".to_owned()) } else { Ok(line) }
 }
 
-/// The output of a program, which is a password: no message repeats it.
+/// The output of a program, which is a password. No message repeats it.
 fn printed(argv: &[String], env: &Env) -> Result<String, String> {
     let (program, arguments) = argv.split_first().ok_or("password_command is empty")?;
     let name = Label::new(program);

@@ -15,7 +15,7 @@ use crate::engine::process;
 use crate::meter::{About, Alert};
 use crate::output::{LimitJson, QuotaJson};
 
-/// Time for a program that sends a message on.
+/// Timeout for a program that forwards a message.
 const PROGRAM: Duration = Duration::from_secs(20);
 
 /// True when a notification program is installed.
@@ -34,7 +34,7 @@ pub(super) fn desktop(words: &Words, threshold: u8, env: &Env, later: &Later) ->
         command.args(["-e", "on run argv", "-e", script, "-e", "end run", &words.title, &words.body]);
     } else {
         let urgency = if threshold >= 100 { "critical" } else { "normal" };
-        // Notification servers parse the body as markup.
+        // Notification servers interpret the body as markup.
         let body = words.body.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         command.args(["--app-name=tokmeter", "--urgency", urgency, "--", &words.title, &body]);
     }
@@ -55,14 +55,14 @@ fn notifier(env: &Env) -> Option<(PathBuf, bool)> {
     found("notify-send").filter(|_| has_bus).map(|path| (path, false))
 }
 
-/// Runs the user's program with `{title}` and `{body}` in its arguments replaced.
+/// Runs the user's program, with `{title}` and `{body}` in its arguments replaced.
 pub(super) fn command(program: &str, arguments: &[String], words: &Words, later: &Later) -> Result<(), String> {
     let mut command = Command::new(program);
     command.args(arguments.iter().map(|argument| filled(argument, words)));
     start(command, &format!("alerts.command '{}'", Label::new(program)), later)
 }
 
-/// Runs the user's program with a message, and waits until it has succeeded.
+/// Runs the user's program with a message, and waits for it to succeed.
 pub(super) fn run(program: &str, arguments: &[String], message: &Message) -> Result<(), String> {
     let words = Words { title: message.title.clone(), body: message.body.trim_end().to_owned() };
     let mut command = Command::new(program);
@@ -73,7 +73,7 @@ pub(super) fn run(program: &str, arguments: &[String], message: &Message) -> Res
     ended(child, &name, PROGRAM)
 }
 
-/// Waits until a program has succeeded; ends it when that takes longer than this.
+/// Waits for a program to succeed. Kills it if it takes longer than `timeout`.
 pub(super) fn ended(mut child: Child, name: &Label, timeout: Duration) -> Result<(), String> {
     let began = std::time::Instant::now();
     loop {
@@ -90,7 +90,7 @@ pub(super) fn ended(mut child: Child, name: &Label, timeout: Duration) -> Result
     }
 }
 
-/// Replaces both placeholders in one pass, so that `{body}` inside a title is left alone.
+/// Replaces both placeholders in one pass, so that a `{body}` inside a title is left alone.
 fn filled(argument: &str, words: &Words) -> String {
     let mut out = String::new();
     let mut rest = argument;
@@ -171,7 +171,7 @@ pub(super) fn webhook(
     started.map(drop).map_err(|error| format!("alerts.webhook: {error}"))
 }
 
-/// A message that is no alert, as JSON.
+/// A message other than an alert, as JSON.
 pub(super) fn payload(message: &Message) -> String {
     serde_json::json!({"schema": 1, "title": message.title, "body": message.body}).to_string()
 }
@@ -187,15 +187,15 @@ pub(super) fn send(channel: Channel, message: Message, env: &Env, later: &Later)
     started.map(drop).map_err(|error| format!("alerts.{name}: {error}"))
 }
 
-/// Posts JSON, and waits until it is accepted.
+/// Posts JSON and waits until it has been accepted.
 ///
 /// # Errors
-/// Why not. The URL may hold a secret, so that only its host is named.
+/// Why it was not accepted. The URL may contain a secret, so only its host is mentioned.
 pub(super) fn post(url: &str, json: &str) -> Result<(), String> {
     let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).max_redirects(0);
     let sent = config.build().new_agent().post(url).content_type("application/json").send(json.as_bytes());
     match sent {
-        // A redirect is not followed, and nobody has read the message.
+        // A redirect is not followed, so nobody has received the message.
         Ok(answer) if !answer.status().is_success() => {
             Err(format!("{}: http status: {}", host(url), answer.status().as_u16()))
         }
@@ -204,7 +204,7 @@ pub(super) fn post(url: &str, json: &str) -> Result<(), String> {
     }
 }
 
-/// The host of an address.
+/// The host of a URL.
 pub(in crate::engine) fn host(url: &str) -> Label {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();

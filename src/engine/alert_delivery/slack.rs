@@ -1,10 +1,10 @@
-//! The payload of a Slack-compatible web hook: a text in which nothing is markup or a mention.
+//! The payload for a Slack-compatible web hook: text in which nothing is interpreted as markup or a mention.
 
 use serde_json::json;
 
 use super::channel::Message;
 
-/// Characters of a text. Slack cuts a message at 40,000 and folds it long before.
+/// Maximum number of characters in a text. Slack truncates a message at 40,000 and collapses it long before that.
 const LONGEST: usize = 3_500;
 
 /// The payload of a message.
@@ -12,7 +12,7 @@ pub(super) fn payload(message: &Message) -> String {
     let body: String = message.body.trim_end().chars().take(LONGEST).collect();
     let cut = if body.len() < message.body.trim_end().len() { "\n…" } else { "" };
     let (title, body) = (plain(&message.title), format!("{}{cut}", plain(&body)));
-    // A table needs a font in which columns stand below each other.
+    // A table needs a monospaced font to keep its columns aligned.
     let text = match (body.is_empty(), message.is_table) {
         (true, _) => title,
         (false, true) => format!("{title}\n```\n{body}\n```"),
@@ -21,8 +21,8 @@ pub(super) fn payload(message: &Message) -> String {
     json!({"text": text, "mrkdwn": message.is_table, "link_names": false, "unfurl_links": false}).to_string()
 }
 
-/// Text without markup: `<!channel>` and links are escaped, a name in front of which `@` stands is no mention, and nothing
-/// ends the block of a table.
+/// Text without markup: `<!channel>` and links are escaped, a name after `@` is not a mention, and nothing ends the
+/// code block of a table.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';
@@ -32,7 +32,7 @@ fn plain(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '`' => out.push('\''),
-            // An address such as alice@example.com is none.
+            // An email address such as alice@example.com is not a mention.
             '@' if !before.is_alphanumeric() => out.push_str("@\u{200b}"),
             letter => out.push(letter),
         }

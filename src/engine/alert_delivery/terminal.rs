@@ -4,9 +4,9 @@ use super::{Way, Words};
 use crate::config::Env;
 use crate::domain::Label;
 
-/// OSC 9: one text.
+/// OSC 9: a single text.
 pub(super) fn osc9(words: &Words) -> Vec<u8> {
-    // Some terminals read digits and a semicolon behind the 9 as a progress bar; a name in front prevents that.
+    // Some terminals interpret digits and a semicolon after the 9 as a progress bar. A name in front prevents that.
     format!("\u{1b}]9;tokmeter: {}\u{7}", plain(&format!("{}. {}", words.title, words.body))).into_bytes()
 }
 
@@ -21,7 +21,7 @@ fn plain(text: &str) -> Label {
     Label::new(text)
 }
 
-/// The notification sequence this terminal supports, if known.
+/// The notification sequence that this terminal supports, if known.
 pub(super) fn notification_way(env: &Env) -> Option<Way> {
     // Multiplexers swallow both sequences.
     if !env.terminal[1] || env.var("TMUX").is_some() || env.var("STY").is_some() {

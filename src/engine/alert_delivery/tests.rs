@@ -1,4 +1,5 @@
-//! Alerts delivered for real: to a program, to a web hook on this machine, to two processes' books.
+//! Tests that really deliver alerts: to a program, to a web hook on this machine, and from two processes with one
+//! ledger.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::Mutex;

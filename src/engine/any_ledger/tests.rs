@@ -1,4 +1,4 @@
-//! Memory is bounded by the number of calls held.
+//! Tests that memory use is bounded by the number of buffered calls.
 
 use super::*;
 use crate::config::{Env, Settings};
@@ -30,7 +30,7 @@ fn j11_books_hold_no_more_calls_in_memory_than_they_may() {
     for mut any_ledger in [AnyLedger::memory(&prices), ledger("one.db")] {
         any_ledger.most = 100;
         for part in 0..20 {
-            // Every call comes twice, in different batches.
+            // Every call appears twice, in different batches.
             any_ledger.absorb(&batch_of(part * 50..(part * 50 + 50).min(1000))).unwrap();
             any_ledger.absorb(&batch_of((part * 50 - 25).max(0)..part * 50 + 25)).unwrap();
             assert!(any_ledger.sqlite().map_or(0, |books| books.unbooked()) <= 100 || any_ledger.most == NEXT);

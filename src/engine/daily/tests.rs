@@ -1,4 +1,4 @@
-//! The digest: when it is due, once over all processes, tried again after a failure.
+//! Tests of the digest: when it is due, sent once across all processes, retried after a failure.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -35,7 +35,7 @@ fn composed(_: &dyn Ledger, _: &Settings, day: Day, _: u64, _: Instant) -> Resul
     Ok((format!("tokmeter: {day}"), "Cost $1.00 @here <!channel>".to_owned()))
 }
 
-/// A hook on this machine that answers with these, one request each, and tells the bodies.
+/// A web hook on this machine that gives these answers, one per request, and reports the bodies.
 fn hook(answers: Vec<&'static str>) -> (String, std::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/services/T0/SECRET", listener.local_addr().unwrap());
@@ -63,7 +63,7 @@ fn hook(answers: Vec<&'static str>) -> (String, std::sync::mpsc::Receiver<String
     (url, received)
 }
 
-/// One process: its books, its digest, and its queue.
+/// One process: its ledger, its digest and its queue.
 struct Process {
     books: Sqlite,
     daily: Daily,
@@ -80,7 +80,7 @@ impl Process {
         Self { books, daily, work, inbox, settings: settings.clone(), env }
     }
 
-    /// Looks at the clock; then waits for what was begun. Returns what went wrong.
+    /// Checks the clock, then waits for everything that was started. Returns the error, if any.
     fn look(&mut self, now: Instant) -> Option<String> {
         let weak = self.work.downgrade();
         let of = (&self.settings, &self.env);
@@ -111,7 +111,7 @@ fn it_is_due_from_its_time_of_day_to_midnight_and_not_in_quiet_hours() {
     assert!(!due(&rome, &daily, "2026-11-26T07:30:00Z") && due(&rome, &daily, "2026-11-26T08:00:00Z"));
     daily.done = Some(day_of(at("2026-11-26T12:00:00Z"), rome.zone));
     assert!(!due(&rome, &daily, "2026-11-26T12:00:00Z") && due(&rome, &daily, "2026-11-27T12:00:00Z"));
-    // A time that the clock skips on the day of the change: sent when the clock is past it.
+    // A time that the clock skips on the day of the change: it is sent once the clock is past it.
     let mut night = settings("Europe/Rome", &env);
     night.alerts.daily = chrono::NaiveTime::from_hms_opt(2, 30, 0);
     let daily = Daily::default();
@@ -138,7 +138,7 @@ fn two_processes_send_it_once_a_day_and_a_later_one_not_again() {
     let text = "tokmeter: 2026-11-25\n```\nCost $1.00 @\u{200b}here &lt;!channel&gt;\n```";
     assert_eq!(body["text"], text);
     assert!(received.try_recv().is_err(), "sent twice");
-    // Missed while it was off: sent at the next start of the day after.
+    // Missed while the program was not running: sent at the next start on the following day.
     let tomorrow = at("2026-11-27T23:30:00Z");
     assert_eq!(Process::new(&path, &settings, tomorrow).look(tomorrow), None);
     assert_eq!(Process::new(&path, &settings, tomorrow).look(tomorrow), None);
@@ -159,7 +159,7 @@ fn a_program_that_ends_while_it_is_sent_waits_for_the_answer() {
     assert_eq!(process.daily.look(&mut process.books, of, (composed, 0), &weak, now), None);
     process.daily.finish(&mut process.books, now);
     assert_eq!(process.daily.sending, 0);
-    // Even when its claim would have lapsed.
+    // Even after its claim would have expired.
     let later = now + chrono::Duration::minutes(5);
     assert_eq!(Process::new(&path, &settings, later).look(later), None);
     assert_eq!(received.iter().count(), 1);
@@ -176,7 +176,7 @@ fn a_refusal_is_said_without_the_secret_and_tried_again_in_five_minutes() {
     let error = process.look(now).unwrap();
     assert!(error.contains("127.0.0.1") && error.contains("500") && !error.contains("SECRET"), "{error}");
     assert_eq!(process.look(now + chrono::Duration::minutes(4)), None);
-    // A redirect is no success.
+    // A redirect does not count as success.
     let error = process.look(now + chrono::Duration::minutes(5)).unwrap();
     assert!(error.contains("302") && !error.contains("SECRET"), "{error}");
     assert_eq!(process.look(now + chrono::Duration::minutes(10)), None);

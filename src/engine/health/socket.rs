@@ -7,7 +7,7 @@ use crate::domain::Label;
 use crate::ingest::socket::Tally;
 use crate::text;
 
-/// Path and counters of the socket, set when it is served.
+/// Path and counters of the socket, set once it is served.
 pub(crate) type SocketCounters = Arc<OnceLock<(Label, Arc<Tally>)>>;
 
 /// JSON form of the counters, in `{"query":"socket"}` and `doctor --json`.
@@ -46,7 +46,7 @@ impl SocketJson {
         self.reasons.last().map(String::as_str)
     }
 
-    /// The counters that deserve attention, as text.
+    /// The counters that need attention, as text.
     pub(crate) fn words(&self) -> Option<Label> {
         let counters = [
             (self.refused_users, "connection of another user refused", "connections of other users refused"),

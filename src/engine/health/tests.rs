@@ -1,4 +1,4 @@
-//! Counters of the Health view, for sources and for the socket.
+//! Tests of the Health view's counters, for sources and for the socket.
 
 use super::*;
 use crate::domain::{Attribution, Call, CallKey, Tokens};
@@ -96,11 +96,11 @@ fn the_lag_of_a_source_is_that_of_the_latest_new_call_of_a_batch() {
         view(health).lags.iter().map(|(source, lag)| (source.to_string(), lag.num_seconds())).collect()
     };
     assert_eq!(lags(&health), [("codex".to_owned(), 3), ("native".to_owned(), 7)]);
-    // A call that grows or comes again arrived long ago.
+    // A call that grows or is seen again arrived long ago.
     let grown = Change::Grown(RowChange { before: Some(row("codex", 90)), after: row("codex", 90) });
     health.booked(&[grown, Change::Repeat], now());
     assert_eq!(lags(&health)[0].1, 3);
-    // A clock that is ahead of the log's gives none.
+    // A clock ahead of the log's gives no delay.
     health.booked(&[new("codex", -5)], now());
     assert_eq!(lags(&health)[0].1, 0);
 }

@@ -1,11 +1,11 @@
-//! The states of price lists, places and files in words.
+//! Text for the states of price lists, places and files.
 
 use crate::domain::{Instant, Label};
 use crate::ingest::{Condition, Kind, RootState};
 use crate::pricing::PriceBook;
 use crate::text;
 
-/// Age in days from which a price list is reported as old.
+/// Age in days at which a price list is reported as old.
 pub(crate) const OLD_PRICES: i64 = 60;
 
 /// Describes the price list in force and its age.
@@ -26,8 +26,8 @@ pub(crate) const fn state_name(state: &RootState) -> &'static str {
     }
 }
 
-/// A state that needs attention. A place that is polled, as a network folder must be, is read like any other: the
-/// state of the screen says so, and nobody can do anything about it.
+/// A state that needs attention. A place that is polled, as network folders must be, is read like any other: the screen
+/// shows that it is polled, and there is nothing to be done about it.
 pub(super) fn trouble(state: &RootState) -> Option<Label> {
     let is_usual = matches!(state, RootState::Polling(reason) if reason.advice().is_none());
     state_words(state).filter(|_| !is_usual).map(|words| Label::new(&words))

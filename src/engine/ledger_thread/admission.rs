@@ -1,4 +1,4 @@
-//! Answers whether a call may be made, and holds its probable cost, where the proxy has no connection of its own.
+//! Decides whether a call may be made, and holds its likely cost, when the proxy has no connection of its own.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ impl LedgerThread {
         let admitted = self.admitted(&coming);
         let is_held = matches!(admitted, Admitted::Go { is_held: true, .. });
         if reply.send(admitted).is_err() && is_held {
-            // The caller has gone, and the call is not made. If this fails the hold lapses.
+            // The caller has gone, so the call is not made. If this fails, the hold lapses by itself.
             let _ = self.books.remove(Space::Hold, &coming.hold.to_string());
         }
         self.grant();
@@ -30,7 +30,7 @@ impl LedgerThread {
                 Err(error) => _ = self.failed(&error),
             }
         }
-        // What can be read still refuses a call that is over.
+        // The ledger can still be read, so a call over its limit is still refused.
         match gate::decide(&self.books, &self.rules, &coming.caller(), now) {
             Ok(decision) if !decision.allowed => verdict::refused(&decision, now, zone),
             Ok(decision) => on_error.admitted(verdict::near(&decision, now, zone)),
@@ -38,8 +38,8 @@ impl LedgerThread {
         }
     }
 
-    /// Grants the proxy a connection of its own from its second call on, unless calls are held here that it cannot see: of
-    /// a first reading, or because they cannot be written.
+    /// From its second call on, grants the proxy a connection of its own, unless calls are buffered here that it could
+    /// not see, during the first read or because writes fail.
     fn grant(&mut self) {
         if !self.state.caught_up || self.state.stuck.is_some() || self.second_books.is_open() {
             return;
@@ -54,7 +54,7 @@ impl LedgerThread {
         }));
     }
 
-    /// Tells servers which limits there are.
+    /// Tells servers which limits exist.
     pub(super) fn tell_policy(&self) {
         let limited = (!self.rules.limits.is_empty()).then(|| self.rules.dimensions().into());
         let policy = Policy { limited, on_error: self.config_edits.settings.gate.on_error };

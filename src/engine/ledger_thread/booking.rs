@@ -1,4 +1,4 @@
-//! Writes the calls of the logs, and tells the screen what they change.
+//! Writes the calls from the logs, and sends the resulting changes to the screen.
 
 use super::LedgerThread;
 use crate::domain::Record;
@@ -7,7 +7,7 @@ use crate::ingest::ReadBatch;
 use crate::ledger::{Batch, Change, Ledger};
 
 impl LedgerThread {
-    /// Takes a batch of the reader: writes it, or holds it during the first reading.
+    /// Handles a batch from the reader: writes it, or buffers it during the first read.
     pub(super) fn batch(&mut self, batch: ReadBatch) {
         let troubled = self.health.batch(&batch);
         self.state.unread_again |= batch.file.is_none();
@@ -37,7 +37,7 @@ impl LedgerThread {
         match self.books.post(batch) {
             Ok(changes) => {
                 self.tell_statuses(batch);
-                // A repeat may have been written by another process first.
+                // For a repeat, another process may have written the call first.
                 if changes.contains(&Change::Repeat) && self.has_changed() {
                     self.note_changes(&changes);
                     self.open_again();
@@ -53,7 +53,7 @@ impl LedgerThread {
         }
     }
 
-    /// Sends the statements of agents and providers, if the batch has any.
+    /// Sends the status reports of agents and providers, if the batch has any.
     fn tell_statuses(&self, batch: &Batch) {
         if batch.records.iter().any(|record| matches!(record, Record::Status(_)))
             && let Ok(statuses) = self.books.statuses()
@@ -70,7 +70,7 @@ impl LedgerThread {
         }
     }
 
-    /// Notes changes in the state of health.
+    /// Records changes that affect the health state.
     fn note_changes(&mut self, changes: &[Change]) {
         if self.health.booked(changes, self.env.now()) {
             self.tell_health();

@@ -1,4 +1,4 @@
-//! Deliveries of the socket and the HTTP server: calls are booked or kept, and questions answered.
+//! Handles deliveries from the socket and the HTTP server: books or keeps calls, and answers queries.
 
 use super::Inbox;
 use super::LedgerThread;
@@ -7,7 +7,7 @@ use crate::engine::questions::{BooksView, Question};
 use crate::ingest::{Content, Delivery, Reply};
 use crate::ledger::{Batch, Change, Checkpoint, Ledger};
 
-/// Calls of exports that are written in one transaction, at most one export more.
+/// Number of calls from exports that are written in one transaction. The last export may exceed it.
 const TOGETHER: usize = 8192;
 
 impl LedgerThread {
@@ -29,8 +29,8 @@ impl LedgerThread {
         let _ = delivery.reply.send(reply);
     }
 
-    /// Writes an export, and those that have arrived meanwhile, in one transaction: most of its cost is that of the
-    /// pages that it touches, and the calls of many exports are on the same pages.
+    /// Writes an export, and those that have arrived meanwhile, in one transaction. Most of its cost comes from the
+    /// pages it touches, and the calls of many exports are on the same pages.
     pub(super) fn exports(&mut self, first: Delivery, inbox: &mut Inbox) {
         let (mut records, mut last, mut replies) = (Vec::new(), None, Vec::new());
         let mut next = Some(first);
@@ -53,7 +53,7 @@ impl LedgerThread {
             }
         }
         let reply = match self.take_records(records, last) {
-            // Which of them is new is nobody's question.
+            // Nobody asks which of the calls are new.
             Reply::Booked { .. } | Reply::Repeat | Reply::Nothing | Reply::Json(_) => Reply::Nothing,
             error @ Reply::Error(_) => error,
         };
@@ -65,8 +65,8 @@ impl LedgerThread {
         }
     }
 
-    /// Writes calls from outside. Calls that cannot be written now are kept in the spool and counted; only if that
-    /// fails, too, are they refused, because no log holds them: the sender keeps them.
+    /// Writes calls from outside. Calls that cannot be written now are kept in the spool and counted. They are rejected
+    /// only if that fails too, because no log has them; the sender then keeps them.
     fn take_records(&mut self, records: Vec<Record>, state: Option<String>) -> Reply {
         let files = state.map(|state| Checkpoint::of_telemetry(state, self.env.now()));
         let batch = Batch { records, files: files.into_iter().collect() };
@@ -95,7 +95,7 @@ impl LedgerThread {
         reply
     }
 
-    /// Answers a question with the books as they are, calls that are held in memory included.
+    /// Answers a query about the ledger as it is, including calls buffered in memory.
     pub(super) fn question(&mut self, question: Question) {
         let now = self.env.now();
         if self.state.stuck.is_none() && self.state.caught_up {

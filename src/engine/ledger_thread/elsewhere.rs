@@ -1,4 +1,4 @@
-//! Looks whether another process has written to the ledger.
+//! Checks whether another process has written to the ledger.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::LedgerThread;
 use crate::engine::inbox::LedgerMessage;
 use crate::ledger::Ledger;
 
-/// How soon it is looked again while the proxy writes.
+/// Delay before the next check while the proxy is writing.
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl LedgerThread {
@@ -16,8 +16,8 @@ impl LedgerThread {
         }
     }
 
-    /// Shows the ledger a second after the proxy wrote. What was written until now is in the snapshot, so that only later
-    /// writes start the next look.
+    /// Shows the ledger one second after the proxy has written. Everything written so far is in the snapshot, so only
+    /// later writes start the next check.
     pub(super) fn look_again(&mut self) {
         self.state.is_to_look = false;
         self.second_books.take_written();
@@ -34,8 +34,8 @@ impl LedgerThread {
         }
     }
 
-    /// True when another process may have changed the numbers. Holds change no numbers, but look like another process's
-    /// writes. While the proxy writes, changes are therefore looked for once a second.
+    /// True when another process may have changed the numbers. Holds do not change the numbers, but look like another
+    /// process's writes. So while the proxy is writing, this checks only once a second.
     pub(super) fn has_changed(&mut self) -> bool {
         let is_changed = self.books.changed_elsewhere();
         if !self.second_books.take_written() {
@@ -49,7 +49,7 @@ impl LedgerThread {
                     let _ = work.blocking_send(LedgerMessage::Look);
                 }
             };
-            // Without a thread the next look follows the next write.
+            // If no thread can be started, the next write starts the next check.
             self.state.is_to_look = std::thread::Builder::new().name("look".to_owned()).spawn(look).is_ok();
         }
         false

@@ -26,10 +26,10 @@ impl LedgerThread {
             })
             .collect();
         sort_by(&mut views, |one, other| other.sums.cost.cmp(&one.sums.cost).then_with(|| one.model.cmp(&other.model)));
-        // The same tokens on the cheapest other model in use: arithmetic, no advice on quality.
+        // Compare with the cheapest other model in use. This is arithmetic, not advice on quality.
         let priced: Vec<_> = views.iter().filter_map(|view| Some((view.model.clone()?, view.rates.clone()?))).collect();
         for view in &mut views {
-            // A model without output is no alternative.
+            // A model without output is not an alternative.
             let answers = view.sums.tokens.output > 0;
             let others = priced
                 .iter()

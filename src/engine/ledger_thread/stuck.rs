@@ -1,4 +1,4 @@
-//! Failed writes and damaged ledgers: every call read is counted, and written as soon as possible.
+//! Handles failed writes and damaged ledgers: every call that is read is counted, and written as soon as possible.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ pub(super) struct Stuck {
     wait: Duration,
 }
 
-/// Calls held at most. Later ones are dropped and read again.
+/// Maximum number of buffered calls. Later ones are dropped and read again.
 const MOST_HELD: usize = 1_000_000;
 /// First and longest delay between attempts.
 const SOON: Duration = Duration::from_millis(250);
 const LATE: Duration = Duration::from_secs(4);
 
 impl LedgerThread {
-    /// Counts a batch that cannot be written and holds it.
+    /// Counts and buffers a batch that cannot be written.
     pub(super) fn hold(&mut self, batch: &Batch) {
         if self.is_full() {
             self.leave_out();
@@ -34,9 +34,9 @@ impl LedgerThread {
         }
     }
 
-    /// Keeps calls that no log holds in the spool, and counts them; `None` if they cannot be kept.
+    /// Keeps calls that are in no log in the spool, and counts them; `None` if they cannot be kept.
     ///
-    /// The spool is read like a log, so that any later process books them, once.
+    /// The spool is read like a log, so any later process books them, exactly once.
     pub(super) fn spool(&mut self, batch: &Batch) -> Option<Vec<Change>> {
         if self.is_full() {
             return None;
@@ -45,12 +45,12 @@ impl LedgerThread {
         Some(self.books.hold(batch).unwrap_or_default())
     }
 
-    /// True when the number of held calls has reached its limit.
+    /// True when the maximum number of calls is buffered.
     pub(super) fn is_full(&self) -> bool {
         self.state.stuck.is_some() && self.books.unbooked() >= MOST_HELD
     }
 
-    /// Drops a batch. It is read again from the logs, because its offsets are not written either.
+    /// Drops a batch. It is read from the logs again, because its offsets are not written either.
     pub(super) fn leave_out(&mut self) {
         if !std::mem::replace(&mut self.state.behind, true) {
             let text = "too many calls wait to be booked; new ones are counted once they are";
@@ -58,8 +58,8 @@ impl LedgerThread {
         }
     }
 
-    /// Handles a ledger error. True when the ledger was repaired and all logs are read again; otherwise calls are held
-    /// in memory and the screen gets one message.
+    /// Handles a ledger error. Returns true if the ledger was repaired and all logs are being read again. Otherwise
+    /// calls are buffered in memory, and the screen gets one message.
     pub(super) fn failed(&mut self, error: &BooksError) -> bool {
         if let Some(notes) = self.books.replace_damaged(error, &self.prices, self.env.now()) {
             self.start_over(error, &notes);
@@ -77,7 +77,7 @@ impl LedgerThread {
     pub(super) fn stuck(&mut self) {
         if self.state.stuck.is_none() {
             tracing::warn!("the ledger cannot be written; calls are held");
-            // It would not see them.
+            // The second connection would not see buffered calls.
             self.second_books.set(None);
             self.state.stuck = Some(Stuck { wait: SOON });
             self.books.hurry(true);
@@ -90,7 +90,7 @@ impl LedgerThread {
         let Some(stuck) = &mut self.state.stuck else { return };
         let (wait, work) = (stuck.wait, self.config_edits.work.clone());
         stuck.wait = (wait * 2).min(LATE);
-        // Without a thread the next attempt follows another process's write.
+        // If no thread can be started, the next attempt happens when another process writes.
         let _ = std::thread::Builder::new().name("retry".to_owned()).spawn(move || {
             std::thread::sleep(wait);
             if let Some(work) = work.upgrade() {
@@ -99,7 +99,7 @@ impl LedgerThread {
         });
     }
 
-    /// After the ledger was reopened: reads missing calls again from the logs.
+    /// Called after the ledger was reopened. Reads missing calls from the logs again.
     pub(super) fn start_over(&mut self, error: &BooksError, notes: &[crate::ledger::Note]) {
         self.second_books.set(None);
         let words: Vec<String> = notes.iter().map(ToString::to_string).collect();
@@ -141,7 +141,7 @@ impl LedgerThread {
         }
     }
 
-    /// Opens the ledger that could not be opened at start.
+    /// Opens the ledger that could not be opened at the start.
     pub(super) fn come_home(&mut self) -> Result<(), BooksError> {
         for note in self.books.come_home()? {
             self.tell(Feed::Note(Note::new(Tone::Warning, &note.to_string())));
@@ -149,7 +149,7 @@ impl LedgerThread {
         Ok(())
     }
 
-    /// Recovers calls that no log holds from a damaged ledger, once all logs are read.
+    /// Recovers calls that are in no log from a damaged ledger, once all logs have been read.
     pub(super) fn salvage(&mut self) {
         if self.state.stuck.is_some() || !self.books.to_salvage() {
             return;
@@ -166,7 +166,7 @@ impl LedgerThread {
     }
 }
 
-/// Describes the calls recovered, and not recovered, from a damaged ledger.
+/// Describes the calls that were and were not recovered from a damaged ledger.
 pub(crate) fn salvaged_words(salvaged: &Salvaged) -> String {
     let from = Label::from_path(&salvaged.from);
     let mut words = match salvaged.calls {

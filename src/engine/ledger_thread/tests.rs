@@ -1,4 +1,4 @@
-//! The ledger thread next to other writers of its ledger: the proxy's own connection, and other processes.
+//! Tests of the ledger thread next to other writers of its ledger: the proxy's own connection, and other processes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ struct Harness {
     _admissions: mpsc::Receiver<Admit>,
 }
 
-/// The thread on this ledger, with a limit of so many tokens a day for each user. The logs are not read yet.
+/// A thread on this ledger, with a limit of this many tokens per day for each user. The logs have not been read yet.
 fn harness(path: &Path, tokens: u64) -> Harness {
     let (settings, prices, env) = (settings(tokens, OnError::Allow), no_prices(), Env::empty(now()));
     let books = AnyLedger::ledger(path, options(), &prices).unwrap().0;
@@ -78,7 +78,7 @@ fn harness(path: &Path, tokens: u64) -> Harness {
 }
 
 impl Harness {
-    /// The logs are read, and a first call was admitted.
+    /// The same thread after the logs have been read and a first call was admitted.
     fn caught_up(path: &Path) -> Self {
         let mut harness = harness(path, 1_000_000);
         harness.thread.event(Event::CaughtUp);
@@ -95,13 +95,13 @@ impl Harness {
         answer.recv().unwrap()
     }
 
-    /// The proxy holds an amount on its own connection.
+    /// Makes the proxy hold an amount on its own connection.
     fn hold(&self) {
         let (_, hold) = admit_at_once(&self.limits, &call(1, "alice", 1)).unwrap();
         assert!(hold.is_some());
     }
 
-    /// Calls come from a log.
+    /// Delivers calls from a log.
     fn read(&mut self, calls: Vec<Call>) {
         self.thread.event(Event::ReadBatch(Box::new(ReadBatch {
             path: Label::new("/logs/a.jsonl"),
@@ -113,18 +113,18 @@ impl Harness {
         })));
     }
 
-    /// The events since this was asked.
+    /// The events since the last call.
     fn events(&mut self) -> Vec<Feed> {
         std::iter::from_fn(|| self.events.try_recv().ok()).collect()
     }
 
-    /// Numbers of calls in the snapshots since the events were taken.
+    /// Number of calls in each snapshot since the events were last taken.
     fn snapshots(&mut self) -> Vec<u64> {
         let calls = |event| if let Feed::Snapshot(shown) = event { Some(shown.all.calls) } else { None };
         self.events().into_iter().filter_map(calls).collect()
     }
 
-    /// Waits for the message that was put off, and handles it.
+    /// Waits for the delayed message and handles it.
     fn look_again(&mut self) {
         let until = Clock::now() + Duration::from_secs(10);
         while !matches!(self.messages.try_recv(), Ok(LedgerMessage::Look)) {
@@ -135,7 +135,7 @@ impl Harness {
     }
 }
 
-/// Another process books a call.
+/// Books a call from another process.
 fn book(path: &Path, number: u32) {
     let records = vec![Record::Call(call(number, "bob", 1))];
     books(path).post(&Batch { records, files: Vec::new() }).unwrap();
@@ -149,7 +149,7 @@ fn while_the_proxy_writes_another_process_is_looked_for_after_a_look_that_came_t
     harness.hold();
     harness.thread.look_at_ledger();
     assert_eq!(harness.snapshots(), [] as [u64; 0], "a hold changes no number");
-    // The logs are read again.
+    // The logs are being read again.
     harness.thread.state.caught_up = false;
     harness.look_again();
     assert_eq!(harness.snapshots(), [] as [u64; 0]);
@@ -162,7 +162,7 @@ fn while_the_proxy_writes_another_process_is_looked_for_after_a_look_that_came_t
     harness.hold();
     harness.look_again();
     assert_eq!(harness.snapshots(), [1]);
-    // Nothing was put off: the next writer is shown at once.
+    // Nothing was delayed: the next write by another process is shown at once.
     book(&path, 2);
     harness.thread.look_at_ledger();
     assert_eq!(harness.snapshots(), [2]);
@@ -202,7 +202,7 @@ fn a_batch_that_is_answered_by_a_snapshot_counts_in_the_state_of_health() {
 fn calls_of_a_first_reading_count_against_limits_before_they_are_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    // An earlier run wrote the ledger.
+    // An earlier run wrote to the ledger.
     book(&path, 1);
     let mut harness = harness(&path, 100);
     assert!(matches!(harness.admit(1, 1), Admitted::Go { .. }));

@@ -1,4 +1,4 @@
-//! The running meter admits calls, books them with the end of their holds, and answers by `on_error` where it cannot.
+//! Tests that the running meter admits calls, books them and ends their holds, and follows `on_error` when it cannot.
 
 use std::path::Path;
 use std::time::{Duration, Instant as Clock};
@@ -20,7 +20,7 @@ struct Running {
     doors: Doors,
 }
 
-/// The meter on this ledger, with a limit of so many tokens a day for each user.
+/// The meter on this ledger, with a limit of this many tokens per day for each user.
 fn start(path: &Path, options: Options, tokens: u64, on_error: OnError) -> Running {
     let (settings, prices) = (settings(tokens, on_error), no_prices());
     let opened = AnyLedger::ledger(path, options.clone(), &prices);
@@ -62,7 +62,7 @@ impl Running {
         !matches!(answer.blocking_recv(), Err(_) | Ok(Reply::Error(_)))
     }
 
-    /// The next event that this takes something from.
+    /// The next event for which `take` returns a value.
     fn event<T>(&mut self, take: impl Fn(Feed) -> Option<T>) -> T {
         loop {
             if let Some(taken) = take(self.events.blocking_recv().unwrap()) {
@@ -142,7 +142,7 @@ fn a_ledger_that_cannot_be_written_answers_by_on_error_and_refuses_what_is_over(
             let running = start(&path, options, 100, on_error);
             let (over, _) = running.admit(3, "alice", 1);
             assert!(matches!(&over, Admitted::Over(state) if !state.waits), "{name}: {over:?}");
-            // A full disk still has room in the pages that are there.
+            // A full disk still has room in the pages that exist already.
             let room = (4..500).take_while(|number| running.admit(*number, "bob", 0).1.is_some()).count();
             assert_eq!(room > 0, name == "full", "{name}: {room}");
             assert_eq!(running.admit(1000, "bob", 0), (expected, None), "{name}, {on_error:?}");

@@ -1,4 +1,4 @@
-//! Fields in any order, of any type and more than once.
+//! Tests with fields in any order, of any type, and more than once.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fields! {
 }
 
 fields! {
-    /// Lists and objects in all places.
+    /// Lists and objects in all positions.
     Nest {
         list: List<Pair<'a>> = "list" | "rows",
         either: NameOr<'a, Pair<'a>> = "either",
@@ -21,7 +21,7 @@ fields! {
     }
 }
 
-/// The counts of the list, the name or count of the either, the name and count of the inner.
+/// The counts in the list; the name or count of the either; the name and count of the inner object.
 fn nest(json: &str) -> (Vec<u64>, String, (String, u64)) {
     let nest: Nest<'_> = serde_json::from_str(json).unwrap();
     let count = |pair: &Pair<'_>| pair.count.tokens("count").unwrap();

@@ -1,4 +1,4 @@
-//! Telemetry of coding agents: their own events, outside the conventions.
+//! Telemetry of coding agents: their own events, which do not follow the conventions.
 
 use super::super::BadLine;
 use super::super::keys::{qwen_key, request_key};
@@ -17,7 +17,7 @@ pub(super) enum Agent {
     Qwen,
 }
 
-/// The agent that sent a signal, if any.
+/// The agent that sent a signal, if it was an agent.
 pub(super) fn agent_of(signal: &Signal<'_>) -> Option<Agent> {
     let service = signal.resource.text(&["service.name"]).unwrap_or_default();
     let event = |prefix: &str| signal.name.starts_with(prefix) || signal.body.starts_with(prefix);
@@ -35,7 +35,7 @@ pub(super) fn agent_of(signal: &Signal<'_>) -> Option<Agent> {
 }
 
 impl Agent {
-    /// The call reported by an agent's event; most report none.
+    /// The call reported by an agent's event. Most events report none.
     pub(super) fn record(
         self,
         signal: &Signal<'_>,
@@ -50,8 +50,8 @@ impl Agent {
                     && signal.attributes.text(&["event.kind"]).as_deref() == Some("response.completed") =>
             {
                 let call = codex(signal, context)?;
-                // Rollouts hold the same answers without a common id: the events count where there is no rollout. Where
-                // the sending resource declares that there is none, each is a call of its own.
+                // Rollouts contain the same answers but share no id with the events, so the events count only if there
+                // is no rollout. If the sending resource declares that there is none, each event is a call of its own.
                 if !signal.resource.is_true("tokmeter.count") {
                     return Ok(piece(call).map(Record::Bill));
                 }
@@ -65,7 +65,8 @@ impl Agent {
     }
 }
 
-/// A call as a piece of its session; `None` without a session, since nothing could tell it from a logged call.
+/// Converts a call to a part of its session; `None` without a session, because it could not be told apart from a logged
+/// call.
 fn piece(call: Call) -> Option<Bill> {
     call.from.session.as_ref().filter(|_| !call.tokens.is_zero())?;
     let model = call.model.unwrap_or_else(|| Label::new("unknown"));
@@ -73,13 +74,13 @@ fn piece(call: Call) -> Option<Bill> {
     Some(Bill { id: call.key, from: call.from, counter: Counter::Piece, models: vec![billed] })
 }
 
-/// True for one of these events; agents write the prefix in the name, the body, or both.
+/// True for one of these events. Agents write the prefix in the name, the body, or both.
 fn is_event(signal: &Signal<'_>, prefix: &str, events: &[&str]) -> bool {
     let event = |text: &str| events.contains(&text.strip_prefix(prefix).unwrap_or(text));
     event(&signal.name) || event(&signal.body)
 }
 
-/// Claude Code: input excludes cached tokens; versions since 2.1.332 name the lifetimes of cache writes.
+/// Claude Code: input excludes cached tokens. Versions since 2.1.332 give the lifetimes of cache writes.
 fn claude(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, BadLine> {
     let found = &signal.attributes;
     let count = |name| found.count(&[name]).map(Option::unwrap_or_default);
@@ -98,19 +99,19 @@ fn claude(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, 
     };
     let micros = found.text(&["cost_usd_micros"]).and_then(|micros| micros.parse().ok()).map(Usd::from_micro);
     let speed = found.text(&["speed"]);
-    // A transcript names the same answer by its message, and has this id as well.
+    // A transcript identifies the same answer by its message, but also has this id.
     let named = found.text(&["request_id"]).map(|id| request_key(&id));
     let mut call = call(signal, context, tokens, &["user.email", "user.account_uuid", "user.id"], named);
     call.tier = tier(speed.as_deref(), None, None);
-    // The dollar amount is exact to the float's last digit; micro-dollars are rounded.
+    // The dollar amount is exact to the float's last digit, while micro-dollars are rounded.
     call.quoted = found.usd(&["cost_usd"]).or_else(|| micros.filter(|usd| *usd > Usd::ZERO));
-    // Requests of the main thread have no agent; background requests name their purpose.
+    // Requests of the main thread have no agent. Background requests name their purpose.
     let errand = found.text(&["query_source"]).filter(|errand| !matches!(&**errand, "main" | "repl_main_thread"));
     match errand.as_deref() {
         Some("subagent") => call.from.agent = call.from.agent.or_else(|| context.labels.find(Some("subagent"))),
         errand => call.from.feature = call.from.feature.or_else(|| context.labels.find(errand)),
     }
-    // A guess until derived from the stated cost, see `Pricer::solve_lifetimes`.
+    // A guess until derived from the logged cost, see `Pricer::solve_lifetimes`.
     if writes > 0 && !is_split {
         call.fidelity = Fidelity::Guessed;
     }
@@ -136,7 +137,7 @@ fn codex(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, B
     Ok(call)
 }
 
-/// Gemini: input includes cached tokens; thoughts are added to the output, tool prompts to the input.
+/// Gemini: input includes cached tokens. Thoughts are added to the output, tool prompts to the input.
 fn gemini(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, BadLine> {
     let found = &signal.attributes;
     let count = |name| found.count(&[name]).map(Option::unwrap_or_default);
@@ -153,7 +154,7 @@ fn gemini(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, 
     if is_guessed {
         call.fidelity = Fidelity::Guessed;
     }
-    // The session's chat holds the same answer.
+    // The session's chat contains the same answer.
     if let (Some(session), Some(model)) = (&call.from.session, &call.model) {
         call.key = CallKey::of_gemini(session, model, &tokens);
         call.alias = Some(call.key);
@@ -161,7 +162,7 @@ fn gemini(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, 
     Ok(call)
 }
 
-/// Qwen: input includes cached tokens; thoughts are inside the output where the total says so.
+/// Qwen: input includes cached tokens. Thoughts are part of the output if the total says so.
 fn qwen(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, BadLine> {
     let found = &signal.attributes;
     let (tokens, is_guessed) = Counts {
@@ -178,7 +179,7 @@ fn qwen(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, Ba
         call.fidelity = Fidelity::Guessed;
     }
     call.from.agent = call.from.agent.or_else(|| context.labels.find(found.text(&["subagent_name"]).as_deref()));
-    // The session's chat and the ledger hold the same answer.
+    // The session's chat and the ledger file contain the same answer.
     if let (Some(session), Some(model)) = (&call.from.session, &call.model) {
         call.key = qwen_key(session, model, call.latency, &tokens);
         call.alias = Some(call.key);
@@ -186,8 +187,8 @@ fn qwen(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, Ba
     Ok(call)
 }
 
-/// Fields common to all agents' events; the user's name is the first of `user`. `named` is the second name of the answer,
-/// by which other logs know it.
+/// Fields that all agents' events share. The user's name is the first of `user`. `named` is the answer's alias, by
+/// which other logs know it.
 fn call(
     signal: &Signal<'_>,
     context: &mut SignalContext<'_>,
@@ -209,7 +210,7 @@ fn call(
     }
 }
 
-/// Key of an event without ids: events are distinguished by session, time, sequence number and counts.
+/// Key of an event without ids. Session, time, sequence number and counts distinguish events.
 fn event_key(signal: &Signal<'_>, session: Option<&Label>, tokens: &Tokens, context: &SignalContext<'_>) -> CallKey {
     let Some(at) = signal.at else { return context.content_key() };
     let session = session.map_or("", Label::as_str);

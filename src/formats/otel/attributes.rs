@@ -1,4 +1,4 @@
-//! Attributes of a span, a log record or a resource, in any encoding.
+//! Attributes of a span, a log record or a resource, whatever their encoding.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,20 +14,22 @@ use super::super::usage::given;
 use super::scalar::{Found, Scalar};
 use crate::domain::Usd;
 
-/// In the name of every attribute with a count (`…tokens`, `…Tokens`, `…token_count`).
+/// Part of the name of every attribute with a count (`…tokens`, `…Tokens`, `…token_count`).
 pub(super) const COUNTED: &str = "oken";
-/// As many as a request of an agent has.
+/// Typical number of attributes in an agent's request.
 const USUAL: usize = 32;
 
-/// Named scalars: so few that a search from the first one on is quicker than a hash. Of two with one name the first counts.
+/// Named scalars. There are so few that a linear search is faster than a hash. If two have the same name, the first one
+/// counts.
 #[derive(Default)]
 pub(super) struct Attributes<'v> {
     all: Vec<(Cow<'v, str>, Scalar<'v>)>,
-    /// The [`trait_of`] each name: most names that are looked for are not there.
+    /// The [`trait_of`] every name combined. Most names that are looked up are not present, and this rules them out
+    /// quickly.
     traits: u128,
 }
 
-/// A bit that names of different length or end seldom have in common.
+/// A bit that names of different length or ending rarely share.
 fn trait_of(name: &str) -> u128 {
     let bytes = name.as_bytes();
     let at = |from_end: usize| bytes.len().checked_sub(from_end).map_or(0, |at| usize::from(bytes[at]));
@@ -35,12 +37,12 @@ fn trait_of(name: &str) -> u128 {
 }
 
 impl<'v> Attributes<'v> {
-    /// None yet.
+    /// An empty set with room for the typical number of attributes.
     pub(super) fn with_room() -> Self {
         Self { all: Vec::with_capacity(USUAL), traits: 0 }
     }
 
-    /// True when any of them may be a count of tokens.
+    /// True when any of them may be a token count.
     pub(super) fn are_counted(&self) -> bool {
         self.all.iter().any(|(name, _)| name.contains(COUNTED))
     }
@@ -62,7 +64,7 @@ impl<'v> Attributes<'v> {
         all
     }
 
-    /// Adds a line's top-level fields with dots in their names, which are attributes without a container.
+    /// Adds a line's top-level fields with dots in their names. These are attributes without a container.
     pub(super) fn add_dotted(&mut self, line: &'v serde_json::Map<String, Value>) {
         for (name, value) in line.iter().filter(|(name, _)| name.contains('.')) {
             self.add(Cow::Borrowed(name), Scalar::from_json(value));
@@ -89,7 +91,7 @@ impl<'v> Attributes<'v> {
         }
     }
 
-    /// A number that tells these attributes from others, whatever their order.
+    /// A hash that identifies these attributes, whatever their order.
     pub(super) fn fingerprint(&self) -> u64 {
         let is_first = |at: usize, name: &str| self.all.iter().position(|(other, _)| other == name) == Some(at);
         let firsts = self.all.iter().enumerate().filter(|(at, (name, _))| is_first(*at, name));

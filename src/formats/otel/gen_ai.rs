@@ -1,4 +1,4 @@
-//! Signals of instrumentation libraries by the conventions for generative AI, and their dialects.
+//! Signals of instrumentation libraries that follow the conventions for generative AI, and their dialects.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,8 @@ use super::nesting::span_key;
 use super::signal::Signal;
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Parts, Place};
 
-/// Input including cached tokens, by the conventions; libraries that exclude them are detected by the numbers.
+/// Input including cached tokens, as the conventions define it. Libraries that exclude them are detected by the
+/// numbers.
 const INPUT: [&str; 9] = [
     "gen_ai.usage.input_tokens",
     "gen_ai.usage.prompt_tokens",
@@ -83,11 +84,11 @@ const REASONING: [&str; 10] = [
     "gen_ai.usage.details.thinking_tokens",
     "llm.tokens.reasoning",
 ];
-/// Audio within the counts, which only `OpenInference` has (its semantic conventions 0.1.46, November 2026).
+/// Audio within the counts. Only `OpenInference` has it (its semantic conventions 0.1.46, November 2026).
 const AUDIO_INPUT: [&str; 1] = ["llm.token_count.prompt_details.audio"];
 const AUDIO_OUTPUT: [&str; 1] = ["llm.token_count.completion_details.audio"];
 
-/// The call reported by a signal, if it is a model request and not a sum over several.
+/// The call reported by a signal, if it is a model request and not a sum of several.
 pub(super) fn call(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Option<Call>, BadLine> {
     if !is_leaf(signal) {
         return Ok(None);
@@ -128,7 +129,7 @@ pub(super) fn call(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Resu
     let request = found.text(&["request_id", "gen_ai.request.id"]).filter(|id| id.starts_with("req_"));
     let mut from = attribution(signal, context);
     from.project = from.project.or_else(|| context.labels.find(signal.resource.text(&["service.name"]).as_deref()));
-    // Copilot CLI writes the same answer into its session's events and its database, which know no span.
+    // Copilot CLI writes the same answer to its session's events and to its database, which do not contain span ids.
     let is_copilots = signal.resource.text(&["service.name"]).as_deref() == Some("github-copilot");
     let copilots = from
         .session
@@ -156,25 +157,25 @@ pub(super) fn call(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Resu
         latency: found
             .milliseconds(&["llm.latency_ms", "latency_ms", "duration_ms", "ai.response.msToFinish"])
             .or(signal.latency),
-        // The span, so that a log record that names the answer and the span that does not are one call, in any order and
-        // after a restart.
+        // The span is the alias. A log record that names the answer and a span that does not thus become one call, in
+        // any order and even after a restart.
         alias: copilots.or(request.map(|id| request_key(&id))).or_else(|| span_key(signal)),
         ..Call::new(copilots.unwrap_or_else(|| key(signal, context)), from, model, tokens)
     }))
 }
 
-/// True for a single model request; spans of agents, workflows and tools repeat sums.
+/// True for a single model request. Spans of agents, workflows and tools repeat sums.
 fn is_leaf(signal: &Signal<'_>) -> bool {
     let says = |name: &'static str| signal.attributes.text(&[name]);
-    // Markers of OpenLLMetry and OpenInference for spans that are not model requests.
+    // OpenLLMetry's and OpenInference's markers for spans that are not model requests.
     let is_wrapper = says("traceloop.span.kind").is_some_and(|kind| kind == "task")
         || says("openinference.span.kind").is_some_and(|kind| !matches!(&*kind, "LLM" | "EMBEDDING"));
-    // Vercel's `ai.generateText` is the sum of its `ai.generateText.doGenerate`.
+    // Vercel's `ai.generateText` is the sum of its `ai.generateText.doGenerate` spans.
     let is_outer = says("ai.operationId").is_some_and(|operation| !operation.contains(".do"));
     !is_bound(signal) && !is_wrapper && !is_outer
 }
 
-/// True for an agent, a workflow or a tool: its counts are sums, and its model requests are calls of their own.
+/// True for an agent, a workflow or a tool. Its counts are sums, and its model requests are calls of their own.
 pub(super) fn is_bound(signal: &Signal<'_>) -> bool {
     let says = |name: &'static str| signal.attributes.text(&[name]);
     let operation = says("gen_ai.operation.name").unwrap_or_else(|| Cow::Borrowed(first_word(&signal.name)));
@@ -190,19 +191,19 @@ fn first_word(name: &str) -> &str {
 
 fn key(signal: &Signal<'_>, context: &SignalContext<'_>) -> CallKey {
     let id = signal.attributes.text(&["gen_ai.response.id", "ai.response.id", "llm.response.id"]);
-    // Ids too short to be unique are not used alone.
+    // Ids that are too short to be unique are not used on their own.
     let named = id.and_then(|id| {
         answer_key(&id).or_else(|| (id.len() >= 20).then(|| CallKey::from_parts(&["otel", "response", &*id])))
     });
     named.or_else(|| span_key(signal)).unwrap_or_else(|| context.content_key())
 }
 
-/// Attribution from the signal's attributes, or else its resource's.
+/// Attribution from the signal's attributes, or else from its resource's.
 pub(super) fn attribution(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Attribution {
     attribution_of(&signal.attributes, &signal.resource, signal.at, context)
 }
 
-/// Attribution from these attributes, or else from those of the resource.
+/// Attribution from these attributes, or else from the resource's.
 pub(super) fn attribution_of(
     attributes: &Attributes<'_>,
     resource: &Attributes<'_>,

@@ -1,7 +1,8 @@
-//! Log records read straight from the text of an export in JSON, in one pass: no tree, and nothing copied that need not be.
+//! Reads log records directly from the text of a JSON export, in one pass: no tree is built and nothing is copied
+//! unnecessarily.
 //!
-//! An export with any name that exporters do not usually write is refused here and read as a tree, which knows the names
-//! of older versions.
+//! An export with any unusual name is rejected here and read as a tree instead, which knows the names of older
+//! versions.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -15,7 +16,7 @@ use super::attributes::Attributes;
 use super::scalar::{Found, Scalar};
 use super::signal::{Signal, id_of, of_record};
 
-/// An export of log records, in either spelling of its names.
+/// An export of log records. Accepts either spelling of the names.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Export<'b> {

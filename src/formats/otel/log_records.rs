@@ -1,4 +1,5 @@
-//! Log records read straight from the bytes of an export in protobuf, because a busy receiver gets little else.
+//! Reads log records directly from the bytes of a protobuf export, because those are nearly all that a busy receiver
+//! gets.
 //!
 //! Only records with counts are read. Field numbers are those of opentelemetry-proto 1.9 (read 2026-11-26).
 
@@ -13,7 +14,7 @@ use super::attributes::{Attributes, COUNTED};
 use super::scalar::Scalar;
 use super::signal::{Signal, hex, of_record};
 
-/// The records with counts of an export in protobuf; `None` when it is malformed.
+/// The records with counts in a protobuf export; `None` if it is malformed.
 pub(super) fn of_protobuf(export: &[u8]) -> Option<Vec<Signal<'_>>> {
     let (mut signals, counted) = (Vec::new(), Finder::new(COUNTED.as_bytes()));
     each(export, |number, field| {
@@ -25,7 +26,7 @@ pub(super) fn of_protobuf(export: &[u8]) -> Option<Vec<Signal<'_>>> {
                     (1, Field::Bytes(pair)) => attribute(pair, &mut resource),
                     _ => Some(()),
                 })?,
-                // Before OTLP 0.15 libraries had another message, with the same fields.
+                // Before OTLP 0.15, libraries had a different message with the same fields.
                 (2 | 1000, Field::Bytes(scope)) => scopes.push(scope),
                 _ => {}
             }
@@ -104,7 +105,8 @@ fn attribute<'v>(pair: &'v [u8], attributes: &mut Attributes<'v>) -> Option<()> 
     Some(())
 }
 
-/// The scalar of an `AnyValue`; lists, maps and bytes are no counts or names. The outer `None` is a malformed message.
+/// The scalar in an `AnyValue`. Lists, maps and bytes are never counts or names. The outer `None` means a malformed
+/// message.
 #[allow(clippy::option_option, reason = "malformed is not the same as no scalar")]
 fn any_value(message: &[u8]) -> Option<Option<Scalar<'_>>> {
     let mut value = None;
@@ -132,7 +134,7 @@ mod tests {
     use super::*;
     use crate::domain::{Label, Record};
 
-    /// A field of this number with bytes.
+    /// Encodes a field with this number and these bytes.
     fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
         let length = u8::try_from(bytes.len() & 0x7f).unwrap();
         let more = u8::try_from(bytes.len() >> 7).unwrap();
@@ -184,7 +186,7 @@ mod tests {
             let text = export.to_string();
             let signals = serde_json::from_str::<Export<'_>>(&text).unwrap().signals();
             assert_eq!(format!("{signals:?}"), wanted);
-            // And from a tree, as any export with a name that is not usual is read.
+            // Also from a tree, which is how an export with an unusual name is read.
             let signals = super::super::signal::of_export(&export).unwrap();
             assert_eq!(format!("{:?}", signals[1]), wanted[1..wanted.len() - 1]);
         }

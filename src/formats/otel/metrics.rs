@@ -1,11 +1,12 @@
-//! Metrics: sums of tokens by session and model, without the calls they sum up.
+//! Metrics: sums of tokens by session and model, without the individual calls.
 //!
-//! A metric is the last rung: agents emit the same use as log records or spans and write it to their transcripts. So a
-//! sum becomes a piece of its session ([`Counter::Piece`]), which counts only while nothing else is known of that
-//! session. A metric that names no session cannot be told from the calls it repeats, and is not counted.
+//! Metrics are the last resort, because agents report the same usage as log records or spans and write it to their
+//! transcripts. So a sum becomes a part of its session ([`Counter::Piece`]), which counts only while nothing else is
+//! known about that session. A metric without a session cannot be told apart from the calls it repeats, and is not
+//! counted.
 //!
 //! Seen on 2026-11-27: Claude Code 2.1.332 sends deltas, Gemini CLI 0.61 cumulative sums, both with `session.id`. Codex
-//! 0.171, Copilot 1.0.102 and Qwen Code 0.24.4 name no session in their metrics.
+//! 0.171, Copilot 1.0.102 and Qwen Code 0.24.4 send no session in their metrics.
 
 use std::collections::BTreeMap;
 
@@ -20,15 +21,15 @@ use super::gen_ai::attribution_of;
 use super::signal::{list, scopes_of, time};
 use crate::domain::{Bill, Billed, CallKey, Counter, Instant, Label, Record};
 
-/// Model of a sum that names none.
+/// Model name for a sum that names no model.
 const UNNAMED: &str = "unknown";
 
-/// Metrics of an export: those read, and the data points that are not needed.
+/// Number of data points in an export, used and unused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Points {
-    /// Points that became pieces of sessions.
+    /// Points that became parts of sessions.
     pub(crate) taken: u64,
-    /// Points about tokens without a session, or of a metric that repeats another.
+    /// Points about tokens that have no session, or belong to a metric that repeats another.
     pub(crate) left: u64,
 }
 
@@ -36,13 +37,13 @@ pub(crate) struct Points {
 #[derive(Clone, Copy, Debug)]
 struct Known {
     name: &'static str,
-    /// Attribute that names the class.
+    /// Attribute that names the token class.
     class: &'static str,
-    /// Gives the counts of all classes.
+    /// Combines the classes into counts.
     counts: fn(&Sums) -> Counts,
 }
 
-/// Sums by the names that agents give the classes.
+/// Sums by the names that agents use for the classes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     input: u64,
@@ -72,7 +73,7 @@ const KNOWN: [Known; 5] = [
     },
     Known { name: "qwen-code.token.usage", class: "type", counts: inclusive },
     Known { name: "codex.turn.token_usage", class: "token_type", counts: inclusive },
-    // The conventions know two classes; the input includes cached tokens.
+    // The conventions define two classes. The input includes cached tokens.
     Known { name: "gen_ai.client.token.usage", class: "gen_ai.token.type", counts: inclusive },
 ];
 
@@ -98,7 +99,7 @@ impl Sums {
             "cacheCreation" | "cache_write_input" => &mut self.cache_write,
             "thought" | "reasoning_output" => &mut self.reasoning,
             "tool" => &mut self.tool,
-            // Totals repeat the classes.
+            // Totals repeat the classes, so they are ignored.
             _ => return,
         };
         *sum = sum.saturating_add(tokens);
@@ -110,20 +111,20 @@ struct Group<'v> {
     known: Known,
     is_delta: bool,
     attributes: Attributes<'v>,
-    /// Start of the first series: the sums of one process begin together or later.
+    /// Start of the first series. All sums of one process start then or later.
     start: Option<Instant>,
     end: Option<Instant>,
     models: BTreeMap<String, Sums>,
 }
 
-/// Appends the sums in an export of metrics as pieces of their sessions.
+/// Appends the sums in a metrics export as parts of their sessions.
 pub(super) fn read(export: &Map<String, Value>, context: &mut SignalContext<'_>, out: &mut Vec<Record>) -> Points {
     let mut points = Points::default();
     for group in list(export, &["resourceMetrics", "resource_metrics"]).iter().filter_map(Value::as_object) {
         let attributes = group.get("resource").and_then(|resource| resource.get("attributes"));
         let resource = Attributes::from_json(attributes);
         let service = resource.text(&["service.name"]).unwrap_or_default();
-        // Agents emit the conventions' metric in addition to their own.
+        // Agents send the conventions' metric in addition to their own.
         let is_agents =
             ["claude-code", "gemini-cli", "qwen-code"].contains(&&*service) || service.starts_with("codex_");
         let process = resource.fingerprint();
@@ -184,14 +185,14 @@ impl Group<'_> {
         for (model, sums) in &self.models {
             let (tokens, _) = (self.known.counts)(sums).split();
             if !tokens.is_zero() {
-                // The metrics have no lifetimes for cache writes.
+                // The metrics do not give the lifetimes of cache writes.
                 let is_split = tokens.cache_write() == 0;
                 models.push(Billed { model: Label::new(model), tokens, is_split, web_searches: 0 });
             }
         }
         let nanos = |at: Option<Instant>| at.and_then(|at| at.timestamp_nanos_opt()).unwrap_or_default().to_le_bytes();
-        // A cumulative sum grows under one name until its process ends; each delta has a name of its own, so that one
-        // that is sent again adds nothing.
+        // A cumulative sum keeps its id until its process ends. Each delta has an id of its own, so a delta that is
+        // sent twice adds nothing.
         let end = if self.is_delta { nanos(self.end) } else { [0; 8] };
         let id = CallKey::from_parts(&[
             b"metric".as_slice(),
@@ -203,13 +204,13 @@ impl Group<'_> {
         ]);
         let at = self.start.or(self.end);
         let mut from = attribution_of(&self.attributes, resource, at, context);
-        // Sub-agents' shares are in the same sum.
+        // The sum includes the sub-agents' usage.
         (from.session, from.agent) = (Some(Label::new(session)), None);
         (!models.is_empty()).then_some(Bill { id, from, counter: Counter::Piece, models })
     }
 }
 
-/// The points of a sum or a histogram, and whether they are deltas. Others count nothing.
+/// The points of a sum or a histogram, and whether they are deltas. Other metrics have no points that count.
 fn points_of(metric: &Map<String, Value>) -> (bool, &[Value]) {
     let kinds = ["sum", "histogram", "exponentialHistogram", "exponential_histogram"];
     let Some(data) = kinds.iter().find_map(|kind| metric.get(*kind)?.as_object()) else { return (false, &[]) };
@@ -221,7 +222,7 @@ fn points_of(metric: &Map<String, Value>) -> (bool, &[Value]) {
     (is_delta, if falls { &[] } else { points })
 }
 
-/// Tokens of a point: its number, or a histogram's sum.
+/// Tokens of a point: its value, or a histogram's sum.
 fn value(point: &Map<String, Value>) -> Option<u64> {
     let value = ["asInt", "as_int", "asDouble", "as_double", "sum"].iter().find_map(|name| point.get(*name))?;
     Count::deserialize(value).unwrap_or_default().total("value").ok()

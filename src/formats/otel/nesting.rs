@@ -1,12 +1,12 @@
 //! Nested spans: two instrumentations of one request, one inside the other.
 //!
-//! A framework's chat span around the vendor SDK's chat span reports one call twice. Both become sightings of one key,
-//! and the join keeps the better data. A chat span that sums several spans inside it is dropped. A call made by a tool
-//! or agent that was called from a chat span is a call of its own.
+//! If a framework's chat span contains the vendor SDK's chat span, both report the same call. They become sightings of
+//! one key, and the join keeps the better data. A chat span that is the sum of several spans inside it is dropped. A
+//! call made by a tool or agent that was itself called from a chat span is a separate call.
 //!
 //! A span ends, and is exported, before its parent, in the same batch or an earlier one; some exporters reverse the
-//! order. Hence the last spans of a file are remembered, across restarts as well: those of calls, tools and agents and
-//! those around them longer than the many others of a program.
+//! order. So the last spans of a file are remembered, even across restarts. Spans of calls, tools and agents, and the
+//! spans around them, are remembered longer than a program's many other spans.
 
 use std::collections::VecDeque;
 
@@ -17,7 +17,7 @@ use super::gen_ai;
 use super::signal::Signal;
 use crate::domain::{Call, CallKey};
 
-/// Spans remembered between lines: a few traces' worth. Of those that matter to calls, as many more.
+/// Number of spans remembered between lines: a few traces' worth, plus as many older spans that matter to calls.
 const KEPT: usize = 256;
 /// Maximum nesting depth followed.
 const DEEPEST: usize = 32;
@@ -30,13 +30,13 @@ pub(super) struct Spans {
     order: VecDeque<u64>,
     /// Older spans that matter to calls, oldest first.
     older: VecDeque<u64>,
-    /// Number of remembered children per span.
+    /// Number of remembered children of each span.
     within: FxHashMap<u64, usize>,
-    /// True once something has changed since [`Spans::changed`] was asked.
+    /// True if something has changed since the last call of [`Spans::changed`].
     has_changed: bool,
 }
 
-/// A span's role in attributing calls.
+/// A span, as far as it matters for nested calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Span {
     /// Id of the parent span; 0 for none.
@@ -46,21 +46,21 @@ struct Span {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Kind {
-    /// Neither a call nor a boundary; or a call dropped as the sum of its children.
+    /// Neither a call nor a boundary, or a call that was dropped as the sum of its children.
     #[serde(rename = "o")]
     Other { dropped: bool },
-    /// A tool or an agent: its calls are its own.
+    /// A tool or an agent, whose calls are its own.
     #[serde(rename = "b")]
     Bound,
     #[serde(rename = "c")]
     Call(Seen),
 }
 
-/// A call already emitted.
+/// A call that has already been emitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
     key: [u8; 16],
-    /// The key before it was joined with another; absent in states of older versions.
+    /// The key from before it was joined with another; absent in states from older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     own: Option<[u8; 16]>,
     /// True when the key is the vendor's id of the answer.
@@ -86,8 +86,8 @@ impl Seen {
         }
     }
 
-    /// True when an outer span reports the same request: equal prompt size (with or without cached tokens), or equal
-    /// output if one has no prompt.
+    /// True when an outer span reports the same request: the prompt has the same size (with or without cached tokens)
+    /// or, if one has no prompt, the output is the same.
     fn is_one_with(&self, within: &Self) -> bool {
         if self.is_named && within.is_named {
             return self.key == within.key;
@@ -106,26 +106,26 @@ impl Spans {
             let Some((id, parent)) = ids(signal) else { continue };
             let kind = if gen_ai::is_bound(signal) { Kind::Bound } else { Kind::Other { dropped: false } };
             match self.known.get_mut(&id) {
-                // Log records name their span, but not its parent.
+                // Log records name their span but not its parent.
                 Some(span) if span.parent == 0 && parent != 0 => {
                     span.parent = parent;
                     self.has_changed = true;
                     *self.within.entry(parent).or_default() += 1;
                 }
                 Some(_) => {}
-                // Neither a parent nor a call: irrelevant to others.
+                // Neither a parent nor a call, so it does not matter to others.
                 None if parent == 0 && kind == (Kind::Other { dropped: false }) => {}
                 None => self.insert(id, Span { parent, kind }),
             }
         }
     }
 
-    /// Depth of a span among the known ones: calls are placed innermost first.
+    /// Depth of a span among the known ones. Calls are processed innermost first.
     pub(super) fn depth(&self, signal: &Signal<'_>) -> usize {
         ids(signal).map_or(0, |(id, _)| self.around(id).count())
     }
 
-    /// Merges the call with its nested or outer one; `None` when it is the sum of its children.
+    /// Merges the call with its nested or outer call; `None` if it is the sum of its children.
     pub(super) fn place(&mut self, signal: &Signal<'_>, mut call: Call) -> Option<Call> {
         let (Some((id, parent)), Some(span)) = (ids(signal), span_key(signal)) else { return Some(call) };
         match self.known.get(&id).map(|span| span.kind) {
@@ -158,22 +158,22 @@ impl Spans {
         Some(call)
     }
 
-    /// A span that is known is reported again: by its own resend, or by a log record within it.
+    /// Handles another report of a known span: the span sent again, or a log record inside it.
     fn again(&mut self, id: u64, seen: Seen, span: CallKey, call: Call) -> Call {
         let (own, is_named) = (call.key.bytes(), call.key != span);
         if is_named && !seen.is_named && !seen.is_joined && call.alias == Some(span) {
-            // The first to name the answer: by the alias the ledger knows that this is the call of the span.
+            // This is the first to name the answer. From the alias, the ledger knows that it is the span's call.
             self.set(id, Kind::Call(Seen { key: own, own: Some(own), is_named, ..seen }));
             return call;
         }
-        // Log records of several answers may name one span around them all.
+        // Log records of several answers may name one span that surrounds them all.
         if is_named && seen.is_named && seen.own.is_some_and(|known| known != own) {
             return call;
         }
         joined(call, span, &seen)
     }
 
-    /// Drops all but the last spans, at the end of a line.
+    /// Drops all but the latest spans. Called at the end of a line.
     pub(super) fn trim(&mut self) {
         while self.order.len() > KEPT {
             let Some(id) = self.order.pop_front() else { break };
@@ -209,7 +209,7 @@ impl Spans {
         serde_json::to_string(&spans).unwrap_or_default()
     }
 
-    /// The state if it has changed since this was last asked.
+    /// The state, if it has changed since the last call.
     pub(super) fn changed(&mut self) -> Option<String> {
         std::mem::take(&mut self.has_changed).then(|| self.state())
     }
@@ -258,7 +258,7 @@ impl Spans {
         self.around(id).map_while(|id| self.known.get(&id).map(|span| (id, *span)))
     }
 
-    /// The nearest enclosing call, unless a tool or an agent is in between.
+    /// The nearest enclosing call, unless there is a tool or an agent in between.
     fn call_around(&self, id: u64) -> Option<(u64, Seen)> {
         self.outwards(id).find_map(|(id, span)| match span.kind {
             Kind::Call(seen) => Some(Some((id, seen))),
@@ -267,7 +267,7 @@ impl Spans {
         })?
     }
 
-    /// Calls inside a span without another call in between, in order of arrival.
+    /// Calls inside a span with no other call in between, in order of arrival.
     fn calls_within(&self, id: u64) -> Vec<Seen> {
         if !self.within.contains_key(&id) {
             return Vec::new();
@@ -292,7 +292,8 @@ impl Spans {
     }
 }
 
-/// The call under the key of another sighting. An alias that names its span would hide the alias of that one.
+/// The call under the key of another sighting. If its alias is its own span, it is dropped, because it would hide the
+/// other's alias.
 fn joined(call: Call, span: CallKey, seen: &Seen) -> Call {
     let alias = call.alias.filter(|alias| *alias != span || !seen.is_joined);
     Call { key: CallKey::from_bytes(seen.key), alias, ..call }
@@ -310,7 +311,7 @@ pub(super) fn span_key(signal: &Signal<'_>) -> Option<CallKey> {
     Some(CallKey::from_parts(&["otel", "span", signal.trace.as_deref()?, signal.span.as_deref()?]))
 }
 
-/// Ids of a span and its parent (0 for none), as numbers.
+/// Ids of a span and its parent (0 for none) as numbers.
 fn ids(signal: &Signal<'_>) -> Option<(u64, u64)> {
     let number = |key: CallKey| key.bytes().first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
     let trace = signal.trace.as_deref().unwrap_or_default();

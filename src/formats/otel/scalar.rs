@@ -1,4 +1,4 @@
-//! A single value: text, number or truth, whatever encoding it came in.
+//! A single value: text, number or boolean, whatever encoding it came in.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,11 +9,10 @@ use serde::de::value::{
 use serde::de::{Deserialize, Deserializer, IgnoredAny, IntoDeserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 
-/// Names under which OTLP's JSON gives a scalar with its type.
+/// Names that OTLP's JSON uses to tag a scalar with its type.
 const TYPED: [&str; 8] =
     ["stringValue", "string_value", "intValue", "int_value", "doubleValue", "double_value", "boolValue", "bool_value"];
 
-/// A scalar.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scalar<'v> {
     Text(Cow<'v, str>),
@@ -25,7 +24,7 @@ pub(super) enum Scalar<'v> {
 }
 
 impl<'v> Scalar<'v> {
-    /// The scalar in a value, possibly inside OTLP's typed value.
+    /// The scalar in a value, which may be wrapped in OTLP's typed value.
     pub(super) fn from_json(value: &'v Value) -> Option<Self> {
         match value {
             Value::Object(typed) if typed.len() == 1 => {
@@ -41,7 +40,7 @@ impl<'v> Scalar<'v> {
         }
     }
 
-    /// The value as a type that reads any scalar.
+    /// Deserialises the value as a type that reads any scalar.
     pub(super) fn read<'a, T: Deserialize<'a> + Default>(&'a self) -> T {
         let read = match self {
             Self::Text(text) => T::deserialize(BorrowedStrDeserializer::<Error>::new(text)),
@@ -56,7 +55,7 @@ impl<'v> Scalar<'v> {
         read.unwrap_or_default()
     }
 
-    /// The text, if it is one.
+    /// The text, if it is a text.
     pub(super) fn into_text(self) -> Option<Cow<'v, str>> {
         match self {
             Self::Text(text) => Some(text),
@@ -76,7 +75,7 @@ impl<'v> Scalar<'v> {
         }
     }
 
-    /// As JSON writes it.
+    /// The value in JSON notation.
     pub(super) fn json(&self) -> String {
         match self {
             Self::Text(text) => Value::from(&**text).to_string(),
@@ -86,7 +85,7 @@ impl<'v> Scalar<'v> {
     }
 }
 
-/// A scalar in JSON, as [`Scalar::from_json`] finds it; everything else is none.
+/// A scalar in JSON, by the rules of [`Scalar::from_json`]; `None` for everything else.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Found<'v>(pub(super) Option<Scalar<'v>>);
 
@@ -96,7 +95,7 @@ impl<'de: 'v, 'v> Deserialize<'de> for Found<'v> {
     }
 }
 
-/// Whether a member's name is one of [`TYPED`]: read without keeping it.
+/// Whether the name of a member is one of [`TYPED`]. Reads it without storing it.
 struct IsTyped(bool);
 
 impl<'de> Deserialize<'de> for IsTyped {
@@ -115,7 +114,7 @@ impl<'de> Deserialize<'de> for IsTyped {
     }
 }
 
-/// Reads a scalar; within a typed value there is no further one.
+/// Deserialises a scalar. A typed value does not contain another one.
 struct AnyScalar {
     is_typed: bool,
 }

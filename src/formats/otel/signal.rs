@@ -26,7 +26,7 @@ pub(super) struct Signal<'v> {
     pub(super) body: Cow<'v, str>,
     /// Library that created it.
     pub(super) scope: Cow<'v, str>,
-    /// Ids in lower-case hexadecimal digits, if they are ids.
+    /// Ids in lower-case hexadecimal, if they are valid.
     pub(super) trace: Option<Cow<'v, str>>,
     pub(super) span: Option<Cow<'v, str>>,
     /// Id of the parent span.
@@ -35,7 +35,7 @@ pub(super) struct Signal<'v> {
     pub(super) latency: Option<Duration>,
 }
 
-/// Base64, with padding or without.
+/// Base64, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -45,10 +45,10 @@ const WORK: [&str; 5] = ["gen_ai.", "llm.usage.", "ai.usage.", "llm.token_count.
 /// Prefixes of agents' own events.
 const AGENTS: [&str; 4] = ["claude_code.", "codex.", "gemini_cli.", "qwen-code."];
 
-/// Fields that make a line a span; without them `llm.tokens.…` belongs to a usage log.
+/// Fields that make a line a span. Without them, `llm.tokens.…` belongs to a usage log.
 const TRACED: [&str; 8] = ["traceId", "trace_id", "TraceId", "spanId", "span_id", "SpanId", "context", "spanContext"];
 
-/// The signal in a flat line; `None` for any other line.
+/// The signal in a flat line; `None` for any other kind of line.
 pub(super) fn of_flat_line(line: &Value) -> Option<Vec<Signal<'_>>> {
     let line = line.as_object()?;
     let mut attributes = Attributes::from_json(line.get("attributes"));
@@ -63,13 +63,13 @@ pub(super) fn of_flat_line(line: &Value) -> Option<Vec<Signal<'_>>> {
     let is_traced = TRACED.iter().any(|field| line.get(*field).is_some_and(|value| !value.is_null()));
     let is_work = signal.attributes.any_begins(&WORK[..4]) || (is_traced && signal.attributes.any_begins(&WORK[4..]));
     let is_agents = AGENTS.iter().any(|agent| signal.name.starts_with(agent) || signal.body.starts_with(agent));
-    // API answers and usage logs may carry such attributes, too.
+    // API answers and usage logs may also have such attributes.
     let is_foreign = line.contains_key("choices")
         || ["usage", "payload", "message"].iter().any(|field| line.get(*field).is_some_and(Value::is_object));
     ((is_work || is_agents) && !is_foreign).then(|| vec![signal])
 }
 
-/// The spans and log records in a line of OTLP/JSON; `None` when it is no export.
+/// The spans and log records in a line of OTLP/JSON; `None` if it is not an export.
 pub(super) fn of_export(line: &Value) -> Option<Vec<Signal<'_>>> {
     let line = line.as_object()?;
     let groups = ["resourceSpans", "resource_spans", "resourceLogs", "resource_logs"];
@@ -105,7 +105,7 @@ pub(super) fn of_export(line: &Value) -> Option<Vec<Signal<'_>>> {
     Some(signals)
 }
 
-/// A log record with nothing but these.
+/// A log record that has only these fields.
 pub(super) fn of_record<'v>(
     attributes: Attributes<'v>,
     resource: Rc<Attributes<'v>>,
@@ -181,18 +181,19 @@ fn text<'v>(map: &'v Map<String, Value>, names: &[&str]) -> Option<&'v str> {
     names.iter().find_map(|name| map.get(*name)?.as_str()).filter(|text| !text.trim_matches('0').is_empty())
 }
 
-/// The first of these fields with an id.
+/// The first of these fields that contains an id.
 fn id<'v>(map: &'v Map<String, Value>, names: &[&str]) -> Option<Cow<'v, str>> {
     id_of(text(map, names)?)
 }
 
-/// An id in one form: some exporters write upper case, a prefix, or the base64 of protobuf's own JSON. Zeros are none.
+/// Normalises an id: some exporters write upper case, a prefix, or the base64 of protobuf's own JSON. All zeros means
+/// no id.
 pub(super) fn id_of(written: &str) -> Option<Cow<'_, str>> {
     if written.trim_matches('0').is_empty() {
         return None;
     }
     let bare = written.strip_prefix("0x").unwrap_or(written);
-    // Bytes of a trace's id and of a span's.
+    // Number of bytes in the id of a trace and of a span.
     let is_base64 = [(16, [24, 22]), (8, [12, 11])].iter().find(|(_, lengths)| lengths.contains(&bare.len()));
     let decoded = is_base64.and_then(|(bytes, _)| {
         let decoded = BASE64.decode(bare).ok()?;
@@ -230,7 +231,7 @@ pub(super) fn list<'v>(map: &'v Map<String, Value>, names: &[&str]) -> &'v [Valu
     names.iter().find_map(|name| map.get(*name)?.as_array()).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// The first of these fields with a time, in any usual form or as a pair of seconds and nanoseconds.
+/// The first of these fields that contains a time, in any common form or as a pair of seconds and nanoseconds.
 pub(super) fn time(map: &Map<String, Value>, names: &[&str]) -> Option<Instant> {
     names.iter().find_map(|name| {
         let value = map.get(*name)?;

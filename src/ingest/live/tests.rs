@@ -1,4 +1,4 @@
-//! The live reader with a simulated clock, and with events delivered, lost or refused.
+//! Tests of the live reader with a simulated clock and with events that are delivered, lost or refused.
 
 use std::fs;
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::ingest::{Entry, Fs, Handle, Options, OsFs, ReadBatch, Roots, Stat};
 
-/// A watch without events that records its attachments.
+/// A watch that never sends events but records its attachments.
 struct Deaf {
     attached: Sender<(PathBuf, bool)>,
     answer: Result<(), PollReason>,
@@ -24,7 +24,7 @@ impl Watch for Deaf {
     }
 }
 
-/// The real file system, counting folder reads.
+/// The real file system, with a counter for folder reads.
 struct Counting(Arc<AtomicU64>);
 
 impl Counting {
@@ -107,7 +107,7 @@ impl Scene {
         self
     }
 
-    /// Lets time pass, calling the reader whenever it is due.
+    /// Lets time pass, and calls the reader whenever it is due.
     fn pass(&mut self, time: Duration) -> &mut Self {
         let until = self.now + time;
         while self.next <= until {
@@ -184,7 +184,7 @@ fn a12_a_file_that_raced_its_folder_is_found_soon() {
     let mut scene = Scene::new(Ok(()), with_a_log);
     fs::create_dir(scene.root.join("n1")).unwrap();
     scene.step(vec![Hint::Changed(scene.root.join("n1"))]);
-    // The new folder is not watched yet, so that this causes no event.
+    // The new folder is not watched yet, so this causes no event.
     scene.append("n1/n2/f.jsonl");
     scene.pass(ms(300));
     assert_eq!(scene.lines, 2);
@@ -213,7 +213,7 @@ fn a2_a_root_that_came_back_is_watched_again() {
     fs::remove_dir_all(&scene.root).unwrap();
     scene.pass(Duration::from_secs(62));
     assert_eq!(scene.health.roots[0].state, RootState::Gone);
-    // Different content: equal bytes under the same inode would be the same file.
+    // Use different content: the same bytes under the same inode would count as the same file.
     fs::create_dir_all(&scene.root).unwrap();
     fs::write(scene.root.join("a.jsonl"), "{ }\n").unwrap();
     fs::write(scene.root.join("b.jsonl"), "{  }\n").unwrap();

@@ -1,4 +1,4 @@
-//! Where each agent is looked for, and how variables move it.
+//! Where each agent's logs are looked for, and how environment variables change that.
 
 use super::*;
 
@@ -214,7 +214,7 @@ fn a_files_format_is_known_by_its_place_or_else_by_a_name_that_only_one_agent_gi
     assert_eq!(framing(kind("opencode"), "other.db"), (Some("opencode"), Framing::Sqlite));
     assert_eq!(framing(RootKind::Named, "session-1.json"), (Some("gemini-cli"), Framing::Document));
     assert_eq!(framing(RootKind::Named, "state.vscdb"), (Some("cursor"), Framing::Sqlite));
-    // Of a name that two agents give, the tables decide which it is when they are read.
+    // Two agents use this name. The tables decide which agent it is when they are read.
     assert_eq!(framing(RootKind::Named, "sessions.db"), (Some("devin"), Framing::Sqlite));
     assert_eq!(framing(kind("goose"), "sessions.db"), (Some("goose"), Framing::Sqlite));
     assert_eq!(framing(RootKind::Named, "rollout-1.jsonl"), (None, Framing::Lines));

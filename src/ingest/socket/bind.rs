@@ -1,4 +1,4 @@
-//! Binds the socket: replaces a stale one silently, never a live meter's or a foreign file.
+//! Binds the socket. Silently replaces a stale one, but never a live meter's socket or another kind of file.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use crate::domain::Label;
 /// Maximum length of a socket path on this system, in bytes.
 const PATH_CAP: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
 
-/// Why the socket cannot be bound.
+/// Why the socket could not be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
     /// Another meter listens there.
@@ -19,10 +19,10 @@ pub enum SocketError {
     InUse {
         /// Path of the socket.
         path: Label,
-        /// Process id of that meter, where the system reports it.
+        /// Process id of that meter, if the system reports it.
         pid: Option<i32>,
     },
-    /// The path is taken by something else.
+    /// Something else exists at the path.
     #[error("{path} is {what}, not a socket; it is left alone: name another path with --socket")]
     Foreign {
         /// The path.
@@ -30,7 +30,7 @@ pub enum SocketError {
         /// The kind of file.
         what: &'static str,
     },
-    /// The path exceeds the system's limit.
+    /// The path is longer than the system allows.
     #[error(
         "the socket's path is {length} bytes long, the maximum is {PATH_CAP}: name a shorter one with --socket: {path}"
     )]
@@ -58,7 +58,7 @@ pub enum SocketError {
     },
 }
 
-/// A bound socket, with its identity.
+/// A bound socket and its identity.
 #[derive(Debug)]
 pub struct Bound {
     /// The listener, in non-blocking mode.
@@ -83,10 +83,10 @@ impl Bound {
     }
 }
 
-/// Binds the path: creates its folder (0700) if missing, replaces a stale socket, sets mode 0600.
+/// Binds the path: creates its folder (0700) if it is missing, replaces a stale socket, and sets mode 0600.
 ///
 /// # Errors
-/// When another meter listens there, when the path is taken by something else, or on a system error.
+/// When another meter listens there, when something else exists at the path, or on a system error.
 pub fn bind(path: &Path, uid: u32) -> Result<Bound, SocketError> {
     let shown = Label::from_path(path);
     let length = path.as_os_str().len();
@@ -120,7 +120,7 @@ pub fn bind(path: &Path, uid: u32) -> Result<Bound, SocketError> {
     Ok(Bound { listener, path: path.to_owned(), device: facts.dev(), inode: facts.ino() })
 }
 
-/// Checks that the folder is ours, or one like /tmp whose sticky bit protects our files.
+/// Checks that the folder is ours, or is one like /tmp, whose sticky bit protects our files.
 fn prepare_folder(path: &Path, uid: u32) -> Result<(), SocketError> {
     let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
     let shown = Label::from_path(folder);
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn i8_a_folder_of_another_user_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        // Checked with another user id, this folder belongs to somebody else.
+        // For any other user id, this folder belongs to someone else.
         let me = uid();
         let other = if me == 0 { None } else { Some(me + 1) };
         if let Some(other) = other {

@@ -1,20 +1,20 @@
-//! Client: sends lines to a listening meter, with timeouts.
+//! Client that sends lines to a listening meter, with timeouts.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-/// Timeout for a meter that does not read.
+/// Timeout if the meter does not read.
 pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Why a meter did not accept a line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
-    /// No meter listens.
+    /// No meter is listening.
     #[error("no meter listens there")]
     Nobody,
-    /// A meter listens but does not accept the line or answer in time.
+    /// A meter is listening, but does not accept the line or reply in time.
     #[error("the meter does not answer")]
     Stalled,
     /// Any other error.
@@ -35,10 +35,10 @@ impl From<io::Error> for ClientError {
     }
 }
 
-/// Sends one line and returns the meter's answer.
+/// Sends one line and returns the meter's reply.
 ///
 /// # Errors
-/// When no meter listens, or it does not accept the line and answer within `timeout`.
+/// When no meter is listening, or it does not accept the line and reply within `timeout`.
 pub(crate) fn ask(path: &Path, line: &str, timeout: Duration) -> Result<String, ClientError> {
     let stream = open(path, timeout)?;
     (&stream).write_all(line.trim_end().as_bytes())?;

@@ -1,4 +1,4 @@
-//! One connection: reads its lines and answers them.
+//! One connection: reads its lines and sends replies.
 
 use std::cell::Cell;
 use std::io;
@@ -16,14 +16,14 @@ use crate::domain::{Label, Record};
 use crate::formats::{Decoder, Origin, Outcome};
 use crate::ingest::{Content, Delivery, Projects, Reply};
 
-/// Longest pause of a connection during shutdown.
+/// How long a connection may pause during shutdown.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Bytes of answers kept for a client that does not read; further answers are dropped.
+/// Bytes of replies kept for a client that does not read. Further replies are dropped.
 const ANSWER_CAP: usize = 64 * 1024;
 /// How long a line waits for a busy ledger before it is refused.
 const BOOKS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Action after a line.
+/// Next action after a line.
 enum After {
     GoOn,
     Close,
@@ -33,15 +33,15 @@ enum After {
 pub(super) struct Activity {
     /// Time of the last complete line. Single bytes do not count.
     pub(super) last: Cell<Instant>,
-    /// A line is being written to the ledger.
+    /// True while a line is being written to the ledger.
     pub(super) busy: Cell<bool>,
-    /// The connection was asked to close.
+    /// True once the connection has been asked to close.
     pub(super) asked: Cell<bool>,
     leave: Notify,
 }
 
 impl Activity {
-    /// Asks the connection to close once it has handled what has arrived.
+    /// Asks the connection to close once it has handled everything that has arrived.
     pub(super) fn make_room(&self) {
         self.asked.set(true);
         self.leave.notify_one();
@@ -107,7 +107,7 @@ impl Connection {
     }
 
     /// Serves the connection until it ends, is asked to close, or pauses during shutdown. Lines that have arrived by
-    /// then are handled.
+    /// then are still handled.
     pub(super) async fn run(mut self, stream: UnixStream, mut stopped: watch::Receiver<bool>) {
         let mut last_words = None;
         loop {
@@ -125,7 +125,7 @@ impl Connection {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.activity.asked.get() => break,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && ending => {
-                    // A newly accepted connection has not seen yet what it has received.
+                    // A newly accepted connection may already have data that it has not read.
                     let end = *last_words.get_or_insert_with(|| Instant::now() + LAST_WORDS);
                     let more = timeout_at(end.min(Instant::now() + PAUSE), stream.readable()).await;
                     if !matches!(more, Ok(Ok(()))) {
@@ -193,8 +193,8 @@ impl Connection {
         After::GoOn
     }
 
-    /// Takes the last line of a client that has ended without its line end, when it is whole: no piece of an object is
-    /// an object itself.
+    /// Takes the last line of a client that has ended without a line end, if it is complete. A truncated object is
+    /// never a valid one.
     async fn take_last(&mut self) {
         if self.buffer.trim_ascii().is_empty() || crate::formats::whole(&self.buffer) < self.buffer.len() {
             return;
@@ -220,7 +220,7 @@ impl Connection {
         if !trimmed.starts_with(b"{") {
             self.tally.bad_line("not a JSON object");
             self.say(&Reply::refusal("expected one JSON object per line"));
-            // A client whose first line is not JSON speaks another protocol.
+            // A client whose first line is not JSON uses another protocol.
             return if first { After::Close } else { After::GoOn };
         }
         let mut records = Vec::new();
@@ -232,7 +232,7 @@ impl Connection {
                 self.say(&Reply::Error(Label::new(&why.to_string())));
                 return After::GoOn;
             }
-            // A line about usage is no query, whatever else it holds.
+            // A line with usage is not a query, whatever else it contains.
             Outcome::Read => None,
             Outcome::Other | Outcome::Passed => query_of(trimmed),
         };
@@ -253,7 +253,7 @@ impl Connection {
         After::GoOn
     }
 
-    /// Delivers the content of a line and waits for the answer. Meanwhile the client's next lines stay in the system's
+    /// Delivers the content of a line and waits for the reply. Meanwhile the client's next lines stay in the system's
     /// buffer.
     async fn deliver(&self, content: Content) -> Reply {
         let closing = || Reply::refusal("the meter is closing; the line was not booked");
@@ -274,7 +274,7 @@ impl Connection {
         }
     }
 
-    /// Writes pending answers as far as the client accepts them; continues either way.
+    /// Writes pending replies as far as the client accepts them. Never blocks.
     fn answer(&mut self, stream: &UnixStream) {
         while !self.answers.is_empty() {
             match stream.try_write(&self.answers) {
@@ -284,7 +284,7 @@ impl Connection {
         }
     }
 
-    /// Briefly writes pending answers to a client that has stopped sending but still reads.
+    /// Keeps writing pending replies for a short time to a client that has stopped sending but still reads.
     async fn last_answers(&mut self, stream: &UnixStream) {
         let end = Instant::now() + LAST_WORDS;
         self.answer(stream);
@@ -301,7 +301,7 @@ impl Connection {
     }
 }
 
-/// The line, if it is a query.
+/// Returns the line if it is a query.
 fn query_of(line: &[u8]) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Question<'a> {

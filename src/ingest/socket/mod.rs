@@ -1,4 +1,4 @@
-//! The Unix socket: many concurrent writers, an answer per line, bounded memory.
+//! The Unix socket: many concurrent writers, one reply per line, bounded memory.
 
 mod bind;
 mod client;
@@ -24,32 +24,32 @@ use crate::domain::{Instant, Label};
 
 /// Maximum line length, in bytes.
 pub const LINE_CAP: usize = 1024 * 1024;
-/// Maximum number of connections; fewer if the process may open few files. Others wait for room.
+/// Maximum number of connections, or fewer if the process may only open a few files. Others wait until there is room.
 pub const CONNECTION_CAP: usize = 256;
-/// An idle connection is closed after this time if all are taken and others wait.
+/// An idle connection may be closed after this time if all are in use and others are waiting.
 pub const IDLE: Duration = Duration::from_secs(2);
-/// How long connections are served during shutdown.
+/// How long connections are still served during shutdown.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// Bytes of incomplete lines kept for all connections together.
+/// Total bytes of incomplete lines kept for all connections.
 const HELD_CAP: usize = 64 * 1024 * 1024;
 
-/// Destination of deliveries: a bounded queue, which limits floods.
+/// Destination of deliveries. The queue is bounded, which limits floods.
 pub(crate) type Deliver = mpsc::Sender<Delivery>;
 
 /// Environment of the server.
 #[derive(Clone)]
 pub struct Rules {
-    /// Id of the meter's user; others are refused.
+    /// User id of the meter. Other users are rejected.
     pub uid: u32,
-    /// Name of a local user, for lines without one.
+    /// Name of a local user, for lines that name none.
     pub name_of: Arc<dyn Fn(u32) -> Option<Label> + Send + Sync>,
-    /// Clock, for lines without a time.
+    /// Clock, for lines that have no time.
     pub clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     /// Idle time after which a connection may be closed for a new one.
     pub idle: Duration,
 }
 
-/// State shared by all connections, which one thread serves.
+/// State shared by all connections, which are served by one thread.
 struct Shared {
     /// Read buffer.
     chunk: RefCell<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! Serves the socket: accepts connections, answers lines, and shuts down cleanly.
+//! Serves the socket: accepts connections, replies to lines, and shuts down cleanly.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -22,10 +22,10 @@ use crate::ingest::Reply;
 const WATCH: Duration = Duration::from_secs(4);
 /// Delay before checking again for room.
 const REST: Duration = Duration::from_millis(50);
-/// Shutdown timeout when the ledger no longer answers.
+/// Shutdown timeout in case the ledger no longer replies.
 const END: Duration = Duration::from_secs(3);
 
-/// A socket about to be served.
+/// A socket that is about to be served.
 pub struct Listener {
     bound: Bound,
     rules: Rules,
@@ -40,7 +40,7 @@ pub struct Listening {
 }
 
 impl Listener {
-    /// A server for a bound socket that sends to `deliver`.
+    /// A server for a bound socket that sends deliveries to `deliver`.
     pub fn new(bound: Bound, rules: Rules, deliver: Deliver) -> Self {
         Self { bound, rules, deliver }
     }
@@ -48,7 +48,7 @@ impl Listener {
     /// Starts serving.
     ///
     /// # Errors
-    /// When no thread can be started.
+    /// When the system cannot start a thread.
     pub fn start(self) -> io::Result<Listening> {
         let (stop, stopped) = watch::channel(false);
         let tally = Arc::new(Tally::default());
@@ -69,14 +69,14 @@ impl Listener {
         loop {
             guests.count();
             let full = guests.are_full();
-            // Clients beyond the limit wait in the system's backlog and are not refused.
+            // Clients beyond the limit wait in the system's backlog. They are not refused.
             let crowded = full && self.is_awaited() && guests.make_room(&tally);
             tokio::select! {
                 biased;
                 _ = stopped.changed() => break,
                 accepted = listener.accept(), if !full && !rests => match accepted {
                     Ok((stream, _)) => self.admit(stream, &mut guests, &tally, &stopped),
-                    // No descriptors left until another connection or file is closed.
+                    // No descriptors are left until another connection or file is closed.
                     Err(_) => rests = true,
                 },
                 () = guests.left.notified(), if !guests.all.is_empty() => rests = false,
@@ -97,9 +97,10 @@ impl Listener {
         self.bound.remove();
     }
 
-    /// Serves all clients connected so far, including those waiting for room, and handles everything they sent.
+    /// Serves all clients connected so far, including those waiting for room, and handles everything that they have
+    /// sent.
     async fn finish(&self, mut guests: Guests, tally: &Arc<Tally>, stopped: &watch::Receiver<bool>) {
-        // Each connection sees the stop and ends by itself, unless the ledger no longer answers.
+        // Each connection notices the shutdown and ends by itself, unless the ledger no longer replies.
         let end = Instant::now() + END;
         loop {
             guests.count();
@@ -118,7 +119,7 @@ impl Listener {
         }
     }
 
-    /// True when a client waits in the backlog.
+    /// True when a client is waiting in the backlog.
     fn is_awaited(&self) -> bool {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let mut waits = [PollFd::new(&self.bound.listener, PollFlags::IN)];
@@ -148,11 +149,11 @@ impl Listener {
     }
 }
 
-/// Checks that enough descriptors are available for a runtime with signals, plus a few for files opened meanwhile.
-/// Without them the runtime would panic instead of returning an error.
+/// Checks that enough descriptors are free for a runtime with signal handling, plus a few for files opened meanwhile.
+/// Without them, the runtime would panic instead of returning an error.
 ///
 /// # Errors
-/// When they are not available.
+/// When there are not enough.
 pub(crate) fn descriptors_of_a_runtime() -> io::Result<()> {
     let pairs: Vec<_> = (0..4).map(|_| std::os::unix::net::UnixStream::pair()).collect::<io::Result<_>>()?;
     drop(pairs);
@@ -174,7 +175,7 @@ impl Listening {
         Arc::clone(&self.tally)
     }
 
-    /// Handles the complete lines that have arrived, answers them, and ends. Blocks until done.
+    /// Handles the complete lines that have arrived, replies to them, and stops. Blocks until done.
     pub fn stop(mut self) {
         self.end();
     }
@@ -200,7 +201,7 @@ struct Guests {
     most: usize,
     idle: Duration,
     shared: Rc<Shared>,
-    /// Notified when one ends.
+    /// Notified when a connection ends.
     left: Rc<Notify>,
 }
 
@@ -211,7 +212,7 @@ struct Guest {
 
 impl Guests {
     fn new(idle: Duration) -> Self {
-        // A quarter of the process's limit, since logs and ledger need descriptors, too.
+        // A quarter of the process's limit, because logs and ledger need descriptors too.
         let most = crate::ingest::fs::descriptors().clamp(1, CONNECTION_CAP);
         let shared = Shared { chunk: RefCell::new(vec![0; 64 * 1024]), held: Cell::new(0) };
         Self { all: Vec::new(), most, idle, shared: Rc::new(shared), left: Rc::new(Notify::new()) }
@@ -226,7 +227,8 @@ impl Guests {
         self.all.len() >= self.most
     }
 
-    /// Asks the longest idle connection to close, if idle for long enough. False when there is none.
+    /// Asks the connection that has been idle longest to close, if it has been idle for long enough. Returns false if
+    /// there is none.
     fn make_room(&self, tally: &Tally) -> bool {
         if self.all.iter().any(|guest| guest.activity.asked.get()) {
             return true;

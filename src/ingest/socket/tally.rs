@@ -1,4 +1,4 @@
-//! Counters of the socket, and the reasons of its last bad lines.
+//! Counters of the socket, and the reasons for its last bad lines.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,9 +12,9 @@ use crate::domain::Label;
 pub struct Tally {
     /// Connections served.
     pub accepted: AtomicU64,
-    /// Connections of other users, refused.
+    /// Connections from other users, which were rejected.
     pub foreign: AtomicU64,
-    /// Connections closed to make room.
+    /// Connections closed to make room for others.
     pub crowded: AtomicU64,
     /// Lines that could not be decoded.
     pub bad: AtomicU64,
@@ -22,7 +22,7 @@ pub struct Tally {
     pub partial: AtomicU64,
     /// Number of times the socket vanished and was bound again.
     pub rebound: AtomicU64,
-    /// Reasons of the last bad lines, oldest first.
+    /// Reasons for the last bad lines, oldest first.
     reasons: Mutex<VecDeque<Label>>,
     /// Called after each bad line.
     on_bad: OnceLock<Box<dyn Fn() + Send + Sync>>,
@@ -35,15 +35,15 @@ impl fmt::Debug for Tally {
 }
 
 impl Tally {
-    /// Number of reasons kept.
+    /// Maximum number of reasons kept.
     const REASONS: usize = 20;
 
-    /// Sets a callback for bad lines. It must not block.
+    /// Sets a callback for bad lines, which must not block.
     pub fn on_bad(&self, call: impl Fn() + Send + Sync + 'static) {
         let _ = self.on_bad.set(Box::new(call));
     }
 
-    /// Reasons of the last bad lines, oldest first.
+    /// Reasons for the last bad lines, oldest first.
     pub fn reasons(&self) -> Vec<Label> {
         self.reasons.lock().map(|reasons| reasons.iter().cloned().collect()).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Parses the input of Claude Code's hooks: the few fields needed, even from truncated or malformed JSON.
+//! Parses the input of Claude Code's hooks: just the fields needed, even from truncated or malformed JSON.
 
 use std::fmt;
 
@@ -14,11 +14,10 @@ pub(crate) enum Moment {
     PreToolUse,
     /// Tools have run; the next model call is due.
     PostToolBatch,
-    /// The agent is about to end its turn. Blocking would make it go on.
+    /// The agent is about to end its turn. Blocking that would make it continue.
     Stop,
     /// The same for a sub-agent.
     SubagentStop,
-    /// A session begins.
     SessionStart,
     /// A session has ended.
     SessionEnd,
@@ -58,14 +57,14 @@ pub(crate) struct Event {
     pub(crate) transcript: Option<String>,
     /// Working directory.
     pub(crate) cwd: Option<String>,
-    /// Sub-agent, inside one.
+    /// The sub-agent, if the event comes from one.
     pub(crate) agent: Option<String>,
-    /// Model, if the event names it.
+    /// The model, if the event gives it.
     pub(crate) model: Option<String>,
 }
 
 impl Event {
-    /// Parses as much as possible. Large inputs, such as a file that a tool writes, may be truncated: the fields before
+    /// Parses as much as possible. Large inputs, such as a file written by a tool, may be truncated. The fields before
     /// the cut count, so that size is no way around the gate.
     pub(crate) fn read(bytes: &[u8]) -> Self {
         let mut event = Self::default();
@@ -137,7 +136,7 @@ fn id_of(value: &RawValue) -> Option<String> {
     id
 }
 
-/// A JSON string. Unpaired surrogates, as in truncated text, become a replacement character.
+/// A JSON string. Unpaired surrogates, as in truncated text, become replacement characters.
 struct Letters(String);
 
 impl<'de> Deserialize<'de> for Letters {
@@ -219,7 +218,7 @@ mod tests {
                     let mut parts = vec!["\"session_id\":\"s\"".to_owned()];
                     parts.extend(before.then(|| format!("\"{field}\":{value}")));
                     parts.push("\"hook_event_name\":\"PreToolUse\"".to_owned());
-                    // The last of several event names counts; an unknown one is another event.
+                    // If there are several event names, the last one counts. An unknown one is another event.
                     let after = after && !(field == "hook_event_name" && value.starts_with('"'));
                     parts.extend(after.then(|| format!("\"{field}\":{value}")));
                     let event = Event::read(format!("{{{}}}", parts.join(",")).as_bytes());

@@ -1,5 +1,5 @@
-//! JSON objects that keep the order of members and the whitespace of unchanged parts, because the settings are not
-//! ours.
+//! JSON objects that keep the order of members, and the white space of unchanged parts, because the settings belong to
+//! the user.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Claude Code: the input of its hooks and of its status line, and its settings file. The answers to its hooks are
+//! Claude Code: the input of its hooks and of its status line, and its settings file. The answers to its hooks are in
 //! `commands/gate/claude`.
 
 pub(crate) mod hook_input;

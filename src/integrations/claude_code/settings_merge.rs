@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::json_members::Members;
 
-/// Hook events used. `Stop` is not among them: there is nothing to report, and blocking it would make the agent go on.
+/// Hook events used. `Stop` is not among them: there is nothing to report, and blocking it would make the agent
+/// continue.
 const MOMENTS: [&str; 5] = ["UserPromptSubmit", "PreToolUse", "PostToolBatch", "SessionStart", "SessionEnd"];
 /// Suffix of our hooks' command.
 const GATE: &str = " gate --hook claude";
@@ -18,7 +19,7 @@ const TIMEOUT: u32 = 10;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Merged {
     pub(crate) text: String,
-    /// Settings left alone because they are the user's own.
+    /// Settings that were left alone because they are the user's own.
     pub(crate) kept: Vec<String>,
 }
 
@@ -75,7 +76,7 @@ pub(crate) fn add(text: &str, program: &str) -> Result<Merged, String> {
 /// Removes our entries.
 ///
 /// # Errors
-/// As for [`add`].
+/// The same as for [`add`].
 pub(crate) fn remove(text: &str) -> Result<String, String> {
     let mut members = Members::read(text).map_err(|error| error.to_string())?;
     let mut changed = false;

@@ -1,4 +1,4 @@
-//! Parses the input that Claude Code gives its status line; any part may be missing, null or of another type.
+//! Parses the input that Claude Code gives its status line. Any part may be missing, null or of another type.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ pub(crate) struct Agent {
     pub(crate) transcript: Option<String>,
     /// Display name of the model.
     pub(crate) model: Option<Label>,
-    /// Name of the model in logs.
+    /// Name of the model as in logs.
     pub(crate) model_id: Option<Label>,
     /// Project of the working directory.
     pub(crate) project: Option<Label>,
@@ -21,16 +21,16 @@ pub(crate) struct Agent {
     pub(crate) cost: Option<Usd>,
     /// Context usage in whole per cent.
     pub(crate) context: Option<u32>,
-    /// Tokens that fit into the context.
+    /// Context size in tokens.
     pub(crate) context_size: Option<u64>,
-    /// The provider's windows of five hours and of seven days: use and reset.
+    /// The provider's five-hour and seven-day windows: usage and reset time.
     windows: [Option<Window>; 2],
 }
 
-/// Use of one window.
+/// Usage of one window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Window {
-    /// In hundredths of a per cent.
+    /// Usage in hundredths of a per cent.
     used: u32,
     resets_at: Option<Instant>,
 }
@@ -39,7 +39,7 @@ struct Window {
 const LENGTHS: [u32; 2] = [5 * 60, 7 * 24 * 60];
 
 impl Agent {
-    /// Parses what it can; `None` if the input is not an object.
+    /// Parses as much as possible; `None` if the input is not an object.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(bytes).ok()?;
         value.as_object()?;
@@ -69,7 +69,7 @@ impl Agent {
         })
     }
 
-    /// The provider's windows, as stated now.
+    /// The provider's windows as reported now.
     pub(crate) fn quotas(&self, source: &str, now: Instant) -> Vec<Quota> {
         let quota = |(minutes, window): (u32, Option<Window>)| {
             let Window { used, resets_at } = window?;
@@ -91,8 +91,8 @@ fn percent(value: &Value) -> Option<u32> {
     hundredths(value).map(|hundredths| hundredths / 100)
 }
 
-/// A percentage in hundredths, rounded down; `None` for invalid values. Read as an exact decimal, of which hundredths
-/// are 10¹⁰ of 10¹² parts.
+/// A percentage in hundredths, rounded down; `None` for invalid values. Parsed as an exact decimal with 12 places, in
+/// which a hundredth is 10¹⁰ units.
 fn hundredths(value: &Value) -> Option<u32> {
     let (number, _) = Usd::parse(&value.as_number()?.to_string()).ok()?;
     u32::try_from(number.pico() / 10_000_000_000).ok().filter(|hundredths| *hundredths < 100_000)

@@ -1,4 +1,4 @@
-//! Where a store is, and how it is opened.
+//! Location of a store, and how it is opened.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::ledger::store::{Step, Store, Stored};
 use crate::ledger::{BooksError, StoreError};
 use crate::pricing::Pricer;
 
-/// Where a store is, and how it is opened. A store that is always open needs only the first two methods.
+/// Location of a store, and how it is opened. A store that is always open needs only the first two methods.
 pub trait Backing: Sized {
     /// The store.
     type Store: Store;
@@ -17,18 +17,18 @@ pub trait Backing: Sized {
     /// The open store.
     fn store(&self) -> &Self::Store;
 
-    /// Adds which ledger it was to an error of the store.
+    /// Adds the ledger's identity to a store error.
     fn error(&self, error: StoreError) -> BooksError;
 
     /// Called before each step of an atomic sequence, where tests kill the process.
     fn step(&self, _name: &'static str) {}
 
-    /// True until the store has its final place; no other process has written to it.
+    /// True until the store is in its final place. No other process has written to it yet.
     fn is_new(&self) -> bool {
         false
     }
 
-    /// Refuses a write, for reasons known without asking the store.
+    /// Refuses a write for reasons that are known without asking the store.
     ///
     /// # Errors
     /// When nothing may be written.
@@ -36,7 +36,7 @@ pub trait Backing: Sized {
         Ok(())
     }
 
-    /// Refuses a write, for reasons known within its transaction.
+    /// Refuses a write for reasons that only its transaction can reveal.
     ///
     /// # Errors
     /// When nothing may be written.
@@ -55,17 +55,17 @@ pub trait Backing: Sized {
     /// Writes the buffered batches.
     ///
     /// # Errors
-    /// When nothing was written; the batches stay buffered.
+    /// When nothing was written. The batches stay buffered.
     fn flush(books: &mut Books<Self>) -> Result<(), BooksError> {
         books.flush_gathered()
     }
 
-    /// Called after a batch was buffered.
+    /// Called after a batch has been buffered.
     fn absorbed(_books: &mut Books<Self>) {}
 
-    /// Writes all buffered rows into an empty store, with what is derived from them, in a quicker way than one by one.
-    /// False if there is none, or the store is not empty. `names` are those of the ledger; a store that takes the rows
-    /// as they are takes their names over, too.
+    /// Bulk-loads all buffered rows, and everything derived from them, into an empty store. Returns false if the store
+    /// is not empty or has no faster way than row by row. `names` are the ledger's; a store that keeps rows as they are
+    /// also takes over their names.
     ///
     /// # Errors
     /// When the transaction must be rolled back.
@@ -79,7 +79,7 @@ pub trait Backing: Sized {
         Ok(false)
     }
 
-    /// Problems of the store that its rows do not show, for a full check.
+    /// Problems of the store that do not show in its rows, for a full check.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -87,10 +87,10 @@ pub trait Backing: Sized {
         Ok(Vec::new())
     }
 
-    /// Called when a full check found a problem.
+    /// Called when a full check has found a problem.
     fn distrust(&self) {}
 
-    /// Copies the store, named after the reason, if it can be copied.
+    /// Makes a copy of the store, named after the reason, if it can be copied.
     ///
     /// # Errors
     /// When the copy cannot be written.
@@ -98,7 +98,7 @@ pub trait Backing: Sized {
         Ok(None)
     }
 
-    /// Opens the store again if that is what it takes to see other writers.
+    /// Opens the store again if that is needed to see other writers.
     fn reopen(_books: &mut Books<Self>) -> Reopened {
         Reopened::NotNeeded
     }
@@ -107,9 +107,9 @@ pub trait Backing: Sized {
 /// Outcome of [`Backing::reopen`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reopened {
-    /// Other writers are seen without it.
+    /// Other writers are visible without reopening.
     NotNeeded,
-    /// It was opened again, and may have changed.
+    /// Reopened; the contents may have changed.
     Done,
     /// It cannot be opened yet.
     NotYet,

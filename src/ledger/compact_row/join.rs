@@ -1,4 +1,4 @@
-//! The join of two sightings of one call: the greater counts, with the attribution of the strongest claim.
+//! Joins two sightings of one call: the greater counts, with the attribution of the strongest claim.
 
 use std::cmp::Ordering;
 
@@ -6,11 +6,11 @@ use super::{CompactRow, RowCost};
 use crate::domain::{Call, Dimension};
 use crate::ledger::interner::{Interner, NONE, place};
 
-/// Places in an attribution of what is not the winner's as a whole.
+/// Dimensions that are joined on their own rather than taken from the winning attribution.
 const MODEL: usize = place(Dimension::Model);
 const BRANCH: usize = place(Dimension::Branch);
 
-/// The greater of two names, by their numbers.
+/// The greater of two names, given as interned ids.
 fn greater(kept: u32, sighting: u32, names: &Interner) -> u32 {
     let is_kept = kept == sighting || sighting == NONE || (kept != NONE && names.label(kept) >= names.label(sighting));
     if is_kept { kept } else { sighting }
@@ -19,8 +19,8 @@ fn greater(kept: u32, sighting: u32, names: &Interner) -> u32 {
 impl CompactRow {
     /// Joins another sighting into this row; `None` if it changes nothing.
     ///
-    /// Equivalent to [`Call::join`], usually without comparing labels. The booked cost is kept as long as its inputs
-    /// are unchanged.
+    /// Equivalent to [`Call::join`], usually without comparing labels. The booked cost is kept while its inputs are
+    /// unchanged.
     pub(in crate::ledger) fn join(&self, sighting: &Self, names: &mut Interner) -> Option<Self> {
         let Some((from, charge)) = self.winners(sighting, names) else { return self.join_slowly(sighting, names) };
         let lineage = greater(self.lineage, sighting.lineage, names);
@@ -57,7 +57,7 @@ impl CompactRow {
         Some(joined.keep_cost(self, sighting, names))
     }
 
-    /// Joins this row with telemetry of the same call. On a tie this row's attribution is kept, whichever was stored
+    /// Joins this row with telemetry of the same call. On a tie this row's attribution wins, whichever was stored
     /// first.
     pub(in crate::ledger) fn show_with(&self, telemetry: &Self, names: &mut Interner) -> Self {
         let host = Self { booked: true, ..self.clone() };
@@ -65,7 +65,7 @@ impl CompactRow {
         Self { booked: self.booked, ..shown }
     }
 
-    /// The winning attribution and the winning counts, if decidable without comparing labels.
+    /// The winning attribution and the winning counts, if they can be found without comparing labels.
     fn winners(&self, sighting: &Self, names: &Interner) -> Option<(Winner, Winner)> {
         let (mine, theirs) = (names.set(self.set), names.set(sighting.set));
         let same_attribution = || {

@@ -1,4 +1,4 @@
-//! Reports by session.
+//! Session reports.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::domain::{Dimension, Instant, Label, repository_of, sort_by};
 use crate::ledger::interner::{Interner, NONE, place};
 use crate::ledger::{PeriodKey, Query, Report, ReportRow, SessionRow, Sums};
 
-/// Builds a report by session; `all_rows` is the number of its rows without the limit, if there are sessions without stretches
+/// Builds a session report. `all_rows` is the number of rows without the limit, if some sessions have no stretches
 /// here.
 pub(in crate::ledger) fn sessions(
     query: &Query,
@@ -46,7 +46,7 @@ pub(in crate::ledger) fn sessions(
     finish(query, rows, total, all_rows)
 }
 
-/// A part of a session, of which only the numbers in the store are known.
+/// A part of a session, identified by the store's own ids.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::ledger) struct SessionPart {
     pub(in crate::ledger) session: i64,
@@ -55,7 +55,7 @@ pub(in crate::ledger) struct SessionPart {
     pub(in crate::ledger) set: u32,
 }
 
-/// The number of rows of a report by session without its limit. The filter names neither sessions nor sub-agents.
+/// Number of rows of a session report without its limit. The filter must name neither sessions nor sub-agents.
 pub(in crate::ledger) fn count_rows(
     query: &Query,
     names: &Interner,
@@ -72,7 +72,7 @@ pub(in crate::ledger) fn count_rows(
     parts.into_iter().filter_map(row).collect::<FxHashSet<_>>().len()
 }
 
-/// The sessions that can appear within the report's limit, each having at least one row.
+/// The sessions that can appear within the report's limit. Each has at least one row.
 fn first_ones(query: &Query, names: &Interner, mut all: Vec<(u32, Conversation)>) -> Vec<(u32, Conversation)> {
     if let Some(limit) = query.limit.filter(|limit| *limit < all.len()) {
         let key = |(session, conversation): &(u32, Conversation)| (conversation.started, names.label(*session));
@@ -165,16 +165,16 @@ impl Conversation {
     }
 }
 
-/// Groups within a session: usually one or two, sometimes a hundred thousand.
+/// Groups within a session: usually one or two, but sometimes a hundred thousand.
 #[derive(Default)]
 struct Parts<K> {
     list: Vec<(K, Sums)>,
-    /// Index into the list, built once the list is too long for a linear search.
+    /// Index into the list, built once the list is too long for linear search.
     places: FxHashMap<K, usize>,
 }
 
 impl<K: Copy + Eq + Hash> Parts<K> {
-    /// Longest list searched linearly.
+    /// Longest list that is searched linearly.
     const SHORT: usize = 8;
 
     fn add(&mut self, key: K, sums: &Sums) {

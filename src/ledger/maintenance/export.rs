@@ -38,14 +38,14 @@ impl<B: Backing> Books<B> {
     }
 }
 
-/// Lines written until one could not be.
+/// Writes lines until one fails.
 struct Lines<'a> {
     out: &'a mut dyn Write,
     failed: Option<io::Error>,
 }
 
 impl Lines<'_> {
-    /// Writes a line; true if it was written.
+    /// Writes a line; true on success.
     fn write(&mut self, line: &Line) -> bool {
         if self.failed.is_none() {
             let written = serde_json::to_writer(&mut *self.out, line).map_err(io::Error::from);
@@ -75,7 +75,7 @@ fn write_all<S: Store>(store: &S, working_set: &mut WorkingSet<S::Ids>, lines: &
     })?;
     let machine = store.machine()?;
     let (mut unmerged, mut calls) = (FxHashSet::default(), 0);
-    // Telemetry rows that are part of another row are exported as read.
+    // Telemetry rows that were merged into another row are exported as they were read.
     for table in [Table::Unmerged, Table::Shown] {
         pages(store, working_set, table, |working_set, mut rows| {
             rows.sort_unstable_by_key(|row| (row.at, row.key));
@@ -84,7 +84,7 @@ fn write_all<S: Store>(store: &S, working_set: &mut WorkingSet<S::Ids>, lines: &
                     Table::Unmerged => unmerged.insert(row.key),
                     Table::Shown => !unmerged.contains(&row.key),
                 };
-                // Rows computed from a bill are computed again on import.
+                // Rows computed from a bill are recomputed on import.
                 if is_written && !computed.contains(&row.key) {
                     calls +=
                         u64::from(lines.write(&Line::Call(Box::new(call_line(&row, &working_set.state, &machine)))));

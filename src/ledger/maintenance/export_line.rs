@@ -1,4 +1,4 @@
-//! A line of an export: its fields, and what it says.
+//! The lines of an export: their fields and their meaning.
 
 mod fields;
 mod plausible;
@@ -29,20 +29,20 @@ pub(super) enum Line {
     Call(Box<CallLine>),
 }
 
-/// A session that continues another.
+/// A session that descends from another.
 #[derive(Serialize, Deserialize)]
 pub(super) struct DescentLine {
     pub(super) child: String,
     pub(super) parent: String,
 }
 
-/// A session's stated total.
+/// A session's total as its agent reported it.
 #[derive(Serialize, Deserialize)]
 pub(super) struct BillLine {
     pub(super) bill: Box<Written>,
 }
 
-/// One call; its measures are named as in the usage log.
+/// One call. The counts have the same names as in the usage log.
 #[derive(Serialize, Deserialize)]
 pub(super) struct CallLine {
     key: String,
@@ -119,7 +119,7 @@ pub(super) struct CallLine {
     machine: String,
 }
 
-/// A row as a line; `here` is the machine of this ledger.
+/// Converts a row to a line. `here` is the machine of this ledger.
 pub(super) fn call_line(row: &CompactRow, state: &MergeState, here: &str) -> CallLine {
     let names = &state.names;
     let call = row.call(names);
@@ -131,7 +131,7 @@ pub(super) fn call_line(row: &CompactRow, state: &MergeState, here: &str) -> Cal
             (Some(usd), Some(saved), names.label(price).map(ToString::to_string))
         }
     };
-    // The root under which a call is stored is local to this ledger; export the key given by the log.
+    // The root under which a call is stored matters only to this ledger, so export the key from the log.
     let key = if row.lineage == NONE { row.key } else { state.rooted(row.key, row.lineage) };
     CallLine {
         key: key.to_string(),
@@ -187,7 +187,7 @@ pub(super) enum Parsed {
 /// Parses a line.
 ///
 /// # Errors
-/// [`Wrong`] when the line cannot be imported.
+/// [`Wrong`] if the line cannot be imported.
 pub(super) fn parse(text: &str) -> Result<Parsed, Wrong> {
     match line(text) {
         Ok(Line::Descent(DescentLine { child, parent })) => {
@@ -206,13 +206,13 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Wrong> {
     }
 }
 
-/// Errors of the wrong type would quote the value, which may be anything in a foreign file.
+/// Serde's type errors quote the value, which in a foreign file could be anything. Report them without it.
 fn foreign(error: &serde_json::Error) -> Wrong {
     let what = if error.is_data() { "a field is missing or of the wrong type".to_owned() } else { error.to_string() };
     Wrong::Foreign(format!("not a line of an export: {what}"))
 }
 
-/// Nearly all lines are calls. They are not read as an untagged enum, which would build a tree of each line first.
+/// Nearly all lines are calls. They are not parsed as an untagged enum, which would first build a tree of every line.
 fn line(text: &str) -> serde_json::Result<Line> {
     let no_call = match serde_json::from_str(text) {
         Ok(call) => return Ok(Line::Call(Box::new(call))),
@@ -222,7 +222,7 @@ fn line(text: &str) -> serde_json::Result<Line> {
     descent.or_else(|_| serde_json::from_str(text).map(Line::Bill)).map_err(|_| no_call)
 }
 
-/// Merges one line; for a call, whether it is new or has new data.
+/// Merges one line. For a call, returns whether it is new or has new data.
 pub(super) fn take<S: Store>(
     store: &S,
     working_set: &mut WorkingSet<S::Ids>,

@@ -1,4 +1,4 @@
-//! Imports an export: checks every line first, then writes in short transactions.
+//! Imports an export. Checks every line first, then writes in short transactions.
 
 use std::io::{BufRead, Read as _};
 
@@ -9,26 +9,26 @@ use crate::ledger::books::{Backing, Books};
 use crate::ledger::store::Store as _;
 use crate::ledger::{BooksError, Ledger, StoreError};
 
-/// Lines per transaction; other processes can write after each, within a fraction of a second.
+/// Lines per transaction. Between transactions, which take a fraction of a second, other processes can write.
 const TURN: usize = 2_000;
-/// Longest line accepted, in bytes: ten times what the longest names need.
+/// Longest accepted line in bytes: ten times what the longest names need.
 const LONGEST: u64 = 1 << 20;
-/// Refused lines listed.
+/// Maximum number of rejected lines that are listed.
 const NAMED: usize = 20;
 /// Outcome of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// Calls imported, known ones included.
+    /// Calls imported, including ones already known.
     pub calls: u64,
     /// Calls that were new or had new data.
     pub new: u64,
-    /// Lines refused for implausible values.
+    /// Lines rejected for implausible values.
     pub refused: u64,
-    /// The first of them: line number from 1, and reason.
+    /// The first rejected lines: line number from 1, and reason.
     pub first_refused: Vec<(u64, String)>,
 }
 
-/// Why an import failed as a whole.
+/// Why the import as a whole failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The ledger cannot be written.
@@ -44,13 +44,13 @@ pub enum ImportError {
     },
 }
 
-/// Checked lines, in an anonymous temporary database.
+/// Checked lines, stored in an anonymous temporary database.
 struct Checked {
     conn: Connection,
 }
 
 impl Checked {
-    /// An empty list. SQLite creates the file once its page cache is full, and unlinks it at once.
+    /// An empty list. SQLite creates the file once its page cache is full and unlinks it at once.
     fn new() -> rusqlite::Result<Self> {
         let conn = Connection::open("")?;
         conn.execute_batch("CREATE TABLE lines(number INTEGER PRIMARY KEY, text TEXT NOT NULL); BEGIN")?;
@@ -62,7 +62,7 @@ impl Checked {
         self.conn.prepare_cached("INSERT INTO lines VALUES(?, ?)")?.execute((number, text)).map(drop)
     }
 
-    /// The next lines after this one, and the number of the last.
+    /// The lines that follow this one, and the number of the last of them.
     fn behind(&self, last: i64) -> rusqlite::Result<(i64, Vec<String>)> {
         let mut find = self.conn.prepare_cached("SELECT number, text FROM lines WHERE number > ? ORDER BY number")?;
         let mut rows = find.query([last])?;
@@ -78,10 +78,10 @@ impl Checked {
 }
 
 impl<B: Backing> Books<B> {
-    /// Merges an export into this ledger. Calls in both count once, and costs booked here are kept.
+    /// Merges an export into this ledger. Calls that are in both count once, and costs already booked here are kept.
     ///
     /// Every line is read and checked first. A line that is not part of an export rejects the whole file; a line with
-    /// implausible values is skipped. The rest is written in several transactions: an interrupted import can be
+    /// implausible values is skipped. The rest is written in several transactions, so an interrupted import can be
     /// repeated.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl<B: Backing> Books<B> {
                 working_set.ignore_horizon();
                 let machine = store.machine()?;
                 for text in &texts {
-                    // The line parsed when it was checked.
+                    // This cannot fail: the line was parsed when it was checked.
                     let Ok(parsed) = export_line::parse(text) else { continue };
                     let is_new = export_line::take(store, working_set, parsed, &machine)?;
                     imported.calls += u64::from(is_new.is_some());

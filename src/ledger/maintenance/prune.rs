@@ -1,4 +1,4 @@
-//! Removes old calls for good.
+//! Permanently removes old calls.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -14,8 +14,8 @@ use crate::ledger::working_set::WorkingSet;
 use crate::ledger::{BooksError, Ledger, Sums};
 
 impl<B: Backing> Books<B> {
-    /// Deletes every call before a time for good: rereading its log does not bring it back. Returns the sums of the
-    /// deleted calls.
+    /// Permanently deletes every call before a time: reading its log again does not bring it back. Returns the sums of
+    /// the deleted calls.
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -44,7 +44,7 @@ impl<B: Backing> Books<B> {
                 }
                 Ok(is_before(&rows, before))
             })?;
-            // A refusal has no row that is shown, and is pruned by its time.
+            // A refused call has no shown row. It is pruned by its own time.
             pages(store, working_set, Table::Unmerged, |working_set, rows| {
                 let old = rows.iter().filter(|row| row.at < before).map(|row| row.key);
                 remove_unmerged(store, working_set, old, step)?;
@@ -57,12 +57,12 @@ impl<B: Backing> Books<B> {
     }
 }
 
-/// True while later rows may be before this time, too.
+/// True if later rows may also be before this time.
 fn is_before(rows: &[CompactRow], time: Instant) -> bool {
     rows.last().is_some_and(|row| row.at.timestamp() <= time.timestamp())
 }
 
-/// Removes the unmerged sightings among these keys that no shown row holds any more.
+/// Removes the unmerged sightings among these keys that no longer belong to a shown row.
 fn remove_unmerged<S: Store>(
     store: &S,
     working_set: &mut WorkingSet<S::Ids>,
@@ -84,7 +84,7 @@ fn remove_unmerged<S: Store>(
     store.apply(names, ids, &Delta { unmerged, ..Delta::default() }, step)
 }
 
-/// True when a row is shown under this key, or with it as its alias.
+/// True when a row is shown under this key, or has it as its alias.
 fn is_shown<S: Store>(store: &S, names: &mut Interner, ids: &mut S::Ids, key: CallKey) -> Stored<bool> {
     for other in std::iter::once(key).chain(store.keys_by_alias(names, key)?) {
         if store.row(names, ids, Table::Shown, other)?.is_some() {
@@ -94,12 +94,12 @@ fn is_shown<S: Store>(store: &S, names: &mut Interner, ids: &mut S::Ids, key: Ca
     Ok(false)
 }
 
-/// Sums of pruned rows by session and model number.
+/// Sums of pruned rows by interned session and model.
 #[derive(Default)]
 struct Pruned(FxHashMap<(u32, u32, bool), Part>);
 
 impl Pruned {
-    /// Takes in a row; computed ones stand for what a bill has beyond the calls.
+    /// Adds a row. Computed rows represent the usage that a bill has beyond the calls.
     fn take(&mut self, row: &CompactRow, is_computed: bool, names: &Interner) {
         let set = names.set(row.set);
         let session = set[place(Dimension::Session)];
@@ -109,8 +109,9 @@ impl Pruned {
         }
     }
 
-    /// Adds to the stored sums what they lack: of a session with a bill the computed rows, which must not be computed
-    /// again; of any other all rows, since a bill that is learnt later covers them, too.
+    /// Adds the pruned usage that the stored sums do not have yet. For a session with a bill, that is the computed
+    /// rows, which must not be computed again. For any other session it is all rows, because a bill that arrives later
+    /// covers them too.
     fn write<S: Store>(self, store: &S, working_set: &mut WorkingSet<S::Ids>, step: Step<'_>) -> Stored<()> {
         let WorkingSet { state, ids, .. } = working_set;
         let names = &mut state.names;

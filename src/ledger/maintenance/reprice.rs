@@ -1,4 +1,4 @@
-//! Prices calls again with another price book.
+//! Reprices calls with another price book.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,13 +26,13 @@ pub struct Repriced {
     pub before: Usd,
     /// Their new cost.
     pub after: Usd,
-    /// Changes per (booked price, new price); `None` is no price.
+    /// Changes by (booked price, new price); `None` means no price.
     pub by_price: BTreeMap<(Option<Label>, Option<Label>), PriceChange>,
     /// Backup made before writing.
     pub backup: Option<PathBuf>,
 }
 
-/// Calls that change from one price to another.
+/// Calls that change from one particular price to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PriceChange {
     /// Number of calls.
@@ -44,7 +44,7 @@ pub struct PriceChange {
 }
 
 impl<B: Backing> Books<B> {
-    /// The effect of repricing every call; writes nothing.
+    /// The effect of repricing every call. Writes nothing.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -63,7 +63,7 @@ impl<B: Backing> Books<B> {
         })
     }
 
-    /// Runs a query with every call repriced; writes nothing.
+    /// Runs a query with every call repriced. Writes nothing.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -80,7 +80,7 @@ impl<B: Backing> Books<B> {
         Memory::from_gathered(Gathered { state, ..Gathered::default() }, pricer).report(query)
     }
 
-    /// Reprices every call with this ledger's price book, after a backup.
+    /// Backs up the ledger, then reprices every call with its price book.
     ///
     /// # Errors
     /// When the ledger cannot be written or copied.

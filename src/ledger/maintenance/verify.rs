@@ -1,4 +1,4 @@
-//! Compares everything that a store derives from rows with the rows.
+//! Compares all data that a store derives from rows with the rows themselves.
 
 use rustc_hash::FxHashMap;
 
@@ -67,7 +67,7 @@ pub(in crate::ledger) fn compare<S: Store>(
     Ok(())
 }
 
-/// The dimensions of the levels on which a store may keep sums, and whether by time.
+/// The dimensions of the levels on which a store may keep sums, and whether each level is split by time.
 const LEVELS: [(&str, &[Dimension], bool); 4] = [
     ("by session", &Dimension::ALL, true),
     ("by kind of call", &KIND, true),
@@ -80,7 +80,7 @@ struct Level {
     by: &'static [Dimension],
     is_timed: bool,
     sums: FxHashMap<(i64, u32), Sums>,
-    /// The attribution on this level, by that of a row.
+    /// Maps a row's attribution to the attribution on this level.
     coarse: FxHashMap<u32, u32>,
 }
 

@@ -1,4 +1,4 @@
-//! Check of what bills are compared with, and of what is computed from them.
+//! Checks the sums that bills are compared with, and the rows computed from bills.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -11,14 +11,14 @@ use crate::ledger::spending::{Part, Spending, part};
 use crate::ledger::store::{Store, Stored};
 use crate::ledger::working_set::WorkingSet;
 
-/// Sums by the numbers of session and model.
+/// Sums by interned session and model.
 type Sums = FxHashMap<(u32, u32), Part>;
 
 /// Time and counts of rows.
 type Rows = FxHashMap<CallKey, (Instant, Part)>;
 
-/// Compares the stored sums of sessions that have a bill with their rows, and the rows computed from bills with what
-/// bills and sums come to.
+/// Compares the stored sums of sessions that have a bill with their rows, and the rows computed from bills with the
+/// difference between bills and sums.
 pub(super) struct BillCheck {
     /// Sessions that have a bill.
     billed: FxHashSet<u32>,
@@ -28,7 +28,7 @@ pub(super) struct BillCheck {
     keys: FxHashSet<CallKey>,
     computed: Rows,
     stored: Rows,
-    /// Where something was pruned, the stored sums hold that too.
+    /// After pruning, the stored sums include the pruned calls.
     is_pruned: bool,
 }
 
@@ -61,7 +61,7 @@ impl BillCheck {
         Ok(Self { billed, kept, of_rows, keys, computed, stored, is_pruned: horizon.is_some() })
     }
 
-    /// Takes in a row.
+    /// Adds a row.
     pub(super) fn take(&mut self, names: &Interner, row: &CompactRow) {
         if self.keys.contains(&row.key) {
             self.stored.insert(row.key, (row.at, part(row)));
@@ -74,7 +74,7 @@ impl BillCheck {
         }
     }
 
-    /// The problem found once all rows were taken in, if there is one.
+    /// The problem found after all rows have been added, if any.
     pub(super) fn problem(self) -> Option<&'static str> {
         let (is_pruned, none) = (self.is_pruned, Part::default());
         let is_well = self.kept.keys().chain(self.of_rows.keys()).all(|of| {

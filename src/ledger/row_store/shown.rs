@@ -1,4 +1,4 @@
-//! Which rows are shown: plain ones, joined with telemetry of their alias, or none.
+//! Decides which rows are shown: plain ones, joins with telemetry of the same alias, or none.
 
 use super::RowStore;
 use crate::domain::CallKey;
@@ -7,7 +7,7 @@ use crate::ledger::interner::{Interner, NONE};
 use crate::ledger::spending::session_of;
 
 impl RowStore {
-    /// Recomputes which rows with one alias are shown, and merges them.
+    /// Recomputes which of the rows with one alias are shown, and merges them.
     pub(super) fn regroup(&mut self, alias: CallKey, names: &mut Interner) {
         let Some(telemetry) = &self.telemetry else { return };
         let telemetry_row = self.plain(alias).filter(|plain| plain.alias == Some(alias)).cloned();
@@ -95,7 +95,7 @@ impl RowStore {
             None => row,
         };
         match self.shown.get(row.key) {
-            // Unchanged except for the cost: the booked cost is kept.
+            // Only the cost could differ: keep the booked one.
             Some(known) if known.says_the_same(&row) => {}
             Some(_) => self.replace(row, names),
             None => {
@@ -113,7 +113,7 @@ impl RowStore {
         }
     }
 
-    /// Shows a row in the place of the one with its key.
+    /// Shows a row in place of the current one with its key.
     pub(super) fn replace(&mut self, mut row: CompactRow, names: &Interner) {
         let Some(known) = self.shown.get_mut(row.key) else { return };
         if let Some(spending) = &mut self.spending {

@@ -1,4 +1,4 @@
-//! Rows by key, in one list.
+//! Rows by key, stored in one list.
 
 use crate::domain::CallKey;
 use crate::ledger::by_key::ByKey;
@@ -21,7 +21,7 @@ impl RowTable {
         self.places.get(&key).map(|place| &mut self.rows[index(*place)])
     }
 
-    /// Every row, in no order.
+    /// Every row, in no particular order.
     pub(in crate::ledger) fn rows(&self) -> &[CompactRow] {
         &self.rows
     }
@@ -30,7 +30,7 @@ impl RowTable {
         &mut self.rows
     }
 
-    /// Adds a row whose key is not there.
+    /// Adds a row whose key is not in the table.
     pub(in crate::ledger) fn insert(&mut self, row: CompactRow) {
         self.places.insert(row.key, count(self.rows.len()));
         self.rows.push(row);
@@ -45,7 +45,7 @@ impl RowTable {
         Some(row)
     }
 
-    /// Puts a row in the place of the one with its key, or removes that; the former row.
+    /// Replaces or removes the row with this key. Returns the previous row.
     pub(in crate::ledger) fn put(&mut self, key: CallKey, row: Option<CompactRow>) -> Option<CompactRow> {
         match (row, self.get_mut(key)) {
             (Some(row), Some(place)) => return Some(std::mem::replace(place, row)),

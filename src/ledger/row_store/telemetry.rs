@@ -1,4 +1,4 @@
-//! Telemetry rows, which name an answer by its request, and the rows of other logs they belong to.
+//! Telemetry rows, which identify an answer by its request, and the rows of other logs that they belong to.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -7,11 +7,11 @@ use crate::ledger::compact_row::CompactRow;
 
 #[derive(Debug, Default)]
 pub(super) struct Telemetry {
-    /// The keys that carry an alias.
+    /// Keys of the rows that carry each alias.
     pub(super) carriers: FxHashMap<CallKey, Vec<CallKey>>,
-    /// Plain rows that are not shown as they are: telemetry rows of calls that another row names, and those rows.
+    /// Plain rows that are not shown as they are: telemetry rows of calls that another row names, and those other rows.
     pub(super) unmerged: FxHashMap<CallKey, CompactRow>,
-    /// Keys whose entry in `unmerged` changed since it was asked last.
+    /// Keys whose entry in `unmerged` changed since it was last taken.
     pub(super) changed: FxHashSet<CallKey>,
 }
 

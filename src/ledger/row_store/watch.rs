@@ -1,4 +1,4 @@
-//! Rows of sessions that have a bill: their sums, and the rows that are computed from them.
+//! Rows of sessions that have a bill: their sums, and the rows computed from them.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -9,12 +9,12 @@ use crate::ledger::interner::{Interner, place};
 use crate::ledger::spending::{Part, Spending, part, session_of};
 
 impl RowStore {
-    /// The sums of sessions that have a bill; none while there is no bill.
+    /// The sums of sessions that have a bill; `None` while there is no bill.
     pub(in crate::ledger) fn spending(&self) -> Option<&Spending> {
         self.spending.as_deref()
     }
 
-    /// Knows rows by their session from now on.
+    /// Starts tracking rows by session.
     pub(in crate::ledger) fn look_for_spending(&mut self, names: &Interner) -> &mut Spending {
         let rows = self.shown.rows();
         self.spending.get_or_insert_with(|| {
@@ -26,7 +26,7 @@ impl RowStore {
         })
     }
 
-    /// Keeps the sums of a session that has a bill; `sums` are known, or are those of the rows that are here.
+    /// Tracks the sums of a session that has a bill. `sums` may be given; otherwise they are those of the rows here.
     pub(in crate::ledger) fn watch(&mut self, session: u32, sums: Option<FxHashMap<u32, Part>>, names: &Interner) {
         if self.look_for_spending(names).watches(session) {
             return;
@@ -57,29 +57,29 @@ impl RowStore {
         }
     }
 
-    /// Takes the watched sessions whose sums changed since the last call.
+    /// Takes the watched sessions whose sums have changed since the last call.
     pub(in crate::ledger) fn take_touched(&mut self) -> FxHashSet<u32> {
         self.spending.as_mut().map(|spending| spending.take_touched()).unwrap_or_default()
     }
 
-    /// Shows a row that is computed from others, in the place of what was shown under its key.
+    /// Shows a computed row in place of the current one with its key.
     pub(in crate::ledger) fn put(&mut self, row: CompactRow, names: &Interner) {
         self.look_for_spending(names).compute(std::iter::once(row.key));
         self.show(row, names);
     }
 
-    /// Shows a computed row no more.
+    /// Stops showing a computed row.
     pub(in crate::ledger) fn remove(&mut self, key: CallKey, names: &Interner) {
         self.look_for_spending(names).compute(std::iter::once(key));
         self.hide(key, names);
     }
 
-    /// Sessions whose sums are to be stored.
+    /// Takes the sessions whose sums must be stored.
     pub(in crate::ledger) fn take_unsaved(&mut self) -> Vec<u32> {
         self.spending.as_mut().map(|spending| spending.take_unsaved()).unwrap_or_default()
     }
 
-    /// The sums of every watched session are to be stored.
+    /// Marks the sums of all watched sessions as not stored.
     pub(in crate::ledger) fn all_unsaved(&mut self) {
         if let Some(spending) = &mut self.spending {
             spending.all_unsaved();

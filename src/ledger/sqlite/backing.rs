@@ -1,4 +1,4 @@
-//! A SQLite file behind its connection: states in which it is not written, drafts, bulk loads.
+//! A SQLite file behind its connection: read-only states, drafts, bulk loads.
 
 use std::path::PathBuf;
 
@@ -96,7 +96,7 @@ impl Backing for SqliteFile {
         if !bulk_load::is_empty(conn)? {
             return Ok(false);
         }
-        // With too small a cache, pages would be written and read again before the commit.
+        // If the cache is too small, pages are written and read again before the commit.
         conn.pragma_update(None, "cache_size", -4 * CACHE_KIB)?;
         let written = bulk_load::write_all(conn, &mut gathered.state, pricer, step);
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
@@ -116,7 +116,7 @@ impl Backing for SqliteFile {
     }
 
     fn reopen(books: &mut Sqlite) -> Reopened {
-        // With a full disk the file is read as if there were no writers; reopen once there is room.
+        // While the disk is full, the file is read as if nobody wrote to it; reopen it once there is room.
         if books.backing.standing.get() != Standing::Full {
             return Reopened::NotNeeded;
         }

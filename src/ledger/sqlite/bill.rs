@@ -1,4 +1,4 @@
-//! Bills in tables, and the sums of calls that they are compared with.
+//! Tables of bills, and of the sums of calls that they are compared with.
 
 use rusqlite::{Connection, Result, params};
 
@@ -23,7 +23,7 @@ pub(super) fn of_session(conn: &Connection, names: &Interner, ids: &mut Ids, ses
     bodies.map(|body| parsed(&body?)).collect()
 }
 
-/// The stored sums of a session by model: of its calls, if it has a bill, else of those that were pruned.
+/// The stored sums of a session by model: those of its calls if it has a bill, otherwise those of its pruned calls.
 pub(super) fn spent(conn: &Connection, names: &mut Interner, ids: &mut Ids, session: u32) -> Result<Vec<(u32, Part)>> {
     let Some(id) = ids.stored_label(conn, names, session)? else { return Ok(Vec::new()) };
     let mut select = conn.prepare_cached("SELECT model, sums FROM spent WHERE session = ?")?;
@@ -33,7 +33,7 @@ pub(super) fn spent(conn: &Connection, names: &mut Interner, ids: &mut Ids, sess
     found.into_iter().map(&mut part).collect()
 }
 
-/// Keys of a session's rows, located through its sums.
+/// Keys of a session's rows, found through its sums.
 pub(super) fn keys_of_session(
     conn: &Connection,
     names: &Interner,
@@ -70,7 +70,7 @@ pub(super) fn keys_of_session(
     Ok(keys)
 }
 
-/// Bills with this total, with the numbers of their sessions; no more than `most`.
+/// At most `most` bills with this total, with the ids of their sessions.
 pub(super) fn with_total(
     conn: &Connection,
     names: &mut Interner,
@@ -86,7 +86,7 @@ pub(super) fn with_total(
     found.into_iter().map(|(session, body)| Ok((ids.known_label(conn, names, session)?, parsed(&body)?))).collect()
 }
 
-/// Sessions with a bill of a run that took this total over.
+/// Sessions with a bill of a run that inherited this total.
 pub(super) fn sessions_by_inherited(
     conn: &Connection,
     names: &mut Interner,
@@ -98,14 +98,14 @@ pub(super) fn sessions_by_inherited(
     found.into_iter().map(|session| ids.known_label(conn, names, session)).collect()
 }
 
-/// Every bill, with its session's number in the database.
+/// Every bill, with the database id of its session.
 pub(super) fn all(conn: &Connection) -> Result<Vec<(i64, Bill)>> {
     let mut select = conn.prepare("SELECT session, body FROM bills ORDER BY session, id")?;
     let found = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
     found.map(|found| found.and_then(|(session, body)| Ok((session, parsed(&body)?)))).collect()
 }
 
-/// Writes bills, and sums by the numbers of session and model.
+/// Writes bills, and sums by interned session and model.
 pub(super) fn write(
     conn: &Connection,
     names: &Interner,

@@ -1,4 +1,5 @@
-//! Columns and indexes that find stored bills by their totals, and by what their runs took over from other sessions'.
+//! Columns and indexes that find stored bills by their total, and by the amount that a run inherited from another
+//! session.
 
 use rusqlite::{Connection, Result};
 
@@ -7,17 +8,17 @@ use crate::domain::Bill;
 use crate::ledger::bill_json::Written;
 use crate::ledger::inherited::{Whole, before, total};
 
-/// Indexes of bills, created with the first: most ledgers have none.
+/// Indexes of bills, created with the first bill, because most ledgers have none.
 const INDEX_BILLS: &str = "CREATE INDEX IF NOT EXISTS bills_counter ON bills(counter) WHERE counter IS NOT NULL;
 CREATE INDEX IF NOT EXISTS bills_total ON bills(total) WHERE total IS NOT NULL;
 CREATE INDEX IF NOT EXISTS bills_rest ON bills(rest) WHERE rest IS NOT NULL;";
 
-/// A bill's values of the columns `total` and `rest`: equal for equal counts.
+/// A bill's values for the columns `total` and `rest`. Equal counts give equal values.
 pub(super) fn columns(bill: &Bill) -> [Option<i64>; 2] {
     [total(bill), before(bill)].map(|whole| whole.map(number))
 }
 
-/// The number of a total.
+/// Hashes a total to a number.
 pub(super) fn number(whole: Whole) -> i64 {
     xxhash_rust::xxh3::xxh3_64(&whole.map(u64::to_le_bytes).concat()).cast_signed()
 }
@@ -31,7 +32,8 @@ pub(super) fn create(conn: &Connection) -> Result<()> {
     }
 }
 
-/// Fills the columns of bills that an older schema stored. Bills that cannot be read are left to the check of the ledger.
+/// Fills these columns for bills stored by an older schema. Bills that cannot be read are left for the ledger check to
+/// report.
 pub(super) fn fill(conn: &Connection) -> Result<()> {
     conn.execute_batch(INDEX_BILLS)?;
     let mut select = conn.prepare("SELECT session, id, body FROM bills")?;
@@ -47,7 +49,7 @@ pub(super) fn fill(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// The bill in this column.
+/// Parses the bill in this column.
 pub(super) fn parsed(body: &str) -> Result<Bill> {
     let written: Written = serde_json::from_str(body).map_err(|_| damaged("a bill"))?;
     written.bill().map_err(|_| damaged("a bill"))

@@ -1,9 +1,9 @@
 //! Fills a new ledger.
 //!
-//! Nobody reads a new ledger before it is complete, so that rows are written while the logs are still being read: one
+//! Nobody reads a new ledger before it is complete, so rows are written while the logs are still being read: one
 //! processor reads, another writes. A row that a later line changes is written again. The newest rows wait for other
-//! logs of the same hours: in order of time, rows are written at half the cost. Sums, sessions and the like are written
-//! after all rows.
+//! logs of the same hours, because rows in order of time are written at half the cost. Sums, sessions and other derived
+//! data are written after all rows.
 
 use chrono::TimeDelta;
 use rusqlite::{Connection, Result};
@@ -27,9 +27,9 @@ use crate::pricing::Pricer;
 /// Number of rows from which it is faster to build the index afterwards.
 const MANY: usize = 2_000;
 
-/// Age, relative to the logs' progress, at which a row is written: most sessions are shorter.
+/// Age, relative to the position in the logs, at which a row is written. Most sessions are shorter than this.
 const LAG: TimeDelta = TimeDelta::hours(6);
-/// Number of waiting rows at which all are written.
+/// Number of waiting rows at which all of them are written.
 const TIMEOUT: usize = 8_192;
 
 /// Progress of filling a new ledger.
@@ -37,9 +37,10 @@ const TIMEOUT: usize = 8_192;
 pub(super) struct Draft {
     ids: Ids,
     taken: FxHashSet<i64>,
-    /// How far the logs have come: the median time of the last changes, since some logs are of other times altogether.
+    /// How far the logs have been read: the median time of the latest changes, because some logs are from another time
+    /// altogether.
     reached: Instant,
-    /// Times of rows not written yet.
+    /// Times of the rows that are not written yet.
     waiting: FxHashMap<CallKey, Instant>,
 }
 
@@ -52,7 +53,7 @@ impl Draft {
         Ok(Self { ids: Ids::of_new_books(), ..Self::default() })
     }
 
-    /// Writes the rows changed since the last call, except the newest.
+    /// Writes the rows that changed since the last call, except the newest.
     pub(super) fn write(&mut self, conn: &Connection, state: &mut MergeState, pricer: &dyn Pricer) -> Result<()> {
         let (mut changes, mut times) = self.changes(state, pricer);
         if !times.is_empty() {
@@ -64,7 +65,8 @@ impl Draft {
         self.write_changes(conn, &state.row_store, &mut state.names, &changes)
     }
 
-    /// Changes of written rows since the last call, with the times of all changed rows. Rows not written yet wait.
+    /// Changes of written rows since the last call, and the times of all changed rows. Rows that are not written yet
+    /// keep waiting.
     fn changes(&mut self, state: &mut MergeState, pricer: &dyn Pricer) -> (Vec<Before>, Vec<Instant>) {
         state.settle(pricer);
         let (mut changes, mut times) = (state.row_store.take_journal(), Vec::new());
@@ -84,7 +86,7 @@ impl Draft {
         (changes, times)
     }
 
-    /// Writes the remaining rows and everything derived from them.
+    /// Writes the remaining rows and all derived data.
     pub(super) fn finish(
         &mut self,
         conn: &Connection,
@@ -125,13 +127,13 @@ impl Draft {
             }
             new.extend(after);
         }
-        // Sort by cached keys: looking each up in the rows would cost a cache miss.
+        // Cache the sort keys: looking them up in the rows would cost a cache miss each.
         new.sort_by_cached_key(|row| row_mapping::order(row));
         Inserter::new(conn, "calls")?.fill(&new, &mut self.taken, &mut self.ids, names)
     }
 }
 
-/// True for a ledger without rows, descents and bills, from which nothing was pruned.
+/// True for a ledger without rows, descents, bills or pruned calls.
 pub(super) fn is_empty(conn: &Connection) -> Result<bool> {
     conn.query_row(
         "SELECT NOT EXISTS(SELECT 1 FROM calls) AND NOT EXISTS(SELECT 1 FROM apart)
@@ -162,7 +164,7 @@ pub(super) fn write_all(conn: &Connection, state: &mut MergeState, pricer: &dyn 
     write_rest(conn, state, &mut ids, &tally, step)
 }
 
-/// Sums all rows on a second thread while `write` writes and indexes them; on this thread if none can be started.
+/// Sums up all rows on a second thread while `write` writes and indexes them, or on this thread if none can be started.
 fn summed(row_store: &RowStore, begin: fn() -> Tally, write: impl FnOnce() -> Result<()>) -> Result<Tally> {
     let sum_up = || {
         let mut tally = begin();
@@ -210,17 +212,17 @@ mod tests {
         let mut state = MergeState::default();
         state.row_store.keep_journal();
         let mut draft = Draft::begin(&conn).unwrap();
-        // Hours with the output tokens of their calls.
+        // Hours, with the output tokens of the calls in them.
         let drafted = |conn: &Connection| -> Vec<(i64, i64)> {
             let mut select = conn.prepare("SELECT (id >> 20) / 3600, body ->> 5 FROM calls ORDER BY id").unwrap();
             select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
         };
         for (output, times, written) in [
             (1, &[100, 90, 103][..], &[(90, 1)][..]),
-            // A single log of another time does not release the others.
+            // A single log from another time does not release the others.
             (2, &[5_000, 101, 104], &[(90, 1)]),
             (3, &[110, 109, 111], &[(90, 1), (100, 1), (101, 2), (103, 1), (104, 2)]),
-            // Rows already drafted are updated at once.
+            // Rows already in the draft are updated at once.
             (4, &[90], &[(90, 4), (100, 1), (101, 2), (103, 1), (104, 2)]),
         ] {
             for hour in times {

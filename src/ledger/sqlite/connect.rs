@@ -1,4 +1,4 @@
-//! Connects to a database file, and chooses its journal.
+//! Connects to a database file and chooses its journal mode.
 
 use std::fs;
 use std::path::Path;
@@ -12,8 +12,8 @@ use super::options::{Options, Standing};
 use super::warning::Note;
 use super::{full_disk, schema};
 
-/// Pages of the write-ahead log before they are copied to the file: under load a page is written many times, and copied
-/// once.
+/// Pages collected in the write-ahead log before they are copied to the file. Under load a page is written many times
+/// but copied only once.
 const LOG_PAGES: i64 = 4000;
 /// SQLite's page cache in KiB.
 pub(super) const CACHE_KIB: i64 = 8_000;
@@ -25,8 +25,8 @@ pub(super) fn connect(path: &Path, standing: Standing, options: &Options) -> rus
     };
     let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let conn = match schema::version(&conn) {
-        // A write-ahead log needs a file next to it even for reading. If none can be created, open as immutable: there
-        // can be no writer.
+        // A write-ahead log needs another file next to it, even for reading. If that cannot be created, there can be no
+        // writer either, so open the database as immutable.
         Err(error) if standing == Standing::ReadOnly && error.sqlite_error_code().is_some_and(needs_a_log) => {
             let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
             Connection::open_with_flags(full_disk::immutable(path), flags)?
@@ -37,12 +37,12 @@ pub(super) fn connect(path: &Path, standing: Standing, options: &Options) -> rus
     prepare(conn, options)
 }
 
-/// Connects to a ledger on a full disk, without creating files.
+/// Connects to a ledger on a full disk without creating any files.
 pub(super) fn connect_to_full_disk(path: &Path, options: &Options) -> rusqlite::Result<Connection> {
     let log = fs::metadata(full_disk::with_ending(path, "-wal"));
     let conn = if log.is_ok_and(|log| log.len() > 0) {
-        // The last writer was killed, and the log holds its commits. In exclusive mode the index is kept in memory.
-        // This connection writes only what the log holds already.
+        // The last writer was killed, and the log holds its commits. In exclusive mode the log's index is kept in
+        // memory. This connection writes only data that is already in the log.
         let conn =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         conn.busy_timeout(options.busy)?;
@@ -50,7 +50,7 @@ pub(super) fn connect_to_full_disk(path: &Path, options: &Options) -> rusqlite::
         conn.pragma_update(None, "query_only", true)?;
         conn
     } else {
-        // There is no writer, since it would need the index too.
+        // There can be no writer, because it would need the index too.
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         Connection::open_with_flags(full_disk::immutable(path), flags)?
     };
@@ -73,14 +73,14 @@ fn prepare(conn: Connection, options: &Options) -> rusqlite::Result<Connection> 
     Ok(conn)
 }
 
-/// Wait before a lock is tried for again that SQLite does not wait for.
+/// Delay before retrying a lock that SQLite does not wait for.
 const AGAIN: Duration = Duration::from_millis(2);
 
 pub(super) fn needs_a_log(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
 }
 
-/// Enables the write-ahead log where possible, and warns of other journal modes.
+/// Enables the write-ahead log where possible. Warns about other journal modes.
 pub(super) fn journal(
     conn: &Connection,
     path: &Path,
@@ -92,7 +92,7 @@ pub(super) fn journal(
     let mut mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     let since = Instant::now();
     while mode != wanted {
-        // SQLite does not wait here by itself: of several processes that open a new ledger at once each has a lock that
+        // SQLite does not wait here by itself: when several processes open a new ledger at once, each has a lock that
         // the others need.
         match conn.query_row(&format!("PRAGMA journal_mode = {wanted}"), [], |row| row.get(0)) {
             Ok(set) => {

@@ -17,10 +17,10 @@ use crate::ledger::maintenance::{Findings, compare};
 use crate::ledger::{BooksError, StoreError};
 use crate::pricing::Pricer;
 
-/// Moves a damaged ledger aside if a full check confirms the damage, and creates a new one that refers to it.
+/// If a full check confirms the damage, moves the ledger aside and creates a new one that refers to it.
 ///
 /// # Errors
-/// When it can be neither moved aside nor created.
+/// When it can neither be moved aside nor created.
 pub(crate) fn replace_damaged(
     path: &Path,
     options: Options,
@@ -28,7 +28,7 @@ pub(crate) fn replace_damaged(
 ) -> std::result::Result<Vec<Note>, BooksError> {
     let (seen, now) = (identity(path), options.now);
     let Err(what) = check(path) else { return Ok(Vec::new()) };
-    // Another process may have repaired it already.
+    // Another process may already have repaired it.
     if seen.is_none() || identity(path) != seen {
         return Ok(Vec::new());
     }
@@ -38,8 +38,8 @@ pub(crate) fn replace_damaged(
     Ok([Note::SetAside { to, what }].into_iter().chain(opened.notes).collect())
 }
 
-/// Full check of a file that this process does not have open; the error describes the damage. A file that cannot be
-/// checked now, on a full disk or while locked, does not count as damaged.
+/// Fully checks a file that this process does not have open. The error describes the damage. A file that cannot be
+/// checked right now, because it is locked or on a full disk, does not count as damaged.
 pub(super) fn check(path: &Path) -> std::result::Result<(), String> {
     let attempt = || -> Result<std::result::Result<(), String>, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -47,7 +47,7 @@ pub(super) fn check(path: &Path) -> std::result::Result<(), String> {
         if let Err(what) = quick_check(&conn)? {
             return Ok(Err(what));
         }
-        // Unknown sums of a newer version are no damage.
+        // Sums that are unknown because a newer version added them are not damage.
         match schema::version(&conn)? {
             KNOWN => {}
             newer if newer > KNOWN => return Ok(Ok(())),
@@ -64,12 +64,12 @@ pub(super) fn check(path: &Path) -> std::result::Result<(), String> {
     }
 }
 
-/// The problem of a file whose sums are those of another schema.
+/// The error for a file whose sums belong to another schema.
 fn uncheckable(found: i64) -> String {
     format!("schema {found} cannot be checked by a program that knows schema {KNOWN}")
 }
 
-/// Problems of an open file that its rows do not show.
+/// Problems of an open file that do not show in its rows.
 pub(super) fn problems(conn: &Connection) -> Result<Vec<String>> {
     let of_schema = || Ok(Some(schema::version(conn)?).filter(|found| *found != KNOWN).map(uncheckable));
     quick_check(conn)?.map_or_else(|what| Ok(Some(what)), |()| of_schema()).map(|problem| problem.into_iter().collect())

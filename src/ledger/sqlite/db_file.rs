@@ -1,4 +1,4 @@
-//! File operations on the ledger: private creation, copies, moving aside, identity.
+//! Operations on the ledger's file: private creation, copies, moving aside, identity.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,12 +10,12 @@ use super::leftover_files::MARK;
 use crate::domain::Instant;
 use crate::ledger::BooksError;
 
-/// Creates the folder and an empty file with mode 0600. SQLite gives its log the same mode.
+/// Creates the folder and an empty file with mode 0600. SQLite uses the same mode for its log.
 pub(super) fn make(path: &Path) -> io::Result<()> {
     make_folder(path)?;
     match private(path, true) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            // Make a ledger of ours private again if others can read it.
+            // If others can read our ledger, make it private again.
             #[cfg(unix)]
             {
                 use std::os::unix::fs::PermissionsExt;
@@ -40,7 +40,7 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Opens a file with mode 0600; with `new`, it must not exist.
+/// Opens a file with mode 0600. With `new`, the file must not exist yet.
 pub(super) fn private(path: &Path, new: bool) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create_new(new).create(!new);
@@ -49,14 +49,14 @@ pub(super) fn private(path: &Path, new: bool) -> io::Result<File> {
     options.open(path)
 }
 
-/// Writes a copy of the ledger next to it. The copy gets its name when complete; a failed copy is removed.
+/// Writes a copy of the ledger next to it. The copy gets its name once it is complete; a failed copy is removed.
 pub(super) fn back_up(conn: &Connection, path: &Path, why: &str) -> rusqlite::Result<PathBuf> {
     let copy = free_name(path, why);
     let draft = free_name(path, &format!("{MARK}{}-{why}", std::process::id()));
     let failed = |file: &Path, error: io::Error| {
         rusqlite::Error::ToSqlConversionFailure(format!("{}: {error}", file.display()).into())
     };
-    // SQLite fills the empty file and keeps its mode.
+    // SQLite fills this empty file and keeps its mode.
     private(&draft, true).map_err(|error| failed(&draft, error))?;
     let written = conn.execute("VACUUM INTO ?", [draft.to_string_lossy()]);
     written.and_then(|_| fs::rename(&draft, &copy).map_err(|error| failed(&copy, error))).inspect_err(|_| {
@@ -74,14 +74,14 @@ pub(super) fn current_copy(path: &Path, why: &str) -> Option<PathBuf> {
     last.filter_map(|path| changed(&path)).all(|at| at <= copied).then_some(copy)
 }
 
-/// Removes an unneeded copy, unless it is the only one made for this reason.
+/// Removes a copy that is not needed, unless it is the only one made for this reason.
 pub(super) fn drop_copy(path: &Path, why: &str, copy: &Path) {
     if copy != with(path, &format!(".{why}")) {
         let _ = fs::remove_file(copy);
     }
 }
 
-/// Renames a damaged ledger and the files SQLite keeps with it.
+/// Renames a damaged ledger together with SQLite's other files.
 pub(super) fn set_aside(path: &Path, now: Instant) -> Result<PathBuf, BooksError> {
     let to = free_name(path, &format!("corrupt-{}", now.format("%Y%m%dT%H%M%SZ")));
     let fail = |error: io::Error| BooksError::Damaged {
@@ -98,17 +98,17 @@ pub(super) fn set_aside(path: &Path, now: Instant) -> Result<PathBuf, BooksError
     Ok(to)
 }
 
-/// Suffixes of the files SQLite keeps with a database.
+/// Suffixes of the files that SQLite keeps next to a database.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// True where neither a ledger nor its leftovers exist: SQLite would apply an old log to a new ledger.
+/// True if neither a ledger nor leftovers of one exist. SQLite would apply an old log to a new ledger.
 pub(super) fn is_free(path: &Path) -> bool {
     let is_absent =
         |path: &Path| matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound);
     is_absent(path) && BESIDE.iter().all(|ending| is_absent(&with(path, ending)))
 }
 
-/// `ledger.db.why`, or `ledger.db.why-2` and so on if taken.
+/// `ledger.db.why`, or `ledger.db.why-2` and so on if that name is taken.
 pub(super) fn free_name(path: &Path, why: &str) -> PathBuf {
     let first = with(path, &format!(".{why}"));
     let others = (2_u32..).map(|number| with(path, &format!(".{why}-{number}")));
@@ -121,7 +121,7 @@ fn with(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Device and inode, to notice a file replaced at the same path.
+/// Device and inode, used to notice that another file has taken the same path.
 pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
     let metadata = fs::metadata(path).ok()?;
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! The table of facts: alerts, warnings, overrides.
+//! The table of facts: alerts, warnings, overrides, held amounts.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
@@ -11,8 +11,8 @@ pub(super) const FACTS: &str = "CREATE TABLE facts(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Takes the table `alerts` over, whose names said all: `override:` and `revoked:` with session, reason and turn, `hook:`
-/// with session and alert, or an alert alone.
+/// Migrates the table `alerts`, in which everything was part of the name: `override:` and `revoked:` followed by
+/// session, reason and turn, `hook:` followed by session and alert, or just an alert.
 pub(super) fn take_alerts(conn: &Connection) -> Result<()> {
     let mut overrides: Vec<(String, u32, i64, String)> = Vec::new();
     let mut select = conn.prepare("SELECT id, fired FROM alerts")?;
@@ -32,7 +32,7 @@ pub(super) fn take_alerts(conn: &Connection) -> Result<()> {
             }
         }
     }
-    // Early versions gave no turn.
+    // Early versions stored no turn.
     sort_by(&mut overrides, Ord::cmp);
     for of_session in overrides.chunk_by(|one, other| one.0 == other.0) {
         for (turn, (session, _, fired, value)) in of_session.iter().enumerate() {
@@ -67,8 +67,8 @@ pub(super) fn remove(conn: &Connection, space: Space, key: &str) -> Result<()> {
 
 /// Every value whose key has this prefix, sorted by key.
 pub(super) fn with_prefix(conn: &Connection, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>> {
-    // In the order of keys, those with the prefix follow each other. A condition for the end would add to the
-    // time to compile the statement at each start.
+    // Keys with the same prefix are adjacent in key order. A condition for the end would make the statement slower to
+    // compile, at every start.
     let mut select =
         conn.prepare_cached("SELECT key, at, value FROM facts WHERE space = ? AND key >= ? ORDER BY key")?;
     let (mut found, mut facts) = (select.query([space.name(), prefix])?, Vec::new());
@@ -82,7 +82,7 @@ pub(super) fn with_prefix(conn: &Connection, space: Space, prefix: &str) -> Resu
     Ok(facts)
 }
 
-/// Copies every readable fact of a damaged ledger; data after the first error is unreliable.
+/// Copies every readable fact of a damaged ledger. Stops at the first error, because later data is unreliable.
 pub(super) fn salvage(old: &Connection, conn: &Connection) -> Result<()> {
     for space in Space::ALL {
         for (key, fact) in readable(old, space) {
@@ -118,7 +118,7 @@ mod tests {
         for (id, fired) in [
             ("day 80 2026-11-22", 1),
             ("hook:s\tday 80 2026-11-22", 2),
-            // Without turns, then with turns of one second.
+            // Overrides without turns, then overrides with turns of one second.
             ("override:s\trelease", 3),
             ("override:s\tagain\t2", 5),
             ("revoked:s\t\t1", 5),

@@ -1,4 +1,4 @@
-//! An open SQLite file, and the ledger in it.
+//! An open SQLite file and the ledger in it.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use super::options::{Options, Standing};
 use crate::ledger::books::{Backing, Books};
 use crate::ledger::{BooksError, StoreError};
 
-/// Ledger in a SQLite file.
+/// A ledger in a SQLite file.
 ///
-/// [`BooksError::Damaged`] and [`BooksError::Replaced`] are repaired by [`Sqlite::open_again`]; missing calls must then
+/// [`Sqlite::open_again`] recovers from [`BooksError::Damaged`] and [`BooksError::Replaced`]. Missing calls must then
 /// be read again from the logs.
 pub type Sqlite = Books<SqliteFile>;
 
@@ -21,7 +21,7 @@ pub type Sqlite = Books<SqliteFile>;
 pub struct SqliteFile {
     pub(super) path: PathBuf,
     pub(super) conn: Connection,
-    /// Temporary file of a new ledger until it is moved into place.
+    /// The temporary file of a new ledger, until it is moved into place.
     pub(super) new_file: Option<NewFile>,
     pub(super) options: Options,
     pub(super) standing: Cell<Standing>,
@@ -37,7 +37,7 @@ pub(super) enum Home {
     Place,
     /// In an anonymous temporary file.
     Temporary,
-    /// No file: it could not be moved into place. Everything is in the buffer.
+    /// Nowhere: the file could not be moved into place. All rows are in the buffer.
     Nowhere,
 }
 
@@ -56,7 +56,8 @@ impl SqliteFile {
         }
     }
 
-    /// False once the file was removed or replaced; it must be reopened before the next write. Costs one `stat`.
+    /// False once the file has been removed or replaced. It must then be reopened before the next write. Costs one
+    /// `stat`.
     pub(super) fn is_in_place(&self) -> bool {
         self.home == Home::Temporary
             || identity(self.new_file.as_ref().map_or(&self.path, NewFile::path)) == self.identity
@@ -69,12 +70,13 @@ impl Sqlite {
         &self.backing.path
     }
 
-    /// True when nothing can be written: newer schema, full disk, or no permission.
+    /// True when nothing can be written, because of a newer schema, a full disk, or missing permission.
     pub fn is_read_only(&self) -> bool {
         self.backing.standing.get() != Standing::Writable
     }
 
-    /// False once the file was removed or replaced; it must be reopened before the next write. Costs one `stat`.
+    /// False once the file has been removed or replaced. It must then be reopened before the next write. Costs one
+    /// `stat`.
     pub fn is_in_place(&self) -> bool {
         self.backing.is_in_place()
     }
@@ -84,7 +86,7 @@ impl Sqlite {
     }
 }
 
-/// Adds the path to an error of the database.
+/// Adds the path to a database error.
 pub(super) fn at(path: &Path, error: impl Into<StoreError>) -> BooksError {
     error.into().at(path)
 }

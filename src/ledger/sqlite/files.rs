@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use crate::ledger::Checkpoint;
 
-/// Columns of a checkpoint, in reading order.
+/// Columns of a checkpoint, in the order in which they are read.
 const COLUMNS: &str =
     "path, device, inode, offset, size, modified_ns, head_hash, head_len, tail_hash, reader, lines, bad_lines";
 
@@ -44,7 +44,7 @@ pub(super) fn read_file(conn: &Connection, path: &std::path::Path) -> Result<Opt
 }
 
 /// Removes checkpoints of files that no longer exist and were last written before this time, in nanoseconds since 1970.
-/// If such a file returns it is read again, and each call in it counts once.
+/// If such a file comes back, it is read again, and its calls still count once.
 pub(super) fn forget_gone(conn: &Connection, before: i64) -> Result<usize> {
     let mut select = conn.prepare("SELECT path FROM files WHERE modified_ns < ?")?;
     let paths: Vec<Vec<u8>> = select.query_map([before], |row| row.get(0))?.collect::<Result<_>>()?;

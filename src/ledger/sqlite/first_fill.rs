@@ -1,4 +1,4 @@
-//! A new ledger: drafted in a temporary file while the logs are read, and then moved into place.
+//! A new ledger: drafted in a temporary file while the logs are read, then moved into place.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::ledger::{BooksError, Ledger};
 use crate::pricing::Pricer;
 
 impl Sqlite {
-    /// A new ledger in a temporary file; `None` as in [`NewFile::begin`].
+    /// A new ledger in a temporary file; `None` in the same cases as [`NewFile::begin`].
     pub(super) fn begin_first_fill(path: &Path, options: &Options, pricer: &Arc<dyn Pricer>) -> Option<Self> {
         let (conn, new_file) = NewFile::begin(path, options)?;
         let file = SqliteFile::new(path.to_owned(), conn, options.clone(), Standing::Writable);
@@ -26,7 +26,7 @@ impl Sqlite {
         Some(new)
     }
 
-    /// Writes part of the buffered rows to the draft, once there are enough.
+    /// Writes part of the buffered rows to the draft, once there are enough of them.
     pub(super) fn draft(&mut self) {
         let Some(new_file) = self.backing.new_file.as_mut().filter(|new_file| !new_file.spoilt) else { return };
         if self.gathered.state.row_store.mark() < self.backing.options.together {
@@ -41,7 +41,7 @@ impl Sqlite {
             let begun = draft.take().map_or_else(|| Draft::begin(conn), Ok)?;
             draft.insert(begun).write(conn, &mut self.gathered.state, &*self.pricer)
         };
-        // The rows are still buffered, and are written in place if the draft is abandoned.
+        // The rows are still buffered. If the draft is abandoned, they are written in place.
         new_file.spoilt = write().is_err();
     }
 
@@ -55,12 +55,12 @@ impl Sqlite {
         let whole = !spoilt && (!gathered.anything || self.book(&mut gathered).is_ok());
         let placed = self.move_into_place(whole);
         if matches!(placed, Ok(true)) {
-            // Freeing so many rows takes long enough to do it on a thread.
+            // Freeing this many rows takes so long that a thread does it.
             let _ = std::thread::Builder::new().name("letting go".to_owned()).spawn(move || drop(gathered));
         } else {
             self.gathered = gathered;
         }
-        // If the move failed or another process was first, write the usual way.
+        // If the move failed or another process was faster, write the normal way.
         if placed? { Ok(()) } else { self.flush() }
     }
 
@@ -76,7 +76,7 @@ impl Sqlite {
             }
         };
         let placed = whole && new_file.put(conn, &self.backing.path, &step).is_ok();
-        // A file just moved into place needs no check of its sums; another process's does.
+        // A file we just moved into place needs no check of its sums, unlike one from another process.
         let glance = if placed { 0 } else { self.backing.options.glance };
         let options = Options { as_draft: false, glance, ..self.backing.options.clone() };
         let opened = open(&self.backing.path, options, Arc::clone(&self.pricer))
@@ -104,7 +104,7 @@ mod tests {
             books.backing.conn.query_row(&format!("PRAGMA max_page_count = {count}"), [], |_| Ok(())).unwrap();
             books.absorb(&Batch { records: hours.map(|hour| call(hour, 0)).collect(), files: Vec::new() }).unwrap();
         };
-        // The disk is full for a while.
+        // The disk is full for some time.
         pages(1, &mut books, 0..1000);
         pages(1_000_000, &mut books, 1000..1200);
         books.flush().unwrap();

@@ -1,5 +1,5 @@
-//! Opens ledgers on a full disk. There SQLite cannot create the index of its write-ahead log, without which it opens no
-//! database, not even for reading; this module works around that.
+//! Opens ledgers on a full disk. SQLite cannot create the index of its write-ahead log there, and without that index it
+//! opens no database, not even for reading. This module works around that.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Error, ErrorCode, ffi};
 
-/// True when an existing ledger cannot be opened for want of disk space.
+/// True when an existing ledger cannot be opened because the disk is full.
 pub(super) fn no_room(path: &Path, error: &Error) -> bool {
     if !fs::metadata(path).is_ok_and(|file| file.len() > 0) {
         return false;
@@ -15,7 +15,7 @@ pub(super) fn no_room(path: &Path, error: &Error) -> bool {
     match error.sqlite_error() {
         Some(ffi::Error { code: ErrorCode::DiskFull, .. }) => true,
         Some(ffi::Error { code: ErrorCode::SystemIoFailure, extended_code }) => {
-            // Returned if not even the index's first three bytes can be written.
+            // The error when not even the first three bytes of the index can be written.
             matches!(
                 *extended_code,
                 ffi::SQLITE_IOERR_SHMSIZE
@@ -30,18 +30,18 @@ pub(super) fn no_room(path: &Path, error: &Error) -> bool {
     }
 }
 
-/// True when no file can be created in the folder for want of space.
+/// True when the folder's disk is too full to create a file.
 fn cannot_grow(path: &Path) -> bool {
     let probe = with_ending(path, &format!("-room-{}", std::process::id()));
     let made = OpenOptions::new().write(true).create_new(true).open(&probe);
     if made.is_ok() {
-        // The probe is empty; failure to remove it is ignored.
+        // The probe file is empty, so it does not matter if it cannot be removed.
         let _ = fs::remove_file(&probe);
     }
     made.is_err_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
-/// URI of a database opened as immutable.
+/// URI that opens a database as immutable.
 pub(super) fn immutable(path: &Path) -> String {
     let mut uri = String::from("file:");
     for letter in path.to_string_lossy().chars() {

@@ -1,4 +1,4 @@
-//! Maps interned label and set numbers to database ids.
+//! Maps interned label and set ids to database ids.
 
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row};
 use rustc_hash::FxHashMap;
@@ -6,16 +6,16 @@ use rustc_hash::FxHashMap;
 use crate::domain::{Dimension, Label};
 use crate::ledger::interner::{AttributeSet, DIMENSIONS, Interner, KIND, NONE, place};
 
-/// Database ids of our numbers. Such rows are never deleted there, so that the cache stays valid.
+/// Database ids of our interned ids. Their rows are never deleted from the database, so the cache stays valid.
 #[derive(Debug, Default)]
 pub struct Ids {
     labels: TwoWay,
     prices: TwoWay,
     kinds: TwoWay,
     sessions: TwoWay,
-    /// Kind (our number) of a set (our number).
+    /// Maps a set to its kind, both as interned ids.
     kind_of: FxHashMap<u32, u32>,
-    /// The cache is complete, because the database is new: what is missing needs no lookup.
+    /// True if the cache is complete because the database is new: anything missing needs no lookup.
     all: bool,
 }
 
@@ -32,7 +32,7 @@ impl TwoWay {
     }
 }
 
-/// The set without what is kept for each session.
+/// The set without the dimensions that are stored per session.
 fn without_session(mut set: AttributeSet) -> AttributeSet {
     set[place(Dimension::Session)] = NONE;
     set[place(Dimension::Agent)] = NONE;
@@ -46,13 +46,13 @@ impl Ids {
         Self { all: true, ..Self::default() }
     }
 
-    /// The id of a label, inserted if missing.
+    /// The database id of a label, inserted if missing.
     pub(super) fn label(&mut self, conn: &Connection, names: &Interner, ours: u32) -> Result<i64> {
         let statements = ["SELECT id FROM labels WHERE name = ?", "INSERT INTO labels(name) VALUES(?)"];
         name_id(&mut self.labels, conn, names, ours, statements, self.all)
     }
 
-    /// The id of a label, if stored.
+    /// The database id of a label, if it is stored.
     pub(super) fn stored_label(&mut self, conn: &Connection, names: &Interner, ours: u32) -> Result<Option<i64>> {
         if let Some(id) = self.labels.to.get(&ours) {
             return Ok(Some(*id));
@@ -65,18 +65,18 @@ impl Ids {
         Ok(id)
     }
 
-    /// The id of a price, inserted if missing.
+    /// The database id of a price, inserted if missing.
     pub(super) fn price(&mut self, conn: &Connection, names: &Interner, ours: u32) -> Result<i64> {
         let statements = ["SELECT id FROM prices WHERE name = ?", "INSERT INTO prices(name) VALUES(?)"];
         name_id(&mut self.prices, conn, names, ours, statements, self.all)
     }
 
-    /// The kind of a set, as our number.
+    /// The kind of a set, as an interned id.
     pub(super) fn kind_of(&mut self, names: &mut Interner, set: u32) -> u32 {
         *self.kind_of.entry(set).or_insert_with(|| names.set_number(without_session(*names.set(set))))
     }
 
-    /// The id of a kind, inserted if missing.
+    /// The database id of a kind, inserted if missing.
     pub(super) fn kind(&mut self, conn: &Connection, names: &mut Interner, kind: u32) -> Result<i64> {
         if let Some(id) = self.kinds.to.get(&kind) {
             return Ok(*id);
@@ -102,7 +102,7 @@ impl Ids {
         Ok(id)
     }
 
-    /// The id of a set, inserted if missing.
+    /// The database id of a set, inserted if missing.
     pub(super) fn session(&mut self, conn: &Connection, names: &mut Interner, set: u32) -> Result<i64> {
         if let Some(id) = self.sessions.to.get(&set) {
             return Ok(*id);
@@ -126,17 +126,17 @@ impl Ids {
         Ok(id)
     }
 
-    /// Our number of a label id.
+    /// The interned id of a label's database id.
     pub(super) fn known_label(&mut self, conn: &Connection, names: &mut Interner, id: i64) -> Result<u32> {
         known_name(&mut self.labels, conn, names, id, "SELECT name FROM labels WHERE id = ?")
     }
 
-    /// Our number of a price id.
+    /// The interned id of a price's database id.
     pub(super) fn known_price(&mut self, conn: &Connection, names: &mut Interner, id: i64) -> Result<u32> {
         known_name(&mut self.prices, conn, names, id, "SELECT name FROM prices WHERE id = ?")
     }
 
-    /// Our number of a kind id.
+    /// The interned id of a kind's database id.
     pub(super) fn known_kind(&mut self, conn: &Connection, names: &mut Interner, id: i64) -> Result<u32> {
         if let Some(kind) = self.kinds.from.get(&id) {
             return Ok(*kind);
@@ -146,7 +146,7 @@ impl Ids {
         find.query_row([id], |row| self.learn_kind(conn, names, row))
     }
 
-    /// Our number of a kind from its row in `kinds`: id, then the dimensions in order.
+    /// Interns a kind from its row in `kinds`: id, then the dimensions in order.
     pub(super) fn learn_kind(&mut self, conn: &Connection, names: &mut Interner, row: &Row<'_>) -> Result<u32> {
         let id = row.get(0)?;
         if let Some(kind) = self.kinds.from.get(&id) {
@@ -165,17 +165,17 @@ impl Ids {
         Ok(kind)
     }
 
-    /// Our number of a kind id, if cached.
+    /// The interned id of a kind's database id, if cached.
     pub(super) fn met_kind(&self, id: i64) -> Option<u32> {
         self.kinds.from.get(&id).copied()
     }
 
-    /// Our number of a set id, if cached.
+    /// The interned id of a set's database id, if cached.
     pub(super) fn met_session(&self, id: i64) -> Option<u32> {
         self.sessions.from.get(&id).copied()
     }
 
-    /// Our number of a set id.
+    /// The interned id of a set's database id.
     pub(super) fn known_session(&mut self, conn: &Connection, names: &mut Interner, id: i64) -> Result<u32> {
         if let Some(set) = self.met_session(id) {
             return Ok(set);
@@ -185,7 +185,7 @@ impl Ids {
         self.learn_session(conn, names, row)
     }
 
-    /// Our number of a set from its row in `sessions`: id, kind, session, agent, branch.
+    /// Interns a set from its row in `sessions`: id, kind, session, agent, branch.
     pub(super) fn learn_session(&mut self, conn: &Connection, names: &mut Interner, row: [i64; 5]) -> Result<u32> {
         let [id, kind, session, agent, branch] = row;
         if let Some(set) = self.met_session(id) {
@@ -202,13 +202,13 @@ impl Ids {
         Ok(set)
     }
 
-    /// The id of an optional label.
+    /// The database id of an optional label.
     pub(super) fn optional(&mut self, conn: &Connection, names: &Interner, ours: u32) -> Result<Option<i64>> {
         if ours == NONE { Ok(None) } else { self.label(conn, names, ours).map(Some) }
     }
 }
 
-/// Looks up an id; `None` without a query if the cache is complete.
+/// Looks up a database id. Returns `None` without a query if the cache is complete.
 fn find_id(all: bool, conn: &Connection, find: &str, what: impl Params) -> Result<Option<i64>> {
     if all {
         return Ok(None);

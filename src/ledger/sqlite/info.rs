@@ -12,7 +12,7 @@ use crate::domain::{Filter, Instant, Label};
 use crate::ledger::store::Store as _;
 use crate::ledger::{BooksError, Checkpoint, Ledger, StoreError, Sums};
 
-/// How long checkpoints outlive their logs, which may be on an unmounted disk.
+/// How long checkpoints are kept once their log is gone: it may be on an unmounted disk.
 const LONG_GONE: chrono::Duration = chrono::Duration::days(90);
 
 /// Overview of a ledger.
@@ -28,19 +28,19 @@ pub struct Info {
     pub sums: Sums,
     /// Number of sessions.
     pub sessions: u64,
-    /// Logs read so far, deleted ones included.
+    /// Logs read so far, including deleted ones.
     pub files: u64,
     /// Times of the first and last call.
     pub span: Option<(Instant, Instant)>,
-    /// Calls dated in the future: the writer's clock or ours is wrong.
+    /// Calls dated in the future, because the writer's clock or ours is wrong.
     pub future_calls: u64,
     /// Calls before this were pruned.
     pub pruned_before: Option<Instant>,
     /// Number of calls imported from each machine.
     pub imported: Vec<(Label, u64)>,
-    /// Number of calls per price; `None` for calls without one.
+    /// Number of calls per price; `None` for calls without a price.
     pub prices: Vec<(Option<Label>, u64)>,
-    /// Size on disk in bytes, with the write-ahead log.
+    /// Size on disk in bytes, including the write-ahead log.
     pub bytes: u64,
 }
 
@@ -104,7 +104,8 @@ impl Sqlite {
         self.backing.conn.execute_batch("VACUUM").map_err(|error| self.because(&error))
     }
 
-    /// Once a day, removes the checkpoints of deleted logs last written three months ago. Their calls stay.
+    /// Once a day, removes the checkpoints of deleted logs that were last written over three months ago. Their calls
+    /// stay.
     ///
     /// # Errors
     /// When the ledger cannot be written.

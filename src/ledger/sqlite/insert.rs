@@ -11,12 +11,12 @@ use crate::domain::{CallKey, Usd};
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::interner::{Interner, NONE};
 
-/// Columns set for most rows.
+/// Columns that most rows set.
 const USUAL: &str = "id, hash, rest, session, price, lineage, body, alias";
-/// Column set for few rows.
+/// Column that few rows set.
 const RARE: &str = "rare";
 
-/// Rows per statement in bulk inserts, to share the overhead of a statement.
+/// Rows per statement in bulk inserts, which share the overhead of a statement.
 const TOGETHER: usize = 8;
 
 /// Inserts rows into `calls` or `apart`.
@@ -37,7 +37,7 @@ impl<'a> Inserter<'a> {
         Ok(Self { conn, table, usual, whole, taken, text: Vec::new() })
     }
 
-    /// Inserts many rows into a table whose ids are all in `taken`, and adds theirs.
+    /// Inserts many rows into a table whose ids are all in `taken`, and adds the new ids to it.
     pub(super) fn fill(
         &mut self,
         rows: &[&CompactRow],
@@ -72,7 +72,7 @@ impl<'a> Inserter<'a> {
         self.insert_at(slots(row), row, ids, names)
     }
 
-    /// Inserts a row under the first free id of these.
+    /// Inserts a row under the first of these ids that is free.
     fn insert_at(
         &mut self,
         places: impl IntoIterator<Item = i64>,
@@ -113,10 +113,11 @@ fn is_usual(row: &CompactRow) -> bool {
     row.rare.is_none() && (row.web_searches, row.machine, row.folder) == (0, NONE, NONE)
 }
 
-/// The parts needed to look up a label's id.
+/// Needed to look up the id of a label.
 type Numbers<'a> = (&'a Connection, &'a mut Ids, &'a mut Interner);
 
-/// Binds the columns that every row has, starting at this parameter; returns the next one. `text` is a scratch buffer.
+/// Binds the columns that every row has, starting at parameter `first`. Returns the next parameter. `text` is a scratch
+/// buffer.
 fn bind_usual(
     statement: &mut Statement<'_>,
     first: usize,
@@ -157,7 +158,7 @@ fn bind_usual(
     Ok(first + 8)
 }
 
-/// Binds the columns that few rows have.
+/// Binds the columns that few rows set.
 fn bind_rare(
     statement: &mut Statement<'_>,
     at: usize,

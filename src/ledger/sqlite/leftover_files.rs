@@ -1,12 +1,12 @@
-//! Removes files left by killed processes, recognised by the process id in their name.
+//! Removes files that killed processes left behind, recognised by the process id in their names.
 
 use std::fs;
 use std::path::Path;
 
-/// Separates a ledger's name from the id of the process that fills or copies it.
+/// Separates a ledger's name from the id of the process that is filling or copying it.
 pub(super) const MARK: &str = "new-";
 
-/// Removes drafts and partial copies of a ledger whose processes are gone, with SQLite's files.
+/// Removes drafts and partial copies of a ledger whose processes are gone, together with SQLite's files.
 pub(super) fn remove_drafts(ledger: &Path) {
     let (Some(folder), Some(name)) = (ledger.parent(), ledger.file_name().and_then(|name| name.to_str())) else {
         return;
@@ -18,16 +18,17 @@ pub(super) fn remove_drafts(ledger: &Path) {
     });
 }
 
-/// Removes regular files in a folder that belong to ended processes. `process` extracts the process id from a file
-/// name; files without one are kept.
+/// Removes regular files in a folder that belong to processes that have ended. `process` extracts the process id from a
+/// file name; files without one are kept.
 ///
-/// A process in another container may be taken for ended. It then loses its draft and reports that it could not write.
+/// A process in another container may look as if it had ended. It then loses its draft and reports that it could not
+/// write.
 pub(crate) fn remove_strays(folder: &Path, process: impl Fn(&str) -> Option<&str>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let number = name.to_str().and_then(&process).and_then(|number| number.parse::<i32>().ok());
         if number.is_some_and(is_gone) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
-            // Failures are retried by the next run.
+            // The next run retries whatever fails here.
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -49,7 +50,7 @@ fn is_gone(_process: i32) -> bool {
 mod tests {
     use super::*;
 
-    /// The id of an ended process.
+    /// The id of a process that has ended.
     fn ended() -> u32 {
         let mut child = std::process::Command::new("/bin/sh").args(["-c", ":"]).spawn().unwrap();
         child.wait().unwrap();

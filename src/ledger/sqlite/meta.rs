@@ -1,10 +1,10 @@
-//! The table of single numbers.
+//! The table of single values.
 
 use rusqlite::{Connection, OptionalExtension, Result};
 
 use crate::domain::Instant;
 
-/// A number in `meta`.
+/// A number stored in `meta`.
 pub(super) fn meta(conn: &Connection, name: &str) -> Result<Option<i64>> {
     conn.prepare_cached("SELECT value FROM meta WHERE name = ?")?.query_row([name], |row| row.get(0)).optional()
 }

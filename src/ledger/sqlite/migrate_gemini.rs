@@ -1,7 +1,7 @@
-//! Gives calls that older versions read from Gemini CLI's telemetry the key by which its chats name them.
+//! Rekeys calls that older versions read from Gemini CLI's telemetry to the key that its chats use.
 //!
-//! Those versions did not read chats and keyed an event by its time, so that a call would count again once its chat is
-//! read. Where that has happened already, the older row is kept apart, as telemetry is.
+//! Those versions did not read chats and keyed an event by its time, so a call would count again once its chat is read.
+//! If that has already happened, the older row is hidden like other telemetry.
 
 use rusqlite::{Connection, Result};
 
@@ -17,7 +17,7 @@ use crate::ledger::interner::{Interner, place};
 use crate::ledger::spending::part;
 use crate::ledger::store::{Delta, Store, Table};
 
-/// Events of Gemini CLI: of a Gemini model and a session, and without the project that spans have.
+/// Gemini CLI's events: rows with a Gemini model and a session, but without a project, which only spans have.
 const EVENTS: &str = "SELECT s.id FROM sessions s JOIN kinds k ON k.id = s.kind JOIN labels f ON f.id = k.source
   JOIN labels m ON m.id = k.model WHERE f.name IN ('otel', 'otlp') AND m.name LIKE 'gemini%' AND k.project = 0
   AND s.session <> 0";
@@ -55,7 +55,7 @@ fn move_all(
         let set = names.set(row.set);
         let (session, model) = (set[place(Dimension::Session)], set[place(Dimension::Model)]);
         let bills = conn.bills(names, ids, session)?;
-        // Computed from a bill, with a key of its own.
+        // This row was computed from a bill and has a key of its own.
         if bills.iter().flat_map(row_keys).any(|key| key == row.key) {
             continue;
         }
@@ -64,7 +64,7 @@ fn move_all(
         let moved = CompactRow { key, alias: Some(key), ..row.clone() };
         let mut delta = Delta { rows: vec![(row.key, Some(row), None)], ..Delta::default() };
         let host = conn.keys_by_alias(names, key)?.into_iter().min();
-        // Two events with the same counts were two rows of one answer.
+        // Two events with the same counts were stored as two rows for one answer.
         let is_repeated = host.is_some() || conn.row(names, ids, Table::Shown, key)?.is_some();
         if is_repeated && !bills.is_empty() {
             let sums = conn.spent(names, ids, session)?.into_iter().find(|(of, _)| *of == model);
@@ -103,13 +103,13 @@ mod tests {
         Call::new(CallKey::from_parts(&[key]), from, Some(Label::new(model)), Tokens { input, ..Tokens::ZERO })
     }
 
-    /// As the reader of chats names an answer.
+    /// An answer as the chat reader reports it.
     fn chat(key: &str, second: i64, input: u64) -> Call {
         let call = call(key, "gemini-cli", second, "gemini-3.1-pro", input);
         Call { alias: Some(CallKey::of_gemini("g-1", "gemini-3.1-pro", &call.tokens)), ..call }
     }
 
-    /// As metrics state the tokens of a session.
+    /// The tokens of a session as metrics report them.
     fn piece(session: &str, input: u64) -> Record {
         let at = Instant::from_timestamp(1_790_000_005, 0).unwrap();
         let tokens = Tokens { input, ..Tokens::ZERO };
@@ -140,7 +140,7 @@ mod tests {
             call("other", "otlp", 3, "gpt-5", 40),
             chat("chat-a", 1, 10),
         ]);
-        // One of a session with calls, which then counts for nothing, and one of a session without.
+        // One for a session with calls, which then does not count, and one for a session without calls.
         post_records(vec![piece("g-1", 160), piece("g-2", 5)]);
         assert_eq!(counted(), (6, 105));
         assert_eq!(opened().verify().unwrap().problems, [] as [String; 0]);

@@ -1,4 +1,4 @@
-//! Migration from schemas before 3, which had one column per field.
+//! Migrates schemas before 3, which had one column per field.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, Result, Row, params};
@@ -8,7 +8,7 @@ use super::row_mapping::of_key;
 use super::schema::{COLUMNS, INDEX, INDEX_ALIAS, ROWS};
 use crate::domain::{CallKey, Parts, Tokens};
 
-/// Renames the old tables and drops what would clash with the new names.
+/// Renames the old tables and drops anything that would clash with the new names.
 pub(super) const MAKE_ROOM: &str = "DROP VIEW readable;
 DROP INDEX calls_hash;
 DROP INDEX apart_hash;
@@ -46,7 +46,7 @@ pub(super) fn narrow(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// The row's `body` and `rare` columns.
+/// The values for the row's `body` and `rare` columns.
 fn texts(row: &Row<'_>) -> Result<(String, Option<String>)> {
     let mut fields = [0; 6];
     for (at, field) in fields.iter_mut().enumerate() {
@@ -79,7 +79,7 @@ fn texts(row: &Row<'_>) -> Result<(String, Option<String>)> {
     Ok((text(&|out| body.write(out)), rare))
 }
 
-/// A number stored as an integer if it fits, else as sixteen bytes in big-endian order.
+/// A number stored as an integer if it fits, or else as sixteen big-endian bytes.
 struct Wide(i128);
 
 impl FromSql for Wide {

@@ -6,7 +6,7 @@ use super::facts::{self, FACTS};
 use super::schema::{DROP_VIEW, WITH_BRANCHES, keep_readable, version};
 use super::{bill_index, migrate_gemini, migrate_wide_rows, rollup_delta};
 
-/// One migration, from the schema before.
+/// One migration, from the previous schema.
 pub(super) struct Migration {
     pub(super) to: i64,
     pub(super) sql: &'static str,
@@ -14,7 +14,7 @@ pub(super) struct Migration {
     pub(super) fill: fn(&Connection) -> Result<()>,
 }
 
-/// Migrations, oldest first. Schema 1 is the oldest.
+/// All migrations, oldest first. Schema 1 is the oldest schema.
 pub(super) const MIGRATIONS: &[Migration] = &[
     Migration {
         to: 2,
@@ -24,13 +24,13 @@ CREATE INDEX sessions_first ON sessions(first);",
         fill: rollup_delta::sum_up,
     },
     Migration { to: 3, sql: migrate_wide_rows::MAKE_ROOM, fill: migrate_wide_rows::narrow },
-    // Transcripts are read again: earlier versions ignored the marks of copies in forks, and session bills.
+    // Read transcripts again: earlier versions ignored the copy marks in forks, and session bills.
     Migration { to: 4, sql: UNCHECKED, fill: |conn| conn.execute_batch(BILLS_WITHOUT_TOTALS) },
     Migration { to: 5, sql: TOTALS, fill: bill_index::fill },
     Migration { to: 6, sql: FACTS, fill: facts::take_alerts },
     Migration { to: 7, sql: WITH_BRANCHES, fill: |_| Ok(()) },
     Migration { to: 8, sql: DROP_VIEW, fill: keep_readable },
-    // Telemetry's rows are not in the index by alias, and earlier versions would take them for rows of other logs.
+    // Telemetry rows are not in the index by alias, so earlier versions would mistake them for rows of other logs.
     Migration { to: 9, sql: "", fill: migrate_gemini::rekey },
 ];
 
@@ -53,10 +53,10 @@ CREATE TABLE spent(
   session INTEGER NOT NULL, model INTEGER NOT NULL, sums TEXT NOT NULL, PRIMARY KEY(session, model)
 ) STRICT, WITHOUT ROWID;
 ";
-/// Their addition since.
+/// Columns added since then.
 const TOTALS: &str = "ALTER TABLE bills ADD COLUMN total INTEGER; ALTER TABLE bills ADD COLUMN rest INTEGER;";
 
-/// Runs the missing migrations in one transaction. `step` is called before each.
+/// Runs the missing migrations in one transaction, calling `step` before each.
 pub(super) fn migrate(conn: &mut Connection, steps: &[Migration], step: &dyn Fn(&'static str)) -> Result<()> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for migration in steps {

@@ -27,7 +27,7 @@ pub(super) fn is_network(path: &Path) -> bool {
     rustix::fs::statfs(folder).is_ok_and(|found| NETWORK.contains(&found.f_type))
 }
 
-/// True on file systems with unreliable locks or shared memory; never detected on this system.
+/// True on file systems with unreliable locks or shared memory. Never detected on this operating system.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn is_network(_path: &Path) -> bool {
     false

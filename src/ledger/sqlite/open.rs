@@ -1,4 +1,4 @@
-//! Opens the ledger in any state: creates, migrates, moves a damaged file aside, or opens read-only.
+//! Opens the ledger in any state: creates it, migrates it, moves a damaged file aside, or opens it read-only.
 
 use std::fmt;
 use std::io;
@@ -20,7 +20,7 @@ use crate::ledger::reading::Reading;
 use crate::ledger::{BooksError, StoreError};
 use crate::pricing::Pricer;
 
-/// An open ledger, with warnings.
+/// An open ledger, and warnings about it.
 pub struct Opened {
     /// The open ledger.
     pub books: Sqlite,
@@ -34,10 +34,10 @@ impl fmt::Debug for Opened {
     }
 }
 
-/// Opens the ledger at a path, creating it and its folder if needed, private to the user.
+/// Opens the ledger at a path. Creates it and its folder if needed, readable only by the user.
 ///
 /// # Errors
-/// When it can be neither read nor created; the caller then uses [`crate::ledger::Memory`].
+/// When it can be neither read nor created. The caller then uses [`crate::ledger::Memory`].
 pub fn open(path: &Path, options: Options, pricer: Arc<dyn Pricer>) -> Result<Opened, BooksError> {
     open_with(path, options, pricer, MIGRATIONS, KNOWN)
 }
@@ -64,7 +64,7 @@ pub(super) fn open_with(
                 return Ok(Opened { books, notes });
             }
             Err(BooksError::Damaged { what, .. }) if !second_try && !options.read_only && seen.is_some() => {
-                // Another process may have replaced it in the meantime.
+                // Another process may have replaced it meanwhile.
                 if identity(path) == seen {
                     notes.push(Note::SetAside { to: set_aside(path, options.now)?, what });
                 }
@@ -116,7 +116,7 @@ fn try_open(
         }
     }
     let mut conn = connected.map_err(|error| {
-        // SQLite's message has no reason; since the file exists, it is a matter of permissions.
+        // SQLite's message gives no reason. The file exists, so it must be the permissions.
         let denied = error.sqlite_error_code().is_some_and(needs_a_log) && standing == Standing::ReadOnly;
         if denied && path.exists() { BooksError::ReadOnly { path: path.to_owned() } } else { because(error) }
     })?;
@@ -129,7 +129,7 @@ fn try_open(
         return Err(BooksError::Damaged { path: path.to_owned(), what: format!("schema {found}") });
     }
     if found > known {
-        // A newer version may have added to the tables. If it changed existing ones they cannot be read.
+        // A newer version may have added to the tables. If it changed existing tables, they cannot be read.
         if !is_understood(&conn) {
             return Err(BooksError::Newer { path: path.to_owned(), found, known });
         }
@@ -160,11 +160,11 @@ fn try_open(
         let backup = current_copy(path, &why).map_or_else(|| back_up(&conn, path, &why), Ok).map_err(because)?;
         step("backed up");
         if let Err(error) = migrate(&mut conn, migrations, &step) {
-            // The ledger is unchanged. Every run retries the migration, and one backup is enough.
+            // The ledger is unchanged. Every run retries the migration, so one backup is enough.
             drop_copy(path, &why, &backup);
             return Err(because(error));
         }
-        // Return the space of the old tables; without room for that, SQLite reuses it later.
+        // Return the space of the old tables. If there is not enough room for that, SQLite reuses it later.
         let _ = conn.execute_batch("VACUUM");
         notes.push(Note::Migrated { from: found, backup });
     } else {
@@ -173,8 +173,8 @@ fn try_open(
     Ok((conn, standing))
 }
 
-/// True when a newer version's tables can be read like ours: they have what queries need, and the newest sums are
-/// consistent.
+/// True when a newer version's tables can be read like ours: they have everything that queries need, and the newest
+/// sums are consistent.
 fn is_understood(conn: &Connection) -> bool {
     let read = || -> Result<bool, StoreError> {
         let mut working_set = WorkingSet::default();
@@ -189,7 +189,7 @@ fn is_understood(conn: &Connection) -> bool {
     read().unwrap_or(false)
 }
 
-/// Sums checked in a ledger of a newer version.
+/// Number of sums checked in a ledger from a newer version.
 const NEWEST: usize = 2_000;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How a ledger is opened.
+//! Options for opening a ledger.
 
 use std::fmt;
 use std::path::Path;
@@ -11,22 +11,22 @@ use crate::domain::Instant;
 /// How to open a ledger.
 #[derive(Clone)]
 pub struct Options {
-    /// Timeout for another process's lock.
+    /// How long to wait for another process's lock.
     pub busy: Duration,
-    /// Open read-only even if writing is possible.
+    /// Open read-only even if writing would be possible.
     pub read_only: bool,
-    /// Build a new ledger in a temporary file and move it into place with the first flush. Until then other processes
-    /// do not see it, it does not see theirs, and queries return nothing.
+    /// Build a new ledger in a temporary file and move it into place on the first flush. Until then other processes do
+    /// not see it, it does not see their writes, and queries return nothing.
     pub as_draft: bool,
-    /// Changes written at once while building a new ledger.
+    /// Number of changes written at once while building a new ledger.
     pub together: usize,
-    /// Size limit in pages of 4 KiB, reported like a full disk.
+    /// Size limit in pages of 4 KiB. Reaching it is reported like a full disk.
     pub max_pages: Option<u32>,
     /// Current time, for the names of files moved aside.
     pub now: Instant,
     /// Detects network file systems, where SQLite's write-ahead log does not work.
     pub is_network: fn(&Path) -> bool,
-    /// Number of sums checked for consistency on opening.
+    /// Number of sums that are checked for consistency on opening.
     pub glance: usize,
     /// Called before each step of an atomic sequence, where tests kill the process.
     pub step: Option<Arc<dyn Fn(&'static str) + Send + Sync>>,
@@ -39,7 +39,7 @@ impl Options {
             busy: Duration::from_secs(5),
             read_only: false,
             as_draft: false,
-            // Large enough that neighbours share pages, small enough that readers need not wait.
+            // Large enough that neighbouring rows share pages, small enough that readers do not have to wait.
             together: 1_024,
             max_pages: None,
             now,
@@ -70,7 +70,7 @@ impl fmt::Debug for Options {
 pub(super) enum Standing {
     Writable,
     ReadOnly,
-    /// The disk has no room for the files SQLite needs for writing.
+    /// The disk has no room for the files that SQLite needs for writing.
     Full,
     Newer {
         found: i64,

@@ -1,8 +1,8 @@
-//! Consistency check on opening, cheap enough for a status line; detects corruption and foreign writes.
+//! Consistency check on opening, cheap enough for a status line. Detects corruption and writes by other programs.
 //!
-//! The four levels of sums must agree with each other. In a small ledger all are compared with the rows. In a large one
-//! the newest days are compared, as many as the budget allows, since those are queried most. `ledger verify` compares
-//! all.
+//! The four levels of sums must agree with each other. In a small ledger, all sums are compared with the rows. In a
+//! large one, only the newest days are compared, as many as the budget allows, because those are queried most.
+//! `ledger verify` compares everything.
 
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Connection, Result};
@@ -13,10 +13,10 @@ use crate::ledger::Sums;
 use crate::ledger::maintenance::{Findings, compare_sums};
 use crate::ledger::store::Stored;
 
-/// Ledgers with at most this many calls are compared with their rows.
+/// Ledgers with at most this many calls are fully compared with their rows.
 const FEW_CALLS: i64 = 300;
 
-/// Checks at most `budget` sums; the inner error describes the inconsistency.
+/// Checks at most `budget` sums. The inner error describes the inconsistency.
 pub(super) fn glance(conn: &Connection, budget: usize) -> Stored<std::result::Result<(), String>> {
     let _snapshot = conn.unchecked_transaction()?;
     let mut many = conn.prepare_cached("SELECT 1 FROM calls LIMIT 1 OFFSET ?")?;
@@ -28,7 +28,7 @@ pub(super) fn glance(conn: &Connection, budget: usize) -> Stored<std::result::Re
     Ok(if budget <= 1 { newest_agrees(conn)? } else { levels_agree(conn, budget)? })
 }
 
-/// Compares the levels with each other, newest day first, as far as the budget goes.
+/// Compares the levels with each other, newest day first, until the budget is used up.
 fn levels_agree(conn: &Connection, budget: usize) -> Result<std::result::Result<(), String>> {
     let mut statements = Vec::new();
     for table in ["rollup_days", "rollup_kinds", "rollup"] {
@@ -52,7 +52,7 @@ fn levels_agree(conn: &Connection, budget: usize) -> Result<std::result::Result<
             return Ok(Ok(()));
         }
     }
-    // After comparing all days, the all-time sums must agree too, and there must be some if there are calls.
+    // Once all days have been compared, the all-time sums must agree too, and must exist if there are calls.
     if all.calls == 0 {
         return Ok(Err("there are calls, and no sums of them".to_owned()));
     }
@@ -67,7 +67,7 @@ fn levels_agree(conn: &Connection, budget: usize) -> Result<std::result::Result<
     Ok(if ever == all { Ok(()) } else { Err("the sums in kinds are not those of the days".to_owned()) })
 }
 
-/// Compares the newest day on the two levels used for limits: fast enough for a hook.
+/// Compares the newest day on the two levels used for limits. Fast enough for a hook.
 fn newest_agrees(conn: &Connection) -> Result<std::result::Result<(), String>> {
     let mut newest = conn.prepare_cached("SELECT day, sums FROM rollup_days ORDER BY day DESC LIMIT 1")?;
     let mut found = newest.query([])?;
@@ -93,7 +93,7 @@ impl<'s> Width<'s> {
         Ok(width)
     }
 
-    /// Adds up this day if it is the next one; returns the number of sums.
+    /// Adds up this day if it is the next one. Returns the number of sums.
     fn day(&mut self, day: i64, sums: &mut Day) -> Result<usize> {
         let mut entries = 0;
         while self.next == Some(day)
@@ -111,16 +111,16 @@ impl<'s> Width<'s> {
     }
 }
 
-/// Sums of one day, equal on consistent levels.
+/// Sums of one day. Consistent levels give equal sums.
 #[derive(Default, PartialEq, Eq)]
 struct Day {
     sums: Sums,
-    /// Calls weighted by quarter hour, to detect calls in the wrong quarter.
+    /// Calls weighted by quarter hour, which detects calls in the wrong quarter.
     weighted: u64,
 }
 
 impl Day {
-    /// Adds the packed sums of one row; returns their number.
+    /// Adds the packed sums of one row. Returns how many there are.
     fn add(&mut self, packed: &[u8]) -> Result<usize> {
         let mut entries = 0;
         for entry in rollup::entries(packed) {

@@ -1,4 +1,4 @@
-//! Reads the tables for a query: packed sums for whole quarter hours, rows for the remainder at either end.
+//! Reads the tables for a query: packed sums for whole quarter hours, rows for the remainder at each end.
 
 use rusqlite::{Connection, Result, Row};
 use rustc_hash::FxHashMap;
@@ -14,7 +14,7 @@ use crate::ledger::compact_row::CompactRow;
 use crate::ledger::grouping::{admits, in_time};
 use crate::ledger::interner::{DIMENSIONS, Interner, NONE};
 
-/// The tables, with the names that are read from them.
+/// The tables, and the names read from them.
 pub(super) struct Tables<'a> {
     pub(super) conn: &'a Connection,
     pub(super) ids: &'a mut Ids,
@@ -22,7 +22,7 @@ pub(super) struct Tables<'a> {
 }
 
 impl Tables<'_> {
-    /// Visits each row that a filter admits in order of seconds, until `each` returns false.
+    /// Visits each row that passes a filter in order of seconds, until `each` returns false.
     pub(super) fn each_row(
         &mut self,
         filter: &Filter,
@@ -95,7 +95,7 @@ impl Tables<'_> {
         Ok(Source { window, ragged, sums })
     }
 
-    /// Every kind of call with its all-time sums.
+    /// Every kind of call, with its all-time sums.
     pub(super) fn kinds(&mut self) -> Result<Vec<(u32, Sums)>> {
         let mut kinds = Vec::new();
         self.each_kind(&mut |kind, row| {
@@ -107,7 +107,7 @@ impl Tables<'_> {
         Ok(kinds)
     }
 
-    /// Visits every kind of call as our number and its row, and interns its names.
+    /// Visits every kind of call, as an interned id and its row. Interns its names.
     fn each_kind(&mut self, each: &mut dyn FnMut(u32, &Row<'_>) -> Result<()>) -> Result<()> {
         let mut select =
             self.conn.prepare_cached("SELECT id, model, source, user, project, team, feature, org, sums FROM kinds")?;
@@ -119,7 +119,7 @@ impl Tables<'_> {
     }
 }
 
-/// The session that a filter names, if exactly one.
+/// The session named by a filter, if it names exactly one.
 pub(super) fn exact_session(filter: &Filter) -> Option<&str> {
     let mut asked = filter.only.iter().filter(|(dimension, _)| *dimension == Dimension::Session);
     let (_, matcher) = asked.next()?;

@@ -1,4 +1,4 @@
-//! Opens a damaged or replaced ledger again, keeping what waits to be written.
+//! Opens a damaged or replaced ledger again, keeping the rows that are waiting to be written.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use crate::ledger::BooksError;
 use crate::ledger::gathered::Gathered;
 
 impl Sqlite {
-    /// Reopens the ledger after [`BooksError::Damaged`] or [`BooksError::Replaced`]. A file that a full check finds
-    /// damaged is moved aside first. Buffered batches are kept.
+    /// Reopens the ledger after [`BooksError::Damaged`] or [`BooksError::Replaced`]. If a full check finds the file
+    /// damaged, it is moved aside first. Buffered batches are kept.
     ///
     /// # Errors
     /// When it can be neither read nor created.
@@ -35,7 +35,7 @@ impl Sqlite {
         if let Some(aside) = aside {
             salvage::begin(&opened.books.backing.conn, aside).map_err(|error| opened.books.because(&error))?;
         }
-        // The new ledger has its own checkpoints: logs of the old one are read again.
+        // The new ledger has its own checkpoints, so the old one's logs are read again.
         opened.books.gathered = Gathered { files: BTreeMap::new(), ..gathered };
         opened.notes.splice(0..0, notes);
         Ok(opened)

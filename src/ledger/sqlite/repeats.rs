@@ -1,4 +1,4 @@
-//! Calls that telemetry reported and another log as well: they are booked once.
+//! Calls reported both by telemetry and by another log, and booked once.
 
 use std::collections::BTreeMap;
 
@@ -13,16 +13,16 @@ use crate::ledger::BooksError;
 /// Calls that two sources reported.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Repeats {
-    /// The source that names the call by itself.
+    /// The source whose log lists the call itself.
     pub(crate) counted: Label,
-    /// The source that reported them as well.
+    /// The source that reported it as well.
     pub(crate) repeated: Label,
-    /// Their number.
+    /// Number of calls.
     pub(crate) calls: u64,
 }
 
 impl Sqlite {
-    /// The calls that telemetry and another log reported, by the two sources.
+    /// The calls that both telemetry and another log reported, by pair of sources.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -41,7 +41,7 @@ impl Sqlite {
             sources.insert(row.get(0)?, Label::new(row.get_ref(1)?.as_str()?));
         }
         let mut counts: BTreeMap<(i64, i64), u64> = BTreeMap::new();
-        // The shown row may have the time and the source of either; the other log's own sighting is apart, too.
+        // The shown row may have the time and source of either. The other log's own sighting is unmerged, too.
         let mut host = conn.prepare(
             "SELECT a.session FROM calls c JOIN apart a ON a.hash = c.hash AND a.rest = c.rest WHERE c.alias = ?",
         )?;

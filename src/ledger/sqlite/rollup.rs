@@ -1,8 +1,8 @@
-//! Packed sums by quarter hour, one record per UTC day; a year is read in a few milliseconds.
+//! Packed sums by quarter hour, one record per UTC day. Reading a year takes a few milliseconds.
 //!
-//! An entry is the quarter's number within the day (one byte) and the twelve numbers of [`Sums`] as variable-length
-//! integers, seven bits per byte, lowest first. Money, which may be negative, is zigzag-coded. Entries are sorted by
-//! time.
+//! An entry consists of the quarter's number within the day (one byte) and the twelve numbers of [`Sums`] as
+//! variable-length integers, seven bits per byte, lowest first. Money, which may be negative, is zigzag-encoded.
+//! Entries are sorted by time.
 
 use std::collections::BTreeMap;
 
@@ -23,19 +23,19 @@ pub(super) struct Delta {
 }
 
 impl Delta {
-    /// A delta that adds these sums.
+    /// A delta that adds these sums and subtracts nothing.
     pub(super) fn from_sums(add: Sums) -> Self {
         Self { add, sub: Sums::default() }
     }
 
-    /// Combines with another delta.
+    /// Adds another delta to this one.
     pub(super) fn and(&mut self, other: &Self) {
         self.add.add(&other.add);
         self.sub.add(&other.sub);
     }
 }
 
-/// True when a count may saturate on the way, so that subtraction would be wrong.
+/// True when a count might saturate in between, which would make subtraction wrong.
 pub(super) fn may_overflow(packed: &[u8], deltas: &[(u8, Delta)]) -> Result<bool> {
     if deltas.iter().all(|(_, delta)| delta.sub == Sums::default()) {
         return Ok(false);
@@ -104,7 +104,7 @@ fn unfold(folded: u128) -> Usd {
     Usd::from_pico((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed())
 }
 
-/// Iterates over a packed day: quarter within the day, and sums.
+/// Iterates over a packed day, giving the quarter within the day and its sums.
 pub(super) fn entries(packed: &[u8]) -> Entries<'_> {
     Entries { rest: packed }
 }
@@ -148,7 +148,7 @@ impl Entries<'_> {
         })
     }
 
-    /// Decodes a number of up to eight bytes, as nearly all are, with word-wide operations.
+    /// Decodes a number of at most eight bytes, as nearly all are, with word-wide operations.
     #[inline]
     fn short(&mut self) -> Option<u64> {
         const LAST: u64 = 0x8080_8080_8080_8080;
@@ -158,7 +158,7 @@ impl Entries<'_> {
         if ends == 0 {
             return None;
         }
-        // The bytes up to the number's last, without the continuation bits.
+        // Keep the number's bytes, without the continuation bits.
         let bytes = bytes & (ends ^ (ends - 1)) & !LAST;
         let pairs = (bytes & 0x007f_007f_007f_007f) | ((bytes & 0x7f00_7f00_7f00_7f00) >> 1);
         let fours = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);

@@ -1,4 +1,4 @@
-//! Changes of a transaction to sums and session bounds, applied once at its end.
+//! A transaction's changes to sums and session bounds, applied once at its end.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::ledger::store::Step;
 pub(super) struct Tally {
     deltas: FxHashMap<(i64, u32), Delta>,
     bounds: FxHashMap<u32, Bounds>,
-    /// The database has no sums yet.
+    /// True if the database has no sums yet.
     first: bool,
 }
 
@@ -34,7 +34,7 @@ fn widen(bounds: &mut Option<(Instant, Instant)>, at: Instant) {
 }
 
 impl Tally {
-    /// For a database without sums.
+    /// For a database that has no sums yet.
     pub(super) fn first() -> Self {
         Self { first: true, ..Self::default() }
     }
@@ -86,12 +86,12 @@ impl Tally {
     }
 }
 
-/// A table of packed sums, with the statements to change it.
+/// A table of packed sums, with the statements that change it.
 struct Packed {
     find: &'static str,
     put: &'static str,
     clear: &'static str,
-    /// Query for the finer sums that these add up, used when a count may saturate and nothing can be subtracted.
+    /// Query for the finer sums that these add up. Used when a count may saturate and subtraction is not safe.
     parts: Option<&'static str>,
     /// True when all quarter hours share one entry.
     whole: bool,
@@ -111,7 +111,7 @@ const KINDS: Packed = Packed {
     parts: None,
     whole: false,
 };
-/// All calls by quarter hour: the most frequent query.
+/// All calls by quarter hour. This is what most queries read.
 const DAYS: Packed = Packed {
     find: "SELECT sums FROM rollup_days WHERE day = ?",
     put: "INSERT OR REPLACE INTO rollup_days(sums, day) VALUES(?, ?)",
@@ -119,7 +119,7 @@ const DAYS: Packed = Packed {
     parts: Some("SELECT sums FROM rollup_kinds WHERE day = ?"),
     whole: false,
 };
-/// All calls of a kind, in one entry.
+/// All calls of one kind, in a single entry.
 const EVER: Packed = Packed {
     find: "SELECT sums FROM kinds WHERE id = ?",
     put: "UPDATE kinds SET sums = ? WHERE id = ?",
@@ -129,7 +129,7 @@ const EVER: Packed = Packed {
 };
 
 impl Packed {
-    /// Changes the sums at a key; with `first` there are none yet.
+    /// Changes the sums at a key. With `first`, there are none yet.
     fn write(&self, conn: &Connection, place: &[i64], deltas: &[(u8, Delta)], first: bool) -> Result<()> {
         let find = || conn.prepare_cached(self.find)?.query_row(params_from_iter(place), |row| row.get(0)).optional();
         let packed: Option<Vec<u8>> = if first { None } else { find()?.flatten() };
@@ -164,7 +164,7 @@ fn add_up(conn: &Connection, parts: &str, place: &[i64], whole: bool) -> Result<
     rollup::apply(&[], &deltas)
 }
 
-/// Fills the tables added by schema 2 from those of schema 1.
+/// Fills the tables that schema 2 added from those of schema 1.
 pub(super) fn sum_up(conn: &Connection) -> Result<()> {
     let mut by_day: BTreeMap<i64, BTreeMap<u8, Delta>> = BTreeMap::new();
     let mut of_kind: BTreeMap<i64, Delta> = BTreeMap::new();
@@ -181,7 +181,7 @@ pub(super) fn sum_up(conn: &Connection) -> Result<()> {
     write_coarse(conn, by_day, of_kind, true)
 }
 
-/// Changes the coarser sums: per day, and per kind.
+/// Changes the coarser sums, per day and per kind.
 fn write_coarse(
     conn: &Connection,
     by_day: BTreeMap<i64, BTreeMap<u8, Delta>>,
@@ -203,7 +203,7 @@ pub(super) fn moment(second: Option<i64>, ns: Option<u32>) -> Option<Instant> {
     Instant::from_timestamp(second?, ns?)
 }
 
-/// Changes the bounds of a session; with `first` there are none yet.
+/// Changes the bounds of a session. With `first`, there are none yet.
 fn write_bounds(conn: &Connection, id: i64, bounds: &Bounds, first: bool) -> Result<()> {
     let find = || {
         let mut select = conn.prepare_cached("SELECT first, first_ns, last, last_ns FROM sessions WHERE id = ?")?;
@@ -214,7 +214,7 @@ fn write_bounds(conn: &Connection, id: i64, bounds: &Bounds, first: bool) -> Res
     for at in bounds.gained.iter().flat_map(|(first, last)| [*first, *last]) {
         widen(&mut now, at);
     }
-    // A deleted call matters only if it was the first or last.
+    // A deleted call only matters if it was the first or the last.
     if let (Some((first, last)), Some((lost_first, lost_last))) = (now, bounds.lost)
         && (lost_first <= first || lost_last >= last)
     {
@@ -238,7 +238,7 @@ fn write_bounds(conn: &Connection, id: i64, bounds: &Bounds, first: bool) -> Res
     Ok(())
 }
 
-/// First and last call of a session between two times, located through its sums.
+/// First and last call of a session between two times, found through its sums.
 pub(super) fn first_and_last(
     conn: &Connection,
     session: i64,

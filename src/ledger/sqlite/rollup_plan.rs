@@ -13,10 +13,10 @@ use crate::ledger::Sums;
 use crate::ledger::compact_row::CompactRow;
 use crate::ledger::grouping::{self, Quarter};
 
-/// Up to this many keys, single lookups are faster than a scan.
+/// For up to this many keys, single lookups are faster than a scan.
 const FEW: i64 = 2_000;
 
-/// A filter's time range, split into whole quarter hours and the remainder at either end.
+/// A filter's time range, split into whole quarter hours and the remainder at each end.
 pub(super) struct Window {
     pub(super) quarters: Range<i64>,
     pub(super) edges: Vec<(Instant, Instant)>,
@@ -65,11 +65,10 @@ pub(super) struct Source {
     pub(super) sums: SumLevel,
 }
 
-/// Levels of sums.
 pub(super) enum SumLevel {
-    /// All-time sums by kind of call, already read.
+    /// All-time sums by kind of call, already loaded.
     Ever(Vec<(u32, Sums)>),
-    /// All calls by quarter hour, regardless of names; holds the set without names.
+    /// All calls by quarter hour, whatever their names. Holds the set without names.
     Days(u32),
     /// Kinds of calls by quarter hour.
     Kinds,

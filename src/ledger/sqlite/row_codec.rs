@@ -1,7 +1,7 @@
-//! Encodes the fields of a row that queries never search by, as JSON arrays in place of a dozen columns.
+//! Encodes the fields that queries never search by as JSON arrays, instead of a dozen columns.
 //!
-//! A statement's cost grows with its columns, and a first fill is mostly inserts. Unlike a binary format, JSON can be
-//! read in any SQLite shell: see the query `readable` in `schema.rs`.
+//! A statement's cost grows with its number of columns, and a first fill is mostly inserts. Unlike a binary format,
+//! JSON can be read in any SQLite shell: see the query `readable` in `schema.rs`.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::domain::{Parts, Tokens};
 
-/// Fields of every row: the column `body`.
+/// Fields that every row has: the column `body`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Body {
     /// Nanoseconds within the second.
@@ -19,7 +19,7 @@ pub(super) struct Body {
     pub(super) tokens: Tokens,
     /// Pico-dollars; `None` without a price.
     pub(super) usd: Option<i128>,
-    /// Pico-dollars; `None` if the cost was stated.
+    /// Pico-dollars; `None` if the cost comes from the log.
     pub(super) saved: Option<i128>,
     /// Tier, fidelity and claim, packed by the row mapping.
     pub(super) charge: u32,
@@ -28,7 +28,7 @@ pub(super) struct Body {
     pub(super) offset: u64,
 }
 
-/// Fields of few rows: the column `rare`.
+/// Fields that few rows have: the column `rare`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RareFields {
     pub(super) web_searches: u32,
@@ -36,11 +36,11 @@ pub(super) struct RareFields {
     pub(super) quoted: Option<i128>,
     /// Nanoseconds.
     pub(super) latency: Option<i128>,
-    /// Label id of the machine; 0 is this one.
+    /// Label id of the machine; 0 is this machine.
     pub(super) machine: i64,
-    /// Four counts, omitted by older rows and by most others.
+    /// Four counts. Older rows and most others omit them.
     pub(super) parts: Parts,
-    /// Label id of the worktree; 0 for none. Omitted by older rows and by most others.
+    /// Label id of the worktree; 0 for none. Older rows and most others omit it.
     pub(super) folder: i64,
 }
 
@@ -134,7 +134,7 @@ fn array<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T> {
     serde_json::from_slice(text).map_err(|_| damaged("the numbers of a row"))
 }
 
-/// Writes an array of numbers element by element; a first fill writes one per call.
+/// Writes an array of numbers element by element. A first fill writes one for each call.
 struct Array<'a> {
     out: &'a mut Vec<u8>,
     digits: itoa::Buffer,
@@ -151,7 +151,7 @@ impl<'a> Array<'a> {
         self.out.push(b',');
     }
 
-    /// Numbers beyond 64 bits become strings, which no reader rounds.
+    /// Numbers beyond 64 bits become strings, because JSON readers might round them.
     fn exact(&mut self, number: Option<i128>) {
         match number.map(|number| (number, i64::try_from(number))) {
             None => self.out.extend_from_slice(b"null,"),
@@ -171,7 +171,7 @@ impl<'a> Array<'a> {
     }
 }
 
-/// A number as written by [`Array::exact`].
+/// A number in the form that [`Array::exact`] writes.
 struct Exact(i128);
 
 impl<'de> Deserialize<'de> for Exact {
@@ -202,7 +202,7 @@ impl<'de> Deserialize<'de> for Exact {
     }
 }
 
-/// Error for a value that the table should never hold.
+/// Error for a value that should never be in the table.
 pub(super) fn damaged(what: &str) -> Error {
     Error::FromSqlConversionFailure(0, Type::Null, what.into())
 }

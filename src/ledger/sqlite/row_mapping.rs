@@ -8,14 +8,14 @@ use crate::domain::{CallKey, Claim, Fidelity, Geo, Instant, Service, Speed, Tier
 use crate::ledger::compact_row::{CompactRow, Rare, RowCost};
 use crate::ledger::interner::{Interner, count, index};
 
-/// The smallest id of a call in this second; each second has [`SLOTS`] ids.
+/// The smallest row id for this second. Each second has [`SLOTS`] ids.
 pub(super) fn first_id(second: i64) -> i64 {
     second.saturating_mul(SLOTS)
 }
 
 const SLOTS: i64 = 1 << 20;
 
-/// The ids for a row in order of preference.
+/// The possible ids of a row, in order of preference.
 pub(super) fn slots(row: &CompactRow) -> impl Iterator<Item = i64> {
     let [a, b, c, ..] = row.key.bytes();
     let start = i64::from(u32::from_be_bytes([0, a, b, c])) % SLOTS;
@@ -28,7 +28,7 @@ pub(super) fn order(row: &CompactRow) -> (i64, CallKey) {
     (row.at.timestamp(), row.key)
 }
 
-/// A key as two integers, the parameters of [`super::schema::OF_KEY`]: an integer index is built in half the time.
+/// A key as two integers, the parameters of [`super::schema::OF_KEY`]. An integer index is built in half the time.
 pub(super) fn of_key(key: CallKey) -> [i64; 2] {
     let bytes = key.bytes();
     let (halves, _) = bytes.as_chunks::<8>();
@@ -113,10 +113,10 @@ const CLAIMS: [Claim; 5] = [Claim::Own, Claim::Copy, Claim::Parent, Claim::Maker
 
 /// Bit set when a row's price is a guess.
 const GUESSED_PRICE: u32 = 1 << 20;
-/// Bit set when a row's alias is its key: nobody searches for it by that alias, so that the index can do without it.
+/// Bit set when a row's alias is its own key. Nobody searches for it by that alias, so the index does not need it.
 pub(super) const OWN_ALIAS: u32 = 1 << 21;
 
-/// Packs tier, fidelity, claim and price guess into one integer, 0 in the most common case.
+/// Packs tier, fidelity, claim and price guess into one integer, which is 0 in the most common case.
 pub(super) fn charge(tier: Tier, fidelity: Fidelity, claim: Claim, is_price_guessed: bool) -> u32 {
     fn position_of<T: PartialEq>(all: &[T], one: &T) -> u32 {
         count(all.iter().position(|other| other == one).unwrap_or(0))

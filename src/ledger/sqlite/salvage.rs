@@ -1,7 +1,7 @@
-//! Salvages a damaged ledger: rows that no log holds any more move to the ledger that replaces it.
+//! Salvages a damaged ledger: rows that are no longer in any log are copied to the ledger that replaces it.
 //!
-//! Logs come first: nothing they hold is taken from damaged rows, whose numbers may be wrong. The new ledger records
-//! where the old one is, and the rest is copied once all logs are read.
+//! Logs come first: if a log has a call, it is not taken from the damaged rows, whose numbers may be wrong. The new
+//! ledger records where the old one is, and the rest is copied once all logs have been read.
 
 use std::path::{Path, PathBuf};
 
@@ -20,11 +20,11 @@ use crate::ledger::{BooksError, Ledger, Sums};
 const SALVAGE: &str = "salvage";
 /// Rows copied per transaction.
 const TOGETHER: usize = 5_000;
-/// An unreadable time span shorter than this, in seconds, is skipped.
+/// Unreadable time spans shorter than this, in seconds, are skipped.
 const SHORTEST: i64 = 900;
-/// Total number of times that unreadable spans are halved.
+/// Total number of times that unreadable spans may be halved.
 const CUTS: u32 = 2_000;
-/// Larger token counts are taken for damage.
+/// Larger token counts are treated as damage.
 const MOST_TOKENS: u64 = 1 << 40;
 
 /// Result of a salvage.
@@ -32,16 +32,16 @@ const MOST_TOKENS: u64 = 1 << 40;
 pub struct Salvaged {
     /// Path of the damaged ledger.
     pub from: PathBuf,
-    /// Recovered calls.
+    /// Number of recovered calls.
     pub calls: u64,
-    /// Unreadable calls.
+    /// Number of unreadable calls.
     pub lost: u64,
-    /// True when it has unreadable calls whose number is unknown.
+    /// True when there are more unreadable calls, but their number is unknown.
     pub unsure: bool,
 }
 
-/// Copies into a new ledger what must be known before logs are read again: prune horizon and facts.
-/// Unreadable entries are skipped.
+/// Copies the data that must be known before logs are read again into a new ledger: prune horizon and facts. Unreadable
+/// entries are skipped.
 pub(super) fn begin(conn: &Connection, aside: &Path) -> Result<()> {
     let path = aside.to_string_lossy();
     conn.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", params![SALVAGE, path])?;
@@ -64,7 +64,7 @@ fn open(path: &Path) -> Option<Connection> {
 }
 
 impl Sqlite {
-    /// Path of the damaged ledger that this one replaced, while its rows are still to be salvaged.
+    /// Path of the damaged ledger that this one replaced, while it still has rows to salvage.
     pub fn to_salvage(&self) -> Option<PathBuf> {
         if self.backing.home != Home::Place || self.backing.new_file.is_some() {
             return None;
@@ -76,17 +76,17 @@ impl Sqlite {
         path.ok().flatten()
     }
 
-    /// Salvages rows that no log holds. Call after all logs have been read.
+    /// Salvages rows that are in no log. Call it after all logs have been read.
     ///
     /// # Errors
-    /// When this ledger cannot be written; may be called again.
+    /// When this ledger cannot be written. It can then be called again.
     pub fn salvage(&mut self) -> std::result::Result<Option<Salvaged>, BooksError> {
         let Some(from) = self.to_salvage() else { return Ok(None) };
         self.flush()?;
         let mut salvaged = Salvaged { from: from.clone(), calls: 0, lost: 0, unsure: true };
         if let Some(old) = open(&from) {
             let mut read = Reader { conn: &old, working_set: WorkingSet::default(), cuts: CUTS, read: 0, gaps: false };
-            // Without their descents, forks keep their own keys.
+            // Without their descents, forks keep keys of their own.
             let _ = read.working_set.read_families(&old, true);
             let descents: Vec<Record> = read.descents();
             self.write(|conn, working_set, _, _| {
@@ -117,7 +117,7 @@ impl Sqlite {
         Ok(Some(salvaged))
     }
 
-    /// Writes the rows that this ledger lacks; returns their number.
+    /// Writes the rows that this ledger does not have. Returns their number.
     fn take_over(&mut self, rows: &mut Vec<CompactRow>, old: &mut WorkingSet) -> std::result::Result<u64, BooksError> {
         let rows = std::mem::take(rows);
         self.write(|conn, working_set, pricer, step| {
@@ -158,7 +158,7 @@ impl Sqlite {
     }
 }
 
-/// Number of calls in the damaged ledger by its own sums, if readable.
+/// Number of calls in the damaged ledger according to its own sums, if those are readable.
 fn expected(old: &Connection) -> Option<u64> {
     let mut all = Sums::default();
     let mut select = old.prepare("SELECT sums FROM rollup_days").ok()?;
@@ -188,7 +188,7 @@ impl Reader<'_> {
             .collect()
     }
 
-    /// Range of row ids; if unreadable, from the year 2000 for a century.
+    /// Range of row ids. If that is unreadable, a century from the year 2000.
     fn ends(&self) -> (i64, i64) {
         let end = |order: &str| {
             let select = format!("SELECT id FROM calls ORDER BY id {order} LIMIT 1");
@@ -199,12 +199,12 @@ impl Reader<'_> {
         (first, last.saturating_add(1))
     }
 
-    /// Visits each readable row; false when `each` stopped the scan.
+    /// Visits each readable row. Returns false if `each` stopped the scan.
     fn each(&mut self, from: i64, until: i64, each: &mut dyn FnMut(CompactRow, &mut WorkingSet) -> bool) -> bool {
         let mut next = from;
         match self.stretch(&mut next, until, each) {
             Ok(going) => going,
-            // The error lies somewhere after the last row read.
+            // The error is somewhere after the last row that was read.
             Err(_) if next >= until => true,
             Err(_) if self.cuts == 0 || until - next <= row_mapping::first_id(SHORTEST) => {
                 self.gaps = true;
@@ -231,7 +231,7 @@ impl Reader<'_> {
             let id: i64 = row.get(0)?;
             *next = id.saturating_add(1);
             let WorkingSet { state, ids, .. } = &mut self.working_set;
-            // Skip a row that cannot be decoded; later ones may be intact.
+            // Skip a row that cannot be decoded; later ones may still be intact.
             let Ok(row) = row_mapping::read(row, self.conn, ids, &mut state.names) else {
                 self.gaps = true;
                 continue;
@@ -249,13 +249,13 @@ impl Reader<'_> {
     }
 }
 
-/// True when the index agrees with the row's key, and its numbers are plausible.
+/// True when the index agrees with the row's key and the row's numbers are plausible.
 fn is_whole(conn: &Connection, id: i64, row: &CompactRow) -> bool {
     let find = format!("SELECT id FROM calls WHERE {OF_KEY}");
     let found = conn
         .prepare_cached(&find)
         .and_then(|mut find| find.query_row(row_mapping::of_key(row.key), |row| row.get::<_, i64>(0)));
-    // An unreadable index is no evidence against the row.
+    // An unreadable index does not count against the row.
     let known =
         !matches!(found, Ok(other) if id != other) && !matches!(found, Err(rusqlite::Error::QueryReturnedNoRows));
     known && row.tokens.fields().iter().all(|count| *count < MOST_TOKENS) && row.at.timestamp() > 0

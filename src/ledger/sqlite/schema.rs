@@ -8,8 +8,8 @@ pub(super) const KNOWN: i64 = 9;
 /// SQLite application id of a ledger.
 pub(super) const APPLICATION: i64 = 0x746f_6b6d;
 
-/// Session bills (see bill.rs), and sums of the calls of those sessions, pruned ones included. `total` and `rest` are
-/// numbers of a bill's total, and of what a run took over from another session's total (see `bill_index.rs`).
+/// Session bills (see bill.rs), and sums of the calls of those sessions, including pruned ones. `total` and `rest` are
+/// hashes of a bill's total and of the amount that a run inherited from another session (see `bill_index.rs`).
 const BILLS: &str = "CREATE TABLE bills(
   session INTEGER NOT NULL, id BLOB NOT NULL, counter INTEGER, body TEXT NOT NULL, total INTEGER, rest INTEGER,
   PRIMARY KEY(session, id)
@@ -19,15 +19,16 @@ CREATE TABLE spent(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Columns of a row, identical in `calls` and `apart`.
+/// Columns of a row; the same in `calls` and `apart`.
 pub(super) const COLUMNS: &str = "id, hash, rest, session, price, lineage, body, alias, rare";
 
-/// Condition that selects the row of a key, see [`super::row_mapping::of_key`].
+/// Condition that selects the row with a key, see [`super::row_mapping::of_key`].
 pub(super) const OF_KEY: &str = "hash = ?1 AND rest = ?2";
 
-/// Columns of both row tables. `id` is the call's second times 2²⁰ plus some bits of its key, so that rows are stored
-/// in order of time and a time span is a range of ids. `hash` and `rest` are the halves of the key. `alias` is null where
-/// it is the key itself, which the body says then. Fields never searched by have no column, see `row_codec.rs`.
+/// Columns of both row tables. `id` is the call's second times 2²⁰ plus some bits of its key, so rows are stored in
+/// order of time and a time span is a range of ids. `hash` and `rest` are the halves of the key. `alias` is null if it
+/// equals the key, which a bit in the body then says. Fields that are never searched by have no column, see
+/// `row_codec.rs`.
 macro_rules! rows {
     ($table:literal) => {
         concat!(
@@ -49,11 +50,11 @@ macro_rules! rows {
     };
 }
 
-/// The name under which `meta` keeps [`READABLE`].
+/// The name of [`READABLE`] in `meta`.
 const READABLE_NAME: &str = "readable";
 
-/// A query for people with a SQLite shell: every call in plain words. It is kept as text because a view would be parsed
-/// whenever the ledger is opened, which takes a sixteenth of the time of `statusline`.
+/// A query for people with a SQLite shell that shows every call in readable form. It is stored as text because a view
+/// would be parsed whenever the ledger is opened, which takes a sixteenth of the time of `statusline`.
 const READABLE: &str = "SELECT
   format('%016x%016x', c.hash, c.rest) AS key, datetime(c.id >> 20, 'unixepoch') AS at,
   (SELECT name FROM labels WHERE id = k.model) AS model,
@@ -65,7 +66,7 @@ const READABLE: &str = "SELECT
   (SELECT name FROM prices WHERE id = c.price) AS price
   FROM calls c JOIN sessions s ON s.id = c.session JOIN kinds k ON k.id = s.kind";
 
-/// Drops the view of the schemas before 8, whose place [`READABLE`] has taken.
+/// Drops the view that schemas before 8 had in place of [`READABLE`].
 pub(super) const DROP_VIEW: &str = "DROP VIEW IF EXISTS readable;";
 
 /// Stores [`READABLE`].
@@ -117,7 +118,7 @@ CREATE TABLE files(
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Adds branches to the sessions of schema 6: a table's unique columns cannot be changed.
+/// Adds branches to the sessions of schema 6. A new table is needed because unique columns cannot be changed.
 pub(super) const WITH_BRANCHES: &str = "CREATE TABLE sessions_by_branch(
   id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, session INTEGER NOT NULL, agent INTEGER NOT NULL,
   branch INTEGER NOT NULL, first INTEGER, first_ns INTEGER, last INTEGER, last_ns INTEGER,
@@ -132,15 +133,15 @@ CREATE INDEX sessions_first ON sessions(first);
 CREATE INDEX sessions_last ON sessions(last);
 ";
 
-/// Index by key, separate because bulk inserts build it afterwards.
+/// Index by key. Separate, because bulk inserts build it afterwards.
 pub(super) const INDEX: &str = "CREATE INDEX calls_hash ON calls(hash)";
-/// Removes it.
+/// Drops it.
 pub(super) const DROP_INDEX: &str = "DROP INDEX calls_hash";
 
 /// Indexes of sessions by first and last call.
 pub(super) const INDEX_BOUNDS: &str = "CREATE INDEX sessions_first ON sessions(first);
 CREATE INDEX sessions_last ON sessions(last);";
-/// Removes them.
+/// Drops them.
 pub(super) const DROP_BOUNDS: &str = "DROP INDEX sessions_first; DROP INDEX sessions_last;";
 
 /// Index by alias, created when telemetry is first read.
@@ -148,14 +149,14 @@ pub(super) const INDEX_ALIAS: &str = "CREATE INDEX IF NOT EXISTS calls_alias ON 
 CREATE INDEX IF NOT EXISTS apart_alias ON apart(alias) WHERE alias IS NOT NULL;
 CREATE INDEX IF NOT EXISTS apart_lineage ON apart(lineage) WHERE lineage IS NOT NULL;";
 
-/// Schema of an open database; 0 if empty.
+/// Schema version of an open database; 0 if it is empty.
 pub(super) fn version(conn: &Connection) -> Result<i64> {
     conn.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// True when the database holds tables of another program.
+/// True when the database has another program's tables.
 pub(super) fn is_foreign(conn: &Connection) -> Result<bool> {
-    // In this order: another process may make the ledger in between, its tables and its id in one transaction.
+    // In this order: another process may create the ledger in between, with its tables and its id in one transaction.
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let id: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
     Ok(tables > 0 && id != APPLICATION)

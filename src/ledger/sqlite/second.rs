@@ -1,4 +1,4 @@
-//! A second connection to an open ledger, for decisions that do not wait for what the first one does.
+//! A second connection to an open ledger, for decisions that must not wait for the first one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use super::options::{Options, Standing};
 use crate::ledger::BooksError;
 
 impl Sqlite {
-    /// Another connection to this ledger. It waits for no lock, and leaves it to the first one to copy the write-ahead log
-    /// to the file. `None` while the ledger is not in its place or cannot be written.
+    /// Another connection to this ledger. It waits for no lock, and leaves copying the write-ahead log to the first
+    /// connection. `None` while the ledger is not in its place or cannot be written.
     ///
     /// # Errors
     /// When it cannot be opened.

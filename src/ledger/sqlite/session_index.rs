@@ -28,7 +28,7 @@ fn run(row: &Row<'_>, conn: &Connection, ids: &mut Ids, names: &mut Interner) ->
 }
 
 impl Tables<'_> {
-    /// Sessions that may have matching calls.
+    /// Sessions that may have calls that match.
     pub(super) fn runs(&mut self, filter: &Filter) -> Result<Vec<Run>> {
         let since = filter.since.map_or(i64::MIN, |since| since.timestamp());
         let until = filter.until.map_or(i64::MAX, |until| until.timestamp());
@@ -57,8 +57,8 @@ impl Tables<'_> {
         Ok(found?.into_iter().flatten().filter(|run| admits(filter, run.set, names)).collect())
     }
 
-    /// The runs of the sessions that come first in a limited session report, without reading the names of all others,
-    /// and whether these are all sessions. `None` if they cannot be determined that way.
+    /// The runs of the sessions that come first in a limited session report, and whether these are all sessions. The
+    /// names of the others are not read. `None` if they cannot be found that way.
     pub(super) fn first_runs(&mut self, query: &Query) -> Result<Option<(Vec<Run>, bool)>> {
         let filter = &query.filter;
         let Some(limit) = query.limit.filter(|_| filter.since.is_none() && filter.until.is_none()) else {
@@ -75,7 +75,7 @@ impl Tables<'_> {
         let mut verdicts: FxHashMap<i64, bool> = FxHashMap::default();
         let mut seen: FxHashSet<i64> = FxHashSet::default();
         let mut chosen: Vec<Run> = Vec::new();
-        // Sort positions of the chosen sessions; settled ones cannot be overtaken by those still to come.
+        // Sort positions of the chosen sessions. Sessions still to come cannot overtake settled ones.
         let (mut fronts, mut settled, mut are_all) = (BinaryHeap::new(), 0, true);
         let front = |began: i64| if query.order == Order::Ascending { began.saturating_neg() } else { began };
         let mut found = walk.query([])?;
@@ -116,8 +116,8 @@ impl Tables<'_> {
         Ok(Some((chosen, are_all)))
     }
 
-    /// The number of rows of a session report without its limit, without reading the names of sessions and sub-agents.
-    /// For queries that [`Tables::first_runs`] answers.
+    /// Number of rows of a session report without its limit. Reads no names of sessions or sub-agents. Only for queries
+    /// that [`Tables::first_runs`] can answer.
     pub(super) fn count_rows(&mut self, query: &Query) -> Result<usize> {
         let is_split = |base: Dimension| query.by.iter().any(|by| by.base() == base);
         let column = |name, base| if is_split(base) { name } else { "0" };

@@ -1,4 +1,4 @@
-//! Statements about providers' windows and sessions, as entries of `meta`.
+//! Reports on providers' quotas and on sessions, stored as entries of `meta`.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use rusqlite::{Connection, Result, params};
 
 use crate::domain::{OF_SESSIONS, STATUS};
 
-/// How long a statement about a session is kept after the latest one, in milliseconds.
+/// How long a session's report is kept, counted back from the latest report, in milliseconds.
 const KEPT: i64 = 7 * 86_400_000;
 
-/// Writes statements that are newer than those stored.
+/// Writes reports that are newer than the stored ones.
 pub(super) fn write(conn: &Connection, all: &BTreeMap<String, String>) -> Result<()> {
     let insert = "INSERT INTO meta VALUES(?1, ?2)
       ON CONFLICT(name) DO UPDATE SET value = excluded.value WHERE value < excluded.value";
@@ -28,7 +28,7 @@ pub(super) fn write(conn: &Connection, all: &BTreeMap<String, String>) -> Result
     Ok(())
 }
 
-/// All statements, by name.
+/// All reports, by name.
 pub(super) fn read(conn: &Connection) -> Result<BTreeMap<String, String>> {
     let mut select =
         conn.prepare_cached("SELECT name, value FROM meta WHERE name >= ?1 AND name < ?1 || char(0x10ffff)")?;

@@ -24,10 +24,10 @@ use crate::ledger::spending::Part;
 use crate::ledger::store::{Access, Delta, Place, Quarters, Step, Store, Stored, Table};
 use crate::ledger::{Checkpoint, Fact, Order, Query, Space, StoreError};
 
-/// Rows handed out together by [`Store::rows`].
+/// Number of rows per page in [`Store::rows`].
 const PAGE: usize = 10_000;
 
-/// Rows in use, with their ids in the database.
+/// Rows in use, with their database ids.
 pub(super) type WorkingSet = crate::ledger::working_set::WorkingSet<Ids>;
 
 impl From<&Error> for StoreError {
@@ -37,11 +37,11 @@ impl From<&Error> for StoreError {
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(error.to_string()),
-            // The header claims a future SQLite format.
+            // The header claims a future version of SQLite's format.
             Some(_) if error.to_string().contains("unsupported file format") => Self::Damaged(error.to_string()),
             Some(_) => Self::Other(error.to_string()),
             None if matches!(error, Error::ToSqlConversionFailure(_)) => Self::Other(error.to_string()),
-            // A value of the wrong type means damage, because the tables are strict.
+            // The tables are strict, so a value of the wrong type means damage.
             None => Self::Damaged(error.to_string()),
         }
     }
@@ -66,7 +66,7 @@ impl Store for Connection {
     fn begin(&self, access: Access) -> Stored<()> {
         Ok(self.execute_batch(match access {
             Access::Read => "BEGIN",
-            // A draft of a new ledger holds a transaction already.
+            // A draft of a new ledger already holds a transaction.
             Access::Write if !self.is_autocommit() => return Ok(()),
             Access::Write => "BEGIN IMMEDIATE",
         })?)
@@ -78,7 +78,7 @@ impl Store for Connection {
 
     fn roll_back(&self) {
         if !self.is_autocommit() {
-            // If even this fails nothing more can be done; the file is unchanged either way.
+            // If even this fails, nothing more can be done. The file is unchanged either way.
             self.execute_batch("ROLLBACK").unwrap_or_default();
         }
     }
@@ -130,7 +130,7 @@ impl Store for Connection {
                 rows.push(row_mapping::read(row, self, ids, names)?);
             }
         }
-        // Few have half of their key in common.
+        // Few keys share half of their bits.
         let wanted: Keys = keys.iter().copied().collect();
         rows.retain(|row| wanted.contains(&row.key));
         Ok(rows)
@@ -355,14 +355,14 @@ impl Store for Connection {
     }
 }
 
-/// Keys in one lookup.
+/// Number of keys per lookup.
 const TOGETHER: usize = 64;
 
 fn marks() -> String {
     vec!["?"; TOGETHER].join(", ")
 }
 
-/// The keys in portions of equal size; the last one repeats a key.
+/// The keys in chunks of equal size. The last chunk repeats a key to fill up.
 fn together(keys: &[CallKey]) -> impl Iterator<Item = [CallKey; TOGETHER]> {
     keys.chunks(TOGETHER).filter_map(|some| {
         let last = *some.last()?;
@@ -370,7 +370,7 @@ fn together(keys: &[CallKey]) -> impl Iterator<Item = [CallKey; TOGETHER]> {
     })
 }
 
-/// Adds descents, given as the numbers of child and parent.
+/// Adds descents, given as interned ids of child and parent.
 pub(super) fn write_descents(
     conn: &Connection,
     names: &Interner,

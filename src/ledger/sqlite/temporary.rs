@@ -1,4 +1,4 @@
-//! Ledgers without a file at their path: temporary files, and buffers that cannot be written.
+//! Ledgers that have no file at their path: temporary files, and buffers that cannot be written.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ impl Sqlite {
     /// A ledger in an anonymous temporary file, for more calls than fit into memory.
     ///
     /// # Errors
-    /// When there is no room for it.
+    /// When there is not enough room for it.
     pub fn temporary(memory: Memory, pricer: Arc<dyn Pricer>) -> Result<Self, Box<(BooksError, Memory)>> {
         let options = Options::new(Instant::default());
         let made = (|| {
-            // SQLite names the file, creates it once its page cache is full, and unlinks it at once.
+            // SQLite picks the name, creates the file once its page cache is full, and unlinks it at once.
             let mut conn = Connection::open("")?;
             conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
             conn.set_prepared_statement_cache_capacity(64);
@@ -42,13 +42,13 @@ impl Sqlite {
         }
     }
 
-    /// Takes over an in-memory ledger; written with the next `Ledger::flush`.
+    /// Takes over an in-memory ledger. The next `Ledger::flush` writes it.
     pub fn adopt(&mut self, memory: Memory) {
         self.gathered = memory.into_gathered();
         self.held = RefCell::default();
     }
 
-    /// Reopens a ledger that was read-only, since the cause may be gone. Buffered batches are kept.
+    /// Reopens a ledger that was read-only, in case the cause is gone. Buffered batches are kept.
     pub(super) fn look_again(&mut self) {
         if self.backing.standing.get() == Standing::Writable
             || self.backing.options.read_only
@@ -58,7 +58,7 @@ impl Sqlite {
         }
         let full = self.backing.standing.get() == Standing::Full;
         if full && let Ok(nothing) = Connection::open_in_memory() {
-            // An exclusive lock held by this connection would block the reopening.
+            // An exclusive lock held by this connection would prevent reopening.
             self.backing.conn = nothing;
         }
         if let Ok(opened) = open(&self.backing.path, self.backing.options.clone(), Arc::clone(&self.pricer))
@@ -69,7 +69,7 @@ impl Sqlite {
         }
     }
 
-    /// True when the ledger could not be moved into place: it holds only what this process read.
+    /// True when the ledger could not be moved into place. It contains only what this process has read.
     pub fn is_nowhere(&self) -> bool {
         self.backing.home == Home::Nowhere
     }
@@ -81,16 +81,16 @@ impl Sqlite {
 
     /// Sets the lock timeout.
     pub fn wait_for_others(&self, busy: Duration) {
-        // On failure the old timeout remains.
+        // If this fails, the old timeout stays.
         let _ = self.backing.conn.busy_timeout(busy);
     }
 
-    /// Time given when the ledger was opened.
+    /// The time passed when the ledger was opened.
     pub fn opened(&self) -> Instant {
         self.backing.options.now
     }
 
-    /// Lock timeout given when the ledger was opened.
+    /// The lock timeout passed when the ledger was opened.
     pub fn lock_timeout(&self) -> Duration {
         self.backing.options.busy
     }

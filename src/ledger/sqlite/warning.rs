@@ -1,4 +1,4 @@
-//! Warnings from opening the ledger.
+//! Warnings about an opened ledger.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,54 +8,54 @@ use super::schema::KNOWN;
 /// A warning for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The file was damaged and moved aside; the ledger is rebuilt from the logs.
+    /// The file was damaged and has been moved aside. The ledger is rebuilt from the logs.
     SetAside {
         /// Its new path.
         to: PathBuf,
         /// The damage.
         what: String,
     },
-    /// Created by a newer version; read-only.
+    /// Created by a newer version, so it is read-only.
     Newer {
         /// Schema of the database.
         found: i64,
     },
-    /// No permission to write; read-only.
+    /// No permission to write, so it is read-only.
     ReadOnly {
         /// Path of the database.
         path: PathBuf,
     },
-    /// The disk is full; read-only.
+    /// The disk is full, so it is read-only.
     Full {
         /// Path of the database.
         path: PathBuf,
     },
-    /// On a network file system.
+    /// The ledger is on a network file system.
     Network {
         /// SQLite's journal mode.
         mode: String,
     },
-    /// The write-ahead log is unavailable; SQLite uses another journal.
+    /// The write-ahead log is unavailable, so SQLite uses another journal.
     Journal {
         /// SQLite's journal mode.
         mode: String,
     },
-    /// Migrated to the current schema.
+    /// It was migrated to the current schema.
     Migrated {
         /// The previous schema.
         from: i64,
-        /// Backup made before.
+        /// Backup made before the migration.
         backup: PathBuf,
     },
 }
 
 impl Note {
-    /// True for reasons why the ledger is read-only.
+    /// True for warnings that the ledger is read-only.
     pub fn is_only_read(&self) -> bool {
         matches!(self, Self::Newer { .. } | Self::ReadOnly { .. } | Self::Full { .. })
     }
 
-    /// The new path of a damaged ledger.
+    /// The path to which a damaged ledger was moved.
     pub(super) fn set_aside(&self) -> Option<&Path> {
         match self {
             Self::SetAside { to, .. } => Some(to),

@@ -1,4 +1,4 @@
-//! Transactions of a store: their purpose, their changes, and where the changed rows are.
+//! Transactions of a store: their purpose, their changes, and the tables that hold the rows.
 
 use crate::domain::{Bill, CallKey};
 use crate::ledger::StoreError;
@@ -24,30 +24,30 @@ pub enum Access {
     Write,
 }
 
-/// Rows of a store are in one of two tables, which share no key that is shown.
+/// The two tables of rows. They share no key of a shown row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
-    /// Rows that queries show.
+    /// Rows that queries can see.
     Shown,
-    /// Sightings that are not shown by themselves: telemetry of a call that another log names, that call's own
-    /// sighting, and refusals.
+    /// Sightings that are not shown on their own: telemetry of a call that another log names, that call's own sighting,
+    /// and refusals.
     Unmerged,
 }
 
-/// Changes of one transaction. Every list is in the order in which it is to be written.
+/// Changes of one transaction. Every list is in the order in which it must be written.
 #[derive(Debug, Default)]
 pub struct Delta<'a> {
-    /// Shown rows that changed, by key: the stored version, and the new one.
+    /// Shown rows that changed, by key: the stored version and the new one.
     pub rows: Vec<(CallKey, Option<&'a CompactRow>, Option<&'a CompactRow>)>,
     /// Unmerged rows that changed; `None` for one that was removed.
     pub unmerged: Vec<(CallKey, Option<CompactRow>)>,
-    /// New and changed bills, with the numbers of their sessions.
+    /// New and changed bills, with the ids of their sessions.
     pub bills: Vec<(u32, Bill)>,
-    /// Sums by the numbers of session and model, for sessions that have a bill.
+    /// Sums by interned session and model, for sessions that have a bill.
     pub spent: Vec<(u32, u32, Part)>,
-    /// New descents: the numbers of child and parent.
+    /// New descents: the ids of child and parent.
     pub descents: Vec<(u32, u32)>,
 }
 
-/// A place between the rows of a table, which the store understands; `None` is the beginning.
+/// A position between the rows of a table, meaningful only to the store; `None` is the beginning.
 pub type Place = Option<i64>;

@@ -1,5 +1,5 @@
-//! Many calls at once: their rows are looked for together, and those that are in neither the store nor this transaction
-//! are priced together.
+//! Handles many calls at once: their rows are looked up together, and calls that are neither in the store nor in this
+//! transaction are priced together.
 
 use rustc_hash::FxHashSet;
 
@@ -10,7 +10,7 @@ use crate::ledger::store::{Store, Stored, Table};
 use crate::ledger::{Change, RowChange};
 use crate::pricing::Pricer;
 
-/// From this many calls on, one lookup for all is quicker.
+/// From this many calls on, a single lookup for all of them is faster.
 const MANY: usize = 16;
 
 impl<Ids: Default> WorkingSet<Ids> {
@@ -21,7 +21,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         }
         let (mut keys, mut aliases) = (FxHashSet::default(), FxHashSet::default());
         for record in records {
-            // Where its row is depends on the family.
+            // Its row's key depends on the family.
             let Record::Call(call) = record else { continue };
             if call.lineage.is_none() {
                 keys.insert(call.key);
@@ -40,7 +40,7 @@ impl<Ids: Default> WorkingSet<Ids> {
             self.gathered.extend(aliases);
         }
         keys.retain(|key| !self.fetched.contains(key));
-        // In the order of the index.
+        // In index order.
         let mut keys: Vec<CallKey> = keys.into_iter().collect();
         keys.sort_unstable();
         self.fetched.extend(&keys);
@@ -55,15 +55,15 @@ impl<Ids: Default> WorkingSet<Ids> {
         for row in unmerged {
             self.restore(store, row, false)?;
         }
-        // What a loaded row is joined with.
+        // Also load the rows that the loaded ones are joined with.
         for alias in self.state.row_store.aliases_of(&keys) {
             self.gather(store, alias, Some(alias))?;
         }
         Ok(())
     }
 
-    /// Adds a call of telemetry that neither the store nor this transaction has anything of; its key, if it was one.
-    /// Its change is reported with [`WorkingSet::report_new`], because prices are looked up sooner for many at once.
+    /// Adds a telemetry call that is new to both the store and this transaction. Returns its key if it was one.
+    /// [`WorkingSet::report_new`] reports the change, because pricing many calls at once is faster.
     pub(super) fn add_new(&mut self, store: &impl Store<Ids = Ids>, record: &Record) -> Stored<Option<CallKey>> {
         let Record::Call(call) = record else { return Ok(None) };
         let key = call.key;
@@ -115,8 +115,8 @@ mod tests {
         }
     }
 
-    /// A sighting of one of a few answers: by telemetry, by a transcript that names the request, or by one that does
-    /// not.
+    /// A sighting of one of a few answers: from telemetry, from a transcript that names the request, or from one that
+    /// does not.
     fn sighting((answer, kind, output): (u8, u8, u64)) -> Record {
         let request = CallKey::from_parts(&["request", &answer.to_string()]);
         let message = CallKey::from_parts(&["message", &answer.to_string()]);

@@ -1,4 +1,4 @@
-//! Bills in a working set: loaded with the rows of their sessions, which they are compared with.
+//! Bills in a working set, loaded together with the rows of their sessions, which they are compared with.
 
 use rustc_hash::FxHashMap;
 
@@ -42,12 +42,12 @@ impl<Ids: Default> WorkingSet<Ids> {
         Ok(())
     }
 
-    /// The stored sums of a session: of its calls, if it has a bill, else of those that were pruned.
+    /// The stored sums of a session: those of its calls if it has a bill, otherwise those of its pruned calls.
     fn spent(&mut self, store: &impl Store<Ids = Ids>, session: u32) -> Stored<FxHashMap<u32, Part>> {
         Ok(store.spent(&mut self.state.names, &mut self.ids, session)?.into_iter().collect())
     }
 
-    /// Loads a session's bill and those of sessions that share its counter.
+    /// Loads a session's bills and those of sessions that share its counter.
     pub(super) fn account(&mut self, store: &impl Store<Ids = Ids>, session: u32) -> Stored<()> {
         if !self.has_bills || session == NONE || !self.accounts.insert(session) {
             return Ok(());
@@ -74,7 +74,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         Ok(())
     }
 
-    /// Updates the sums of sessions for rows whose cache writes were split again, given as (before, after).
+    /// Updates the sums of sessions after rows had their cache writes split again. Rows are given as (before, after).
     pub(in crate::ledger) fn follow_solved(
         &mut self,
         store: &impl Store<Ids = Ids>,
@@ -89,10 +89,10 @@ impl<Ids: Default> WorkingSet<Ids> {
         Ok(())
     }
 
-    /// Loads the statements that a bill may have inherited from.
+    /// Loads the bills that a bill may have inherited from.
     fn fetch_parents(&mut self, store: &impl Store<Ids = Ids>, bill: &Bill) -> Stored<()> {
         let Some(whole) = before(bill).filter(|whole| self.parents.insert(*whole)) else { return Ok(()) };
-        // One more than are looked at.
+        // One more than will be examined.
         let found = store.bills_by_total(&mut self.state.names, &mut self.ids, whole, NEAREST + 1)?;
         for (session, bill) in found {
             self.state.bills.note(session, &bill);

@@ -1,4 +1,4 @@
-//! No more is admitted than there is room for, and nothing that has room is refused.
+//! Tests that nothing is admitted beyond a limit, and that nothing is refused while there is room.
 
 mod clock;
 
@@ -15,7 +15,7 @@ use crate::ledger::{self, Batch, Memory, Options, Space, Sqlite};
 use crate::meter::{Amount, Limit, Scope, Window};
 use crate::pricing::{Cost, Rates};
 
-/// A token of `known` costs a thousandth of a dollar; other models have no price.
+/// A token of `known` costs a tenth of a cent; other models have no price.
 struct Milli;
 
 impl Pricer for Milli {
@@ -49,7 +49,7 @@ fn rules(limits: Vec<Limit>) -> Rules {
     Rules { limits, ..Rules::new(Zone::UTC) }
 }
 
-/// A call of this number by a user of a team, of so many tokens.
+/// A call with this number, by a user of a team, with this much output.
 fn call(number: u128, user: &str, team: &str, output: u64, at: Instant) -> Call {
     let names = |name: &str| Some(Label::new(name));
     let from = Attribution {
@@ -93,11 +93,11 @@ fn of_a_hundred_calls_made_at_once_as_many_go_as_there_is_room_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     drop(ledger(&path));
-    // Forty calls of ten tokens fit; bob's calls take nothing of it.
+    // Forty calls of ten tokens fit. Bob's calls do not use up any of that.
     let rules = rules(vec![limit(&[(Dimension::User, "*")], Window::Day, tokens(400))]);
     let (went, of_bob) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        // Each thread has the ledger open for itself, as a process does.
+        // Each thread opens the ledger for itself, as a separate process would.
         for thread in 0..4 {
             let (path, rules, went, of_bob) = (&path, &rules, &went, &of_bob);
             scope.spawn(move || {
@@ -128,7 +128,7 @@ fn two_processes_on_one_ledger_give_the_same_answer() {
     assert!(is_allowed(&mut one, &rules, &coming(1, call(1, "a", "t", 20, now)), now));
     let (refused, is_held) = admit(&mut other, &rules, &coming(2, call(2, "b", "t", 1, now)), &Milli, now).unwrap();
     assert_eq!((refused.allowed, refused.waits, is_held), (false, true, false));
-    // It cost less than was held for it: there is room again, in both.
+    // It cost less than was held for it, so both have room again.
     settle(&mut one, 1, call(1, "a", "t", 5, now));
     assert!(is_allowed(&mut other, &rules, &coming(3, call(3, "b", "t", 15, now)), now));
     assert!(!is_allowed(&mut one, &rules, &coming(4, call(4, "a", "t", 1, now)), now));
@@ -214,18 +214,18 @@ fn a_limit_of_zero_refuses_every_call_and_no_limit_holds_nothing() {
     assert_eq!((decision.allowed, is_held, held(&books)), (true, false, 0));
 }
 
-/// One step of many programs that share a ledger.
+/// One step by one of many programs that share a ledger.
 #[derive(Clone, Debug)]
 enum Step {
-    /// A call asks to be made: its user, the tokens held for it, and what it will cost.
+    /// A call asks for admission: its user, the tokens to hold, and its eventual cost.
     Ask(bool, u64, u64),
-    /// The call of this number, of those under way, is booked.
+    /// One of the calls in progress is booked.
     Settle(prop::sample::Index),
-    /// It failed and cost nothing.
+    /// One of them failed and cost nothing.
     Release(prop::sample::Index),
-    /// Its program was killed.
+    /// One of their programs was killed.
     Abort(prop::sample::Index),
-    /// So many seconds pass.
+    /// This many seconds pass.
     Wait(i64),
 }
 
@@ -240,10 +240,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 250)
 }
 
-/// A call under way: its user, the tokens held, its cost, the second it was asked at, and whether anyone will end it.
+/// A call in progress: user, tokens held, cost, the second it was admitted, and whether anyone will end it.
 type Open = BTreeMap<u128, (&'static str, u64, u64, i64, bool)>;
 
-/// Runs the steps on these books beside a model of them.
+/// Runs the steps on this ledger and on a model of it.
 fn check(books: &mut [Box<dyn Ledger>], steps: Vec<Step>) -> Result<(), TestCaseError> {
     let limits = vec![
         limit(&[(Dimension::User, "*")], Window::Total, tokens(600)),
@@ -254,7 +254,7 @@ fn check(books: &mut [Box<dyn Ledger>], steps: Vec<Step>) -> Result<(), TestCase
     for (number, step) in (0_u128..).zip(steps) {
         let turn = usize::try_from(number).unwrap() % books.len();
         let books = &mut *books[turn];
-        // The one that will end a call keeps its number, also once what was held for it has lapsed.
+        // The program that will end a call keeps its number, even after the hold has lapsed.
         let of = |index: &prop::sample::Index, open: &Open| {
             let alive: Vec<u128> = open.iter().filter(|(_, call)| call.4).map(|(number, _)| *number).collect();
             (!alive.is_empty()).then(|| alive[index.index(alive.len())])
@@ -297,7 +297,7 @@ fn check(books: &mut [Box<dyn Ledger>], steps: Vec<Step>) -> Result<(), TestCase
             Step::Wait(seconds) => now += seconds,
         }
     }
-    // Whatever is left is ended, or lapses with its program.
+    // Calls that are left over are ended, or lapse with their program.
     let books = &mut *books[0];
     for (number, _) in open.iter().filter(|(_, call)| call.4) {
         release(books, *number);
@@ -317,7 +317,7 @@ fn check(books: &mut [Box<dyn Ledger>], steps: Vec<Step>) -> Result<(), TestCase
 }
 
 proptest! {
-    // 40 lives of 250 steps: 10,000.
+    // 40 runs of 250 steps: 10,000.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
 
     #[test]

@@ -1,4 +1,4 @@
-//! The numbers of the meter at a moment: the summary, the limits, and the forecasts.
+//! The meter's numbers at one time: summary, limits and forecasts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::meter::snapshot::CALLS;
 use crate::meter::summary::{CallLine, Follow, Summary};
 
 impl Meter {
-    /// The numbers shown by all faces.
+    /// The numbers that every interface shows.
     pub fn summary(&mut self, now: Instant) -> Summary {
         self.settle(now);
         let id = self.followed(now);
@@ -75,7 +75,7 @@ impl Meter {
         }
     }
 
-    /// Number of the followed sessions, if it is known.
+    /// Number of followed sessions, if known.
     fn session_count(&self) -> Option<u64> {
         let count = match &self.follow {
             Follow::Today => self.sessions.count_today(),

@@ -1,4 +1,4 @@
-//! Sessions that begin while the meter runs: one query, or none, in place of a whole snapshot.
+//! Sessions that start while the meter runs: they need one query or none, instead of a whole snapshot.
 
 use super::Meter;
 use crate::domain::Filter;
@@ -7,7 +7,7 @@ use crate::meter::session_id::SessionId;
 use crate::meter::snapshot::{of_session, session_query};
 
 impl Meter {
-    /// A session of which nothing was known has a call. Its usage counts against limits from here on.
+    /// Handles the first call of an unknown session. From here on its usage counts against limits.
     pub(super) fn begin(&mut self, id: SessionId) {
         let sees_all = self.rules.view == Filter::default();
         if sees_all && id.session.is_some() {
@@ -16,16 +16,16 @@ impl Meter {
                 self.begun.insert(id, false);
             }
         } else {
-            // Limits also count what is out of view.
+            // Limits also count calls that are out of view.
             self.stale |= !self.sessions.complete;
         }
     }
 
-    /// Asks the ledger whether the sessions that seem to have begun have earlier calls; the meter is stale if so. It
-    /// must have been given every change so far.
+    /// Asks the ledger whether the sessions that seem to have just started have earlier calls. If so, the meter is
+    /// stale. The meter must have been given every change so far.
     ///
     /// # Errors
-    /// When the ledger cannot be read: the meter stays stale.
+    /// When the ledger cannot be read. The meter then stays stale.
     pub fn confirm(&mut self, books: &dyn Ledger) -> Result<(), BooksError> {
         for (id, is_certain) in self.begun.iter_mut().filter(|(_, is_certain)| !**is_certain) {
             let query = session_query(&self.rules, of_session(&Filter::default(), id), 1);

@@ -1,4 +1,5 @@
-//! Forecasts beyond today, which all follow from the same days: the month's end, and when a limit of weeks is full.
+//! Forecasts beyond today, all based on the same daily average: spending at the end of the month, and when a limit
+//! longer than a day will be used up.
 
 use chrono::Duration;
 
@@ -11,11 +12,11 @@ use crate::meter::limit::{LimitState, Verdict};
 use crate::meter::used::Used;
 use crate::meter::window::Window;
 
-/// How far ahead the end of a limit of all time is foretold.
+/// How far ahead a total limit is forecast.
 const AHEAD: Duration = Duration::days(31);
 
 impl Meter {
-    /// Forecast of the day's and the month's dollars.
+    /// Forecast of the dollars spent by the end of the day and of the month.
     pub(super) fn ends(&self, outlook: &Outlook<'_>) -> (Option<Usd>, Option<Usd>) {
         let (day, today) = (self.today.0, self.today.1);
         let by_day_end = (today.calls > 0).then(|| today.cost + outlook.expected(day.until, None));
@@ -27,29 +28,30 @@ impl Meter {
         let by_month_end = self.average(before, month.from).map(|a_day| {
             let left = u64::try_from((month.until - day.until).num_hours()).unwrap_or(0);
             let later = a_day.times(left).scaled(Ratio { num: 1, den: 24 });
-            // Today ends as its own forecast says, and not below a usual day.
+            // Today ends as its own forecast says, but not below an average day.
             before + by_day_end.unwrap_or_default().max(a_day) + later
         });
         (by_day_end, by_month_end)
     }
 
-    /// Dollars a day over the whole days since a midnight, or since the first call; nothing before one is over.
+    /// Average dollars per whole day since a midnight, or since the first call; `None` before one whole day is over.
     ///
-    /// The month goes on as its whole days have: a forecast of weeks must not follow the pace of a minute.
+    /// The rest of the month continues at this average: a forecast of weeks must not follow the rate of a single
+    /// minute.
     fn average(&self, spent: Usd, from: Instant) -> Option<Usd> {
         let hours = self.whole_hours(from)?;
         Some(spent.scaled(Ratio { num: 24, den: hours }))
     }
 
-    /// Hours of the whole days between a midnight, or the day of the first call, and today.
+    /// Hours in the whole days between a midnight, or the day of the first call, and today.
     fn whole_hours(&self, from: Instant) -> Option<u32> {
         let begun = self.sessions.earliest().filter(|_| self.sessions.complete).unwrap_or(from);
         let first = Span::day(begun, self.rules.zone).from.max(from);
         u32::try_from((self.today.0.from - first).num_hours()).ok().filter(|hours| *hours >= 23)
     }
 
-    /// When a limit of a week, a month or all time that covers everything is full: the day goes on as that of the day's
-    /// limit does, and the days after it as those of the month, so that it agrees with the forecast of the month's end.
+    /// Forecasts when a week, month or total limit that covers everything will be used up. Today follows the forecast
+    /// of the day's limit and later days the monthly average, so it agrees with the forecast for the end of the month.
     pub(super) fn foretell(&self, state: &mut LimitState, outlook: &Outlook<'_>) {
         let until = match state.limit.window {
             Window::Week | Window::Month => state.span.map(|span| span.until),
@@ -62,7 +64,7 @@ impl Meter {
             | Window::Block
             | Window::Rolling(_) => None,
         };
-        // Limits also count what is out of view, of whose days nothing is known.
+        // Limits also count calls that are out of view, for which there is no daily average.
         let covers_all = state.limit.scope.names().is_empty() && self.rules.view == Filter::default();
         let Some(until) = until.filter(|_| covers_all && state.verdict != Verdict::Over) else { return };
         let today = outlook.projected_before(state, self.today.0.until.min(until));
@@ -70,7 +72,7 @@ impl Meter {
         state.projected = kinds.chain(today).min_by_key(|(likely, _)| *likely);
     }
 
-    /// When the days to come fill a limit in one unit, and when a quarter more or less a day would.
+    /// When the coming days use up a limit in one unit, and when they would at a quarter more or less per day.
     fn later(
         &self,
         state: &LimitState,

@@ -1,4 +1,4 @@
-//! A bill and the ledger, joined by day and model.
+//! Joins a bill with the ledger, by day and model.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use crate::domain::{Day, Dimension, Filter, Usd, Zone};
 use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query, Sums};
 use crate::pricing::PriceBook;
 
-/// Charged and booked amounts of a model on a day.
+/// Charged and booked amounts for one model on one day.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cell {
     pub(crate) bill: Usd,
-    /// Rows of the bill, each possibly rounded.
+    /// Rows on the bill, each of which may be rounded.
     pub(crate) lines: u32,
     pub(crate) books: Sums,
 }
@@ -28,12 +28,12 @@ impl Cell {
     }
 }
 
-/// Bill and ledger, joined by day and model.
+/// A bill and the ledger, joined by day and model.
 pub(crate) struct Compared {
     pub(crate) first: Day,
     pub(crate) last: Day,
     pub(crate) cells: BTreeMap<(Day, String), Cell>,
-    /// Calls of other vendors' models.
+    /// Calls on other vendors' models.
     pub(crate) left_out: Sums,
 }
 
@@ -74,7 +74,7 @@ impl Compared {
         for row in ledger.report(&query)?.rows {
             let PeriodKey::Day(day) = row.period else { continue };
             let model = row.by.first().cloned().flatten();
-            // A configured alias may map to one of the vendor's models.
+            // A configured alias may point to one of the vendor's models.
             let known = model_name(prices, model.as_ref(), true);
             if is_of(bill.vendor, model.as_deref()) || is_of(bill.vendor, Some(&known)) {
                 self.cell(day, model_name(prices, model.as_ref(), by_model)).books.add(&row.sums);
@@ -86,7 +86,7 @@ impl Compared {
     }
 }
 
-/// True for models that this vendor bills.
+/// True for models that this vendor bills for.
 fn is_of(vendor: Vendor, model: Option<&str>) -> bool {
     let model = model.unwrap_or_default().to_ascii_lowercase();
     let last = model.rsplit('/').next().unwrap_or_default();

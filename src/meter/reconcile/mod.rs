@@ -1,4 +1,4 @@
-//! Compares a provider's bill with the ledger, per day and model, with the likely reason of each difference.
+//! Compares a provider's bill with the ledger by day and model, and finds the likely reason for each difference.
 
 mod compared;
 mod model_name;

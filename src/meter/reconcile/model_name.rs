@@ -3,14 +3,14 @@
 use crate::domain::{Label, model_short};
 use crate::pricing::PriceBook;
 
-/// Common name of a model in bills and logs: `Claude Sonnet 4.5`, `claude-sonnet-4-5-20250929` and
-/// `us.anthropic.claude-sonnet-4-5-20250929-v1:0` become `claude-sonnet-4-5`.
+/// Common name for a model in bills and logs: `Claude Sonnet 4.5`, `claude-sonnet-4-5-20250929` and
+/// `us.anthropic.claude-sonnet-4-5-20250929-v1:0` all become `claude-sonnet-4-5`.
 pub(super) fn model_name(prices: &PriceBook, model: Option<&Label>, by_model: bool) -> String {
     let Some(model) = model.filter(|_| by_model) else {
         return if by_model { "(no model named)" } else { "(all models)" }.to_owned();
     };
     let listed = |name: &str| prices.history(name).and_then(|(path, _)| path.last().map(ToString::to_string));
-    // Consoles show display names; price lists use dashes.
+    // Consoles use display names, price lists use dashes.
     let dashed = model.to_ascii_lowercase().replace(' ', "-");
     let dotless = dashed.replace('.', "-");
     let known = listed(model).or_else(|| listed(&dashed)).or_else(|| listed(&dotless));

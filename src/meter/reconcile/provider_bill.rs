@@ -1,11 +1,11 @@
-//! Parses provider bills: days, models and dollars from a CSV export with any column layout.
+//! Parses a provider's bill: days, models and dollars from a CSV export with any column layout.
 
 use chrono::{DateTime, NaiveDate};
 use csv::{ReaderBuilder, StringRecord, Trim};
 
 use crate::domain::{Day, Label, Usd};
 
-/// The provider, which decides the models a bill covers.
+/// The provider, which determines the models that a bill covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Vendor {
     /// Cost export of Anthropic's console.
@@ -24,7 +24,7 @@ pub(crate) struct Bill {
     pub(crate) problems: Vec<String>,
 }
 
-/// Amount charged for a model on a UTC day.
+/// Amount charged for one model on one UTC day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BillLine {
     pub(crate) day: Day,
@@ -71,7 +71,7 @@ const CURRENCIES: &[&str] = &["amount_currency", "currency"];
 impl Bill {
     /// Parses a bill.
     ///
-    /// # Errors
+    /// When the columns are not recognised, or the bill is not in dollars.
     /// When the columns are not recognised, or the bill is not in dollars.
     pub(crate) fn read(text: &str, named: Columns<'_>) -> Result<Self, String> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -143,7 +143,7 @@ fn read_row(row: &StringRecord, date: usize, cost: usize, decimal_comma: bool) -
     Ok(Some((day, usd)))
 }
 
-/// Parses a date, a time, or seconds since 1970 into its UTC day.
+/// Converts a date, a time, or seconds since 1970 to a UTC day.
 fn day_of(text: &str) -> Option<Day> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Some(at.to_utc().date_naive());
@@ -157,8 +157,7 @@ fn day_of(text: &str) -> Option<Day> {
     ["%Y-%m-%d", "%Y/%m/%d"].iter().find_map(|form| NaiveDate::parse_from_str(day, form).ok())
 }
 
-/// Parses an exact amount: `12.34`, `$1,234.50`, `0.8958740000000000`, and `1.234,50` in files with semicolons as
-/// separators.
+/// Parses an exact amount: `12.34`, `$1,234.50`, `0.8958740000000000` or, in files separated by semicolons, `1.234,50`.
 fn usd_of(text: &str, decimal_comma: bool) -> Option<Usd> {
     let text = text.trim_start_matches(['$', ' ']).trim_end_matches("USD").trim_end();
     let plain = if decimal_comma && text.contains(',') {
@@ -170,7 +169,7 @@ fn usd_of(text: &str, decimal_comma: bool) -> Option<Usd> {
     Usd::parse(&plain).ok().map(|(usd, _)| usd)
 }
 
-/// Model name in a field: `gpt-4o-2024-08-06, input` gives `gpt-4o-2024-08-06`.
+/// The model name in a field: `gpt-4o-2024-08-06, input` gives `gpt-4o-2024-08-06`.
 fn model_of(field: &str) -> Option<Label> {
     let name = field.split(", ").next().unwrap_or(field).trim();
     (!name.is_empty()).then(|| Label::new(name))

@@ -1,30 +1,30 @@
-//! Likely reasons why a bill and the ledger differ on a day, limited to what arithmetic supports.
+//! Likely reasons for differences between a bill and the ledger on a day, limited to those that arithmetic supports.
 
 use super::compared::{Cell, Compared};
 use crate::domain::{Day, Usd};
 
-/// The likely reason of a difference.
+/// The likely reason for a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// The bill rounds each row to cents.
     Rounding,
-    /// The ledger has no call on that day.
+    /// The ledger has no calls on that day.
     EmptyDay,
-    /// The ledger has no call of that model on that day.
+    /// The ledger has no calls on that model on that day.
     NotInLogs,
-    /// The bill does not list it.
+    /// The bill does not list the model.
     NotOnBill,
-    /// The opposite difference on an adjacent day.
+    /// An adjacent day has the opposite difference.
     OtherDay(Day),
     /// Some of the ledger's tokens have no price.
     Unpriced(u64),
-    /// Some calls were logged only in part.
+    /// Some calls were only partly logged.
     LowerBound(u64),
     /// The model, the split or the rate of some calls is a guess.
     Guessed(u64),
-    /// The bill is half of the ledger's cost.
+    /// The bill is half the cost in the ledger.
     Half,
-    /// No reason found.
+    /// No reason was found.
     Unknown,
 }
 
@@ -77,7 +77,7 @@ impl Reason {
     }
 }
 
-/// Largest rounding error of the cell's rows, in pico-dollars.
+/// Largest possible rounding error of the cell's rows, in pico-dollars.
 fn rounding(cell: &Cell) -> i128 {
     Usd::from_micro(5_000).times(cell.lines.into()).pico()
 }
@@ -86,7 +86,7 @@ fn size(usd: Usd) -> i128 {
     usd.pico().saturating_abs()
 }
 
-/// The adjacent day with the opposite difference, within 5 %.
+/// An adjacent day with the opposite difference, within 5 %.
 fn other_day(compared: &Compared, day: Day, model: &str, difference: Usd) -> Option<Day> {
     [day.pred_opt(), day.succ_opt()].into_iter().flatten().find(|other| {
         let Some(cell) = compared.cells.get(&(*other, model.to_owned())) else { return false };

@@ -14,17 +14,17 @@ use tokio_io_timeout::TimeoutStream;
 use super::bounds::Bounds;
 use crate::server::accepting;
 
-/// How long requests that are being answered may take once the server ends.
+/// How long requests in progress may take once the server is shutting down.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
-/// Bytes of a request's head.
+/// Maximum size of a request's head in bytes.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// Serves until `ending` is true; then answers what has arrived.
+/// Serves until `ending` is true, then answers the requests that have arrived.
 pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, mut ending: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(bounds.connections));
     let all = u32::try_from(bounds.connections).unwrap_or(u32::MAX);
     while let Some((stream, place)) = accepting::next(&listener, &room, &mut ending).await {
-        // A client that stops reading is disconnected, whatever it was being sent.
+        // A client that stops reading is disconnected, whatever it is being sent.
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(bounds.arrival));
         let connection = http1::Builder::new()
@@ -46,6 +46,6 @@ pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
             drop(place);
         });
     }
-    // Every connection has given its place back then.
+    // By then every connection has released its permit.
     let _ = tokio::time::timeout(LAST_ANSWERS, room.acquire_many(all)).await;
 }

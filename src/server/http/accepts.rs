@@ -1,15 +1,15 @@
-//! The format of metrics that a client prefers, by its `Accept` header.
+//! Chooses the metrics format that a client prefers, from its `Accept` header.
 
 use axum::http::{HeaderMap, header};
 
 use super::answers::Exposition;
 
-/// Media type of Prometheus' text format.
+/// Media type of Prometheus's text format.
 pub(super) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Media type of OpenMetrics.
 pub(super) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// `OpenMetrics` where it is asked for at least as much as the text format, which everybody gets who asks for neither.
+/// `OpenMetrics` if the client prefers it at least as much as the text format, which is the default.
 pub(super) fn preferred(headers: &HeaderMap) -> Exposition {
     let (mut text, mut openmetrics, mut any) = (None, None, None);
     let values = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
@@ -40,7 +40,7 @@ pub(super) fn preferred(headers: &HeaderMap) -> Exposition {
     }
 }
 
-/// A weight from 0 to 1, with up to three decimals; 1 for what is no weight.
+/// A weight from 0 to 1 with up to three decimals, in thousandths; 1 if it is invalid.
 fn thousandths(text: &str) -> u32 {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     match whole {
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn the_client_chooses_the_format() {
-        // Prometheus 2.42 and 3.
+        // Headers sent by Prometheus 2.42 and 3.
         let v2 = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
                   text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
         let v3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\

@@ -1,8 +1,8 @@
-//! Questions that clients can ask. The commands write the answers, so that both give the same.
+//! Queries that clients can make. The commands produce the answers, so that both give the same results.
 
 use crate::engine::BooksView;
 
-/// A question to the books.
+/// A query to the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Topic {
     /// The report of `tokmeter report`, as JSON or CSV.
@@ -13,60 +13,56 @@ pub(crate) enum Topic {
     Sessions,
     /// The latest calls.
     Calls,
-    /// The arithmetic of the call with this `key`.
+    /// The explanation of the call with this `key`.
     Call,
-    /// The limits with their use.
+    /// The limits and their usage.
     Limits,
     /// State of sources, ledger and prices.
     Health,
     /// Whether a call may be made.
     Gate,
-    /// Metrics in this form.
+    /// Metrics in this format.
     Metrics(Exposition),
 }
 
-/// Form of metrics.
+/// A format of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exposition {
-    /// Prometheus' text format.
+    /// Prometheus's text format.
     Text,
     /// OpenMetrics.
     OpenMetrics,
 }
 
-/// Parameters of a query, in their order.
+/// Parameters of a query, in order.
 pub(crate) type Params = Vec<(String, String)>;
 
 /// Media type of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// JSON.
     Json,
-    /// CSV.
     Csv,
-    /// Metrics in this form.
+    /// Metrics in this format.
     Metrics(Exposition),
 }
 
-/// An answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     /// Its media type.
     pub(crate) kind: Kind,
-    /// Its body.
     pub(crate) body: Vec<u8>,
 }
 
-/// Why there is none.
+/// Why there is no answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Refusal {
-    /// The question is wrong.
+    /// The query is invalid.
     Question(String),
-    /// There is nothing of that name.
+    /// Nothing with that name exists.
     Nothing(String),
-    /// The books cannot be read now.
+    /// The ledger cannot be read now.
     Books(String),
 }
 
-/// Answers a question.
+/// Answers a query.
 pub(crate) type AnswerFn = fn(Topic, &Params, &BooksView<'_>) -> Result<Answer, Refusal>;

@@ -1,4 +1,4 @@
-//! Questions to the books, and the supervisors' questions.
+//! Queries to the ledger, and the health checks of supervisors.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::answers::{Answer, Exposition, Kind, Params, Refusal, Topic};
 use super::shared::{Shared, TIMEOUT};
 use super::status::Problem;
 
-/// Asks the books on the thread that owns them.
+/// Queries the ledger on the thread that owns it.
 pub(super) async fn ask(shared: &Shared, topic: Topic, params: Params) -> Result<Answer, Problem> {
     let (done, answered) = oneshot::channel();
     let answer = shared.answer;
@@ -66,7 +66,7 @@ pub(super) async fn calls(State(shared): State<Arc<Shared>>, Query(params): Quer
     answer(&shared, Topic::Calls, params).await
 }
 
-/// `GET /api/v1/calls/KEY`: the arithmetic of one call.
+/// `GET /api/v1/calls/KEY`: the explanation of one call.
 pub(super) async fn call(State(shared): State<Arc<Shared>>, Path(key): Path<String>) -> Response {
     answer(&shared, Topic::Call, vec![("key".to_owned(), key)]).await
 }
@@ -100,7 +100,7 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// The books answer and everything present at start has been read.
+/// Ready once the ledger answers and everything that existed at the start has been read.
 pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let (done, answered) = oneshot::channel();
     let question = Box::new(move |books: &crate::engine::BooksView<'_>| {

@@ -1,4 +1,4 @@
-//! Bodies of requests: read within bounds, and expanded within bounds.
+//! Request bodies: reading and decompressing them, both with bounds.
 
 use std::io::Read;
 
@@ -10,12 +10,12 @@ use ruzstd::decoding::StreamingDecoder;
 use super::bounds::Bounds;
 use super::status::Problem;
 
-/// Coding of a body.
+/// Content coding of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coding {
-    /// As it is.
+    /// Not compressed.
     Identity,
-    /// gzip, of one or several members.
+    /// gzip, with one or several members.
     Gzip,
     /// zlib.
     Deflate,
@@ -24,10 +24,10 @@ pub(super) enum Coding {
 }
 
 impl Coding {
-    /// The coding that a request names.
+    /// The coding given in a request.
     ///
     /// # Errors
-    /// 415 for another one.
+    /// 415 for an unknown coding.
     pub(super) fn of_headers(headers: &HeaderMap) -> Result<Self, Problem> {
         let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(Self::Identity) };
         match value.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
@@ -46,7 +46,7 @@ impl Coding {
 /// Reads a whole body.
 ///
 /// # Errors
-/// 413 when it is too long, 408 when it does not arrive, 400 when the client leaves.
+/// 413 when it is too long, 408 when it does not arrive in time, 400 when the client disconnects.
 pub(super) async fn read(body: Body, bounds: &Bounds) -> Result<Vec<u8>, Problem> {
     let longest = bounds.body;
     let whole = tokio::time::timeout(bounds.arrival, Limited::new(body, longest).collect()).await;
@@ -60,10 +60,10 @@ pub(super) async fn read(body: Body, bounds: &Bounds) -> Result<Vec<u8>, Problem
     }
 }
 
-/// Expands a body.
+/// Decompresses a body.
 ///
 /// # Errors
-/// 413 when it expands beyond the bound, 400 when it is damaged.
+/// 413 when the result exceeds the bound, 400 when the data is damaged.
 pub(super) fn expanded(body: Vec<u8>, coding: Coding, most: u64) -> Result<Vec<u8>, Problem> {
     match coding {
         Coding::Identity => Ok(body),
@@ -79,7 +79,7 @@ fn all_of(source: impl Read, most: u64) -> Result<Vec<u8>, Problem> {
     Ok(out)
 }
 
-/// Expands all frames of a Zstandard body, which may be several.
+/// Decompresses all frames of a Zstandard body, which may have several.
 fn frames(mut body: &[u8], most: u64) -> Result<Vec<u8>, Problem> {
     let mut out = Vec::new();
     loop {
@@ -137,7 +137,7 @@ mod tests {
         for (coding, pack) in [(Coding::Gzip, gzip as fn(&[u8]) -> Vec<u8>), (Coding::Zstd, zstd)] {
             assert_eq!(expanded(pack(&over), coding, MOST).unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
             assert_eq!(expanded(pack(&fits), coding, MOST).unwrap().len(), most);
-            // The bound holds for all members together.
+            // The bound applies to all members together.
             let two = [pack(&fits), pack(b"x")].concat();
             assert_eq!(expanded(two, coding, MOST).unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
         }

@@ -1,4 +1,4 @@
-//! Bounds of what a client may send, from the config.
+//! Bounds on the data that a client may send, from the config.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use crate::config::Server;
 /// Bounds of requests and connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// Bytes of a body as it arrives.
+    /// Maximum size of a body in bytes, as received.
     pub(super) body: usize,
-    /// Bytes of a body once expanded.
+    /// Maximum size of a body in bytes, after decompression.
     pub(super) expanded: u64,
-    /// Connections served at once; others wait in the system's backlog.
+    /// Maximum number of connections. Others wait in the system's backlog.
     pub(super) connections: usize,
-    /// Time for a body to arrive, and for a client to take something of its answer.
+    /// Time limit for a body to arrive, and for a client to read the next part of its response.
     pub(super) arrival: Duration,
-    /// Time for the head of a request to arrive.
+    /// Time limit for the head of a request to arrive.
     pub(super) head: Duration,
 }
 
-/// Longest time for a head, which is small.
+/// Upper bound for the time limit of a head, because heads are small.
 const HEAD: Duration = Duration::from_secs(10);
 
 impl Bounds {

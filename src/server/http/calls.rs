@@ -1,4 +1,4 @@
-//! `POST /api/v1/calls`: the socket's lines over HTTP, answered line by line.
+//! `POST /api/v1/calls`: the lines of the socket protocol over HTTP, answered line by line.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use crate::domain::{Label, Record};
 use crate::formats::{Decoder, Origin, Outcome};
 use crate::ingest::{Content, Delivery, Projects, Reply};
 
-/// Books every line of the body. A line that was booked before is a repeat, so that a body can be sent again.
+/// Books every line in the body. A line that was booked before counts as a repeat, so a body can be sent again.
 pub(super) async fn book(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
     let lines = match lines(&shared, &headers, body).await {
         Ok(lines) => lines,
         Err(problem) => return problem.into_response(),
     };
-    // The decoder is not shared between threads: all lines are decoded before the first is booked.
+    // The decoder is not `Send`, so decode all lines before booking the first.
     let decoded = decoded(&shared, &lines);
     if decoded.is_empty() {
         return Problem::new(StatusCode::BAD_REQUEST, "expected one JSON object per line").into_response();
@@ -41,7 +41,7 @@ pub(super) async fn book(State(shared): State<Arc<Shared>>, headers: HeaderMap, 
         answers.push_str(&reply.to_string());
         answers.push('\n');
     }
-    // Lines that were booked are repeats when all are sent again.
+    // If everything is sent again, lines already booked are repeats.
     let status = if failed { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, [(header::CONTENT_TYPE, "application/x-ndjson")], answers).into_response()
 }

@@ -1,7 +1,7 @@
-//! Events: the summary as it changes and alerts as they are raised, as Server-Sent Events and over a WebSocket.
+//! Events: the summary when it changes and alerts when they are raised, as Server-Sent Events and over a WebSocket.
 //!
-//! The books are asked once for all listeners, at most a few times a second, and only while somebody listens. A slow
-//! reader gets the latest numbers next and misses those between; nothing is queued for it.
+//! The ledger is queried once for all listeners, at most a few times per second, and only while there are listeners. A
+//! slow reader gets the latest numbers next and misses those in between; nothing is queued for it.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,14 +21,14 @@ use super::api;
 use super::latest::{Event, Events, Latest, Seen};
 use super::shared::Shared;
 
-/// Shortest time between two summaries.
+/// Minimum time between two summaries.
 const PACE: Duration = Duration::from_millis(100);
-/// Longest time between two looks at the clock: rates fall and days end without a call.
+/// Maximum time between two updates, because rates fall and days end even without calls.
 const LOOK: Duration = Duration::from_secs(60);
-/// Interval of signs of life that keep a silent connection open.
+/// Interval of keep-alive messages on a silent connection.
 pub(super) const ALIVE: Duration = Duration::from_secs(15);
 
-/// Hands on alerts. Runs until the engine stops.
+/// Forwards alerts. Runs until the engine stops.
 pub(super) async fn alerts(shared: Arc<Shared>) {
     let mut alerts = shared.doors.alerts.subscribe();
     loop {
@@ -40,7 +40,7 @@ pub(super) async fn alerts(shared: Arc<Shared>) {
     }
 }
 
-/// Asks for the summary whenever the numbers have changed and somebody listens. Runs until the engine stops.
+/// Requests the summary whenever the numbers have changed and there are listeners. Runs until the engine stops.
 pub(super) async fn feed(shared: Arc<Shared>) {
     let Events { latest, joined } = &shared.events;
     let mut revision = shared.doors.revision.clone();
@@ -56,11 +56,11 @@ pub(super) async fn feed(shared: Arc<Shared>) {
             () = tokio::time::sleep(LOOK), if is_heard => true,
         };
         if latest.receiver_count() == 0 {
-            // The next listener needs newer numbers.
+            // The next listener will need newer numbers.
             asked = asked.filter(|_| !has_changed);
             continue;
         }
-        // A new listener gets the latest summary, unless that is old.
+        // A new listener gets the latest summary, unless that is too old.
         if !has_changed && asked.is_some_and(|asked| asked.elapsed() < LOOK) {
             continue;
         }
@@ -75,7 +75,7 @@ pub(super) async fn feed(shared: Arc<Shared>) {
     }
 }
 
-/// The events of one listener.
+/// The events for one listener.
 pub(super) struct Listener {
     latest: watch::Receiver<Latest>,
     ending: watch::Receiver<bool>,
@@ -83,17 +83,17 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    /// A listener that has had the events up to this id.
+    /// A listener that has received the events up to this id.
     pub(super) fn after(last_id: &str, shared: &Shared) -> Self {
         let mut latest = shared.events.latest.subscribe();
         let seen = Seen::resume(last_id, &latest.borrow());
-        // The latest may be a little old; a newer one follows as soon as the books have answered.
+        // The latest summary may be slightly old. A newer one follows as soon as the ledger has answered.
         latest.mark_changed();
         shared.events.joined.notify_one();
         Self { latest, ending: shared.ending.clone(), seen }
     }
 
-    /// The next event; none once the server ends.
+    /// The next event; `None` once the server is shutting down.
     pub(super) async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.seen.next(&self.latest.borrow_and_update()) {
@@ -107,7 +107,7 @@ impl Listener {
     }
 }
 
-/// `GET /api/v1/events`. `Last-Event-ID` leaves out the events that the client has already.
+/// `GET /api/v1/events`. With `Last-Event-ID`, skips the events that the client already has.
 pub(super) async fn stream(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     let last_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
     let listener = Listener::after(last_id, &shared);

@@ -1,7 +1,7 @@
-//! Who may ask: the token, the `Host` that the client meant, and the page that sent it.
+//! Checks who may send requests: the token, the `Host` that the client used, and the origin of the page that sent it.
 //!
-//! A web page of another origin can make a browser send requests to a loopback address, by a form or by a name that it
-//! lets point there. `Host` and `Origin` tell.
+//! A web page of another origin can make a browser send requests to a loopback address, through a form or through a
+//! name that resolves to it. `Host` and `Origin` reveal that.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use super::token;
 use crate::config::Token;
 use crate::server::loopback::is_loopback;
 
-/// Paths that tell nothing about the books, besides the files of the page.
+/// Paths that reveal nothing about the ledger, besides the files of the page.
 const OPEN: [&str; 3] = ["/healthz", "/readyz", "/"];
 
-/// Refuses requests of strangers; adds the headers that every answer has.
+/// Rejects unauthorised requests, and adds the headers that every response has.
 pub(super) async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let mut response = match refusal(shared.token.as_ref(), request.uri().path(), request.headers()) {
         Some(problem) => {
@@ -51,7 +51,7 @@ fn refusal(token: Option<&Token>, path: &str, headers: &HeaderMap) -> Option<Pro
     }
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let host = text(header::HOST);
-    // Without a token only names of this machine are served: another name was made to point here.
+    // Without a token, only names of this machine are served, because any other name was made to point here.
     if token.is_none() && !host.is_some_and(is_loopback) {
         return Some(Problem::new(StatusCode::FORBIDDEN, "this server answers to localhost only"));
     }

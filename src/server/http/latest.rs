@@ -1,37 +1,37 @@
-//! The latest events, which every listener gets: the summary, and the alerts of this run.
+//! The latest events, which are sent to every listener: the summary, and the alerts of this run.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
-/// Alerts kept for listeners that are behind or come back.
+/// Number of alerts kept for listeners that are behind or reconnect.
 const ALERTS: usize = 32;
 
-/// The latest events, for everybody who listens.
+/// The latest events, shared by all listeners.
 pub(super) struct Events {
     /// The latest events.
     pub(super) latest: watch::Sender<Latest>,
-    /// Somebody has begun to listen.
+    /// Notified when a new listener arrives.
     pub(super) joined: Notify,
 }
 
 impl Events {
-    /// The events of a run that began at this time, in milliseconds since 1970.
+    /// The events of a run that started at this time, in milliseconds since 1970.
     pub(super) fn new(run: i64) -> Self {
         Self { latest: watch::channel(Latest { run, ..Latest::default() }).0, joined: Notify::new() }
     }
 }
 
-/// The latest summary and alerts, numbered from one.
+/// The latest summary and alerts, numbered from 1.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Latest {
     run: i64,
     summaries: u64,
-    /// One line of JSON.
+    /// The summary as one line of JSON.
     summary: Arc<str>,
     alerts: u64,
-    /// The latest of them, oldest first, each one line of JSON.
+    /// The latest alerts, oldest first, each as one line of JSON.
     last_alerts: VecDeque<Arc<str>>,
 }
 
@@ -57,7 +57,7 @@ impl Latest {
 pub(super) struct Event {
     /// `alert` or `summary`.
     pub(super) name: &'static str,
-    /// Position of a listener that has received this event.
+    /// Position of a listener after it has received this event.
     pub(super) id: String,
     /// One line of JSON.
     pub(super) data: Arc<str>,
@@ -71,8 +71,8 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// The position of a listener whose last event has this id; the beginning, if the id is of another run. A new
-    /// listener gets the summary and the alerts from now on.
+    /// The position of a listener whose last event has this id, or the start if the id is from another run. A new
+    /// listener gets the summary, and alerts from now on.
     pub(super) fn resume(last_id: &str, latest: &Latest) -> Self {
         let numbers: Vec<i64> = last_id.split('-').map_while(|part| part.parse().ok()).collect();
         match numbers.as_slice() {
@@ -84,7 +84,7 @@ impl Seen {
         }
     }
 
-    /// The next event: alerts one by one, as far as they are kept, then the latest summary.
+    /// The next event: first the alerts that are still kept, one by one, then the latest summary.
     pub(super) fn next(&mut self, latest: &Latest) -> Option<Event> {
         let missed = latest.alerts.saturating_sub(self.alerts);
         let kept = latest.last_alerts.len();
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!((first.name, first.id.as_str()), ("alert", "7-0-1"));
         latest.alert("second".into());
         assert_eq!(all(&mut Seen::resume(&first.id, &latest), &latest), ["second", "one"]);
-        // Of another run only the numbers matter, and nonsense is a new listener.
+        // For an id from another run only the numbers matter, and an invalid id means a new listener.
         for id in ["6-1-1", "nonsense", "7-1", "7-1-1-1", "-", "99999999999999999999-1-1"] {
             assert_eq!(all(&mut Seen::resume(id, &latest), &latest), ["one"], "{id}");
         }

@@ -1,6 +1,6 @@
-//! The HTTP server: takes telemetry and calls, answers with metrics, the API, a stream of events and a page.
+//! The HTTP server: receives telemetry and calls, and serves metrics, the API, a stream of events and a web page.
 //!
-//! One thread serves all connections; another decodes telemetry, so that a large export delays nobody else.
+//! One thread serves all connections. Another decodes telemetry, so that a large export delays nobody else.
 
 mod accept;
 mod accepts;
@@ -43,30 +43,30 @@ use crate::config::{Env, Token};
 use crate::domain::Label;
 use crate::engine::Doors;
 
-/// Web sockets open at once.
+/// Maximum number of open WebSockets.
 const SOCKETS: usize = 64;
 
 /// Everything the server needs to start.
 pub(crate) struct Setup {
-    /// Where it listens.
+    /// Socket on which it listens.
     pub(crate) listener: TcpListener,
-    /// The token that clients must present; without one, the address is a loopback address.
+    /// The token that clients must present. Without one, the address is a loopback address.
     pub(crate) token: Option<Token>,
-    /// Ways into the engine.
+    /// Access to the engine.
     pub(crate) doors: Doors,
-    /// Answers questions to the books.
+    /// Answers queries to the ledger.
     pub(crate) answer: AnswerFn,
-    /// User of calls that name none.
+    /// User for calls that give none.
     pub(crate) user: Label,
-    /// The machine.
+    /// The machine's environment.
     pub(crate) env: Env,
-    /// Bounds of requests.
+    /// Bounds on requests.
     pub(crate) bounds: Bounds,
 }
 
-/// The running server. It ends when dropped, before the engine stops.
+/// The running server. It stops when dropped, which must happen before the engine stops.
 pub(crate) struct Server {
-    /// The address that it listens on.
+    /// The address on which it listens.
     pub(crate) address: SocketAddr,
     stop: watch::Sender<bool>,
     thread: Option<thread::JoinHandle<()>>,

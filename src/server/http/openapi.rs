@@ -1,4 +1,4 @@
-//! `GET /api/v1/openapi.json`: the API as a document of OpenAPI 3.1, written from the table of routes.
+//! `GET /api/v1/openapi.json`: the API as an OpenAPI 3.1 document, generated from the table of routes.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::guard;
 use super::parameters::{Parameter, Place, Values};
 use super::routes::{Operation, ROUTES};
 
-/// Schemas of the answers, compared with real ones in `tests/openapi.rs`.
+/// Schemas of the responses, compared with real ones in `tests/openapi.rs`.
 const SCHEMAS: &str = include_str!("openapi/schemas.json");
 
 /// The document as one line.
@@ -33,7 +33,7 @@ fn written() -> Value {
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        // Without a token in the config none is asked for.
+        // Without a token in the config, none is required.
         "security": [{}, {"token": []}],
         "paths": paths,
         "components": {
@@ -80,7 +80,7 @@ fn operation(operation: &Operation, is_open: bool) -> Value {
     written
 }
 
-/// The content of a body: a document, or text and bytes without a schema.
+/// The content of a body: a JSON document, or text or bytes without a schema.
 fn content(schema: &str) -> Value {
     if schema.is_empty() { json!({}) } else { json!({"schema": {"$ref": format!("#/components/schemas/{schema}")}}) }
 }

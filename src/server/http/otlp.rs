@@ -1,7 +1,8 @@
-//! OTLP over HTTP: exports of spans, log records and metrics, as protobuf and as JSON.
+//! OTLP over HTTP: exports of spans, log records and metrics, in protobuf and in JSON.
 //!
-//! The specification (opentelemetry.io/docs/specs/otlp, read 2026-11-26): an answer has the request's content type; an
-//! error is a `google.rpc.Status`; a client sends again after 429, 502, 503 and 504 and drops the data otherwise.
+//! By the specification (opentelemetry.io/docs/specs/otlp, read 2026-11-26), a response has the request's content type,
+//! an error is a `google.rpc.Status`, and a client retries after 429, 502, 503 and 504 but drops the data after other
+//! errors.
 
 use std::sync::Arc;
 
@@ -31,8 +32,8 @@ pub(super) async fn logs(State(shared): State<Arc<Shared>>, headers: HeaderMap, 
     export(&shared, &headers, body, Signals::Logs).await
 }
 
-/// Metrics sum up what spans, log records and transcripts say one by one: they count for sessions of which there is
-/// nothing else.
+/// Metrics are sums of the calls that spans, log records and transcripts report one by one. They count for sessions
+/// about which nothing else is known.
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Response {
     export(&shared, &headers, body, Signals::Metrics).await
 }
@@ -57,7 +58,7 @@ async fn export(shared: &Shared, headers: &HeaderMap, body: Body, signals: Signa
     }
 }
 
-/// Returns once everything in the export is booked.
+/// Returns once everything in the export has been booked.
 async fn take(
     shared: &Shared,
     headers: &HeaderMap,
@@ -66,7 +67,7 @@ async fn take(
     signals: Signals,
 ) -> Result<Decoded, Problem> {
     let coding = Coding::of_headers(headers)?;
-    // Before the body is read, so that what waits is bounded.
+    // Checked before the body is read, so that the amount of waiting data is bounded.
     let busy = || Problem::busy("the meter is busy; send this again");
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let length = length.map_or(shared.bounds.body, |length: usize| length.min(shared.bounds.body));
@@ -80,7 +81,7 @@ async fn take(
     let Some(mut booked) = decoded.booked.take() else { return Ok(decoded) };
     let answered = tokio::time::timeout(TIMEOUT, &mut booked).await;
     if answered.is_err() {
-        // The records still wait for the books, though the client does no more.
+        // The records wait to be booked even if the client disconnects.
         tokio::spawn(async move {
             let _ = booked.await;
             drop(share);
@@ -108,7 +109,7 @@ fn success(decoded: &Decoded, is_json: bool, signals: Signals) -> Response {
                     Signals::Logs => "rejectedLogRecords",
                     Signals::Metrics => "rejectedDataPoints",
                 };
-                // 64-bit integers are strings in protobuf's JSON.
+                // In protobuf's JSON, 64-bit integers are strings.
                 let rejected = partial.rejected.to_string();
                 json!({"partialSuccess": {name: rejected, "errorMessage": partial.error_message}})
             }
@@ -121,7 +122,7 @@ fn success(decoded: &Decoded, is_json: bool, signals: Signals) -> Response {
 }
 
 fn error(problem: &Problem, is_json: bool) -> Response {
-    // Codes of google.rpc: 3 is an invalid argument, 14 is unavailable.
+    // Codes of google.rpc: 3 means invalid argument, 14 means unavailable.
     let code = if problem.status.is_server_error() { 14 } else { 3 };
     let body = if is_json {
         json!({"code": code, "message": problem.message}).to_string().into_bytes()

@@ -1,4 +1,4 @@
-//! The web page: a few files in the program, no request to anywhere else.
+//! The web page: a few files built into the program, with no requests to any other server.
 
 use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -6,23 +6,23 @@ use axum::response::{IntoResponse, Response};
 
 use super::status::Problem;
 
-/// Where the files of the page are.
+/// Path of the page's files.
 pub(super) const FILES: &str = "/page/";
 
-/// Only this server's own files and answers, and no text that becomes markup.
+/// Allows only this server's own files and responses, and no text that becomes markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
-/// A file of the page, by its name.
+/// One of the page's files, by its name.
 macro_rules! file {
     ($name:literal, $kind:expr) => {
         ($name, $kind, include_str!(concat!("../../../web/page/", $name)))
     };
 }
 
-/// Name, media type and text of each file.
+/// Name, media type and content of each file.
 const ALL: [(&str, &str, &str); 20] = [
     file!("page.css", STYLE),
     file!("views.css", STYLE),

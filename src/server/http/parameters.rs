@@ -1,19 +1,17 @@
-//! Parameters of the API: what is accepted, and what the API document says of it.
+//! Parameters of the API: the accepted values, and their description in the API document.
 
 use crate::domain::Label;
 
 /// A parameter of a query, a path or a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parameter {
-    /// Its name.
     pub(crate) name: &'static str,
-    /// The flag of `tokmeter report` that it stands for; empty for none.
+    /// The corresponding flag of `tokmeter report`; empty if there is none.
     pub(crate) flag: &'static str,
     /// Where it is given.
     pub(super) place: Place,
-    /// Its values.
     pub(super) values: Values,
-    /// One sentence.
+    /// Description, one sentence.
     pub(super) meaning: &'static str,
 }
 
@@ -28,20 +26,19 @@ pub(super) enum Place {
 /// Values of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Values {
-    /// A text.
     Text,
     /// Texts: the parameter may be repeated.
     Texts,
     /// A number of rows.
     Rows,
-    /// One of these words.
+    /// One of these values.
     OneOf(&'static [&'static str]),
-    /// Any of these words: the parameter may be repeated.
+    /// Any of these values. The parameter may be repeated.
     AnyOf(&'static [&'static str]),
 }
 
 impl Parameter {
-    /// The words that are its values; none where any text is.
+    /// The allowed values; empty if any text is allowed.
     #[cfg(test)]
     pub(crate) fn words(&self) -> &'static [&'static str] {
         match self.values {
@@ -55,11 +52,11 @@ impl Parameter {
     }
 }
 
-/// Checks the parameters of a query: a path takes those of its table and no others, because an answer that leaves one
-/// out of account looks like the one that was asked for.
+/// Checks the parameters of a query. A path accepts only those in its table, because a response that ignores a
+/// parameter looks like the one that was requested.
 ///
 /// # Errors
-/// With the sentence that says what is wrong.
+/// When a parameter is not accepted, with a sentence that says why.
 pub(super) fn check(known: &[&[Parameter]], given: &[(String, String)]) -> Result<(), String> {
     let known: Vec<&Parameter> =
         known.iter().flat_map(|some| some.iter()).filter(|one| one.place == Place::Query).collect();
@@ -125,7 +122,7 @@ pub(crate) const REPORT: [Parameter; 19] = [
     query("limit", "limit", Values::Rows, "Most rows; of calls there are 100 without it."),
 ];
 
-/// The unit that a row sums up.
+/// The unit that each row covers.
 pub(crate) const PERIOD: Parameter = query(
     "period",
     "",
@@ -137,7 +134,7 @@ const fn name(name: &'static str) -> Parameter {
     query(name, "", Values::Text, "Name in this dimension of the call that is to be made.")
 }
 
-/// Parameters of the gate: every dimension that a limit can name.
+/// Parameters of the gate: every dimension that a limit can have.
 pub(super) const GATE: [Parameter; 9] = [
     name("user"),
     name("model"),
@@ -159,7 +156,7 @@ pub(super) const KEY: Parameter = Parameter {
     meaning: "The call's key or a beginning of it, in hexadecimal digits.",
 };
 
-/// The position in a stream, for the WebSocket.
+/// The position in the stream, for the WebSocket.
 pub(super) const LAST_EVENT: Parameter =
     query("last_event_id", "", Values::Text, "Leaves out the events up to this id, which the client has.");
 
@@ -172,7 +169,7 @@ pub(super) const LAST_EVENT_HEADER: Parameter = Parameter {
     meaning: "Leaves out the events up to this id, which the client has.",
 };
 
-/// The name of a file of the page.
+/// The name of one of the page's files.
 pub(super) const FILE: Parameter =
     Parameter { name: "name", flag: "", place: Place::Path, values: Values::Text, meaning: "Name of the file." };
 

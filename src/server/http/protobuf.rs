@@ -1,4 +1,4 @@
-//! Exports of OTLP in protobuf become the same JSON as in the other encoding, so that one reader decides about both.
+//! Converts OTLP exports in protobuf to the same JSON as in the other encoding, so that a single reader handles both.
 
 mod metrics;
 
@@ -48,7 +48,7 @@ struct Span {
 /// The JSON form of an export of spans.
 ///
 /// # Errors
-/// When the bytes are no such message.
+/// When the bytes are not such a message.
 pub(super) fn spans(bytes: Bytes) -> Result<Value, DecodeError> {
     to_json(bytes, ["resourceSpans", "scopeSpans"], |scope| {
         let ScopeSpans { scope, spans } = ScopeSpans::decode(scope)?;
@@ -61,7 +61,7 @@ pub(super) fn spans(bytes: Bytes) -> Result<Value, DecodeError> {
 /// The JSON form of an export of metrics.
 ///
 /// # Errors
-/// When the bytes are no such message.
+/// When the bytes are not such a message.
 pub(super) fn metrics(bytes: Bytes) -> Result<Value, DecodeError> {
     to_json(bytes, ["resourceMetrics", "scopeMetrics"], |scope| {
         let ScopeMetrics { metrics, .. } = ScopeMetrics::decode(scope)?;
@@ -84,7 +84,7 @@ fn to_json(
     Ok(object([(outer, Value::Array(groups))]))
 }
 
-/// An object of these members. `json!` would copy them, which takes longer than to parse them.
+/// An object with these members. `json!` would copy them, which takes longer than parsing them.
 fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
 }
@@ -134,7 +134,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// OTLP's answer to an export: the number of records that were refused, and why.
+/// OTLP's response to an export: the number of rejected records, and the reason.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Response {
     #[prost(message, optional, tag = "1")]

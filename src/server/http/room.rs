@@ -1,25 +1,25 @@
-//! Room for the exports on their way into the books, so that memory is bounded while the books are slow.
+//! Limits the exports on their way to the ledger, so that memory is bounded while the ledger is slow.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes are counted by the KiB.
+/// Bytes are counted in KiB.
 const UNIT: usize = 1024;
 
-/// The bytes of all bodies that are received, decoded or waiting for the books.
+/// Permits for the bytes of all bodies that are being received, decoded or waiting to be booked.
 pub(super) struct Room(Arc<Semaphore>);
 
-/// A body's share of the room, given back when dropped.
+/// A body's permit, which is released when dropped.
 pub(super) type Share = OwnedSemaphorePermit;
 
 impl Room {
-    /// Room for a few bodies of this length.
+    /// Enough room for a few bodies of this length.
     pub(super) fn new(longest: usize) -> Self {
         Self(Arc::new(Semaphore::new(units(longest).saturating_mul(4).min(Semaphore::MAX_PERMITS))))
     }
 
-    /// Takes the share of a body; none while there is no room for it.
+    /// Takes the permit for a body; `None` if there is no room for it.
     pub(super) fn take(&self, bytes: usize) -> Option<Share> {
         Arc::clone(&self.0).try_acquire_many_owned(u32::try_from(units(bytes)).ok()?).ok()
     }

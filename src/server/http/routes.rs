@@ -1,4 +1,4 @@
-//! All paths of the server: who answers them, and what the API document says of them.
+//! All paths of the server: their handlers, and their description in the API document.
 
 use std::sync::Arc;
 
@@ -19,40 +19,39 @@ use super::{accepts, api, calls, events, guard, otlp, page, websocket};
 pub(super) struct Route {
     /// The path, with parameters in braces.
     pub(super) path: &'static str,
-    /// Answers it.
+    /// Handler of the path.
     handler: fn() -> MethodRouter<Arc<Shared>>,
     /// Its operations, one per method.
     pub(super) operations: &'static [Operation],
 }
 
-/// A method of a path.
+/// A method on a path.
 pub(super) struct Operation {
-    /// In lower case.
+    /// HTTP method in lower case.
     pub(super) method: &'static str,
-    /// Name in generated clients.
+    /// Name of the operation in generated clients.
     pub(super) id: &'static str,
-    /// One sentence.
+    /// Description, one sentence.
     pub(super) summary: &'static str,
-    /// Its parameters.
     pub(super) parameters: &'static [&'static [Parameter]],
-    /// Media types and schemas of the request's body.
+    /// Media types and schemas of the request body.
     pub(super) body: &'static [(&'static str, &'static str)],
-    /// Status, media type and schema of the answers besides errors. Without a schema it is text; without a media type
+    /// Status, media type and schema of successful responses. Without a schema the body is text; without a media type
     /// there is no body.
     pub(super) answers: &'static [(&'static str, &'static str, &'static str)],
     /// Schema of errors.
     pub(super) errors: &'static str,
 }
 
-/// Where paths take their own parameters and no others. Of the rest, which supervisors and scrapers ask for, parameters
-/// change no answer.
+/// Prefix of paths that accept only their own parameters. On other paths, which supervisors and scrapers request,
+/// parameters are ignored.
 const API: &str = "/api/v1/";
 
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
 const PROTOBUF: &str = "application/x-protobuf";
 
-/// A question that is answered with a document of this schema.
+/// A query that is answered with a document of this schema.
 const fn asks(
     id: &'static str,
     summary: &'static str,
@@ -216,7 +215,7 @@ pub(super) const ROUTES: [Route; 19] = [
     },
 ];
 
-/// Answers all paths.
+/// Handles all paths.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     ROUTES
         .iter()
@@ -231,7 +230,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-/// Refuses a query with parameters that the operation does not take.
+/// Rejects a query with parameters that the operation does not accept.
 async fn checked(operations: &'static [Operation], request: Request, next: Next) -> Response {
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
     let operation = operations.iter().find(|operation| operation.method.eq_ignore_ascii_case(method.as_str()));

@@ -21,32 +21,32 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Shared {
     /// The token that clients must present.
     pub(super) token: Option<Token>,
-    /// Ways into the engine.
+    /// Access to the engine.
     pub(super) doors: Doors,
     /// The API document.
     pub(super) document: String,
-    /// Answers questions to the books.
+    /// Answers queries to the ledger.
     pub(super) answer: AnswerFn,
-    /// User of calls that name none.
+    /// User for calls that give none.
     pub(super) user: Label,
-    /// The machine.
+    /// The machine's environment.
     pub(super) env: Env,
-    /// Bounds of requests.
+    /// Bounds on requests.
     pub(super) bounds: Bounds,
-    /// Room for exports on their way into the books.
+    /// Room for exports on their way to the ledger.
     pub(super) room: Room,
-    /// Telemetry to be decoded.
+    /// Telemetry to decode.
     pub(super) telemetry: mpsc::Sender<Export>,
-    /// The events of everybody who listens.
+    /// The events for all listeners.
     pub(super) events: Events,
-    /// Places for web sockets, which outlive the request that opens them.
+    /// Permits for WebSockets, which outlive the request that opens them.
     pub(super) sockets: Arc<Semaphore>,
-    /// True once the server ends.
+    /// True once the server is shutting down.
     pub(super) ending: watch::Receiver<bool>,
 }
 
 impl Shared {
-    /// The time now.
+    /// The current time.
     pub(super) fn now(&self) -> Instant {
         self.env.now()
     }

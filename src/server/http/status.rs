@@ -1,15 +1,15 @@
-//! Answers with an error: the status and one line of JSON.
+//! Error responses: the status and one line of JSON.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// An error to be answered.
+/// An error that is sent to the client.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
     pub(super) status: StatusCode,
     pub(super) message: String,
-    /// Seconds after which the client may try again.
+    /// Seconds after which the client may retry.
     pub(super) retry_after: Option<u32>,
 }
 
@@ -18,7 +18,7 @@ impl Problem {
         Self { status, message: message.into(), retry_after: None }
     }
 
-    /// A problem that goes away by itself; the client tries again.
+    /// A temporary problem. The client should retry.
     pub(super) fn busy(message: impl Into<String>) -> Self {
         Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, message) }
     }

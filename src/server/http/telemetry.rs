@@ -1,4 +1,4 @@
-//! The thread that decodes telemetry. What waits for it is bounded: what does not fit is to be sent again.
+//! The thread that decodes telemetry. Its queue is bounded; clients must send again if there is no room.
 
 use std::io;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use crate::engine::Question;
 use crate::formats::{Origin, Telemetry};
 use crate::ingest::{Content, Delivery, Projects, Reply};
 
-/// Exports that wait for the thread.
+/// Maximum number of exports waiting for the thread.
 const QUEUE: usize = 256;
 
 /// A received export.
 pub(super) struct Export {
     /// The body as it arrived.
     pub(super) body: Vec<u8>,
-    /// How it is compressed.
+    /// Its compression.
     pub(super) coding: Coding,
     /// True for JSON, false for protobuf.
     pub(super) is_json: bool,
@@ -33,17 +33,17 @@ pub(super) struct Export {
     pub(super) done: oneshot::Sender<Result<Decoded, Problem>>,
 }
 
-/// A decoded export, on its way into the books.
+/// A decoded export, on its way to the ledger.
 pub(super) struct Decoded {
-    /// Signals that were refused.
+    /// Number of rejected signals.
     pub(super) refused: u64,
-    /// Why the last of them was.
+    /// Why the last of them was rejected.
     pub(super) why: String,
-    /// The answer of the books; none where there was nothing to book.
+    /// The ledger's reply; `None` if there was nothing to book.
     pub(super) booked: Option<oneshot::Receiver<Reply>>,
 }
 
-/// Starts the thread. It ends when all senders are gone.
+/// Starts the thread. It ends when there are no senders left.
 pub(super) fn start(
     (deliver, ask): (mpsc::Sender<Delivery>, mpsc::Sender<Question>),
     clock: Arc<dyn Fn() -> Instant + Send + Sync>,
@@ -64,7 +64,7 @@ pub(super) fn start(
                 let booked = (!records.is_empty()).then(|| {
                     let (reply, booked) = oneshot::channel();
                     let content = Content::Export { records, state: reader.telemetry.changed() };
-                    // Waits for a busy ledger; meanwhile the queue fills and clients are asked to come again.
+                    // Waits for a busy ledger. Meanwhile the queue fills up, and clients are asked to retry.
                     let _ = deliver.blocking_send(Delivery { content, reply });
                     booked
                 });
@@ -76,23 +76,23 @@ pub(super) fn start(
     Ok(exports)
 }
 
-/// The state with which the last reader ended, from the books.
+/// The last state of the previous reader, from the ledger.
 fn state_of(ask: &mpsc::Sender<Question>) -> String {
     let (reply, state) = oneshot::channel();
     let question: Question = Box::new(move |view| {
         let _ = reply.send(view.telemetry_state());
     });
-    // No answer while the meter closes: what is decoded now will not be booked.
+    // There is no answer while the meter shuts down; calls decoded now will not be booked.
     if ask.blocking_send(question).is_err() { String::new() } else { state.blocking_recv().unwrap_or_default() }
 }
 
 struct Reader {
     telemetry: Telemetry,
     projects: Projects,
-    /// Number of exports so far, as the place of their calls.
+    /// Number of exports so far, used as the offset of their calls.
     offset: u64,
     user: Label,
-    /// Bytes of an expanded body.
+    /// Maximum size of a decompressed body in bytes.
     expanded: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Compares the token that a client presents.
+//! Checks the token that a client presents.
 
 use axum::http::{HeaderMap, header};
 use subtle::ConstantTimeEq;
@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq;
 use crate::config::Token;
 
 /// True when a request presents this token, as `Authorization: Bearer …`. The time taken does not depend on how much of
-/// it is right.
+/// the token is right.
 pub(super) fn is_presented(token: &Token, headers: &HeaderMap) -> bool {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
         let value = value.as_bytes();
@@ -16,7 +16,7 @@ pub(super) fn is_presented(token: &Token, headers: &HeaderMap) -> bool {
     bearer.is_some_and(|presented| presented.ct_eq(token.bytes()).into())
 }
 
-/// True for this token, in the same time whatever is wrong with another one.
+/// True for this token. Takes the same time for any other token.
 pub(in crate::server) fn is(token: &Token, presented: &str) -> bool {
     presented.as_bytes().ct_eq(token.bytes()).into()
 }

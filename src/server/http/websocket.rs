@@ -1,4 +1,4 @@
-//! `GET /api/v1/ws`: the events over a WebSocket, each one text message `{"event":…,"id":…,"data":…}`.
+//! `GET /api/v1/ws`: the events over a WebSocket, each as a text message `{"event":…,"id":…,"data":…}`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use super::latest::Event;
 use super::shared::Shared;
 use super::status::Problem;
 
-/// Bytes of a message of the client, which has nothing to say.
+/// Maximum size of a message from the client in bytes. Clients need not send any.
 const HEARD: usize = 4 * 1024;
 
-/// Opens the WebSocket. `last_event_id` leaves out the events that the client has already.
+/// Opens the WebSocket. With `last_event_id`, skips the events that the client already has.
 pub(super) async fn open(
     State(shared): State<Arc<Shared>>,
     Query(params): Query<Params>,
@@ -40,10 +40,11 @@ pub(super) async fn open(
     upgrade.max_message_size(HEARD).on_upgrade(move |socket| serve(socket, listener, slowest, place))
 }
 
-/// `slowest` is the time that a client may take to receive a message before it is left.
+/// Sends events until the client is gone. `slowest` is the time that a client may take to receive a message before it
+/// is disconnected.
 async fn serve(mut socket: WebSocket, mut listener: Listener, slowest: Duration, _place: OwnedSemaphorePermit) {
     let mut alive = tokio::time::interval(ALIVE);
-    // Two signs of life without an answer, and the client is gone.
+    // After two keep-alive messages without a response, the client is gone.
     let mut unanswered = 0;
     loop {
         let message = tokio::select! {
@@ -67,7 +68,7 @@ async fn serve(mut socket: WebSocket, mut listener: Listener, slowest: Duration,
                 Message::Ping(Bytes::new())
             }
         };
-        // While it waits nothing is queued: the next event is the latest then.
+        // Nothing is queued during the wait, so the next event is the latest one.
         match tokio::time::timeout(slowest, socket.send(message)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return,

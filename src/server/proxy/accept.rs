@@ -1,4 +1,4 @@
-//! Accepts connections, HTTP/1.1 and HTTP/2, and ends them in order.
+//! Accepts connections, both HTTP/1.1 and HTTP/2, and closes them in order.
 
 use std::io;
 use std::sync::Arc;
@@ -15,20 +15,20 @@ use super::forward;
 use super::shared::Shared;
 use crate::server::accepting;
 
-/// Connections served at once; others wait in the system's backlog.
+/// Maximum number of connections. Others wait in the system's backlog.
 const CONNECTIONS: usize = 8192;
-/// How long a connection may be idle, or take for the head of a request.
+/// How long a connection may be idle, or take to send the head of a request.
 const HEAD: Duration = Duration::from_secs(600);
-/// How long calls that are being answered may take once the proxy ends.
+/// How long calls in progress may take once the proxy is shutting down.
 const DRAIN: Duration = Duration::from_secs(30);
-/// How long answers are read on whose client has left.
+/// How long to keep reading a response after its client has disconnected.
 const READ_ON: Duration = Duration::from_secs(3);
-/// The first bytes of every connection of HTTP/2.
+/// The first bytes of every HTTP/2 connection.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0";
-/// First and longest pause before a preface is looked at again of which only a part has come.
+/// First and longest pause before checking again for a preface that has only partly arrived.
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(100)];
 
-/// Serves until `ending` is true; then lets the calls that are being answered end. `gone` ends when none is left.
+/// Serves until `ending` is true, then lets calls in progress finish. `gone` completes when none is left.
 pub(super) async fn serve(
     listener: TcpListener,
     shared: Arc<Shared>,
@@ -50,14 +50,14 @@ pub(super) async fn serve(
     let _ = tokio::time::timeout(READ_ON, gone.recv()).await;
 }
 
-/// Serves a connection until its client leaves or the proxy ends.
+/// Serves a connection until its client disconnects or the proxy shuts down.
 ///
-/// hyper-util can tell the versions apart, too, but reads the preface into a buffer of its own, and hyper then doubles
-/// its buffer and copies it: 8 to 12 kB more for each open stream.
+/// hyper-util could also tell the versions apart, but it reads the preface into a buffer of its own, and hyper then
+/// doubles its buffer and copies it: 8 to 12 kB more for each open stream.
 async fn connection(stream: TcpStream, shared: Arc<Shared>, watcher: Watcher, mut ending: watch::Receiver<bool>) {
     let is_http2 = tokio::select! {
         known = tokio::time::timeout(HEAD, is_http2(&stream)) => known,
-        // Nothing was asked on it yet.
+        // Nothing has been requested on it yet.
         _ = ending.changed() => return,
     };
     let Ok(Ok(is_http2)) = is_http2 else { return };
@@ -73,7 +73,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, watcher: Watcher, mu
     }
 }
 
-/// Looks at the first bytes of a connection, and leaves them to be read.
+/// Peeks at the first bytes of a connection, without consuming them.
 async fn is_http2(stream: &TcpStream) -> io::Result<bool> {
     let mut seen = [0; PREFACE.len()];
     let [mut pause, longest] = PAUSES;
@@ -85,7 +85,7 @@ async fn is_http2(stream: &TcpStream) -> io::Result<bool> {
         if count == PREFACE.len() {
             return Ok(true);
         }
-        // A client that sends no more must not keep the thread busy.
+        // A client that sends nothing more must not keep the thread busy.
         tokio::time::sleep(pause).await;
         pause = longest.min(pause * 2);
     }

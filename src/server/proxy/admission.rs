@@ -1,4 +1,5 @@
-//! Whether a call may be made: the question before its first byte goes upstream, and the settlement after its last.
+//! Decides whether a call may be made: the check before its first byte goes upstream, and the settlement after its
+//! last.
 
 use std::sync::Arc;
 
@@ -6,10 +7,10 @@ pub(crate) use crate::domain::HoldId;
 use crate::domain::{Dimension, Instant, Label};
 pub(crate) use crate::engine::LimitState;
 
-/// API that a request belongs to.
+/// The API that a request uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Protocol {
-    /// `OpenAI`'s chat completions, and the older completions.
+    /// `OpenAI`'s chat completions, and its older completions.
     Chat,
     /// `OpenAI`'s Responses.
     Responses,
@@ -19,61 +20,55 @@ pub(crate) enum Protocol {
     Messages,
 }
 
-/// Who makes a call, from its headers, its key and its body.
+/// The caller, according to headers, key and body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Who {
-    /// User.
     pub(crate) user: Option<Label>,
     /// The user's team.
     pub(crate) team: Option<Label>,
-    /// Session.
     pub(crate) session: Option<Label>,
-    /// Agent.
     pub(crate) agent: Option<Label>,
-    /// Project.
     pub(crate) project: Option<Label>,
-    /// Part of the program that calls.
+    /// The part of the program that makes the call.
     pub(crate) feature: Option<Label>,
     /// Name of the key that was presented.
     pub(crate) key: Option<Label>,
 }
 
-/// User, team and organisation of calls that name none, from the config.
+/// User, team and organisation for calls that give none, from the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Defaults {
-    /// User.
     pub(crate) user: Label,
-    /// Team.
     pub(crate) team: Option<Label>,
     /// Organisation.
     pub(crate) org: Option<Label>,
 }
 
-/// A call that is about to be made.
+/// A call that asks for admission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ask {
     /// Its API.
     pub(crate) protocol: Protocol,
-    /// The model, if the beginning of the body names it.
+    /// The model, if the beginning of the body gives it.
     pub(crate) model: Option<Label>,
-    /// Who makes it.
+    /// The caller.
     pub(crate) who: Who,
-    /// The organisation that it is booked to.
+    /// The organisation under which it is booked.
     pub(crate) org: Option<Label>,
     /// Estimate of its input tokens.
     pub(crate) input: u64,
-    /// Most output tokens, if the request bounds them.
+    /// Maximum output tokens, if the request sets a maximum.
     pub(crate) output: Option<u64>,
     /// Time of the request.
     pub(crate) at: Instant,
 }
 
-/// Why a call may not be made.
+/// Why a call must not be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// A limit is reached.
     Over(LimitState),
-    /// The books cannot be read, and the gate denies calls then.
+    /// The ledger cannot be read, and the config says to deny calls in that case.
     Books,
 }
 
@@ -82,12 +77,12 @@ pub(crate) enum Refusal {
 pub(crate) enum Decision {
     /// The call may be made.
     Go {
-        /// Amount held for it; settled or released once.
+        /// Amount held for it, which must be settled or released exactly once.
         hold: Option<HoldId>,
-        /// The limit that is near, if one is.
+        /// The limit that is near, if any.
         near: Option<LimitState>,
     },
-    /// It may not.
+    /// The call must not be made.
     Refuse(Refusal),
 }
 
@@ -104,17 +99,18 @@ pub(crate) struct Owner {
 
 /// Decides about calls before they are made.
 pub(crate) trait Admission: Send + Sync {
-    /// Owner of the presented key; `None` refuses the request with 401. Called on the network thread: it must not wait.
+    /// Owner of the presented key; `None` rejects the request with 401. Called on the network thread, so it must not
+    /// block.
     fn owner(&self, key: Option<&str>) -> Option<Owner>;
 
-    /// The dimensions that limits depend on; `None` when there is no limit. Otherwise [`Admission::admit`] is asked, once
-    /// the body has said what it says of them.
+    /// The dimensions that limits depend on; `None` when there are no limits. Only with limits is [`Admission::admit`]
+    /// called, once the body has named what they depend on.
     fn limited(&self) -> Option<Arc<[Dimension]>>;
 
-    /// As [`Admission::admit`], without waiting: `None` if that is not possible now.
+    /// Like [`Admission::admit`], but without waiting: `None` if that is not possible now.
     fn admit_at_once(&self, ask: &Ask) -> Option<Decision>;
 
-    /// Checks the limits and holds the call's estimated cost, in one transaction. May wait for the books a few
-    /// milliseconds; called on a thread of its own.
+    /// Checks the limits and holds the call's estimated cost, in one transaction. May wait a few milliseconds for the
+    /// ledger, so it is called on a separate thread.
     fn admit(&self, ask: &Ask) -> Decision;
 }

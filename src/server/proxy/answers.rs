@@ -1,4 +1,4 @@
-//! Answers of our own, in the form of the API that was asked: the client's library shows their sentence.
+//! The proxy's own error responses, in the form of the API in use, so that the client's library shows their message.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 
 use super::headers;
 
-/// An error of ours.
+/// An error of the proxy's own.
 pub(super) struct Trouble {
     pub(super) status: StatusCode,
-    /// Its type at `OpenAI`, and at Anthropic.
+    /// Its error type for `OpenAI`, and for Anthropic.
     kinds: [&'static str; 2],
-    /// Its code at `OpenAI`.
+    /// Its error code for `OpenAI`.
     code: &'static str,
     pub(super) message: String,
 }
 
 impl Trouble {
-    /// The upstream cannot be reached, or breaks off before its answer.
+    /// The upstream cannot be reached, or disconnects before its response.
     pub(super) fn upstream(message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_GATEWAY,
@@ -29,7 +29,7 @@ impl Trouble {
         }
     }
 
-    /// The request cannot be passed on.
+    /// The request cannot be forwarded.
     pub(super) fn request(status: StatusCode, message: &str) -> Self {
         Self {
             status,
@@ -49,7 +49,7 @@ impl Trouble {
         }
     }
 
-    /// The answer.
+    /// The response.
     pub(super) fn answer(&self, is_anthropic: bool) -> Response<Full<Bytes>> {
         let body = if is_anthropic {
             json!({"type": "error", "error": {"type": self.kinds[1], "message": self.message}})

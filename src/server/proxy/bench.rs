@@ -1,5 +1,5 @@
-//! Measures what a proxy adds: the same calls straight to a service, through a bare pass-through, and through the
-//! proxy.
+//! Measures a proxy's overhead, with the same calls sent directly to a service, through a bare pass-through, and
+//! through the proxy.
 
 mod streams;
 
@@ -25,37 +25,37 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) use self::streams::Streams;
 use crate::domain::sort_by;
 
-/// The answer of the service, with its usage.
+/// The service's response, with its usage.
 const BODY: &str = r#"{"id":"chatcmpl-bench000000000000000000","object":"chat.completion","created":1795730000,"model":"gpt-5","choices":[{"index":0,"message":{"role":"assistant","content":"A short answer."},"finish_reason":"stop"}],"usage":{"prompt_tokens":1200,"completion_tokens":12,"total_tokens":1212}}"#;
-/// The first event of a stream, and the type of streams.
+/// The first event of a stream, and the media type of streams.
 const EVENT: &str = "data: {\"id\":\"chatcmpl-bench000000000000000000\",\"object\":\"chat.completion.chunk\",\"model\":\"gpt-5\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"A\"}}]}\n\n";
 const EVENTS: &str = "text/event-stream";
-/// Calls before the first that is measured.
+/// Number of calls made before measuring starts.
 const WARM_UP: usize = 5;
 
-/// Times of the calls of one way, ascending.
+/// Durations of the calls of one setup, ascending.
 #[derive(Default)]
 pub(crate) struct Times(Vec<Duration>);
 
 impl Times {
-    /// Adds those of another round.
+    /// Adds the durations of another round.
     pub(crate) fn add(&mut self, other: Self) {
         self.0.extend(other.0);
         sort_by(&mut self.0, Ord::cmp);
     }
 
-    /// The time that this many of a thousand calls do not exceed.
+    /// The duration that this many out of a thousand calls do not exceed.
     pub(crate) fn per_mille(&self, part: usize) -> Duration {
         let place = (self.0.len() * part).div_ceil(1000).saturating_sub(1);
         self.0.get(place).copied().unwrap_or_default()
     }
 }
 
-/// A model service on a thread of its own, which answers after this time, or begins a stream that does not end. It runs
+/// A model service on its own thread, which responds after this delay, or starts a stream that does not end. It runs
 /// until the program ends.
 ///
 /// # Errors
-/// When it cannot listen or no thread can be started.
+/// When it cannot listen, or no thread can be started.
 pub(crate) fn service(address: SocketAddr, delay: Duration) -> io::Result<SocketAddr> {
     serving(address, move |request: Request<Incoming>| async move {
         let is_stream = request.headers().get(ACCEPT).is_some_and(|kind| kind == EVENTS);
@@ -77,10 +77,10 @@ pub(crate) fn service(address: SocketAddr, delay: Duration) -> io::Result<Socket
     .map(|(address, _)| address)
 }
 
-/// A pass-through that does nothing else, on a thread of its own, with its address.
+/// A pass-through that does nothing else, on its own thread, with its address.
 ///
 /// # Errors
-/// As [`service`].
+/// The same as for [`service`].
 pub(crate) fn pass_through(upstream: SocketAddr) -> io::Result<(SocketAddr, JoinHandle<()>)> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
@@ -95,7 +95,7 @@ pub(crate) fn pass_through(upstream: SocketAddr) -> io::Result<(SocketAddr, Join
     })
 }
 
-/// Serves on a thread of its own.
+/// Serves on a separate thread.
 fn serving<S, F, B, E>(address: SocketAddr, answer: S) -> io::Result<(SocketAddr, JoinHandle<()>)>
 where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
@@ -124,7 +124,7 @@ where
     Ok((address, thread))
 }
 
-/// Makes calls over so many connections at once, each so many one after another, and measures them.
+/// Makes calls over this many connections at the same time, this many one after another on each, and measures them.
 ///
 /// # Errors
 /// When a call fails.

@@ -1,4 +1,4 @@
-//! The body of an answer, from upstream or of our own.
+//! The body of a response, either from upstream or our own.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,11 +9,11 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::relay::Relay;
 
-/// Body of an answer.
+/// Body of a response.
 pub(super) enum Answer {
     /// From upstream.
     Relay(Box<Relay>),
-    /// Of our own.
+    /// Our own.
     Own(Full<Bytes>),
 }
 

@@ -1,8 +1,8 @@
-//! From finished calls to the books: a journal on disk, and a bounded queue to the engine, so that locked books never
-//! delay a call.
+//! Takes finished calls to the ledger: a journal on disk, and a bounded queue to the engine, so that a locked ledger
+//! never delays a call.
 //!
-//! The journal is written where the call ends, without a change of threads: a write to a file takes microseconds. While
-//! the disk is slow a thread writes it, and the forwarding thread waits for nothing.
+//! The journal is written where the call ends, without switching threads, because writing to a file takes microseconds.
+//! While the disk is slow, a separate thread writes it, and the forwarding thread never waits.
 
 mod books_thread;
 mod keeping;
@@ -25,55 +25,55 @@ use super::meter::Seen;
 use crate::domain::{Call, Record};
 use crate::ingest::{self, Delivery};
 
-/// Finished calls that wait for a slow journal.
+/// Maximum number of finished calls waiting for a slow journal.
 const FINISHED: usize = 8192;
-/// Calls that wait for the books; more go by way of the spool.
+/// Maximum number of calls waiting to be booked. More calls go through the spool.
 const WAITING: usize = 4096;
-/// How often an idle journal is looked after, and one that could not be opened is tried again.
+/// How often an idle journal is checked, and how soon to retry one that could not be opened.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// A finished call.
 pub(super) enum Finished {
-    /// It was answered, wholly or in part.
+    /// It was answered, in full or in part.
     Answered { seen: Seen, about: Box<About>, hold: Option<HoldId> },
-    /// Nothing is charged for it.
+    /// It costs nothing.
     Nothing(HoldId),
 }
 
-/// Numbers about what the books do not know exactly.
+/// Counters of calls that the ledger does not have exactly.
 #[derive(Debug, Default)]
 pub(crate) struct Gaps {
     /// Calls whose counts are estimates.
     pub(crate) estimated: AtomicU64,
-    /// Calls that could be neither queued nor kept.
+    /// Calls that could neither be queued nor kept.
     pub(crate) lost: AtomicU64,
 }
 
-/// Takes finished calls. The books close when it is dropped.
+/// Takes finished calls. It shuts down when dropped.
 pub(super) struct Books {
     handle: Option<BookingHandle>,
     threads: Vec<JoinHandle<()>>,
     pub(super) gaps: Arc<Gaps>,
 }
 
-/// A way into the books for the calls of one proxy.
+/// A handle for booking the calls of one proxy.
 #[derive(Clone)]
 pub(super) struct BookingHandle {
     keeping: Arc<Mutex<Keeping>>,
-    /// To the thread of a slow journal.
+    /// Queue to the thread that writes a slow journal.
     finished: SyncSender<(Box<Finished>, oneshot::Sender<()>)>,
     gaps: Arc<Gaps>,
 }
 
 /// Everything that booking needs to start.
 pub(super) struct Setup {
-    /// Takes calls.
+    /// Channel that takes calls.
     pub(super) deliver: mpsc::Sender<Delivery>,
-    /// The data folder and the spool in it, where there is one.
+    /// The data folder and the spool in it, if there is one.
     pub(super) folder: Option<(PathBuf, PathBuf)>,
 }
 
-/// The calls of an answer, and what is held for them.
+/// The calls of a response, and the amount held for them.
 struct ToBook {
     calls: Vec<Call>,
     hold: Option<HoldId>,
@@ -83,7 +83,7 @@ impl Books {
     /// Starts both threads.
     ///
     /// # Errors
-    /// When the system grants no thread.
+    /// When the system cannot start a thread.
     pub(super) fn open(setup: Setup) -> io::Result<Self> {
         let (finished, arriving) = sync_channel(FINISHED);
         let (waiting, to_book) = sync_channel(WAITING);
@@ -104,7 +104,7 @@ impl Books {
         Ok(Self { handle: Some(handle), threads, gaps })
     }
 
-    /// A way in. The books close once none is left.
+    /// A new handle; `None` after shutdown. Booking ends once no handles are left.
     pub(super) fn handle(&self) -> Option<BookingHandle> {
         self.handle.clone()
     }
@@ -120,7 +120,7 @@ impl Drop for Books {
 }
 
 impl BookingHandle {
-    /// Hands in a call without waiting. `None` once it is on disk, else a receiver that completes when it is.
+    /// Takes a call without waiting. `None` if it is on disk already, otherwise a receiver that completes when it is.
     pub(super) fn hand_in(&self, finished: Finished) -> Option<oneshot::Receiver<()>> {
         if let Ok(mut keeping) = self.keeping.try_lock()
             && !keeping.is_slow()
@@ -140,24 +140,24 @@ impl BookingHandle {
 }
 
 impl BookingHandle {
-    /// Wakes the books' thread once the end of the answer has been sent.
+    /// Wakes the booking thread once the end of the response has been sent.
     fn pass_on_soon(&self) {
         let keeping = Arc::clone(&self.keeping);
         let pass_on = move || {
-            // The thread that holds the lock passes these on, too.
+            // The thread that holds the lock passes these calls on, too.
             if let Ok(mut keeping) = keeping.try_lock() {
                 keeping.pass_on();
             }
         };
         match tokio::runtime::Handle::try_current() {
-            // A task runs after the one that is sending.
+            // A task runs after the one that is sending the response.
             Ok(runtime) => _ = runtime.spawn(async move { pass_on() }),
             Err(_) => pass_on(),
         }
     }
 }
 
-/// The journal's thread: writes while the disk is slow, empties the journal when it is long, and ends it.
+/// The journal's thread: writes while the disk is slow, empties the journal when it is long, and finally closes it.
 fn look_after(keeping: &Mutex<Keeping>, arriving: &Receiver<(Box<Finished>, oneshot::Sender<()>)>) {
     let lock = || keeping.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
@@ -177,7 +177,7 @@ fn look_after(keeping: &Mutex<Keeping>, arriving: &Receiver<(Box<Finished>, ones
     lock().end();
 }
 
-/// Keeps calls in the spool; false when it cannot take them.
+/// Keeps calls in the spool. Returns false if it cannot take them.
 fn keep(spool: Option<&PathBuf>, calls: &[Call]) -> bool {
     let records: Vec<Record> = calls.iter().cloned().map(Record::Call).collect();
     calls.is_empty() || spool.is_some_and(|spool| ingest::spool(spool, &records).is_ok())

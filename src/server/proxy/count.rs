@@ -1,5 +1,5 @@
-//! From the parts of an answer to the calls in the books: as the readers of logs count them, and by estimate where the
-//! answer does not say.
+//! Turns the parts of a response into calls to book: counted in the same way as in logs, or estimated if the response
+//! does not give the counts.
 
 use std::time::Duration;
 
@@ -12,57 +12,57 @@ use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label,
 use crate::formats::keys::{answer_key, codex_key, request_key};
 use crate::formats::{Decoder, Origin};
 
-/// Source of the proxy's calls.
+/// Source name of the proxy's calls.
 pub(super) const SOURCE: &str = "proxy";
 
-/// Facts about a call besides its answer.
+/// Facts about a call other than its response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct About {
     /// Its API.
     pub(super) protocol: Protocol,
-    /// Our id of it.
+    /// Our own id for it.
     pub(super) id: String,
-    /// Time at which the request came.
+    /// Time at which the request arrived.
     pub(super) at: Instant,
-    /// Time until the end of the answer.
+    /// Time until the end of the response.
     pub(super) latency: Duration,
-    /// Who calls, as headers and key say.
+    /// The caller, according to headers and key.
     pub(super) who: Who,
     /// Facts from the body.
     pub(super) facts: Facts,
     /// Bytes of the body.
     pub(super) bytes: u64,
-    /// The key by which a client names a call that it may repeat.
+    /// The key by which a client identifies a call that it may repeat.
     pub(super) idempotency: Option<String>,
     /// The vendor's id of the request.
     pub(super) request: Option<String>,
-    /// User, team and organisation of calls that name none.
+    /// User, team and organisation for calls that give none.
     pub(super) defaults: Defaults,
-    /// Codex calls, and logs it under the answer's id.
+    /// True if the caller is Codex, which logs the call under the response's id.
     pub(super) is_codex: bool,
 }
 
 impl About {
-    /// Key of all attempts that a client names alike.
+    /// Key shared by all attempts that a client gives the same name.
     pub(super) fn repeat_key(&self) -> Option<CallKey> {
-        // Who else sends the same name calls for somebody else.
+        // Another user with the same name is making a different call.
         let user = self.who.user.as_deref().unwrap_or_default();
         self.idempotency.as_ref().map(|key| CallKey::from_parts(&["idempotency", user, key]))
     }
 
-    /// Key of an answer without an id.
+    /// Key for a response without an id.
     fn own_key(&self) -> CallKey {
         let named = self.repeat_key().or_else(|| self.request.as_deref().map(request_key));
         named.unwrap_or_else(|| CallKey::from_parts(&[SOURCE, &self.id]))
     }
 }
 
-/// The calls of an answer: none where nothing was charged, else the call and what is charged beside it.
+/// The calls of a response: none if nothing was charged, otherwise the call and anything charged on top of it.
 pub(super) fn calls(seen: &Seen, about: &About) -> Vec<Call> {
     let mut calls = stated(seen, about);
     let has_counts = calls.iter().any(|call| !call.tokens.is_zero() || call.is_refused());
     if !has_counts {
-        // A failure before any text is not charged.
+        // A failure before any text costs nothing.
         if seen.is_failed && seen.text == 0 {
             return Vec::new();
         }
@@ -80,7 +80,7 @@ pub(super) fn calls(seen: &Seen, about: &About) -> Vec<Call> {
         attribute(call, about);
         match &id {
             None if place == 0 => call.key = about.own_key(),
-            // An id that another service may reuse names an answer within the family of a session only.
+            // An id that another service may reuse identifies a response only within a family of sessions.
             Some(id) if place == 0 && about.is_codex && answer_key(id).is_none() && call.from.session.is_some() => {
                 call.key = codex_key(id);
                 call.lineage.clone_from(&call.from.session);
@@ -92,21 +92,21 @@ pub(super) fn calls(seen: &Seen, about: &About) -> Vec<Call> {
     calls
 }
 
-/// The calls that the answer states, as the readers of logs see them.
+/// The calls reported by the response, as the log formats read them.
 fn stated(seen: &Seen, about: &About) -> Vec<Call> {
     let begin =
         seen.first.iter().filter(|first| about.protocol == Protocol::Messages && seen.usage.front() != Some(*first));
     decoded(about, begin.chain(&seen.usage).map(Vec::as_slice))
 }
 
-/// Decodes documents of this API; sightings of one call are one.
+/// Decodes documents of this API. Sightings of one call become one.
 fn decoded<'a>(about: &About, documents: impl Iterator<Item = &'a [u8]>) -> Vec<Call> {
     let name = if about.protocol == Protocol::Messages { "anthropic" } else { "openai" };
     let mut decoder = Decoder::new(&[name]);
     let mut records = Vec::new();
     let origin = Origin { path: Label::new(SOURCE), offset: 0, modified: about.at };
     for document in documents {
-        // What cannot be counted is estimated.
+        // Anything that cannot be counted is estimated.
         let _ = decoder.line(document, &origin, &mut records);
     }
     let mut calls: Vec<Call> = Vec::new();
@@ -120,7 +120,7 @@ fn decoded<'a>(about: &About, documents: impl Iterator<Item = &'a [u8]>) -> Vec<
     calls
 }
 
-/// Adds an estimate of what was written after the last count of an answer that was cut off.
+/// Adds an estimate of the text written after the last count, for a response that was cut off.
 fn complete(calls: &mut [Call], seen: &Seen, protocol: Protocol) {
     let Some(call) = calls.first_mut().filter(|call| !call.is_refused()) else { return };
     let written = tokens_of(seen.text);
@@ -129,7 +129,7 @@ fn complete(calls: &mut [Call], seen: &Seen, protocol: Protocol) {
         call.tokens.output = call.tokens.output.max(written);
         call.fidelity = Fidelity::Guessed;
     } else if protocol == Protocol::Chat && seen.usage.len() > 1 && call.fidelity == Fidelity::Final {
-        // Counts that grow with the stream.
+        // These counts grow with the stream.
         call.fidelity = Fidelity::LowerBound;
     }
 }
@@ -164,7 +164,7 @@ fn estimated(seen: &Seen, about: &About) -> Vec<Call> {
     calls
 }
 
-/// The id of the answer.
+/// The id of the response.
 fn answer_id(seen: &Seen) -> Option<String> {
     let documents = seen.first.iter().chain(&seen.usage);
     documents.filter_map(|document| serde_json::from_slice::<Value>(document).ok()).find_map(|document| {
@@ -180,7 +180,7 @@ fn attribute(call: &mut Call, about: &About) {
         header.clone().or_else(|| body.clone()).or(own)
     };
     let from = std::mem::replace(&mut call.from, Attribution::new(about.at, Label::new(SOURCE)));
-    // A transcript knows more of the session, but not whose key it was.
+    // A transcript knows more about the session, but not whose key was used.
     let is_named = who.user.is_some() || who.team.is_some();
     call.from = Attribution {
         user: pick(&who.user, &body.user, from.user).or_else(|| Some(about.defaults.user.clone())),

@@ -1,4 +1,4 @@
-//! Splits a stream of server-sent events, whatever its line ends and however its bytes are cut.
+//! Splits a stream of server-sent events, whatever its line ends and however its bytes are divided.
 
 /// A piece of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,30 +16,30 @@ pub(super) enum Piece<'a> {
 pub(super) struct Events {
     /// First bytes of the line, up to the colon.
     name: [u8; 5],
-    /// Bytes of them.
+    /// Number of bytes in `name`.
     read: usize,
     field: Field,
-    /// The last byte was a carriage return.
+    /// True if the last byte was a carriage return.
     is_after_return: bool,
-    /// The event has data.
+    /// True if the event has data.
     has_data: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Field {
-    /// The name is being read.
+    /// Reading the field name.
     #[default]
     Name,
-    /// The space after the colon of data may follow.
+    /// After the colon of a data field. A space may follow.
     Colon,
-    /// Data is being read.
+    /// Reading data.
     Data,
-    /// Another field or a comment.
+    /// Inside another field or a comment.
     Other,
 }
 
 impl Events {
-    /// Reads on, and hands each piece to `take`.
+    /// Processes the next bytes, passing each piece to `take`.
     pub(super) fn feed(&mut self, mut bytes: &[u8], mut take: impl FnMut(Piece<'_>)) {
         while let Some(first) = bytes.first() {
             match self.field {
@@ -70,7 +70,7 @@ impl Events {
 
     fn in_name(&mut self, byte: u8, take: &mut impl FnMut(Piece<'_>)) {
         match byte {
-            // The second half of a line end.
+            // The second half of a CR LF line end.
             b'\n' if self.is_after_return => self.is_after_return = false,
             b'\n' | b'\r' => self.line_end(byte, take),
             b':' => {

@@ -1,5 +1,5 @@
-//! The exchange with the upstream: the request is passed on as it comes, asked for again where an upstream refuses what
-//! we added, and its answer is handed to the client while it is counted.
+//! The exchange with the upstream. The request is forwarded as it arrives, and repeated if an upstream rejects our
+//! additions. The response is passed to the client while it is being counted.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,35 +27,35 @@ use super::shared::Shared;
 use super::unpack::Unpack;
 use crate::domain::{Dimension, Label};
 
-/// How long an answer is awaited when its client has left.
+/// How long to wait for a response after its client has disconnected.
 const LEFT: Duration = Duration::from_secs(2);
-/// Pause of a client after which the body is passed on before its end is known.
+/// If a client pauses for this long, the body is forwarded before its end is known.
 const PAUSE: Duration = Duration::from_millis(1);
-/// Bytes of a body that are gathered to learn its length, or a model that no limit depends on.
+/// Number of bytes of a body to buffer in order to learn its length, or a model that no limit depends on.
 const GATHERED: usize = 256 * 1024;
-/// Bytes of a body that are gathered for an upstream that wants its length, or to learn who a limit is about.
+/// Number of bytes of a body to buffer for an upstream that requires a content length, or to learn what limits depend on.
 const MEASURED: usize = 32 * 1024 * 1024;
 
-/// A request that is to be made.
+/// A request to be made.
 pub(super) struct Job {
-    /// Our id of it.
+    /// Our own id for it.
     pub(super) id: String,
     pub(super) route: Route,
     pub(super) who: Who,
     pub(super) began: Instant,
 }
 
-/// Why there is no answer from upstream.
+/// Why there is no response from upstream.
 enum Failed {
     /// A limit is reached.
     Refused(Refusal),
     /// An error.
     Trouble(Trouble),
-    /// The client has left.
+    /// The client has disconnected.
     Left,
 }
 
-/// The way to the client.
+/// The channel to the client.
 type AnswerSender = oneshot::Sender<Response<Answer>>;
 
 /// Makes a request and answers it.
@@ -73,11 +73,11 @@ pub(super) async fn run(shared: Arc<Shared>, job: Job, request: Request<Incoming
         Err(Failed::Left) => return,
     };
     headers::insert(answer.headers_mut(), CALL_ID, &id);
-    // An answer that nobody takes is read on by its body.
+    // If nobody takes the response, its body keeps reading it.
     let _ = sender.send(answer);
 }
 
-/// Passes on a request that is no call.
+/// Forwards a request that is not a call.
 async fn uncounted(
     shared: &Shared,
     job: Job,
@@ -98,7 +98,7 @@ async fn uncounted(
     Ok(Response::from_parts(head, Answer::Relay(Box::new(Relay::new(body, None, None)))))
 }
 
-/// Passes on a call and counts it.
+/// Forwards a call and counts it.
 async fn counted(
     shared: &Arc<Shared>,
     job: Job,
@@ -158,7 +158,7 @@ async fn counted(
     Ok(Response::from_parts(head, Answer::Relay(Box::new(Relay::new(body, Some(record), hide)))))
 }
 
-/// Waits for as much of the body as must be known before it is passed on.
+/// Waits for the part of the body that must be known before it is forwarded.
 async fn gather(
     shared: &Shared,
     job: &Job,
@@ -185,7 +185,7 @@ async fn gather(
     }
     let is_measured = shared.memory.measures(job.route.upstream);
     while is_measured && outgoing.waiting() < MEASURED && outgoing.gather().await? {}
-    // Most bodies are whole within a moment, and their length is then known.
+    // Most bodies are complete within a moment, and then their length is known.
     while !outgoing.is_whole() && outgoing.waiting() < GATHERED {
         match tokio::time::timeout(PAUSE, outgoing.gather()).await {
             Ok(more) => _ = more?,
@@ -240,25 +240,25 @@ fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Opti
         feature: job.who.feature.clone().or_else(|| body.feature.clone()),
         key: job.who.key.clone(),
     };
-    // Of a body that has not come as a whole, its length.
+    // If the body has not arrived completely, use its announced length.
     let is_whole = length.is_none_or(|length| length <= bytes);
     let input = if is_whole { facts.input(bytes) } else { Facts::default().input(length.unwrap_or(bytes)) };
     let model = facts.model.as_deref().map(Label::new);
     Ask { protocol, model, who, org: defaults.org.clone(), input, output: facts.most_output, at: shared.env.now() }
 }
 
-/// Asks whether the call may be made: on this thread if that needs no waiting, else on one that may wait.
+/// Decides whether the call may be made, on this thread if that needs no waiting, otherwise on a thread that may block.
 async fn admitted(shared: &Arc<Shared>, ask: Ask) -> Decision {
     if let Some(decision) = shared.admission.admit_at_once(&ask) {
         return decision;
     }
     let admission = Arc::clone(&shared.admission);
     let decision = tokio::task::spawn_blocking(move || admission.admit(&ask)).await;
-    // A panic there is no reason to stop anybody's work.
+    // A panic there must not stop anybody's work.
     decision.unwrap_or(Decision::Go { hold: None, near: None })
 }
 
-/// Sends a request; a client that leaves meanwhile does not end it for a while.
+/// Sends a request. If the client disconnects meanwhile, the request continues for a while.
 async fn sent_upstream(
     shared: &Shared,
     request: Request<Outgoing>,
@@ -272,7 +272,7 @@ async fn sent_upstream(
         answer = &mut sending => answer,
         () = sender.closed() => match tokio::time::timeout(LEFT, &mut sending).await {
             Ok(answer) => answer,
-            // The record says what the request was worth.
+            // The record accounts for the request.
             Err(_) => return Err(Failed::Left),
         },
     };
@@ -282,7 +282,7 @@ async fn sent_upstream(
     })
 }
 
-/// Asks once more, as the client did, where the upstream refuses what was changed.
+/// Repeats the request unchanged if the upstream rejects our changes.
 async fn asked_again(
     shared: &Shared,
     job: &Job,
@@ -300,7 +300,7 @@ async fn asked_again(
     let Some(body) = sent.again() else { return Ok(answer) };
     let mut request = upstream_request(parts, &job.route, Outgoing::again(body), false);
     if is_changed {
-        // The body's own length is set again.
+        // The length of the unchanged body is set again.
         request.headers_mut().remove(CONTENT_LENGTH);
     }
     let again = shared.client.send(request).await?;
@@ -312,7 +312,8 @@ async fn asked_again(
     Ok(again)
 }
 
-/// The request for the upstream. With `is_changed` its body may be longer than it came, and the answer must be legible.
+/// The request to the upstream. With `is_changed`, its body may become longer, and the response must use a coding that
+/// we can read.
 fn upstream_request(parts: &Parts, route: &Route, body: Outgoing, is_changed: bool) -> Request<Outgoing> {
     let mut request = Request::new(body);
     *request.method_mut() = parts.method.clone();
@@ -330,7 +331,7 @@ fn upstream_request(parts: &Parts, route: &Route, body: Outgoing, is_changed: bo
 
 fn unreachable(error: &hyper_util::client::legacy::Error) -> Failed {
     let what = if error.is_connect() { "cannot be reached" } else { "broke off before it answered" };
-    // The cause may name an address, never a header.
+    // The cause may contain an address, but never a header.
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     Failed::Trouble(Trouble::upstream(format!("tokmeter: the upstream {what}{cause}")))
 }

@@ -1,21 +1,21 @@
-//! Copies JSON while it streams by, without long texts, long lists and what lies too deep: a document of a few hundred
-//! bytes that the readers of log formats understand, from a body of any size, in bounded memory.
+//! Copies streaming JSON without long texts, long lists and deeply nested values. The result is a document of a few
+//! hundred bytes that log formats can read, from a body of any size, in bounded memory.
 
-/// Bytes of a text that is kept; longer ones become empty.
+/// Maximum length of a text that is kept, in bytes. Longer texts become empty.
 const TEXT: usize = 512;
-/// Items kept of a list, and of a list of numbers.
+/// Maximum number of items kept of a list, and of a list of numbers.
 const ITEMS: (u32, u32) = (4096, 4);
-/// Bytes that the copy of a usual document has.
+/// Typical size of the copy in bytes.
 const ROOM: usize = 256;
-/// Bytes of a key that are looked at.
+/// Number of bytes of a key that are examined.
 const NAME: usize = 24;
-/// Size from which containers in containers are emptied, but for usage.
+/// Size at which nested containers are emptied, except for usage.
 const ENOUGH: usize = 256 * 1024;
-/// Size beyond which a document is given up.
+/// Size at which a document is given up.
 const MOST: usize = 1024 * 1024;
-/// Depth beyond which a document is given up.
+/// Depth at which a document is given up.
 const DEEPEST: usize = 128;
-/// Keys of what models read and write.
+/// Keys of texts that models read and write.
 const TEXTS: [&[u8]; 14] = [
     b"content",
     b"text",
@@ -36,26 +36,26 @@ const TEXTS: [&[u8]; 14] = [
 /// How much of a document is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
-    /// An answer: everything but long values.
+    /// For a response: everything except long values.
     Answer,
-    /// A request: the outermost object, its metadata and stream options.
+    /// For a request: the outermost object, its metadata and its stream options.
     Request,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Container {
     is_object: bool,
-    /// Items begun.
+    /// Number of items that have started.
     items: u32,
-    /// The first item of a list is a number or a word.
+    /// True if the first item of a list is a number or a word.
     has_scalars: bool,
-    /// Texts in this list are a model's.
+    /// True if the texts in this list are a model's.
     is_text: bool,
-    /// Within usage.
+    /// True inside a usage object.
     is_usage: bool,
 }
 
-/// The key that the next value belongs to.
+/// The key of the next value.
 #[derive(Clone, Copy, Debug, Default)]
 struct Key {
     is_text: bool,
@@ -71,13 +71,13 @@ pub(super) struct Extractor {
     depth: Depth,
     out: Vec<u8>,
     open: Vec<Container>,
-    /// Where the text that is being read began in `out`.
+    /// Where the current text starts in `out`.
     text: Option<usize>,
-    /// Bytes of that text.
+    /// Length of that text in bytes.
     length: usize,
     is_escaped: bool,
     is_key: bool,
-    /// Beginning of the key that is being read.
+    /// Beginning of the current key.
     name: Vec<u8>,
     key: Key,
     /// Depth of the container whose content is left out.
@@ -86,24 +86,24 @@ pub(super) struct Extractor {
     facts: Facts,
 }
 
-/// Facts noticed on the way.
+/// Facts collected during extraction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
     /// The outermost `type`.
     pub(super) kind: Vec<u8>,
-    /// A `usage` is an object.
+    /// True if a `usage` is an object.
     pub(super) has_usage: bool,
-    /// The outermost `error` is an object or a text, also that of a response.
+    /// True if the outermost `error`, or that of a response, is an object or a text.
     pub(super) has_error: bool,
-    /// Bytes of texts of models.
+    /// Number of bytes in the model's texts.
     pub(super) text: u64,
-    /// The document's end was seen, at this many bytes of input.
+    /// Number of input bytes at which the document ended, once it has.
     pub(super) end: Option<u64>,
-    /// Objects were left out of the document because there are too many of them.
+    /// True if objects were left out because there are too many of them.
     pub(super) is_cut: bool,
-    /// The document is too long or too deep to be kept.
+    /// True if the document is too long or too deep to keep.
     pub(super) is_given_up: bool,
-    /// Bytes read.
+    /// Number of bytes read.
     bytes: u64,
 }
 
@@ -113,7 +113,7 @@ impl Extractor {
         Self { out, open, name, ..Self::empty(depth) }
     }
 
-    /// Nothing read, and no room for what comes.
+    /// An extractor that has read nothing and reserved no memory.
     fn empty(depth: Depth) -> Self {
         Self {
             depth,
@@ -136,12 +136,12 @@ impl Extractor {
         &self.facts
     }
 
-    /// The copy so far; whole once [`Facts::end`] is known.
+    /// The copy so far. It is complete once [`Facts::end`] is known.
     pub(super) fn document(&self) -> &[u8] {
         &self.out
     }
 
-    /// Begins the next document.
+    /// Starts the next document.
     pub(super) fn clear(&mut self) {
         let Self { mut out, mut open, mut name, depth, .. } = std::mem::replace(self, Self::empty(self.depth));
         out.clear();
@@ -150,7 +150,7 @@ impl Extractor {
         *self = Self { out, open, name, ..Self::empty(depth) };
     }
 
-    /// Reads on.
+    /// Processes the next bytes.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         let before = self.facts.bytes;
         let mut at = 0;
@@ -167,7 +167,7 @@ impl Extractor {
         self.facts.bytes = before + bytes.len() as u64;
     }
 
-    /// Reads a part of a text; the number of bytes read.
+    /// Processes part of a text. Returns the number of bytes processed.
     fn in_text(&mut self, bytes: &[u8]) -> usize {
         if self.is_escaped {
             self.is_escaped = false;
@@ -245,7 +245,7 @@ impl Extractor {
             b':' => {
                 self.push(b':');
                 if let Some(object) = self.open.last_mut().filter(|open| open.is_object) {
-                    // The value follows: an even number of items is a key's turn.
+                    // A value follows. While the number of items is even, a key is next.
                     object.items |= 1;
                 }
             }
@@ -308,7 +308,7 @@ impl Extractor {
         }
     }
 
-    /// A comma: the next key of an object, the next item of a list.
+    /// Handles a comma: the next key of an object or the next item of a list.
     fn next_item(&mut self) {
         let depth = self.open.len();
         let Some(open) = self.open.last_mut() else { return };
@@ -331,7 +331,7 @@ impl Extractor {
     }
 }
 
-/// The next quote or backslash, or the end.
+/// Position of the next quote or backslash, or the end.
 fn memchr(bytes: &[u8]) -> usize {
     memchr::memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len())
 }

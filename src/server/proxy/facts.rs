@@ -1,4 +1,4 @@
-//! Facts from a request's body: the model, whether it streams, who asks.
+//! Facts from a request's body: the model, whether it streams, the caller.
 
 use serde_json::{Map, Value};
 
@@ -7,7 +7,7 @@ use super::extractor::{Depth, Extractor};
 use super::unpack::Unpack;
 use crate::domain::Label;
 
-/// Bytes of text that make a token, on average: for estimates.
+/// Average number of bytes of text per token, for estimates.
 const BYTES_PER_TOKEN: u64 = 4;
 
 /// Facts of a request's body.
@@ -15,49 +15,49 @@ const BYTES_PER_TOKEN: u64 = 4;
 pub(super) struct Facts {
     /// The model.
     pub(super) model: Option<String>,
-    /// The answer is to be streamed.
+    /// True if the response should be streamed.
     pub(super) is_stream: bool,
-    /// The request says something about the usage in the stream.
+    /// True if the request has stream options for usage.
     pub(super) has_stream_options: bool,
-    /// Most output tokens.
+    /// Maximum output tokens.
     pub(super) most_output: Option<u64>,
-    /// Who asks, as the body says.
+    /// The caller, according to the body.
     pub(super) who: Who,
-    /// Bytes of text in it.
+    /// Number of bytes of text in it.
     pub(super) text: u64,
 }
 
-/// Reads a request's body while it streams by.
+/// Reads a request's body while it is being forwarded.
 pub(super) struct Scan {
     unpack: Unpack,
     extractor: Extractor,
-    /// Bytes that came.
+    /// Number of bytes received.
     bytes: u64,
 }
 
 impl Scan {
-    /// For a body of this coding.
+    /// For a body with this coding.
     pub(super) fn new(unpack: Unpack) -> Self {
         Self { unpack, extractor: Extractor::new(Depth::Request), bytes: 0 }
     }
 
-    /// Reads on.
+    /// Processes the next bytes.
     pub(super) fn feed(&mut self, chunk: &[u8]) {
         self.bytes += chunk.len() as u64;
         self.unpack.feed(chunk, |bytes| self.extractor.feed(bytes));
     }
 
-    /// Place of the byte after the last brace, if the body is a whole object as it is.
+    /// Position after the last brace, if the body is a complete, uncompressed object.
     pub(super) fn end(&self) -> Option<u64> {
         matches!(self.unpack, Unpack::Plain).then(|| self.extractor.facts().end).flatten()
     }
 
-    /// True for a body that is not coded.
+    /// True for a body that is not compressed.
     pub(super) fn is_plain(&self) -> bool {
         matches!(self.unpack, Unpack::Plain)
     }
 
-    /// Bytes that came.
+    /// Number of bytes received.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -66,7 +66,7 @@ impl Scan {
     pub(super) fn facts(&self) -> Facts {
         let text = self.extractor.facts().text;
         let document = self.extractor.document();
-        // A body of which only the beginning is known: its whole members.
+        // If only the beginning of the body is known, use its complete members.
         let parsed: Option<Map<String, Value>> =
             serde_json::from_slice(document).ok().or_else(|| serde_json::from_slice(&closed(document)?).ok());
         let Some(map) = parsed else { return Facts { text, ..Facts::default() } };
@@ -85,13 +85,13 @@ impl Scan {
 }
 
 impl Facts {
-    /// Estimate of the input's tokens, from its text, else from the bytes of the body.
+    /// Estimate of the input tokens, from its text or, failing that, from the size of the body.
     pub(super) fn input(&self, bytes: u64) -> u64 {
         let text = if self.text == 0 { bytes } else { self.text };
         text.div_ceil(BYTES_PER_TOKEN)
     }
 
-    /// True when a stream of chat completions has to be asked for its usage.
+    /// True when usage has to be requested for a stream of chat completions.
     pub(super) fn wants_usage(&self, protocol: Protocol) -> bool {
         protocol == Protocol::Chat && self.is_stream && !self.has_stream_options
     }
@@ -102,7 +102,7 @@ pub(super) fn tokens_of(text: u64) -> u64 {
     text.div_ceil(BYTES_PER_TOKEN)
 }
 
-/// The document up to its last whole member of the outermost object, closed.
+/// The document up to the last complete member of the outermost object, with its brackets closed.
 fn closed(document: &[u8]) -> Option<Vec<u8>> {
     let (mut depth, mut in_text, mut is_escaped, mut last) = (0_usize, false, false, None);
     for (at, byte) in document.iter().enumerate() {
@@ -127,7 +127,7 @@ fn who(map: &Map<String, Value>) -> Who {
     let notes = map.get("metadata").and_then(Value::as_object);
     let note = |names: &[&str]| names.iter().find_map(|name| label(notes?.get(*name)));
     let user = label(map.get("user")).or_else(|| note(&["user_id", "user"]));
-    // Claude Code names the account and the session in one text, as JSON or in words.
+    // Claude Code puts the account and the session in one text, as JSON or in plain words.
     let user_text = user.as_ref().map_or("", Label::as_str);
     let own: Option<Map<String, Value>> = serde_json::from_str(user_text).ok();
     let session = match &own {

@@ -1,4 +1,4 @@
-//! One request: who asks, whether they may, and where it goes.
+//! Handles one request: who makes it, whether they may, and where it goes.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -36,8 +36,8 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
     let who = who(&request, owner);
     let is_anthropic = route.is_anthropic;
     let job = Job { id: shared.next_id(), route, who, began };
-    // A task of its own, so that a client that leaves does not end the call. Boxed, because it is moved several times on
-    // its way to the runtime, and has 16 kB.
+    // Use a separate task, so that a client that disconnects does not end the call. It is boxed because it has 16 kB
+    // and is moved several times on its way to the runtime.
     let (sender, answer) = oneshot::channel();
     tokio::spawn(Box::pin(exchange::run(shared, job, request, sender)));
     Ok(match answer.await {
@@ -46,7 +46,8 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
     })
 }
 
-/// Why a request is not served: without a token, only names of this machine are, and pages of other origins never.
+/// Why a request is rejected: without a token, only names of this machine are served, and pages of other origins never
+/// are.
 fn stranger(shared: &Shared, request: &Request<Incoming>) -> Option<Trouble> {
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let host = text(HOST).or_else(|| request.uri().authority().map(hyper::http::uri::Authority::as_str));
@@ -60,7 +61,7 @@ fn stranger(shared: &Shared, request: &Request<Incoming>) -> Option<Trouble> {
     None
 }
 
-/// Owner of the key that a request presents; `None` when it must present one and does not.
+/// Owner of the key that a request presents; `None` if it must present one and does not.
 fn owner(shared: &Shared, request: &Request<Incoming>, route: &Route) -> Option<Owner> {
     let presented = route.key.as_deref().or_else(|| headers::key(request.headers()));
     let Some(token) = &shared.token else { return shared.admission.owner(presented) };
@@ -70,7 +71,7 @@ fn owner(shared: &Shared, request: &Request<Incoming>, route: &Route) -> Option<
     shared.admission.owner(presented).filter(|owner| owner.key.is_some())
 }
 
-/// Who calls. A key says it with certainty, headers where it says nothing.
+/// The caller. A key identifies it reliably; headers are used for whatever the key leaves open.
 fn who(request: &Request<Incoming>, owner: Owner) -> Who {
     let named = headers::who(request.headers());
     Who { user: owner.user.or(named.user), team: owner.team.or(named.team), key: owner.key, ..named }

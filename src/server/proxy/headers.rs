@@ -1,4 +1,4 @@
-//! Headers of both directions: those of one hop and our own are taken out, everything else passes as it is.
+//! Headers in both directions: hop-by-hop headers and our own are removed, everything else passes unchanged.
 
 use hyper::HeaderMap;
 use hyper::header::{
@@ -9,21 +9,21 @@ use hyper::header::{
 use super::admission::Who;
 use crate::domain::{Label, percent_decoded};
 
-/// Header with our own key.
+/// Header that contains our own key.
 pub(super) const KEY: HeaderName = HeaderName::from_static("x-tokmeter-key");
-/// Id of the call in our answers.
+/// Id of the call, in our responses.
 pub(super) const CALL_ID: HeaderName = HeaderName::from_static("x-tokmeter-call-id");
-/// Milliseconds that we added until the head of the answer.
+/// Milliseconds that we added before the head of the response.
 pub(super) const OVERHEAD: HeaderName = HeaderName::from_static("x-tokmeter-overhead-ms");
-/// The limit that decides.
+/// The limit that decided.
 pub(super) const LIMIT: HeaderName = HeaderName::from_static("x-tokmeter-limit");
 
-/// A header's name. Each is made once: a lookup by a text would check and fold its letters every time.
+/// The name of a header, created once: a lookup by text would check and fold its letters every time.
 const fn named(name: &'static str) -> HeaderName {
     HeaderName::from_static(name)
 }
 
-/// Our own headers, which the upstream does not see.
+/// Our own headers, which are not sent upstream.
 static OWN: [HeaderName; 7] = [
     KEY,
     named("x-team-id"),
@@ -33,7 +33,7 @@ static OWN: [HeaderName; 7] = [
     named("x-session-id"),
     named("x-project"),
 ];
-/// Headers that are of one hop only.
+/// Hop-by-hop headers.
 static HOP: [HeaderName; 8] = [
     CONNECTION,
     PROXY_AUTHENTICATE,
@@ -44,7 +44,7 @@ static HOP: [HeaderName; 8] = [
     named("keep-alive"),
     named("proxy-connection"),
 ];
-/// Headers that say who calls, in the order in which they count.
+/// Headers that identify the caller, in order of precedence.
 static USER: [HeaderName; 1] = [named("x-user-id")];
 static TEAM: [HeaderName; 1] = [named("x-team-id")];
 static SESSION: [HeaderName; 4] =
@@ -52,11 +52,11 @@ static SESSION: [HeaderName; 4] =
 static AGENT: [HeaderName; 2] = [named("x-agent-id"), named("x-claude-code-agent-id")];
 static PROJECT: [HeaderName; 1] = [named("x-project")];
 static FEATURE: [HeaderName; 1] = [named("x-feature")];
-/// Headers that carry several names with their values.
+/// Header that contains several names and values.
 static BAGGAGE: HeaderName = named("baggage");
 static TAGS: HeaderName = named("x-litellm-tags");
 
-/// Takes out the headers of one hop, those that `Connection` names included.
+/// Removes hop-by-hop headers, including those listed in `Connection`.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
@@ -66,12 +66,12 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
         .filter_map(|name| name.trim().parse().ok())
         .collect();
     for name in named {
-        // A client cannot have the length or the address of the upstream removed.
+        // A client must not be able to have the upstream's length or address removed.
         if name != CONTENT_LENGTH && name != HOST {
             headers.remove(name);
         }
     }
-    // Trailers that the next hop may send are forwarded.
+    // Keep the permission to send trailers, which are forwarded.
     if headers.get(TE).is_some_and(|value| value != "trailers") {
         headers.remove(TE);
     }
@@ -80,24 +80,24 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Takes out our own headers and those of the first hop of a request.
+/// Removes our own headers and a request's hop-by-hop headers.
 pub(super) fn to_upstream(headers: &mut HeaderMap) {
     remove_hop_by_hop(headers);
     for name in &OWN {
         headers.remove(name);
     }
-    // The server has answered it, or will.
+    // Our server has answered it, or will do so.
     headers.remove(EXPECT);
     headers.remove(HOST);
 }
 
-/// Who calls, as the headers say.
+/// The caller, according to the headers.
 pub(super) fn who(headers: &HeaderMap) -> Who {
     let text =
         |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
     let tags = text(&TAGS).unwrap_or_default();
     let has_others = !tags.is_empty() || headers.contains_key(&BAGGAGE);
-    // Names beyond ASCII come percent-encoded.
+    // Names beyond ASCII arrive percent-encoded.
     let label = |names: &[HeaderName], also: &[&str]| {
         let value = names.iter().find_map(|name| text(name).map(percent_decoded));
         let others = || also.iter().find_map(|name| baggage(headers, name)).or_else(|| tag(tags, also));
@@ -115,7 +115,7 @@ pub(super) fn who(headers: &HeaderMap) -> Who {
     }
 }
 
-/// A member of W3C's baggage.
+/// A member of the W3C baggage header.
 fn baggage(headers: &HeaderMap, name: &str) -> Option<String> {
     let members = headers.get_all(&BAGGAGE).iter().filter_map(|value| value.to_str().ok());
     members.flat_map(|value| value.split(',')).find_map(|member| {
@@ -124,7 +124,7 @@ fn baggage(headers: &HeaderMap, name: &str) -> Option<String> {
     })
 }
 
-/// The value of the first of these names among `LiteLLM`'s tags: words, or words with a meaning such as
+/// The value of the first of these names among `LiteLLM`'s tags, which are plain words or have the form
 /// `feature:search`.
 fn tag(tags: &str, names: &[&str]) -> Option<String> {
     let value = |name: &&str| {
@@ -134,12 +134,12 @@ fn tag(tags: &str, names: &[&str]) -> Option<String> {
     names.iter().find_map(value)
 }
 
-/// The key that stands in a header.
+/// The key in a header.
 pub(super) fn key(headers: &HeaderMap) -> Option<&str> {
     headers.get(KEY).and_then(|value| value.to_str().ok())
 }
 
-/// Inserts a header whose value may not be one.
+/// Inserts a header, unless the value is not valid in a header.
 pub(super) fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);

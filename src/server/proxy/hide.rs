@@ -1,29 +1,29 @@
-//! Takes the chunk with usage, which the client did not ask for, out of a stream of chat completions.
+//! Removes the usage chunk from a stream of chat completions if the client did not request it.
 
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// Bytes of an event beyond which it is not the chunk with usage.
+/// Size in bytes beyond which an event cannot be the usage chunk.
 const LONGEST: usize = 64 * 1024;
 
-/// Holds back an event until it is known to be another one.
+/// Holds back an event until it is known not to be that chunk.
 #[derive(Debug, Default)]
 pub(super) struct Hide {
     /// The event so far.
     held: BytesMut,
-    /// The event is longer than the chunk can be, and passes as it comes.
+    /// True if the event is longer than the chunk can be, so it is passed on as it arrives.
     is_long: bool,
-    /// The chunk was taken out; so are the line ends behind it.
+    /// True after the chunk was removed: the line ends that follow are removed, too.
     is_behind_chunk: bool,
-    /// The line that is being read has a byte.
+    /// True if the current line has any bytes.
     has_line: bool,
     /// The last byte.
     last: u8,
 }
 
 impl Hide {
-    /// Takes a part of the stream; returns the bytes to be passed on now.
+    /// Processes a chunk. Returns the bytes to pass on now.
     pub(super) fn feed(&mut self, chunk: &Bytes) -> Bytes {
         let mut out = BytesMut::new();
         let mut begin = 0;
@@ -51,17 +51,17 @@ impl Hide {
         out.freeze()
     }
 
-    /// The last bytes of the stream.
+    /// The remaining bytes at the end of the stream.
     pub(super) fn end(&mut self) -> Bytes {
         let rest = std::mem::take(&mut self.held).freeze();
         if data_of(&rest) == Data::Usage { Bytes::new() } else { rest }
     }
 
-    /// A line ends with these bytes. Data that is whole is passed on before the blank line behind it, which some services
-    /// leave out.
+    /// Handles the end of a line. Complete data is passed on without waiting for the blank line, which some services
+    /// omit.
     fn line_end(&mut self, line: &[u8], out: &mut BytesMut) {
         let is_blank = !std::mem::take(&mut self.has_line);
-        // The second half of a line end, of an event whose data goes on.
+        // The second half of CRLF, inside an event whose data is not complete.
         let is_second_half = is_blank && self.last == b'\r' && line == b"\n" && !self.held.is_empty();
         self.held.extend_from_slice(line);
         if is_second_half && !self.is_long {
@@ -81,7 +81,7 @@ impl Hide {
 /// The data of an event so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Data {
-    /// None yet, or an object that goes on.
+    /// None yet, or an incomplete object.
     Open,
     /// The usage and nothing else: `"choices":[]`.
     Usage,

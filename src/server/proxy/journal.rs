@@ -1,7 +1,7 @@
-//! The journal: each call is on disk before the last byte of its answer is passed on, so that a killed proxy loses none.
+//! The journal: each call is on disk before the last byte of its response is passed on, so a killed proxy loses none.
 //!
-//! Every proxy has a journal of its own, which it empties once its calls are booked. The next proxy hands what a killed
-//! one left to the spool, which is read as a log like any other.
+//! Every proxy has its own journal, which it empties once its calls have been booked. The next proxy moves the calls
+//! that a killed one left behind to the spool, which is read like any other log.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -12,11 +12,11 @@ use crate::domain::Call;
 use crate::formats;
 use crate::ingest;
 
-/// Bytes from which the journal is emptied once all its calls are booked.
+/// Size in bytes at which the journal is emptied, once all its calls have been booked.
 const FULL: u64 = 1024 * 1024;
-/// Journals of processes with the same number, as in two containers.
+/// Maximum number of journals of processes with the same id, as in two containers.
 const SAME: u32 = 100;
-/// Longest journal that is taken over.
+/// Maximum size of a journal that is taken over.
 const LONGEST: u64 = 1024 * 1024 * 1024;
 
 /// An open journal.
@@ -28,13 +28,13 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens a journal in the data folder, after taking over those that nobody writes any more.
+    /// Opens a journal in the data folder, after taking over those that no process is writing any more.
     ///
     /// # Errors
-    /// When no file can be made.
+    /// When no file can be created.
     pub(super) fn open(folder: &Path, spool: &Path) -> io::Result<Self> {
         for path in journals(folder) {
-            // Whatever cannot be read now is left for the next time.
+            // A journal that cannot be read now is left for the next run.
             let _ = take_over(&path, spool);
         }
         let folder = folder.join(JOURNALS);
@@ -58,7 +58,7 @@ impl Journal {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Appends calls in one write.
+    /// Appends calls in a single write.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -74,20 +74,20 @@ impl Journal {
         written
     }
 
-    /// Empties it when it is long; every call in it is booked.
+    /// Called when every call in it has been booked. Empties it if it is long.
     pub(super) fn booked(&mut self) {
         if self.bytes >= FULL && self.file.set_len(0).is_ok() {
             self.bytes = 0;
         }
     }
 
-    /// Ends it; every call in it is booked.
+    /// Removes it. Every call in it has been booked.
     pub(super) fn remove(self) {
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// Moves the calls of a journal that nobody writes to the spool.
+/// Moves the calls in a journal that no process is writing to the spool.
 fn take_over(path: &Path, spool: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).append(true).open(path)?;
     if !lock(&file) {
@@ -100,13 +100,13 @@ fn take_over(path: &Path, spool: &Path) -> io::Result<()> {
     std::fs::remove_file(path)
 }
 
-/// Claims a journal for this process; false when another one writes it.
+/// Locks a journal for this process. Returns false if another process is writing it.
 #[cfg(unix)]
 fn lock(file: &File) -> bool {
     rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
-/// Where files have no locks of this kind, a journal that is written cannot be removed.
+/// On systems without such locks, a journal that is being written cannot be removed.
 #[cfg(not(unix))]
 fn lock(_: &File) -> bool {
     true
@@ -126,7 +126,7 @@ mod tests {
     fn a_journal_that_nobody_writes_goes_to_the_spool_and_others_stay() {
         let folder = tempfile::tempdir().unwrap();
         let spool = folder.path().join("spool.jsonl");
-        // As earlier versions named it.
+        // The file name used by earlier versions.
         let line = formats::kept_line(&call("old"), None) + "\n";
         std::fs::write(folder.path().join("proxy-1-0.jsonl"), &line).unwrap();
         let earlier = Journal::open(folder.path(), &spool).unwrap();

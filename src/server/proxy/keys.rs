@@ -1,4 +1,4 @@
-//! The keys that requests must present, from the file of `proxy key`; a change of the file is seen with the next
+//! The keys that requests must present, from the file of `proxy key`. A change to the file takes effect with the next
 //! request.
 
 use std::collections::HashMap;
@@ -11,16 +11,16 @@ use crate::config::{self, Stamp};
 
 /// Keys by their hash.
 pub(crate) struct KeyRing {
-    /// The file; `None` where there is no data folder, and so no key.
+    /// The file; `None` if there is no data folder and therefore no keys.
     path: Option<PathBuf>,
     read: Mutex<Read>,
 }
 
-/// The file when it was last read.
+/// The file as it was last read.
 #[derive(Default)]
 struct Read {
     stamp: Option<Stamp>,
-    /// Every key that is not revoked; `None` when the file cannot be read, so that nobody is let in.
+    /// Every key that is not revoked; `None` if the file cannot be read, in which case nobody is admitted.
     keys: Option<HashMap<KeyHash, Owner>>,
 }
 
@@ -30,8 +30,8 @@ impl KeyRing {
         Self { path, read: Mutex::new(Read { stamp: None, keys: Some(HashMap::new()) }) }
     }
 
-    /// Owner of a presented key. Without one, nobody in particular while no key was made; once there are keys every
-    /// request needs one.
+    /// Owner of a presented key. As long as no keys exist, requests without one have an anonymous owner; after that,
+    /// every request needs a key.
     pub(crate) fn owner(&self, key: Option<&str>) -> Option<Owner> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = self.path.as_deref().and_then(config::stamp);

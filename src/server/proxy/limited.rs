@@ -1,4 +1,4 @@
-//! Admission by the limits of the books and the keys of the proxy.
+//! Admission based on the ledger's limits and the proxy's keys.
 
 use std::sync::Arc;
 
@@ -8,17 +8,16 @@ use super::keys::KeyRing;
 use crate::domain::{Attribution, Call, CallKey, Dimension, Fidelity, Label, Tokens};
 use crate::engine::{Admitted, Limits};
 
-/// Output tokens held for a call that does not bound them.
+/// Output tokens held for a call that sets no maximum.
 const USUAL_OUTPUT: u64 = 1_024;
-/// Most output tokens held for a call: a bound such as 64,000 is almost never reached, and holding it would refuse calls
-/// that have room.
+/// Maximum output tokens held for a call. A maximum such as 64,000 is almost never reached, and holding that much would
+/// refuse calls for which there is room.
 const MOST_OUTPUT: u64 = 4_096;
 
 /// Asks the engine.
 pub(crate) struct Limited {
-    /// The engine's door.
+    /// The engine's limits.
     pub(crate) limits: Limits,
-    /// The keys.
     pub(crate) keys: KeyRing,
 }
 
@@ -42,7 +41,7 @@ fn coming(ask: &Ask) -> Call {
         }
     };
     let tokens = Tokens { input: ask.input, output, ..Tokens::ZERO };
-    // It is never booked.
+    // This key is never booked.
     let key = CallKey::from_parts(&["coming"]);
     Call { fidelity: Fidelity::Guessed, ..Call::new(key, from, ask.model.clone(), tokens) }
 }

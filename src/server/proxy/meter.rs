@@ -1,4 +1,4 @@
-//! Reads the copy of an answer: which parts of it the books need, and whether its end was seen.
+//! Reads the copy of a response: collects the parts needed for booking, and detects its end.
 
 use std::collections::VecDeque;
 
@@ -9,40 +9,40 @@ use super::events::{Events, Piece};
 use super::extractor::{Depth, Extractor};
 use super::unpack::Unpack;
 
-/// Events with usage that are kept; of a stream with usage in each, the last ones.
+/// Number of events with usage that are kept. If every event of a stream has usage, the last ones.
 const KEPT: usize = 4;
 /// The data of the event that ends a stream.
 const DONE: &[u8] = b"[DONE]";
 
-/// Parts of an answer that the books need.
+/// The parts of a response that are needed for booking.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// The first event, which names the answer and, at Anthropic, its input.
+    /// The first event, which contains the response's id and, for Anthropic, its input.
     pub(super) first: Option<Vec<u8>>,
-    /// The last events with usage, or the body.
+    /// The last events with usage, or the whole body.
     pub(super) usage: VecDeque<Vec<u8>>,
-    /// Bytes of text that the model wrote.
+    /// Number of bytes of text written by the model.
     pub(super) text: u64,
-    /// The answer ended as its API says.
+    /// True if the response ended as its API prescribes.
     pub(super) is_whole: bool,
-    /// Parts of it were left out because there are too many.
+    /// True if parts of it were left out because there are too many.
     pub(super) is_cut: bool,
-    /// It says that it failed.
+    /// True if it reports a failure.
     pub(super) is_failed: bool,
-    /// It could not be read: another coding, damage, or too long.
+    /// True if it could not be read: an unknown coding, damaged, or too long.
     pub(super) is_unread: bool,
-    /// Any byte of it arrived.
+    /// True if any byte of it has arrived.
     pub(super) is_begun: bool,
 }
 
-/// Reads an answer.
+/// Reads a response.
 pub(super) struct Meter {
     unpack: Unpack,
     reading: Reading,
     seen: Seen,
-    /// Bytes that arrived.
+    /// Number of bytes received.
     bytes: u64,
-    /// Events with usage among them.
+    /// Number of events with usage.
     usage: u64,
 }
 
@@ -57,7 +57,7 @@ enum Reading {
     Nothing,
 }
 
-/// What the headers of an answer say that it is.
+/// The kind of a response by its headers.
 #[derive(Clone, Copy)]
 enum Kind {
     Json,
@@ -66,8 +66,8 @@ enum Kind {
 }
 
 impl Reading {
-    /// The reading that an answer with this first byte needs. Gateways send streams as JSON and JSON as text: the byte
-    /// tells more than the header.
+    /// How to read a response with this first byte, which is more reliable than the header: gateways label streams as
+    /// JSON and JSON as text.
     fn of(first: u8, kind: Kind) -> Self {
         let kind = match first {
             b'{' | b'[' => Kind::Json,
@@ -83,7 +83,7 @@ impl Reading {
         }
     }
 
-    /// Skips what may precede an answer, a byte order mark included, and decides on the first byte of it.
+    /// Skips white space and a byte order mark, and decides by the first byte after them.
     fn begun<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let Self::Begins(kind) = self else { return bytes };
         let blank = |byte: &u8| byte.is_ascii_whitespace() || b"\xef\xbb\xbf".contains(byte);
@@ -96,7 +96,7 @@ impl Reading {
 }
 
 impl Meter {
-    /// A meter for an answer with these headers.
+    /// A meter for a response with these headers.
     pub(super) fn new(headers: &HeaderMap) -> Self {
         let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -110,7 +110,7 @@ impl Meter {
         Self { unpack: Unpack::of_headers(headers), reading, seen: Seen::default(), bytes: 0, usage: 0 }
     }
 
-    /// Reads on.
+    /// Processes the next bytes.
     pub(super) fn feed(&mut self, chunk: &[u8]) {
         self.bytes += chunk.len() as u64;
         let Self { unpack, reading, seen, usage, .. } = self;
@@ -137,22 +137,22 @@ impl Meter {
         });
     }
 
-    /// Bytes that arrived.
+    /// Number of bytes received.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Events with usage that arrived.
+    /// Number of events with usage received.
     pub(super) fn usage_events(&self) -> u64 {
         self.usage
     }
 
-    /// True once the end of the answer was seen.
+    /// True once the end of the response has been seen.
     pub(super) fn is_whole(&self) -> bool {
         self.seen.is_whole
     }
 
-    /// The parts that the books need, once nothing follows or the end was seen.
+    /// The parts needed for booking, once nothing more comes or the end has been seen.
     pub(super) fn seen(&mut self) -> Seen {
         match &mut self.reading {
             Reading::Body(extractor) if extractor.facts().end.is_some() => {
@@ -189,7 +189,7 @@ fn is_ended(extractor: &Extractor, head: &[u8]) -> bool {
 }
 
 impl Seen {
-    /// Notes an event and begins the next one; 1 if it has usage, else 0.
+    /// Records an event and starts the next one. Returns 1 if it has usage, else 0.
     fn take(&mut self, extractor: &mut Extractor, head: &mut Vec<u8>) -> u64 {
         let usage = if head == DONE {
             self.is_whole = true;
@@ -203,10 +203,10 @@ impl Seen {
         usage
     }
 
-    /// Notes an event.
+    /// Records an event.
     fn event(&mut self, extractor: &Extractor) {
         let facts = extractor.facts();
-        // Responses repeats each text when it is done, and the request when it begins.
+        // Responses repeats each text when it is complete, and the request when it starts.
         if !facts.kind.starts_with(b"response.") || facts.kind.ends_with(b".delta") {
             self.text += facts.text;
         }
@@ -223,7 +223,7 @@ impl Seen {
         if facts.end.is_none() {
             return;
         }
-        // A keep-alive names nothing.
+        // A keep-alive event contains no id.
         if self.first.is_none() && facts.kind != b"ping" {
             self.first = Some(extractor.document().to_vec());
         }

@@ -1,7 +1,7 @@
-//! The tracking proxy: forwards calls to a model service as they are, counts them, and stops those over a limit.
+//! The tracking proxy: forwards calls to a model service unchanged, counts them, and stops those over a limit.
 //!
-//! One thread forwards. It never waits for the books, nor for a disk that is slow: a finished call is appended to a
-//! journal, and goes through a queue to the engine.
+//! A single thread forwards. It never waits for the ledger or for a slow disk: a finished call is appended to a journal
+//! and goes to the engine through a queue.
 
 mod accept;
 pub(crate) mod admission;
@@ -56,41 +56,41 @@ use crate::engine::Doors;
 
 /// Everything the proxy needs to start.
 pub(crate) struct Setup {
-    /// Where it listens.
+    /// Socket on which it listens.
     pub(crate) listener: TcpListener,
-    /// The token that clients must present where no key does; without one, the address is a loopback address.
+    /// The token that clients must present if they present no key. Without one, the address is a loopback address.
     pub(crate) token: Option<Token>,
     /// The model services.
     pub(crate) upstreams: Vec<Upstream>,
-    /// PEM file of certificates that are trusted in addition to the system's.
+    /// PEM file with certificates that are trusted in addition to the system's.
     pub(crate) ca: Option<PathBuf>,
     /// Decides about calls.
     pub(crate) admission: Arc<dyn Admission>,
-    /// Ways into the engine.
+    /// Access to the engine.
     pub(crate) doors: Doors,
-    /// The data folder and the spool in it, where there is one.
+    /// The data folder and the spool in it, if there is one.
     pub(crate) folder: Option<(PathBuf, PathBuf)>,
-    /// User, team and organisation of calls that name none.
+    /// User, team and organisation for calls that give none.
     pub(crate) defaults: Defaults,
-    /// The machine.
+    /// The machine's environment.
     pub(crate) env: Env,
 }
 
-/// The running proxy. It ends when dropped, before the engine stops: then every call is booked.
+/// The running proxy. When it is dropped, which must happen before the engine stops, every call has been booked.
 pub(crate) struct Proxy {
-    /// The address that it listens on.
+    /// The address on which it listens.
     pub(crate) address: SocketAddr,
     stop: watch::Sender<bool>,
     thread: Option<thread::JoinHandle<()>>,
     books: Option<Books>,
 }
 
-/// Numbers about what the books do not know exactly.
+/// Numbers of calls that the ledger does not have exactly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Gaps {
     /// Calls whose counts are estimates.
     pub(crate) estimated: u64,
-    /// Calls that could be neither booked nor kept.
+    /// Calls that could neither be booked nor kept.
     pub(crate) lost: u64,
 }
 
@@ -98,8 +98,8 @@ impl Proxy {
     /// Starts forwarding.
     ///
     /// # Errors
-    /// When the listener cannot be used, no thread can be started, or an upstream needs TLS and this machine trusts
-    /// nobody.
+    /// When the listener cannot be used, no thread can be started, or an upstream needs TLS and this machine has no
+    /// trusted certificates.
     pub(crate) fn start(setup: Setup) -> io::Result<Self> {
         crate::server::open_files::raise();
         setup.listener.set_nonblocking(true)?;
@@ -132,7 +132,8 @@ impl Proxy {
         Ok(Self { address, stop, thread: Some(thread), books: Some(books) })
     }
 
-    /// Ends it: calls that are being answered end first, and all are booked. Says what the books do not know exactly.
+    /// Stops the proxy, after calls in progress have finished and everything has been booked. Returns the number of
+    /// calls that the ledger does not have exactly.
     pub(crate) fn end(mut self) -> Gaps {
         self.close()
     }
@@ -142,7 +143,7 @@ impl Proxy {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        // Now nothing hands in calls any more.
+        // From here on, no calls are handed in.
         let Some(books) = self.books.take() else { return Gaps::default() };
         let gaps = Arc::clone(&books.gaps);
         drop(books);

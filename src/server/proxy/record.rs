@@ -1,4 +1,4 @@
-//! The record of one call while it is made: whatever ends it, it is handed to the books once.
+//! The record of a call in progress. However the call ends, it is handed in exactly once to be booked.
 
 use std::sync::Arc;
 
@@ -10,9 +10,8 @@ use super::count::About;
 use super::meter::{Meter, Seen};
 use super::request::Sent;
 
-/// The record of one call.
 pub(super) struct CallRecord {
-    /// Reads the answer, once there is one.
+    /// Reads the response, once there is one.
     meter: Option<Meter>,
     about: About,
     /// The request as it was sent.
@@ -21,17 +20,17 @@ pub(super) struct CallRecord {
     booking: BookingHandle,
     began: std::time::Instant,
     state: State,
-    /// While this lives the proxy does not end.
+    /// The proxy does not exit while this is alive.
     _alive: mpsc::Sender<()>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nothing went upstream: nothing is charged.
+    /// Nothing has been sent upstream, so nothing is charged.
     Unsent,
-    /// The request went upstream.
+    /// The request has been sent upstream.
     Sent,
-    /// The call was handed in, with this many events with usage.
+    /// The call was handed in when it had this many events with usage.
     HandedIn(u64),
 }
 
@@ -46,28 +45,28 @@ impl CallRecord {
         Self { meter: None, about, sent, hold: None, booking, began, state: State::Unsent, _alive: alive }
     }
 
-    /// The amount held for it.
+    /// Sets the amount held for it.
     pub(super) fn holds(&mut self, hold: Option<HoldId>) {
         self.hold = hold;
     }
 
-    /// The request goes upstream.
+    /// Called when the request is sent upstream.
     pub(super) fn sends(&mut self) {
         self.state = State::Sent;
     }
 
-    /// Nothing was charged.
+    /// Called when nothing was charged.
     pub(super) fn is_free(&mut self) {
         self.state = State::Unsent;
     }
 
-    /// The answer begins.
+    /// Called when the response starts.
     pub(super) fn answers(&mut self, meter: Meter, request: Option<String>) {
         self.meter = Some(meter);
         self.about.request = request;
     }
 
-    /// Reads a part of the answer; true once its end was seen.
+    /// Reads a part of the response. Returns true once its end has been seen.
     pub(super) fn feed(&mut self, chunk: &[u8]) -> bool {
         self.meter.as_mut().is_some_and(|meter| {
             meter.feed(chunk);
@@ -75,12 +74,12 @@ impl CallRecord {
         })
     }
 
-    /// Bytes of the answer that arrived.
+    /// Number of bytes of the response received.
     pub(super) fn bytes(&self) -> u64 {
         self.meter.as_ref().map_or(0, Meter::bytes)
     }
 
-    /// True once it was handed in and nothing was read since that changes it.
+    /// True once it has been handed in, and nothing read since changes it.
     pub(super) fn is_handed_in(&self) -> bool {
         match self.state {
             State::HandedIn(usage) => self.meter.as_ref().is_none_or(|meter| meter.usage_events() == usage),
@@ -88,7 +87,7 @@ impl CallRecord {
         }
     }
 
-    /// Hands the call to the books. It is then on disk, or the receiver is told when it is.
+    /// Hands in the call to be booked. It is then on disk, or the returned receiver completes when it is.
     pub(super) fn hand_in(&mut self) -> Option<oneshot::Receiver<()>> {
         if self.is_handed_in() {
             return None;

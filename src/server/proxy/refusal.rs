@@ -1,8 +1,8 @@
-//! Refusals in the client's own language, and the headers that warn of a limit.
+//! Refusals in the form of the client's API, and the headers that warn about a limit.
 //!
-//! A limit that is reached is no reason to try again: the SDKs of both vendors obey `x-should-retry: false`, and Claude
-//! Code shows the message of a `billing_error` once. A call that only waits for others to end is answered as the
-//! vendors answer too many requests, and is tried again.
+//! When a limit is reached, retrying is useless: the SDKs of both vendors obey `x-should-retry: false`, and Claude Code
+//! shows the message of a `billing_error` once. A call that only has to wait for others to end gets the vendors'
+//! response to too many requests, and is retried.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -16,22 +16,22 @@ use super::headers::LIMIT;
 use crate::domain::Instant;
 
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
-/// Read by Claude Code with a subscription, which shows a warning of its own. Older versions go by the status; since about
-/// 2.1.300 they go by the window that the limit stands for: paid usage (seen in 2.1.332, 2026-11).
+/// Read by Claude Code with a subscription, which then shows its own warning. Older versions go by the status. Since
+/// about 2.1.300 they go by the window that the limit belongs to: paid usage (seen in 2.1.332, 2026-11).
 const STATUS: HeaderName = HeaderName::from_static("anthropic-ratelimit-unified-status");
 const RESET: HeaderName = HeaderName::from_static("anthropic-ratelimit-unified-reset");
 const PAID_USED: HeaderName = HeaderName::from_static("anthropic-ratelimit-unified-overage-utilization");
 const PAID_RESET: HeaderName = HeaderName::from_static("anthropic-ratelimit-unified-overage-reset");
 const PAID_WARNS: HeaderName = HeaderName::from_static("anthropic-ratelimit-unified-overage-surpassed-threshold");
-/// With this, Claude Code shows our sentence as it is, and not as a passing trouble of the service (2.1.332).
+/// With this header, Claude Code shows our message as it is, and not as a temporary problem of the service (2.1.332).
 const PAID_REFUSED: HeaderName = HeaderName::from_static("anthropic-ratelimit-unified-overage-disabled-reason");
 
-/// Seconds after which a call that waits for others may be tried again.
+/// Seconds after which a call that waits for others may be retried.
 const SOON: i64 = 2;
-/// Seconds stated where no time is known at which a limit has room again.
+/// Seconds to send if it is unknown when a limit has room again.
 const LATER: i64 = 3600;
 
-/// The client that is answered.
+/// The client that gets the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Client {
     /// Speaks Anthropic's API.
@@ -43,7 +43,7 @@ pub(super) enum Client {
 }
 
 impl Client {
-    /// The client with these headers.
+    /// Recognises the client by these headers.
     pub(super) fn new(is_anthropic: bool, headers: &HeaderMap) -> Self {
         let says = |name: &str| headers.get(name).is_some_and(|value| value.as_bytes().starts_with(b"codex"));
         match is_anthropic {
@@ -54,7 +54,7 @@ impl Client {
     }
 }
 
-/// Kind of an error in the words of both vendors.
+/// Kind of an error, under the names of both vendors.
 struct Kind {
     anthropic: &'static str,
     openai: &'static str,
@@ -64,10 +64,10 @@ struct Kind {
 const SPENT: Kind = Kind { anthropic: "billing_error", openai: "insufficient_quota", code: "insufficient_quota" };
 const WAITS: Kind = Kind { anthropic: "rate_limit_error", openai: "requests", code: "rate_limit_exceeded" };
 const BOOKS: Kind = Kind { anthropic: "api_error", openai: "server_error", code: "limits_unavailable" };
-/// Codex shows when the limit resets for this type only.
+/// Codex shows the reset time of a limit only for this type.
 const OF_CODEX: Kind = Kind { openai: "usage_limit_reached", ..SPENT };
 
-/// The answer to a call that may not be made.
+/// The response to a call that must not be made.
 pub(super) fn refused(client: Client, refusal: &Refusal, now: Instant) -> Response<Full<Bytes>> {
     match refusal {
         Refusal::Over(state) if state.waits => waits(client, state),
@@ -79,7 +79,7 @@ pub(super) fn refused(client: Client, refusal: &Refusal, now: Instant) -> Respon
     }
 }
 
-/// The answer to a call that may have room once others have ended.
+/// The response to a call that may have room once others have ended.
 fn waits(client: Client, state: &LimitState) -> Response<Full<Bytes>> {
     let LimitState { limit, again, used, .. } = state;
     let why = format!("calls under way may use up the limit ({limit}; {again}): {used} with them; try again soon");
@@ -88,7 +88,7 @@ fn waits(client: Client, state: &LimitState) -> Response<Full<Bytes>> {
     answer
 }
 
-/// The answer to a call over its limit.
+/// The response to a call over its limit.
 fn over(client: Client, state: &LimitState, now: Instant) -> Response<Full<Bytes>> {
     let LimitState { limit, again, used, .. } = state;
     let why = format!("spend limit reached ({limit}; {again}): {used} used");
@@ -106,7 +106,7 @@ fn over(client: Client, state: &LimitState, now: Instant) -> Response<Full<Bytes
     answer
 }
 
-/// Adds what a client may show of a limit that is near. What the upstream states of its own limits stays.
+/// Adds headers from which a client can show a near limit. Headers about the upstream's own limits are kept.
 pub(super) fn warn(is_anthropic: bool, near: &LimitState, headers: &mut HeaderMap) {
     if let Some(value) = limit_header(near) {
         headers.insert(LIMIT, value);
@@ -126,7 +126,7 @@ pub(super) fn warn(is_anthropic: bool, near: &LimitState, headers: &mut HeaderMa
     }
 }
 
-/// States when a limit resets, or that this is not known.
+/// Sets the reset time of a limit, or marks it as unknown.
 fn set_reset(headers: &mut HeaderMap, name: HeaderName, at: Option<Instant>) {
     match at {
         Some(at) => _ = headers.insert(name, HeaderValue::from(at.timestamp())),
@@ -134,7 +134,7 @@ fn set_reset(headers: &mut HeaderMap, name: HeaderName, at: Option<Instant>) {
     }
 }
 
-/// `alice daily; 82%`. A name that cannot stand in a header is left out.
+/// `alice daily; 82%`. A name that is not valid in a header is left out.
 fn limit_header(state: &LimitState) -> Option<HeaderValue> {
     let name = if state.limit.is_ascii() { state.limit.as_str() } else { state.period.as_str() };
     HeaderValue::from_str(&format!("{name}; {}%", state.percent)).ok()
@@ -150,7 +150,7 @@ fn body(client: Client, kind: &Kind, why: &str) -> Value {
     }
 }
 
-/// An answer with the seconds after which the call may be tried again, and whether the client should by itself.
+/// A response with the seconds after which the call may be retried, and whether the client should do so by itself.
 fn answer(status: StatusCode, body: &Value, seconds: i64, should: bool) -> Response<Full<Bytes>> {
     let mut answer = document(status, body);
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -191,7 +191,7 @@ mod tests {
     fn read(answer: Response<Full<Bytes>>, names: &[&str]) -> (StatusCode, Value, Vec<String>) {
         let headers_of = names.iter().map(|name| header(answer.headers(), name).to_owned()).collect();
         let status = answer.status();
-        // The whole body is there at once.
+        // The whole body is available immediately.
         let body = answer.into_body().collect().now_or_never().unwrap().unwrap().to_bytes();
         (status, serde_json::from_slice(&body).unwrap(), headers_of)
     }

@@ -1,4 +1,4 @@
-//! The body of an answer on its way to the client: every byte is passed on as it comes, and a copy is read.
+//! The body of a response on its way to the client. Every byte is passed on as it arrives, and a copy is read.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -15,21 +15,21 @@ use tokio::time::Sleep;
 use super::hide::Hide;
 use super::record::CallRecord;
 
-/// Longest time that the end of an answer waits for the journal.
+/// Maximum time that the end of a response waits for the journal.
 const JOURNAL: Duration = Duration::from_millis(50);
-/// How long, and how far, an answer is read on when its client has left.
+/// How long, and for how many bytes, a response is read after its client has disconnected.
 const READ_ON: (Duration, u64) = (Duration::from_secs(2), 64 * 1024);
 
-/// An answer's body.
+/// The body of a response.
 pub(super) struct Relay {
     /// The body from upstream, until its end.
     upstream: Option<Incoming>,
     record: Option<CallRecord>,
     hide: Option<Hide>,
-    /// Frames to be passed on.
+    /// Frames ready to be passed on.
     ready: VecDeque<Frame<Bytes>>,
     failed: Option<hyper::Error>,
-    /// The journal is awaited.
+    /// Set while waiting for the journal.
     wait: Option<Wait>,
 }
 
@@ -43,7 +43,7 @@ impl Relay {
         Self { upstream: Some(upstream), record, hide, ready: VecDeque::new(), failed: None, wait: None }
     }
 
-    /// Hands the call to the books; what is ready then waits until it is on disk.
+    /// Hands in the call to be booked. Ready frames then wait until it is on disk.
     fn hand_in(&mut self) {
         let Some(written) = self.record.as_mut().and_then(CallRecord::hand_in) else { return };
         self.wait = Some(Wait { written, timeout: Box::pin(tokio::time::sleep(JOURNAL)) });
@@ -70,7 +70,7 @@ impl Relay {
         }
     }
 
-    /// Nothing follows.
+    /// Called when nothing more follows.
     fn end(&mut self) {
         self.upstream = None;
         let rest = self.hide.as_mut().map(Hide::end).unwrap_or_default();
@@ -129,7 +129,7 @@ impl Body for Relay {
 }
 
 impl Drop for Relay {
-    /// The client has left: what the upstream still says is read for a while, so that it counts.
+    /// The client has disconnected. The rest of the response is read for a while, so that it counts.
     fn drop(&mut self) {
         let (Some(upstream), Some(record)) = (self.upstream.take(), self.record.take()) else { return };
         if record.is_handed_in() {
@@ -141,7 +141,7 @@ impl Drop for Relay {
     }
 }
 
-/// Reads an answer to its end, within bounds. Then its record is handed in.
+/// Reads a response to its end, within bounds. Then its record is handed in.
 async fn read_on(mut upstream: Incoming, mut record: CallRecord) {
     let (time, bytes) = READ_ON;
     let most = record.bytes().saturating_add(bytes);

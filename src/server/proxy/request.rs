@@ -1,5 +1,5 @@
-//! The body of a request on its way upstream: passed on as it comes, and read on the way. Where a stream has to be
-//! asked for its usage, that is added before the last brace.
+//! The body of a request on its way upstream: it is forwarded as it arrives, and read at the same time. If usage has to
+//! be requested for a stream, that is inserted before the last brace.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -13,35 +13,36 @@ use super::admission::Protocol;
 use super::facts::{Facts, Scan};
 use super::memory::Memory;
 
-/// Asks a stream of chat completions for its usage.
+/// Requests usage for a stream of chat completions.
 const ASK: &[u8] = br#","stream_options":{"include_usage":true}"#;
-/// Bytes of a request that are kept, to ask again without.
+/// Number of bytes of a request kept, in order to send it again without that addition.
 const KEPT: usize = 32 * 1024 * 1024;
 
 /// A request that is being sent.
 pub(super) struct Sent {
     known: Mutex<Known>,
-    /// Which models refuse to be asked.
+    /// Which models reject requests for usage.
     memory: Arc<Memory>,
-    /// Place of the upstream.
+    /// Index of the upstream.
     upstream: usize,
 }
 
 #[derive(Default)]
 struct Known {
     scan: Option<Scan>,
-    /// Facts of the body, and the bytes of it that they are of: to read it again would take as long.
+    /// Facts from the body, and the number of bytes they are based on. Cached, because extracting them again would take
+    /// as long.
     facts: Option<(Facts, u64)>,
-    /// The usage was asked for.
+    /// True if usage was requested.
     is_asked: bool,
-    /// The body as it came, as long as it may have to be sent again.
+    /// The body as received, as long as it may have to be sent again.
     kept: Option<(Vec<Bytes>, usize)>,
-    /// All of it came.
+    /// True if all of it has been received.
     is_whole: bool,
 }
 
 impl Sent {
-    /// For a request of which nothing came yet.
+    /// For a request of which nothing has been received yet.
     pub(super) fn new(scan: Scan, is_kept: bool, memory: Arc<Memory>, upstream: usize) -> Self {
         let kept = is_kept.then(Default::default);
         Self { known: Mutex::new(Known { scan: Some(scan), kept, ..Known::default() }), memory, upstream }
@@ -51,34 +52,34 @@ impl Sent {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Facts so far, and the bytes that came.
+    /// The facts so far, and the number of bytes received.
     pub(super) fn facts_so_far(&self) -> (Facts, u64) {
         self.lock().facts_so_far().cloned().unwrap_or_default()
     }
 
-    /// True when the usage was asked for in the client's place.
+    /// True when usage was requested on the client's behalf.
     pub(super) fn is_asked(&self) -> bool {
         self.lock().is_asked
     }
 
-    /// The body as it came, to be sent again; `None` when it is too long or has not come as a whole.
+    /// The body as received, to be sent again; `None` if it is too long or incomplete.
     pub(super) fn again(&self) -> Option<VecDeque<Bytes>> {
         let mut known = self.lock();
         known.is_asked = false;
         if known.is_whole { known.kept.take().map(|(chunks, _)| chunks.into()) } else { None }
     }
 
-    /// The answer is there: the body is not sent again.
+    /// Called when a response has arrived: the body will not be sent again.
     pub(super) fn answered(&self) {
         self.lock().kept = None;
     }
 
-    /// The body came to its end.
+    /// Called at the end of the body.
     fn ended(&self) {
         self.lock().is_whole = true;
     }
 
-    /// Reads a chunk on its way, and asks for the usage where the body ends.
+    /// Reads a chunk on its way, and requests usage at the end of the body.
     fn pass(&self, chunk: Bytes, may_ask: bool) -> Vec<Bytes> {
         let mut known = self.lock();
         let known = &mut *known;
@@ -93,7 +94,7 @@ impl Sent {
         let before = scan.bytes();
         let was_open = scan.end().is_none();
         scan.feed(&chunk);
-        // The place of the last brace in this chunk.
+        // The position of the last brace in this chunk.
         let brace = scan.end().filter(|_| was_open && may_ask).and_then(|end| usize::try_from(end - before - 1).ok());
         let mut is_wanted = || {
             known.facts_so_far().is_some_and(|(facts, _)| {
@@ -133,27 +134,27 @@ impl Outgoing {
         outgoing
     }
 
-    /// A body of which nothing needs to be known.
+    /// A body that need not be read.
     pub(super) fn unread(rest: Incoming) -> Self {
         Self { ready: VecDeque::new(), rest: Some(rest), sent: None, may_ask: false, trailers: None }
     }
 
-    /// A body that came before.
+    /// A body that was received earlier.
     pub(super) fn again(ready: VecDeque<Bytes>) -> Self {
         Self { ready, rest: None, sent: None, may_ask: false, trailers: None }
     }
 
-    /// True once all of it came.
+    /// True once all of it has been received.
     pub(super) fn is_whole(&self) -> bool {
         self.rest.is_none()
     }
 
-    /// Bytes that came and were not sent.
+    /// Number of bytes received but not sent.
     pub(super) fn waiting(&self) -> usize {
         self.ready.iter().map(Bytes::len).sum()
     }
 
-    /// Waits for the next part. False when nothing more comes.
+    /// Waits for the next part. Returns false if nothing more comes.
     pub(super) async fn gather(&mut self) -> Result<bool, hyper::Error> {
         std::future::poll_fn(|context| self.poll_rest(context)).await
     }
@@ -220,7 +221,7 @@ impl Body for Outgoing {
         let waiting = self.waiting() as u64;
         let rest = match &self.rest {
             None => Some(0),
-            // What is asked for makes it longer.
+            // The request for usage makes it longer.
             Some(_) if self.may_ask => None,
             Some(rest) => rest.size_hint().exact(),
         };

@@ -1,4 +1,4 @@
-//! Where a request goes: its API, its key in the path, and the upstream whose prefix it has.
+//! Where a request goes: its API, the key in its path, and the upstream for its prefix.
 
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::{Method, Uri};
@@ -8,19 +8,19 @@ use super::admission::Protocol;
 /// A model service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Upstream {
-    /// Beginning of the paths that go there, without a slash at its end; empty for all.
+    /// Prefix of the paths that go there, without a trailing slash; empty for all paths.
     pub(crate) prefix: String,
     scheme: Scheme,
     authority: Authority,
-    /// Path of its address, without a slash at its end.
+    /// Path of its address, without a trailing slash.
     base: String,
 }
 
 impl Upstream {
-    /// Reads `URL` or `/prefix=URL`.
+    /// Parses `URL` or `/prefix=URL`.
     ///
     /// # Errors
-    /// Says what is wrong with it. Credentials in the address are refused and not repeated.
+    /// When it is invalid, with the reason. Credentials in the address are rejected and never repeated.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
             Some((prefix, url)) if prefix.starts_with('/') => Self::new(prefix, url),
@@ -31,7 +31,7 @@ impl Upstream {
     /// The upstream at this address, for paths with this prefix.
     ///
     /// # Errors
-    /// As [`Upstream::parse`].
+    /// The same as for [`Upstream::parse`].
     pub(crate) fn new(prefix: &str, url: &str) -> Result<Self, String> {
         let uri: Uri = url.parse().map_err(|_| "is not an address such as https://api.openai.com".to_owned())?;
         let parts = uri.into_parts();
@@ -64,7 +64,7 @@ impl Upstream {
         self.scheme == Scheme::HTTPS
     }
 
-    /// The address of a path there. A base such as `/v1` that the path repeats is not doubled.
+    /// The upstream address of a path. A base such as `/v1` is not doubled if the path repeats it.
     fn uri(&self, rest: &str) -> Option<Uri> {
         let is_doubled = !self.base.is_empty() && is_below(rest.split('?').next().unwrap_or_default(), &self.base);
         let path = if is_doubled || self.base.is_empty() { rest.to_owned() } else { format!("{}{rest}", self.base) };
@@ -77,11 +77,11 @@ impl Upstream {
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Route {
-    /// Place of the upstream in the list.
+    /// Index of the upstream in the list.
     pub(super) upstream: usize,
     /// Address there.
     pub(super) uri: Uri,
-    /// The API, if the call is counted.
+    /// The API, if the call should be counted.
     pub(super) protocol: Option<Protocol>,
     /// The API's family, for errors.
     pub(super) is_anthropic: bool,
@@ -89,7 +89,7 @@ pub(super) struct Route {
     pub(super) key: Option<String>,
 }
 
-/// Finds where a request goes; `None` without an upstream for it.
+/// Finds where a request goes; `None` if there is no upstream for it.
 pub(super) fn route(upstreams: &[Upstream], method: &Method, uri: &Uri) -> Option<Route> {
     let all = uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let (key, all) = match all.strip_prefix("/k/") {
@@ -113,7 +113,7 @@ pub(super) fn route(upstreams: &[Upstream], method: &Method, uri: &Uri) -> Optio
     })
 }
 
-/// The API of a path, whatever stands before it: `/v1`, `/openai/deployments/NAME`, `/api/v1`.
+/// The API of a path, whatever its prefix: `/v1`, `/openai/deployments/NAME`, `/api/v1`.
 fn protocol(path: &str) -> Option<Protocol> {
     let mut parts = path.trim_end_matches('/').rsplit('/');
     match (parts.next()?, parts.next()) {
@@ -125,7 +125,7 @@ fn protocol(path: &str) -> Option<Protocol> {
     }
 }
 
-/// True for a path that is `prefix` or lies below it.
+/// True for a path that equals `prefix` or is below it.
 fn is_below(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| prefix.is_empty() || rest.is_empty() || rest.starts_with('/'))
 }

@@ -21,14 +21,14 @@ pub(super) struct Shared {
     pub(super) memory: Arc<Memory>,
     pub(super) admission: Arc<dyn Admission>,
     pub(super) booking: BookingHandle,
-    /// The token that clients must present where no key does.
+    /// The token that clients must present if they present no key.
     pub(super) token: Option<Token>,
-    /// User, team and organisation of calls that name none.
+    /// User, team and organisation for calls that give none.
     pub(super) defaults: Defaults,
     pub(super) env: Env,
-    /// Requests so far.
+    /// Number of requests so far.
     pub(super) count: AtomicU64,
-    /// Held by everything that the end waits for.
+    /// A copy is held by everything that shutdown must wait for.
     pub(super) alive: mpsc::Sender<()>,
 }
 

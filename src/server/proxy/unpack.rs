@@ -1,4 +1,4 @@
-//! Expands the copy of a compressed answer while it streams by.
+//! Decompresses the copy of a response while it streams.
 
 use std::io::Write as _;
 
@@ -8,31 +8,30 @@ use hyper::HeaderMap;
 use hyper::header::CONTENT_ENCODING;
 use ruzstd::decoding::FrameDecoder;
 
-/// Bytes after which the start of a Zstandard frame can be read.
+/// Number of bytes needed to read the header of a Zstandard frame.
 const ZSTD_HEAD: usize = 18;
-/// Largest window of a Zstandard frame; a larger one is not expanded.
+/// Maximum window size of a Zstandard frame. Frames with a larger one are not decompressed.
 const ZSTD_WINDOW: u64 = 8 * 1024 * 1024;
-/// Bytes expanded at a time.
+/// Number of bytes decompressed at a time.
 const STEP: usize = 16 * 1024;
 
-/// The decoder of one answer.
+/// The decoder for one response.
 pub(super) enum Unpack {
-    /// The answer is as it is.
+    /// Not compressed.
     Plain,
-    /// gzip, of one or several members.
+    /// gzip, with one or several members.
     Gzip(Box<MultiGzDecoder<Vec<u8>>>),
     /// zlib.
     Deflate(Box<ZlibDecoder<Vec<u8>>>),
-    /// Brotli.
     Brotli(Box<DecompressorWriter<Vec<u8>>>),
-    /// Zstandard, with the bytes that are no whole block yet.
+    /// Zstandard, with the bytes that do not form a complete block yet.
     Zstd(Box<FrameDecoder>, Vec<u8>),
-    /// Another coding, or damaged.
+    /// Another coding, or damaged data.
     Unknown,
 }
 
 impl Unpack {
-    /// The decoder for the coding that an answer names.
+    /// The decoder for the coding given in a response.
     pub(super) fn of_headers(headers: &HeaderMap) -> Self {
         let Some(value) = headers.get(CONTENT_ENCODING) else { return Self::Plain };
         match value.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
@@ -54,14 +53,14 @@ impl Unpack {
         matches!(self, Self::Unknown)
     }
 
-    /// Expands a chunk and hands on what it gives.
+    /// Decompresses a chunk and passes the result on.
     pub(super) fn feed(&mut self, chunk: &[u8], mut take: impl FnMut(&[u8])) {
         let is_sound = match self {
             Self::Plain => {
                 take(chunk);
                 true
             }
-            // In steps, so that a chunk that expands a thousandfold needs little memory.
+            // In small steps, so that a chunk that expands a thousandfold needs little memory.
             Self::Gzip(decoder) => chunk.chunks(1024).all(|step| {
                 let written = decoder.write_all(step).and_then(|()| decoder.flush());
                 handed_on(decoder.get_mut(), &mut take);
@@ -94,7 +93,7 @@ fn handed_on(out: &mut Vec<u8>, take: &mut impl FnMut(&[u8])) {
     out.clear();
 }
 
-/// Decodes the whole blocks among the pending bytes.
+/// Decodes the complete blocks in the pending bytes.
 fn zstd(decoder: &mut FrameDecoder, pending: &mut Vec<u8>, take: &mut impl FnMut(&[u8])) -> bool {
     let mut out = vec![0; STEP];
     if decoder.blocks_decoded() == 0 && pending.len() < ZSTD_HEAD {
@@ -103,7 +102,7 @@ fn zstd(decoder: &mut FrameDecoder, pending: &mut Vec<u8>, take: &mut impl FnMut
     loop {
         let Ok((read, written)) = decoder.decode_from_to(pending, &mut out) else { return false };
         if read > pending.len() {
-            // A checksum, of which the rest follows.
+            // A checksum, the rest of which is still to come.
             return true;
         }
         pending.drain(..read);
@@ -154,11 +153,11 @@ mod tests {
         }
     }
 
-    /// A stream of one uncompressed meta-block and an empty last one, by RFC 7932, section 9.2.
+    /// A stream with one uncompressed meta-block and an empty last one, as in RFC 7932, section 9.2.
     fn brotli_bytes() -> Vec<u8> {
         let text = TEXT.repeat(3);
         let length = u32::try_from(text.len()).unwrap() - 1;
-        // WBITS 16 (bit 0), ISLAST 0, MNIBBLES 4 (bits 00), MLEN - 1 in 16 bits, ISUNCOMPRESSED 1; then padding.
+        // WBITS 16 (bit 0), ISLAST 0, MNIBBLES 4 (bits 00), MLEN - 1 in 16 bits, ISUNCOMPRESSED 1, then padding.
         let bits = (length << 4) | (1 << 20);
         let mut bytes = bits.to_le_bytes()[..3].to_vec();
         bytes.extend_from_slice(text.as_bytes());

@@ -1,4 +1,4 @@
-//! Connections to the upstreams, which are kept and shared.
+//! Connections to the upstreams, which are kept open and shared.
 
 use std::io;
 use std::path::Path;
@@ -17,23 +17,23 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::request::Outgoing;
 
-/// Time for a connection to be made.
+/// Timeout for establishing a connection.
 const CONNECT: Duration = Duration::from_secs(30);
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(90);
 
-/// Sends requests. Redirects are not followed: their answer goes to the client.
+/// Sends requests. Redirects are not followed but passed to the client.
 #[derive(Clone)]
 pub(super) enum Client {
-    /// Where no upstream needs TLS.
+    /// For when no upstream needs TLS.
     Plain(Pool<HttpConnector, Box<Outgoing>>),
-    /// TLS with the roots of this machine; HTTP/2 where the upstream has it.
+    /// TLS with this machine's root certificates, and HTTP/2 if the upstream supports it.
     Secure(Pool<HttpsConnector<HttpConnector>, Box<Outgoing>>),
 }
 
-/// TLS that trusts the certificates of a file in addition to the system's.
+/// TLS that also trusts the certificates in a file, in addition to the system's.
 fn trusting(ca: &Path) -> io::Result<ClientConfig> {
-    // The path is the user's own, and the cause names nothing of the content.
+    // The path is the user's own, and the cause reveals nothing of the content.
     let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidInput, format!("proxy.ca_file: {why}"));
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -53,10 +53,11 @@ fn trusting(ca: &Path) -> io::Result<ClientConfig> {
 }
 
 impl Client {
-    /// A client; `is_secure` when any upstream is reached over TLS, `ca` a file of further certificates to be trusted.
+    /// A client. `is_secure` means that some upstream is reached over TLS; `ca` is a file with further certificates to
+    /// trust.
     ///
     /// # Errors
-    /// When this machine trusts nobody, or the file holds no certificates.
+    /// When this machine has no trusted certificates, or the file contains none.
     pub(super) fn new(is_secure: bool, ca: Option<&Path>) -> io::Result<Self> {
         let mut http = HttpConnector::new();
         http.set_nodelay(true);
@@ -79,7 +80,7 @@ impl Client {
 
     /// Sends a request.
     pub(super) async fn send(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, Error> {
-        // Each connection has a queue with room for dozens of requests.
+        // Boxed, because each connection has a queue with room for dozens of requests.
         let request = request.map(Box::new);
         match self {
             Self::Plain(pool) => pool.request(request).await,

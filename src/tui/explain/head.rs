@@ -1,15 +1,15 @@
-//! Explains the lines of the head: the count, the rate and what is left, the sums, the forecasts.
+//! Explains the lines of the head: the count, the rate and the remaining amount, the sums, the forecasts.
 
 use super::{basis, of_limit, of_sums, short_name};
 use crate::meter::{Follow, Summary, Verdict};
 use crate::text;
 use crate::tui::app::App;
 
-/// Lines of the head.
+/// Number of lines in the head.
 pub(in super::super) const HEAD_LINES: usize = 4;
 
 impl App {
-    /// Title and lines of the explanation of a line of the head.
+    /// Title and lines of the explanation for a line of the head.
     pub(super) fn of_head(&self, line: usize) -> (String, Vec<String>) {
         let summary = self.summary();
         let whole = match (&summary.session, &summary.follow) {

@@ -1,4 +1,4 @@
-//! Minimal view for few lines or columns.
+//! Minimal view for a few lines or columns.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -16,7 +16,7 @@ use crate::theme::Role;
 pub(in super::super) struct Compact<'a>(pub(in super::super) &'a App);
 
 impl Widget for &Compact<'_> {
-    /// The longest wording that fits; numbers are never truncated.
+    /// The longest wording that fits. Numbers are never truncated.
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let theme = &self.0.theme;
         let room = usize::from(area.width);
@@ -29,7 +29,7 @@ impl Widget for &Compact<'_> {
 }
 
 impl Compact<'_> {
-    /// The lines by importance, at most so many, each in wordings from long to short.
+    /// At most `height` lines in order of importance, each in several wordings from long to short.
     fn lines(&self, room: usize, height: usize) -> Vec<(Vec<String>, Role)> {
         let app = self.0;
         let summary = app.summary();
@@ -109,7 +109,7 @@ impl Compact<'_> {
             ];
             (wordings, role_of(limit))
         };
-        // Of the day it is said how much is left, which is worth more than a long bar.
+        // For the day's limit, show the remaining amount, which is more useful than a long bar.
         let leads = |limit: &LimitState| {
             let (mut wordings, role) = listed(limit);
             let (left, percent) = (text::left(limit), text::percentage(limit.percent));
@@ -122,18 +122,18 @@ impl Compact<'_> {
             (wordings, role)
         };
         let is_worst = |limit: &&LimitState| worst.is_some_and(|worst| worst.name == limit.name);
-        // How much is left of the day stands above everything of which there may be any number.
+        // The remaining amount of the day comes before any list that can be long.
         let second = leading.filter(|leading| !is_worst(leading));
         lines.extend(second.map(leads));
         let rate = text::usd_short_as(summary.cost_per_hour, &summary.followed);
         let pace = format!("{rate}/h  {} tok/min", text::count(summary.tokens_per_min));
-        // The counter says what the day cost, unless it counts something else.
+        // The counter shows the day's cost, unless it counts something else.
         let is_day = summary.session.is_none() && summary.follow == Follow::Today;
         let totals = (!is_day).then(|| format!("{pace}  today {}", text::cost(&summary.today)));
         let short = [format!("{rate}/h  {}/min", text::compact(summary.tokens_per_min)), format!("{rate}/h")];
         lines.push((totals.into_iter().chain([pace]).chain(short).collect(), Role::Text));
         if let Some(session) = &summary.session {
-            // Whose numbers these are stands above what else there is.
+            // The name of the session comes before anything else.
             let row = &session.row;
             let name = row.project.as_deref().map(text::project_short);
             let name = name.or(row.session.as_deref().map(text::session_short)).unwrap_or("no name");
@@ -191,8 +191,8 @@ impl Compact<'_> {
         lines
     }
 
-    /// The sessions at work, the dearest first: one in each line that is left, and in the last as many as fit and how
-    /// many more there are.
+    /// The active sessions, most expensive first: one on each remaining line, and on the last line as many as fit, with
+    /// the number of those left over.
     fn at_work(&self, room: usize, height: usize) -> Vec<(Vec<String>, Role)> {
         let app = self.0;
         let mut all: Vec<&FleetLine> =

@@ -37,7 +37,7 @@ impl Widget for &Health<'_> {
     }
 }
 
-/// The places that are not there, on one line.
+/// The places that do not exist, on one line.
 fn awaited(places: &[Label]) -> Option<String> {
     match places {
         [] => None,
@@ -50,7 +50,7 @@ fn awaited(places: &[Label]) -> Option<String> {
     }
 }
 
-/// The places that are folded into one line, each on its own; none when nothing is folded.
+/// The places that are combined on one line, each on its own line; empty if none are combined.
 pub(in super::super) fn health_details(app: &App) -> Vec<String> {
     let places = app.health.awaited.iter().map(|place| format!("○ waiting for {place}"));
     if app.health.awaited.len() > 1 { places.collect() } else { Vec::new() }
@@ -73,7 +73,7 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
     });
     all.extend(health.prices.iter().map(|prices| (format!("Prices: {prices}"), Role::Text)));
     all.extend(app.failures.iter().map(|failure| (format!("▲ {failure}"), Role::Danger)));
-    // A folder that is not there yet is no fault.
+    // A folder that does not exist yet is not a problem.
     all.extend(awaited(&health.awaited).map(|line| (line, Role::Dim)));
     if !health.absent.is_empty() {
         all.push((format!("○ {}", text::absent(&health.absent)), Role::Dim));
@@ -110,7 +110,7 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
             if source.bad > 0 {
                 parts.push(format!("▲ {} bad", text::count(source.bad)));
             }
-            // A report on the sources comes when their state changes, a call at any time.
+            // Sources report only when their state changes, but a call can arrive at any time.
             let is_alone = health.sources.iter().filter(|other| other.format == source.format).count() == 1;
             let of_it = |id: &SessionId| is_alone && source.format.as_ref() == Some(&id.source);
             let seen = app.summary().fleet.iter().filter(|line| of_it(&line.id)).map(|line| line.last);

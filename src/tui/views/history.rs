@@ -15,7 +15,7 @@ use crate::ledger::Sums;
 use crate::text;
 use crate::theme::Role;
 
-/// Calendar and bars.
+/// The calendar and the bars.
 pub(in super::super) struct History<'a>(pub(in super::super) &'a App);
 
 impl Widget for &History<'_> {
@@ -74,7 +74,7 @@ impl History<'_> {
                 continue;
             }
             if weekday == 0 && day.month() != month {
-                // A month that begins within two weeks of the last name is named a week later.
+                // A month that starts within two weeks of the last label is labelled a week later.
                 let crowded = week > 0 && week < named + 2 || x + 4 >= inner.right();
                 if !crowded {
                     (month, named) = (day.month(), week);
@@ -87,7 +87,7 @@ impl History<'_> {
         }
     }
 
-    /// How much is spent at each hour of each weekday.
+    /// Spending at each hour of each weekday.
     fn pattern(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let theme = &app.theme;
@@ -201,7 +201,7 @@ impl History<'_> {
             format!("{} tokens", text::count(sums.tokens.total())),
             text::plural(sums.calls, "call"),
         ];
-        // What still runs is held against the same part of the period before.
+        // The current period is compared with the same part of the previous one.
         if app.history.back + app.history.cursor == 0 {
             let until = step.point(app.now(), app.options.zone);
             let before = app.history.before().and_then(|before| trend(sums, before));
@@ -215,7 +215,7 @@ impl History<'_> {
     }
 }
 
-/// The shade of an amount beside the greatest.
+/// The shade for an amount, relative to the largest amount.
 fn shade(weight: u128, most: u128) -> (&'static str, Role) {
     match weight.saturating_mul(4).div_ceil(most.max(1)) {
         0 => ("·", Role::Dim),
@@ -226,7 +226,7 @@ fn shade(weight: u128, most: u128) -> (&'static str, Role) {
     }
 }
 
-/// Height of a bar: dollars if there are any, else tokens.
+/// Height of a bar: dollars if there are any, otherwise tokens.
 fn weight(sums: &Sums, in_dollars: bool) -> u128 {
     if in_dollars && sums.cost > Usd::ZERO {
         return u128::from(micros(sums.cost));

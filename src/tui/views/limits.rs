@@ -1,4 +1,4 @@
-//! The Limits view: every limit with bar, period and forecast, and below them the providers' own windows.
+//! The Limits view: every limit with bar, period and forecast, followed by the providers' own windows.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -24,18 +24,18 @@ impl Widget for &Limits<'_> {
         let app = self.0;
         let (limits, quotas) = (app.limits(), app.quotas());
         let mut names = text::row_names(&limits);
-        // Long names need the room of a narrow screen.
+        // On a narrow screen, the room goes to long names.
         let longest = names.iter().map(|name| text::width(name)).max().unwrap_or(0);
         if area.width < 100 && longest > 13 {
             names = limits.iter().zip(&names).map(|(limit, name)| text::short_name(limit, name)).collect();
         }
-        // The bar takes what the widest words leave.
+        // The bar uses the room that the widest texts leave.
         let bar = match area.width {
             60..100 => 6,
             100..130 if longest > 20 => 6,
             width => usize::from(width).saturating_sub(130).clamp(10, 60),
         };
-        // Where there is no room for words, the mark tells what is near or over.
+        // If there is no room for words, the mark shows which limits are near or over.
         let verdict = if area.width < 100 { 1 } else { 7 };
         let columns: [Column; 8] = [
             Column::subject("limit", 12, 36, 0),
@@ -82,7 +82,7 @@ impl Widget for &Limits<'_> {
         let widths = &app.limit_widths;
         let resets = widths.resets.saturating_sub(text::width("resets "));
         let full = if area.width >= 140 { widths.band } else { widths.full }.saturating_sub(text::width("full at "));
-        // What is near or over, and the time when a limit is full, have their columns before there is one.
+        // Reserve columns for the verdict and the full time even before any limit has one.
         let least = [widths.name, widths.used, widths.left, bar, widths.percent, verdict, resets, full.max(12)];
         let grid = Grid {
             theme,
@@ -98,7 +98,7 @@ impl Widget for &Limits<'_> {
 }
 
 impl Limits<'_> {
-    /// Says how to set a limit; returns the area below.
+    /// Explains how to set a limit. Returns the area below.
     fn none(&self, area: Rect, buffer: &mut Buffer) -> Rect {
         let app = self.0;
         let room = usize::from(area.width);
@@ -108,7 +108,7 @@ impl Limits<'_> {
         let mut words = vec!["No limits.".to_owned(), String::new(), text::fit_parts(&examples, ", ", room)];
         words.push("or: tokmeter limits set day 25usd".to_owned());
         if !app.quotas().is_empty() {
-            // The providers' windows are worth more room than an example.
+            // The providers' windows deserve the room more than an example does.
             words = vec![format!("No limits of your own. {add} adds one.")];
         }
         let taken = cells(words.len() + 1).min(area.height);
@@ -150,7 +150,7 @@ fn of_limit(limit: &LimitState, name: String, bar: usize, width: u16, now: Insta
     ]
 }
 
-/// A provider's window, as the provider stated it; its use is unknown once it has started over.
+/// A provider's window, as the provider reported it. Its usage is unknown once it has reset.
 fn of_quota(quota: &Quota, bar: usize, now: Instant, zone: Zone) -> Vec<Cell> {
     let (role, over) = (role_of_quota(quota, now), quota.is_over(now));
     let (left, used) = if over {
@@ -171,7 +171,7 @@ fn of_quota(quota: &Quota, bar: usize, now: Instant, zone: Zone) -> Vec<Cell> {
     };
     vec![
         (text::quota_name(quota), Role::Text),
-        // A moment, which needs no clock that ticks.
+        // A fixed time, which needs no ticking clock.
         (format!("stated {}", text::moment(quota.seen, now, zone)), Role::Dim),
         (left, Role::Text),
         (quota_bar(quota, bar, now), role),

@@ -1,4 +1,4 @@
-//! The Live view: everything that is counted today and the sessions at work, or one session that was pinned.
+//! The Live view: everything counted today and the active sessions, or one pinned session.
 
 mod calls;
 mod charts;
@@ -17,10 +17,10 @@ use super::super::Pane;
 use super::super::app::App;
 use super::super::widgets::cells;
 
-/// The head, the limits, the sessions at work, the models, the day or the session in detail, and the calls.
+/// The head, the limits, the active sessions, the models, details of the day or the session, and the calls.
 pub(in super::super) struct Live<'a>(pub(in super::super) &'a App);
 
-/// The widths of the columns of the sessions at work: what these need, or needed before.
+/// Column widths of the sessions table: as much as it needs now, or has needed before.
 pub(in super::super) fn fleet_widths(app: &App) -> Vec<usize> {
     let before = app.fleet_widths.iter().copied().chain(std::iter::repeat(0));
     Live(app).needed().into_iter().zip(before).map(|(needed, before)| needed.max(before)).collect()
@@ -44,7 +44,7 @@ impl Live<'_> {
         let chart = |limits: u16, models: u16, running: u16| {
             self.chart_rows(area, area.height.saturating_sub(limits + 2 + running + models + 2))
         };
-        // Fewer limits, then fewer models, then fewer of the sessions that ended, rather than no picture of the day.
+        // Show fewer limits, then fewer models, then fewer ended sessions, rather than no chart of the day.
         let (least_models, at_work) = (models.min(3), (cells(self.rows_at_work()).max(1) + 3).min(running));
         let mut shorter = (3..=limits)
             .rev()
@@ -79,7 +79,7 @@ impl Live<'_> {
         self.calls(calls, buffer);
     }
 
-    /// Panes one above the other. The calls shrink first, then the detail, then the models.
+    /// Panes stacked vertically. The calls shrink first, then the detail, then the models.
     fn stacked(&self, area: Rect, buffer: &mut Buffer) {
         let limits = match cells(self.limit_rows()).min(4) {
             0 => 0,

@@ -31,7 +31,7 @@ impl Widget for &Models<'_> {
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
         let days = if area.width >= 150 { DAYS } else { 14 };
-        // Only the number where there is no room for a bar.
+        // Without room for a bar, only the number is shown.
         let bar = if area.width >= 50 { 10 } else { 0 };
         let share_width = if bar == 0 { 5 } else { bar + 5 };
         let columns: [Column; 13] = [
@@ -116,7 +116,7 @@ impl Widget for &Models<'_> {
     }
 }
 
-/// A bar of so many cells and the share in per cent.
+/// A bar with this many cells, and the share in per cent.
 fn share(percent: u8, bar: usize) -> String {
     format!("{} {percent:>3}%", gauge(percent.into(), bar)).trim_start_matches(' ').to_owned()
 }

@@ -1,4 +1,4 @@
-//! The Projects view: what each project cost today, this month and in all.
+//! The Projects view: each project's cost today, this month and in total.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -34,7 +34,7 @@ impl Widget for &Sessions<'_> {
         let theme = &app.theme;
         let sessions = app.sessions();
         let all = app.all_sessions().len();
-        // There may be more, of which nothing is known here.
+        // There may be more sessions that are not known here.
         let newest = if app.summary().sessions.len() >= SESSIONS_SHOWN { "the newest " } else { "" };
         let mut title = match &app.down {
             Some(down) if down.sessions.is_none() => {
@@ -108,7 +108,7 @@ impl Widget for &Sessions<'_> {
     }
 }
 
-/// The column by which this order sorts.
+/// The column that this order sorts by.
 const fn column_of(by: SortBy) -> usize {
     match by {
         SortBy::Started => 0,
@@ -120,7 +120,7 @@ const fn column_of(by: SortBy) -> usize {
     }
 }
 
-/// Dollars per hour over the whole session; unknown without a price.
+/// Dollars per hour over the whole session, or unknown without a price.
 fn average(line: &SessionLine) -> String {
     match text::mark(&line.row.sums) {
         text::Mark::Unknown => "?".to_owned(),
@@ -130,7 +130,7 @@ fn average(line: &SessionLine) -> String {
     }
 }
 
-/// Dollars per hour over the whole session; none before it has lasted a minute.
+/// Dollars per hour over the whole session; `None` before it has lasted a minute.
 pub(in super::super) fn per_hour(line: &SessionLine) -> Option<Usd> {
     let seconds = u32::try_from(line.duration.num_seconds()).ok().filter(|seconds| *seconds >= 60)?;
     Some(line.row.sums.cost.scaled(Ratio { num: 3600, den: seconds }))

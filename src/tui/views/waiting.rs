@@ -12,16 +12,16 @@ use crate::domain::Label;
 use crate::text;
 use crate::theme::Role;
 
-/// Log locations, waiting state, and how to feed it.
+/// Log locations, their state, and how to send calls.
 pub(in super::super) struct Waiting<'a>(pub(in super::super) &'a App);
 
-/// Whether a place is missing or holds no call yet; before the first look only that it is waited for.
+/// Whether a place is missing or has no calls yet. Before the first scan, only that the meter is waiting for it.
 fn state_of(app: &App, place: &Label) -> &'static str {
     let health = &app.health;
     if health.awaited.is_empty() && health.sources.is_empty() {
         return "waiting for";
     }
-    // A place in the home folder is named from there.
+    // A place in the home folder is shown relative to it.
     let path = place.strip_prefix('~').unwrap_or(place);
     let is_missing = health.awaited.iter().any(|missing| missing.ends_with(path));
     if is_missing { "not there yet  " } else { "no call in it  " }
@@ -65,7 +65,7 @@ impl Widget for &Waiting<'_> {
         all.push((Role::Accent, format!("  {demo} plays a demo")));
         all.extend(app.health.notes.iter().map(|note| (Role::Warning, note.to_string())));
         let room = usize::from(inner.width);
-        // Where rows are few, the empty ones go first.
+        // If there are few rows, the empty lines go first.
         let spare = usize::from(inner.height) >= all.len();
         let shown = all
             .into_iter()

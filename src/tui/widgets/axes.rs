@@ -1,4 +1,4 @@
-//! The axis of amounts beside a chart, with grid lines at round numbers.
+//! The vertical axis of a chart, with grid lines at round numbers.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -8,7 +8,7 @@ use crate::domain::Usd;
 use crate::text;
 use crate::theme::{Role, Theme};
 
-/// Widest label of an amount, and the line beside it.
+/// Width of the widest label and the line next to it.
 const LABEL: u16 = 7;
 
 /// A scale from zero to a round number.
@@ -21,18 +21,18 @@ pub(in super::super) struct Scale {
 }
 
 impl Scale {
-    /// A scale that reaches at least so far, on a chart of so many rows: a grid line at most every third.
+    /// A scale up to at least `most`, for a chart with this many rows: at most one grid line every three rows.
     pub(in super::super) fn reaching(most: u128, rows: u16) -> Self {
         let most = most.max(1);
         let scale = |lines: u16| {
             let step = round_up(most.div_ceil(u128::from(lines)));
             Self { step, steps: u16::try_from(most.div_ceil(step)).unwrap_or(lines) }
         };
-        // The one that wastes least above, with the fewest lines.
+        // The one that wastes the least room at the top, with the fewest lines.
         (1..=(rows / 3).clamp(1, 6)).map(scale).min_by_key(|scale| (scale.most(), scale.steps)).unwrap_or(scale(1))
     }
 
-    /// The area of the chart beside the labels.
+    /// The area of the chart, without the labels.
     pub(in super::super) fn plot(area: Rect) -> Rect {
         if area.width <= LABEL + 4 {
             return area;
@@ -40,12 +40,12 @@ impl Scale {
         Rect { x: area.x + LABEL, width: area.width - LABEL, ..area }
     }
 
-    /// The amount at the top.
+    /// The amount at the top of the scale.
     pub(in super::super) const fn most(self) -> u128 {
         self.step.saturating_mul(self.steps as u128)
     }
 
-    /// Draws the labels and the grid; returns the area of the chart.
+    /// Draws the labels and the grid. Returns the area of the chart.
     pub(in super::super) fn draw(
         self,
         theme: &Theme,
@@ -69,7 +69,7 @@ impl Scale {
         plot
     }
 
-    /// The row of the chart in which an amount stands.
+    /// The row of the chart that corresponds to an amount.
     pub(in super::super) fn row(self, amount: u128, plot: Rect) -> u16 {
         let rows = u128::from(plot.height.saturating_sub(1));
         let up = (amount.saturating_mul(rows) + self.most() / 2) / self.most().max(1);
@@ -77,7 +77,7 @@ impl Scale {
     }
 }
 
-/// The next 1, 2, 2.5 or 5 with noughts.
+/// Rounds up to 1, 2, 2.5 or 5 times a power of ten.
 fn round_up(least: u128) -> u128 {
     let mut unit = 1_u128;
     while unit.saturating_mul(10) <= least {
@@ -88,7 +88,7 @@ fn round_up(least: u128) -> u128 {
     rounds.filter(|step| *step >= least).min().unwrap_or(least).max(1)
 }
 
-/// An amount of millionths of a dollar on an axis.
+/// An axis label for an amount in millionths of a dollar.
 pub(in super::super) fn dollars(micros: u128) -> String {
     if micros == 0 {
         return "$0".to_owned();
@@ -96,7 +96,7 @@ pub(in super::super) fn dollars(micros: u128) -> String {
     text::usd_short(Usd::from_micro(i64::try_from(micros).unwrap_or(i64::MAX)))
 }
 
-/// Labels below a chart, each centred on its column; one that would touch the one before it is left out.
+/// Labels below a chart, each centred on its column. A label that would touch the previous one is left out.
 pub(in super::super) fn labels(theme: &Theme, at: &[(u16, String)], row: Rect, buffer: &mut Buffer) {
     let mut free = row.x;
     for (x, label) in at {

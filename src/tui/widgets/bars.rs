@@ -6,7 +6,7 @@ use crate::domain::{Instant, Quota, Span, Usd};
 use crate::meter::{LimitState, TREND, Trend, Verdict};
 use crate::theme::Role;
 
-/// A bar of this width for a percentage; complete only at 100.
+/// A bar of this width for a percentage. It is only full at 100.
 pub(in super::super) fn gauge(per_cent: u64, columns: usize) -> String {
     let whole = u64::try_from(columns).unwrap_or(0);
     let filled = usize::try_from(per_cent.min(100) * whole / 100).unwrap_or(columns);
@@ -15,25 +15,24 @@ pub(in super::super) fn gauge(per_cent: u64, columns: usize) -> String {
 
 const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// A sparkline of the last values; any value above zero is visible.
+/// A sparkline of the last values. Any value above zero is visible.
 pub(in super::super) fn spark(values: &[u64], most: u64, columns: usize) -> String {
     let shown = &values[values.len().saturating_sub(columns)..];
     shown.iter().map(|value| HEIGHTS[eighths(*value, most)]).collect()
 }
 
-/// Sparklines of several trends on one scale: of dollars, or of tokens where nothing has a price. They end with the
-/// last whole minute: a part of one would look like a fall.
+/// Sparklines of several trends on a common scale: of dollars, or of tokens if nothing has a price. They end with the
+/// last whole minute, because an unfinished minute would look like a drop.
 pub(in super::super) struct Sparks {
     columns: usize,
-    /// Minutes at the end of each trend that are left out.
+    /// Number of minutes to leave out at the end of each trend.
     running: usize,
     pub(in super::super) is_in_dollars: bool,
     most: u64,
 }
 
 impl Sparks {
-    /// The common scale of these trends, which end with the minute of `until`, over as many minutes as there are
-    /// columns.
+    /// The common scale of these trends, which end at the minute of `until`, over as many minutes as there are columns.
     pub(in super::super) fn scaled_to<'a>(
         trends: impl Iterator<Item = &'a Trend> + Clone,
         columns: usize,
@@ -47,7 +46,7 @@ impl Sparks {
         sparks
     }
 
-    /// The last minutes of a trend, one a column.
+    /// The last minutes of a trend, one per column.
     pub(in super::super) fn draw(&self, trend: &Trend) -> String {
         spark(&self.values(trend), self.most, self.columns)
     }
@@ -65,7 +64,7 @@ impl Sparks {
     }
 }
 
-/// Millionths of a dollar: fine enough for a picture, and with room to multiply.
+/// Millionths of a dollar: precise enough for a chart, with room for multiplication.
 pub(in super::super) fn micros(amount: Usd) -> u64 {
     u64::try_from(amount.rounded(6)).unwrap_or(0)
 }
@@ -78,14 +77,15 @@ fn eighths(value: u64, most: u64) -> usize {
     usize::try_from(part).unwrap_or(8).clamp(1, 8)
 }
 
-/// A limit's bar, with a tick where the period stands: beyond the bar while there is time for more.
+/// A limit's bar, with a tick at the current time within the period. As long as the tick is ahead of the bar, there is
+/// time to use more.
 pub(in super::super) fn limit_bar(limit: &LimitState, columns: usize, now: Instant) -> String {
-    // A full bar has no gap.
+    // A full bar has no gap for a tick.
     let has_period = limit.limit.window.is_periodic() && limit.percent < 100;
     ticked(gauge(limit.percent, columns), limit.span.filter(|_| has_period), columns, now)
 }
 
-/// The bar of a provider's window; empty when it has started over.
+/// The bar of a provider's window; empty once it has reset.
 pub(in super::super) fn quota_bar(quota: &Quota, columns: usize, now: Instant) -> String {
     if quota.is_over(now) {
         return gauge(0, columns);
@@ -103,7 +103,7 @@ fn ticked(bar: String, period: Option<Span>, columns: usize, now: Instant) -> St
     bar.chars().enumerate().map(|(at, letter)| if at == tick { '╷' } else { letter }).collect()
 }
 
-/// The column in which the present moment lies within a period.
+/// The column that corresponds to the current time within a period.
 fn gone(span: Span, columns: usize, now: Instant) -> Option<usize> {
     if !span.contains(now) {
         return None;
@@ -113,7 +113,8 @@ fn gone(span: Span, columns: usize, now: Instant) -> Option<usize> {
     usize::try_from(part).ok().filter(|part| *part < columns)
 }
 
-/// The role in which a limit is shown: a warning as soon as the forecast reaches it before the reset.
+/// The role in which a limit is shown. It is a warning as soon as the forecast says it will be reached before it
+/// resets.
 pub(in super::super) fn role_of(limit: &LimitState) -> Role {
     match limit.verdict {
         _ if limit.is_quiet() => Role::Dim,

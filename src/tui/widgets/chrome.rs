@@ -1,4 +1,4 @@
-//! The lines around a view: warning banner, reading progress, footer.
+//! The lines around a view: warning banner, read progress, footer.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -76,7 +76,7 @@ impl Widget for &Reading<'_> {
     }
 }
 
-/// A note, on the line above the keys, which it never hides.
+/// A note on the line above the keys, which it never covers.
 pub(in super::super) struct Toast<'a>(pub(in super::super) &'a App);
 
 impl Widget for &Toast<'_> {
@@ -91,7 +91,7 @@ impl Widget for &Toast<'_> {
         let style = self.0.theme.style(role);
         let is_on_frame = buffer.cell((area.x, area.y)).is_some_and(|cell| cell.symbol() == "╰");
         let (x, text_shown) = if is_on_frame && room > 12 {
-            // Set into the frame, as its title is.
+            // Set into the frame, as the frame's title is.
             (area.x + 2, format!("┤ {} ├", text::fit(&note.text, room.saturating_sub(8))))
         } else {
             (area.x, text::fit(&format!(" {} ", note.text), room))
@@ -100,10 +100,10 @@ impl Widget for &Toast<'_> {
     }
 }
 
-/// Footer with keys, and status chips.
+/// Footer with keys and status chips.
 pub(in super::super) struct Footer<'a> {
     pub(in super::super) app: &'a App,
-    /// True where a header says how data arrives.
+    /// True if a header already shows how data arrives.
     pub(in super::super) has_header: bool,
 }
 
@@ -141,7 +141,7 @@ impl Widget for &Footer<'_> {
         let chips_width = |chips: &[(String, Role)]| {
             chips.iter().map(|(chip, _)| text::width(chip) + 3).sum::<usize>().saturating_sub(2)
         };
-        // Half of the room is for the keys, so that the view's own are among them.
+        // Half of the room is for keys, so that the view's own keys are among them.
         let most = room.saturating_sub((room / 2 + 4).max(24));
         let importance =
             |(chip, role): &(String, Role)| (chip.starts_with('/'), *role == Role::Danger, *role == Role::Warning);
@@ -149,7 +149,7 @@ impl Widget for &Footer<'_> {
             let least = (0..chips.len()).min_by_key(|at| importance(&chips[*at]));
             chips.remove(least.unwrap_or(0));
         }
-        // A filter may be of any length; of another chip a part says nothing.
+        // A filter may be long and can be shortened; part of any other chip would be useless.
         for (chip, _) in chips.iter_mut().filter(|(chip, _)| chip.starts_with('/') && most >= 8) {
             *chip = text::fit(chip, most - 1);
         }
@@ -167,7 +167,7 @@ impl Widget for &Footer<'_> {
     }
 }
 
-/// The most useful keys here, as many as fit; none is cut.
+/// The most useful keys for this view, as many as fit. None is truncated.
 fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     let own: &[(Action, &str)] = match app.view {
         View::Live if app.of_model.is_some() => &[(Action::Close, "the whole session"), (Action::NextPane, "pane")],
@@ -205,7 +205,7 @@ fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     let table = &app.options.keys;
     let key = |action: Action, words: &str| (action, format!("{} {words}", table.first(action)));
     let mut all = vec![key(Action::Help, "help")];
-    // The tabs on top show their keys where no session is shown alone.
+    // Unless a session is pinned, the tabs at the top already show their keys.
     if app.is_pinned() || app.down.is_some() {
         let words = format!("{}–{} views", table.first(Action::ViewLive), table.first(Action::ViewHealth));
         all.push((Action::Palette, words));
@@ -214,7 +214,7 @@ fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     all.push(key(Action::Explain, "explain"));
     all.push(key(Action::Palette, "all"));
     all.push(key(Action::Quit, "quit"));
-    // Leaving, help and the palette, which has everything else, come first where there is little room.
+    // If there is little room, quit, help and the palette come first, because the palette has everything else.
     let taken = |all: &[(Action, String)]| all.iter().map(|(_, words)| text::width(words) + 2).sum::<usize>();
     while !all.is_empty() && taken(&all) > room + 1 {
         all.remove(match all.len() {
@@ -232,7 +232,7 @@ fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Status chips: what is shown, and why numbers are incomplete.
+/// Status chips: what is displayed, and why numbers are incomplete.
 fn chips(app: &App) -> Vec<(String, Role)> {
     let health = &app.health;
     let mut chips = Vec::new();

@@ -1,4 +1,4 @@
-//! The first line: the views as tabs, or the way down to the session that is shown alone; and how and when.
+//! The first line: the views as tabs, or the path to the pinned session, and on the right the status and time.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -28,7 +28,7 @@ impl Widget for &Header<'_> {
 }
 
 impl Header<'_> {
-    /// The view whose tab stands in this column of a line of so many; the fleet's on the way down from it.
+    /// The view whose tab is in this column of a line of this width. Within a path, the Fleet tab.
     pub(in super::super) fn tab_at(&self, room: usize, column: usize) -> Option<View> {
         let (left, _) = self.fitting(room);
         let mut ends = left.iter().scan(0, |end, span| {
@@ -37,7 +37,7 @@ impl Header<'_> {
         });
         let nth = ends.position(|end| column < end)?;
         match &self.0.down {
-            // On the way down each step leads to where it stands.
+            // In a path, each step leads to its view.
             Some(down) if matches!(self.0.view, View::Sessions) => return Some(down.from),
             Some(down) if self.0.summary().session.is_some() && self.0.view == View::Live && nth == 0 => {
                 return Some(down.from);
@@ -62,7 +62,7 @@ impl Header<'_> {
             }
         };
         let rights = self.rights();
-        // What does not fit is left out: first the zone, then the user, then the time; then the names on the left.
+        // Drop whatever does not fit: first the zone, then the user, then the time, then the names on the left.
         let chosen = lefts
             .iter()
             .flat_map(|left| rights.iter().map(move |right| (left, right)))
@@ -73,7 +73,7 @@ impl Header<'_> {
         }
     }
 
-    /// Every view with its key, those with a name that are wanted by it; and what stands behind each.
+    /// Every view with its key, followed by `behind`. Only views that `named` accepts get their name.
     fn tabs(&self, named: impl Fn(View) -> bool, behind: &str) -> Vec<Span<'static>> {
         let app = self.0;
         let mut tabs = Vec::new();
@@ -87,7 +87,7 @@ impl Header<'_> {
         tabs
     }
 
-    /// `History › Sat 21 Nov`: the way to the sessions that are listed.
+    /// `History › Sat 21 Nov`: the path to the listed sessions.
     fn opened(&self, down: &Down) -> Vec<Vec<Span<'static>>> {
         let theme = &self.0.theme;
         let from = styled(theme, Role::Dim, format!(" {} › ", down.from.title()));
@@ -98,7 +98,7 @@ impl Header<'_> {
         vec![vec![from.clone(), here(40), styled(theme, Role::Dim, sessions)], vec![from, here(14)]]
     }
 
-    /// `Fleet › pinned: claude-code · api-server · 3f2a91c0   23m 12s`, long and short.
+    /// `Fleet › pinned: claude-code · api-server · 3f2a91c0   23m 12s`, in a long and a short form.
     fn pinned(&self, session: &SessionLine) -> Vec<Vec<Span<'static>>> {
         let theme = &self.0.theme;
         let row = &session.row;
@@ -124,14 +124,14 @@ impl Header<'_> {
         ]
     }
 
-    /// How news comes, how many are at work, whose screen it is and what time; long and short.
+    /// How data arrives, how many sessions are active, the user, and the time, in long and short forms.
     fn rights(&self) -> Vec<Vec<Span<'static>>> {
         let app = self.0;
         let (theme, summary) = (&app.theme, app.summary());
         let (chip, role) = state(app);
         let mut chips = vec![styled(theme, role, chip)];
         if matches!(app.health.ledger, LedgerView::Failed(_)) {
-            // What is shown is right, and not safe yet.
+            // The displayed numbers are right, but not saved yet.
             chips.push(styled(theme, Role::Danger, "  ▲ not booked"));
         }
         if !app.options.only.is_empty() {
@@ -145,7 +145,7 @@ impl Header<'_> {
         let last =
             summary.fleet.iter().map(|line| line.last).chain(summary.session.as_ref().map(|line| line.row.ended));
         let time = match last.max() {
-            // A clock that nothing else moves would have to be written every minute.
+            // A clock that nothing else changes would have to be written every minute.
             Some(last) if !app.ticks() => format!(" · last call {}", text::moment(last, now, zone)),
             Some(_) => format!(" · {}", text::header_time(now, zone)),
             None => {

@@ -1,4 +1,4 @@
-//! Rows of limits: name, bar, per cent, amount left, time when full, time of the reset.
+//! Rows of limits: name, bar, per cent, remaining amount, time when full, reset time.
 
 use ratatui::text::{Line, Span};
 
@@ -9,13 +9,13 @@ use crate::meter::{LimitState, Verdict};
 use crate::text;
 use crate::theme::{Role, Theme};
 
-/// Least columns of a percentage and its mark.
+/// Minimum width of a percentage and its mark.
 const PER_CENT: usize = 8;
 
-/// The words of one limit.
+/// The texts for one limit.
 struct Words {
     name: String,
-    /// The name where there is little room: the session alone.
+    /// The name for narrow rows: only the session.
     short_name: String,
     per_cent: String,
     left: String,
@@ -35,7 +35,7 @@ impl Words {
         let full = match limit.verdict {
             _ if limit.lifted => "lifted".to_owned(),
             _ if limit.has_ended() => "ended".to_owned(),
-            // `left` says how much it is over.
+            // `left` shows how far over it is.
             Verdict::Over => String::new(),
             Verdict::Under | Verdict::Near => text::full_at(limit, now, zone).unwrap_or_default(),
         };
@@ -66,13 +66,13 @@ impl Words {
                 Some(at) if over => format!("was reset {}", text::moment(at, now, zone)),
                 Some(_) | None => text::quota_resets(quota, now, zone),
             },
-            // A moment, which needs no clock that ticks.
+            // A fixed time, which needs no ticking clock.
             resets: format!("stated {}", text::moment(quota.seen, now, zone)),
         }
     }
 }
 
-/// Columns before the bar and behind it.
+/// Width of the columns before and after the bar.
 struct Plan {
     name: usize,
     bar: usize,
@@ -84,18 +84,18 @@ struct Plan {
 }
 
 impl Plan {
-    /// As much as there is room for; the bar takes what the words leave.
+    /// Shows as much as there is room for. The bar takes the room that the texts leave.
     fn fit(words: &[Words], widths: &LimitWidths, room: usize) -> Self {
         let widest = |of: fn(&Words) -> &String| words.iter().map(|words| text::width(of(words))).max().unwrap_or(0);
-        // None becomes narrower while amounts grow.
+        // No column becomes narrower while amounts grow.
         let left = widest(|words| &words.left).max(widths.left);
         let left_of = widest(|words| &words.left_of).max(widths.left_of);
         let full = widest(|words| &words.full).max(widths.full);
         let resets = widest(|words| &words.resets).max(widths.resets);
         let per_cent = widest(|words| &words.per_cent).max(PER_CENT).max(widths.percent + 3);
         let cells = |width: usize| if width == 0 { 0 } else { width + 2 };
-        // A name becomes short, and is cut, before the time when its limit is full is left out; no name is cut where
-        // the bar can spare the room.
+        // Use a shorter name, and truncate it, before dropping the time when the limit is full. Never truncate a name
+        // if the bar can spare the room.
         let whole = widest(|words| &words.name).max(5);
         let short = widest(|words| &words.short_name).clamp(5, (room * 2 / 5).max(8));
         let wordings = [
@@ -131,8 +131,7 @@ impl Plan {
     }
 }
 
-/// A line for each limit and each provider's window; their columns stand below each other, and the bars are as long as
-/// there is room.
+/// A line for each limit and each provider's window. The columns are aligned, and the bars use the remaining room.
 pub(in super::super) fn limit_lines(
     theme: &Theme,
     limits: &[&LimitState],
@@ -158,7 +157,7 @@ pub(in super::super) fn limit_lines(
         spans.push(styled(theme, role, bar));
         spans.push(styled(theme, role, text::pad_left(&words.per_cent, plan.per_cent)));
         let left = if plan.is_short { &words.left } else { &words.left_of };
-        // What is full has no forecast: there stands when it starts over, unless that has a column.
+        // A full limit has no forecast, so show its reset time there, unless that has a column of its own.
         let is_free = plan.resets == 0 && words.per_cent.ends_with('■') && text::width(&words.resets) <= plan.full;
         let full = if is_free && words.full.is_empty() { &words.resets } else { &words.full };
         for (width, word, role) in

@@ -33,7 +33,7 @@ pub(super) fn styled(theme: &Theme, role: Role, text: impl Into<Cow<'static, str
     Span::styled(text, theme.style(role))
 }
 
-/// A framed pane; highlighted when it has the keyboard focus.
+/// A framed pane, highlighted when it has the keyboard focus.
 pub(super) fn pane(theme: &Theme, title: &str, has_keys: bool) -> Block<'static> {
     let role = if has_keys { Role::Accent } else { Role::Border };
     Block::bordered()
@@ -52,9 +52,9 @@ pub(super) fn lines(buffer: &mut Buffer, area: Rect, all: impl IntoIterator<Item
     }
 }
 
-/// Draws a text in at most `room` columns; returns the column behind it.
+/// Draws a text in at most `room` columns. Returns the column after it.
 ///
-/// Most texts are plain: their letters need not be put together, as [`Buffer::set_stringn`] does.
+/// Most texts are plain, and plain characters need no grapheme segmentation, which [`Buffer::set_stringn`] does.
 pub(super) fn put(buffer: &mut Buffer, (x, y): (u16, u16), text: &str, room: usize, style: Style) -> u16 {
     let area = buffer.area;
     if !area.contains(Position { x, y }) {
@@ -73,7 +73,7 @@ pub(super) fn put(buffer: &mut Buffer, (x, y): (u16, u16), text: &str, room: usi
     x + drawn
 }
 
-/// Draws one letter in each column of a row.
+/// Draws the same character in each column of a row.
 pub(super) fn fill(buffer: &mut Buffer, row: Rect, letter: char, style: Style) {
     let row = row.intersection(buffer.area);
     if row.is_empty() {
@@ -90,7 +90,7 @@ pub(super) fn width(spans: &[Span<'_>]) -> usize {
     spans.iter().map(|span| crate::text::width(&span.content)).sum()
 }
 
-/// First row to show so that the cursor's row is visible.
+/// First row to show if the cursor's row is to be visible.
 pub(super) fn top_for(cursor: usize, height: u16) -> usize {
     (cursor + 1).saturating_sub(usize::from(height))
 }

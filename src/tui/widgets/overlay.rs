@@ -33,7 +33,7 @@ impl Widget for &Overlay<'_> {
     }
 }
 
-/// Shown by a search that finds nothing.
+/// Shown for a search without results.
 const NOTHING: &str = "nothing contains this";
 
 /// Meaning of the marks next to numbers.
@@ -60,10 +60,11 @@ const MARKS: [(&str, &str); 12] = [
     ("E Σ $ cr ~", "of an agent: exact, sums only, costs stated by it, credits, estimates"),
 ];
 
-/// A line of the help: its keys or mark, and words; a heading has no keys.
+/// A line of the help: its keys or mark, and its text. A heading has no keys.
 pub(in super::super) type HelpLine = (String, String);
 
-/// Lines of the help that match the search: the marks, then the actions by group. Headings only where all is shown.
+/// Lines of the help that match the search: the marks, then the actions by group. Headings appear only without a
+/// search.
 pub(in super::super) fn help_lines(keys: &Keys, search: &Input) -> Vec<HelpLine> {
     let all = search.text().is_empty();
     let fits = |(keys, words): &HelpLine| search.fits(&format!("{keys} {words}"));
@@ -123,7 +124,8 @@ fn explain(app: &App, explanation: &Explanation, area: Rect, buffer: &mut Buffer
     lines(buffer, inner, shown.map(|line| Line::from(styled(&app.theme, Role::Text, format!(" {line}")))));
 }
 
-/// A line in pieces of so many columns, cut at spaces where there are any; a path without any is cut in its middle.
+/// Splits a line into pieces of at most this width, at spaces if there are any. A path without spaces is split in the
+/// middle.
 fn wrapped(line: &str, room: usize) -> Vec<String> {
     let (mut pieces, mut piece) = (Vec::new(), String::new());
     for word in line.split_inclusive(' ') {
@@ -169,7 +171,7 @@ fn themes(app: &App, cursor: usize, area: Rect, buffer: &mut Buffer) {
     choices(app, title, (60, names.len()), cursor, area, buffer, |nth, _| names[nth].clone());
 }
 
-/// A framed list with a cursor, of which every row can be clicked.
+/// A framed list with a cursor, in which every row can be clicked.
 fn choices(
     app: &App,
     title: &str,
@@ -230,7 +232,7 @@ fn open(app: &App, title: &str, columns: u16, rows: usize, area: Rect, buffer: &
     let width = columns.min(area.width);
     let height = cells(rows).saturating_add(2).min(area.height);
     let frame = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
-    // A wide letter that an edge of the frame would cut is cleared with it.
+    // A wide character that the frame's edge would cut is cleared as well.
     for y in frame.top()..frame.bottom() {
         let before = frame.x.checked_sub(1).and_then(|x| buffer.cell_mut((x, y)));
         if let Some(cell) = before.filter(|cell| text::width(cell.symbol()) > 1) {

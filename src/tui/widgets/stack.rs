@@ -1,4 +1,4 @@
-//! Stacked bars: the parts of a sum above each other, told apart by colour or, without it, by pattern.
+//! Stacked bars: the parts of a sum on top of each other, told apart by colour or, without colour, by pattern.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -14,7 +14,7 @@ const TOPS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
 /// Bars on one scale.
 pub(in super::super) struct Stack<'a> {
     theme: &'a Theme,
-    /// True where colours do not tell the series apart.
+    /// True if the series cannot be told apart by colour.
     is_plain: bool,
     /// The amount at which a bar is full.
     most: u128,
@@ -26,7 +26,7 @@ impl<'a> Stack<'a> {
         Self { theme, is_plain, most: most.max(1) }
     }
 
-    /// One stacked bar: each cell belongs to the series at its centre; only the top one may be partial.
+    /// One stacked bar. Each cell belongs to the series at its centre, and only the top cell may be partial.
     pub(in super::super) fn bar(&self, parts: &[u128], area: Rect, buffer: &mut Buffer) {
         let total: u128 = parts.iter().sum();
         if total == 0 {
@@ -39,7 +39,7 @@ impl<'a> Stack<'a> {
             if below >= eighths {
                 break;
             }
-            // The middle of this cell, as a share of the bar, finds its series.
+            // The middle of this cell, as a share of the bar, determines its series.
             let middle = (below + 4).min(eighths) * total / eighths;
             let mut sum = 0;
             let series = parts
@@ -58,7 +58,7 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// A line that names the series, as many as fit.
+    /// A line with the names of the series, as many as fit.
     pub(in super::super) fn legend<N: AsRef<str>>(
         &self,
         names: impl Iterator<Item = N>,

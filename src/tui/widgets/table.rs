@@ -17,53 +17,54 @@ pub(in super::super) struct Column {
     /// Maximum width.
     most: usize,
     right: bool,
-    /// True for numbers, which are as wide as their widest: a cut number is another number.
+    /// True for numbers, which are as wide as the widest of them, because a truncated number would be a different
+    /// number.
     whole: bool,
-    /// The part of a cell that is kept when it does not fit.
+    /// The part of a cell to keep if it does not fit.
     kept: Kept,
     /// Columns with higher values are dropped first.
     drop: u8,
 }
 
-/// The part of a cell that is kept when its column is too narrow.
+/// The part of a cell to keep if its column is too narrow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kept {
     Begin,
-    /// Begin and end: of names that are often alike in one of them.
+    /// The beginning and the end, for names that are often alike at one of the two.
     Ends,
-    /// The end: of a row of bars, oldest first.
+    /// The end, for a row of bars, oldest first.
     End,
 }
 
-/// Least and most columns that are a subject's before any other column is shown.
+/// Minimum and maximum width that a subject gets before any other column is shown.
 const SUBJECT: (usize, usize) = (13, 20);
 
-/// Most columns of a number.
+/// Maximum width of a number.
 const NUMBER: usize = 24;
 
 impl Column {
-    /// A column of names: at least `width` wide, growing to `most`.
+    /// A column of names, at least `width` wide and at most `most`.
     pub(in super::super) const fn name(title: &'static str, width: usize, most: usize, drop: u8) -> Self {
         Self { title, width, most, right: false, whole: false, kept: Kept::Begin, drop }
     }
 
-    /// A column of the names by which rows are told apart: whole before less important columns are shown, as long as they
-    /// take no more than a sixth of the table, and cut in their middle.
+    /// A column with the names that tell rows apart. It is shown in full before less important columns, as long as it
+    /// takes no more than a sixth of the table, and truncated in the middle.
     pub(in super::super) const fn subject(title: &'static str, width: usize, most: usize, drop: u8) -> Self {
         Self { title, width, most, right: false, whole: false, kept: Kept::Ends, drop }
     }
 
-    /// A column of numbers: at least `width` wide, and as wide as the widest of them.
+    /// A column of numbers, at least `width` wide and as wide as the widest number.
     pub(in super::super) const fn number(title: &'static str, width: usize, drop: u8) -> Self {
         Self { title, width, most: NUMBER, right: true, whole: true, kept: Kept::Begin, drop }
     }
 
-    /// A column of words with amounts: as wide as the widest of them, up to `most`.
+    /// A column of text with amounts, as wide as the widest of them, up to `most`.
     pub(in super::super) const fn amounts(title: &'static str, width: usize, most: usize, drop: u8) -> Self {
         Self { title, width, most, right: false, whole: true, kept: Kept::Begin, drop }
     }
 
-    /// A column of small bars, one for each minute: where there is little room, of the last minutes.
+    /// A column of small bars, one per minute. If there is little room, only the last minutes.
     pub(in super::super) const fn trend(width: usize, most: usize, drop: u8) -> Self {
         Self { title: "", width, most, right: false, whole: false, kept: Kept::End, drop }
     }
@@ -79,18 +80,18 @@ pub(in super::super) struct Grid<'a> {
     pub(in super::super) rows: Vec<Vec<Cell>>,
     /// Cursor row.
     pub(in super::super) cursor: Option<usize>,
-    /// Sort column, and whether its least is on top.
+    /// Sort column, and whether the smallest is at the top.
     pub(in super::super) sorted: Option<(usize, bool)>,
     /// True to show headings.
     pub(in super::super) heads: bool,
-    /// Columns that each column takes at least, so that none moves when rows come and go; may be empty.
+    /// Minimum widths of the columns, so that none moves when rows come and go. May be empty.
     pub(in super::super) least: &'a [usize],
 }
 
 impl Grid<'_> {
     /// Indexes of the columns that fit, with their widths.
     fn widths(&self, room: usize) -> Vec<(usize, usize)> {
-        // A column in which nothing stands is not shown.
+        // An empty column is not shown.
         let reserved = |at: usize| self.least.get(at).copied().unwrap_or(0);
         let empty = |at: usize| {
             reserved(at) == 0 && self.rows.iter().all(|row| row.get(at).is_none_or(|(cell, _)| cell.is_empty()))
@@ -123,7 +124,7 @@ impl Grid<'_> {
             *width += more;
             spare -= more;
         }
-        // No name is cut beside empty space.
+        // Do not truncate a name next to empty space.
         for (at, width) in
             widths.iter_mut().filter(|(at, _)| !self.columns[*at].whole && self.columns[*at].kept != Kept::End)
         {
@@ -136,7 +137,7 @@ impl Grid<'_> {
 }
 
 impl Grid<'_> {
-    /// Draws the table, and calls `row` with each row's number and place, and `head` with each column's.
+    /// Draws the table. Calls `row` with the number and area of each row, and `head` with those of each column.
     pub(in super::super) fn draw(
         &self,
         area: Rect,

@@ -1,4 +1,4 @@
-//! The call that an event is about.
+//! The call context of an event.
 
 use super::{SOURCE, of_session};
 use crate::app::catch_up::caller;
@@ -11,7 +11,7 @@ use crate::integrations::claude_code::hook_input::Event;
 use crate::ledger::{BooksError, Ledger};
 use crate::meter::{CallContext, gate};
 
-/// Reads the rest of the session's transcript and evaluates the limits.
+/// Catches up with the session's transcript and evaluates the limits.
 pub(crate) fn ask(context: &mut Context<'_>, event: &Event) -> (GateAnswer, Option<Books>) {
     let transcript = event.transcript.as_deref().and_then(|path| transcript(context, path));
     let settings = context.settings.clone();
@@ -21,7 +21,7 @@ pub(crate) fn ask(context: &mut Context<'_>, event: &Event) -> (GateAnswer, Opti
     })
 }
 
-/// Call context of the event. Hooks do not name the model, so that the session's last call provides it.
+/// The call context for an event. Hooks do not give the model, so the session's last call provides it.
 pub(crate) fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -> Result<CallContext, BooksError> {
     let last = match &event.session {
         Some(session) => books.calls(&of_session(session), 1)?.into_iter().next(),

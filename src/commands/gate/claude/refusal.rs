@@ -1,4 +1,4 @@
-//! A refusal in the form that each event accepts.
+//! Builds a refusal in the form that each event accepts.
 
 use serde_json::{Value, json};
 
@@ -6,13 +6,13 @@ use crate::commands::gate::GateAnswer;
 use crate::domain::Label;
 use crate::integrations::claude_code::hook_input::Moment;
 
-/// Length limit of texts; Claude Code allows 10,000 characters.
+/// Maximum length of texts. Claude Code allows 10,000 characters.
 pub(crate) const LONGEST: usize = 4_000;
 
 /// The form of refusal that each event accepts.
 pub(crate) fn refusal(moment: Moment, answer: &GateAnswer, session: Option<&str>) -> Option<Value> {
     let reason = answer.reason.clone().unwrap_or_default();
-    // Read only by the user; the model does not learn how to lift its limits.
+    // Only the user sees this. The model does not learn how to override its limits.
     let way_out = session.map(Label::new).map_or_else(String::new, |session| {
         format!("\nTo continue this session anyway: tokmeter limits override {session} --reason WHY")
     });
@@ -34,7 +34,7 @@ pub(crate) fn refusal(moment: Moment, answer: &GateAnswer, session: Option<&str>
             "decision": "block",
             "reason": cut(&reason),
         })),
-        // A session may begin; its first prompt is refused.
+        // A session may start; its first prompt is refused.
         Moment::SessionStart => Some(json!({ "systemMessage": cut(&format!("tokmeter: {reason}")) })),
         Moment::Stop | Moment::SubagentStop | Moment::SessionEnd | Moment::Other => None,
     }

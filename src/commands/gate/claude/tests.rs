@@ -1,4 +1,4 @@
-//! The exact answer to every event.
+//! Tests of the exact answer to every event.
 
 mod arbitrary;
 mod machine;
@@ -43,7 +43,7 @@ fn a_limit_stops_at_exactly_its_amount_and_warns_from_exactly_its_warning_on() {
     for (used, answer) in cases {
         let machine = Machine::new(DAILY);
         assert_eq!(machine.moment("UserPromptSubmit", used).0, answer, "{used}");
-        // The warning is not repeated with every prompt; a new session gets it again.
+        // The warning is not repeated with every prompt, but a new session gets it again.
         assert_eq!(machine.moment("UserPromptSubmit", used).0, Value::Null, "{used} again");
         assert_eq!(machine.moment("SessionStart", used).0, answer, "{used} at start");
         assert_eq!(machine.moment("PreToolUse", used).0, Value::Null, "{used} at a tool");
@@ -73,7 +73,7 @@ fn a_session_that_ends_is_summed_up_for_the_person() {
 
 #[test]
 fn what_fails_lets_work_go_on_and_says_so_unless_it_must_not() {
-    // A file where the data folder should be: no user can open the ledger.
+    // A file where the data folder should be, so that no user can open the ledger.
     let blocked = |on_error: &str| {
         let machine = Machine::new(&format!("{DAILY}gate.on_error = \"{on_error}\"\n"));
         std::fs::write(machine.home.path().join("data"), "").unwrap();

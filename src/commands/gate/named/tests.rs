@@ -1,4 +1,4 @@
-//! The cost of a question in queries of the ledger: the gate is asked before every call of an agent.
+//! Tests of the number of ledger queries, because the gate is asked before every call of an agent.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::ledger::{
 };
 use crate::pricing::{CostMode, PriceBook};
 
-/// A ledger that notes by which dimensions its calls were listed.
+/// A ledger that records the dimensions by which its calls were listed.
 struct Noting {
     books: Memory,
     listed: RefCell<Vec<Dimension>>,

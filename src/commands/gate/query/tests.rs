@@ -1,4 +1,4 @@
-//! Names in a query for a summary.
+//! Tests of names in a summary query.
 
 use std::sync::Arc;
 

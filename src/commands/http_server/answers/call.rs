@@ -6,7 +6,7 @@ use crate::commands::explain;
 use crate::engine::BooksView;
 use crate::server::http::{Answer, Params, Refusal};
 
-/// The arithmetic of the call whose key begins with the parameter `key`.
+/// The explanation of the call whose key starts with the parameter `key`.
 pub(super) fn call(params: &Params, books: &BooksView<'_>) -> Result<Answer, Refusal> {
     let key = params.iter().find(|(name, _)| name == "key").map_or("", |(_, key)| key);
     let wanted = explain::key(key).map_err(question)?;

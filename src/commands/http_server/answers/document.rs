@@ -1,4 +1,4 @@
-//! `GET /api/v1/summary` and the events: the numbers of the live screen, as JSON.
+//! `GET /api/v1/summary` and the events: the numbers on the live screen, as JSON.
 
 use std::io::Write;
 
@@ -13,7 +13,7 @@ use crate::ledger::Sums;
 use crate::meter::Summary;
 use crate::output::{self, Decimal, LimitJson, QuotaJson};
 
-/// Calls in a summary.
+/// Number of calls in a summary.
 const CALLS: usize = 20;
 
 #[derive(Serialize)]

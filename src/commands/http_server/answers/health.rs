@@ -1,4 +1,4 @@
-//! `GET /api/v1/health`: the state of sources and ledger.
+//! `GET /api/v1/health`: the state of the sources and the ledger.
 
 use crate::domain::rfc3339;
 use crate::engine::{HealthView, LedgerView, SourceView, Watching};

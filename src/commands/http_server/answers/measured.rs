@@ -1,4 +1,4 @@
-//! `GET /metrics`, and the metrics that are sent by OTLP.
+//! `GET /metrics`, and the metrics sent over OTLP.
 
 use super::summary;
 use crate::commands::metrics::{self, View};
@@ -17,7 +17,7 @@ pub(super) fn text(form: Exposition, books: &BooksView<'_>) -> Result<Answer, Re
     Ok(Answer { kind: Kind::Metrics(form), body })
 }
 
-/// The metrics as an export of OTLP.
+/// The metrics as an OTLP export.
 pub(in crate::commands::http_server) fn export(books: &BooksView<'_>) -> Result<Vec<u8>, String> {
     let encode = || {
         let metrics = measured(books)?;
@@ -32,7 +32,7 @@ pub(in crate::commands::http_server) fn export(books: &BooksView<'_>) -> Result<
 fn measured(books: &BooksView<'_>) -> Result<Metrics, BooksError> {
     let mut limits = summary(books)?.limits;
     let mut names = &metrics::NAMES[..];
-    // Metrics may be read by people who must not see names.
+    // Metrics may be visible to people who must not see names.
     if !books.settings.server.metrics_names {
         limits.retain(|limit| !limit.names_someone());
         names = &[];

@@ -1,4 +1,4 @@
-//! The running sessions in the summary, and amounts with their marks.
+//! The active sessions in the summary, and amounts with their marks.
 
 use serde::Serialize;
 
@@ -7,12 +7,12 @@ use crate::ledger::Sums;
 use crate::meter::{Activity, FleetLine};
 use crate::output::{self, Decimal};
 
-/// Money in an answer.
+/// Dollars in an answer.
 pub(super) fn money(usd: Usd) -> Decimal {
     output::micro(usd)
 }
 
-/// Tokens and cost of some calls.
+/// Tokens and cost of a set of calls.
 #[derive(Serialize)]
 pub(super) struct Amounts {
     calls: u64,
@@ -24,7 +24,7 @@ pub(super) struct Amounts {
 }
 
 impl Amounts {
-    /// The amounts of these sums, with their marks.
+    /// The amounts in these sums, with their marks.
     pub(super) fn from_sums(sums: &Sums) -> Self {
         Self {
             calls: sums.calls,
@@ -37,7 +37,7 @@ impl Amounts {
     }
 }
 
-/// A session of today.
+/// One of today's sessions.
 #[derive(Serialize)]
 pub(super) struct Running<'a> {
     session: Option<&'a str>,
@@ -60,7 +60,7 @@ struct Agent<'a> {
 }
 
 impl<'a> Running<'a> {
-    /// The line of a session.
+    /// Converts a line of the fleet view.
     pub(super) fn from_line(line: &'a FleetLine) -> Self {
         Self {
             session: line.id.session.as_ref().map(Label::as_str),

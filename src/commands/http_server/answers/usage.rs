@@ -1,4 +1,4 @@
-//! `GET /api/v1/usage` and its kin: `tokmeter report` with its flags as parameters.
+//! `GET /api/v1/usage` and related routes: `tokmeter report` with its flags as parameters.
 
 use super::trouble::Trouble;
 use crate::app::names::complete;
@@ -11,11 +11,11 @@ use crate::ledger::{Grain, Order, Query, Report};
 use crate::output;
 use crate::server::http::{Answer, Kind, Params, REPORT, Refusal};
 
-/// Calls in an answer, unless the question names another number.
+/// Default number of calls in an answer.
 const CALLS: usize = 100;
 
-/// A report, with the parameters that the API document names and the server has checked; `period` where none is given
-/// here.
+/// A report. The server has already checked the parameters against the API document. Without a `fixed` grain, `period`
+/// is used.
 pub(super) fn usage(fixed: Option<Grain>, params: &Params, books: &BooksView<'_>) -> Result<Answer, Refusal> {
     let mut kind = Kind::Json;
     let mut grain = fixed.unwrap_or(Grain::Day);
@@ -55,7 +55,7 @@ fn kind_of(format: &str) -> Option<Kind> {
     }
 }
 
-/// The periods of the command, and hours, which only the web page has room for.
+/// The periods of the command, plus hours, for which only the web page has room.
 fn grain_of(period: &str) -> Option<Grain> {
     if period == "hour" { Some(Grain::Hour) } else { report::grain(period) }
 }

@@ -1,4 +1,4 @@
-//! Arguments of a tool as flags of the command that gives the same answer, so that both mean the same.
+//! Converts a tool's arguments to flags of the command that gives the same answer, so that both mean the same.
 
 use std::ffi::OsString;
 
@@ -8,10 +8,10 @@ use super::Arguments;
 use crate::app::{Exit, Failure};
 use crate::cli::{self, Command, ReportArgs};
 
-/// Values of one argument.
+/// Maximum number of values of one argument.
 const MOST_VALUES: usize = 100;
 
-/// The words of a `tokmeter report` command.
+/// The arguments of a `tokmeter report` command.
 pub(super) struct Words(Vec<OsString>);
 
 impl Words {
@@ -19,7 +19,7 @@ impl Words {
         Self(vec!["tokmeter".into(), "report".into()])
     }
 
-    /// The period, which is checked where the words are read: whatever it is, it is no flag.
+    /// Adds the period. It is validated when the command line is parsed, and cannot be a flag.
     pub(super) fn period(&mut self, period: &str) {
         self.0.push(if period.starts_with('-') { "./".into() } else { period.into() });
     }
@@ -28,7 +28,7 @@ impl Words {
         self.0.push(format!("--{name}={value}").into());
     }
 
-    /// Adds arguments: a text, a number, or a list of texts.
+    /// Adds arguments, each a text, a number, or a list of texts.
     pub(super) fn arguments(&mut self, arguments: &Arguments) -> Result<(), Failure> {
         for (name, value) in arguments.iter().filter(|(name, _)| *name != "period") {
             match value {
@@ -46,7 +46,7 @@ impl Words {
         Ok(())
     }
 
-    /// Reads them as the command does.
+    /// Parses them as the command does.
     pub(super) fn parsed(self) -> Result<ReportArgs, Failure> {
         let cli = cli::parse(&self.0).map_err(|error| {
             let text = error.to_string();

@@ -4,13 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::Tool;
 
-/// Sessions in an answer, unless the question names another number.
+/// Default number of sessions in an answer.
 pub(super) const SESSIONS: &str = "20";
-/// Rows in an answer at most, and unless the question names another number.
+/// Default and maximum number of rows in an answer.
 pub(super) const MOST: &str = "1000";
 pub(super) const MOST_ROWS: usize = 1000;
 
-/// Arguments that select calls.
+/// Arguments that filter calls.
 const FILTERS: [(&str, &str); 8] = [
     ("user", "Only this user; `*` matches any characters"),
     ("project", "Only this project, by its path; `*` matches any characters"),
@@ -25,7 +25,7 @@ const DIMENSIONS: [&str; 11] =
     ["model", "source", "user", "project", "agent", "team", "feature", "org", "session", "fidelity", "repo"];
 const WHEN: &str = "2026-11-22, 2026-11, today, yesterday, 7d or 12h";
 
-/// The entry of a tool.
+/// A tool's entry in the list.
 pub(super) fn tool_entry(tool: Tool) -> Value {
     let (title, description) = match tool {
         Tool::Today => {

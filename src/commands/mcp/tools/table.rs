@@ -1,4 +1,4 @@
-//! Today, sessions and reports: the arguments are flags of the command.
+//! The tools for today, sessions and reports. Their arguments are flags of the command.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::commands::{report, report_query};
 use crate::domain::Dimension;
 use crate::ledger::Report;
 
-/// The report with these arguments, which are flags of the command.
+/// The report for these arguments, which are flags of the command.
 pub(super) fn report(
     tool: Tool,
     context: &Context<'_>,

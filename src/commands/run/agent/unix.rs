@@ -1,4 +1,4 @@
-//! Forwards signals to the agent, and stops what it started.
+//! Forwards signals to the agent, and stops the processes it started.
 
 use std::io;
 use std::process::Child;
@@ -12,7 +12,7 @@ use crate::engine::process::is_ignored;
 
 #[derive(Clone, Copy)]
 enum Stage {
-    /// Not started yet, with a signal to forward once it is.
+    /// Not started yet. Holds a signal to forward once it has.
     Starts(Option<Signal>),
     Runs(Pid),
     /// Ended with this code.
@@ -22,19 +22,19 @@ enum Stage {
 /// Forwards signals.
 pub(super) struct Relay {
     stage: Arc<Mutex<Stage>>,
-    /// The agent leads a process group.
+    /// True if the agent leads a process group.
     own_group: bool,
 }
 
 impl Relay {
-    /// Installs the handlers. The terminal sends SIGINT and SIGQUIT to the agent as well: it decides what to do
-    /// with them. SIGTERM and SIGHUP reach only us and are forwarded; an ignored one, as under `nohup`, stays
-    /// ignored for both. After the agent's end each of them ends us with its code. A group of its own gets all of
-    /// them from us.
+    /// Installs the handlers. The terminal also sends SIGINT and SIGQUIT to the agent, which decides how to react.
+    /// SIGTERM and SIGHUP only reach us and are forwarded. An ignored signal, as under `nohup`, stays ignored for both.
+    /// After the agent has ended, each of them ends us with its exit code. If the agent has a group of its own, we
+    /// forward all of them.
     pub(super) fn listen(own_group: bool) -> Self {
         let relay = Self { stage: Arc::new(Mutex::new(Stage::Starts(None))), own_group };
         let wanted = [SIGINT, SIGQUIT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
-        // If no handler can be installed, a signal ends us as usual and the agent goes on.
+        // If no handler can be installed, a signal ends us as usual and the agent keeps running.
         if let Ok(mut signals) = Signals::new(wanted) {
             let stage = Arc::clone(&relay.stage);
             let listen = move || signals.forever().for_each(|signal| hear(&stage, own_group, signal));
@@ -52,15 +52,15 @@ impl Relay {
         *stage = Stage::Runs(pid);
     }
 
-    /// True once it has ended; its pid is kept until [`Relay::wait`].
+    /// True once it has ended. Its pid is kept until [`Relay::wait`].
     pub(super) fn has_ended(&self) -> bool {
         let Stage::Runs(pid) = *lock(&self.stage) else { return true };
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-        // An error means that there is no such child.
+        // An error means that the child does not exist.
         waitid(WaitId::Pid(pid), options).map_or_else(|error| error != rustix::io::Errno::INTR, |found| found.is_some())
     }
 
-    /// Asks it, and what it started, to end; with `for_good` without asking.
+    /// Asks it, and everything it started, to end. With `for_good`, kills them.
     pub(super) fn stop(&self, for_good: bool) {
         let Stage::Runs(pid) = *lock(&self.stage) else { return };
         let signal = if for_good { Signal::KILL } else { Signal::TERM };
@@ -76,7 +76,7 @@ impl Relay {
     pub(super) fn wait(&self, child: &mut Child) -> io::Result<u8> {
         let stage = *lock(&self.stage);
         if let Stage::Runs(pid) = stage {
-            // The zombie keeps its pid until it is reaped below, and by then no more signals are sent to it.
+            // The zombie keeps its pid until it is reaped below. By then no more signals are sent to it.
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
             while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
         }
@@ -91,11 +91,11 @@ fn send(pid: Pid, own_group: bool, signal: Signal) {
     let _ = if own_group { kill_process_group(pid, signal) } else { kill_process(pid, signal) };
 }
 
-/// Descendants of a process; empty where the system does not list them.
+/// Descendants of a process; empty if the system does not list them.
 fn descendants(of: Pid) -> Vec<Pid> {
     let parent = |pid: i32| -> Option<i32> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name may hold spaces and parentheses; the parent is the second word behind it.
+        // The name may contain spaces and parentheses. The parent is the second field after it.
         stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
     };
     let names = std::fs::read_dir("/proc").into_iter().flatten().flatten();

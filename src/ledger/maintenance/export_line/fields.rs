@@ -1,4 +1,4 @@
-//! Which fields an export's lines leave out, and the names of enum values in them.
+//! Rules for the fields that export lines omit, and the names of enum values in them.
 
 use crate::domain::{Geo, Service, Speed};
 

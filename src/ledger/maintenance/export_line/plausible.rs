@@ -1,4 +1,4 @@
-//! Refuses values that no log could hold.
+//! Rejects values that no log could contain.
 
 use super::BookedCost;
 use crate::domain::{Call, Instant, Tokens, Usd};
@@ -6,11 +6,11 @@ use crate::domain::{Call, Instant, Tokens, Usd};
 /// Upper bound for the cost of one call.
 const DEAREST: Usd = Usd::from_micro(1_000_000_000_000);
 
-/// Why a line is refused.
+/// Why a line is rejected.
 pub(in crate::ledger::maintenance) enum Wrong {
-    /// Not a line of an export; the whole file is rejected.
+    /// The line does not belong to an export; the whole file is rejected.
     Foreign(String),
-    /// A count, cost or time that no log could hold.
+    /// A count, cost or time that no log could contain.
     Impossible(String),
 }
 
@@ -46,7 +46,7 @@ pub(super) fn possible(call: &Call, cost: &BookedCost) -> Result<(), String> {
     }
 }
 
-/// The invalid count in a line, if that is its only fault: negative, fractional, or out of range.
+/// The invalid count in a line, if that is all that is wrong with it: negative, fractional, or out of range.
 pub(super) fn impossible_count(text: &str) -> Option<String> {
     let serde_json::Value::Object(line) = serde_json::from_str(text).ok()? else { return None };
     let is_call =

@@ -1,4 +1,4 @@
-//! A migration that is killed or fails.
+//! Migrations that are killed or fail.
 
 use std::fs;
 use std::sync::Mutex;
@@ -50,7 +50,7 @@ fn d10_a_migration_that_is_killed_leaves_the_old_schema_or_the_new_and_a_copy() 
     let mut old = open(&path, Options::new(now), Arc::new(Free)).unwrap().books;
     old.post(&Batch { records: Vec::new(), files: vec![file(7)] }).unwrap();
     drop(old);
-    // A copy of the files at a step equals what a killed process would leave.
+    // A copy of the files at each step is exactly the state that a killed process would leave behind.
     let copies = Arc::new(Mutex::new(Vec::new()));
     let (from, taken) = (folder.path().to_owned(), Arc::clone(&copies));
     let step = move |name: &'static str| {
@@ -98,7 +98,7 @@ fn j8_a_migration_that_fails_at_every_run_leaves_one_copy() {
         let error = open_with(&path, Options::new(now), Arc::new(Free), FAILING, KNOWN + 1).unwrap_err();
         assert!(error.to_string().contains("duplicate column"), "{error}");
         assert_eq!(copies(), 1, "after run {run}");
-        // A write in between makes the copy outdated.
+        // A write in between makes the copy out of date.
         let mut books = open(&path, Options::new(now), Arc::new(Free)).unwrap().books;
         assert_eq!(books.files().unwrap(), [file(7 + run)]);
         books.post(&Batch { records: Vec::new(), files: vec![file(8 + run)] }).unwrap();

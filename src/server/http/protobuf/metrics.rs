@@ -1,11 +1,11 @@
-//! The JSON form of metrics: of sums and histograms, whose sums are of interest.
+//! The JSON form of metrics: sums, and histograms, of which only the sums are needed.
 
 use serde_json::{Value, json};
 
 use super::attributes;
 use crate::otlp::{Data, ExponentialPoint, HistogramPoint, KeyValue, Measured, Metric, Point};
 
-/// The JSON form of a metric; without data for kinds that sum nothing up.
+/// The JSON form of a metric. Kinds that contain no sum have no data.
 pub(super) fn to_json(metric: Metric) -> Value {
     let mut object = json!({"name": metric.name});
     match metric.data {

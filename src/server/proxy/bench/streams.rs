@@ -1,22 +1,22 @@
-//! Streams that stay open, to see what one takes.
+//! Streams that stay open, used to measure the memory that one takes.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How long a stream may take to begin.
+/// How long a stream may take to start.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Open streams. They end when dropped.
+/// Open streams. They are closed when dropped.
 pub(crate) struct Streams {
     _open: Vec<TcpStream>,
 }
 
 impl Streams {
-    /// Opens so many streams, and waits for the first event of each.
+    /// Opens this many streams, and waits for the first event of each.
     ///
     /// # Errors
-    /// When one does not begin.
+    /// When one of them does not start.
     pub(crate) fn open(address: SocketAddr, count: usize) -> io::Result<Self> {
         crate::server::open_files::raise();
         let body = r#"{"model":"gpt-5","stream":true,"messages":[{"role":"user","content":"A short question."}]}"#;

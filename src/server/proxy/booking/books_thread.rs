@@ -1,4 +1,4 @@
-//! The thread that books finished calls, those of a moment in one transaction.
+//! The thread that books finished calls. Calls that finish close together are booked in one transaction.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,22 +12,22 @@ use super::{Gaps, ToBook, WAITING, keep};
 use crate::domain::{Call, Record};
 use crate::ingest::{Content, Delivery, Reply};
 
-/// Most calls that are booked in one transaction: admissions wait for it.
+/// Maximum number of calls booked in one transaction, because admissions wait for it.
 const BATCH: usize = 64;
-/// How long calls are gathered: most of the cost of a transaction does not depend on their number, and none of it falls
-/// into the moment in which an answer ends.
+/// How long to collect calls. The cost of a transaction hardly depends on their number, and none of it falls into the
+/// moment in which a response ends.
 const GATHER: Duration = Duration::from_millis(5);
-/// When calls are tried again that neither the books nor the spool could take, as on a full disk.
+/// Delay before retrying calls that neither the ledger nor the spool could take, for example on a full disk.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// The books' thread.
+/// The booking thread.
 pub(super) struct BooksThread {
     pub(super) deliver: mpsc::Sender<Delivery>,
     pub(super) spool: Option<PathBuf>,
-    /// Calls that are in the books, or lost.
+    /// Number of calls that have been booked or lost.
     pub(super) booked: Arc<AtomicU64>,
     pub(super) gaps: Arc<Gaps>,
-    /// Calls that nothing could take so far, oldest first.
+    /// Calls that nothing has been able to take so far, oldest first.
     pub(super) left: Vec<ToBook>,
 }
 
@@ -37,7 +37,7 @@ impl BooksThread {
             let most = if self.left.is_empty() { BATCH } else { WAITING };
             let is_over = match self.next(to_book) {
                 Ok(first) => {
-                    // Calls that are sent meanwhile do not wake this thread.
+                    // Calls sent in the meantime do not wake this thread.
                     std::thread::sleep(GATHER);
                     self.left.push(first);
                     self.left.extend(to_book.try_iter().take(most - 1));
@@ -54,7 +54,7 @@ impl BooksThread {
         self.give_up(0);
     }
 
-    /// Waits for a call; while some are left, only for the next attempt.
+    /// Waits for a call. If some are left over, waits only until the next attempt.
     fn next(&self, to_book: &Receiver<ToBook>) -> Result<ToBook, TryRecvError> {
         if self.left.is_empty() {
             return to_book.recv().map_err(TryRecvError::from);
@@ -63,7 +63,7 @@ impl BooksThread {
         to_book.try_recv()
     }
 
-    /// Books what is left and ends its holds, in one transaction, or else keeps its calls in the spool.
+    /// Books the remaining calls and ends their holds in one transaction, or else keeps the calls in the spool.
     fn book(&mut self) {
         let settled = self.left.iter().filter_map(|to_book| to_book.hold).map(Record::Settled);
         let records: Vec<Record> = self.calls().map(Record::Call).chain(settled).collect();
@@ -72,7 +72,7 @@ impl BooksThread {
             if !keep(self.spool.as_ref(), &calls) {
                 return self.give_up(WAITING);
             }
-            // Their holds end once the books are back; those that are too many expire.
+            // Their holds end once the ledger is available again. If there are too many, the holds lapse.
             for to_book in &mut self.left {
                 to_book.calls.clear();
             }
@@ -97,7 +97,7 @@ impl BooksThread {
         !matches!(reply, None | Some(Reply::Error(_)))
     }
 
-    /// Counts the oldest as lost, until so many are left.
+    /// Counts the oldest calls as lost until this many are left.
     fn give_up(&mut self, most: usize) {
         let over = self.left.len().saturating_sub(most);
         let lost: usize = self.left.drain(..over).map(|to_book| to_book.calls.len()).sum();

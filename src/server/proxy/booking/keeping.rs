@@ -1,4 +1,4 @@
-//! Counts a finished call, writes it to the journal and hands it to the books.
+//! Counts a finished call, writes it to the journal and passes it on to be booked.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -13,12 +13,12 @@ use crate::server::proxy::count::{self, About};
 use crate::server::proxy::journal::Journal;
 use crate::server::proxy::meter::Seen;
 
-/// Names of repeatable calls that are remembered.
+/// Number of client-given names of calls that are remembered.
 const REPEATS: usize = 10_000;
-/// Time of a write from which the disk is slow, and how long it is then taken to be.
+/// Duration of a write that means the disk is slow, and for how long it is then treated as slow.
 const SLOW: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
 
-/// Keys of calls by the name that their client gave them.
+/// Keys of calls, by the names that their clients gave them.
 #[derive(Debug, Default)]
 struct Repeats {
     known: HashMap<CallKey, CallKey>,
@@ -26,9 +26,9 @@ struct Repeats {
 }
 
 impl Repeats {
-    /// The key of the first attempt of this name.
+    /// The key of the first attempt with this name.
     fn key(&mut self, name: CallKey, key: CallKey) -> CallKey {
-        // An estimate has the name as its key, and joins the answer in the books.
+        // An estimate has the name as its key, and is joined with the answer in the ledger.
         if key == name {
             return key;
         }
@@ -46,23 +46,23 @@ impl Repeats {
     }
 }
 
-/// Keeps finished calls until they are booked.
+/// Keeps finished calls until they have been booked.
 pub(super) struct Keeping {
     journal: Option<Journal>,
-    /// The data folder and the spool in it, where there is one.
+    /// The data folder and the spool in it, if there is one.
     folder: Option<(PathBuf, PathBuf)>,
-    /// When the journal was last tried to be opened.
+    /// When the last attempt was made to open the journal.
     tried: Option<Instant>,
-    /// Calls that are on disk and not handed on.
+    /// Calls that are on disk but have not been passed on.
     to_book: Vec<ToBook>,
-    /// To the books' thread.
+    /// Queue to the booking thread.
     waiting: Option<SyncSender<ToBook>>,
-    /// Calls handed to it, and those it has booked.
+    /// Number of calls passed to it, and number that it has booked.
     written: u64,
     booked: Arc<AtomicU64>,
     repeats: Repeats,
     gaps: Arc<Gaps>,
-    /// The disk was slow; until then it is not waited for.
+    /// The disk was slow. Do not wait for it until this time.
     slow_until: Option<Instant>,
 }
 
@@ -87,7 +87,7 @@ impl Keeping {
         }
     }
 
-    /// Opens the journal, unless it is open or was tried a moment ago: a disk may be full at the start.
+    /// Opens the journal, unless it is open or was tried a moment ago: the disk may be full at the start.
     pub(super) fn open_journal(&mut self) {
         let Some((folder, spool)) = self.folder.as_ref().filter(|_| self.journal.is_none()) else { return };
         if self.tried.is_none_or(|tried| tried.elapsed() >= IDLE) {
@@ -101,7 +101,7 @@ impl Keeping {
         self.slow_until.is_some_and(|until| Instant::now() < until)
     }
 
-    /// Writes a call to the journal. It is handed on by [`Keeping::pass_on`].
+    /// Writes a call to the journal. [`Keeping::pass_on`] then passes it on.
     pub(super) fn keep(&mut self, finished: Finished) {
         match finished {
             Finished::Answered { seen, about, hold } => {
@@ -116,12 +116,12 @@ impl Keeping {
     fn write(&mut self, calls: &[Call]) {
         let Some(journal) = &mut self.journal else { return };
         let began = Instant::now();
-        // Without it the call is booked all the same; only a kill would lose it.
+        // If this fails, the call is booked all the same. Only a kill would lose it.
         let _ = journal.write(calls);
         self.took(began.elapsed(), Instant::now());
     }
 
-    /// Learns how long a write took: after a slow one the disk is not waited for, whatever the next ones take.
+    /// Records the duration of a write. After a slow one the disk is not waited for, however fast the next ones are.
     fn took(&mut self, length: Duration, now: Instant) {
         let (most, rest) = SLOW;
         if length >= most {
@@ -140,14 +140,14 @@ impl Keeping {
         calls
     }
 
-    /// Hands calls to the books, or to the spool when these are behind.
+    /// Passes calls on to be booked, or to the spool if booking is behind.
     pub(super) fn pass_on(&mut self) {
         let Some(waiting) = &self.waiting else { return };
         for to_book in self.to_book.drain(..) {
             match waiting.try_send(to_book) {
                 Ok(()) => self.written += 1,
                 Err(TrySendError::Full(to_book) | TrySendError::Disconnected(to_book)) => {
-                    // A hold of these expires.
+                    // The holds of these calls lapse.
                     let spool = self.folder.as_ref().map(|(_, spool)| spool);
                     if !keep(spool, &to_book.calls) {
                         self.gaps.lost.fetch_add(to_book.calls.len() as u64, Ordering::Relaxed);
@@ -157,7 +157,7 @@ impl Keeping {
         }
     }
 
-    /// Empties the journal when it is long and every call in it is booked.
+    /// Empties the journal if it is long and every call in it has been booked.
     pub(super) fn shorten(&mut self) {
         if self.to_book.is_empty()
             && self.booked.load(Ordering::Acquire) == self.written
@@ -167,14 +167,14 @@ impl Keeping {
         }
     }
 
-    /// Closes in this order: nothing more comes, everything is booked, the journal is not needed.
+    /// Shuts down in order: no more calls come in, everything is booked, and then the journal is not needed.
     pub(super) fn end(&mut self) {
         self.pass_on();
         self.waiting = None;
         while self.booked.load(Ordering::Acquire) < self.written {
             std::thread::sleep(Duration::from_millis(2));
         }
-        // Calls that nothing else kept are still in it.
+        // It still contains calls that were kept nowhere else.
         if self.gaps.lost.load(Ordering::Relaxed) == 0
             && let Some(journal) = self.journal.take()
         {

@@ -1,4 +1,4 @@
-//! A document is reduced to the same, however it is cut.
+//! Tests that a document gives the same result however it is divided.
 
 use super::*;
 use proptest::prelude::*;

@@ -16,7 +16,7 @@ use crate::theme::Role;
 impl Live<'_> {
     pub(super) fn calls(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
-        // Where many sessions are shown, whose a call is takes the room of how much went in.
+        // If several sessions are shown, the caller's name takes the room of the input count.
         let who = if app.is_pinned() { 7 } else { 18 };
         let columns: [Column; 7] = [
             Column::name("time", 8, 12, 2),
@@ -30,7 +30,7 @@ impl Live<'_> {
         let theme = &app.theme;
         let calls = app.calls();
         let chosen = app.cursor_of(Pane::Calls).min(calls.len().saturating_sub(1));
-        // The newest call needs no cursor; one that was moved to does.
+        // The cursor is only shown if it has moved away from the newest call.
         let cursor = (self.has_keys(Pane::Calls) && chosen > 0).then_some(chosen);
         let newer = cursor.map_or(0, |cursor| top_for(cursor, area.height.saturating_sub(2)));
         let mut title = vec!["Calls".to_owned()];
@@ -56,7 +56,7 @@ impl Live<'_> {
             if day_of(at, zone) == today { text::clock_seconds(at, zone) } else { text::moment_full(at, now, zone) }
         };
         let (roomy, pinned) = (inner.width >= 90, app.is_pinned());
-        // What lies below the pane is not worth its words.
+        // Do not format rows that lie below the pane.
         let seen = chosen + usize::from(inner.height) + 1;
         let rows: Vec<Vec<Cell>> = calls
             .iter()
@@ -84,7 +84,7 @@ impl Live<'_> {
     }
 }
 
-/// Who made a call of the session that is shown.
+/// The caller within the displayed session.
 fn in_session(agent: Option<&str>, roomy: bool) -> String {
     match agent {
         Some(agent) if roomy => format!("agent {agent}"),
@@ -93,7 +93,7 @@ fn in_session(agent: Option<&str>, roomy: bool) -> String {
     }
 }
 
-/// Who made a call where many sessions are shown: `api-server`, `api-server/explore`.
+/// The caller when several sessions are shown: `api-server`, `api-server/explore`.
 fn of_session(call: &Call, agent: Option<&str>) -> String {
     let project = call.from.project.as_deref().map(text::project_short);
     let session = project.or(call.from.session.as_deref().map(text::session_short)).unwrap_or("main");

@@ -1,4 +1,4 @@
-//! The pictures of the Live view: the day as a curve, and dollars an hour over the last hours.
+//! The charts of the Live view: the day as a curve, and dollars per hour over the last hours.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -10,23 +10,23 @@ use crate::domain::{Instant, Usd, sort_by_key};
 use crate::meter::{TREND, Trend};
 use crate::text;
 
-/// Smallest height of a chart with its frame.
+/// Minimum height of a chart with its frame.
 const LEAST: u16 = 8;
-/// Width from which there are two charts beside each other.
+/// Width at which two charts are shown side by side.
 const TWO: u16 = 150;
-/// Series told apart in a chart; the rest are one.
+/// Number of series told apart in a chart. The rest are combined into one.
 const SERIES: usize = 7;
-/// Minutes of a bar.
+/// Possible lengths of a bar in minutes.
 const BUCKETS: [usize; 5] = [2, 3, 5, 10, 15];
 
 impl Live<'_> {
-    /// Rows of the charts where so many are left for them and the panes below.
+    /// Rows used for the charts, if this many are left for them and the panes below.
     pub(super) fn chart_rows(&self, area: Rect, spare: u16) -> u16 {
         let below = if area.height >= 50 { 12 } else { 6 };
         let rows = spare.saturating_sub(below).min(area.height / 3);
         let summary = self.0.summary();
         let spends = |trend: &Trend| trend.usd.iter().any(|usd| *usd > Usd::ZERO);
-        // A session that ended hours ago has nothing in the last of them.
+        // A session that ended hours ago has no spending in the last hours.
         let has_spent = if self.0.is_pinned() {
             summary.models.iter().any(|line| spends(&line.trend))
         } else {
@@ -47,7 +47,7 @@ impl Live<'_> {
         self.pace(right, buffer);
     }
 
-    /// Dollars an hour over the last hours, by session; of a pinned session by model.
+    /// Dollars per hour over the last hours, by session or, for a pinned session, by model.
     fn pace(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let (theme, summary) = (&app.theme, app.summary());
@@ -103,31 +103,31 @@ impl Live<'_> {
     }
 }
 
-/// The series in which something was spent, the most expensive first.
+/// The series with any spending, most expensive first.
 fn dearest<'a, T>(all: impl Iterator<Item = (T, &'a Trend)>) -> Vec<(T, &'a Trend)> {
     let mut spent: Vec<(T, &Trend)> = all.filter(|(_, trend)| trend.usd.iter().any(|usd| *usd > Usd::ZERO)).collect();
     sort_by_key(&mut spent, |(_, trend)| std::cmp::Reverse(trend.usd.iter().copied().sum::<Usd>()));
     spent
 }
 
-/// Dollars an hour of each series in stretches of some minutes, which begin at full ones so that no bar wanders.
+/// Dollars per hour of each series, in stretches of several minutes that start at round times, so that no bar moves.
 struct Buckets {
-    /// Minutes of a stretch.
+    /// Length of a stretch in minutes.
     each: i64,
-    /// The number of the first stretch.
+    /// Number of the first stretch.
     first: i64,
-    /// Millionths of a dollar an hour, of each stretch by series.
+    /// Millionths of a dollar per hour, for each stretch and series.
     amounts: Vec<Vec<u128>>,
 }
 
 impl Buckets {
-    /// Of trends until then. A stretch that runs counts over the time it has run, and not before its first minute is
-    /// over: else it would look like a fall.
+    /// Built from trends that end at `until`. The current stretch is averaged over the time it has lasted, and left out
+    /// until its first minute is over. Otherwise it would look like a drop.
     fn from_series(series: &[(String, &Trend)], each: usize, until: Instant, now: Instant) -> Self {
         let each = i64::try_from(each).unwrap_or(1).max(1);
         let last = until.timestamp().div_euclid(60);
         let oldest = last - i64::try_from(TREND).unwrap_or(0) + 1;
-        // A stretch of which the beginning is not known is left out.
+        // Leave out a stretch whose beginning is unknown.
         let first = (oldest + each - 1).div_euclid(each);
         let count = usize::try_from(last.div_euclid(each) - first + 1).unwrap_or(0);
         let mut amounts = vec![vec![0_u128; series.len().min(SERIES + 1)]; count];
@@ -144,7 +144,7 @@ impl Buckets {
         Self { each, first, amounts }
     }
 
-    /// The minute since 1970 in which a stretch begins.
+    /// The minute since 1970 in which a stretch starts.
     fn start(&self, nth: usize) -> i64 {
         (self.first + i64::try_from(nth).unwrap_or(0)) * self.each
     }

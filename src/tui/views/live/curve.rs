@@ -1,4 +1,4 @@
-//! The day as a curve: dollars so far, the band that is expected until midnight, and their own limit of the day.
+//! The day as a curve: dollars so far, the forecast band until midnight, and the daily limit on exactly these calls.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -19,7 +19,7 @@ struct Dots {
     plot: Rect,
     scale: Scale,
     day: Span,
-    /// Dots in a cell, across and up.
+    /// Dots per cell, across and up.
     each: (u32, u32),
 }
 
@@ -67,7 +67,7 @@ impl Live<'_> {
         let allowed = of_day.and_then(|limit| Measure::Usd.amount_of(&limit.limit.amount)).map(Usd::from_pico);
         let reaches = end.map_or(total, |end| total + end.likely);
         let band = end.map_or(total, |end| total + end.most);
-        // The limit is in the picture unless it would press the curve flat; the band may end above the picture.
+        // Show the limit unless that would flatten the curve. The band may extend above the chart.
         let seen = allowed.filter(|allowed| allowed.pico() <= reaches.pico().saturating_mul(4));
         let most = seen.unwrap_or_default().max(reaches).max(band.min(Usd::from_pico(reaches.pico() * 3 / 2)));
         let scale = Scale::reaching(u128::from(micros(most)), chart.height);
@@ -96,7 +96,7 @@ impl Live<'_> {
         labels(theme, &marks, times, buffer);
     }
 
-    /// The curve of what was spent as a line, that of what is expected dotted, and its band in sparse dots.
+    /// Draws past spending as a solid line, the forecast as a dotted line, and its band as sparse dots.
     fn lines(&self, dots: &Dots, marker: Marker, buffer: &mut Buffer) {
         let app = self.0;
         let summary = app.summary();
@@ -111,7 +111,7 @@ impl Live<'_> {
             (ahead.at, sums)
         });
         let ahead: Vec<(Instant, [Usd; 3])> = start.chain(ahead).collect();
-        // A point every few columns of dots, in between as the line runs.
+        // A point every few dot columns, interpolated along the line.
         let dotted = |which: usize, every: u32| {
             let mut points = Vec::new();
             for pair in ahead.windows(2) {
@@ -120,7 +120,7 @@ impl Live<'_> {
                 for x in (from.0..until.0).filter(|x| x % every == 0) {
                     let part = (until.1 - from.1).pico().saturating_mul(i128::from(x - from.0)) / width;
                     let amount = from.1 + Usd::from_pico(part);
-                    // What lies above the picture is not drawn at its edge.
+                    // Do not draw points above the chart at its edge.
                     if u128::from(micros(amount)) <= dots.scale.most() {
                         points.push((f64::from(x), f64::from(dots.y(amount))));
                     }

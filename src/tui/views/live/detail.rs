@@ -62,7 +62,7 @@ impl Live<'_> {
             rows.push(("This week", text::cost(&summary.week)));
             rows.push(("This month", text::cost(&summary.month)));
         }
-        // In few rows, two columns: what is not shown twice elsewhere comes first.
+        // If there are few rows, use two columns, starting with items that are not shown elsewhere.
         let height = usize::from(inner.height).max(1);
         let shown = (0..height).map(|row| {
             let mut spans = Vec::new();

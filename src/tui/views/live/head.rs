@@ -1,4 +1,4 @@
-//! The head of the Live view: spend, rate, and what is left of the limit.
+//! The head of the Live view: spending, rate, and the limit's remaining amount.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -38,12 +38,12 @@ impl Live<'_> {
         let room = usize::from(inner.width);
         let (now, zone) = (app.now(), app.options.zone);
         let limit = app.leading_limit();
-        // Where the pane is about a part of the day, its rate is not that of the day's limit.
+        // If the pane covers only part of the day, its rate does not apply to the day's limit.
         let is_part = summary.session.is_some() || !app.options.only.is_empty();
         let midnight = summary.by_day_end.map(|end| text::usd_as(end, &summary.today));
         let forecasts = if is_part { Vec::new() } else { text::as_usual(limit, midnight.clone(), now, zone) };
         let forecast = forecasts.iter().find(|words| text::width(words) <= room).cloned();
-        // With less room the two forecasts stand beside the rate and the sums.
+        // If there is less room, the two forecasts go next to the rate and the sums.
         let has_own_line = inner.height >= 4 && forecast.is_some();
         let counter = [text::counter(&summary.followed, summary.growing)];
         let of = if summary.session.is_some() { &summary.followed } else { &summary.today };
@@ -66,7 +66,7 @@ impl Live<'_> {
         totals.push(format!("week {}", text::cost(&summary.week)));
         totals.push(format!("month {}", text::cost(&summary.month)));
         totals.extend(midnight.filter(|_| !has_own_line).map(|end| format!("by midnight {end}")));
-        // Of several models each call would change it.
+        // With several models, it would change with each call.
         let is_one = summary.session.is_some() || summary.models.len() == 1;
         let mut tariff: Vec<String> = is_one.then(|| self.tariff()).into_iter().collect();
         if has_own_line {
@@ -86,7 +86,7 @@ impl Live<'_> {
         }
     }
 
-    /// Tariff of the last call.
+    /// Rates of the last call.
     fn tariff(&self) -> String {
         let Some(call) = self.0.summary().calls.first() else { return "tariff: no call yet".to_owned() };
         let call = &call.row.call;

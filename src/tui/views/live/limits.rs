@@ -1,4 +1,4 @@
-//! The limits of what is shown, and a line for others that are near.
+//! The displayed limits, and a line for other limits that are near.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -15,7 +15,7 @@ use crate::text;
 use crate::theme::Role;
 
 impl Live<'_> {
-    /// Rows that the limits take.
+    /// Number of rows for the limits.
     pub(super) fn limit_rows(&self) -> usize {
         self.0.limits().len() + self.0.summary().quotas.len() + usize::from(!self.0.limits_elsewhere().is_empty())
     }
@@ -67,8 +67,8 @@ impl Live<'_> {
         }
     }
 
-    /// The rows that are shown where there is no room for all: near the cursor while the pane has the keys; else those
-    /// that warn before the others, each in its place.
+    /// The rows to show if there is no room for all: those near the cursor while the pane has the focus, otherwise
+    /// those that warn before the others. Each keeps its position.
     fn shown_limits(&self, limits: &[&LimitState], height: usize) -> Vec<usize> {
         let app = self.0;
         let all = limits.len() + app.summary().quotas.len();

@@ -1,4 +1,4 @@
-//! The models of what is shown, with the trend of the last minutes.
+//! The displayed models, with the trend of the last minutes.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -13,7 +13,7 @@ use crate::meter::{ModelLine, TREND};
 use crate::text;
 use crate::theme::Role;
 
-/// Where the columns of a model's line stand.
+/// The columns of a model's line.
 struct Columns {
     wide: bool,
     name: usize,
@@ -67,7 +67,7 @@ impl Live<'_> {
             styled(theme, Role::Text, numbers),
         ];
         if left >= 12 {
-            // From the first on: a class that is left out between others would seem to be none.
+            // Drop classes from the end only: a class missing in the middle would seem not to exist.
             let mut classes = classes(model);
             while text::width(&classes.join("  ")) > left.saturating_sub(4) {
                 classes.pop();
@@ -80,20 +80,20 @@ impl Live<'_> {
 }
 
 impl Columns {
-    /// Name, tokens, cost and share come first; the sparkline takes what is left, up to its minutes.
+    /// Name, tokens, cost and share come first. The sparkline takes the rest, up to the minutes it has.
     fn fit(models: &[ModelLine], room: usize) -> Self {
         let wide = room >= 98;
         let names = models.iter().map(|model| {
             let name = model.model.as_deref().unwrap_or("unknown model");
             text::width(if wide { name } else { text::model_short(name) })
         });
-        // The trend gives way before a name is cut.
+        // Shrink the trend before truncating a name.
         let name = names.max().unwrap_or(0).clamp(if wide { 18 } else { 12 }, (room / 4).max(12));
         let numbers = models.iter().map(|model| text::width(&numbers(model, room))).max().unwrap_or(0);
         let splits = models.iter().map(|model| text::width(&classes(model).join("  ")) + 4).max().unwrap_or(0);
         let left = room.saturating_sub(name + 3 + numbers);
         let trend = if wide { left.saturating_sub(splits).clamp(12, TREND) } else { left.min(TREND) };
-        // In steps, so that a number that grows by a digit does not change what is shown.
+        // In steps, so that the layout does not change when a number gains a digit.
         let trend = if trend >= 10 { trend / 5 * 5 } else { trend };
         Self { wide, name, trend, room }
     }
@@ -110,7 +110,7 @@ fn numbers(model: &ModelLine, room: usize) -> String {
     }
 }
 
-/// The classes of a model's tokens, those there are.
+/// The token classes that a model has used.
 fn classes(model: &ModelLine) -> Vec<String> {
     let tokens = &model.sums.tokens;
     let classes = [

@@ -1,4 +1,4 @@
-//! The sessions at work, each with its sub-agents below it.
+//! The sessions table, with each session's sub-agents below it.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -31,12 +31,12 @@ const COLUMNS: [Column; 12] = [
 ];
 
 impl Live<'_> {
-    /// Rows of the table; none while one session is shown alone, and one where the filter hides them all.
+    /// Rows of the table: none if a session is pinned, and one if the filter hides all sessions.
     pub(super) fn running_rows(&self) -> usize {
         if self.0.is_pinned() || self.0.summary().fleet.is_empty() { 0 } else { self.0.fleet_rows().len().max(1) }
     }
 
-    /// Rows of it whose session has not ended.
+    /// Rows whose session has not ended.
     pub(super) fn rows_at_work(&self) -> usize {
         let has_ended = |row: &FleetRow<'_>| match row {
             FleetRow::Session(line) | FleetRow::Agent(line, _) => line.activity == Activity::Ended,
@@ -90,7 +90,7 @@ impl Live<'_> {
         grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::PaneRow(Pane::Running, nth)), |_, _| {});
     }
 
-    /// Columns that each column of every session needs, whether or not the filter hides it.
+    /// Widths that the columns need for every session, including those hidden by the filter.
     pub(super) fn needed(&self) -> [usize; COLUMNS.len()] {
         let app = self.0;
         let trends = app.summary().fleet.iter().map(|line| &line.trend);
@@ -145,7 +145,7 @@ impl Live<'_> {
         }
     }
 
-    /// Until when the provider keeps what the last call wrote: a moment, which needs no clock that ticks.
+    /// Until when the provider keeps the cache that the last call wrote. A fixed time, which needs no ticking clock.
     fn cache(&self, last: Option<&LastCall>) -> Cell {
         let until = last.and_then(|last| last.cached_until);
         match until {
@@ -162,7 +162,7 @@ impl Live<'_> {
     }
 }
 
-/// How full the context is: `84k 42%`; without a share where its size is not known. Agents compact it when it is nearly
+/// How full the context is: `84k 42%`, without a percentage if its size is unknown. Agents compact it when it is nearly
 /// full.
 fn context(last: &LastCall) -> Cell {
     let tokens = text::compact(last.context);
@@ -175,7 +175,7 @@ fn context(last: &LastCall) -> Cell {
     }
 }
 
-/// Dollars an hour; nothing where nothing was spent lately.
+/// Dollars per hour; empty if nothing was spent recently.
 fn rate(cost_per_hour: Usd, of: &Sums) -> String {
     if cost_per_hour == Usd::ZERO { String::new() } else { text::usd_as(cost_per_hour, of) }
 }

@@ -1,4 +1,4 @@
-//! Thousands of inputs that must not block the agent.
+//! Tests that thousands of generated inputs never block the agent.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{DAILY, Machine};
 use crate::integrations::claude_code::hook_input::{Event, Moment};
 
-/// Hook-like inputs: valid, invalid, truncated, and not JSON at all.
+/// Inputs similar to those of hooks: valid, invalid, truncated, and not JSON at all.
 fn input() -> impl Strategy<Value = Vec<u8>> {
     let moments = ["UserPromptSubmit", "PreToolUse", "PostToolBatch", "Stop", "SubagentStop", "SessionStart", "x", ""];
     let value = prop_oneof![

@@ -1,4 +1,4 @@
-//! A home of its own, in which inputs are answered.
+//! A separate home folder in which inputs are answered.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ pub(super) fn now() -> Instant {
     "2026-11-22T13:02:00Z".parse().unwrap()
 }
 
-/// Answers inputs in a home of its own with this config.
+/// Answers inputs in a separate home folder with this config.
 pub(super) struct Machine {
     pub(super) home: tempfile::TempDir,
 }
@@ -44,7 +44,7 @@ impl Machine {
         (answer.map(|answer| answer.to_string()).unwrap_or_default(), text(err))
     }
 
-    /// The answer to an event of session `s`, whose transcript holds one call with these output tokens.
+    /// The answer to an event of session `s`, whose transcript contains one call with this many output tokens.
     pub(super) fn moment(&self, name: &str, output: u64) -> (Value, String) {
         let transcript = self.home.path().join("s.jsonl");
         let call = json!({
