@@ -1,6 +1,5 @@
 //! The interface below the merge rules: the operations that a store of rows must provide. Rows are passed as
-//! [`CompactRow`]s, whose names are ids of an [`Interner`]. A store's own ids of names, [`Store::Ids`], live as long as
-//! that interner.
+//! [`CompactRow`]s, whose names are ids of an [`Interner`]. [`Store::Ids`] live as long as that interner.
 
 mod transaction;
 
@@ -22,9 +21,8 @@ use crate::domain::{Bill, CallKey, Dimension, Filter, Instant, one_by_one};
 
 /// Rows by key, alias and lineage, with the data derived from them and stored next to them.
 ///
-/// A store neither merges nor prices: it returns exactly the rows that [`Store::apply`] was given. All methods are
-/// called between [`Store::begin`] and [`Store::commit`] or [`Store::roll_back`]. Version, checkpoints, status reports
-/// and facts may also be used outside.
+/// A store neither merges nor prices: it returns exactly the rows that [`Store::apply`] was given. All methods but those
+/// of version, checkpoints, statuses and facts are called within a transaction.
 pub trait Store {
     /// The store's ids for interned names; `()` for a store that keeps the names themselves.
     type Ids: Default;
@@ -249,8 +247,7 @@ pub trait Store {
     /// When the store cannot be read.
     fn spent(&self, names: &mut Interner, ids: &mut Self::Ids, session: u32) -> Stored<Vec<(u32, Part)>>;
 
-    /// Writes the changes of a transaction, and every sum that the store derives from rows. `step` is called before
-    /// each part.
+    /// Writes a transaction's changes and every sum derived from rows. `step` is called before each part.
     ///
     /// # Errors
     /// When the transaction must be rolled back.
@@ -276,8 +273,7 @@ pub trait Store {
         Ok(self.files()?.into_iter().find(|file| file.path == path))
     }
 
-    /// Writes status reports by name, see `Status::entry`, unless the stored one is newer. Old reports about sessions
-    /// may be dropped.
+    /// Writes status reports by name unless the stored one is newer. Old reports about sessions may be dropped.
     ///
     /// # Errors
     /// When the transaction must be rolled back.

@@ -180,7 +180,7 @@ impl Checkpoint {
     pub(crate) fn of_telemetry(reader: String, now: Instant) -> Self {
         // Checkpoints of missing files expire by this time.
         let modified_ns = now.timestamp_nanos_opt().unwrap_or_default();
-        Self { reader, modified_ns, ..Self::unread(Self::TELEMETRY.into()) }
+        Self { modified_ns, reader, ..Self::unread(Self::TELEMETRY.into()) }
     }
 
     /// The checkpoint of a file that has not been read yet.

@@ -40,7 +40,7 @@ impl Rules {
             .limits
             .iter()
             .flat_map(|limit| limit.scope.only.iter().map(|(dimension, _)| *dimension).chain(of_session(limit)));
-        BTreeSet::from_iter(all).into_iter().collect()
+        all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 

@@ -43,7 +43,7 @@ use crate::config::{Env, Token};
 use crate::domain::Label;
 use crate::engine::Doors;
 
-/// Maximum number of open WebSockets.
+/// Maximum number of open `WebSocket`s.
 const SOCKETS: usize = 64;
 
 /// Everything the server needs to start.

@@ -39,7 +39,7 @@ pub(super) struct Shared {
     pub(super) telemetry: mpsc::Sender<Export>,
     /// The events for all listeners.
     pub(super) events: Events,
-    /// Permits for WebSockets, which outlive the request that opens them.
+    /// Permits for `WebSocket`s, which outlive the request that opens them.
     pub(super) sockets: Arc<Semaphore>,
     /// True once the server is shutting down.
     pub(super) ending: watch::Receiver<bool>,

@@ -103,11 +103,10 @@ fn data_of(event: &[u8]) -> Data {
     }
     match serde_json::from_slice::<Chunk>(&data) {
         Ok(chunk) if chunk.usage.is_some() && chunk.choices.as_ref().is_some_and(Vec::is_empty) => Data::Usage,
-        Ok(_) => Data::Other,
         // A comment belongs to no event.
         Err(_) if data.is_empty() && event.starts_with(b":") => Data::Other,
         Err(error) if error.is_eof() => Data::Open,
-        Err(_) => Data::Other,
+        Ok(_) | Err(_) => Data::Other,
     }
 }
 
