@@ -1,4 +1,4 @@
-//! A real collector between a program and tokmeter: Rotel, which PyPI has as a package with its executable.
+//! A real collector between a program and tokmeter: Rotel, which the Python index has as a package with its executable.
 
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
