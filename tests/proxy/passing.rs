@@ -93,6 +93,36 @@ fn whatever_is_no_call_passes_and_is_not_counted() {
 }
 
 #[test]
+fn a_response_made_in_the_background_counts_when_it_is_fetched() {
+    const ID: &str = "resp_0123456789abcdef0123456789abcdef";
+    let response = |status: &str, usage: &str| {
+        let about = r#""object":"response","created_at":1795168800,"model":"gpt-4o","output":[],"background":true"#;
+        format!(r#"{{"id":"{ID}","status":"{status}",{about},"usage":{usage}}}"#)
+    };
+    let done = response("completed", r#"{"input_tokens":100,"output_tokens":50,"total_tokens":150}"#);
+    let queued = response("queued", "null");
+    let home = Home::new();
+    let mock = Mock::start(move |received, number| match (received.path.ends_with(ID), number) {
+        (true, 2..) => Reply::json(&done),
+        _ => Reply::json(&queued),
+    });
+    let proxy = Running::start(&home, mock.address);
+    assert_eq!(post(proxy.address, "/v1/responses", &[], br#"{"model":"gpt-4o","background":true}"#).status, 200);
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(proxy.address).unwrap();
+        write!(stream, "GET /v1/responses/{ID} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert!(text.starts_with("HTTP/1.1 200") && text.contains(ID), "{text}");
+    }
+    proxy.end();
+    let rows = booked(&home);
+    let row = |name: &str| rows[0][name].clone();
+    assert_eq!((rows.len(), row("input_tokens"), row("output_tokens")), (1, 100.into(), 50.into()));
+    assert_eq!(row("fidelity"), "final");
+}
+
+#[test]
 fn an_upstream_that_is_gone_is_a_502_in_the_apis_form() {
     let home = Home::new();
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

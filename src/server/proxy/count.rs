@@ -40,6 +40,8 @@ pub(super) struct About {
     pub(super) defaults: Defaults,
     /// True if the caller is Codex, which logs the call under the response's id.
     pub(super) is_codex: bool,
+    /// True if it only fetches a response, whose usage counts if it was made in the background.
+    pub(super) is_fetch: bool,
 }
 
 impl About {
@@ -59,9 +61,15 @@ impl About {
 
 /// The calls of a response: none if nothing was charged, otherwise the call and anything charged on top of it.
 pub(super) fn calls(seen: &Seen, about: &About) -> Vec<Call> {
+    if about.is_fetch && !was_in_background(seen) {
+        return Vec::new();
+    }
     let mut calls = stated(seen, about);
     let has_counts = calls.iter().any(|call| !call.tokens.is_zero() || call.is_refused());
     if !has_counts {
+        if about.is_fetch {
+            return Vec::new();
+        }
         // A failure before any text costs nothing.
         if seen.is_failed && seen.text == 0 {
             return Vec::new();
@@ -164,6 +172,14 @@ fn estimated(seen: &Seen, about: &About) -> Vec<Call> {
     calls
 }
 
+/// True if the response says that it was made in the background.
+fn was_in_background(seen: &Seen) -> bool {
+    let documents = seen.usage.iter().chain(&seen.first);
+    documents.filter_map(|document| serde_json::from_slice::<Value>(document).ok()).any(|document| {
+        [document.get("response"), Some(&document)].into_iter().flatten().any(|of| of["background"] == true)
+    })
+}
+
 /// The id of the response.
 fn answer_id(seen: &Seen) -> Option<String> {
     let documents = seen.first.iter().chain(&seen.usage);
@@ -223,6 +239,7 @@ mod tests {
                 org: Some(Label::new("acme")),
             },
             is_codex: false,
+            is_fetch: false,
         }
     }
 
@@ -310,6 +327,19 @@ mod tests {
         let queued = r#"{"object":"response","id":"resp_1","model":"gpt-5","status":"queued","usage":null}"#;
         let found = calls(&seen(queued, &[queued], 0, true), &about(Protocol::Responses));
         assert_eq!((found.len(), found[0].fidelity), (1, Fidelity::LowerBound));
+    }
+
+    #[test]
+    fn a_fetched_response_counts_if_it_was_made_in_the_background() {
+        let body = r#"{"object":"response","id":"resp_1","model":"gpt-5","background":true,"usage":{"input_tokens":9,"output_tokens":3,"total_tokens":12}}"#;
+        let about = About { is_fetch: true, ..about(Protocol::Responses) };
+        let fetched = |body: &str| calls(&seen(body, &[body], 0, true), &about);
+        let found = fetched(body);
+        assert_eq!((found[0].tokens.input, found[0].tokens.output, found[0].fidelity), (9, 3, Fidelity::Final));
+        assert_eq!(fetched(&body.replace("true", "false")), []);
+        let waiting = r#"{"object":"response","id":"resp_1","background":true,"status":"in_progress","usage":null}"#;
+        assert_eq!(fetched(waiting), []);
+        assert_eq!(calls(&Seen::default(), &about), []);
     }
 
     #[test]

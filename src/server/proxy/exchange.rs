@@ -117,7 +117,7 @@ async fn counted(
     let gathered = Instant::now();
     let mut record = record(shared, &job, protocol, &parts, &sent);
     let mut near = None;
-    if limited.is_some() {
+    if limited.is_some() && !job.route.is_fetch {
         let ask = ask(shared, &job, protocol, &sent, length);
         match admitted(shared, ask).await {
             Decision::Go { hold, near: state } => {
@@ -224,6 +224,7 @@ fn record(shared: &Shared, job: &Job, protocol: Protocol, parts: &Parts, sent: &
         request: None,
         defaults: shared.defaults.clone(),
         is_codex: Client::new(false, &parts.headers) == Client::Codex,
+        is_fetch: job.route.is_fetch,
     };
     CallRecord::new(about, Arc::clone(sent), shared.booking.clone(), shared.alive.clone(), job.began)
 }

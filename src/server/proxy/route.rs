@@ -83,6 +83,8 @@ pub(super) struct Route {
     pub(super) uri: Uri,
     /// The API, if the call should be counted.
     pub(super) protocol: Option<Protocol>,
+    /// True if it only fetches a response that was made in the background.
+    pub(super) is_fetch: bool,
     /// The API's family, for errors.
     pub(super) is_anthropic: bool,
     /// Key from the path.
@@ -104,10 +106,13 @@ pub(super) fn route(upstreams: &[Upstream], method: &Method, uri: &Uri) -> Optio
     let (place, upstream) = fits.max_by_key(|(_, upstream)| upstream.prefix.len())?;
     let rest = &all[upstream.prefix.len()..];
     let path = &path[upstream.prefix.len()..];
+    let is_fetch = method == Method::GET && is_response(path);
+    let called = (method == Method::POST).then(|| protocol(path)).flatten();
     Some(Route {
         upstream: place,
         uri: upstream.uri(rest)?,
-        protocol: (method == Method::POST).then(|| protocol(path)).flatten(),
+        protocol: called.or_else(|| is_fetch.then_some(Protocol::Responses)),
+        is_fetch,
         is_anthropic: path.contains("/messages") || upstream.authority.as_str().contains("anthropic"),
         key,
     })
@@ -123,6 +128,12 @@ fn protocol(path: &str) -> Option<Protocol> {
         ("messages", above) if above != Some("threads") => Some(Protocol::Messages),
         _ => None,
     }
+}
+
+/// True for the path of one response: `/v1/responses/resp_1`.
+fn is_response(path: &str) -> bool {
+    let mut parts = path.trim_end_matches('/').rsplit('/');
+    parts.next().is_some_and(|id| !id.is_empty()) && parts.next() == Some("responses")
 }
 
 /// True for a path that equals `prefix` or is below it.
@@ -165,6 +176,10 @@ mod tests {
             assert_eq!(api(Method::POST, path), None, "{path}");
         }
         assert_eq!(api(Method::GET, "/v1/responses"), None);
+        assert_eq!(api(Method::GET, "/v1/responses/resp_1/input_items"), None);
+        let fetch = route_for(&["http://a.example"], &Method::GET, "/v1/responses/resp_1?stream=true").unwrap();
+        assert!(fetch.is_fetch && fetch.protocol == Some(Protocol::Responses));
+        assert!(!route_for(&["http://a.example"], &Method::POST, "/v1/responses/compact").unwrap().is_fetch);
     }
 
     #[test]
