@@ -141,6 +141,14 @@ pub(super) fn behind(torn: &[u8]) -> Option<&[u8]> {
     None
 }
 
+/// True when an object behind this text may be a value within a longer one that lacks only its end.
+pub(super) fn may_be_inside(before: &[u8]) -> bool {
+    match before.trim_ascii_end() {
+        [name @ .., b':'] => name.trim_ascii_end().ends_with(b"\""),
+        text => matches!(text.last(), Some(b'[' | b',')),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +184,16 @@ mod tests {
             assert_eq!(behind(line.as_bytes()), Some(br#"{"whole":{"x":"{y"}}"#.as_slice()), "{line}");
         }
         assert_eq!(behind(br#""c":{"d":1},"e":{"f":2}}"#), None, "a line without its head has no whole object");
+    }
+
+    #[test]
+    fn b4_an_object_is_a_value_of_the_torn_one_at_most_behind_a_name_or_in_a_list() {
+        for before in [r#"{"a":"#, r#"{"a" : "#, r#"{"a":["#, r#"{"a":[{}, "#] {
+            assert!(may_be_inside(before.as_bytes()), "{before}");
+        }
+        for before in ["", r#"{"a":"b"#, r#"{"a":1"#, r#"{"a"#, r#"{"a":{}"#, "INFO: "] {
+            assert!(!may_be_inside(before.as_bytes()), "{before}");
+        }
     }
 
     #[test]
