@@ -9,6 +9,9 @@ use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query};
 
 /// Length of a block.
 pub(super) const BLOCK: Duration = Duration::hours(5);
+/// A block begins this long before its first call where that is dated ahead of this clock, by another machine: the call
+/// was made all the same. One dated still later counts once its time has come.
+pub(super) const AHEAD: Duration = BLOCK;
 /// How far back a pause of a whole block is looked for at first; doubled until one is found.
 const LOOK_BACK: Duration = Duration::days(2);
 const HOUR: Duration = Duration::hours(1);
