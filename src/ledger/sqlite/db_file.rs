@@ -121,6 +121,23 @@ fn with(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
+/// True when a file is a complete database, judged by its header: not one that is still being copied here.
+pub(super) fn is_whole(path: &Path) -> bool {
+    use std::io::Read as _;
+    let mut header = [0; 32];
+    let Ok(metadata) = fs::metadata(path) else { return false };
+    if !metadata.is_file() || File::open(path).and_then(|mut file| file.read_exact(&mut header)).is_err() {
+        return false;
+    }
+    // https://www.sqlite.org/fileformat2.html#the_database_header
+    let page = match u64::from(u16::from_be_bytes([header[16], header[17]])) {
+        1 => 65_536,
+        size => size,
+    };
+    let pages = u64::from(u32::from_be_bytes([header[28], header[29], header[30], header[31]]));
+    header.starts_with(b"SQLite format 3\0") && metadata.len() >= page * pages
+}
+
 /// Device and inode, to notice a file replaced at the same path.
 pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
     let metadata = fs::metadata(path).ok()?;
