@@ -7,7 +7,13 @@ use serde_json::error::Category;
 use super::{BadLine, json};
 
 /// Byte order mark that some writers put at the start of a file.
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The line without white space and a byte order mark around it.
+pub(crate) fn bare(line: &[u8]) -> &[u8] {
+    let line = line.trim_ascii();
+    line.strip_prefix(BYTE_ORDER_MARK).map_or(line, <[u8]>::trim_ascii_start)
+}
 
 /// Why a line cannot be a whole object or list, judged cheaply by its first and last bytes.
 pub(super) fn torn(line: &[u8]) -> Option<BadLine> {
@@ -79,7 +85,7 @@ fn surrogate(text: &str) -> Option<u32> {
 ///
 /// No strict prefix of an object is an object, nor one of a list a list, so more bytes cannot change what they say.
 pub(crate) fn whole(line: &[u8]) -> usize {
-    let text = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii();
+    let text = bare(line);
     if !matches!(text.first(), Some(b'{' | b'[')) {
         return 0;
     }
