@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::leftover_files::MARK;
-use crate::domain::Instant;
+use crate::domain::{Instant, Label};
 use crate::ledger::BooksError;
 
 /// Creates the folder and an empty file with mode 0600. SQLite gives its log the same mode.
@@ -106,6 +106,15 @@ pub(super) fn is_free(path: &Path) -> bool {
     let is_absent =
         |path: &Path| matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound);
     is_absent(path) && BESIDE.iter().all(|ending| is_absent(&with(path, ending)))
+}
+
+/// Which of the files of a database is no regular file, as a sentence: SQLite would wait for ever at a named pipe.
+pub(super) fn irregular(path: &Path) -> Option<String> {
+    let files = std::iter::once(path.to_owned()).chain(BESIDE.iter().map(|ending| with(path, ending)));
+    files.into_iter().find_map(|file| {
+        let kind = fs::metadata(&file).ok()?.file_type();
+        (!kind.is_file()).then(|| format!("{} is not a regular file; move it away", Label::from_path(&file)))
+    })
 }
 
 /// `ledger.db.why`, or `ledger.db.why-2` and so on if taken.
