@@ -5,6 +5,11 @@
 //! between successive totals in one file, and its key is the running total within the family of threads with a common
 //! root. A file may change from one to the other.
 //!
+//! So a sub-agent of such a version that counts from zero loses an answer whose totals equal, in every count, those of
+//! another thread of its family. It cannot be told from a sub-agent that replays its parent: one that was started with
+//! the last turns only (`fork_turns`) has a copy of their totals, but none of the parent's `session_meta`, and the time
+//! stamps are new in either. Counting a replay twice would be the greater and more frequent mistake.
+//!
 //! TraeX, a fork by the makers of Trae, writes the same below a home of its own (its `doctor` of 0.200.19 and Orca's
 //! reader, looked at 2026-11-26): `TRAECLI_HOME`, else `cli` in `TRAE_HOME` or `~/.trae`. It ignores `CODEX_HOME`.
 
