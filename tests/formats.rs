@@ -517,6 +517,36 @@ fn b4_an_answer_right_behind_a_torn_line_counts() {
 }
 
 #[test]
+fn b4_an_answer_right_behind_a_torn_first_line_counts() {
+    let (one, two, three) = (answer("msg_1", "10"), answer("msg_2", "20"), answer("msg_3", "30"));
+    for cut in 1..one.len() {
+        let torn = &one[..cut];
+        let (outcomes, outputs, _) = fed(&[(torn.to_owned() + &two).as_bytes(), three.as_bytes()]);
+        assert!(is_bad(&outcomes[0]), "cut at {cut}");
+        // It could be a value of the first one, whose format is not known yet.
+        let is_value = torn.ends_with(['[', ',']) || torn.ends_with("\":");
+        assert_eq!(outputs.as_slice(), if is_value { &[30][..] } else { &[20, 30] }, "cut at {cut}");
+    }
+    // Within a line that lacks its end, the message is no line of another format.
+    let end = one.rfind('}').unwrap();
+    assert_eq!(fed(&[&one.as_bytes()[..end], two.as_bytes()]).1, [20]);
+}
+
+#[test]
+fn b4_a_list_with_an_item_on_each_line_counts_wherever_it_stands() {
+    let (one, two, three) = (answer("msg_1", "10"), answer("msg_2", "20"), answer("msg_3", "30"));
+    for first in [None, Some(answer("msg_0", "5"))] {
+        for list in [format!("[{one},\n{two},\n{three}]"), format!("[\n{one},\n{two},\n{three}\n]")] {
+            let lines: Vec<&[u8]> =
+                first.iter().flat_map(|line| line.lines()).chain(list.lines()).map(str::as_bytes).collect();
+            let outputs = fed(&lines).1;
+            assert_eq!(outputs[outputs.len() - 3..], [10, 20, 30], "{list}");
+            assert_eq!(outputs.len(), 3 + first.iter().count());
+        }
+    }
+}
+
+#[test]
 fn b5_nul_holes_and_padding_are_taken_out_and_told() {
     let line = answer("msg_1", "10");
     let hole = [&[0; 100], line.as_bytes()].concat();

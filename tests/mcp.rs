@@ -189,6 +189,15 @@ fn a_log_that_grows_between_two_questions_is_counted_in_the_second() {
     append(&mut log, &native("other", &now(), "gpt-5", 1, 1));
     printed(&home, &["report"]);
     assert_eq!(calls(&mut server), 26);
+    // It has removed the ledger, and filled another from the logs that are left.
+    for ending in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(home.path().join(format!(".local/share/tokmeter/ledger.db{ending}")));
+    }
+    home.write(".claude/projects/-w/s.jsonl", &line("m1"));
+    printed(&home, &["report"]);
+    assert_eq!(calls(&mut server), 25, "d7");
+    append(&mut home.append(".claude/projects/-w/s.jsonl"), &line("m2"));
+    assert_eq!(calls(&mut server), 26);
     assert_eq!(server.end().0, Some(0));
     let report: Value = serde_json::from_str(&printed(&home, &["report", "total", "--json"])).unwrap();
     assert_eq!(report["total"]["calls"], 26, "booked, and once");

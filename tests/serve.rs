@@ -92,6 +92,27 @@ fn an_export_counts_once_however_often_it_is_sent() {
 }
 
 #[test]
+fn d7_a_ledger_that_another_process_makes_in_place_of_ours_is_served_without_a_new_line() {
+    let home = Home::new();
+    let (log, gone) = (".local/share/tokmeter/usage.jsonl", "logs/gone.jsonl");
+    home.config(&format!("logs = [\"{}\"]\n", home.path().join("logs").display()));
+    home.write(log, &common::native("a", &now(), "gpt-5", 1, 1));
+    home.write(gone, &common::native("b", &now(), "gpt-5", 1, 1));
+    let served = Served::start(&home);
+    assert_eq!(counted(&served.client).0, 2);
+    std::fs::remove_file(home.path().join(gone)).unwrap();
+    for ending in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(home.path().join(format!(".local/share/tokmeter/ledger.db{ending}")));
+    }
+    assert!(home.tokmeter().args(["report", "total"]).output().unwrap().status.success());
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while counted(&served.client).0 != 1 {
+        assert!(std::time::Instant::now() < end, "the old ledger is still served");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn numbers_may_be_strings_integers_or_floats_and_names_in_snake_case() {
     let home = Home::new();
     let served = Served::start(&home);

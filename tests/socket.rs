@@ -172,6 +172,17 @@ fn c7_a_line_cut_off_by_the_end_is_discarded_and_counted() {
 }
 
 #[test]
+fn b6_a_byte_order_mark_and_line_ends_of_any_kind_are_accepted() {
+    let meter = meter();
+    let stream = meter.connect();
+    for text in [format!("\u{feff}{}", line("one")), format!("\u{feff}\r\n {}", line("two").replace('\n', "\r\n"))] {
+        (&stream).write_all(text.as_bytes()).unwrap();
+        assert!(answer(&stream).contains("\"ok\":true"), "{text:?}");
+    }
+    assert_eq!(meter.count(), 2);
+}
+
+#[test]
 fn c7_a_whole_object_without_a_line_end_counts_when_its_writer_ends() {
     let meter = meter();
     let stream = meter.connect();

@@ -1,6 +1,7 @@
 //! Everything between the command line and the modules below: the context of a command, catching up with the logs, exit
 //! codes, signals.
 
+pub(crate) mod ascii_filter;
 pub(crate) mod backfill;
 pub(crate) mod bidi_filter;
 pub(crate) mod catch_up;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::formats::BYTE_ORDER_MARK;
+
 /// Size limit and timeouts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReadLimits {
@@ -28,6 +30,14 @@ pub(crate) fn everything() -> Vec<u8> {
     let mut bytes = Vec::new();
     // Keep what was read before a failure; a truncated value is reported by the parser.
     let _ = std::io::stdin().lock().read_to_end(&mut bytes);
+    without_mark(bytes)
+}
+
+/// The input without the byte order mark that some shells put before what they pipe.
+fn without_mark(mut bytes: Vec<u8>) -> Vec<u8> {
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
     bytes
 }
 
@@ -46,7 +56,7 @@ pub(crate) fn end_with_input() -> std::io::Result<()> {
 /// Reads standard input until its end, the end of one JSON value, the size limit or the timeout.
 #[cfg(unix)]
 pub(crate) fn standard_input(read_limits: ReadLimits) -> Vec<u8> {
-    read(rustix::stdio::stdin(), read_limits)
+    without_mark(read(rustix::stdio::stdin(), read_limits))
 }
 
 /// Reads standard input until its end or the size limit.
@@ -57,7 +67,7 @@ pub(crate) fn standard_input(read_limits: ReadLimits) -> Vec<u8> {
     let limit = u64::try_from(read_limits.bytes).unwrap_or(u64::MAX);
     // Keep what was read before a failure.
     let _ = std::io::stdin().lock().take(limit).read_to_end(&mut bytes);
-    bytes
+    without_mark(bytes)
 }
 
 #[cfg(unix)]
@@ -99,6 +109,7 @@ fn ends_an_object(bytes: &[u8]) -> bool {
 
 #[cfg(unix)]
 fn is_complete(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
 

@@ -5,6 +5,7 @@ mod filters;
 mod limits;
 mod live;
 mod maintenance;
+mod printed;
 mod proxy_keys;
 mod quick;
 mod reports;

@@ -46,6 +46,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::app::ascii_filter::AsciiFilter;
 use crate::app::bidi_filter::BidiFilter;
 use crate::app::{Context, Exit, Failure, catch_up, printable, stdin};
 use crate::cli::{self, Command};
@@ -57,6 +58,8 @@ use crate::engine::{self};
 ///
 /// Results go to `out`, everything else to `err`. Nothing here exits the process, so commands can be tested in-process.
 pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    let ascii = [Cell::new(false), Cell::new(false)];
+    let (out, err) = (&mut AsciiFilter::new(out, &ascii[0]), &mut AsciiFilter::new(err, &ascii[1]));
     let (out, err): (&mut dyn Write, &mut dyn Write) = (&mut BidiFilter::new(out), &mut BidiFilter::new(err));
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
@@ -74,6 +77,11 @@ pub fn run(args: &[OsString], env: Env, out: &mut dyn Write, err: &mut dyn Write
         let begun = Cell::new(false);
         let mut out = Noticed { out, begun: &begun };
         let (mut context, loaded) = Context::open(&cli, env, &mut out, err)?;
+        if tui_options::ascii(&context) {
+            ascii[0].set(cli.prints_text());
+            // The sum of a run as JSON is on standard error.
+            ascii[1].set(!matches!(cli.command, Some(Command::Run { json: true, .. })));
+        }
         let exit = match dispatch::dispatch(&mut context, cli.clone(), &loaded) {
             Err(failure) if failure.mendable => {
                 catch_up::replace_damaged(&mut context)?;

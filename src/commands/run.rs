@@ -2,6 +2,7 @@
 
 mod agent;
 mod own;
+mod since;
 mod spent;
 mod written;
 

@@ -9,7 +9,7 @@ use std::io;
 use std::time::Duration;
 
 use super::start::{Started, no_runtime};
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, tui_options};
 use crate::app::StopSignals;
 use crate::config;
 use crate::engine::{Driver, Feed, process};
@@ -32,7 +32,7 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
     let Started { engine, mut events, meter, server, .. } = started;
     let requests = engine.requests();
     let no_thread = |error: io::Error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}"));
-    let mut printer = Printer::start().map_err(no_thread)?;
+    let mut printer = Printer::start(tui_options::ascii(context)).map_err(no_thread)?;
     let driver = Driver::new(meter, alerts, context.now());
     let mut lines = Lines { driver, requests, standing: None, held: Held::default(), out: Vec::new() };
     let runtime = process::runtime(false).map_err(|error| no_runtime(&error))?;

@@ -15,6 +15,48 @@ pub(crate) fn parse(text: &str) -> Result<Document<&str>, String> {
     })
 }
 
+/// The text as `edit` changes it. A byte order mark and the line ends are kept, which the parser takes out; new lines end
+/// like the first.
+///
+/// # Errors
+/// Those of `edit`.
+pub(crate) fn edited(text: &str, edit: impl FnOnce(&str) -> Result<String, String>) -> Result<String, String> {
+    let bare = text.strip_prefix(MARK).unwrap_or(text);
+    let after = edit(bare)?;
+    if after.is_empty() {
+        return Ok(after);
+    }
+    let mark = &text[..text.len() - bare.len()];
+    Ok(format!("{mark}{}", with_line_ends(bare, &after)))
+}
+
+/// Byte order mark, as some editors put it at the start of a file.
+pub(super) const MARK: char = '\u{feff}';
+
+/// The text after an edit, with the line ends of the one before.
+fn with_line_ends(before: &str, after: &str) -> String {
+    if !before.contains("\r\n") {
+        return after.to_owned();
+    }
+    let content = |line: &str| line.strip_suffix("\r\n").or_else(|| line.strip_suffix('\n')).map(str::to_owned);
+    let is_same = |one: &&str, other: &&str| match (content(one), content(other)) {
+        (None, None) => one == other,
+        (one, other) => one == other,
+    };
+    let old: Vec<&str> = before.split_inclusive('\n').collect();
+    let new: Vec<&str> = after.split_inclusive('\n').collect();
+    let first = old.iter().zip(&new).take_while(|(one, other)| is_same(one, other)).count();
+    let (old_rest, new_rest) = (&old[first..], &new[first..]);
+    let last = old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(|(one, other)| is_same(one, other)).count();
+    let end = if old[0].ends_with("\r\n") { "\r\n" } else { "\n" };
+    let between = new_rest[..new_rest.len() - last].iter().map(|line| match content(line) {
+        Some(content) => content + end,
+        None => (*line).to_owned(),
+    });
+    let kept = |lines: &[&str]| lines.concat();
+    [kept(&old[..first]), between.collect(), kept(&old_rest[old_rest.len() - last..])].concat()
+}
+
 /// The item at a path.
 pub(crate) fn item<'d>(document: &'d Document<&str>, path: &[String]) -> Option<&'d Item> {
     path.iter().try_fold(document.as_item(), |at, key| at.as_table_like()?.get(key))
@@ -157,4 +199,27 @@ pub(crate) fn below_default(text: &str, key: &str, value: &str) -> Option<String
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_keeps_the_byte_order_mark_and_the_line_ends() {
+        let put = |text: &str, path: &[&str], value: &str| {
+            let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
+            edited(text, |text| super::put(text, &path, value)).unwrap()
+        };
+        let text = "\u{feff}# hi\r\n[limits] # c\r\nday = \"5usd\" # keep\r\n\r\n[alerts]\r\n";
+        assert_eq!(put(text, &["limits", "day"], "6"), text.replace("\"5usd\"", "6"));
+        let more = text.replace("# keep\r\n", "# keep\r\nweek = 9\r\n");
+        assert_eq!(put(text, &["limits", "week"], "9"), more);
+        let removed = edited(&more, |text| remove(text, &parse(text)?, &["limits".to_owned(), "week".to_owned()]));
+        assert_eq!(removed.unwrap(), text);
+        // In a text that has both, each line keeps its own; without an end the last line gets one.
+        assert_eq!(put("a = 1\r\nb = 2\nc = 3\r\nd = 4", &["e"], "5"), "a = 1\r\nb = 2\nc = 3\r\nd = 4\r\ne = 5\r\n");
+        assert_eq!(put("a = 1\nb = 2\r\n", &["c"], "5"), "a = 1\nb = 2\r\nc = 5\n");
+        assert_eq!(put("", &["c"], "5"), "c = 5\n");
+    }
 }

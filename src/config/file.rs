@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::paths::make_private_folder;
-use super::regular_file;
 use super::{ConfigText, Diagnostic, Env, Loaded, Overrides, Paths, Settings, Where};
+use super::{document, regular_file};
 use crate::domain::Label;
 
 /// Maximum size of a config, in bytes.
@@ -34,6 +34,15 @@ pub fn open(env: &Env, overrides: &Overrides, themes: &[&str]) -> (Paths, Loaded
 /// # Errors
 /// When the file cannot be used: it is a folder, unreadable, not text, or too large.
 pub fn read(path: &Path, given: bool) -> Result<Option<ConfigText>, Diagnostic> {
+    let text = read_raw(path, given)?;
+    Ok(text.map(|text| ConfigText {
+        path: path.to_owned(),
+        text: text.strip_prefix(document::MARK).unwrap_or(&text).to_owned(),
+    }))
+}
+
+/// The text of a config file as it is, with its byte order mark.
+fn read_raw(path: &Path, given: bool) -> Result<Option<String>, Diagnostic> {
     let wrong = |why: &str| Diagnostic::error(Where::Path(Label::from_path(path)), why);
     let kind = match fs::metadata(path) {
         Ok(metadata) => metadata.file_type(),
@@ -64,8 +73,7 @@ pub fn read(path: &Path, given: bool) -> Result<Option<ConfigText>, Diagnostic> 
     let text = String::from_utf8(bytes).map_err(|error| {
         wrong(&regular_file::why(&regular_file::not_text(error.as_bytes(), error.utf8_error().valid_up_to())))
     })?;
-    let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
-    Ok(Some(ConfigText { path: path.to_owned(), text }))
+    Ok(Some(text))
 }
 
 #[cfg(unix)]
@@ -109,9 +117,9 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
 pub(crate) fn change(path: &Path, change: impl FnOnce(&str) -> Result<String, String>) -> Result<(), String> {
     let target = target(path)?;
     let _turn = lock(&target)?;
-    let before = read(&target, false).map_err(|problem| problem.to_string())?.map(|file| file.text);
-    let after =
-        change(before.as_deref().unwrap_or_default()).map_err(|why| format!("{}: {why}", Label::from_path(path)))?;
+    let before = read_raw(&target, false).map_err(|problem| problem.to_string())?;
+    let after = document::edited(before.as_deref().unwrap_or_default(), change)
+        .map_err(|why| format!("{}: {why}", Label::from_path(path)))?;
     if before.as_ref() == Some(&after) {
         return Ok(());
     }

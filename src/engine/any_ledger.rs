@@ -1,10 +1,12 @@
 //! The ledger a command works on: the ledger file, memory, or memory with a copy written to the ledger file.
 
+mod reopen;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{CallKey, Filter, Instant, Label, Span, Status};
+use crate::domain::{CallKey, Filter, Label, Span, Status};
 use crate::engine::LedgerView;
 use crate::ledger::{
     self, Batch, BooksError, Change, Checkpoint, Decide, Fact, FactChange, KeyValue, Ledger, Memory, Note, Options,
@@ -192,37 +194,6 @@ impl AnyLedger {
         }
         self.most = NEXT;
         self.flush()
-    }
-
-    /// Replaces a ledger that was damaged, replaced or removed, with one in memory if necessary. Returns warnings if it
-    /// was replaced; missing calls must then be read again from the logs.
-    pub(crate) fn replace_damaged(
-        &mut self,
-        error: &BooksError,
-        prices: &Arc<PriceBook>,
-        now: Instant,
-    ) -> Option<Vec<Note>> {
-        if !matches!(error, BooksError::Replaced { .. } | BooksError::Damaged { .. }) {
-            return None;
-        }
-        tracing::warn!(%error, "the ledger is opened again");
-        let spare = || Box::new(Memory::new(Arc::clone(prices) as _));
-        match std::mem::replace(&mut self.backend, Backend::Memory(spare())) {
-            Backend::Sqlite(books) => match books.open_again(now) {
-                Ok(opened) => {
-                    self.backend = Backend::Sqlite(Box::new(opened.books));
-                    Some(opened.notes)
-                }
-                Err(_) => {
-                    self.backend = Backend::Memory(spare());
-                    Some(Vec::new())
-                }
-            },
-            other @ Backend::Memory(_) => {
-                self.backend = other;
-                None
-            }
-        }
     }
 
     /// Closes the ledger. In-memory ledgers are leaked, because freeing them takes longer than exiting.

@@ -184,6 +184,8 @@ impl LedgerThread {
                 self.tell_health();
                 self.tell_end_of_input();
                 self.daily();
+                // No event may follow a replacement during the reading.
+                self.is_displaced();
             }
         }
     }

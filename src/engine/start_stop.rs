@@ -330,15 +330,15 @@ fn read_stdin(
     Ok(())
 }
 
-/// Sends a message to the ledger thread when another program writes to the config or the ledger.
+/// Sends a message to the ledger thread when another program writes, removes or replaces the config or the ledger.
 fn watch_files(paths: &Paths, messages: &mpsc::Sender<LedgerMessage>) -> Option<ingest::FileWatch> {
     let config = paths.config.clone();
-    let wal = paths.ledger().map(|ledger| {
-        let mut name = ledger.into_os_string();
-        name.push("-wal");
-        PathBuf::from(name)
+    let ledger = paths.ledger().map(|ledger| {
+        let mut log = ledger.clone().into_os_string();
+        log.push("-wal");
+        [ledger, PathBuf::from(log)]
     });
-    let files: Vec<PathBuf> = config.iter().cloned().chain(wal).collect();
+    let files: Vec<PathBuf> = config.iter().cloned().chain(ledger.into_iter().flatten()).collect();
     let messages = messages.downgrade();
     ingest::watch_files(files, move |path| {
         let Some(messages) = messages.upgrade() else { return };

@@ -362,13 +362,28 @@ impl Decoder {
             }
             outcome = outcome.or(next);
         }
-        let Some((torn, why)) = torn else { return outcome };
-        if let (Some(at), Some(whole)) = (self.current, repair::behind(torn)) {
-            // Only the file's current format may decode it, because a fragment could look like another format's line.
-            if self.prefilter().all(whole) & self.allowed & (1 << at) != 0 {
-                // An object after a truncated one is decoded if possible. The line counts as bad either way.
-                let _ = self.reader(at).line(whole, origin, out);
+        let Some((mut torn, why)) = torn else { return outcome };
+        if let Some(list) = torn.strip_prefix(b"[") {
+            // A list with an item on each line begins or ends here.
+            let Cut { objects, torn: rest } = repair::cut(list);
+            for object in objects {
+                self.part(object, origin, out);
             }
+            torn = rest.map_or(&[], |(rest, _)| rest);
+        }
+        // An object after a truncated one is decoded if possible. The line counts as bad either way.
+        match (self.current, repair::behind(torn)) {
+            // Only the file's current format may decode it, because a fragment could look like another format's line.
+            (Some(at), Some(whole)) => {
+                if self.prefilter().all(whole) & self.allowed & (1 << at) != 0 {
+                    let _ = self.reader(at).line(whole, origin, out);
+                }
+            }
+            // Before the first whole line no format is known.
+            (None, Some(whole)) if !repair::may_be_inside(&torn[..torn.len() - whole.len()]) => {
+                self.part(whole, origin, out);
+            }
+            (None, Some(_)) | (_, None) => {}
         }
         Outcome::Bad(why)
     }

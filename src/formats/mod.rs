@@ -128,7 +128,7 @@ pub(crate) use location::{Env, Location};
 pub(crate) use otel::Telemetry;
 pub use registry::{FormatId, format_of_name};
 pub(crate) use registry::{format_of_place, formats_of_name, indexes, locations};
-pub(crate) use repair::whole;
+pub(crate) use repair::{BYTE_ORDER_MARK, bare, whole};
 pub(crate) use rows::{RowQuery, Schema, Value};
 pub(crate) use texts::{Spoken, Texts};
 pub(crate) use usage_log_line::line as kept_line;

@@ -7,7 +7,13 @@ use serde_json::error::Category;
 use super::{BadLine, json};
 
 /// Byte order mark that some writers put at the start of a file.
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The line without white space and a byte order mark around it.
+pub(crate) fn bare(line: &[u8]) -> &[u8] {
+    let line = line.trim_ascii();
+    line.strip_prefix(BYTE_ORDER_MARK).map_or(line, <[u8]>::trim_ascii_start)
+}
 
 /// Why a line cannot be a whole object or list, judged quickly by its first and last bytes.
 pub(super) fn torn(line: &[u8]) -> Option<BadLine> {
@@ -79,7 +85,7 @@ fn surrogate(text: &str) -> Option<u32> {
 ///
 /// No proper prefix of an object is an object, nor is one of a list a list, so more bytes cannot change their meaning.
 pub(crate) fn whole(line: &[u8]) -> usize {
-    let text = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii();
+    let text = bare(line);
     if !matches!(text.first(), Some(b'{' | b'[')) {
         return 0;
     }
@@ -141,6 +147,14 @@ pub(super) fn behind(torn: &[u8]) -> Option<&[u8]> {
     None
 }
 
+/// True when an object behind this text may be a value within a longer one that lacks only its end.
+pub(super) fn may_be_inside(before: &[u8]) -> bool {
+    match before.trim_ascii_end() {
+        [name @ .., b':'] => name.trim_ascii_end().ends_with(b"\""),
+        text => matches!(text.last(), Some(b'[' | b',')),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +190,16 @@ mod tests {
             assert_eq!(behind(line.as_bytes()), Some(br#"{"whole":{"x":"{y"}}"#.as_slice()), "{line}");
         }
         assert_eq!(behind(br#""c":{"d":1},"e":{"f":2}}"#), None, "a line without its head has no whole object");
+    }
+
+    #[test]
+    fn b4_an_object_is_a_value_of_the_torn_one_at_most_behind_a_name_or_in_a_list() {
+        for before in [r#"{"a":"#, r#"{"a" : "#, r#"{"a":["#, r#"{"a":[{}, "#] {
+            assert!(may_be_inside(before.as_bytes()), "{before}");
+        }
+        for before in ["", r#"{"a":"b"#, r#"{"a":1"#, r#"{"a"#, r#"{"a":{}"#, "INFO: "] {
+            assert!(!may_be_inside(before.as_bytes()), "{before}");
+        }
     }
 
     #[test]

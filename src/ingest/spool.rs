@@ -36,6 +36,10 @@ pub(crate) fn append_lines(path: &Path, lines: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        // What a pipe or a device takes is lost.
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
     if ends_within_a_line(&mut file)? {
         return file.write_all(&[b"\n", lines].concat());
     }

@@ -45,6 +45,7 @@ pub(crate) use maintenance::{ExportError, ImportError};
 pub use memory::{Memory, MemoryStore};
 pub use query::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow};
 pub use spending::Part;
+pub(crate) use sqlite::Displaced;
 pub(crate) use sqlite::{Info, Repeats, Salvaged, remove_strays, replace_damaged};
 pub use sqlite::{Note, Opened, Options, Sqlite, open};
 pub use store::{Access, Delta, Place, Quarters, Step, Store, Stored, Table};

@@ -170,3 +170,19 @@ pub struct SessionRow {
     /// Sums of all its calls.
     pub sums: Sums,
 }
+
+impl SessionRow {
+    /// Adds the calls of another session, or other calls of this one. The models stay in no order.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.started = self.started.min(other.started);
+        self.ended = self.ended.max(other.ended);
+        self.in_agents.add(&other.in_agents);
+        self.sums.add(&other.sums);
+        for (name, sums) in &other.models {
+            match self.models.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => known.add(sums),
+                None => self.models.push((name.clone(), *sums)),
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Usage of block limits: a block lasts five hours from a subject's first call, and the next one starts with the first
 //! call after that.
 
-use super::blocks::{BLOCK, Hours, first_call, subjects};
+use super::blocks::{AHEAD, BLOCK, Hours, first_call, subjects};
 use super::freshness::Freshness;
 use super::limit::Rules;
 use super::limit_usage::{LimitUsage, take_out};
@@ -42,17 +42,19 @@ impl LimitUsage {
         now: Instant,
     ) -> Result<(), BooksError> {
         let mut since = hours.first().copied();
+        let mut current: Option<Span> = None;
         while let Some(from) = since.map(|since| first_call(books, filter, hours, since)).transpose()?.flatten() {
-            if from > now {
-                self.blocks.is_ahead(from);
+            if from > now && (current.is_some() || is_far_ahead(from, now)) {
+                self.blocks.is_ahead(from, current);
                 break;
             }
             let Some(until) = from.checked_add_signed(BLOCK) else { break };
             if until > now {
                 let block = Filter { since: Some(from), until: Some(until), ..filter.clone() };
                 self.take(books, block, rules)?;
+                current = Some(Span { from, until });
                 if let Some(group) = self.groups.get_mut(subject) {
-                    group.block = Some(Span { from, until });
+                    group.block = current;
                 }
             } else {
                 self.blocks.over.insert(subject.clone(), until);
@@ -102,8 +104,12 @@ impl LimitUsage {
         let block = match current {
             Some(block) if block.contains(at) => block,
             _ if stays => return Freshness::Exact,
-            _ if at > now => {
-                self.blocks.is_ahead(at);
+            Some(block) if at >= block.until => {
+                self.blocks.is_ahead(at, current);
+                return Freshness::Exact;
+            }
+            None if at > now && is_far_ahead(at, now) => {
+                self.blocks.is_ahead(at, None);
                 return Freshness::Exact;
             }
             // A call before the current block might move it.
@@ -136,12 +142,17 @@ impl LimitUsage {
             over.extend(ended.map(|until| (subject.clone(), until)));
             ended.is_none()
         });
-        Freshness::stale_if(went_back || self.blocks.ahead.is_some_and(|ahead| ahead <= now))
+        Freshness::stale_if(went_back || self.blocks.next.is_some_and(|next| next <= now))
     }
 
     /// When a block next ends or starts without a call.
     pub(super) fn block_changes_at(&self) -> Option<Instant> {
         let ends = self.groups.values().filter_map(|group| group.block.map(|block| block.until));
-        ends.chain(self.blocks.ahead).min()
+        ends.chain(self.blocks.next).min()
     }
+}
+
+/// True when no block begins yet with a call dated so far ahead of the clock.
+fn is_far_ahead(at: Instant, now: Instant) -> bool {
+    now.checked_add_signed(AHEAD).is_some_and(|latest| at > latest)
 }

@@ -9,6 +9,9 @@ use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query};
 
 /// Length of a block.
 pub(super) const BLOCK: Duration = Duration::hours(5);
+/// How far ahead of this clock a call may be dated, by another machine's clock, and still begin a block at once. A later
+/// one counts when its time has come.
+pub(super) const AHEAD: Duration = BLOCK;
 /// How far back to look at first for a pause of at least a block. Doubled until one is found.
 const LOOK_BACK: Duration = Duration::days(2);
 const HOUR: Duration = Duration::hours(1);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Duration;
 
+use super::blocks::AHEAD;
 use super::evaluate::{state, tell_apart};
 use super::forecast::{Habits, Outlook};
 use super::freshness::Freshness;
@@ -48,17 +49,23 @@ pub(crate) struct Blocks {
     pub(super) over: BTreeMap<Subject, Instant>,
     /// The earliest known call that is ahead of the clock and in no current block.
     pub(super) ahead: Option<Instant>,
+    /// When the first block of such a call becomes current.
+    pub(super) next: Option<Instant>,
     /// Time at which the blocks were last updated.
     pub(super) as_of: Instant,
 }
 
 impl Blocks {
     pub(super) fn new(now: Instant) -> Self {
-        Self { over: BTreeMap::new(), ahead: None, as_of: now }
+        Self { over: BTreeMap::new(), ahead: None, next: None, as_of: now }
     }
 
-    pub(super) fn is_ahead(&mut self, at: Instant) {
+    /// Notes a call ahead of the clock that is in no current block; `current` is that of its subject.
+    pub(super) fn is_ahead(&mut self, at: Instant, current: Option<Span>) {
+        let begins = at.checked_sub_signed(AHEAD).unwrap_or(at);
+        let begins = current.map_or(begins, |current| current.until.max(begins));
         self.ahead = Some(self.ahead.map_or(at, |ahead| ahead.min(at)));
+        self.next = Some(self.next.map_or(begins, |next| next.min(begins)));
     }
 }
 

@@ -176,6 +176,8 @@ pub(crate) fn ascii(letter: char) -> char {
         '●' | '•' => '*',
         '◐' | '○' => 'o',
         '×' => 'x',
+        'Σ' => 'S',
+        '±' => '~',
         _ => '?',
     }
 }
@@ -186,6 +188,8 @@ pub(crate) fn ascii_text(text: &str) -> String {
     for part in text.graphemes(true) {
         let mut letters = part.chars();
         match (letters.next(), letters.next()) {
+            // Line ends, too.
+            _ if part.is_ascii() => out.push_str(part),
             (Some(letter), None) if part.width() == 1 => out.push(ascii(letter)),
             _ => out.extend(std::iter::repeat_n('?', part.width())),
         }

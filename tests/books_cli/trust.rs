@@ -342,6 +342,34 @@ fn j17_a_log_that_is_a_link_a_device_or_a_folder_is_refused_and_no_hook_fails_fo
     assert_eq!(fs::read_to_string(target).unwrap(), "");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn j17_a_pipe_in_the_data_folder_is_a_sentence_and_no_hang() {
+    for (name, commands) in [
+        ("ledger.db", &[&["report"][..], &["gate"], &["doctor"], &["ledger", "verify"]][..]),
+        ("ledger.db-journal", &[&["report"], &["gate"], &["statusline"]]),
+        ("ledger.db-wal", &[&["report"]]),
+        ("estimates.jsonl", &[&["report"]]),
+        ("usage.jsonl", &[&["record", "--model", "gpt-4o", "--input", "5"]]),
+    ] {
+        let home = Home::new();
+        let path = home.path(&format!("data/tokmeter/{name}"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if name != "ledger.db" {
+            assert_eq!(home.run(&["report"]).code, 0);
+        }
+        let _ = fs::remove_file(&path);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+        for words in commands {
+            let said = home.run(words);
+            let all = said.out.clone() + &said.err;
+            let is_named =
+                all.contains(name) && ["not a regular file", "named pipe"].iter().any(|why| all.contains(why));
+            assert!(is_named || words == &["statusline"], "{name} {words:?}: {said:?}");
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn j18_drafts_of_killed_writers_go_with_the_next_command() {

@@ -321,3 +321,49 @@ fn periods_are_taken_as_people_say_them_and_an_error_lists_them() {
     let said = home.run(&["report", "--since", "next week"]).err;
     assert!(["last week", "last month", "3 days ago"].iter().all(|words| said.contains(words)), "{said}");
 }
+
+#[test]
+fn f20_every_command_prints_ascii_where_nothing_else_is_wanted_and_data_stays_what_it_is() {
+    let home = Home::new();
+    let call = r#"{"id":"a","at":"2026-11-22T10:00:00Z","model":"gpt-4o","project":"/w/日本","input_tokens":100000,"output_tokens":5}"#;
+    let unpriced =
+        r#"{"id":"b","at":"2026-11-22T10:00:00Z","model":"nobody-knows","input_tokens":7,"output_tokens":5}"#;
+    home.log(&format!("{call}\n{unpriced}\n"));
+    home.config("symbols = \"ascii\"\n[limits]\nday = \"0.1usd\"\n");
+    let report = home.fine(&["report", "call", "--model", "gpt-4o", "--json"]).json();
+    let key = report["rows"][0]["key"].as_str().unwrap().to_owned();
+    let texts = [
+        &["report"][..],
+        &["report", "session"],
+        &["report", "total", "--by", "project"],
+        &["limits"],
+        &["gate"],
+        &["signals"],
+        &["agents"],
+        &["doctor"],
+        &["audit"],
+        &["prices"],
+        &["prices", "show", "gpt-4o"],
+        &["explain", &key],
+        &["summary", "latest"],
+        &["invoice", "2026-11"],
+        &["statusline"],
+        &["--once"],
+        &["ledger"],
+    ];
+    for words in texts {
+        let said = home.run(words);
+        let all = said.out.clone() + &said.err;
+        assert!(!all.is_empty() && all.is_ascii(), "{words:?}: {said:?}");
+    }
+    for words in [
+        &["report", "total", "--by", "project", "--json"][..],
+        &["report", "total", "--by", "project", "--csv"],
+        &["report", "total", "--by", "project", "--markdown"],
+        &["explain", &key, "--json"],
+        &["ledger", "export"],
+    ] {
+        let said = home.run(words);
+        assert!(said.out.contains("日本"), "{words:?}: {said:?}");
+    }
+}

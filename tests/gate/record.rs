@@ -35,8 +35,9 @@ fn json_may_be_many_values_or_one_over_many_lines_in_any_known_format() {
     assert!(log.lines().all(|line| json(line)["at"].is_string()));
     let users: Vec<_> = log.lines().map(|line| json(line)["user"].as_str().unwrap().to_owned()).collect();
     assert_eq!(users, ["alice", "bob"]);
-    // The same call again is the same call.
+    // The same call again is the same call, also behind a byte order mark.
     assert_eq!(run(&home, &["record"], text).code, 0);
+    assert_eq!(run(&home, &["record"], &format!("\u{feff}{text}")).code, 0);
     assert_eq!(json(&run(&home, &["report", "total", "--json"], "").out)["total"]["calls"], 2);
 }
 

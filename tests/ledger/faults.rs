@@ -435,6 +435,41 @@ fn d7_a_ledger_removed_or_replaced_while_open_is_noticed_and_filled_again() {
 }
 
 #[test]
+fn d7_a_ledger_that_was_replaced_leaves_the_log_of_its_successor_alone() {
+    for is_closed in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = lived(&folder);
+        let disk = books(&folder);
+        for ending in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{}{ending}", path.display()));
+        }
+        let mut other = opened(&path).books;
+        other.post(&calls([call("one", 1, 1)])).unwrap();
+        if is_closed {
+            drop(disk);
+        } else {
+            drop(disk.open_again(at(1)).unwrap());
+        }
+        other.post(&calls([call("two", 2, 1)])).unwrap();
+        assert_eq!((total(&opened(&path).books).calls, total(&other).calls), (2, 2));
+    }
+}
+
+#[test]
+fn d7_a_ledger_that_was_moved_away_takes_all_its_calls_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = lived(&folder);
+    let mut disk = books(&folder);
+    disk.post(&calls([call("late", 1, 1)])).unwrap();
+    let before = total(&disk).calls;
+    let moved = folder.path().join("moved.db");
+    fs::rename(&path, &moved).unwrap();
+    let disk = disk.open_again(at(1)).unwrap().books;
+    assert_eq!((total(&disk).calls, total(&opened(&moved).books).calls), (0, before));
+    sound(&disk);
+}
+
+#[test]
 fn d8_without_its_log_the_ledger_is_older_but_whole() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");

@@ -77,19 +77,20 @@ fn told(id: u8, when: Instant, names: [u8; 4], counts: [u64; 2]) -> Told {
     told
 }
 
-/// The current block of a call's subject: from its first call, five hours, and again from the next call.
+/// The current block of a call's subject: from its first call, five hours, and again from the next call. One that begins
+/// within five hours is current already, because its call was made.
 fn block_of(books: &Books, limit: &Limit, of: &Call, now: Instant) -> Option<Span> {
     let is_same = |call: &Call| limit.scope.covers(call) && (!limit.scope.each || call.from.user == of.from.user);
     let mut times: Vec<Instant> =
         books.rows.values().filter(|row| is_same(&row.call)).map(|row| row.call.at()).collect();
     times.sort_unstable();
-    let mut block: Option<Span> = None;
-    for at in times.into_iter().filter(|at| *at <= now) {
-        if block.is_none_or(|block| at >= block.until) {
-            block = Some(Span { from: at, until: at + Duration::hours(5) });
+    let mut blocks: Vec<Span> = Vec::new();
+    for at in times {
+        if blocks.last().is_none_or(|block| at >= block.until) {
+            blocks.push(Span { from: at, until: at + Duration::hours(5) });
         }
     }
-    block.filter(|block| block.contains(now))
+    blocks.into_iter().find(|block| block.until > now).filter(|block| block.from <= now + Duration::hours(5))
 }
 
 /// Usage of a limit's subjects according to the rows.

@@ -272,10 +272,41 @@ fn a_call_ahead_of_the_clock_hides_no_block_that_is_over() {
     for (id, back) in [("first", 310), ("second", 280)] {
         meter.apply(&books.tell(call(id, now - Duration::minutes(back)).input(7)), now);
         meter.refresh(&books, now).unwrap();
-        // The block from 15:59 ended at 20:59; the second call is in it and begins none.
+        // The block from 15:59 ended at 20:59; the second call is in it and begins none. The call ahead does.
         let state = meter.summary(now).limits.remove(0);
-        assert_eq!((state.used.tokens, state.span), (Some(0), None), "{id}");
+        let from = now + Duration::minutes(20);
+        assert_eq!((state.used.tokens, state.span.map(|span| span.from)), (Some(1), Some(from)), "{id}");
     }
+}
+
+#[test]
+fn d13_a_block_begins_with_a_call_that_another_clock_dates_a_little_ahead() {
+    let now = at(NOON);
+    let all = rules(vec![limit(Window::Block, tokens(100))]);
+    let mut books = Books::default();
+    let mut meter = open(&books, &all, now);
+    let state = |meter: &mut Meter, books: &Books, now: Instant| {
+        meter.refresh(books, now).unwrap();
+        let anew = open(books, &all, now).summary(now).limits.remove(0);
+        let state = meter.summary(now).limits.remove(0);
+        assert_eq!((state.used, state.span), (anew.used, anew.span));
+        (state.used.tokens.unwrap(), state.span.map(|span| span.from))
+    };
+    let ahead = |minutes: i64| now + Duration::minutes(minutes);
+    meter.apply(&books.tell(call("tomorrow", ahead(24 * 60)).input(50)), now);
+    assert_eq!(state(&mut meter, &books, now), (0, None));
+    meter.apply(&books.tell(call("ahead", ahead(2)).input(7)), now);
+    meter.apply(&books.tell(call("also", ahead(90)).input(1)), now);
+    assert_eq!(state(&mut meter, &books, now), (8, Some(ahead(2))));
+    // It began with whatever is first.
+    meter.apply(&books.tell(call("first", now).input(2)), now);
+    assert_eq!(state(&mut meter, &books, now), (10, Some(now)));
+    // The next block begins when this one is over, and tomorrow's five hours before its call.
+    meter.apply(&books.tell(call("next", ahead(6 * 60)).input(30)), now);
+    assert_eq!(state(&mut meter, &books, ahead(299)), (10, Some(now)));
+    assert_eq!(state(&mut meter, &books, ahead(300)), (30, Some(ahead(6 * 60))));
+    assert_eq!(state(&mut meter, &books, ahead(18 * 60)), (0, None));
+    assert_eq!(state(&mut meter, &books, ahead(19 * 60)), (50, Some(ahead(24 * 60))));
 }
 
 #[test]

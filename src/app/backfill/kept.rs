@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use crate::app::Context;
+use crate::config::regular_file;
 use crate::domain::{Call, Filter, Label, Record, Usd};
 use crate::formats::{Decoder, Origin, kept_line};
 use crate::pricing::{PriceBook, Pricer as _};
@@ -64,9 +65,17 @@ pub(crate) fn forget(context: &Context<'_>) -> Result<bool, String> {
     }
 }
 
-/// Sums of the stored estimates within a filter; `None` if there are none.
-pub(crate) fn kept(context: &Context<'_>, filter: &Filter, prices: &PriceBook) -> Option<Kept> {
-    let bytes = fs::read(path(context)?).ok()?;
+/// Sums of the stored estimates within a filter; `None` if there are none, or if they cannot be read, which is noted.
+pub(crate) fn kept(context: &mut Context<'_>, filter: &Filter, prices: &PriceBook) -> Option<Kept> {
+    let path = path(context)?;
+    let bytes = match regular_file::read_bytes(&path, u64::MAX, |_| false) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            context.note(&format!("{} {}", Label::from_path(&path), regular_file::why(&error)));
+            return None;
+        }
+    };
     let (mut lines, mut records) = (Decoder::new(&["native"]), Vec::new());
     let origin = Origin { path: Label::new(FILE), offset: 0, modified: context.now() };
     for line in bytes.split(|byte| *byte == b'\n') {

@@ -1,7 +1,7 @@
 //! Reads the sizes of answers from the logs of every agent whose logs include text.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use rustc_hash::FxHashSet;
 
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Failure};
+use crate::config::regular_file;
 use crate::domain::{Attribution, Instant, Label, sort_by};
 use crate::formats::{self, Env, FormatId, Framing, Location, Origin, Spoken, Texts};
 use crate::ingest;
@@ -96,7 +97,7 @@ pub(crate) fn read_log(texts: &dyn Texts, path: &Path, answers: &mut Answers) ->
         Framing::Sqlite => read_database(texts, path, &origin, answers),
         Framing::Document => {
             let (mut document, mut spoken) = (Vec::new(), Vec::new());
-            File::open(path)?.take(LONGEST).read_to_end(&mut document)?;
+            regular_file::open_operand(path)?.take(LONGEST).read_to_end(&mut document)?;
             let mut reader = texts.reader();
             reader.line(&document, &origin, &mut spoken);
             reader.end(&origin, &mut spoken);
@@ -108,9 +109,11 @@ pub(crate) fn read_log(texts: &dyn Texts, path: &Path, answers: &mut Answers) ->
 }
 
 fn read_lines(texts: &dyn Texts, path: &Path, origin: &Origin, answers: &mut Answers) -> io::Result<()> {
-    let mut lines = BufReader::with_capacity(1 << 18, File::open(path)?);
+    let mut lines = BufReader::with_capacity(1 << 18, regular_file::open_operand(path)?);
     let (mut line, mut spoken, mut reader) = (Vec::new(), Vec::new(), texts.reader());
-    for text in texts.project_files(path).iter().filter_map(|file| fs::read(file).ok()) {
+    for text in
+        texts.project_files(path).iter().filter_map(|file| regular_file::read_bytes(file, LONGEST, |_| false).ok())
+    {
         reader.describe(&text);
     }
     loop {

@@ -55,7 +55,8 @@ impl Followed {
     /// When the ledger must be reopened.
     pub(crate) fn catch_up(&mut self, context: &mut Context<'_>) -> Result<(), Failure> {
         self.take_config(context);
-        if self.books.trouble.is_some() && self.opened.elapsed() >= TRY_AGAIN {
+        let is_due = self.books.trouble.is_some() && self.opened.elapsed() >= TRY_AGAIN;
+        if is_due || self.books.ledger.displaced().is_some() {
             let config_problem = self.config_problem.take();
             *self = Self { config_problem, ..Self::open(context)? };
             return Ok(());

@@ -1,8 +1,9 @@
 //! A call, its cost at today's prices, and the line from which it was read.
 
-use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 
+use crate::config::regular_file;
 use crate::domain::Place;
 use crate::ledger::Row;
 use crate::pricing::{Cost, Explanation, PriceBook};
@@ -33,7 +34,7 @@ pub(crate) fn is_feed(place: &Place) -> bool {
 
 /// The line number for this offset, if the file still exists and is long enough.
 pub(crate) fn line_of(place: &Place) -> Option<u64> {
-    let file = File::open(place.path.as_str()).ok()?;
+    let file = regular_file::open_operand(Path::new(place.path.as_str())).ok()?;
     if !file.metadata().is_ok_and(|facts| facts.is_file() && facts.len() > place.offset) {
         return None;
     }

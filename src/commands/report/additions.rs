@@ -36,7 +36,7 @@ struct WithEstimates<D: Serialize> {
 impl Additions {
     /// The plans for a report by month, and the estimates within its filter.
     pub(super) fn load(
-        context: &Context<'_>,
+        context: &mut Context<'_>,
         report: &Report,
         books: &dyn Ledger,
         prices: &PriceBook,

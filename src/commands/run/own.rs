@@ -37,13 +37,22 @@ impl Others {
 impl Started {
     /// True when a session with calls since the start belongs to the run: it started since, or the run resumed it.
     ///
-    /// A session that made a call shortly before the start is being used elsewhere. One that was idle counts as resumed
+    /// A call on the whole second of the start may have been made before or after it, so only earlier calls decide. A
+    /// session that made a call shortly before the start is being used elsewhere. One that was idle counts as resumed
     /// only if it is in this folder. Calls without a session cannot be told apart, so they count.
     pub(super) fn is_own(&self, books: &dyn Ledger, row: &SessionRow, is_here: bool) -> Result<bool, BooksError> {
         let Some(only) = own_calls(row) else { return Ok(true) };
-        let before = Filter { only, until: Some(self.at), ..Filter::default() };
-        let Some(last) = books.calls(&before, 1)?.into_iter().next() else { return Ok(true) };
-        let rested = self.at.signed_duration_since(last.call.at()) > AT_REST;
+        let last_before = |until: Instant| -> Result<Option<Instant>, BooksError> {
+            let before = Filter { only: only.clone(), until: Some(until), ..Filter::default() };
+            Ok(books.calls(&before, 1)?.first().map(|row| row.call.at()))
+        };
+        let second = self.second();
+        let mut last = last_before(self.at)?;
+        if last.is_some_and(|last| second.contains(last)) {
+            last = last_before(second.from)?;
+        }
+        let Some(last) = last else { return Ok(true) };
+        let rested = self.at.signed_duration_since(last) > AT_REST;
         Ok((is_here && rested) || self.resumes(row, is_here))
     }
 

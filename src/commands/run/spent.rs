@@ -1,16 +1,15 @@
 //! Spending while an agent ran: each session, their total, and the day.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::own::{Others, Started, own_calls};
 use crate::app::catch_up::{self, Books, LogSelection};
 use crate::app::{Context, Failure};
 use chrono::Duration;
 
-use crate::domain::{Filter, Instant, Label, Span, Zone, project_of, sort_by_key};
+use crate::domain::{Filter, Instant, Label, Span, project_of, sort_by_key};
 use crate::ingest::Projects;
-use crate::ledger::{BooksError, Grain, Ledger, Query, SessionRow, Sums};
+use crate::ledger::{BooksError, Ledger, SessionRow, Sums};
 use crate::meter::closing;
 use crate::meter::{self, Amount, LimitState, SessionLine};
 
@@ -37,16 +36,10 @@ impl Spent {
     /// The calls of the run's sessions since its start: in this folder's project if it has one, otherwise in any.
     pub(super) fn since(context: &mut Context<'_>, started: &Started) -> Result<(Self, Books), Failure> {
         let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
-        let filter = Filter { since: Some(started.at), ..Filter::default() };
         let project = Projects::default().project(&Label::from_path(&context.env.cwd));
-        let rows = |filter: &Filter| -> Result<Vec<SessionRow>, BooksError> {
-            let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
-            let rows = books.ledger.report(&query)?.rows.into_iter().filter_map(|row| row.session);
-            Ok(rows.map(Arc::unwrap_or_clone).collect())
-        };
         let mut own = Vec::new();
         let mut others = Others::default();
-        for row in rows(&filter)? {
+        for row in started.sessions(&books.ledger)? {
             let is_here = row.project.as_deref().is_some_and(|of| project_of(of) == project.as_str());
             if started.is_own(&books.ledger, &row, is_here)? {
                 own.push((row, is_here));
@@ -62,7 +55,7 @@ impl Spent {
                 continue;
             }
             let log = match own_calls(&row) {
-                Some(only) => closing::log_of(&books.ledger, &Filter { only, ..filter.clone() })?,
+                Some(only) => closing::log_of(&books.ledger, &Filter { only, ..started.filter() })?,
                 None => None,
             };
             sessions.push((row, log));
@@ -92,10 +85,7 @@ impl Spent {
         let mut all = first.clone();
         for (other, _) in rest {
             all.session = None;
-            all.started = all.started.min(other.started);
-            all.ended = all.ended.max(other.ended);
-            all.in_agents.add(&other.in_agents);
-            all.sums.add(&other.sums);
+            all.add(other);
         }
         let mut models: Vec<(Option<Label>, Sums)> = self.models().into_iter().collect();
         sort_by_key(&mut models, |(name, sums)| std::cmp::Reverse((sums.cost, sums.tokens.total(), name.clone())));

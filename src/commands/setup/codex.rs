@@ -1,6 +1,6 @@
 //! Codex's `[otel]` table.
 
-use crate::config::document::{has_nothing, item, parse, put, remove};
+use crate::config::document::{edited, has_nothing, item, parse, put, remove};
 
 const PATH: [&str; 2] = ["otel", "exporter"];
 
@@ -23,7 +23,7 @@ pub(super) fn add(text: &str, url: &str) -> Result<String, String> {
         Some(there) if there.trim() != "\"none\"" => {
             Err(format!("'otel.exporter' is {}, and is left alone", there.trim()))
         }
-        Some(_) | None => put(text, &path(), &wanted),
+        Some(_) | None => edited(text, |text| put(text, &path(), &wanted)),
     }
 }
 
@@ -35,6 +35,10 @@ pub(super) fn take_out(text: &str, url: &str) -> Result<String, String> {
     if !written(text)?.is_some_and(|there| same(&there, &exporter(url))) {
         return Ok(text.to_owned());
     }
+    edited(text, without_exporter)
+}
+
+fn without_exporter(text: &str) -> Result<String, String> {
     let without = remove(text, &parse(text)?, &path())?;
     // If a table is now empty, its header was ours.
     let document = parse(&without)?;

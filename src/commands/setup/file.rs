@@ -61,7 +61,7 @@ impl Settings {
             one == other || (value(one).is_some() && value(one) == value(other))
         };
         let copies = self.copies();
-        let before = copies.iter().rev().filter_map(|copy| fs::read_to_string(copy).ok());
+        let before = copies.iter().rev().filter_map(|copy| regular_file::read_text(copy, LONGEST).ok());
         if let Some(exact) = before.into_iter().find(|copy| same(copy, &without)) {
             return Ok(Some(exact));
         }

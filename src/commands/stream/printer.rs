@@ -36,6 +36,8 @@ impl Job {
 /// Writes to standard output and standard error.
 pub(super) struct Printer {
     jobs: Sender<Job>,
+    /// True if only ASCII may be written.
+    ascii: bool,
     /// Number of bytes in the queue.
     waiting: Arc<AtomicUsize>,
     /// Number of lines dropped since the last one that was accepted.
@@ -45,7 +47,7 @@ pub(super) struct Printer {
 
 impl Printer {
     /// Starts the writer thread, and a thread that detects a closed reader.
-    pub(super) fn start() -> io::Result<Self> {
+    pub(super) fn start(ascii: bool) -> io::Result<Self> {
         let (jobs, take) = channel();
         let (tell, ended) = mpsc::channel(2);
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -53,7 +55,7 @@ impl Printer {
         thread::Builder::new().name("printer".into()).spawn(move || write(&take, &left, &failed))?;
         #[cfg(unix)]
         thread::Builder::new().name("output".into()).spawn(move || watch(&tell))?;
-        Ok(Self { jobs, waiting, left_out: 0, ended })
+        Ok(Self { jobs, ascii, waiting, left_out: 0, ended })
     }
 
     /// Queues lines for standard output.
@@ -74,7 +76,11 @@ impl Printer {
         self.job(Job::Err(lines));
     }
 
-    fn job(&self, job: Job) {
+    fn job(&self, mut job: Job) {
+        if self.ascii && !job.bytes().is_ascii() {
+            let (Job::Out(bytes) | Job::Err(bytes)) = &mut job;
+            *bytes = crate::text::ascii_text(&String::from_utf8_lossy(bytes)).into_bytes();
+        }
         let length = job.bytes().len();
         if length > 0 {
             self.waiting.fetch_add(length, Ordering::SeqCst);

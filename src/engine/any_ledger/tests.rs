@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{Env, Settings};
-use crate::domain::{Attribution, Call, Record, Tokens};
+use crate::domain::{Attribution, Call, Instant, Record, Tokens};
 
 fn batch_of(numbers: std::ops::Range<i64>) -> Batch {
     let call = |number: i64| {

@@ -3,17 +3,42 @@
 use std::time::Duration;
 
 use super::LedgerThread;
+use crate::domain::Label;
 use crate::engine::inbox::LedgerMessage;
-use crate::ledger::Ledger;
+use crate::engine::{Feed, Note, Tone};
+use crate::ledger::{Displaced, Ledger};
 
 /// Delay before the next check while the proxy is writing.
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl LedgerThread {
     pub(super) fn look_at_ledger(&mut self) {
+        if self.is_displaced() {
+            return;
+        }
         if self.state.caught_up && self.has_changed() {
             self.show_ledger();
         }
+        self.show_health();
+    }
+
+    /// True when the ledger's file was removed or replaced. Another ledger in its place is opened at once, and the logs
+    /// that it does not know are read. A removed one is made again with the next call: whoever removed it may be about
+    /// to put another there.
+    pub(super) fn is_displaced(&mut self) -> bool {
+        let Some((how, error)) = self.books.displaced() else { return false };
+        match how {
+            Displaced::ByAnother => _ = self.failed(&error),
+            Displaced::Removed if self.health.ledger_failed(&error) => {
+                let path = self.config_edits.paths.ledger();
+                let path = path.as_deref().map_or_else(|| Label::new("ledger"), Label::from_path);
+                let text = format!("the ledger {path} was removed; it is made again with the next call");
+                self.tell(Feed::Note(Note::new(Tone::Danger, &text)));
+                self.tell_health();
+            }
+            Displaced::Removed => {}
+        }
+        true
     }
 
     /// Shows the ledger one second after the proxy has written. Everything written so far is in the snapshot, so only
@@ -29,6 +54,11 @@ impl LedgerThread {
 
     fn show_ledger(&mut self) {
         self.open_again();
+        self.show_health();
+    }
+
+    /// Shows the ledger's state if it is another.
+    fn show_health(&mut self) {
         if self.state.stuck.is_none() && self.health.ledger_became(&self.books.view()) {
             self.tell_health();
         }

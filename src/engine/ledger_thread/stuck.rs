@@ -61,6 +61,10 @@ impl LedgerThread {
     /// Handles a ledger error. Returns true if the ledger was repaired and all logs are being read again. Otherwise
     /// calls are buffered in memory, and the screen gets one message.
     pub(super) fn failed(&mut self, error: &BooksError) -> bool {
+        if matches!(error, BooksError::Replaced { .. } | BooksError::Damaged { .. }) {
+            // It is closed before the ledger, so that it does not outlive it on the old file.
+            self.second_books.set(None);
+        }
         if let Some(notes) = self.books.replace_damaged(error, &self.prices, self.env.now()) {
             self.start_over(error, &notes);
             return true;
@@ -101,7 +105,6 @@ impl LedgerThread {
 
     /// Called after the ledger was reopened. Reads missing calls from the logs again.
     pub(super) fn start_over(&mut self, error: &BooksError, notes: &[crate::ledger::Note]) {
-        self.second_books.set(None);
         let words: Vec<String> = notes.iter().map(ToString::to_string).collect();
         let words = if words.is_empty() { error.to_string() } else { words.join("; ") };
         self.tell(Feed::Note(Note::new(Tone::Warning, &format!("{words}; the logs are read again"))));

@@ -31,7 +31,7 @@ struct Harness {
     events: mpsc::Receiver<Feed>,
     messages: mpsc::Receiver<LedgerMessage>,
     _sender: mpsc::Sender<LedgerMessage>,
-    _control: mpsc::UnboundedReceiver<Control>,
+    control: mpsc::UnboundedReceiver<Control>,
     _admissions: mpsc::Receiver<Admit>,
 }
 
@@ -74,7 +74,7 @@ fn harness(path: &Path, tokens: u64) -> Harness {
         state: State::default(),
     };
     let limits = Limits { admit, policy: policies, second_books };
-    Harness { thread, limits, events, messages, _sender: sender, _control: control, _admissions: admissions }
+    Harness { thread, limits, events, messages, _sender: sender, control, _admissions: admissions }
 }
 
 impl Harness {
@@ -213,4 +213,50 @@ fn calls_of_a_first_reading_count_against_limits_before_they_are_written() {
     harness.thread.event(Event::CaughtUp);
     assert!(matches!(harness.admit(4, 1), Admitted::Over(_)));
     assert!(matches!(admit_at_once(&harness.limits, &call(5, "alice", 1)), Some((Admitted::Over(_), None))));
+}
+
+#[test]
+fn d7_a_ledger_that_is_removed_or_replaced_is_noticed_without_a_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut harness = Harness::caught_up(&path);
+    harness.read(vec![call(1, "alice", 1)]);
+    harness.events();
+    let remove = || {
+        for ending in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
+        }
+    };
+    remove();
+    harness.thread.look_at_ledger();
+    let is_told = |event: &Feed| matches!(event, Feed::Note(note) if note.text.contains("was removed"));
+    assert!(harness.events().iter().any(is_told));
+    assert!(!path.exists(), "whoever removed it may put another there");
+    // Half a copy of another ledger is not opened.
+    let other = folder.path().join("other.db");
+    for number in [2, 3] {
+        book(&other, number);
+    }
+    let whole = std::fs::read(&other).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    harness.thread.look_at_ledger();
+    assert!(harness.control.try_recv().is_err());
+    std::fs::write(&path, &whole).unwrap();
+    harness.thread.look_at_ledger();
+    let again = harness.control.try_recv();
+    assert!(matches!(&again, Ok(Control::Restart(files)) if files.is_empty()), "the logs are read again");
+    harness.read(vec![call(1, "alice", 1)]);
+    harness.thread.event(Event::CaughtUp);
+    assert_eq!(harness.snapshots(), [3]);
+    // The next is made by another process, which has it open meanwhile.
+    remove();
+    let mut elsewhere = books(&path);
+    let batch = |number| Batch { records: vec![Record::Call(call(number, "bob", 1))], files: Vec::new() };
+    elsewhere.post(&batch(4)).unwrap();
+    harness.thread.look_at_ledger();
+    harness.thread.event(Event::CaughtUp);
+    assert_eq!(harness.snapshots(), [1]);
+    elsewhere.post(&batch(5)).unwrap();
+    harness.thread.look_at_ledger();
+    assert_eq!(harness.snapshots(), [2], "both write to the same file");
 }

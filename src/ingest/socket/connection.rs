@@ -213,7 +213,7 @@ impl Connection {
 
     async fn line(&mut self, line: &[u8]) -> After {
         let first = std::mem::take(&mut self.first);
-        let trimmed = line.trim_ascii();
+        let trimmed = crate::formats::bare(line);
         if trimmed.is_empty() {
             return After::GoOn;
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::leftover_files::MARK;
-use crate::domain::Instant;
+use crate::domain::{Instant, Label};
 use crate::ledger::BooksError;
 
 /// Creates the folder and an empty file with mode 0600. SQLite uses the same mode for its log.
@@ -108,6 +108,15 @@ pub(super) fn is_free(path: &Path) -> bool {
     is_absent(path) && BESIDE.iter().all(|ending| is_absent(&with(path, ending)))
 }
 
+/// A message if one of the database's files is not a regular file. SQLite would wait for ever on a named pipe.
+pub(super) fn irregular(path: &Path) -> Option<String> {
+    let files = std::iter::once(path.to_owned()).chain(BESIDE.iter().map(|ending| with(path, ending)));
+    files.into_iter().find_map(|file| {
+        let kind = fs::metadata(&file).ok()?.file_type();
+        (!kind.is_file()).then(|| format!("{} is not a regular file; move it away", Label::from_path(&file)))
+    })
+}
+
 /// `ledger.db.why`, or `ledger.db.why-2` and so on if that name is taken.
 pub(super) fn free_name(path: &Path, why: &str) -> PathBuf {
     let first = with(path, &format!(".{why}"));
@@ -119,6 +128,23 @@ fn with(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
+}
+
+/// True for a complete database by its header, as opposed to one that is still being copied.
+pub(super) fn is_whole(path: &Path) -> bool {
+    use std::io::Read as _;
+    let mut header = [0; 32];
+    let Ok(metadata) = fs::metadata(path) else { return false };
+    if !metadata.is_file() || File::open(path).and_then(|mut file| file.read_exact(&mut header)).is_err() {
+        return false;
+    }
+    // https://www.sqlite.org/fileformat2.html#the_database_header
+    let page = match u64::from(u16::from_be_bytes([header[16], header[17]])) {
+        1 => 65_536,
+        size => size,
+    };
+    let pages = u64::from(u32::from_be_bytes([header[28], header[29], header[30], header[31]]));
+    header.starts_with(b"SQLite format 3\0") && metadata.len() >= page * pages
 }
 
 /// Device and inode, used to notice that another file has taken the same path.

@@ -2,10 +2,12 @@
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
-use super::db_file::identity;
+use super::db_file::{identity, is_whole};
 use super::new_file::NewFile;
 use super::options::{Options, Standing};
 use crate::ledger::books::{Backing, Books};
@@ -28,6 +30,15 @@ pub struct SqliteFile {
     pub(super) identity: Option<(u64, u64)>,
     pub(super) damaged: Cell<bool>,
     pub(super) home: Home,
+}
+
+/// What has become of a ledger's file while it was open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Displaced {
+    /// It was removed, and nothing complete is in its place.
+    Removed,
+    /// Another database is in its place.
+    ByAnother,
 }
 
 /// Location of the database.
@@ -64,6 +75,19 @@ impl SqliteFile {
     }
 }
 
+impl Drop for SqliteFile {
+    fn drop(&mut self) {
+        if self.is_in_place() {
+            return;
+        }
+        // SQLite would remove the write-ahead log by its name, which may be that of another ledger by now. Its content
+        // goes to the file all the same, wherever that was moved, and nothing is left for another ledger to read.
+        let _ = self.conn.busy_timeout(Duration::ZERO);
+        let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let _ = self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    }
+}
+
 impl Sqlite {
     /// Path of the database.
     pub fn path(&self) -> &Path {
@@ -79,6 +103,14 @@ impl Sqlite {
     /// `stat`.
     pub fn is_in_place(&self) -> bool {
         self.backing.is_in_place()
+    }
+
+    /// What has become of the file, if it is no longer in its place.
+    pub(crate) fn displaced(&self) -> Option<Displaced> {
+        if self.is_in_place() {
+            return None;
+        }
+        Some(if is_whole(self.path()) { Displaced::ByAnother } else { Displaced::Removed })
     }
 
     pub(super) fn because(&self, error: impl Into<StoreError>) -> BooksError {

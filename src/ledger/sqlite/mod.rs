@@ -45,6 +45,7 @@ mod temporary;
 mod warning;
 
 pub(crate) use damage::replace_damaged;
+pub(crate) use file::Displaced;
 pub use file::Sqlite;
 pub(crate) use info::Info;
 pub(crate) use leftover_files::remove_strays;

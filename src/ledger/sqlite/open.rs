@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::connect::{connect, connect_to_full_disk, journal, needs_a_log};
-use super::db_file::{back_up, current_copy, drop_copy, identity, make, set_aside};
+use super::db_file::{back_up, current_copy, drop_copy, identity, irregular, make, set_aside};
 use super::file::{Sqlite, SqliteFile, at};
 use super::migrations::{MIGRATIONS, Migration, migrate};
 use super::options::{Options, Standing};
@@ -50,6 +50,9 @@ pub(super) fn open_with(
     known: i64,
 ) -> Result<Opened, BooksError> {
     let mut notes = Vec::new();
+    if let Some(what) = irregular(path) {
+        return Err(BooksError::Other { path: path.to_owned(), what });
+    }
     if let Some(books) = Sqlite::begin_first_fill(path, &options, &pricer) {
         return Ok(Opened { books, notes });
     }

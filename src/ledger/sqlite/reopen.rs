@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::db_file::{identity, set_aside};
-use super::file::{Sqlite, SqliteFile};
+use super::file::Sqlite;
 use super::open::{Opened, open};
 use super::options::Options;
 use super::warning::Note;
@@ -20,10 +20,12 @@ impl Sqlite {
     /// When it can be neither read nor created.
     pub fn open_again(self, now: Instant) -> Result<Opened, BooksError> {
         let Self { backing, pricer, gathered, .. } = self;
-        let SqliteFile { path, conn, options, damaged, identity: known, .. } = backing;
-        drop(conn);
+        let (path, options) = (backing.path.clone(), backing.options.clone());
+        let (is_damaged, known) = (backing.damaged.get(), backing.identity);
+        // Only one connection at a time may check the file or move it.
+        drop(backing);
         let mut notes = Vec::new();
-        if damaged.get()
+        if is_damaged
             && !options.read_only
             && identity(&path) == known
             && let Err(what) = damage::check(&path)

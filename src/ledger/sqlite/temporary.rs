@@ -33,8 +33,9 @@ impl Sqlite {
         })();
         match made {
             Ok(conn) => {
-                let file = SqliteFile::new(PathBuf::new(), conn, options, Standing::Writable);
-                let mut books = Self::over(SqliteFile { home: Home::Temporary, ..file }, pricer);
+                let mut file = SqliteFile::new(PathBuf::new(), conn, options, Standing::Writable);
+                file.home = Home::Temporary;
+                let mut books = Self::over(file, pricer);
                 books.adopt(memory);
                 Ok(books)
             }

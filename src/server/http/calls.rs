@@ -12,7 +12,7 @@ use super::body::{self, Coding};
 use super::shared::{Shared, TIMEOUT};
 use super::status::Problem;
 use crate::domain::{Label, Record};
-use crate::formats::{Decoder, Origin, Outcome};
+use crate::formats::{self, Decoder, Origin, Outcome};
 use crate::ingest::{Content, Delivery, Projects, Reply};
 
 /// Books every line in the body. A line that was booked before counts as a repeat, so a body can be sent again.
@@ -59,7 +59,7 @@ fn decoded(shared: &Shared, body: &[u8]) -> Vec<Result<Vec<Record>, Label>> {
     for line in body.split(|byte| *byte == b'\n') {
         let origin = Origin { path: Label::new("http"), offset, modified: shared.now() };
         offset = offset.saturating_add(line.len() as u64 + 1);
-        let line = line.trim_ascii();
+        let line = formats::bare(line);
         if line.is_empty() {
             continue;
         }
