@@ -135,7 +135,7 @@ pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<KnownN
         if !names.all.iter().any(|name| asked.matches(name))
             && let Some(full) = names.in_full(asked.as_str())
         {
-            *asked = Matcher::exact(full.as_str());
+            *asked = asked.of_name(full);
         }
     }
     Ok(known)

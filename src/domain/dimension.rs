@@ -185,6 +185,11 @@ impl Matcher {
         Self { text: name.into(), kind: Kind::Exact }
     }
 
+    /// Matches this name instead, by the same rules.
+    pub(crate) fn of_name(&self, name: &str) -> Self {
+        Self { text: name.to_owned(), kind: self.kind.clone() }
+    }
+
     /// True for a pattern that can match several names.
     pub fn is_glob(&self) -> bool {
         self.kind == Kind::Pattern

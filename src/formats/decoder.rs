@@ -364,14 +364,12 @@ impl Decoder {
         }
         let Some((mut torn, why)) = torn else { return outcome };
         if let Some(list) = torn.strip_prefix(b"[") {
-            // A list with an item on each line begins or ends here.
-            let Cut { objects, torn: rest } = repair::cut(list);
-            for object in objects {
-                self.part(object, origin, out);
-            }
-            torn = rest.map_or(&[], |(rest, _)| rest);
+            // A list with one item per line begins or ends here.
+            let items = repair::cut(list);
+            items.objects.into_iter().for_each(|object| _ = self.part(object, origin, out));
+            torn = items.torn.map_or(&[], |(rest, _)| rest);
         }
-        // An object after a truncated one is decoded if possible. The line counts as bad either way.
+        // The line counts as bad either way.
         match (self.current, repair::behind(torn)) {
             // Only the file's current format may decode it, because a fragment could look like another format's line.
             (Some(at), Some(whole)) => {

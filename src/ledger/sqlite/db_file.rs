@@ -113,7 +113,8 @@ pub(super) fn irregular(path: &Path) -> Option<String> {
     let files = std::iter::once(path.to_owned()).chain(BESIDE.iter().map(|ending| with(path, ending)));
     files.into_iter().find_map(|file| {
         let kind = fs::metadata(&file).ok()?.file_type();
-        (!kind.is_file()).then(|| format!("{} is not a regular file; move it away", Label::from_path(&file)))
+        let name = || Label::from_path(Path::new(file.file_name().unwrap_or_default()));
+        (!kind.is_file()).then(|| format!("{} is not a regular file; move it away", name()))
     })
 }
 
