@@ -44,6 +44,11 @@ pub(crate) fn is_active(last: Instant, now: Instant) -> bool {
     now.signed_duration_since(last).abs() < ACTIVE
 }
 
+/// True when a session with this last call has ended: nothing was heard of it for an hour.
+pub(crate) fn has_ended(last: Instant, now: Instant) -> bool {
+    Activity::at(last, now) == Activity::Ended
+}
+
 /// Sort key by last activity. A session whose clock is ahead does not stay in front for ever.
 pub(crate) fn recency(last: Instant, now: Instant) -> (bool, Instant) {
     (last.signed_duration_since(now) <= ACTIVE, last)

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
+use super::activity::{ACTIVE, WAITING};
 use super::curve::Quarters;
 use super::forecast::Habits;
 use super::limit::Rules;
@@ -278,10 +279,10 @@ impl Meter {
         self.stale |= !self.usages.iter().all(|usage| usage.knows(&shown));
     }
 
-    /// Sessions whose session limits are shown: active ones and the followed one.
+    /// Sessions whose session limits may be shown: those that have not ended, and the followed one.
     fn sessions_shown(&self, now: Instant) -> BTreeSet<SessionId> {
-        let active = self.sessions.active(now).map(|(id, _)| id.clone());
-        active.chain(self.followed(now)).collect()
+        let open = self.sessions.not_ended(now).map(|(id, _)| id.clone());
+        open.chain(self.followed(now)).collect()
     }
 
     /// The followed session.
@@ -319,7 +320,9 @@ impl Meter {
         let arrow = self.grew_at.filter(|_| self.growing(now)).and_then(|at| at.checked_add_signed(GROWING));
         let periods = [self.today, self.week, self.month].into_iter();
         let ends = periods.filter(|(_, sums)| sums.calls > 0).map(|(span, _)| span.until);
-        let idle = self.sessions.active(now).map(|(_, until)| until).chain(self.sessions.turns(now));
+        // Where a session stops being active, and where it ends.
+        let turns = |last: Instant| [ACTIVE, WAITING].map(|pause| last.checked_add_signed(pause)).into_iter().flatten();
+        let idle = self.sessions.not_ended(now).flat_map(|(_, last)| turns(last)).chain(self.sessions.turns(now));
         let usages = self.usages.iter().filter_map(LimitUsage::changes_at);
         let all = self.statuses.resets().chain(minute).chain(rate).chain(arrow).chain(ends).chain(idle).chain(usages);
         all.filter(|at| *at > now).min()

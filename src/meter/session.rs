@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::activity::{ACTIVE, Activity, is_active, recency};
+use super::activity::{Activity, has_ended, is_active, recency};
 use super::fleet::{FleetLine, LISTED, Threads, agent_lines};
 use super::freshness::Freshness;
 use super::model_sums::take_model;
@@ -214,12 +214,10 @@ impl Sessions {
         self.known.values().filter(move |session| now.signed_duration_since(session.ended).num_minutes() <= KEPT)
     }
 
-    /// Active sessions, each with the time at which it stops being active.
-    pub(crate) fn active(&self, now: Instant) -> impl Iterator<Item = (&SessionId, Instant)> {
-        self.known
-            .iter()
-            .filter(move |(_, session)| is_active(session.ended, now))
-            .filter_map(|(id, session)| Some((id, session.ended.checked_add_signed(ACTIVE)?)))
+    /// Sessions that have not ended, with the time of their last call.
+    pub(crate) fn not_ended(&self, now: Instant) -> impl Iterator<Item = (&SessionId, Instant)> {
+        let all = self.known.iter().map(|(id, session)| (id, session.ended));
+        all.filter(move |(_, last)| !has_ended(*last, now))
     }
 }
 

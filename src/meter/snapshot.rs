@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::Duration;
 
-use super::activity::{is_active, recency};
+use super::activity::{has_ended, recency};
 use super::curve::Quarters;
 use super::fleet::{Thread, Threads};
 use super::forecast::Habits;
@@ -180,11 +180,11 @@ pub(crate) fn within(view: &Filter, span: Span) -> Filter {
     Filter { only: view.only.clone(), since: Some(since), until: Some(until) }
 }
 
-/// The active sessions, and the followed one even if it is inactive.
+/// The sessions that have not ended, and the followed one even if it has.
 fn judged(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Vec<SessionId> {
     let followed = followed(sessions, follow, now);
     let all = sessions.iter().map(|row| (SessionId::from_row(row), row.ended));
-    all.filter(|(id, ended)| is_active(*ended, now) || followed.as_ref() == Some(id)).map(|(id, _)| id).collect()
+    all.filter(|(id, ended)| !has_ended(*ended, now) || followed.as_ref() == Some(id)).map(|(id, _)| id).collect()
 }
 
 fn followed(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Option<SessionId> {

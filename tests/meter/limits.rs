@@ -46,6 +46,25 @@ fn judged(books: &Books, rules: &Rules, now: Instant) -> Vec<LimitState> {
     metered
 }
 
+#[test]
+fn a_limit_that_stops_a_waiting_session_is_shown_until_the_session_has_ended() {
+    let mut books = Books::default();
+    books.tell(call("a", at(NOON)).session("over").input(1_200));
+    books.tell(call("b", at(NOON)).session("under").input(100));
+    let rules = rules(vec![limit(Window::Session, tokens(1_000))]);
+    let snapshot = Snapshot::ask(&books, &rules, &Follow::Today, at(NOON)).unwrap();
+    let meter = Meter::open(rules, snapshot);
+    let shown = |minutes: i64| {
+        let states = meter.limits(at(NOON) + Duration::minutes(minutes));
+        let of_sessions = states.iter().filter_map(|state| Some((state.subject.clone()?, state.is_quiet())));
+        of_sessions.collect::<Vec<_>>()
+    };
+    assert_eq!(shown(4), [("over".to_owned(), false), ("under".to_owned(), false)]);
+    assert_eq!(shown(5), [("over".to_owned(), false)]);
+    assert_eq!(shown(59), [("over".to_owned(), false)]);
+    assert_eq!(shown(60), []);
+}
+
 const NOON: &str = "2026-11-22T11:00:00Z";
 
 fn daily_with(used: u64) -> LimitState {

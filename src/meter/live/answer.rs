@@ -1,14 +1,15 @@
 //! The meter's numbers at one time: summary, limits and forecasts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Meter;
 use crate::domain::{Instant, one_by_one};
 use crate::ledger::{Row, Sums};
+use crate::meter::activity::is_active;
 use crate::meter::evaluate::worst_first;
 use crate::meter::forecast::Outlook;
-use crate::meter::limit::{KnownSession, LimitState};
+use crate::meter::limit::{KnownSession, LimitState, Verdict};
 use crate::meter::limit_usage::LimitUsage;
 use crate::meter::rate::Minutes;
 use crate::meter::session::model_lines;
@@ -93,18 +94,25 @@ impl Meter {
 
     fn limit_states(&self, outlook: &Outlook<'_>) -> Vec<LimitState> {
         let now = outlook.now;
-        let active: BTreeSet<&SessionId> = one_by_one(self.sessions.active(now).map(|(id, _)| id));
+        let open: BTreeMap<&SessionId, Instant> = one_by_one(self.sessions.not_ended(now));
         let followed = self.followed(now);
         let shared = self.sessions.shared_projects(now);
         let sessions = |id: &SessionId| {
-            let works = active.contains(id);
+            let is_open = open.contains_key(id);
             let project = self.sessions.project(id);
             let is_one_of_several = project.as_ref().is_some_and(|project| shared.contains(project));
-            let known = || KnownSession { project: project.clone(), ended: !works, is_one_of_several };
-            (works || followed.as_ref() == Some(id)).then(known)
+            let known = || KnownSession { project: project.clone(), ended: !is_open, is_one_of_several };
+            (is_open || followed.as_ref() == Some(id)).then(known)
         };
         let states = |usage: &LimitUsage| usage.states(&self.rules, Some(&self.habits), &sessions, now);
         let mut all: Vec<LimitState> = self.usages.iter().flat_map(states).collect();
+        // A limit that stops a waiting session is shown until the session has ended; others only while it is active.
+        all.retain(|state| {
+            let Some(session) = &state.session else { return true };
+            state.verdict != Verdict::Under
+                || followed.as_ref() == Some(&session.id)
+                || open.get(&session.id).is_some_and(|last| is_active(*last, now))
+        });
         for state in &mut all {
             self.foretell(state, outlook);
             state.lifted = state.is_of_one_of(&self.lifted);
