@@ -262,8 +262,10 @@ impl HealthState {
     }
 
     /// Replaces the models without a price, and their tokens, with the ledger's answer.
-    pub(crate) fn unpriced(&mut self, models: BTreeMap<Label, u64>) {
+    pub(crate) fn unpriced(&mut self, models: BTreeMap<Label, u64>) -> bool {
+        let is_news = self.unpriced != models;
         self.unpriced = models;
+        is_news
     }
 
     /// Records a ledger error. Returns true if it is new.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Label, Quota, sort_by};
-use crate::meter::{AgentLine, CallLine, FleetLine, Follow, LimitState, SessionLine, Summary, Window, in_calm_order};
+use crate::domain::{Label, Quota, sort_by, sort_by_key};
+use crate::meter::{
+    AgentLine, CallLine, FleetLine, Follow, LimitState, SessionLine, Summary, Verdict, Window, in_calm_order,
+};
 use crate::text;
 
 use super::app::App;
@@ -136,13 +138,16 @@ impl App {
         self.cursors[View::ALL.len() + pane.nth()]
     }
 
-    /// The limit whose remaining amount the head shows: the day's, or else the month's or the week's.
+    /// The limit whose remaining amount the head shows: a pinned session's own once it warns, or else the day's, the
+    /// month's or the week's.
     pub(super) fn leading_limit(&self) -> Option<&LimitState> {
         let of_all = |window: Window| {
             let fits = move |limit: &&LimitState| limit.limit.window == window && limit.limit.scope.names().is_empty();
             self.summary.limits.iter().find(fits)
         };
-        [Window::Day, Window::Month, Window::Week].into_iter().find_map(of_all)
+        let warns = |limit: &&LimitState| limit.verdict != Verdict::Under && self.is_of_pinned(limit);
+        let own = self.summary.limits.iter().find(warns);
+        own.or_else(|| [Window::Day, Window::Month, Window::Week].into_iter().find_map(of_all))
     }
 
     /// The choices of what to follow: today's sessions together, everything, and each session that matches.
@@ -231,7 +236,18 @@ impl App {
                 self.concerns(limit)
             }
         };
-        self.limit_order.iter().filter_map(|at| self.summary.limits.get(*at)).filter(fits).collect()
+        let mut all: Vec<_> =
+            self.limit_order.iter().filter_map(|at| self.summary.limits.get(*at)).filter(fits).collect();
+        if self.view == View::Live {
+            sort_by_key(&mut all, |limit| !self.is_of_pinned(limit));
+        }
+        all
+    }
+
+    /// True for a limit of the pinned session alone.
+    fn is_of_pinned(&self, limit: &LimitState) -> bool {
+        let pinned = self.summary.session.as_ref().map(SessionLine::id);
+        pinned.is_some_and(|pinned| limit.session.as_ref().is_some_and(|session| session.id == pinned))
     }
 
     /// The providers' windows that match the filter.

@@ -303,7 +303,7 @@ fn each_of_five_sessions_with_one_limit_is_named_and_one_that_has_ended_neither_
     assert_eq!(names.len(), 4, "{names:?}");
     assert!(names.contains("session api-server api-server-1"), "{names:?}");
     // Long after its last call the session has ended: pinned, it is shown, and says nothing aloud.
-    let later = now() + Duration::minutes(20);
+    let later = now() + Duration::minutes(61);
     let id = SessionId { source: Label::new("claude-code"), session: Some(Label::new("api-server-1")) };
     meter.follow(Follow::Session(id));
     let summary = meter.summary(later);
@@ -323,6 +323,16 @@ fn a_pinned_session_shows_its_own_limits_and_a_line_for_others_that_are_near() {
     let summary = meter.summary(now());
     let followed: Vec<&str> = summary.limits_followed().map(|limit| limit.name.as_str()).collect();
     assert_eq!(followed, ["session web-frontend", "daily"]);
+    // Its own limit stands first and, once it warns, is what the head tells of.
+    let tight = vec![limited(Window::Session, tokens(100)), limited(Window::Day, tokens(90_000_000))];
+    let mut tight = asked(&two(), tight);
+    tight.follow(Follow::Session(summary.session.as_ref().unwrap().id()));
+    let text = shown(&app_with(options(), tight.summary(now())), 120, 36);
+    let line = text.lines().find(|line| line.contains("/h   ")).unwrap();
+    assert!(line.contains("session web-frontend: ") && line.contains("over"), "{text}");
+    let [own, day] =
+        ["││ session web-frontend", "││ daily"].map(|row| text.find(row).unwrap_or_else(|| panic!("{row}\n{text}")));
+    assert!(own < day, "{text}");
     let text = shown(&app_with(options(), summary), 120, 36);
     assert!(text.contains("⚠ elsewhere: session api-server 96%"), "{text}");
 }

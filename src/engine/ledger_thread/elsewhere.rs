@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::LedgerThread;
 use crate::domain::Label;
+use crate::engine::health::unpriced;
 use crate::engine::inbox::LedgerMessage;
 use crate::engine::{Feed, Note, Tone};
 use crate::ledger::{Displaced, Ledger};
@@ -54,6 +55,10 @@ impl LedgerThread {
 
     fn show_ledger(&mut self) {
         self.open_again();
+        // Another process's calls may be of models without a price.
+        if unpriced(&self.books).is_ok_and(|models| self.health.unpriced(models)) {
+            self.tell_health();
+        }
         self.show_health();
     }
 

@@ -199,6 +199,24 @@ fn a_batch_that_is_answered_by_a_snapshot_counts_in_the_state_of_health() {
 }
 
 #[test]
+fn models_without_a_price_are_those_of_all_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut harness = Harness::caught_up(&path);
+    let of_model = |number, model: &str| Call { model: Some(Label::new(model)), ..call(number, "alice", 5) };
+    harness.read(vec![of_model(1, "own")]);
+    let records = vec![Record::Call(of_model(2, "other")), Record::Call(of_model(3, "own"))];
+    books(&path).post(&Batch { records, files: Vec::new() }).unwrap();
+    harness.thread.look_at_ledger();
+    let health = harness.thread.health.view(&no_prices(), now());
+    assert_eq!(health.unpriced, [(Label::new("other"), 5), (Label::new("own"), 10)]);
+    // What another process has booked is no news when it is read here.
+    harness.read(vec![of_model(2, "other"), of_model(4, "own")]);
+    let health = harness.thread.health.view(&no_prices(), now());
+    assert_eq!(health.unpriced, [(Label::new("other"), 5), (Label::new("own"), 15)]);
+}
+
+#[test]
 fn calls_of_a_first_reading_count_against_limits_before_they_are_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
