@@ -240,3 +240,20 @@ fn a_screen_of_one_project_lists_its_limits_and_says_which_others_are_near() {
     }
     assert!(view(Dimension::Source, "claude-code").contains("│ home/kim/api-server daily"));
 }
+
+#[test]
+fn a_legend_of_long_names_stays_within_its_chart() {
+    let calls: Vec<Change> = (0..8_i64)
+        .flat_map(|nth| (1..9).map(move |call| (nth, call * 600)))
+        .map(|(nth, ago)| of("/home/alice", &format!("a-name-as-long-as-{nth}"), &format!("0000000{nth}"), ago, "0.31"))
+        .collect();
+    let app = screen(&calls, Vec::new());
+    for width in 150..=240 {
+        let text = shown(&app, width, 60);
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("█ a-name-as-long")).collect();
+        assert!(!lines.is_empty(), "{text}");
+        for line in lines {
+            assert!(line.trim_end().ends_with('│'), "{width}: {line}");
+        }
+    }
+}

@@ -156,7 +156,8 @@ impl History<'_> {
             Constraint::Length(marked),
         ])
         .areas(inner);
-        let scale = Scale::reaching(most, chart.height);
+        let scale =
+            if in_dollars { Scale::of_dollars(most, chart.height) } else { Scale::reaching(most, chart.height) };
         let label = |amount: u128| {
             if in_dollars { dollars(amount) } else { text::compact(u64::try_from(amount).unwrap_or(u64::MAX)) }
         };

@@ -32,6 +32,11 @@ impl Scale {
         (1..=(rows / 3).clamp(1, 6)).map(scale).min_by_key(|scale| (scale.most(), scale.steps)).unwrap_or(scale(1))
     }
 
+    /// A scale of millionths of a dollar, up to at least a cent: labels have no room for smaller amounts.
+    pub(in super::super) fn of_dollars(most: u128, rows: u16) -> Self {
+        Self::reaching(most.max(10_000), rows)
+    }
+
     /// The area of the chart, without the labels.
     pub(in super::super) fn plot(area: Rect) -> Rect {
         if area.width <= LABEL + 4 {

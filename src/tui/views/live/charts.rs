@@ -79,7 +79,7 @@ impl Live<'_> {
         let each = BUCKETS.into_iter().rev().max_by_key(filled).unwrap_or(BUCKETS[0]);
         let buckets = Buckets::from_series(&series, each, until, app.now());
         let most = buckets.amounts.iter().map(|parts| parts.iter().sum()).max().unwrap_or(0);
-        let scale = Scale::reaching(most, chart.height);
+        let scale = Scale::of_dollars(most, chart.height);
         let plot = scale.draw(theme, dollars, chart, buffer);
         let stack = Stack::new(theme, app.options.ascii, scale.most());
         let width = (plot.width / cells(buckets.amounts.len().max(1))).max(1);
@@ -99,7 +99,7 @@ impl Live<'_> {
         labels(theme, &marks, times, buffer);
         let others = series.len() > SERIES;
         let listed = series.iter().take(SERIES).map(|(name, _)| name.as_str());
-        stack.legend(listed.chain(others.then_some("others")), Rect { x: plot.x, ..names }, buffer);
+        stack.legend(listed.chain(others.then_some("others")), Rect { x: plot.x, width: plot.width, ..names }, buffer);
     }
 }
 

@@ -70,7 +70,7 @@ impl Live<'_> {
         // Show the limit unless that would flatten the curve. The band may extend above the chart.
         let seen = allowed.filter(|allowed| allowed.pico() <= reaches.pico().saturating_mul(4));
         let most = seen.unwrap_or_default().max(reaches).max(band.min(Usd::from_pico(reaches.pico() * 3 / 2)));
-        let scale = Scale::reaching(u128::from(micros(most)), chart.height);
+        let scale = Scale::of_dollars(u128::from(micros(most)), chart.height);
         let plot = scale.draw(theme, dollars, chart, buffer);
         let (marker, each) = if app.options.ascii { (Marker::Dot, (1, 1)) } else { (Marker::Braille, (2, 4)) };
         let dots = Dots { plot, scale, day: summary.day, each };
