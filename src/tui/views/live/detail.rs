@@ -30,7 +30,7 @@ impl Live<'_> {
         match &summary.session {
             Some(session) => rows.push(("Duration", text::duration(session.duration))),
             None if summary.follow == Follow::Today => {
-                rows.push(("Sessions", text::count(u64::try_from(summary.fleet.len()).unwrap_or(0))));
+                rows.extend(summary.session_count.map(|count| ("Sessions", text::count(count))));
             }
             None => {}
         }
