@@ -21,12 +21,14 @@ pub(super) struct Down {
     is_stale: bool,
     /// Its sessions; `None` until the ledger has answered.
     pub(super) sessions: Option<Vec<SessionLine>>,
+    /// The number of all its sessions, if those are not all listed.
+    pub(super) all: Option<u64>,
 }
 
 impl Down {
     pub(super) fn new(from: View, words: String, filter: Filter, zone: Zone) -> Self {
         let query = Query { filter, order: Order::Descending, limit: Some(LISTED), ..Query::new(Grain::Session, zone) };
-        Self { from, words, query, is_asked: false, is_stale: true, sessions: None }
+        Self { from, words, query, is_asked: false, is_stale: true, sessions: None, all: None }
     }
 
     /// The query to send now, if any.
@@ -49,6 +51,7 @@ impl Down {
             return false;
         }
         self.is_asked = false;
+        self.all = report.all_rows;
         let rows = report.rows.iter().filter_map(|row| row.session.as_deref().cloned());
         self.sessions = Some(rows.map(|row| SessionLine::from_row(row, now)).collect());
         true

@@ -257,3 +257,16 @@ fn a_legend_of_long_names_stays_within_its_chart() {
         }
     }
 }
+
+#[test]
+fn a_search_among_the_newest_sessions_only_says_so() {
+    let calls: Vec<Change> =
+        (0..210).map(|nth| of("/home/alice", "api", &format!("{nth:08}"), 3_600 + nth * 60, "0.10")).collect();
+    let mut app = screen(&calls, Vec::new());
+    press(&mut app, &["2"]);
+    let text = shown(&app, 120, 36);
+    assert!(text.contains("Sessions · the newest 200"), "{text}");
+    press(&mut app, &["/", "z", "z"]);
+    let text = shown(&app, 120, 36);
+    assert!(text.contains("no session matches \"zz\" among the newest 200"), "{text}");
+}

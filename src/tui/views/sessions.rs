@@ -35,15 +35,20 @@ impl Widget for &Sessions<'_> {
         let sessions = app.sessions();
         let all = app.all_sessions().len();
         // There may be more sessions that are not known here.
-        let newest = if app.summary().sessions.len() >= SESSIONS_SHOWN { "the newest " } else { "" };
+        let is_cut = match &app.down {
+            Some(down) => down.all.is_some(),
+            None => app.summary().sessions.len() >= SESSIONS_SHOWN,
+        };
+        let newest = if is_cut { "the newest " } else { "" };
         let mut title = match &app.down {
             Some(down) if down.sessions.is_none() => {
                 format!("{} › {} · asking the books …", down.from.title(), down.words)
             }
             Some(down) => {
                 let of = if app.is_filtered() { format!("{} of ", sessions.len()) } else { String::new() };
-                let all = text::plural(u64::try_from(all).unwrap_or(0), "session");
-                format!("{} › {} · {of}{all}", down.from.title(), down.words)
+                let listed = down.all.map_or_else(String::new, |_| format!("{newest}{all} of "));
+                let all = text::plural(down.all.or(u64::try_from(all).ok()).unwrap_or(0), "session");
+                format!("{} › {} · {of}{listed}{all}", down.from.title(), down.words)
             }
             None if app.is_filtered() => format!("Sessions · {} of {newest}{all}", sessions.len()),
             None => format!("Sessions · {newest}{all}"),
@@ -57,6 +62,7 @@ impl Widget for &Sessions<'_> {
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
         if let Some(notice) = app.nothing_fits("session").filter(|_| sessions.is_empty()) {
+            let notice = if is_cut { format!("{notice} among {newest}{all}") } else { notice };
             let notice = text::fit(&notice, usize::from(inner.width));
             buffer.set_stringn(inner.x, inner.y, notice, usize::from(inner.width), theme.style(Role::Dim));
             return;
