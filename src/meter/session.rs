@@ -110,14 +110,14 @@ impl Sessions {
         shared
     }
 
-    /// Today's sessions and those that have not ended, latest start first. Sessions that have ended are at the bottom,
-    /// latest end first.
+    /// Today's sessions and those that have not ended: active ones, then waiting ones, each with the latest start first,
+    /// then those that have ended, with the latest end first.
     pub(crate) fn fleet(&self, now: Instant) -> Vec<FleetLine> {
         let until = self.trend_until(now);
         let mut lines: Vec<_> = self.of_today(now).collect();
         lines.sort_by_key(|(id, session, _)| {
-            let has_ended = Activity::at(session.ended, now) == Activity::Ended;
-            (has_ended, Reverse(if has_ended { session.ended } else { session.started }), *id)
+            let activity = Activity::at(session.ended, now).max(Activity::Quiet);
+            (activity, Reverse(if activity == Activity::Ended { session.ended } else { session.started }), *id)
         });
         lines.truncate(LISTED);
         lines.into_iter().map(|(id, session, today)| session.fleet_line(id, today, until, now)).collect()

@@ -270,3 +270,18 @@ fn a_search_among_the_newest_sessions_only_says_so() {
     let text = shown(&app, 120, 36);
     assert!(text.contains("no session matches \"zz\" among the newest 200"), "{text}");
 }
+
+#[test]
+fn sessions_that_are_active_stand_above_those_that_wait() {
+    let calls = [("long-at-work", 4_000), ("long-at-work", 10), ("waits", 600)];
+    let calls = calls.map(|(project, ago)| of("/home/alice", project, &format!("0000{ago:04}"), ago, "0.10"));
+    let calls = calls.map(|change| {
+        let Change::New(mut change) = change else { unreachable!() };
+        let call = &mut Arc::make_mut(&mut change.after).call;
+        call.from.session = call.from.project.clone();
+        Change::New(change)
+    });
+    let text = shown(&screen(&calls, Vec::new()), 120, 36);
+    let [works, waits] = ["long-at-work", "waits"].map(|name| text.rfind(&format!("│ {name}")).unwrap_or_default());
+    assert!(0 < works && works < waits, "{text}");
+}
