@@ -124,7 +124,10 @@ impl App {
                     return Next::Stay;
                 };
                 let only = vec![(Dimension::Project, Matcher::exact(project.as_str()))];
-                let words = text::project_short(&project).to_owned();
+                let folders: Vec<&str> = rows.iter().filter_map(|row| row.project.as_deref()).collect();
+                let names = folders.iter().zip(text::short_paths(&folders));
+                let own = names.into_iter().find(|(folder, _)| **folder == project.as_str());
+                let words = own.map_or_else(|| text::project_short(&project).to_owned(), |(_, name)| name);
                 self.descend(words, Filter { only, since: None, until: None })
             }
             View::History => {

@@ -285,3 +285,12 @@ fn sessions_that_are_active_stand_above_those_that_wait() {
     let [works, waits] = ["long-at-work", "waits"].map(|name| text.rfind(&format!("│ {name}")).unwrap_or_default());
     assert!(0 < works && works < waits, "{text}");
 }
+
+#[test]
+fn sessions_of_projects_with_one_folder_name_are_told_apart_in_their_list() {
+    let calls = [of("/srv", "api", "11111111", 60, "0.10"), of("/home/alice", "api", "22222222", 90, "0.10")];
+    let mut app = screen(&calls, Vec::new());
+    press(&mut app, &["2"]);
+    let text = shown(&app, 120, 36);
+    assert!(text.contains("srv/api") && text.contains("alice/api"), "{text}");
+}

@@ -1,5 +1,7 @@
 //! The Sessions view: every session, sortable.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
@@ -68,6 +70,11 @@ impl Widget for &Sessions<'_> {
             return;
         }
         let followed = app.summary().session.as_ref().map(SessionLine::id);
+        // Folders of the same name are told apart by those above them.
+        let folders: BTreeSet<&str> =
+            app.all_sessions().iter().filter_map(|line| line.row.project.as_deref()).collect();
+        let folders: Vec<&str> = folders.into_iter().collect();
+        let projects: BTreeMap<&str, String> = folders.iter().copied().zip(text::short_paths(&folders)).collect();
         let rows: Vec<Vec<Cell>> = sessions
             .iter()
             .map(|line| {
@@ -83,7 +90,10 @@ impl Widget for &Sessions<'_> {
                 vec![
                     (format!("{here}{}", text::moment_full(row.started, app.now(), app.options.zone)), tone),
                     (text::duration_short(line.duration), Role::Text),
-                    (row.project.as_deref().map_or("", text::project_short).to_owned(), Role::Text),
+                    (
+                        row.project.as_deref().and_then(|project| projects.get(project)).cloned().unwrap_or_default(),
+                        Role::Text,
+                    ),
                     (row.session.as_deref().map_or("", text::session_short).to_owned(), Role::Dim),
                     (row.source.to_string(), Role::Dim),
                     (models.join(", "), Role::Text),
