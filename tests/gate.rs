@@ -12,6 +12,8 @@ mod common;
 
 #[path = "gate/agents.rs"]
 mod agents;
+#[path = "gate/names.rs"]
+mod names;
 #[path = "gate/record.rs"]
 mod record;
 #[path = "gate/setup.rs"]

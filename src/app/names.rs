@@ -1,7 +1,7 @@
 //! Names typed by a user: short forms as the screens show them, and names that no call has, such as typos.
 
 use crate::config::LimitKey;
-use crate::domain::{Dimension, Filter, Label, Matcher, Zone, model_short, project_short};
+use crate::domain::{Dimension, Filter, Label, Matcher, Zone, is_project, model_short, project_short};
 use crate::ledger::{BooksError, Grain, Ledger, Query};
 use crate::meter::Scope;
 use crate::text::meant;
@@ -37,8 +37,22 @@ impl Names {
     }
 
     fn shown_as(&self, short: &str) -> Vec<&Label> {
-        let has_short = matches!(self.dimension, Dimension::Project | Dimension::Model);
-        self.all.iter().filter(|name| has_short && self.short(name) == short).collect()
+        let is_shown_so = |name: &str| match self.dimension {
+            Dimension::Project => is_project(name, short),
+            Dimension::Model => model_short(name) == short,
+            Dimension::Source
+            | Dimension::Session
+            | Dimension::User
+            | Dimension::Team
+            | Dimension::Agent
+            | Dimension::Feature
+            | Dimension::Org
+            | Dimension::Branch
+            | Dimension::Fidelity
+            | Dimension::Repo
+            | Dimension::Ticket => false,
+        };
+        self.all.iter().filter(|name| is_shown_so(name)).collect()
     }
 
     /// The name as the screens show it.
@@ -141,6 +155,32 @@ pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<KnownN
     Ok(known)
 }
 
+/// The full names that a name given for a coming call may stand for: itself if a call has it, or else all that are shown
+/// so. The sentence says that it may be any of several, or that no call has it.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn meanings(
+    books: &dyn Ledger,
+    dimension: Dimension,
+    given: &Label,
+) -> Result<(Vec<Label>, Option<String>), BooksError> {
+    let names = Names::in_ledger(books, dimension)?;
+    if names.all.contains(given) {
+        return Ok((vec![given.clone()], None));
+    }
+    let shown: Vec<Label> = names.shown_as(given).into_iter().cloned().collect();
+    Ok(match shown.as_slice() {
+        [] => (vec![given.clone()], names.unknown(&Matcher::exact(given.as_str()))),
+        [_] => (shown, None),
+        [first, rest @ ..] => {
+            let others: String = rest.iter().map(|name| format!(" or {name}")).collect();
+            let sentence = format!("{dimension} '{given}' may be {first}{others}; the limits of each are checked");
+            (shown, Some(sentence))
+        }
+    })
+}
+
 /// Like [`complete`], for a meter that runs while calls come in: a project or a model that no call has yet is also
 /// counted under a longer name that ends with the given one. Returns the messages about names that no call has.
 ///
@@ -204,6 +244,11 @@ mod tests {
         let projects = names(Dimension::Project, &["/home/a/web-shop", "/home/b/web-shop", "/srv/api"]);
         assert_eq!(projects.in_full("api").map(Label::as_str), Some("/srv/api"));
         assert_eq!(projects.in_full("web-shop"), None, "two are shown so");
+        assert_eq!(projects.in_full("a/web-shop").map(Label::as_str), Some("/home/a/web-shop"));
+        assert_eq!(projects.in_full("srv/api/").map(Label::as_str), Some("/srv/api"));
+        for nothing in ["/api", "pi", "", "/", "srv", "other/api"] {
+            assert_eq!(projects.in_full(nothing), None, "{nothing}");
+        }
         let users = names(Dimension::User, &["alice"]);
         assert_eq!(users.in_full("alice"), None, "users have no short form");
     }

@@ -9,7 +9,7 @@ use super::overrides::{self, Override};
 use super::snapshot::{Snapshot, states};
 use super::summary::Follow;
 use super::window::Window;
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher, one_by_one};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
 use crate::ledger::{BooksError, Ledger};
 
 /// Log format assumed for callers that do not name one: those that use the socket or the usage log.
@@ -31,6 +31,30 @@ pub(crate) struct Decision {
 }
 
 impl Decision {
+    /// The decision about a call that nothing limits.
+    fn free() -> Self {
+        Self { allowed: true, worst: Verdict::Under, waits: false, states: Vec::new(), lifted: None }
+    }
+
+    /// The decision about a call of which only one of the two is known to be true: the limits of both apply.
+    fn and(mut self, other: Self) -> Self {
+        let waits = |one: &Self| one.allowed || one.waits;
+        self.waits = waits(&self) && waits(&other) && !(self.allowed && other.allowed);
+        self.allowed &= other.allowed;
+        self.worst = self.worst.max(other.worst);
+        for state in other.states {
+            let is_same = |known: &LimitState| {
+                (&known.limit, &known.subject, &known.session) == (&state.limit, &state.subject, &state.session)
+            };
+            if !self.states.iter().any(is_same) {
+                self.states.push(state);
+            }
+        }
+        super::evaluate::worst_first(&mut self.states);
+        self.lifted = self.lifted.or(other.lifted);
+        self
+    }
+
     /// The limits that refuse the call, unless they are overridden.
     pub(crate) fn stops(&self) -> impl Iterator<Item = &LimitState> {
         self.states.iter().filter(|state| state.stops_work())
@@ -47,8 +71,25 @@ pub(crate) fn decide(
     caller: &CallContext,
     now: Instant,
 ) -> Result<Decision, BooksError> {
+    decide_any(books, rules, std::slice::from_ref(caller), now)
+}
+
+/// Like [`decide`], for a caller that may be any of these: the limits of each apply.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn decide_any(
+    books: &dyn Ledger,
+    rules: &Rules,
+    callers: &[CallContext],
+    now: Instant,
+) -> Result<Decision, BooksError> {
     let held = holds::seen(books, now)?;
-    weigh(books, rules, &with_source(books, caller)?, &held, now)
+    let mut decision = Decision::free();
+    for caller in callers {
+        decision = decision.and(weigh(books, rules, &with_source(books, caller)?, &held, now)?);
+    }
+    Ok(decision)
 }
 
 /// Adds a forecast of when each near limit will be reached, the same forecast that the screen shows. This needs the
@@ -79,23 +120,28 @@ pub(crate) fn foretell(
 /// Limits that cannot be evaluated because the caller leaves out a name that every call has: its model, project,
 /// session, or log format, which the session implies. A call without an agent, team or feature simply has none.
 ///
-/// Each is returned with the names that are missing.
-pub(crate) fn unchecked<'r>(rules: &'r Rules, caller: &CallContext) -> Vec<(&'r Limit, BTreeSet<Dimension>)> {
+/// Each is returned with the names that are missing. The caller may be any of these.
+pub(crate) fn unchecked<'r>(rules: &'r Rules, callers: &[CallContext]) -> Vec<(&'r Limit, BTreeSet<Dimension>)> {
     let always = [Dimension::Model, Dimension::Project, Dimension::Session, Dimension::Source];
-    let is_missing = move |dimension: Dimension| {
+    let is_missing = |caller: &CallContext, dimension: Dimension| {
         let by_session = dimension == Dimension::Source && caller.name(Dimension::Session).is_some();
         always.contains(&dimension) && caller.name(dimension).is_none() && !by_session
     };
     let mut all = Vec::new();
     for limit in &rules.limits {
-        let fits = |(dimension, names): &(Dimension, Matcher)| {
-            is_missing(*dimension) || caller.name(*dimension).is_some_and(|name| names.matches(name))
-        };
         let names = limit.scope.names();
         let of_sessions = (limit.window == Window::Session).then_some(Dimension::Session);
-        let needed = names.iter().map(|(dimension, _)| *dimension).chain(of_sessions);
-        let missing: BTreeSet<Dimension> = one_by_one(needed.filter(|dimension| is_missing(*dimension)));
-        if names.iter().all(fits) && !missing.is_empty() {
+        let mut missing: BTreeSet<Dimension> = BTreeSet::new();
+        for caller in callers {
+            let fits = |(dimension, names): &(Dimension, Matcher)| {
+                is_missing(caller, *dimension) || caller.name(*dimension).is_some_and(|name| names.matches(name))
+            };
+            let needed = names.iter().map(|(dimension, _)| *dimension).chain(of_sessions);
+            if names.iter().all(fits) {
+                missing.extend(needed.filter(|dimension| is_missing(caller, *dimension)));
+            }
+        }
+        if !missing.is_empty() {
             all.push((limit, missing));
         }
     }

@@ -50,7 +50,7 @@ pub(crate) struct GateAnswer {
     pub(crate) states: Vec<LimitState>,
 }
 
-/// The answer for a decision about this caller.
+/// The answer for a decision about a caller that may be any of these.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -58,13 +58,13 @@ pub(crate) fn answer(
     books: &dyn Ledger,
     rules: &Rules,
     settings: &Settings,
-    caller: &CallContext,
+    callers: &[CallContext],
     decision: gate::Decision,
     now: Instant,
 ) -> Result<GateAnswer, BooksError> {
     let reason = text::gate_reason(&decision, now, settings.zone);
     let gate::Decision { allowed, worst, states, lifted, .. } = decision;
-    let unchecked = gate::unchecked(rules, caller);
+    let unchecked = gate::unchecked(rules, callers);
     let mut quotas = Status::quotas(&books.statuses()?);
     quotas.retain(|quota| !quota.is_forgotten(now));
     Ok(GateAnswer {

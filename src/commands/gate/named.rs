@@ -3,17 +3,18 @@
 use super::answer::{GateAnswer, answer};
 use crate::app::Exit;
 use crate::app::catch_up::caller;
-use crate::app::names::complete;
+use crate::app::names::meanings;
 use crate::app::sessions::callers_session;
 use crate::config::Settings;
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
+use crate::domain::{Dimension, Instant, Label};
 use crate::ledger::{BooksError, Ledger};
-use crate::meter::{Rules, gate};
+use crate::meter::{CallContext, Rules, gate};
 
 /// Evaluates the limits for a call with these names, each given in full or as shown on the screens. A name that no call
 /// has yet is noted but changes nothing, because the gate may be asked before the first call. The names in each
 /// dimension are read at most once, and those of sessions only if the given one may be abbreviated. If it could mean
-/// several sessions, none is assumed: session limits are then not checked, and the answer says so.
+/// several sessions, none is assumed: session limits are then not checked, and the answer says so. If a name could mean
+/// several projects or models, the limits of each are checked.
 ///
 /// With `foretells`, adds when near limits will be reached. That reads three hours of calls, which takes several times
 /// as long as everything else.
@@ -29,7 +30,7 @@ pub(crate) fn named_answer(
     now: Instant,
 ) -> Result<GateAnswer, BooksError> {
     let mut caller = caller(settings, names);
-    let (mut notes, mut is_one_of_several) = (Vec::new(), false);
+    let (mut notes, mut is_one_of_several, mut meant) = (Vec::new(), false, Vec::new());
     let given = |dimension: Dimension| names.iter().any(|(of, _)| *of == dimension);
     for (dimension, name) in caller.names.iter_mut().filter(|(of, _)| given(*of)) {
         if *dimension == Dimension::Session {
@@ -42,20 +43,34 @@ pub(crate) fn named_answer(
             }
             continue;
         }
-        let mut filter = Filter { only: vec![(*dimension, Matcher::exact(name.as_str()))], ..Filter::default() };
-        notes.extend(complete(books, &mut filter)?.unknown_in(books, &filter)?);
-        if let Some((_, full)) = filter.only.first() {
-            *name = Label::new(full.as_str());
-        }
+        let (full, sentence) = meanings(books, *dimension, name)?;
+        notes.extend(sentence);
+        meant.push((*dimension, full));
     }
     if is_one_of_several {
         caller.names.retain(|(dimension, _)| *dimension != Dimension::Session);
     }
-    let mut decision = gate::decide(books, rules, &caller, now)?;
+    let callers = each_of(caller, &meant);
+    let mut decision = gate::decide_any(books, rules, &callers, now)?;
     if foretells {
         gate::foretell(books, rules, &mut decision.states, now)?;
     }
-    Ok(GateAnswer { notes, ..answer(books, rules, settings, &caller, decision, now)? })
+    Ok(GateAnswer { notes, ..answer(books, rules, settings, &callers, decision, now)? })
+}
+
+/// The callers that this one may be, if its names in these dimensions may be any of those.
+fn each_of(caller: CallContext, meant: &[(Dimension, Vec<Label>)]) -> Vec<CallContext> {
+    let mut all = vec![caller];
+    for (dimension, names) in meant {
+        let with = |caller: &CallContext, name: &Label| {
+            let mut caller = caller.clone();
+            caller.names.retain(|(of, _)| of != dimension);
+            caller.names.push((*dimension, name.clone()));
+            caller
+        };
+        all = all.iter().flat_map(|caller| names.iter().map(move |name| with(caller, name))).collect();
+    }
+    all
 }
 
 impl GateAnswer {

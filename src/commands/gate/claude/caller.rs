@@ -17,7 +17,8 @@ pub(crate) fn ask(context: &mut Context<'_>, event: &Event) -> (GateAnswer, Opti
     let settings = context.settings.clone();
     evaluate(context, &LogSelection::Session(transcript), |books, rules, now| {
         let asker = asker_of(event, &settings, books)?;
-        answer(books, rules, &settings, &asker, gate::decide(books, rules, &asker, now)?, now)
+        let decision = gate::decide(books, rules, &asker, now)?;
+        answer(books, rules, &settings, &[asker], decision, now)
     })
 }
 
