@@ -313,8 +313,12 @@ fn an_override_lifts_limits_for_one_session_and_is_remembered() {
     assert!(!run(&home, &["limits"], "").out.contains("Lifted"));
     assert!(run(&home, &["audit"], "").out.contains(": release tonight"));
     // A session that was blocked before its first call is not in the ledger yet.
-    assert_eq!(run(&home, &["limits", "override", "fresh", "--reason", "why not"], "").code, 0);
-    assert_eq!(gate("fresh").code, 0);
+    let fresh = "3f2a91c0-1111-4222-8333-444455556666";
+    let said = run(&home, &["limits", "override", fresh, "--reason", "why not"], "");
+    assert!(said.code == 0 && said.err.contains("no call has session '3f2a91c0-"), "{}", said.err);
+    assert_eq!(gate(fresh).code, 0);
+    let said = run(&home, &["limits", "override", "3f2a91c0", "--revoke"], "");
+    assert_eq!((said.code, gate(fresh).code), (0, 2), "{}", said.err);
 }
 
 #[test]

@@ -35,6 +35,16 @@ pub(crate) fn is_session(session: &str, words: &str) -> bool {
     session.starts_with(words) || (session_short(session) == words && session != words)
 }
 
+/// True when this text can be the whole id of a session, as agents make them: a UUID, or a long word with digits.
+pub(crate) fn may_be_session_id(words: &str) -> bool {
+    let is_word = !words.contains(|letter: char| letter.is_whitespace() || letter.is_control());
+    let is_long = words.chars().count() >= WHOLE && words.bytes().any(|byte| byte.is_ascii_digit());
+    is_word && (is_long || session_short(words) != words)
+}
+
+/// Minimum length of a text that can be the whole id of a session.
+const WHOLE: usize = 16;
+
 /// Minimum length of a prefix by which a caller of the gate can name a session.
 const CALLERS: usize = 8;
 

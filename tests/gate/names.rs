@@ -52,3 +52,33 @@ fn a_name_that_several_share_is_held_to_the_limits_of_each() {
     assert_eq!(said.code, 2, "{}", said.err);
     assert!(said.err.contains("model 'opus-5' may be claude-opus-5 or vendor/claude-opus-5"), "{}", said.err);
 }
+
+#[test]
+fn an_override_is_for_a_session_that_is_known_by_the_name_given() {
+    let home = Home::new();
+    home.config("[limits]\ntotal = \"10 tokens\"\n");
+    let id = "efb625ee-1111-4222-8333-444455556666";
+    let in_folder = |session: &str, project: &str| in_project(project).replace("\"s1\"", &format!("\"{session}\""));
+    home.write(USAGE_LOG, &(in_folder(id, "/srv/api") + &in_folder("other", "/srv/web")));
+    for name in ["api efb625ee", "srv/api efb625ee", "efb625ee", "efb6", id] {
+        let said = run(&home, &["limits", "override", name, "--reason", "release"], "");
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{name}");
+        assert_eq!(said.out, format!("Limits no longer stop session {id}: release\n"), "{name}");
+        assert_eq!(run(&home, &["gate", "--session", id], "").code, 0, "{name}");
+        assert_eq!(run(&home, &["limits", "override", name, "--revoke"], "").code, 0, "{name}");
+        assert_eq!(run(&home, &["gate", "--session", id], "").code, 2, "{name}");
+    }
+    for (name, command) in [("api efb625ee", "gate"), ("api efb625ee", "summary")] {
+        let words = if command == "gate" { vec![command, "--session", name] } else { vec![command, name] };
+        let said = run(&home, &words, "");
+        assert!(!said.err.contains("no call has") && said.code != 65, "{command}: {}", said.err);
+    }
+    for name in ["nosuchsession", "web efb625ee", "api nosuchsession-1234567", "e x"] {
+        let said = run(&home, &["limits", "override", name, "--reason", "release"], "");
+        assert_eq!((said.code, said.out.as_str()), (65, ""), "{name}");
+        assert!(said.err.contains(&format!("no session is '{name}'")) && said.err.contains("whole id"), "{}", said.err);
+        assert_ne!(run(&home, &["limits", "override", name, "--revoke"], "").code, 0, "{name}");
+    }
+    let help = run(&home, &["limits", "override", "--help"], "").out;
+    assert!(help.contains("<--reason <TEXT>|--revoke> <SESSION>"), "{help}");
+}
