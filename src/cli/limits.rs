@@ -63,13 +63,16 @@ pub struct GateArgs {
     /// For this project; without one, limits of projects are not checked
     #[arg(long, value_name = "PATH")]
     pub project: Option<String>,
-    /// For this team
+    /// For this team, if not the session's or the config's
     #[arg(long, value_name = "NAME")]
     pub team: Option<String>,
-    /// For this agent
+    /// For this organisation, if not the session's or the config's
+    #[arg(long, value_name = "NAME")]
+    pub org: Option<String>,
+    /// For this agent; without one, limits of agents and of their runs are not checked
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
-    /// For this feature
+    /// For this feature; without one, limits of features are not checked
     #[arg(long, value_name = "NAME")]
     pub feature: Option<String>,
     /// For this session, by its id, as the screens show it, or by 8 characters or more of its beginning; without one,

@@ -1,6 +1,7 @@
 //! Decides whether the next call may be made.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::holds::{self, Hold};
 use super::limit::{CallContext, Limit, LimitState, Rules, Verdict};
@@ -10,7 +11,7 @@ use super::snapshot::{Snapshot, states};
 use super::summary::Follow;
 use super::window::Window;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
-use crate::ledger::{BooksError, Ledger};
+use crate::ledger::{BooksError, Ledger, Row};
 
 /// Log format assumed for callers that do not name one: those that use the socket or the usage log.
 const OWN_SOURCE: &str = "native";
@@ -117,26 +118,26 @@ pub(crate) fn foretell(
     Ok(())
 }
 
-/// Limits that cannot be evaluated because the caller leaves out a name that every call has: its model, project,
-/// session, or log format, which the session implies. A call without an agent, team or feature simply has none.
+/// Limits that cannot be evaluated because the caller, who may be any of these, leaves out a name: a model, a team, an
+/// agent and so on, or the log format, which the session implies. The coming call may have one that the limit covers.
 ///
-/// Each is returned with the names that are missing. The caller may be any of these.
+/// Each is returned with the names that are missing.
 pub(crate) fn unchecked<'r>(rules: &'r Rules, callers: &[CallContext]) -> Vec<(&'r Limit, BTreeSet<Dimension>)> {
-    let always = [Dimension::Model, Dimension::Project, Dimension::Session, Dimension::Source];
     let is_missing = |caller: &CallContext, dimension: Dimension| {
         let by_session = dimension == Dimension::Source && caller.name(Dimension::Session).is_some();
-        always.contains(&dimension) && caller.name(dimension).is_none() && !by_session
+        caller.name(dimension).is_none() && !by_session
     };
     let mut all = Vec::new();
     for limit in &rules.limits {
         let names = limit.scope.names();
-        let of_sessions = (limit.window == Window::Session).then_some(Dimension::Session);
+        let of_sessions = limit.window.is_per_session().then_some(Dimension::Session);
+        let of_runs = (limit.window == Window::Run).then_some(Dimension::Agent);
         let mut missing: BTreeSet<Dimension> = BTreeSet::new();
         for caller in callers {
             let fits = |(dimension, names): &(Dimension, Matcher)| {
                 is_missing(caller, *dimension) || caller.name(*dimension).is_some_and(|name| names.matches(name))
             };
-            let needed = names.iter().map(|(dimension, _)| *dimension).chain(of_sessions);
+            let needed = names.iter().map(|(dimension, _)| *dimension).chain(of_sessions).chain(of_runs);
             if names.iter().all(fits) {
                 missing.extend(needed.filter(|dimension| is_missing(caller, *dimension)));
             }
@@ -170,6 +171,20 @@ pub(super) fn weigh(
     let worst = states.iter().map(|state| state.verdict).max().unwrap_or(Verdict::Under);
     let allowed = lifted.is_some() || !states.iter().any(LimitState::stops_work);
     Ok(Decision { allowed, worst, waits: has_room && !allowed, states, lifted })
+}
+
+/// What a session's latest call says of whose calls it makes: its log format, team, organisation and user.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn told_by_session(books: &dyn Ledger, session: &Label) -> Result<Vec<(Dimension, Label)>, BooksError> {
+    let only = vec![(Dimension::Session, Matcher::exact(session.as_str()))];
+    let newest = books.calls(&Filter { only, ..Filter::default() }, 1)?;
+    let told = [Dimension::Source, Dimension::Team, Dimension::Org, Dimension::User];
+    let of_call = |row: &Arc<Row>| {
+        told.into_iter().filter_map(|of| Some((of, of.label_of(&row.call)?.clone()))).collect::<Vec<_>>()
+    };
+    Ok(newest.first().map(of_call).unwrap_or_default())
 }
 
 /// Completes a session with its log format: the one in the ledger, or else ours.

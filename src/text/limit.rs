@@ -4,10 +4,12 @@ use super::{count, moment, percentage, usd};
 use crate::domain::{Instant, Span, Usd, Zone, sort_by_key};
 use crate::meter::{LimitState, Measure, Verdict, Window};
 
-/// The banner's title, with the actual percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`.
+/// The banner's title, with the actual percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`, and of a call
+/// limit, which stops nothing, `■ A call is over the call limit`.
 pub(crate) fn banner_title(limit: &LimitState) -> String {
     match limit.verdict {
         Verdict::Under | Verdict::Near => format!("⚠ {} of {} limit used", percentage(limit.percent), limit.name),
+        Verdict::Over if !limit.stops_work() => format!("■ A call is over the {} limit", limit.name),
         Verdict::Over => {
             let mut letters = limit.name.chars();
             let name: String =

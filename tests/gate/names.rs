@@ -82,3 +82,56 @@ fn an_override_is_for_a_session_that_is_known_by_the_name_given() {
     let help = run(&home, &["limits", "override", "--help"], "").out;
     assert!(help.contains("<--reason <TEXT>|--revoke> <SESSION>"), "{help}");
 }
+
+#[test]
+fn a_limit_of_whatever_the_caller_does_not_name_is_said_to_be_unchecked() {
+    let home = Home::new();
+    let tables = [("team", "web"), ("org", "acme"), ("feature", "search"), ("agent", "explore")];
+    for (dimension, name) in tables {
+        home.config(&format!("[limits.{dimension}s.{name}]\nday = \"1k tokens\"\n"));
+        home.write(
+            USAGE_LOG,
+            &call("alice", "dollar", 2_000).replace("\"user\"", &format!("\"{dimension}\":\"{name}\",\"user\"")),
+        );
+        let said = run(&home, &["gate"], "");
+        let note = format!("tokmeter: limits not checked: {dimension}:{name}:day (give --{dimension})\n");
+        assert_eq!((said.code, said.err), (0, note));
+        assert_eq!(run(&home, &["gate", &format!("--{dimension}"), name], "").code, 2, "{dimension}");
+        let other = run(&home, &["gate", &format!("--{dimension}"), "other", "--json"], "");
+        assert_eq!((other.code, &json(&other.out)["not_checked"]), (0, &serde_json::Value::Null), "{dimension}");
+        // The session tells whose it is, but not which of its agents comes next.
+        let said = run(&home, &["gate", "--session", "s1"], "");
+        let is_told = matches!(dimension, "team" | "org");
+        assert_eq!(said.code, if is_told { 2 } else { 0 }, "{dimension}: {}", said.err);
+        assert_eq!(said.err.contains("not checked"), !is_told, "{dimension}: {}", said.err);
+    }
+    home.config("[limits.users.bob]\nday = \"1k tokens\"\n");
+    home.write(USAGE_LOG, &call("bob", "dollar", 2_000));
+    assert_eq!(run(&home, &["gate"], "").code, 0);
+    assert_eq!(run(&home, &["gate", "--session", "s1"], "").code, 2);
+    assert_eq!(run(&home, &["gate", "--session", "s1", "--user", "alice"], "").code, 0);
+    home.config("[limits]\nrun = \"1k tokens\"\n");
+    let said = run(&home, &["gate"], "").err;
+    assert_eq!(said, "tokmeter: limits not checked: run (give --session, --agent)\n");
+    let said = run(&home, &["gate", "--session", "s1", "--json"], "");
+    assert_eq!((said.code, &json(&said.out)["not_checked"][0]), (0, &"run".into()));
+    assert_eq!(run(&home, &["gate", "--session", "s1", "--agent", "explore"], "").code, 2);
+}
+
+#[test]
+fn a_call_over_a_call_limit_is_said_and_refuses_nothing() {
+    let home = Home::new();
+    home.config(&format!("[limits]\ncall = \"1usd\"\n{PRICE}"));
+    home.write(USAGE_LOG, &call("alice", "dollar", 2_000_000));
+    let said = run(&home, &["gate"], "");
+    let words = "A call is over the call limit: $2.00 of $1.00 used, measured on the largest call of the day; no call is refused for that";
+    assert_eq!((said.code, said.err.trim_end()), (0, words));
+    let answer = json(&run(&home, &["gate", "--json"], "").out);
+    assert_eq!(
+        (&answer["allowed"], &answer["verdict"], &answer["reason"]),
+        (&true.into(), &"over".into(), &words.into())
+    );
+    home.config(&format!("[limits]\ncall = \"0usd\"\n{PRICE}"));
+    let said = run(&home, &["gate"], "");
+    assert!(said.code == 2 && said.err.starts_with("Call limit reached: "), "{}", said.err);
+}

@@ -35,8 +35,8 @@ pub(crate) struct GateAnswer {
     /// Names given by the caller that no call has; omitted if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
-    /// Keys of limits that were not evaluated because the caller gave no model, project or session; omitted if all were
-    /// evaluated.
+    /// Keys of limits that were not evaluated because the caller left out a name, such as the model or the team; omitted
+    /// if all were evaluated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) not_checked: Vec<String>,
     /// The dimensions of those limits that the caller did not give.

@@ -14,7 +14,8 @@ use crate::meter::{CallContext, Rules, gate};
 /// has yet is noted but changes nothing, because the gate may be asked before the first call. The names in each
 /// dimension are read at most once, and those of sessions only if the given one may be abbreviated. If it could mean
 /// several sessions, none is assumed: session limits are then not checked, and the answer says so. If a name could mean
-/// several projects or models, the limits of each are checked.
+/// several projects or models, the limits of each are checked. What the session's calls say of its team, organisation
+/// and user is used where the caller does not name them.
 ///
 /// With `foretells`, adds when near limits will be reached. That reads three hours of calls, which takes several times
 /// as long as everything else.
@@ -29,26 +30,32 @@ pub(crate) fn named_answer(
     foretells: bool,
     now: Instant,
 ) -> Result<GateAnswer, BooksError> {
-    let mut caller = caller(settings, names);
-    let (mut notes, mut is_one_of_several, mut meant) = (Vec::new(), false, Vec::new());
-    let given = |dimension: Dimension| names.iter().any(|(of, _)| *of == dimension);
-    for (dimension, name) in caller.names.iter_mut().filter(|(of, _)| given(*of)) {
-        if *dimension == Dimension::Session {
-            match callers_session(books, name)? {
-                Ok(full) => *name = full,
-                Err(why) => {
-                    is_one_of_several = why.as_ref().is_some_and(|why| why.exit == Exit::Usage);
-                    notes.extend(why.map(|why| why.message));
-                }
+    let mut names: Vec<(Dimension, Label)> = names.iter().map(|(of, name)| (*of, Label::new(name))).collect();
+    names.retain(|(_, name)| !name.is_empty());
+    let (mut notes, mut told, mut is_one_of_several) = (Vec::new(), Vec::new(), false);
+    if let Some((_, session)) = names.iter_mut().find(|(of, _)| *of == Dimension::Session) {
+        match callers_session(books, session)? {
+            Ok(full) => {
+                told = gate::told_by_session(books, &full)?;
+                *session = full;
             }
-            continue;
+            Err(why) => {
+                is_one_of_several = why.as_ref().is_some_and(|why| why.exit == Exit::Usage);
+                notes.extend(why.map(|why| why.message));
+            }
         }
+    }
+    if is_one_of_several {
+        names.retain(|(of, _)| *of != Dimension::Session);
+    }
+    let known: Vec<(Dimension, &str)> = names.iter().chain(&told).map(|(of, name)| (*of, name.as_str())).collect();
+    let caller = caller(settings, &known);
+    let is_given = |dimension: Dimension| names.iter().any(|(of, _)| *of == dimension);
+    let mut meant = Vec::new();
+    for (dimension, name) in caller.names.iter().filter(|(of, _)| is_given(*of) && *of != Dimension::Session) {
         let (full, sentence) = meanings(books, *dimension, name)?;
         notes.extend(sentence);
         meant.push((*dimension, full));
-    }
-    if is_one_of_several {
-        caller.names.retain(|(dimension, _)| *dimension != Dimension::Session);
     }
     let callers = each_of(caller, &meant);
     let mut decision = gate::decide_any(books, rules, &callers, now)?;
@@ -81,6 +88,11 @@ impl GateAnswer {
             ("--session", &[Dimension::Session, Dimension::Source][..]),
             ("--model", &[Dimension::Model]),
             ("--project", &[Dimension::Project]),
+            ("--user", &[Dimension::User]),
+            ("--team", &[Dimension::Team]),
+            ("--org", &[Dimension::Org]),
+            ("--agent", &[Dimension::Agent]),
+            ("--feature", &[Dimension::Feature]),
         ];
         let missing = options.into_iter().filter(|(_, of)| of.iter().any(|of| self.left_out.contains(of)));
         let missing: Vec<&str> = missing.map(|(option, _)| option).collect();
