@@ -266,12 +266,12 @@ fn a_limit_for_a_name_that_no_call_has_is_set_and_the_name_is_said() {
     let said = run(&home, &["limits", "set", "model:opus-5-5:day", "20usd"], "");
     assert_eq!((said.code, said.out.as_str()), (0, "model:opus-5-5:day: 20usd (was 30usd)\n"));
     assert_eq!(said.err, "tokmeter: no call has model 'opus-5-5'; did you mean 'claude-opus-5-5'?\n");
-    assert_eq!(run(&home, &["limits", "unset", "model:opus-5-5:day"], "").out, "model:opus-5-5:day: no limit\n");
+    assert_eq!(run(&home, &["limits", "unset", "model:opus-5-5:day"], "").out, "model:opus-5-5:day: removed\n");
     // A new limit takes the name that the screens show, as the gate does.
     let said = run(&home, &["limits", "set", "model:opus-5-5:day", "20usd"], "");
     assert_eq!((said.out.as_str(), said.err.as_str()), ("model:claude-opus-5-5:day: 20usd\n", ""));
     let said = run(&home, &["limits", "unset", "model:opus-5-5:day"], "");
-    assert_eq!((said.code, said.out.as_str()), (0, "model:claude-opus-5-5:day: no limit\n"));
+    assert_eq!((said.code, said.out.as_str()), (0, "model:claude-opus-5-5:day: removed\n"));
     let said = run(&home, &["limits", "set", "model:opus-5-6:day", "20usd"], "");
     assert!(said.err.contains("no call has model 'opus-5-6'"), "{}", said.err);
     let said = run(&home, &["limits", "set", "model:opus-*:day", "20usd"], "");

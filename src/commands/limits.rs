@@ -51,7 +51,7 @@ fn unset(context: &mut Context<'_>, scope: &str) -> Result<Exit, Failure> {
         let set = if set.is_empty() { "none is set".to_owned() } else { format!("there are: {}", set.join(", ")) };
         Failure::new(Exit::Usage, format!("there is no limit {}; {set}", key.as_spelled(scope)))
     })?;
-    writeln!(context.out, "{}: no limit", key.as_spelled(scope))?;
+    writeln!(context.out, "{}: removed", key.as_spelled(scope))?;
     Ok(Exit::Fine)
 }
 
