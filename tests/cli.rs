@@ -559,5 +559,5 @@ fn a_limits_period_may_be_spelled_as_it_is_shown() {
     assert_eq!(out(&["limits", "set", "daily", "5usd"]), "daily: 5usd\n");
     assert_eq!(out(&["limits", "set", "User:alice:Monthly", "50usd"]), "user:alice:monthly: 50usd\n");
     assert_eq!(out(&["limits", "set", "day", "6usd"]), "day: 6usd (was 5usd)\n");
-    assert_eq!(out(&["limits", "unset", "Daily"]), "daily: no limit\n");
+    assert_eq!(out(&["limits", "unset", "Daily"]), "daily: removed\n");
 }

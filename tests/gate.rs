@@ -12,6 +12,8 @@ mod common;
 
 #[path = "gate/agents.rs"]
 mod agents;
+#[path = "gate/names.rs"]
+mod names;
 #[path = "gate/record.rs"]
 mod record;
 #[path = "gate/setup.rs"]
@@ -264,15 +266,18 @@ fn a_limit_for_a_name_that_no_call_has_is_set_and_the_name_is_said() {
     let said = run(&home, &["limits", "set", "model:opus-5-5:day", "20usd"], "");
     assert_eq!((said.code, said.out.as_str()), (0, "model:opus-5-5:day: 20usd (was 30usd)\n"));
     assert_eq!(said.err, "tokmeter: no call has model 'opus-5-5'; did you mean 'claude-opus-5-5'?\n");
-    assert_eq!(run(&home, &["limits", "unset", "model:opus-5-5:day"], "").out, "model:opus-5-5:day: no limit\n");
+    assert_eq!(run(&home, &["limits", "unset", "model:opus-5-5:day"], "").out, "model:opus-5-5:day: removed\n");
     // A new limit takes the name that the screens show, as the gate does.
     let said = run(&home, &["limits", "set", "model:opus-5-5:day", "20usd"], "");
     assert_eq!((said.out.as_str(), said.err.as_str()), ("model:claude-opus-5-5:day: 20usd\n", ""));
     let said = run(&home, &["limits", "unset", "model:opus-5-5:day"], "");
-    assert_eq!((said.code, said.out.as_str()), (0, "model:claude-opus-5-5:day: no limit\n"));
+    assert_eq!((said.code, said.out.as_str()), (0, "model:claude-opus-5-5:day: removed\n"));
     let said = run(&home, &["limits", "set", "model:opus-5-6:day", "20usd"], "");
     assert!(said.err.contains("no call has model 'opus-5-6'"), "{}", said.err);
-    for scope in ["model:claude-opus-5-5:day", "model:claude-*:day", "day"] {
+    let said = run(&home, &["limits", "set", "model:opus-*:day", "20usd"], "");
+    assert_eq!((said.code, said.out.as_str()), (0, "model:opus-*:day: 20usd\n"));
+    assert_eq!(said.err, "tokmeter: no call has model 'opus-*'; did you mean 'claude-opus-*'?\n");
+    for scope in ["model:claude-opus-5-5:day", "model:claude-*:day", "user:*:model:claude-*:day", "team:*:day", "day"] {
         assert_eq!(run(&home, &["limits", "set", scope, "20usd"], "").err, "", "{scope}");
     }
 }
@@ -311,8 +316,12 @@ fn an_override_lifts_limits_for_one_session_and_is_remembered() {
     assert!(!run(&home, &["limits"], "").out.contains("Lifted"));
     assert!(run(&home, &["audit"], "").out.contains(": release tonight"));
     // A session that was blocked before its first call is not in the ledger yet.
-    assert_eq!(run(&home, &["limits", "override", "fresh", "--reason", "why not"], "").code, 0);
-    assert_eq!(gate("fresh").code, 0);
+    let fresh = "3f2a91c0-1111-4222-8333-444455556666";
+    let said = run(&home, &["limits", "override", fresh, "--reason", "why not"], "");
+    assert!(said.code == 0 && said.err.contains("no call has session '3f2a91c0-"), "{}", said.err);
+    assert_eq!(gate(fresh).code, 0);
+    let said = run(&home, &["limits", "override", "3f2a91c0", "--revoke"], "");
+    assert_eq!((said.code, gate(fresh).code), (0, 2), "{}", said.err);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Names typed by a user: short forms as the screens show them, and names that no call has, such as typos.
 
+use std::collections::BTreeSet;
+
 use crate::config::LimitKey;
-use crate::domain::{Dimension, Filter, Label, Matcher, Zone, model_short, project_short};
+use crate::domain::{Dimension, Filter, Label, Matcher, Zone, is_project, model_short, project_short};
 use crate::ledger::{BooksError, Grain, Ledger, Query};
 use crate::meter::Scope;
 use crate::text::meant;
@@ -37,8 +39,22 @@ impl Names {
     }
 
     fn shown_as(&self, short: &str) -> Vec<&Label> {
-        let has_short = matches!(self.dimension, Dimension::Project | Dimension::Model);
-        self.all.iter().filter(|name| has_short && self.short(name) == short).collect()
+        let is_shown_so = |name: &str| match self.dimension {
+            Dimension::Project => is_project(name, short),
+            Dimension::Model => model_short(name) == short,
+            Dimension::Source
+            | Dimension::Session
+            | Dimension::User
+            | Dimension::Team
+            | Dimension::Agent
+            | Dimension::Feature
+            | Dimension::Org
+            | Dimension::Branch
+            | Dimension::Fidelity
+            | Dimension::Repo
+            | Dimension::Ticket => false,
+        };
+        self.all.iter().filter(|name| is_shown_so(name)).collect()
     }
 
     /// The name as the screens show it.
@@ -54,14 +70,15 @@ impl Names {
 
     /// `no call has model 'opus-6'; did you mean 'claude-opus-5'?`; `None` if a call has the name, or no call has any.
     fn unknown(&self, asked: &Matcher) -> Option<String> {
-        if self.all.is_empty() || asked.is_glob() || self.all.iter().any(|name| asked.matches(name)) {
+        if self.all.is_empty() || self.all.iter().any(|name| asked.matches(name)) {
             return None;
         }
+        let pattern = if asked.is_glob() { self.closest_pattern(asked) } else { None };
         let (dimension, asked) = (self.dimension, asked.as_str());
         let several: Vec<&str> = self.shown_as(asked).into_iter().map(Label::as_str).collect();
         let hint = match several.as_slice() {
             [_, _, ..] => format!("; there are: {}", several.join(", ")),
-            _ => match self.closest(asked) {
+            _ => match pattern.as_deref().or_else(|| self.closest(asked)) {
                 Some(meant) => format!("; did you mean '{meant}'?"),
                 None if self.all.len() <= FEW => {
                     format!("; there are: {}", self.all.iter().map(Label::as_str).collect::<Vec<_>>().join(", "))
@@ -70,6 +87,20 @@ impl Names {
             },
         };
         Some(format!("no call has {dimension} '{}'{hint}", Label::new(asked)))
+    }
+
+    /// The pattern that was probably meant: `claude-haiku-*` for `haiku-*`, which matches names as they are shown.
+    fn closest_pattern(&self, asked: &Matcher) -> Option<String> {
+        let before = |name: &Label| {
+            let short = self.short(name);
+            let at = if asked.matches(short) { name.find(short) } else { None };
+            at.map(|at| name.as_str()[..at].to_owned())
+        };
+        let all: BTreeSet<String> = self.all.iter().filter_map(before).collect();
+        let mut all = all.into_iter();
+        let (first, second) = (all.next()?, all.next());
+        let before = if second.is_some() { "*".to_owned() } else { first };
+        Some(format!("{before}{}", asked.as_str()))
     }
 
     /// The name that was probably meant: one whose short form matches, one that starts with, ends with or contains the
@@ -113,7 +144,7 @@ impl KnownNames {
     /// When the ledger cannot be read.
     pub(crate) fn unknown_in(&mut self, books: &dyn Ledger, filter: &Filter) -> Result<Vec<String>, BooksError> {
         let mut all = Vec::new();
-        for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
+        for (dimension, asked) in &filter.only {
             all.extend(self.names_by(books, *dimension)?.unknown(asked));
         }
         Ok(all)
@@ -139,6 +170,32 @@ pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<KnownN
         }
     }
     Ok(known)
+}
+
+/// The full names that a name given for a coming call may stand for: itself if a call has it, or else all that are shown
+/// so. The sentence says that it may be any of several, or that no call has it.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn meanings(
+    books: &dyn Ledger,
+    dimension: Dimension,
+    given: &Label,
+) -> Result<(Vec<Label>, Option<String>), BooksError> {
+    let names = Names::in_ledger(books, dimension)?;
+    if names.all.contains(given) {
+        return Ok((vec![given.clone()], None));
+    }
+    let shown: Vec<Label> = names.shown_as(given).into_iter().cloned().collect();
+    Ok(match shown.as_slice() {
+        [] => (vec![given.clone()], names.unknown(&Matcher::exact(given.as_str()))),
+        [_] => (shown, None),
+        [first, rest @ ..] => {
+            let others: String = rest.iter().map(|name| format!(" or {name}")).collect();
+            let sentence = format!("{dimension} '{given}' may be {first}{others}; the limits of each are checked");
+            (shown, Some(sentence))
+        }
+    })
 }
 
 /// Like [`complete`], for a meter that runs while calls come in: a project or a model that no call has yet is also
@@ -179,7 +236,7 @@ pub(crate) fn limit_in_full(
     is_set: bool,
 ) -> Result<(LimitKey, Vec<String>), BooksError> {
     let mut filter = Filter { only: key.scope.names().to_vec(), ..Filter::default() };
-    if filter.only.iter().all(|(_, names)| names.is_glob()) {
+    if filter.only.is_empty() {
         return Ok((key.clone(), Vec::new()));
     }
     let mut known = if is_set { KnownNames::default() } else { complete(books, &mut filter)? };
@@ -204,6 +261,11 @@ mod tests {
         let projects = names(Dimension::Project, &["/home/a/web-shop", "/home/b/web-shop", "/srv/api"]);
         assert_eq!(projects.in_full("api").map(Label::as_str), Some("/srv/api"));
         assert_eq!(projects.in_full("web-shop"), None, "two are shown so");
+        assert_eq!(projects.in_full("a/web-shop").map(Label::as_str), Some("/home/a/web-shop"));
+        assert_eq!(projects.in_full("srv/api/").map(Label::as_str), Some("/srv/api"));
+        for nothing in ["/api", "pi", "", "/", "srv", "other/api"] {
+            assert_eq!(projects.in_full(nothing), None, "{nothing}");
+        }
         let users = names(Dimension::User, &["alice"]);
         assert_eq!(users.in_full("alice"), None, "users have no short form");
     }
@@ -214,11 +276,14 @@ mod tests {
             (Dimension::Model, "opus-5-5", "no call has model 'opus-5-5'; did you mean 'claude-opus-5-5'?"),
             (Dimension::Model, "GPT", "no call has model 'GPT'; did you mean 'gpt-5.2'?"),
             (Dimension::Model, "us", "no call has model 'us'; there are: claude-opus-5-5, gpt-5.2"),
+            (Dimension::Model, "opus-*", "no call has model 'opus-*'; did you mean 'claude-opus-*'?"),
+            (Dimension::Model, "o*us-5*", "no call has model 'o*us-5*'; did you mean 'claude-o*us-5*'?"),
+            (Dimension::Model, "x-*", "no call has model 'x-*'; there are: claude-opus-5-5, gpt-5.2"),
             (Dimension::Model, "gpt-5.3", "no call has model 'gpt-5.3'; did you mean 'gpt-5.2'?"),
         ];
         for (dimension, asked, expected) in cases {
             let names = names(dimension, &["claude-opus-5-5", "gpt-5.2"]);
-            assert_eq!(names.unknown(&Matcher::exact(asked)).as_deref(), Some(expected), "{asked}");
+            assert_eq!(names.unknown(&Matcher::new(asked)).as_deref(), Some(expected), "{asked}");
         }
         let projects = names(Dimension::Project, &["/home/a/web-shop", "/home/b/web-shop", "/srv/api"]);
         assert_eq!(
@@ -226,6 +291,13 @@ mod tests {
             Some("no call has project 'web-shop'; there are: /home/a/web-shop, /home/b/web-shop")
         );
         assert_eq!(projects.unknown(&Matcher::exact("/srv/api")), None);
+        assert_eq!(
+            projects.unknown(&Matcher::new("web-*")).as_deref(),
+            Some("no call has project 'web-*'; did you mean '*web-*'?")
+        );
+        for known in ["*", "/home/*", "*/api"] {
+            assert_eq!(projects.unknown(&Matcher::new(known)), None, "{known}");
+        }
         assert_eq!(names(Dimension::User, &[]).unknown(&Matcher::exact("bob")), None, "before the first call");
     }
 }

@@ -1,7 +1,11 @@
 //! Finds sessions by the names that users give.
 
+use std::collections::BTreeSet;
+
 use super::exit::{Exit, Failure};
-use crate::domain::{Dimension, Filter, Label, Matcher, Zone, is_callers_session, is_session, may_be_short};
+use crate::domain::{
+    Dimension, Filter, Label, Matcher, Zone, is_callers_session, is_project, is_session, may_be_short,
+};
 use crate::ledger::{BooksError, Grain, Ledger, Query};
 
 /// The named session that ended last. Calls without a session may be newer.
@@ -35,7 +39,7 @@ pub(crate) fn find_session(
     if let Some(exact) = with_exact_name(books, wanted, filter)? {
         return Ok(Ok(exact));
     }
-    let fits = named_so(books, filter, |name| is_session(name, wanted))?;
+    let fits = named_so(books, filter, wanted, is_session)?;
     let wanted = Label::new(wanted);
     let none = || format!("no session is '{wanted}' or begins so; `tokmeter report session` lists them");
     Ok(one(&fits, &wanted, none))
@@ -56,8 +60,7 @@ pub(crate) fn callers_session(books: &dyn Ledger, wanted: &str) -> Result<Result
         latest(books, &all)?
     } else {
         let may_be_short = may_be_short(wanted);
-        let fits =
-            if may_be_short { named_so(books, &all, |name| is_callers_session(name, wanted))? } else { Vec::new() };
+        let fits = if may_be_short { named_so(books, &all, wanted, is_callers_session)? } else { Vec::new() };
         let wanted = Label::new(wanted);
         one(&fits, &wanted, || {
             format!("no call has session '{wanted}'; `tokmeter report session` lists those with calls")
@@ -88,11 +91,26 @@ fn with_exact_name(books: &dyn Ledger, wanted: &str, filter: &Filter) -> Result<
     Ok(books.calls(&filter, 1)?.first().and_then(|row| row.call.from.session.clone()))
 }
 
-/// The sessions whose names match.
-fn named_so(books: &dyn Ledger, filter: &Filter, fits: impl Fn(&str) -> bool) -> Result<Vec<Label>, BooksError> {
-    let query = Query { by: vec![Dimension::Session], filter: filter.clone(), ..Query::new(Grain::Total, Zone::UTC) };
-    let names = books.report(&query)?.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten());
-    Ok(names.filter(|name| fits(name)).collect())
+/// The sessions whose names match or, if none does and the words begin with a project, that are shown so: `api 3f2a91c0`.
+fn named_so(
+    books: &dyn Ledger,
+    filter: &Filter,
+    wanted: &str,
+    fits: impl Fn(&str, &str) -> bool,
+) -> Result<Vec<Label>, BooksError> {
+    let query = |by: Vec<Dimension>| Query { by, filter: filter.clone(), ..Query::new(Grain::Total, Zone::UTC) };
+    let names = books.report(&query(vec![Dimension::Session]))?.rows.into_iter();
+    let names = names.filter_map(|row| row.by.into_iter().next().flatten());
+    let named: Vec<Label> = names.filter(|name| fits(name, wanted)).collect();
+    let Some((project, id)) = wanted.rsplit_once(' ').filter(|(_, id)| named.is_empty() && !id.is_empty()) else {
+        return Ok(named);
+    };
+    let rows = books.report(&query(vec![Dimension::Session, Dimension::Project]))?.rows;
+    let shown = rows.iter().filter_map(|row| match row.by.as_slice() {
+        [Some(session), Some(of)] if is_project(of, project) && fits(session, id) => Some(session.clone()),
+        _ => None,
+    });
+    Ok(shown.collect::<BTreeSet<Label>>().into_iter().collect())
 }
 
 /// The only one of these sessions, otherwise a failure that says why there is none.

@@ -148,8 +148,9 @@ calls. An address beyond this machine needs a token, which clients send as x-tok
   tokmeter gate && my-agent
   tokmeter gate --model claude-opus-5 --project ~/api && my-agent
 
-A limit of a model, a project or a session is checked only where the coming call's --model, --project or --session
-is named, in full or as the screens show it; a note says which limits were not checked.")]
+A limit of a model, a project, a session and so on is checked only where the coming call's --model, --project or
+--session is named, in full or as the screens show it; a note says which limits were not checked. A call limit that
+a call was over warns and refuses nothing, unless it is zero.")]
     Gate(GateArgs),
     /// One line for an agent's status bar, tmux or a shell prompt
     #[command(

@@ -27,18 +27,21 @@ pub enum LimitsCommand {
         scope: String,
     },
     /// Lift limits for one session, or restore them; the ledger records it with the reason
-    #[command(after_help = "Examples:
+    #[command(
+        group = clap::ArgGroup::new("what").required(true).args(["reason", "revoke"]),
+        after_help = "Examples:
   tokmeter limits override 3f2a91c0 --reason 'release tonight'
-  tokmeter limits override 3f2a91c0 --revoke")]
+  tokmeter limits override 3f2a91c0 --revoke"
+    )]
     Override {
-        /// The session
+        /// The session, by its id, the beginning of it, or as the screens show it; before its first call by its whole id
         #[arg(value_name = "SESSION")]
         session: String,
         /// Why
-        #[arg(long, value_name = "TEXT", required_unless_present = "revoke")]
+        #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
         /// Restore the limits
-        #[arg(long, conflicts_with = "reason")]
+        #[arg(long)]
         revoke: bool,
     },
 }
@@ -60,13 +63,16 @@ pub struct GateArgs {
     /// For this project; without one, limits of projects are not checked
     #[arg(long, value_name = "PATH")]
     pub project: Option<String>,
-    /// For this team
+    /// For this team, if not the session's or the config's
     #[arg(long, value_name = "NAME")]
     pub team: Option<String>,
-    /// For this agent
+    /// For this organisation, if not the session's or the config's
+    #[arg(long, value_name = "NAME")]
+    pub org: Option<String>,
+    /// For this agent; without one, limits of agents and of their runs are not checked
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
-    /// For this feature
+    /// For this feature; without one, limits of features are not checked
     #[arg(long, value_name = "NAME")]
     pub feature: Option<String>,
     /// For this session, by its id, as the screens show it, or by 8 characters or more of its beginning; without one,

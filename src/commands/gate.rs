@@ -63,6 +63,7 @@ impl GateArgs {
             (Dimension::Model, &self.model),
             (Dimension::Project, &self.project),
             (Dimension::Team, &self.team),
+            (Dimension::Org, &self.org),
             (Dimension::Agent, &self.agent),
             (Dimension::Feature, &self.feature),
             (Dimension::Session, &self.session),

@@ -1,23 +1,21 @@
 //! `limits`: shows limits with their usage, and edits them in the config.
 
+mod lift;
 pub(super) mod show;
 
-use crate::app::catch_up::{self, LogSelection};
 use crate::app::names::limit_in_full;
-use crate::app::sessions::only_session;
 use crate::app::{Context, Exit, Failure};
 use crate::cli::LimitsCommand;
 use crate::commands::ledger;
 use crate::config::{self, LimitKey, edit};
-use crate::domain::{Filter, Label};
-use crate::meter::overrides::{self};
+use crate::domain::Label;
 
 pub(super) fn run(context: &mut Context<'_>, command: Option<LimitsCommand>) -> Result<Exit, Failure> {
     match command.unwrap_or(LimitsCommand::Show { json: false }) {
         LimitsCommand::Show { json } => show::show(context, json),
         LimitsCommand::Set { scope, amount } => set(context, &scope, &amount),
         LimitsCommand::Unset { scope } => unset(context, &scope),
-        LimitsCommand::Override { session, reason, .. } => lift(context, &session, reason.as_deref()),
+        LimitsCommand::Override { session, reason, .. } => lift::lift(context, &session, reason.as_deref()),
     }
 }
 
@@ -53,7 +51,7 @@ fn unset(context: &mut Context<'_>, scope: &str) -> Result<Exit, Failure> {
         let set = if set.is_empty() { "none is set".to_owned() } else { format!("there are: {}", set.join(", ")) };
         Failure::new(Exit::Usage, format!("there is no limit {}; {set}", key.as_spelled(scope)))
     })?;
-    writeln!(context.out, "{}: no limit", key.as_spelled(scope))?;
+    writeln!(context.out, "{}: removed", key.as_spelled(scope))?;
     Ok(Exit::Fine)
 }
 
@@ -87,36 +85,4 @@ pub(super) fn change(context: &Context<'_>, edit: impl FnOnce(&str) -> Result<St
         Failure::new(Exit::Config, "there is no place for a config: set HOME, or name a file with --config")
     })?;
     config::change(path, edit).map_err(|message| Failure::new(Exit::Config, message))
-}
-
-/// Overrides the limits of a session, which need not exist yet. Without a reason, revokes the override.
-fn lift(context: &mut Context<'_>, session: &str, reason: Option<&str>) -> Result<Exit, Failure> {
-    let reason = reason.map(|reason| Label::new(reason.trim()));
-    if reason.as_ref().is_some_and(|reason| reason.is_empty()) {
-        return Err(Failure::new(Exit::Usage, "give a reason: --reason 'release tonight'"));
-    }
-    let mut books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
-    if let Some(trouble) = books.trouble {
-        return Err(Failure::new(Exit::Unavailable, format!("nothing was changed: {trouble}")));
-    }
-    let session = match only_session(&books.ledger, session, &Filter::default()) {
-        Ok(found) => Label::new(found.as_str()),
-        // A session that was blocked before its first call is not in the ledger yet.
-        Err(failure) if failure.exit == Exit::NoInput && session != "latest" => Label::new(session),
-        Err(failure) => return Err(failure),
-    };
-    match reason {
-        Some(reason) => {
-            overrides::lift(&mut books.ledger, &session, &reason, context.now())?;
-            writeln!(context.out, "Limits no longer stop session {session}: {reason}")?;
-        }
-        None if overrides::revoke(&mut books.ledger, &session, context.now())? => {
-            writeln!(context.out, "Limits stop session {session} again")?;
-        }
-        None => {
-            let message = format!("session {session} has no override; `tokmeter limits` lists all");
-            return Err(Failure::new(Exit::Usage, message));
-        }
-    }
-    Ok(Exit::Fine)
 }

@@ -51,7 +51,8 @@ fn part_of(text: &str) -> Result<Amount, String> {
     if let Some(number) = named {
         return Ok(Amount { tokens: Some(parse_count(number)?), ..Amount::default() });
     }
-    let count = parse_count(&lower)?;
+    // What has no unit that is known may be dollars as well.
+    let count = parse_number(&lower, &format!("{WANTED}, or dollars such as 25usd"))?;
     if lower.ends_with(|last: char| last.is_ascii_digit() || last == '.') {
         return Err(format!("does not say of what: dollars or tokens? write {lower}usd or {lower} tokens"));
     }
@@ -76,7 +77,14 @@ pub(crate) fn parse_usd(text: &str) -> Result<(Usd, bool), String> {
 /// # Errors
 /// A sentence saying what was expected.
 pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
-    const WANTED: &str = "give a whole number of tokens such as 500_000, 500k or 1.5M";
+    parse_number(text, WANTED)
+}
+
+/// The numbers that a count may be, for messages.
+const WANTED: &str = "give a whole number of tokens such as 500_000, 500k or 1.5M";
+
+/// Parses a count. `forms` says what else could be given in place of a text that is none.
+fn parse_number(text: &str, forms: &str) -> Result<u64, String> {
     let text = text.trim().replace('_', "").to_lowercase();
     let (number, thousands) = match text.as_bytes().last() {
         Some(b'k') => (&text[..text.len() - 1], 1),
@@ -85,10 +93,10 @@ pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
         _ => (text.as_str(), 0),
     };
     if !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-') {
-        return Err(format!("is not an amount; {WANTED}"));
+        return Err(format!("is not an amount; {forms}"));
     }
     // Reuses the exact decimal parsing of dollars: a count is a decimal without a remainder.
-    let (value, exact) = Usd::parse(number).map_err(|_| format!("is not an amount; {WANTED}"))?;
+    let (value, exact) = Usd::parse(number).map_err(|_| format!("is not an amount; {forms}"))?;
     let (scaled, one) = (value.pico().checked_mul(1000_i128.pow(thousands)), Usd::ONE.pico());
     match scaled {
         Some(scaled) if scaled < 0 => Err(format!("is negative; {WANTED}")),
@@ -165,7 +173,13 @@ mod tests {
             ("-1usd", "is negative"),
             ("-5k", "is negative"),
             ("1e99usd", "larger than any amount"),
-            ("5eur", "is not an amount"),
+            (
+                "5eur",
+                "is not an amount; give a whole number of tokens such as 500_000, 500k or 1.5M, or dollars such as 25usd",
+            ),
+            ("5usdx", "or dollars such as 25usd"),
+            ("abc", "or dollars such as 25usd"),
+            ("x tokens", "is not an amount; give a whole number of tokens such as 500_000, 500k or 1.5M"),
             ("1.2345k", "is not whole"),
             ("99999999999999999999k", "is too large"),
             ("NaNusd", "not a decimal number"),

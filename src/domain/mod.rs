@@ -42,7 +42,10 @@ pub(crate) use percent::percent_decoded;
 pub(crate) use project::{project_of, repository_of};
 pub use record::Record;
 pub(crate) use rfc3339::{rfc3339, rfc3339_millis, rfc3339_seconds};
-pub(crate) use short_name::{is_callers_session, is_session, may_be_short, model_short, project_short, session_short};
+pub(crate) use short_name::{
+    is_callers_session, is_project, is_session, may_be_session_id, may_be_short, model_short, project_short,
+    session_short,
+};
 pub(crate) use sorting::{one_by_one, sort_by, sort_by_key};
 pub(crate) use status::{OF_SESSIONS, STATUS};
 pub use status::{Quota, SessionStatus, Status};

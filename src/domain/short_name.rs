@@ -9,6 +9,13 @@ pub(crate) fn project_short(project: &str) -> &str {
     if last.is_empty() { project } else { last }
 }
 
+/// True when a project may be shown as this: by its last folder, or by as many of the last as tell it from others.
+pub(crate) fn is_project(project: &str, words: &str) -> bool {
+    let [project, words] = [project, words].map(|path| path.trim_end_matches(['/', '\\']));
+    let before = project.strip_suffix(words).filter(|_| !words.is_empty());
+    before.is_some_and(|before| before.is_empty() || before.ends_with(['/', '\\']))
+}
+
 /// The short form of a session id: `3f2a91c0-…` is shown as `3f2a91c0`. The first digits of a UUID of version 7 are a
 /// time, which sessions of the same minute share, so its last digits are used instead. Other names are shown whole.
 pub(crate) fn session_short(session: &str) -> &str {
@@ -27,6 +34,16 @@ pub(crate) fn session_short(session: &str) -> &str {
 pub(crate) fn is_session(session: &str, words: &str) -> bool {
     session.starts_with(words) || (session_short(session) == words && session != words)
 }
+
+/// True when this text can be the whole id of a session, as agents make them: a UUID, or a long word with digits.
+pub(crate) fn may_be_session_id(words: &str) -> bool {
+    let is_word = !words.contains(|letter: char| letter.is_whitespace() || letter.is_control());
+    let is_long = words.chars().count() >= WHOLE && words.bytes().any(|byte| byte.is_ascii_digit());
+    is_word && (is_long || session_short(words) != words)
+}
+
+/// Minimum length of a text that can be the whole id of a session.
+const WHOLE: usize = 16;
 
 /// Minimum length of a prefix by which a caller of the gate can name a session.
 const CALLERS: usize = 8;

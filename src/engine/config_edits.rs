@@ -80,7 +80,7 @@ impl ConfigEdits {
                 let edited = scope
                     .parse::<LimitKey>()
                     .and_then(|key| self.change(|text| edit::unset_limit(text, &env, &key.expanded(&env))));
-                edit_result(edited, &format!("{scope}: no limit"))
+                edit_result(edited, &format!("{scope}: removed"))
             }
             Request::Theme(name) => match self.keep_theme(&name) {
                 Ok(()) => Vec::new(),

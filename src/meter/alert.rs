@@ -84,6 +84,9 @@ impl Alert {
     /// The headline: `80% of daily limit used`, `daily limit reached`.
     pub fn title(&self) -> String {
         match &self.about {
+            About::Limit(limit) if limit.verdict == Verdict::Over && !limit.stops_work() => {
+                format!("a call is over the {} limit", limit.name)
+            }
             About::Limit(limit) if limit.verdict == Verdict::Over => format!("{} limit reached", limit.name),
             About::Limit(limit) => format!("{}% of {} limit used", limit.percent, limit.name),
             About::Quota(quota) => {

@@ -77,18 +77,19 @@ pub(crate) fn tell_apart(states: &mut [LimitState]) {
     }
 }
 
-/// A limit's name, built only from parts that never change during its lifetime. Alerts are remembered by it.
+/// A limit's name, with every name that narrows it, built only from parts that never change during its lifetime. Alerts are remembered by it.
 pub(crate) fn stable_name(limit: &Limit, subject: Option<&str>) -> String {
-    let mut words: Vec<String> = match subject {
-        Some(subject) if limit.scope.each => vec![subject.to_owned()],
-        Some(_) | None => (limit.scope.only.iter())
-            .map(|(dimension, names)| match names.as_str() {
-                "*" if limit.scope.each => format!("each {dimension}"),
-                "*" if limit.scope.is_organisation() => dimension.to_string(),
-                names => Label::new(names).as_str().to_owned(),
-            })
-            .collect(),
-    };
+    let (mut words, mut own) = (Vec::new(), subject.filter(|_| limit.scope.each));
+    let is_own = own.is_some();
+    for (dimension, names) in &limit.scope.only {
+        match names.as_str() {
+            // The subject has the names of all dimensions in which each name is limited.
+            "*" if is_own => words.extend(own.take().map(str::to_owned)),
+            "*" if limit.scope.each => words.push(format!("each {dimension}")),
+            "*" if limit.scope.is_organisation() => words.push(dimension.to_string()),
+            names => words.push(Label::new(names).as_str().to_owned()),
+        }
+    }
     words.push(limit.window.adjective());
     words.join(" ")
 }

@@ -1,6 +1,7 @@
 //! Decides whether the next call may be made.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::holds::{self, Hold};
 use super::limit::{CallContext, Limit, LimitState, Rules, Verdict};
@@ -9,8 +10,8 @@ use super::overrides::{self, Override};
 use super::snapshot::{Snapshot, states};
 use super::summary::Follow;
 use super::window::Window;
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher, one_by_one};
-use crate::ledger::{BooksError, Ledger};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
+use crate::ledger::{BooksError, Ledger, Row};
 
 /// Log format assumed for callers that do not name one: those that use the socket or the usage log.
 const OWN_SOURCE: &str = "native";
@@ -31,6 +32,30 @@ pub(crate) struct Decision {
 }
 
 impl Decision {
+    /// The decision about a call that nothing limits.
+    fn free() -> Self {
+        Self { allowed: true, worst: Verdict::Under, waits: false, states: Vec::new(), lifted: None }
+    }
+
+    /// The decision about a call of which only one of the two is known to be true: the limits of both apply.
+    fn and(mut self, other: Self) -> Self {
+        let waits = |one: &Self| one.allowed || one.waits;
+        self.waits = waits(&self) && waits(&other) && !(self.allowed && other.allowed);
+        self.allowed &= other.allowed;
+        self.worst = self.worst.max(other.worst);
+        for state in other.states {
+            let is_same = |known: &LimitState| {
+                (&known.limit, &known.subject, &known.session) == (&state.limit, &state.subject, &state.session)
+            };
+            if !self.states.iter().any(is_same) {
+                self.states.push(state);
+            }
+        }
+        super::evaluate::worst_first(&mut self.states);
+        self.lifted = self.lifted.or(other.lifted);
+        self
+    }
+
     /// The limits that refuse the call, unless they are overridden.
     pub(crate) fn stops(&self) -> impl Iterator<Item = &LimitState> {
         self.states.iter().filter(|state| state.stops_work())
@@ -47,8 +72,25 @@ pub(crate) fn decide(
     caller: &CallContext,
     now: Instant,
 ) -> Result<Decision, BooksError> {
+    decide_any(books, rules, std::slice::from_ref(caller), now)
+}
+
+/// Like [`decide`], for a caller that may be any of these: the limits of each apply.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn decide_any(
+    books: &dyn Ledger,
+    rules: &Rules,
+    callers: &[CallContext],
+    now: Instant,
+) -> Result<Decision, BooksError> {
     let held = holds::seen(books, now)?;
-    weigh(books, rules, &with_source(books, caller)?, &held, now)
+    let mut decision = Decision::free();
+    for caller in callers {
+        decision = decision.and(weigh(books, rules, &with_source(books, caller)?, &held, now)?);
+    }
+    Ok(decision)
 }
 
 /// Adds a forecast of when each near limit will be reached, the same forecast that the screen shows. This needs the
@@ -76,26 +118,31 @@ pub(crate) fn foretell(
     Ok(())
 }
 
-/// Limits that cannot be evaluated because the caller leaves out a name that every call has: its model, project,
-/// session, or log format, which the session implies. A call without an agent, team or feature simply has none.
+/// Limits that cannot be evaluated because the caller, who may be any of these, leaves out a name: a model, a team, an
+/// agent and so on, or the log format, which the session implies. The coming call may have one that the limit covers.
 ///
 /// Each is returned with the names that are missing.
-pub(crate) fn unchecked<'r>(rules: &'r Rules, caller: &CallContext) -> Vec<(&'r Limit, BTreeSet<Dimension>)> {
-    let always = [Dimension::Model, Dimension::Project, Dimension::Session, Dimension::Source];
-    let is_missing = move |dimension: Dimension| {
+pub(crate) fn unchecked<'r>(rules: &'r Rules, callers: &[CallContext]) -> Vec<(&'r Limit, BTreeSet<Dimension>)> {
+    let is_missing = |caller: &CallContext, dimension: Dimension| {
         let by_session = dimension == Dimension::Source && caller.name(Dimension::Session).is_some();
-        always.contains(&dimension) && caller.name(dimension).is_none() && !by_session
+        caller.name(dimension).is_none() && !by_session
     };
     let mut all = Vec::new();
     for limit in &rules.limits {
-        let fits = |(dimension, names): &(Dimension, Matcher)| {
-            is_missing(*dimension) || caller.name(*dimension).is_some_and(|name| names.matches(name))
-        };
         let names = limit.scope.names();
-        let of_sessions = (limit.window == Window::Session).then_some(Dimension::Session);
-        let needed = names.iter().map(|(dimension, _)| *dimension).chain(of_sessions);
-        let missing: BTreeSet<Dimension> = one_by_one(needed.filter(|dimension| is_missing(*dimension)));
-        if names.iter().all(fits) && !missing.is_empty() {
+        let of_sessions = limit.window.is_per_session().then_some(Dimension::Session);
+        let of_runs = (limit.window == Window::Run).then_some(Dimension::Agent);
+        let mut missing: BTreeSet<Dimension> = BTreeSet::new();
+        for caller in callers {
+            let fits = |(dimension, names): &(Dimension, Matcher)| {
+                is_missing(caller, *dimension) || caller.name(*dimension).is_some_and(|name| names.matches(name))
+            };
+            let needed = names.iter().map(|(dimension, _)| *dimension).chain(of_sessions).chain(of_runs);
+            if names.iter().all(fits) {
+                missing.extend(needed.filter(|dimension| is_missing(caller, *dimension)));
+            }
+        }
+        if !missing.is_empty() {
             all.push((limit, missing));
         }
     }
@@ -124,6 +171,20 @@ pub(super) fn weigh(
     let worst = states.iter().map(|state| state.verdict).max().unwrap_or(Verdict::Under);
     let allowed = lifted.is_some() || !states.iter().any(LimitState::stops_work);
     Ok(Decision { allowed, worst, waits: has_room && !allowed, states, lifted })
+}
+
+/// What a session's latest call says of whose calls it makes: its log format, team, organisation and user.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn told_by_session(books: &dyn Ledger, session: &Label) -> Result<Vec<(Dimension, Label)>, BooksError> {
+    let only = vec![(Dimension::Session, Matcher::exact(session.as_str()))];
+    let newest = books.calls(&Filter { only, ..Filter::default() }, 1)?;
+    let told = [Dimension::Source, Dimension::Team, Dimension::Org, Dimension::User];
+    let of_call = |row: &Arc<Row>| {
+        told.into_iter().filter_map(|of| Some((of, of.label_of(&row.call)?.clone()))).collect::<Vec<_>>()
+    };
+    Ok(newest.first().map(of_call).unwrap_or_default())
 }
 
 /// Completes a session with its log format: the one in the ledger, or else ours.

@@ -174,6 +174,14 @@ impl LimitState {
             || self.limit.scope.names().iter().any(|(dimension, _)| is_someone(dimension))
     }
 
+    /// True when its name begins with a name from outside (`alice daily`) instead of a word of ours (`daily`, `each user
+    /// daily`).
+    pub fn begins_with_a_name(&self) -> bool {
+        let scope = &self.limit.scope;
+        let is_own = self.subject.is_some();
+        scope.names().first().is_some_and(|(_, names)| is_own || !scope.each || names.as_str() != "*")
+    }
+
     /// True when this percentage of any of its amounts is used: `used × 100 ≥ limit × per_cent`, exactly.
     pub fn reached(&self, per_cent: u8) -> bool {
         reached(&self.limit.amount, &self.used, per_cent)

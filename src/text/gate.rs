@@ -47,6 +47,9 @@ pub(crate) fn again(state: &LimitState, now: Instant, zone: Zone) -> String {
         Window::Session => "resets with the next session".to_owned(),
         Window::Run => "resets with the next run".to_owned(),
         Window::Rolling(_) => format!("frees up as calls leave the last {}", length(state)),
+        Window::Call if state.verdict == Verdict::Over && !state.stops_work() => {
+            "measured on the largest call of the day; no call is refused for that".to_owned()
+        }
         Window::Call => "measured on the largest call of the day".to_owned(),
         Window::Total => "never resets; raise it with `tokmeter limits set`".to_owned(),
         Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block => {

@@ -4,10 +4,14 @@ use super::{count, moment, percentage, usd};
 use crate::domain::{Instant, Span, Usd, Zone, sort_by_key};
 use crate::meter::{LimitState, Measure, Verdict, Window};
 
-/// The banner's title, with the actual percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`.
+/// The banner's title, with the actual percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`,
+/// `■ The alice daily limit is reached`, and of a call limit, which stops nothing, `■ A call is over the call limit`.
 pub(crate) fn banner_title(limit: &LimitState) -> String {
     match limit.verdict {
         Verdict::Under | Verdict::Near => format!("⚠ {} of {} limit used", percentage(limit.percent), limit.name),
+        Verdict::Over if !limit.stops_work() => format!("■ A call is over the {} limit", limit.name),
+        // A name from outside is not changed.
+        Verdict::Over if limit.begins_with_a_name() => format!("■ The {} limit is reached", limit.name),
         Verdict::Over => {
             let mut letters = limit.name.chars();
             let name: String =
@@ -212,6 +216,7 @@ pub(crate) fn banner(limit: &LimitState, more: usize, now: Instant, zone: Zone) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Dimension, Matcher};
     use crate::meter::{Amount, Limit, Scope};
 
     fn daily(used: u64) -> LimitState {
@@ -280,6 +285,16 @@ mod tests {
         assert_eq!(full_between(&near, now, zone).unwrap(), "full 14:02 or later");
         assert_eq!(banner_title(&daily(415_000)), "⚠ 83% of daily limit used");
         assert_eq!(banner_title(&daily(500_000)), "■ Daily limit reached");
+        let mut own = daily(500_000);
+        own.name = "kim daily".to_owned();
+        own.limit.scope = Scope { only: vec![(Dimension::User, Matcher::new("kim"))], each: false };
+        assert_eq!(banner_title(&own), "■ The kim daily limit is reached");
+        own.limit.scope = Scope { only: vec![(Dimension::User, Matcher::new("*"))], each: true };
+        own.subject = Some("kim".to_owned());
+        assert_eq!(banner_title(&own), "■ The kim daily limit is reached");
+        own.limit.scope = Scope::organisation();
+        (own.name, own.subject) = ("org daily".to_owned(), None);
+        assert_eq!(banner_title(&own), "■ Org daily limit reached");
         assert_eq!(used_of(&near), "400,000 of 500,000");
     }
 

@@ -276,7 +276,7 @@ fn what_is_not_there_cannot_be_unset_and_what_has_no_name_not_be_recorded() {
     home.config("[limits]\nday = { usd = 5 }\n");
     let said = home.run(&["limits", "unset", "week"]);
     assert_eq!((said.code, said.err.as_str()), (64, "tokmeter: there is no limit week; there are: day\n"));
-    assert_eq!(home.fine(&["limits", "unset", "day"]).out, "day: no limit\n");
+    assert_eq!(home.fine(&["limits", "unset", "day"]).out, "day: removed\n");
     let said = home.run(&["limits", "unset", "day"]);
     assert_eq!((said.code, said.err.as_str()), (64, "tokmeter: there is no limit day; none is set\n"));
     assert_eq!(home.run(&["record", "--model", "", "--input", "5"]).code, 64);

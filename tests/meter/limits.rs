@@ -158,6 +158,30 @@ fn a_users_limit_counts_its_user_only_and_replaces_the_default() {
 }
 
 #[test]
+fn the_name_of_a_limit_has_every_name_that_narrows_it() {
+    let now = at(NOON);
+    let mut books = Books::default();
+    books.tell(call("a", now).user("bob").model("m-a").input(10));
+    let each = |user: &str, model: &str| {
+        let mut limit = limit(Window::Day, tokens(100));
+        let only = vec![(Dimension::User, Matcher::new(user)), (Dimension::Model, Matcher::new(model))];
+        limit.scope = Scope { only, each: user == "*" || model == "*" };
+        limit
+    };
+    for (user, model, name) in [
+        ("*", "m-a", "bob m-a daily"),
+        ("*", "m-*", "bob m-* daily"),
+        ("bob", "*", "bob m-a daily"),
+        ("*", "*", "bob, m-a daily"),
+        ("bob", "m-a", "bob m-a daily"),
+        ("*", "m-b", "each user m-b daily"),
+        ("eve", "*", "eve each model daily"),
+    ] {
+        assert_eq!(judged(&books, &rules(vec![each(user, model)]), now)[0].name, name, "{user} {model}");
+    }
+}
+
+#[test]
 fn only_the_limits_that_concern_who_asks_are_judged() {
     let now = at(NOON);
     let mut books = Books::default();

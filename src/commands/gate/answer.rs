@@ -35,8 +35,8 @@ pub(crate) struct GateAnswer {
     /// Names given by the caller that no call has; omitted if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
-    /// Keys of limits that were not evaluated because the caller gave no model, project or session; omitted if all were
-    /// evaluated.
+    /// Keys of limits that were not evaluated because the caller left out a name, such as the model or the team; omitted
+    /// if all were evaluated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) not_checked: Vec<String>,
     /// The dimensions of those limits that the caller did not give.
@@ -50,7 +50,7 @@ pub(crate) struct GateAnswer {
     pub(crate) states: Vec<LimitState>,
 }
 
-/// The answer for a decision about this caller.
+/// The answer for a decision about a caller that may be any of these.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -58,13 +58,13 @@ pub(crate) fn answer(
     books: &dyn Ledger,
     rules: &Rules,
     settings: &Settings,
-    caller: &CallContext,
+    callers: &[CallContext],
     decision: gate::Decision,
     now: Instant,
 ) -> Result<GateAnswer, BooksError> {
     let reason = text::gate_reason(&decision, now, settings.zone);
     let gate::Decision { allowed, worst, states, lifted, .. } = decision;
-    let unchecked = gate::unchecked(rules, caller);
+    let unchecked = gate::unchecked(rules, callers);
     let mut quotas = Status::quotas(&books.statuses()?);
     quotas.retain(|quota| !quota.is_forgotten(now));
     Ok(GateAnswer {

@@ -3,17 +3,19 @@
 use super::answer::{GateAnswer, answer};
 use crate::app::Exit;
 use crate::app::catch_up::caller;
-use crate::app::names::complete;
+use crate::app::names::meanings;
 use crate::app::sessions::callers_session;
 use crate::config::Settings;
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
+use crate::domain::{Dimension, Instant, Label};
 use crate::ledger::{BooksError, Ledger};
-use crate::meter::{Rules, gate};
+use crate::meter::{CallContext, Rules, gate};
 
 /// Evaluates the limits for a call with these names, each given in full or as shown on the screens. A name that no call
 /// has yet is noted but changes nothing, because the gate may be asked before the first call. The names in each
 /// dimension are read at most once, and those of sessions only if the given one may be abbreviated. If it could mean
-/// several sessions, none is assumed: session limits are then not checked, and the answer says so.
+/// several sessions, none is assumed: session limits are then not checked, and the answer says so. If a name could mean
+/// several projects or models, the limits of each are checked. What the session's calls say of its team, organisation
+/// and user is used where the caller does not name them.
 ///
 /// With `foretells`, adds when near limits will be reached. That reads three hours of calls, which takes several times
 /// as long as everything else.
@@ -28,34 +30,54 @@ pub(crate) fn named_answer(
     foretells: bool,
     now: Instant,
 ) -> Result<GateAnswer, BooksError> {
-    let mut caller = caller(settings, names);
-    let (mut notes, mut is_one_of_several) = (Vec::new(), false);
-    let given = |dimension: Dimension| names.iter().any(|(of, _)| *of == dimension);
-    for (dimension, name) in caller.names.iter_mut().filter(|(of, _)| given(*of)) {
-        if *dimension == Dimension::Session {
-            match callers_session(books, name)? {
-                Ok(full) => *name = full,
-                Err(why) => {
-                    is_one_of_several = why.as_ref().is_some_and(|why| why.exit == Exit::Usage);
-                    notes.extend(why.map(|why| why.message));
-                }
+    let mut names: Vec<(Dimension, Label)> = names.iter().map(|(of, name)| (*of, Label::new(name))).collect();
+    names.retain(|(_, name)| !name.is_empty());
+    let (mut notes, mut told, mut is_one_of_several) = (Vec::new(), Vec::new(), false);
+    if let Some((_, session)) = names.iter_mut().find(|(of, _)| *of == Dimension::Session) {
+        match callers_session(books, session)? {
+            Ok(full) => {
+                told = gate::told_by_session(books, &full)?;
+                *session = full;
             }
-            continue;
-        }
-        let mut filter = Filter { only: vec![(*dimension, Matcher::exact(name.as_str()))], ..Filter::default() };
-        notes.extend(complete(books, &mut filter)?.unknown_in(books, &filter)?);
-        if let Some((_, full)) = filter.only.first() {
-            *name = Label::new(full.as_str());
+            Err(why) => {
+                is_one_of_several = why.as_ref().is_some_and(|why| why.exit == Exit::Usage);
+                notes.extend(why.map(|why| why.message));
+            }
         }
     }
     if is_one_of_several {
-        caller.names.retain(|(dimension, _)| *dimension != Dimension::Session);
+        names.retain(|(of, _)| *of != Dimension::Session);
     }
-    let mut decision = gate::decide(books, rules, &caller, now)?;
+    let known: Vec<(Dimension, &str)> = names.iter().chain(&told).map(|(of, name)| (*of, name.as_str())).collect();
+    let caller = caller(settings, &known);
+    let is_given = |dimension: Dimension| names.iter().any(|(of, _)| *of == dimension);
+    let mut meant = Vec::new();
+    for (dimension, name) in caller.names.iter().filter(|(of, _)| is_given(*of) && *of != Dimension::Session) {
+        let (full, sentence) = meanings(books, *dimension, name)?;
+        notes.extend(sentence);
+        meant.push((*dimension, full));
+    }
+    let callers = each_of(caller, &meant);
+    let mut decision = gate::decide_any(books, rules, &callers, now)?;
     if foretells {
         gate::foretell(books, rules, &mut decision.states, now)?;
     }
-    Ok(GateAnswer { notes, ..answer(books, rules, settings, &caller, decision, now)? })
+    Ok(GateAnswer { notes, ..answer(books, rules, settings, &callers, decision, now)? })
+}
+
+/// The callers that this one may be, if its names in these dimensions may be any of those.
+fn each_of(caller: CallContext, meant: &[(Dimension, Vec<Label>)]) -> Vec<CallContext> {
+    let mut all = vec![caller];
+    for (dimension, names) in meant {
+        let with = |caller: &CallContext, name: &Label| {
+            let mut caller = caller.clone();
+            caller.names.retain(|(of, _)| of != dimension);
+            caller.names.push((*dimension, name.clone()));
+            caller
+        };
+        all = all.iter().flat_map(|caller| names.iter().map(move |name| with(caller, name))).collect();
+    }
+    all
 }
 
 impl GateAnswer {
@@ -66,6 +88,11 @@ impl GateAnswer {
             ("--session", &[Dimension::Session, Dimension::Source][..]),
             ("--model", &[Dimension::Model]),
             ("--project", &[Dimension::Project]),
+            ("--user", &[Dimension::User]),
+            ("--team", &[Dimension::Team]),
+            ("--org", &[Dimension::Org]),
+            ("--agent", &[Dimension::Agent]),
+            ("--feature", &[Dimension::Feature]),
         ];
         let missing = options.into_iter().filter(|(_, of)| of.iter().any(|of| self.left_out.contains(of)));
         let missing: Vec<&str> = missing.map(|(option, _)| option).collect();

@@ -17,17 +17,21 @@ pub(crate) fn ask(context: &mut Context<'_>, event: &Event) -> (GateAnswer, Opti
     let settings = context.settings.clone();
     evaluate(context, &LogSelection::Session(transcript), |books, rules, now| {
         let asker = asker_of(event, &settings, books)?;
-        answer(books, rules, &settings, &asker, gate::decide(books, rules, &asker, now)?, now)
+        let decision = gate::decide(books, rules, &asker, now)?;
+        answer(books, rules, &settings, &[asker], decision, now)
     })
 }
 
-/// The call context for an event. Hooks do not give the model, so the session's last call provides it.
+/// The call context for an event. Hooks do not give the model, so the session's last call provides it, and its
+/// team, organisation and user.
 pub(crate) fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -> Result<CallContext, BooksError> {
     let last = match &event.session {
         Some(session) => books.calls(&of_session(session), 1)?.into_iter().next(),
         None => None,
     };
     let model = event.model.as_deref().or_else(|| last.as_ref()?.call.model.as_deref());
+    let of_last = |of: Dimension| Some((of, of.label_of(&last.as_ref()?.call)?.as_str()));
+    let told = [Dimension::Team, Dimension::Org, Dimension::User].into_iter().filter_map(of_last);
     let names = [
         (Dimension::Source, Some(SOURCE)),
         (Dimension::Session, event.session.as_deref()),
@@ -35,6 +39,7 @@ pub(crate) fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -
         (Dimension::Agent, event.agent.as_deref()),
         (Dimension::Model, model),
     ];
-    let names: Vec<(Dimension, &str)> = names.into_iter().filter_map(|(of, name)| Some((of, name?))).collect();
+    let names: Vec<(Dimension, &str)> =
+        names.into_iter().filter_map(|(of, name)| Some((of, name?))).chain(told).collect();
     Ok(caller(settings, &names))
 }

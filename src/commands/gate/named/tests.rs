@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::config::Env;
-use crate::domain::{Attribution, Call, CallKey, Record, Tokens, Zone};
+use crate::domain::{Attribution, Call, CallKey, Filter, Record, Tokens, Zone};
 use crate::ledger::{
     Batch, Change, Checkpoint, Decide, Fact, FactChange, KeyValue, Ledger, Memory, Query, Report, Row, Space, Sums,
 };
