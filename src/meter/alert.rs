@@ -168,13 +168,16 @@ fn quota_key(quota: &Quota) -> String {
 fn subject(state: &LimitState) -> String {
     let names = state.limit.scope.only.iter().map(|(dimension, names)| format!(" {dimension}={}", names.as_str()));
     let whose = state.subject.iter().map(|subject| format!(" ({subject})"));
+    // The subject of a run names its agent only.
+    let of_run = state.session.iter().filter(|session| session.agent.is_some());
+    let run = of_run.map(|run| format!(" {} {}", run.id.source, run.id.session.as_deref().unwrap_or_default()));
     let amount = &state.limit.amount;
     let amounts = [
         amount.usd.map(|usd| format!(" usd={usd}")),
         amount.tokens.map(|tokens| format!(" tokens={tokens}")),
         amount.output_tokens.map(|tokens| format!(" output={tokens}")),
     ];
-    let details: String = names.chain(whose).chain(amounts.into_iter().flatten()).collect();
+    let details: String = names.chain(whose).chain(run).chain(amounts.into_iter().flatten()).collect();
     let name = super::evaluate::stable_name(&state.limit, state.subject.as_deref());
     format!("{name}{details}")
 }
