@@ -269,6 +269,36 @@ fn a_changed_time_zone_repeats_no_alert_and_the_next_day_has_its_own() {
 }
 
 #[test]
+fn a_rolling_window_alerts_at_most_once_in_its_length_whenever_that_begins() {
+    let env = Env::empty(now());
+    let settings = settings(&env);
+    let mut books = memory();
+    let (later, _notes) = later();
+    let mut say = |at: &str| {
+        let at: Instant = at.parse().unwrap();
+        let mut alert = alert();
+        let About::Limit(limit) = &mut alert.about else { panic!() };
+        (limit.limit.window, limit.span) = (Window::Rolling(chrono::Duration::hours(5)), None);
+        let id = AlertId::from_state(limit, 80, at);
+        deliver(&Alert { id, ..alert }, &settings, &env, &mut books, at, &later).claimed
+    };
+    assert!(say("2026-11-22T11:59:00Z"));
+    for at in ["2026-11-22T12:01:00Z", "2026-11-22T14:00:00Z", "2026-11-22T16:58:00Z", "2026-11-22T11:00:00Z"] {
+        assert!(!say(at), "{at}");
+    }
+    assert!(say("2026-11-22T17:00:00Z"));
+    assert!(!say("2026-11-22T21:59:00Z"));
+    // Nor does a hook warn a session more often.
+    let mut warn = |session: &str, at: &str| {
+        let About::Limit(mut limit) = alert().about else { panic!() };
+        (limit.limit.window, limit.span) = (Window::Rolling(chrono::Duration::hours(5)), None);
+        crate::meter::claim_warning(&mut books, &Label::new(session), (&limit, 80), at.parse().unwrap()).unwrap()
+    };
+    assert!(warn("s", "2026-11-22T11:59:00Z") && !warn("s", "2026-11-22T12:01:00Z"));
+    assert!(warn("s2", "2026-11-22T12:01:00Z") && warn("s", "2026-11-22T17:00:00Z"));
+}
+
+#[test]
 fn each_run_of_an_agent_alerts_for_itself() {
     let run = |source: &str, session: &str| {
         let mut alert = alert();
