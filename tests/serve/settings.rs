@@ -152,3 +152,19 @@ fn calls_have_the_owner_of_the_config_whichever_way_they_arrive() {
     drop(served);
     assert_eq!(owners(&home), "s-1 ann web acme\ns-3 ann web acme\ns-4 ann web acme\ns1 ann web acme\ns2 bob ops acme");
 }
+
+#[test]
+fn a_name_with_a_comma_or_a_star_can_be_asked_for() {
+    let home = Home::new();
+    let served = Served::start(&home);
+    for (id, user) in [("a", "a,b"), ("b", "a"), ("c", "*"), ("d", "b")] {
+        let line = crate::common::native(id, &crate::common::now(), "claude-opus-5", 1_000, 100);
+        let who = format!("\"user\":\"{user}\",\"input_tokens\"");
+        served.client.post("/api/v1/calls", &[], line.replace("\"input_tokens\"", &who).as_bytes());
+    }
+    let users = [("a%2Cb", 2), ("a%5C%2Cb", 1), ("*", 4), ("%5C*", 1), ("%5C*,a%5C%2Cb", 2), ("a&user=b", 2)];
+    for (user, calls) in users {
+        let usage = served.client.get(&format!("/api/v1/usage?period=total&user={user}")).json();
+        assert_eq!(usage["total"]["calls"], calls, "{user}: {usage}");
+    }
+}
