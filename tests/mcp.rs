@@ -109,7 +109,7 @@ fn answers_are_the_json_of_the_commands_with_their_marks_in_the_text() {
         let calls: Value = serde_json::from_str(&printed(&home, &["report", "call", "--json"])).unwrap();
         calls["rows"][0]["key"].as_str().unwrap().to_owned()
     };
-    let cases: [(&str, Value, Vec<&str>); 10] = [
+    let cases: [(&str, Value, Vec<&str>); 11] = [
         ("today", json!({}), vec!["report", "day", "--since", "today", "--by", "model"]),
         ("today", json!({"by": ["user", "source"]}), vec!["report", "--since", "today", "--by", "user,source"]),
         ("sessions", json!({}), vec!["report", "session", "--order", "desc", "--limit", "20"]),
@@ -118,6 +118,12 @@ fn answers_are_the_json_of_the_commands_with_their_marks_in_the_text() {
         ("report", json!({"period": "call", "limit": 2}), vec!["report", "call", "--limit", "2"]),
         ("report", json!({"model": "claude-*", "since": "7d"}), vec!["report", "--model", "claude-*", "--since", "7d"]),
         ("report", json!({"model": ["a", "nobody-knows"]}), vec!["report", "--model", "a,nobody-knows"]),
+        // A text of a list is one name.
+        (
+            "report",
+            json!({"model": ["claude-opus-5,nobody-knows"]}),
+            vec!["report", "--model", r"claude-opus-5\,nobody-knows"],
+        ),
         // A session is looked for among the calls of the model that is meant.
         (
             "report",

@@ -19,6 +19,7 @@ use common::Home;
 use tokio::sync::mpsc;
 use tokmeter::testing::config::{Env, Settings};
 use tokmeter::testing::domain::{Instant, Label, Usd, Zone};
+use tokmeter::testing::ingest::Owner;
 use tokmeter::testing::ingest::socket::{
     Content, Delivery, IDLE, Listener, Listening, Reply, Rules as SocketRules, bind,
 };
@@ -79,7 +80,8 @@ impl Meter {
                 let _ = reply.send(answer);
             }
         });
-        let rules = SocketRules { uid, name_of: Arc::new(|_| Some(Label::new("local"))), clock, idle: IDLE };
+        let owner = Owner { user: Some(Label::new("local")), ..Owner::default() };
+        let rules = SocketRules { uid, owner, clock, idle: IDLE };
         let listening = Listener::new(bind(&socket, uid).unwrap(), rules, deliver).start().unwrap();
         Self { _listening: listening, socket, books }
     }

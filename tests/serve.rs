@@ -255,6 +255,7 @@ fn every_answer_is_the_commands_own() {
         ("/api/v1/usage?colour=red", 400),
         ("/api/v1/usage?since=--help", 400),
         ("/api/v1/usage?period=aeon", 400),
+        ("/api/v1/usage?user=%ff", 400),
         ("/api/v1/usage?session=nobody", 404),
         ("/nothing", 404),
     ] {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokmeter::testing::domain::{CallKey, Label, Record, Usd};
+use tokmeter::testing::ingest::Owner;
 use tokmeter::testing::ingest::socket::{
     CONNECTION_CAP, Content, Delivery, LINE_CAP, Listener, Listening, Reply, Rules, bind,
 };
@@ -71,7 +72,7 @@ fn meter_with(owner: u32, queue: usize, idle: Duration) -> Meter {
     });
     let rules = Rules {
         uid: owner,
-        name_of: Arc::new(|_| Some(Label::new("alice"))),
+        owner: Owner { user: Some(Label::new("alice")), ..Owner::default() },
         clock: Arc::new(|| chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap()),
         idle,
     };

@@ -15,8 +15,8 @@ pub(crate) use self::selection::{LogSelection, is_stdin, roots};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use crate::domain::{Filter, Label};
-use crate::engine::AnyLedger;
-use crate::ingest::{self, BadNote, Health, Owner, ReadBatch, Tails, Tallies};
+use crate::engine::{AnyLedger, owner_of};
+use crate::ingest::{self, BadNote, Health, ReadBatch, Tails, Tallies};
 use crate::ledger::{self, Batch, BooksError, Checkpoint, Ledger};
 use crate::pricing::PriceBook;
 
@@ -274,9 +274,7 @@ fn read_stdin(context: &Context<'_>, books: &mut Books) -> Result<(), Failure> {
 
 /// Reader options from the settings.
 pub(crate) fn tail_options(context: &Context<'_>) -> ingest::Options {
-    let settings = &context.settings;
-    let owner = Owner { user: Some(settings.user.clone()), team: settings.team.clone(), org: settings.org.clone() };
-    ingest::Options { owner, ..ingest::Options::default() }
+    ingest::Options { owner: owner_of(&context.settings), ..ingest::Options::default() }
 }
 
 fn complain_if_empty(books: &Books, paths: &[PathBuf]) -> Result<(), Failure> {

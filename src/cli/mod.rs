@@ -14,7 +14,7 @@ mod setup;
 mod when;
 
 pub(crate) use args::{Cli, Color, Command};
-pub(crate) use filters::Filters;
+pub(crate) use filters::{Filters, without_separators};
 pub(crate) use limits::{GateArgs, LimitsCommand, RecordArgs};
 pub(crate) use live::{Listen, LiveArgs};
 pub(crate) use maintenance::{ConfigCommand, LedgerCommand, PricesCommand};

@@ -11,7 +11,7 @@ use crate::app::{Context, Exit, Failure};
 use crate::config::server::TOKEN_VARIABLE;
 use crate::config::{self, Token};
 use crate::domain::Label;
-use crate::engine::{Destination, Doors, Exporter};
+use crate::engine::{Destination, Doors, Exporter, owner_of};
 use crate::server::http::{self, Server};
 
 /// Maximum size of a token file in bytes.
@@ -40,7 +40,7 @@ pub(super) fn start(
         token,
         doors,
         answer: answers::answer,
-        user: context.settings.user.clone(),
+        owner: owner_of(&context.settings),
         env: context.env.clone(),
         bounds: http::Bounds::from_settings(&context.settings.server),
     })

@@ -6,7 +6,7 @@ use crate::app::names::complete;
 use crate::app::{Context, Exit, Failure};
 use crate::cli::ReconcileArgs;
 use crate::config::regular_file;
-use crate::domain::{Day, Label, Zone, day_start};
+use crate::domain::{Day, Dimension, Label, Zone, day_start};
 use crate::meter::reconcile::{Bill, Columns, Compared};
 use crate::output::{self, Outcome};
 
@@ -36,6 +36,11 @@ pub(super) fn run(context: &mut Context<'_>, args: &ReconcileArgs) -> Result<Exi
     let Some((first, last)) = days.clone().min().zip(days.max()) else {
         return Err(wrong("no charge in it (for these days)".to_owned()));
     };
+    let names_model = filter.only.iter().any(|(dimension, _)| *dimension == Dimension::Model);
+    if names_model && bill.lines.iter().all(|line| line.model.is_none()) {
+        let why = format!("{shown} names no models, so --model would narrow only the ledger");
+        return Err(Failure::new(Exit::Usage, why));
+    }
     filter.since = Some(day_start(first, Zone::UTC));
     filter.until = Some(day_start(last.succ_opt().unwrap_or(last), Zone::UTC));
     let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;

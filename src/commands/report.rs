@@ -85,7 +85,7 @@ pub(super) fn write(context: &mut Context<'_>, report: &Report, style: Style) ->
         // CSV has no total that could carry the mark.
         Style::Csv => output::csv(&output::report_grid(&report.with_marked_rows()), context.out)?,
         Style::Markdown => output::markdown(&output::report_grid(&report.with_marked_rows()), context.out)?,
-        Style::Table if report.rows.is_empty() => {
+        Style::Table if report.is_empty() => {
             let selected = if report.query.filter == Filter::default() { " yet" } else { " in this selection" };
             let unread = if report.unread_files > 0 { " in what could be read (≥)" } else { "" };
             writeln!(context.out, "No calls{selected}{unread}.")?;

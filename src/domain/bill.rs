@@ -71,7 +71,7 @@ impl Bill {
     }
 
     /// Joins two readings of one bill, in either order. Keeps the one with more data; if equal, the one that names its
-    /// models; if still equal, the earlier.
+    /// models, then the one that tells more of its input as cached; if still equal, the earlier.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         if self.order(&other).is_lt() { other } else { self }
@@ -96,6 +96,7 @@ impl Bill {
         };
         by_size
             .then_with(|| named(self).cmp(&named(other)))
+            .then_with(|| other.tokens().input.cmp(&self.tokens().input))
             .then_with(|| contents(self).cmp(&contents(other)))
             .then_with(|| counter(self).cmp(&counter(other)))
             .then_with(|| other.from.precedence(&self.from))

@@ -3,6 +3,11 @@
 /// Decodes percent-encoded text. A `%` that is not followed by two hex digits is kept. If the result is not UTF-8, the
 /// text is returned unchanged.
 pub(crate) fn percent_decoded(text: &str) -> String {
+    String::from_utf8(percent_bytes(text)).unwrap_or_else(|_| text.to_owned())
+}
+
+/// The bytes of percent-encoded text, which may not be UTF-8.
+pub(crate) fn percent_bytes(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, behind)) = rest.split_first() {
@@ -12,7 +17,7 @@ pub(crate) fn percent_decoded(text: &str) -> String {
         out.push(byte);
         rest = left;
     }
-    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+    out
 }
 
 fn digit(byte: u8) -> Option<u8> {

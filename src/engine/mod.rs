@@ -37,4 +37,4 @@ pub use protocol::{
 };
 pub(crate) use questions::{BooksView, Question};
 pub(crate) use scrape::Scrape;
-pub(crate) use start_stop::{Doors, Engine, Events, Setup, StartError, Stdin};
+pub(crate) use start_stop::{Doors, Engine, Events, Setup, StartError, Stdin, owner_of};

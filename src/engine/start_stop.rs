@@ -28,7 +28,7 @@ use super::scrape::Scrape;
 use super::{Feed, Request};
 use crate::config::{Env, Overrides, Paths, Settings};
 use crate::domain::{Instant, Label};
-use crate::ingest::{self, Delivery, Roots};
+use crate::ingest::{self, Delivery, Owner, Roots};
 use crate::ledger::{BooksError, Ledger};
 use crate::meter::{Follow, Meter, Rules, Snapshot};
 use crate::pricing::PriceBook;
@@ -347,13 +347,17 @@ fn watch_files(paths: &Paths, messages: &mpsc::Sender<LedgerMessage>) -> Option<
     })
 }
 
+/// Attribution for calls that give none, from the config.
+pub(crate) fn owner_of(settings: &Settings) -> Owner {
+    Owner { user: Some(settings.user.clone()), team: settings.team.clone(), org: settings.org.clone() }
+}
+
 #[cfg(unix)]
 fn socket_rules(setup: &Setup) -> socket::Rules {
-    let user = setup.settings.user.clone();
     let clock = Arc::clone(&setup.env.clock);
     socket::Rules {
         uid: setup.env.uid,
-        name_of: Arc::new(move |_| Some(user.clone())),
+        owner: owner_of(&setup.settings),
         clock: Arc::new(move || clock()),
         idle: socket::IDLE,
     }

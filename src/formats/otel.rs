@@ -7,14 +7,18 @@ mod json_records;
 mod log_records;
 mod metrics;
 mod nesting;
+mod pieces;
 mod scalar;
 mod signal;
 
 use std::cell::OnceCell;
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use self::nesting::Spans;
+use self::pieces::{Piece, Pieces};
 use self::signal::Signal;
 use super::keys::content_key;
 use super::{BadLine, Format, Origin, Reader, Reading};
@@ -49,6 +53,7 @@ impl Format for Otel {
             cut: signal::of_flat_line,
             labels: Labels::default(),
             spans: Spans::default(),
+            pieces: Pieces::default(),
         })
     }
 }
@@ -72,6 +77,7 @@ impl Format for Otlp {
             cut: signal::of_export,
             labels: Labels::default(),
             spans: Spans::default(),
+            pieces: Pieces::default(),
         })
     }
 }
@@ -82,6 +88,7 @@ struct Signals {
     cut: for<'v> fn(&'v Value) -> Option<Vec<Signal<'v>>>,
     labels: Labels,
     spans: Spans,
+    pieces: Pieces,
 }
 
 impl Reader for Signals {
@@ -92,18 +99,26 @@ impl Reader for Signals {
         let refused = self.read(&signals, line, origin, out);
         if let Some(export) = value.as_object() {
             let line = Line { text: line, key: OnceCell::new() };
-            metrics::read(export, &mut self.context((&line, 0), origin), out);
+            self.metrics(export, &line, origin, out);
         }
         refused.why.map_or(Ok(Reading::Mine), Err)
     }
 
     fn state(&self) -> String {
-        self.spans.state()
+        self.written()
     }
 
     fn restore(&mut self, state: &str) {
-        self.spans.restore(state);
+        self.resume(state);
     }
+}
+
+/// The state of a reader that has seen metrics.
+#[derive(Deserialize)]
+struct State<'s> {
+    #[serde(borrow)]
+    spans: &'s RawValue,
+    pieces: Vec<([u8; 16], Piece)>,
 }
 
 /// The call reported by a signal, and what reported it.
@@ -137,17 +152,19 @@ impl Telemetry {
             cut: signal::of_export,
             labels: Labels::default(),
             spans: Spans::default(),
+            pieces: Pieces::default(),
         })
     }
 
     /// Resumes from the state that another reader last returned from [`Telemetry::changed`].
     pub(crate) fn restore(&mut self, state: &str) {
-        self.0.spans.restore(state);
+        self.0.resume(state);
     }
 
     /// The state from which another reader can resume, if it has changed since the last call.
     pub(crate) fn changed(&mut self) -> Option<String> {
-        self.0.spans.changed()
+        let (spans, pieces) = (self.0.spans.changed(), self.0.pieces.changed());
+        (spans || pieces).then(|| self.0.written())
     }
 
     /// Appends the calls in a protobuf export of log records; `None` if it is malformed.
@@ -190,7 +207,7 @@ impl Telemetry {
         let mut refused = self.0.read(&signals, body, origin, out);
         if let Some(export) = export.as_object() {
             let line = Line { text: body, key: OnceCell::new() };
-            refused.points = metrics::read(export, &mut self.0.context((&line, 0), origin), out);
+            refused.points = self.0.metrics(export, &line, origin, out);
         }
         Some(refused)
     }
@@ -217,6 +234,36 @@ impl Signals {
         out.extend(calls.into_iter().filter_map(|(signal, call)| self.spans.place(signal, call)).map(Record::Call));
         self.spans.trim();
         refused
+    }
+
+    /// Appends the sums in a metrics export.
+    fn metrics(
+        &mut self,
+        export: &Map<String, Value>,
+        line: &Line<'_>,
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> metrics::Points {
+        let Self { format, labels, pieces, .. } = self;
+        metrics::read(export, &mut SignalContext { format, labels, origin, line: (line, 0) }, pieces, out)
+    }
+
+    /// The state for [`Signals::resume`].
+    fn written(&self) -> String {
+        let (spans, pieces) = (self.spans.state(), self.pieces.state());
+        if pieces.is_empty() {
+            return spans;
+        }
+        let spans = if spans.is_empty() { "[]" } else { &spans };
+        serde_json::to_string(&pieces)
+            .map_or_else(|_| String::new(), |pieces| format!("{{\"spans\":{spans},\"pieces\":{pieces}}}"))
+    }
+
+    fn resume(&mut self, state: &str) {
+        // Without parts of sessions, the state is that of the spans.
+        let both = serde_json::from_str::<State<'_>>(state).ok();
+        self.spans.restore(both.as_ref().map_or(state, |both| both.spans.get()));
+        self.pieces.restore(both.map(|both| both.pieces).unwrap_or_default());
     }
 
     fn context<'d>(&'d mut self, line: (&'d Line<'d>, usize), origin: &'d Origin) -> SignalContext<'d> {

@@ -16,8 +16,19 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Fills in missing attributes of a call.
-    pub fn fill(&self, from: &mut Attribution) {
+    /// Fills in missing attributes of calls and bills, wherever they arrived.
+    pub fn own(&self, records: &mut [Record]) {
+        for record in records {
+            match record {
+                Record::Call(call) => self.fill(&mut call.from),
+                Record::Bill(bill) => self.fill(&mut bill.from),
+                Record::Descends { .. } | Record::Rekeyed { .. } | Record::Status(_) | Record::Settled(_) => {}
+            }
+        }
+    }
+
+    /// Fills in missing attributes.
+    fn fill(&self, from: &mut Attribution) {
         let fill = |own: &mut Option<Label>, usual: &Option<Label>| {
             if own.is_none() {
                 own.clone_from(usual);

@@ -142,13 +142,7 @@ impl BatchBuilder {
         }
         all.add(&tallies);
         projects.fold(&mut records);
-        for record in &mut records {
-            match record {
-                Record::Call(call) => owner.fill(&mut call.from),
-                Record::Bill(bill) => owner.fill(&mut bill.from),
-                Record::Descends { .. } | Record::Rekeyed { .. } | Record::Status(_) | Record::Settled(_) => {}
-            }
-        }
+        owner.own(&mut records);
         let path = self.origin.path.clone();
         (ReadBatch { path, records, file: None, bad, unknown: std::mem::take(&mut self.unknown), tallies }, unknown)
     }

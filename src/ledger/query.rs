@@ -117,6 +117,11 @@ impl Report {
         Self { query: query.clone(), rows: Vec::new(), total: Sums::default(), all_rows: None, unread_files: 0 }
     }
 
+    /// True if no call is in it. A limit may leave out all rows of a report that has calls.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.total.calls == 0
+    }
+
     /// The total, marked as a lower bound if files could not be read.
     pub fn marked_total(&self) -> Sums {
         self.total.marked(self.unread_files)

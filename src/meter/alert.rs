@@ -8,7 +8,7 @@ use chrono::Duration;
 use super::limit::{LimitState, Verdict};
 use super::quiet_hours::QuietHours;
 use super::window::Window;
-use crate::domain::{Instant, Quota, Span, Zone, one_by_one, sort_by_key};
+use crate::domain::{Instant, Label, Quota, Span, Zone, one_by_one, sort_by_key};
 use crate::ledger::{AlertClaim, BooksError, Fact, Ledger, Space, claim_alert};
 
 /// An alert to deliver.
@@ -32,7 +32,7 @@ impl Alert {
     /// # Errors
     /// When the ledger cannot be written.
     pub(crate) fn claim(&self, books: &mut dyn Ledger, now: Instant) -> Result<AlertClaim, BooksError> {
-        let taken = self.recorded(books)?.map(|fact| AlertClaim::after(&fact, now)).max();
+        let taken = self.recorded(books, now)?.map(|fact| AlertClaim::after(&fact, now)).max();
         if let Some(taken) = taken.filter(|claim| *claim != AlertClaim::Ours) {
             return Ok(taken);
         }
@@ -44,13 +44,13 @@ impl Alert {
     /// # Errors
     /// When the ledger cannot be read.
     pub(crate) fn was_delivered_before(&self, time: Instant, books: &dyn Ledger) -> Result<bool, BooksError> {
-        let mut recorded = self.recorded(books)?;
+        let mut recorded = self.recorded(books, time)?;
         Ok(recorded.any(|fact| fact.at < time && AlertClaim::after(&fact, time) == AlertClaim::Done))
     }
 
     /// Its claims and deliveries in the ledger, under its own id and under other ids within its period.
-    fn recorded(&self, books: &dyn Ledger) -> Result<impl Iterator<Item = Fact>, BooksError> {
-        let (period, of_any_period) = (self.period(), format!("{} ", self.id.stem()));
+    fn recorded(&self, books: &dyn Ledger, now: Instant) -> Result<impl Iterator<Item = Fact>, BooksError> {
+        let (period, of_any_period) = (self.period(now), format!("{} ", self.id.stem()));
         let known = books.facts(Space::Alert, self.id.stem())?.into_iter();
         let is_same = move |(id, fact): &(String, Fact)| {
             id == self.id.as_str()
@@ -60,9 +60,24 @@ impl Alert {
     }
 
     /// The period in which it is delivered at most once.
-    fn period(&self) -> Option<Span> {
+    fn period(&self, now: Instant) -> Option<Span> {
         match &self.about {
-            About::Limit(limit) => period_start(limit).and(limit.span),
+            About::Limit(limit) => match limit.limit.window {
+                Window::Rolling(length) => Some(Span {
+                    from: now.checked_sub_signed(length)?,
+                    // A clock that was set back repeats nothing either.
+                    until: now.checked_add_signed(length)?,
+                }),
+                Window::Call
+                | Window::Session
+                | Window::Run
+                | Window::Hour
+                | Window::Day
+                | Window::Week
+                | Window::Month
+                | Window::Block
+                | Window::Total => period_start(limit).and(limit.span),
+            },
             About::Quota(quota) => {
                 let until = quota.resets_at?;
                 Some(Span { from: until.checked_sub_signed(Duration::minutes(quota.minutes.into()))?, until })
@@ -120,8 +135,8 @@ pub struct AlertId(String);
 impl AlertId {
     /// The id of a limit's threshold in the period that contains `now`.
     ///
-    /// Changing the amount changes the id. A rolling window has no periods, so its length is used as one: it alerts at
-    /// most once in that time.
+    /// Changing the amount changes the id. A rolling window has no periods. Its ids are those of equal stretches of time,
+    /// and [`Alert::claim`] makes sure that two of them are its length apart.
     pub fn from_state(state: &LimitState, threshold: u8, now: Instant) -> Self {
         let period = match (state.limit.window, state.span) {
             (Window::Rolling(length), _) => {
@@ -162,6 +177,27 @@ impl fmt::Display for AlertId {
     }
 }
 
+/// Claims the warning about a threshold for a session, which gets each once in its period. True for the first caller.
+///
+/// # Errors
+/// When the ledger cannot be read or written.
+pub(crate) fn claim_warning(
+    books: &mut dyn Ledger,
+    session: &Label,
+    (state, threshold): (&LimitState, u8),
+    now: Instant,
+) -> Result<bool, BooksError> {
+    let id = AlertId::from_state(state, threshold, now);
+    if let Window::Rolling(length) = state.limit.window {
+        let of_any_time = format!("{session}\t{} ", id.stem());
+        let known = books.facts(Space::Warning, &of_any_time)?;
+        if known.into_iter().any(|(_, fact)| (now - fact.at).abs() < length) {
+            return Ok(false);
+        }
+    }
+    books.claim(Space::Warning, &format!("{session}\t{id}"), now)
+}
+
 /// Identifies a provider's window, without its period.
 fn quota_key(quota: &Quota) -> String {
     format!("quota {} {} {}", quota.source, quota.name, quota.minutes)
@@ -171,13 +207,16 @@ fn quota_key(quota: &Quota) -> String {
 fn subject(state: &LimitState) -> String {
     let names = state.limit.scope.only.iter().map(|(dimension, names)| format!(" {dimension}={}", names.as_str()));
     let whose = state.subject.iter().map(|subject| format!(" ({subject})"));
+    // The subject of a run names its agent only.
+    let of_run = state.session.iter().filter(|session| session.agent.is_some());
+    let run = of_run.map(|run| format!(" {} {}", run.id.source, run.id.session.as_deref().unwrap_or_default()));
     let amount = &state.limit.amount;
     let amounts = [
         amount.usd.map(|usd| format!(" usd={usd}")),
         amount.tokens.map(|tokens| format!(" tokens={tokens}")),
         amount.output_tokens.map(|tokens| format!(" output={tokens}")),
     ];
-    let details: String = names.chain(whose).chain(amounts.into_iter().flatten()).collect();
+    let details: String = names.chain(whose).chain(run).chain(amounts.into_iter().flatten()).collect();
     let name = super::evaluate::stable_name(&state.limit, state.subject.as_deref());
     format!("{name}{details}")
 }

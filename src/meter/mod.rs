@@ -41,8 +41,10 @@ mod used;
 mod window;
 
 pub use activity::Activity;
+#[cfg(test)]
+pub(crate) use alert::AlertId;
 pub use alert::Alerts;
-pub(crate) use alert::{About, Alert, AlertId};
+pub(crate) use alert::{About, Alert, claim_warning};
 pub use amount::{Amount, Measure};
 pub(crate) use comparison::{Compared, Comparison};
 pub use curve::{Ahead, DayCurve};

@@ -130,8 +130,12 @@ pub(super) fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
         PeriodKey::Total => {}
     }
     for (dimension, value) in report.query.by.iter().zip(&row.by) {
-        if !cells.iter().any(|(name, _)| *name == dimension.name()) {
-            cells.push((dimension.name(), Cell::from(value.as_ref())));
+        let cell = Cell::from(value.as_ref());
+        match cells.iter_mut().find(|(name, _)| *name == dimension.name()) {
+            // A session is described by its first call, but split by the names of all its calls.
+            Some((_, own)) if row.session.is_some() => *own = cell,
+            Some(_) => {}
+            None => cells.push((dimension.name(), cell)),
         }
     }
     cells.extend(measures(&row.sums));
@@ -142,7 +146,7 @@ pub(super) fn named(report: &Report, row: &ReportRow) -> Vec<(Column, Cell)> {
 /// many rows, each with this list.
 const MODELS: usize = 50;
 
-/// Columns that describe a row's session.
+/// Columns that describe a row's session, whatever it is split by.
 pub(crate) fn session_facts(session: &SessionRow) -> Vec<(Column, Cell)> {
     let mut models: Vec<Label> =
         session.models.iter().filter_map(|(model, _)| model.clone()).take(MODELS + 1).collect();

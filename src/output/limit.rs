@@ -12,6 +12,9 @@ pub(crate) struct LimitJson {
     limit: String,
     name: String,
     subject: Option<String>,
+    /// Present if it limits a session or a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
     verdict: &'static str,
     percent: u64,
     used: AmountJson,
@@ -56,6 +59,7 @@ impl LimitJson {
             limit: key.to_string(),
             name: state.name.clone(),
             subject: state.subject.clone(),
+            session: state.session.as_ref().and_then(|limited| limited.id.session.as_ref()).map(ToString::to_string),
             verdict: state.verdict.name(),
             percent: state.percent,
             used: AmountJson::from_amount(&state.used),

@@ -175,3 +175,23 @@ fn the_arithmetic_names_the_likely_reason_and_the_largest_comes_first() {
     assert!(said.code == 1 && said.out.contains("line 6: 'soon' is not a day"), "{said:?}");
     assert_eq!(home.run(&["reconcile", "nowhere.csv"]).code, 65);
 }
+
+#[test]
+fn a_comparison_of_one_model_leaves_out_the_others_on_the_bill_too() {
+    let home = Home::new().at("2026-10-05T12:00:00Z");
+    let call = |id: &str, model: &str| line(id, "2026-10-01T10:00:00Z", model, 1_000_000, 0, "");
+    home.log(&[call("1", "claude-haiku-4-5-20251001"), call("2", "claude-opus-5")].concat());
+    let bill = "date,model,cost_usd\n2026-10-01,Claude Haiku 4.5,1.00\n2026-10-01,Claude Opus 5,90.00\n";
+    let path = home.write("bill.csv", bill);
+    let compare = |more: &[&str]| home.run(&[&["reconcile", path.to_str().unwrap(), "--json"], more].concat());
+    for name in ["claude-haiku-4-5", "claude-haiku-4-5-20251001", "Claude Haiku 4.5", "*haiku*"] {
+        let said = compare(&["--model", name]);
+        let json = said.json();
+        let totals = ["bill_usd", "books_usd", "gap_usd"].map(|name| json[name].to_string());
+        assert_eq!((said.code, totals), (0, ["1", "1", "0"].map(str::to_owned)), "{name}: {json}");
+    }
+    assert_eq!(compare(&[]).code, 1);
+    home.write("bill.csv", "date,cost_usd\n2026-10-01,6.00\n");
+    let said = compare(&["--model", "claude-haiku-4-5"]);
+    assert!(said.code == 64 && said.err.contains("names no models"), "{said:?}");
+}

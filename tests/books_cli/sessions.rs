@@ -1,6 +1,6 @@
 //! Several sessions under one limit a session: each face names the right one.
 
-use super::home::{Home, line};
+use super::home::{Home, line, rows};
 
 /// Five sessions of five projects that work, of which `infra` has used most of its limit.
 fn five() -> Home {
@@ -83,4 +83,27 @@ fn limits_and_their_rate_are_of_the_day_and_not_of_the_latest_session() {
         (&limit["subject"], limit["verdict"].as_str(), limit["percent"].as_u64()),
         (&serde_json::Value::Null, Some("under"), Some(0))
     );
+}
+
+#[test]
+fn a_sessions_rows_are_named_by_what_they_are_split_by() {
+    let home = Home::new();
+    let call = |id: &str, user: &str, project: &str, input: u64| {
+        let rest = format!(",\"session\":\"s-1\",\"user\":\"{user}\",\"project\":\"{project}\"");
+        line(id, &format!("2026-11-22T10:0{id}:00Z"), "claude-opus-5", input, 10, &rest)
+    };
+    home.log(&[call("1", "alice", "/p/one", 1_000), call("2", "bob", "/p/two", 3_000)].concat());
+    for (by, names) in [("user", ["alice", "bob"]), ("project", ["/p/one", "/p/two"])] {
+        let json = home.fine(&["report", "session", "--by", by, "--json"]).json();
+        let rows: Vec<_> =
+            rows(&json, "rows").iter().map(|row| (row[by].clone(), row["input_tokens"].clone())).collect();
+        assert_eq!(rows, [(names[0].into(), 1_000.into()), (names[1].into(), 3_000.into())]);
+        for style in [&[][..], &["--csv"], &["--markdown"]] {
+            let text = home.fine(&[&["report", "session", "--by", by], style].concat()).out;
+            assert!(names.iter().all(|name| text.matches(name).count() == 1), "{text}");
+        }
+    }
+    // A session that is not split so is described by its first call.
+    let json = home.fine(&["report", "session", "--by", "model", "--json"]).json();
+    assert_eq!((&rows(&json, "rows")[0]["user"], rows(&json, "rows").len()), (&"alice".into(), 1));
 }

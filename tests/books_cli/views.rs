@@ -367,3 +367,17 @@ fn f20_every_command_prints_ascii_where_nothing_else_is_wanted_and_data_stays_wh
         assert!(said.out.contains("日本"), "{words:?}: {said:?}");
     }
 }
+
+#[test]
+fn a_report_whose_rows_are_all_left_out_says_so_and_has_its_total() {
+    let home = Home::new();
+    home.log(&three_calls());
+    for period in ["day", "session", "call", "total"] {
+        let report = ["report", period, "--by", "user", "--limit", "0"];
+        let text = home.fine(&report).out;
+        assert!(!text.contains("No calls") && text.contains("0 of ") && text.contains("total"), "{period}: {text}");
+        let json = home.fine(&[&report[..], &["--json"]].concat()).json();
+        assert!(json["all_rows"].as_u64() > Some(0) && json["total"]["calls"] == 3, "{period}: {json}");
+    }
+    assert!(home.fine(&["report", "--user", "nobody"]).out.contains("No calls"));
+}

@@ -386,3 +386,27 @@ fn the_rate_that_is_shown_leads_to_a_time_within_the_band() {
         assert!(band.from - slack <= straight && straight <= band.until + slack, "{allowed}: {straight} {band:?}");
     }
 }
+
+#[test]
+fn a_months_limit_without_work_is_full_at_a_time_that_does_not_move_with_the_clock() {
+    let midnight = at("2026-11-18T00:00:00Z");
+    let mut books = Books::default();
+    for back in 1..18 {
+        books.tell(call(&format!("{back}"), midnight - Duration::days(back) + Duration::hours(12)).input(1_000_000));
+    }
+    // A quarter of a day's dollar is left.
+    let amount = Amount { usd: Some(tokmeter::testing::domain::Usd::from_micro(17_250_000)), ..Amount::default() };
+    let limit = Limit { scope: Scope::default(), window: Window::Month, amount, warn_at: vec![80] };
+    let rules = Rules { limits: vec![limit], ..Rules::new(Zone::UTC) };
+    let likely = |minutes: i64| {
+        let now = midnight + Duration::minutes(minutes);
+        let snapshot = Snapshot::ask(&books, &rules, &Follow::Today, now).unwrap();
+        Meter::open(rules.clone(), snapshot).summary(now).limits[0].projected.unwrap().0
+    };
+    for minutes in [1, 60, 240, 359] {
+        assert_eq!(likely(minutes), midnight + Duration::hours(6), "{minutes}");
+    }
+    for minutes in [361, 720, 1080, 1380, 1430, 1439] {
+        assert_eq!(likely(minutes), midnight + Duration::hours(30), "{minutes}");
+    }
+}

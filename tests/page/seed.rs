@@ -67,7 +67,7 @@ fn call(text: &mut String, dice: &mut Dice, number: u64, at: DateTime<Utc>, day:
 }
 
 /// A name that is markup, script, link, template, direction override and filter all at once.
-pub const HOSTILE: &str = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=2</script>{{7*7}}\u{202e}&lt;b&gt; '\"`${1}` \"cost_usd\":9";
+pub const HOSTILE: &str = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=2</script>{{7*7}}\u{202e}&lt;b&gt; '\"`${1}` \"cost_usd\":9, *";
 
 /// Calls with that name in every field.
 pub fn hostile(home: &Home) {

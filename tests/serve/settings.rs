@@ -119,3 +119,52 @@ os.execv(sys.argv[1], [sys.argv[1], 'serve'])
     assert_eq!(served.client.address.port(), port.trim().parse::<u16>().unwrap());
     assert_eq!(served.client.get("/healthz").status, 200);
 }
+
+/// The row of each session, by the owner's three names.
+fn owners(home: &Home) -> String {
+    let args = ["report", "total", "--by", "session,user,team,org", "--csv"];
+    let out = home.tokmeter().args(args).output().unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    let mut rows: Vec<String> =
+        text.lines().skip(1).map(|row| row.split(',').take(4).collect::<Vec<_>>().join(" ")).collect();
+    rows.sort();
+    rows.join("\n")
+}
+
+#[test]
+fn calls_have_the_owner_of_the_config_whichever_way_they_arrive() {
+    let home = Home::new();
+    home.write(".config/tokmeter/config.toml", "user = \"ann\"\nteam = \"web\"\norg = \"acme\"\n");
+    let served = Served::with(&home, &["--listen", "127.0.0.1:0", "--socket"]);
+    let json = [("content-type", "application/json")];
+    let line = crate::common::native("a", &crate::common::now(), "claude-opus-5", 1_000, 100);
+    let named = line
+        .replace("\"a\"", "\"b\"")
+        .replace("s1", "s2")
+        .replace("\"input_tokens\"", "\"user\":\"bob\",\"team\":\"ops\",\"input_tokens\"");
+    served.client.post("/api/v1/calls", &[], format!("{line}\n{named}\n").as_bytes());
+    served.client.post("/v1/logs", &json, crate::export(&[crate::request("req_1", 100)]).to_string().as_bytes());
+    let points = [("input", 100), ("output", 10)];
+    let sums = crate::ladder::metric("s-3", 1, (crate::ladder::at(0), crate::ladder::at(60)), &points);
+    served.client.post("/v1/metrics", &json, sums.to_string().as_bytes());
+    let record = ["record", "--model", "claude-opus-5", "--input", "100", "--session", "s-4"];
+    assert!(home.tokmeter().args(record).output().unwrap().status.success());
+    drop(served);
+    assert_eq!(owners(&home), "s-1 ann web acme\ns-3 ann web acme\ns-4 ann web acme\ns1 ann web acme\ns2 bob ops acme");
+}
+
+#[test]
+fn a_name_with_a_comma_or_a_star_can_be_asked_for() {
+    let home = Home::new();
+    let served = Served::start(&home);
+    for (id, user) in [("a", "a,b"), ("b", "a"), ("c", "*"), ("d", "b")] {
+        let line = crate::common::native(id, &crate::common::now(), "claude-opus-5", 1_000, 100);
+        let who = format!("\"user\":\"{user}\",\"input_tokens\"");
+        served.client.post("/api/v1/calls", &[], line.replace("\"input_tokens\"", &who).as_bytes());
+    }
+    let users = [("a%2Cb", 2), ("a%5C%2Cb", 1), ("*", 4), ("%5C*", 1), ("%5C*,a%5C%2Cb", 2), ("a&user=b", 2)];
+    for (user, calls) in users {
+        let usage = served.client.get(&format!("/api/v1/usage?period=total&user={user}")).json();
+        assert_eq!(usage["total"]["calls"], calls, "{user}: {usage}");
+    }
+}

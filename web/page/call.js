@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { $, facts, link, say, table } from "./dom.js";
+import { exactly } from "./filters.js";
 import { day, number, seconds } from "./format.js";
 import { pico, usdFine } from "./money.js";
 
@@ -41,8 +42,8 @@ export async function update(key) {
     ["model", call.model ?? "no model named"],
     ["agent", call.source],
     ["session", call.session && { text: call.session, href: link("calls", { session: call.session }) }],
-    ["user", call.user && { text: call.user, href: link("calls", { user: call.user }) }],
-    ["project", call.project && { text: call.project, href: link("calls", { project: call.project }) }],
+    ["user", call.user && { text: call.user, href: link("calls", { user: exactly(call.user) }) }],
+    ["project", call.project && { text: call.project, href: link("calls", { project: exactly(call.project) }) }],
     ["folder", call.folder !== call.project && call.folder],
     ["team", call.team], ["sub-agent", call.agent], ["feature", call.feature], ["organisation", call.org],
     ["counts", call.fidelity],

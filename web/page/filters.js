@@ -7,14 +7,20 @@ export const NAMES = ["user", "team", "project", "agent", "model", "source", "fe
 // The filters among the parameters of the address.
 export const filters = (params) => Object.fromEntries(NAMES.filter((name) => params[name]).map((name) => [name, params[name]]));
 
+// The value of a filter for exactly this name: a star would stand for any letters, and a comma separates names.
+export const exactly = (name) => name && name.replace(/[,*]/g, "\\$&");
+
+// A filter's value as text.
+const words = (name, value) => (name === "session" ? value : value.replace(/\\([,*])/g, "$1"));
+
 // Shows the filters in force, each with a link to the view without it.
 export function chips(node, view, params) {
   const shown = Object.entries(filters(params));
   const items = shown.map(([name, value]) => {
     const { [name]: _, ...others } = params;
-    const chip = element("a", `${name}: ${value} ×`, "chip");
+    const chip = element("a", `${name}: ${words(name, value)} ×`, "chip");
     chip.href = link(view, others);
-    chip.setAttribute("aria-label", `Without ${name} ${value}`);
+    chip.setAttribute("aria-label", `Without ${name} ${words(name, value)}`);
     return chip;
   });
   const others = { history: "calls", calls: "history", sessions: "calls" }[view];

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { $, element, link, table } from "./dom.js";
+import { exactly } from "./filters.js";
 import { number, short } from "./format.js";
 import { cost, height, pico } from "./money.js";
 
@@ -30,7 +31,7 @@ export async function update(arg, params) {
     const name = row[by];
     const share = Math.round((height(amount) / all) * 100);
     return [
-      { text: name === null ? "–" : by === "project" ? short(name) : name, title: name ?? "", href: name && link("calls", { [by]: name, since }) },
+      { text: name === null ? "–" : by === "project" ? short(name) : name, title: name ?? "", href: name && link("calls", { [by]: exactly(name), since }) },
       number(row.calls), number(row.total_tokens), cost(row, undefined, unread), { text: `${share}%`, share, className: "share" },
     ];
   });

@@ -19,10 +19,9 @@ use crate::commands::{Context, Exit, Failure, stdin};
 use crate::config::Loaded;
 use crate::domain::{Dimension, Filter, Label, Matcher};
 use crate::integrations::claude_code::hook_input::{Event, Moment};
-use crate::ledger::{KeyValue, Space};
 use crate::meter::SessionLine;
 use crate::meter::closing::{log_of, session_row};
-use crate::meter::{AlertId, Verdict};
+use crate::meter::{Verdict, claim_warning};
 use crate::text::{near_words, session_words};
 
 const SOURCE: &str = "claude-code";
@@ -99,9 +98,8 @@ fn fresh(context: &Context<'_>, answer: &GateAnswer, event: &Event, books: Optio
     let mut fresh = false;
     for state in &answer.states {
         if let Some(threshold) = state.threshold() {
-            let key = format!("{session}\t{}", AlertId::from_state(state, threshold, now));
             // Warn even if the claim cannot be written.
-            fresh |= books.ledger.claim(Space::Warning, &key, now).unwrap_or(true);
+            fresh |= claim_warning(&mut books.ledger, &session, (state, threshold), now).unwrap_or(true);
         }
     }
     fresh

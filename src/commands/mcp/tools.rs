@@ -90,7 +90,7 @@ impl Tool {
                     let tokens = text::count(total.tokens.total());
                     people.extend(format!("{day} ({zone}): {cost}, {tokens} tokens, {calls}\n\n").into_bytes());
                 }
-                if report.rows.is_empty() {
+                if report.is_empty() {
                     people.extend(b"No calls in this selection.\n");
                 } else {
                     output::report_table(&report, None, &mut people)?;

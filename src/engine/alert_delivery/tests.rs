@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 
 use super::*;
-use crate::domain::{Dimension, Matcher, Span, Usd, Zone};
+use crate::domain::{Dimension, Label, Matcher, Span, Usd, Zone};
 use crate::ledger::{Memory, Options, claim_alert};
-use crate::meter::{AlertId, Amount, Limit, LimitState, Scope, Verdict, Window};
+use crate::meter::{AlertId, Amount, Limit, LimitState, LimitedSession, Scope, SessionId, Verdict, Window};
 use crate::pricing::{CostMode, PriceBook};
 
 const PROJECT: &str = "; touch x `touch y` $(touch z) {body}";
@@ -266,4 +266,57 @@ fn a_changed_time_zone_repeats_no_alert_and_the_next_day_has_its_own() {
     assert!(say("UTC", "2026-11-22T13:06:00Z", 100), "another threshold");
     assert!(!say("Europe/Rome", "2026-11-22T22:30:00Z", 80), "the same day until 23:30 in Rome");
     assert!(say("Europe/Rome", "2026-11-22T23:30:00Z", 80), "the next day in Rome");
+}
+
+#[test]
+fn a_rolling_window_alerts_at_most_once_in_its_length_whenever_that_begins() {
+    let env = Env::empty(now());
+    let settings = settings(&env);
+    let mut books = memory();
+    let (later, _notes) = later();
+    let mut say = |at: &str| {
+        let at: Instant = at.parse().unwrap();
+        let mut alert = alert();
+        let About::Limit(limit) = &mut alert.about else { panic!() };
+        (limit.limit.window, limit.span) = (Window::Rolling(chrono::Duration::hours(5)), None);
+        let id = AlertId::from_state(limit, 80, at);
+        deliver(&Alert { id, ..alert }, &settings, &env, &mut books, at, &later).claimed
+    };
+    assert!(say("2026-11-22T11:59:00Z"));
+    for at in ["2026-11-22T12:01:00Z", "2026-11-22T14:00:00Z", "2026-11-22T16:58:00Z", "2026-11-22T11:00:00Z"] {
+        assert!(!say(at), "{at}");
+    }
+    assert!(say("2026-11-22T17:00:00Z"));
+    assert!(!say("2026-11-22T21:59:00Z"));
+    // Nor does a hook warn a session more often.
+    let mut warn = |session: &str, at: &str| {
+        let About::Limit(mut limit) = alert().about else { panic!() };
+        (limit.limit.window, limit.span) = (Window::Rolling(chrono::Duration::hours(5)), None);
+        crate::meter::claim_warning(&mut books, &Label::new(session), (&limit, 80), at.parse().unwrap()).unwrap()
+    };
+    assert!(warn("s", "2026-11-22T11:59:00Z") && !warn("s", "2026-11-22T12:01:00Z"));
+    assert!(warn("s2", "2026-11-22T12:01:00Z") && warn("s", "2026-11-22T17:00:00Z"));
+}
+
+#[test]
+fn each_run_of_an_agent_alerts_for_itself() {
+    let run = |source: &str, session: &str| {
+        let mut alert = alert();
+        let About::Limit(limit) = &mut alert.about else { panic!() };
+        (limit.limit.window, limit.span) = (Window::Run, None);
+        limit.subject = Some("explore".to_owned());
+        limit.session = Some(LimitedSession {
+            id: SessionId { source: Label::new(source), session: Some(Label::new(session)) },
+            project: None,
+            agent: Some(Label::new("explore")),
+            names: String::new(),
+            ended: false,
+            is_one_of_several: false,
+        });
+        limit.clone()
+    };
+    let runs = [run("claude-code", "s1"), run("claude-code", "s2"), run("codex", "s1")];
+    let due = crate::meter::Alerts::new(None, 5).due(&runs, &[], now());
+    let ids: std::collections::BTreeSet<_> = due.iter().map(|alert| alert.id.clone()).collect();
+    assert_eq!((due.len(), ids.len()), (3, 3), "{ids:?}");
 }

@@ -12,14 +12,16 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::count::Count;
 use super::super::usage::Counts;
 use super::SignalContext;
 use super::attributes::Attributes;
 use super::gen_ai::attribution_of;
+use super::pieces::{Piece, Pieces, Point};
 use super::signal::{list, scopes_of, time};
-use crate::domain::{Bill, Billed, CallKey, Counter, Instant, Label, Record};
+use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Instant, Label, Record};
 
 /// Model name for a sum that names no model.
 const UNNAMED: &str = "unknown";
@@ -114,11 +116,16 @@ struct Group<'v> {
     /// Start of the first series. All sums of one process start then or later.
     start: Option<Instant>,
     end: Option<Instant>,
-    models: BTreeMap<String, Sums>,
+    points: BTreeMap<u64, Point>,
 }
 
 /// Appends the sums in a metrics export as parts of their sessions.
-pub(super) fn read(export: &Map<String, Value>, context: &mut SignalContext<'_>, out: &mut Vec<Record>) -> Points {
+pub(super) fn read(
+    export: &Map<String, Value>,
+    context: &mut SignalContext<'_>,
+    pieces: &mut Pieces,
+    out: &mut Vec<Record>,
+) -> Points {
     let mut points = Points::default();
     for group in list(export, &["resourceMetrics", "resource_metrics"]).iter().filter_map(Value::as_object) {
         let attributes = group.get("resource").and_then(|resource| resource.get("attributes"));
@@ -153,44 +160,51 @@ pub(super) fn read(export: &Map<String, Value>, context: &mut SignalContext<'_>,
                 let class = attributes.text(&[known.class]).unwrap_or_default().into_owned();
                 let model = attributes.text(&["model", "gen_ai.response.model", "gen_ai.request.model"]);
                 let model = model.map_or_else(|| UNNAMED.to_owned(), std::borrow::Cow::into_owned);
+                // The same point of a later export.
+                let series = [&*session, known.name].map(|name| xxh3_64(name.as_bytes())).into_iter().chain([
+                    process,
+                    attributes.fingerprint(),
+                    u64::from_le_bytes(nanos(start)),
+                    u64::from_le_bytes(if is_delta { nanos(end) } else { [0; 8] }),
+                    u64::from(is_delta),
+                ]);
+                let series = xxh3_64(&series.flat_map(u64::to_le_bytes).collect::<Vec<u8>>());
                 let group = groups.entry((session.into_owned(), known.name, is_delta)).or_insert_with(|| Group {
                     known: *known,
                     is_delta,
                     attributes,
                     start,
                     end,
-                    models: BTreeMap::new(),
+                    points: BTreeMap::new(),
                 });
                 group.start = [group.start, start].into_iter().flatten().min();
                 group.end = group.end.max(end);
-                group.models.entry(model).or_default().add(&class, tokens);
+                let point = group.points.entry(series).or_insert(Point { model, class, tokens: 0 });
+                point.tokens = point.tokens.saturating_add(tokens);
             }
         }
         for ((session, ..), group) in groups {
-            out.extend(group.piece(&session, process, &resource, context).map(Record::Bill));
+            let known = group.known;
+            let (id, from) = group.heading(&session, process, &resource, context);
+            let at = group.start.or(group.end);
+            for (id, piece) in pieces.add(id, at, group.points) {
+                let from = Attribution { at: piece.at.unwrap_or(from.at), ..from.clone() };
+                out.extend(bill(id, from, known, &piece).map(Record::Bill));
+            }
         }
     }
     points
 }
 
 impl Group<'_> {
-    fn piece(
-        self,
+    /// Id of the part that these points begin, and who used them.
+    fn heading(
+        &self,
         session: &str,
         process: u64,
         resource: &Attributes<'_>,
         context: &mut SignalContext<'_>,
-    ) -> Option<Bill> {
-        let mut models = Vec::with_capacity(self.models.len());
-        for (model, sums) in &self.models {
-            let (tokens, _) = (self.known.counts)(sums).split();
-            if !tokens.is_zero() {
-                // The metrics do not give the lifetimes of cache writes.
-                let is_split = tokens.cache_write() == 0;
-                models.push(Billed { model: Label::new(model), tokens, is_split, web_searches: 0 });
-            }
-        }
-        let nanos = |at: Option<Instant>| at.and_then(|at| at.timestamp_nanos_opt()).unwrap_or_default().to_le_bytes();
+    ) -> (CallKey, Attribution) {
         // A cumulative sum keeps its id until its process ends. Each delta has an id of its own, so a delta that is
         // sent twice adds nothing.
         let end = if self.is_delta { nanos(self.end) } else { [0; 8] };
@@ -206,8 +220,30 @@ impl Group<'_> {
         let mut from = attribution_of(&self.attributes, resource, at, context);
         // The sum includes the sub-agents' usage.
         (from.session, from.agent) = (Some(Label::new(session)), None);
-        (!models.is_empty()).then_some(Bill { id, from, counter: Counter::Piece, models })
+        (id, from)
     }
+}
+
+/// A part of a session as a bill; `None` if it has no tokens.
+fn bill(id: CallKey, from: Attribution, known: Known, piece: &Piece) -> Option<Bill> {
+    let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
+    for Point { model, class, tokens } in piece.points.values() {
+        sums.entry(model).or_default().add(class, *tokens);
+    }
+    let mut models = Vec::with_capacity(sums.len());
+    for (model, sums) in &sums {
+        let (tokens, _) = (known.counts)(sums).split();
+        if !tokens.is_zero() {
+            // The metrics do not give the lifetimes of cache writes.
+            let is_split = tokens.cache_write() == 0;
+            models.push(Billed { model: Label::new(model), tokens, is_split, web_searches: 0 });
+        }
+    }
+    (!models.is_empty()).then_some(Bill { id, from, counter: Counter::Piece, models })
+}
+
+fn nanos(at: Option<Instant>) -> [u8; 8] {
+    at.and_then(|at| at.timestamp_nanos_opt()).unwrap_or_default().to_le_bytes()
 }
 
 /// The points of a sum or a histogram, and whether they are deltas. Other metrics have no points that count.
@@ -296,6 +332,45 @@ mod tests {
         let bills = read(&export("gemini_cli.token.usage", &json!(2), &points));
         let tokens = Tokens { input: 45, cache_read: 60, output: 10, reasoning: 3, ..Tokens::ZERO };
         assert_eq!(bills.iter().map(Bill::tokens).collect::<Vec<_>>(), [tokens]);
+    }
+
+    /// The last reading of each part, after these exports in this order by one reader that is restarted after each.
+    fn read_all(exports: &[&Value]) -> Tokens {
+        let origin = Origin { path: Label::new("test"), offset: 0, modified: Instant::UNIX_EPOCH };
+        let (mut state, mut parts) = (String::new(), BTreeMap::<CallKey, Bill>::new());
+        for export in exports {
+            let (mut out, mut reader) = (Vec::new(), Telemetry::new());
+            reader.restore(&state);
+            reader.export(export, b"", &origin, &mut out).unwrap();
+            state = reader.changed().unwrap_or(state);
+            for record in out {
+                let Record::Bill(bill) = record else { panic!("{record:?}") };
+                let known = parts.remove(&bill.id);
+                parts.insert(bill.id, known.map_or_else(|| bill.clone(), |known| known.join(bill.clone())));
+            }
+        }
+        parts.values().map(Bill::tokens).sum()
+    }
+
+    #[test]
+    fn points_of_an_interval_count_once_however_they_are_split_and_sent_again() {
+        for temporality in [json!(1), json!(2)] {
+            let one = |class: &str, count: u64, start: u64| point(class, &json!(count), (start, 20));
+            let points = [one("input", 100, 10), one("cache", 60, 10), one("output", 7, 11), one("thought", 3, 12)];
+            let export = |points: &[Value]| export("gemini_cli.token.usage", &temporality, points);
+            let whole = export(&points);
+            let split: Vec<Value> = points.iter().map(|point| export(std::slice::from_ref(point))).collect();
+            let mut resources = whole.clone();
+            resources["resourceMetrics"] =
+                split.iter().map(|export| export["resourceMetrics"][0].clone()).collect::<Value>();
+            let wanted = Tokens { input: 40, cache_read: 60, output: 10, reasoning: 3, ..Tokens::ZERO };
+            let parts: Vec<&Value> = split.iter().collect();
+            let again: Vec<&Value> = parts.iter().rev().copied().chain([&whole]).collect();
+            for first in [&parts[..], &[&whole], &[&resources]] {
+                assert_eq!(read_all(first), wanted, "{temporality}");
+                assert_eq!(read_all(&[first, &again].concat()), wanted, "{temporality}");
+            }
+        }
     }
 
     #[test]

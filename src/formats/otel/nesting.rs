@@ -209,9 +209,9 @@ impl Spans {
         serde_json::to_string(&spans).unwrap_or_default()
     }
 
-    /// The state, if it has changed since the last call.
-    pub(super) fn changed(&mut self) -> Option<String> {
-        std::mem::take(&mut self.has_changed).then(|| self.state())
+    /// True if something has changed since the last call.
+    pub(super) fn changed(&mut self) -> bool {
+        std::mem::take(&mut self.has_changed)
     }
 
     /// Ids of all spans, oldest first.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::tally::{Tally, more};
 use super::{Deliver, LAST_WORDS, LINE_CAP, Rules, Shared};
-use crate::domain::{Label, Record};
+use crate::domain::Label;
 use crate::formats::{Decoder, Origin, Outcome};
 use crate::ingest::{Content, Delivery, Projects, Reply};
 
@@ -52,7 +52,6 @@ impl Activity {
 pub(super) struct Connection {
     lines: Decoder,
     projects: Projects,
-    user: Option<Label>,
     first: bool,
     offset: u64,
     /// Bytes of an incomplete line.
@@ -72,14 +71,8 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    /// A new connection from the local user `user`.
-    pub(super) fn new(
-        user: Option<Label>,
-        rules: Rules,
-        deliver: Deliver,
-        tally: Arc<Tally>,
-        shared: Rc<Shared>,
-    ) -> Self {
+    /// A new connection.
+    pub(super) fn new(rules: Rules, deliver: Deliver, tally: Arc<Tally>, shared: Rc<Shared>) -> Self {
         let activity = Activity {
             last: Cell::new(Instant::now()),
             busy: Cell::new(false),
@@ -89,7 +82,6 @@ impl Connection {
         Self {
             lines: Decoder::new(&[]),
             projects: Projects::default(),
-            user,
             first: true,
             offset: 0,
             buffer: Vec::new(),
@@ -236,13 +228,7 @@ impl Connection {
             Outcome::Read => None,
             Outcome::Other | Outcome::Passed => query_of(trimmed),
         };
-        for record in &mut records {
-            if let Record::Call(call) = record
-                && call.from.user.is_none()
-            {
-                call.from.user.clone_from(&self.user);
-            }
-        }
+        self.rules.owner.own(&mut records);
         self.projects.fold(&mut records);
         let reply = match question {
             Some(query) => self.deliver(Content::Query(query)).await,

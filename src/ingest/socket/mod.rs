@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::domain::{Instant, Label};
+use crate::domain::Instant;
+use crate::ingest::Owner;
 
 /// Maximum line length, in bytes.
 pub const LINE_CAP: usize = 1024 * 1024;
@@ -41,8 +42,8 @@ pub(crate) type Deliver = mpsc::Sender<Delivery>;
 pub struct Rules {
     /// User id of the meter. Other users are rejected.
     pub uid: u32,
-    /// Name of a local user, for lines that name none.
-    pub name_of: Arc<dyn Fn(u32) -> Option<Label> + Send + Sync>,
+    /// Attribution for lines that give none.
+    pub owner: Owner,
     /// Clock, for lines that have no time.
     pub clock: Arc<dyn Fn() -> Instant + Send + Sync>,
     /// Idle time after which a connection may be closed for a new one.

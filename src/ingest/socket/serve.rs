@@ -136,9 +136,8 @@ impl Listener {
         }
         more(&tally.accepted);
         tracing::debug!(connections = guests.all.len() + 1, "connection accepted");
-        let user = peer.and_then(|uid| (self.rules.name_of)(uid));
         let shared = Rc::clone(&guests.shared);
-        let guest = Connection::new(user, self.rules.clone(), self.deliver.clone(), Arc::clone(tally), shared);
+        let guest = Connection::new(self.rules.clone(), self.deliver.clone(), Arc::clone(tally), shared);
         let activity = guest.activity();
         let (stopped, left) = (stopped.clone(), Rc::clone(&guests.left));
         let task = tokio::task::spawn_local(async move {

@@ -51,7 +51,8 @@ impl Meter {
     }
 
     /// Forecasts when a week, month or total limit that covers everything will be used up. Today follows the forecast
-    /// of the day's limit and later days the monthly average, so it agrees with the forecast for the end of the month.
+    /// of the day's limit and later days the monthly average, as in the forecast for the end of the month. Only the rest
+    /// of a day without work is not made up for: the time would move on with the clock.
     pub(super) fn foretell(&self, state: &mut LimitState, outlook: &Outlook<'_>) {
         let until = match state.limit.window {
             Window::Week | Window::Month => state.span.map(|span| span.until),
@@ -93,15 +94,21 @@ impl Meter {
         let (now, midnight) = (self.as_of, self.today.0.until);
         let expected = outlook.expected_of(measure, midnight, None);
         let when = |a_day: i128| {
-            let rest_of_today = (a_day - today).max(expected);
             let seconds = |whole: Duration, part: i128, of: i128| {
                 let seconds = i128::from(whole.num_seconds()).saturating_mul(part).checked_div(of)?;
                 i64::try_from(seconds).ok().and_then(Duration::try_seconds)
             };
-            let at = if left <= rest_of_today {
-                now.checked_add_signed(seconds(midnight - now, left, rest_of_today)?)
+            let at = if left <= expected {
+                now.checked_add_signed(seconds(midnight - now, left, expected)?)
             } else {
-                midnight.checked_add_signed(seconds(Duration::days(1), left - rest_of_today, a_day)?)
+                // An average day has used as much by then. While nothing is used, this time stays the same.
+                let is_today = left <= a_day - today;
+                let usual = self.today.0.from.checked_add_signed(seconds(Duration::days(1), today + left, a_day)?);
+                usual.filter(|usual| is_today && *usual > now).or_else(|| {
+                    // A day that is behind the average does not make up for it before midnight.
+                    let rest_of_today = if is_today { expected } else { expected.max(a_day - today) };
+                    midnight.checked_add_signed(seconds(Duration::days(1), left - rest_of_today, a_day)?)
+                })
             };
             at.filter(|at| *at < until)
         };

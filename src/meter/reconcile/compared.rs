@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model_name::model_name;
+use super::model_name::{Wanted, model_name};
 use super::provider_bill::{Bill, Vendor};
 use crate::domain::{Day, Dimension, Filter, Usd, Zone};
 use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query, Sums};
@@ -38,7 +38,8 @@ pub(crate) struct Compared {
 }
 
 impl Compared {
-    /// Joins the days of a bill with those of the ledger; the filter covers the same days.
+    /// Joins the days of a bill with those of the ledger; the filter covers the same days. Its models narrow both, its
+    /// other names only the ledger, because a bill has none.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -51,10 +52,14 @@ impl Compared {
     ) -> Result<Self, BooksError> {
         let mut compared = Self { first, last, cells: BTreeMap::new(), left_out: Sums::default() };
         let by_model = bill.lines.iter().any(|line| line.model.is_some());
+        let wanted = Wanted::new(prices, filter);
         for line in &bill.lines {
-            compared.cell(line.day, model_name(prices, line.model.as_ref(), by_model)).charge(line.usd);
+            let name = model_name(prices, line.model.as_ref(), by_model);
+            if wanted.has(line.model.as_ref(), &name) {
+                compared.cell(line.day, name).charge(line.usd);
+            }
         }
-        compared.add_books(ledger, prices, filter, bill, by_model)?;
+        compared.add_books(ledger, prices, (filter, &wanted), bill, by_model)?;
         Ok(compared)
     }
 
@@ -66,16 +71,22 @@ impl Compared {
         &mut self,
         ledger: &dyn Ledger,
         prices: &PriceBook,
-        filter: &Filter,
+        (filter, wanted): (&Filter, &Wanted),
         bill: &Bill,
         by_model: bool,
     ) -> Result<(), BooksError> {
-        let query = Query { by: vec![Dimension::Model], filter: filter.clone(), ..Query::new(Grain::Day, Zone::UTC) };
+        // The common names of models are not those in the ledger.
+        let mut filter = filter.clone();
+        filter.only.retain(|(dimension, _)| *dimension != Dimension::Model);
+        let query = Query { by: vec![Dimension::Model], filter, ..Query::new(Grain::Day, Zone::UTC) };
         for row in ledger.report(&query)?.rows {
             let PeriodKey::Day(day) = row.period else { continue };
             let model = row.by.first().cloned().flatten();
             // A configured alias may point to one of the vendor's models.
             let known = model_name(prices, model.as_ref(), true);
+            if !wanted.has(model.as_ref(), &known) {
+                continue;
+            }
             if is_of(bill.vendor, model.as_deref()) || is_of(bill.vendor, Some(&known)) {
                 self.cell(day, model_name(prices, model.as_ref(), by_model)).books.add(&row.sums);
             } else {

@@ -1,6 +1,6 @@
 //! The common name of a model in bills and logs.
 
-use crate::domain::{Label, model_short};
+use crate::domain::{Dimension, Filter, Label, Matcher, model_short};
 use crate::pricing::PriceBook;
 
 /// Common name for a model in bills and logs: `Claude Sonnet 4.5`, `claude-sonnet-4-5-20250929` and
@@ -20,6 +20,25 @@ pub(super) fn model_name(prices: &PriceBook, model: Option<&Label>, by_model: bo
     let short = short.strip_suffix("-latest").unwrap_or(short);
     let whose = if known.contains("claude") && !short.contains("claude") { "claude-" } else { "" };
     format!("{whose}{short}")
+}
+
+/// Models that a comparison is narrowed to, by any of their names in bills and logs.
+pub(super) struct Wanted(Vec<(Matcher, String)>);
+
+impl Wanted {
+    pub(super) fn new(prices: &PriceBook, filter: &Filter) -> Self {
+        let models = filter.only.iter().filter(|(dimension, _)| *dimension == Dimension::Model);
+        let common = |asked: &Matcher| model_name(prices, Some(&Label::new(asked.as_str())), true);
+        Self(models.map(|(_, asked)| (asked.clone(), common(asked))).collect())
+    }
+
+    /// True if the model, whose common name this is, is among them.
+    pub(super) fn has(&self, model: Option<&Label>, common: &str) -> bool {
+        let is_one = |(asked, name): &(Matcher, String)| {
+            model.is_some_and(|model| asked.matches(model)) || asked.matches(common) || name == common
+        };
+        self.0.is_empty() || self.0.iter().any(is_one)
+    }
 }
 
 #[cfg(test)]

@@ -72,13 +72,7 @@ fn decoded(shared: &Shared, body: &[u8]) -> Vec<Result<Vec<Record>, Label>> {
             all.push(Err(Label::new(&why.to_string())));
             continue;
         }
-        for record in &mut records {
-            if let Record::Call(call) = record
-                && call.from.user.is_none()
-            {
-                call.from.user = Some(shared.user.clone());
-            }
-        }
+        shared.owner.own(&mut records);
         projects.fold(&mut records);
         all.push(Ok(records));
     }

@@ -40,8 +40,8 @@ pub(crate) use parameters::REPORT;
 use shared::Shared;
 
 use crate::config::{Env, Token};
-use crate::domain::Label;
 use crate::engine::Doors;
+use crate::ingest::Owner;
 
 /// Maximum number of open `WebSocket`s.
 const SOCKETS: usize = 64;
@@ -56,8 +56,8 @@ pub(crate) struct Setup {
     pub(crate) doors: Doors,
     /// Answers queries to the ledger.
     pub(crate) answer: AnswerFn,
-    /// User for calls that give none.
-    pub(crate) user: Label,
+    /// Attribution for calls that give none.
+    pub(crate) owner: Owner,
     /// The machine's environment.
     pub(crate) env: Env,
     /// Bounds on requests.
@@ -84,7 +84,7 @@ impl Server {
         let telemetry = telemetry::start(
             (setup.doors.deliver.clone(), setup.doors.ask.clone()),
             Arc::clone(&setup.env.clock),
-            setup.user.clone(),
+            setup.owner.clone(),
             setup.bounds.expanded,
         )?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
@@ -95,7 +95,7 @@ impl Server {
             doors: setup.doors,
             document: openapi::document(),
             answer: setup.answer,
-            user: setup.user,
+            owner: setup.owner,
             env: setup.env,
             bounds: setup.bounds,
             room: room::Room::new(setup.bounds.body),

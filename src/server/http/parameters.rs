@@ -82,8 +82,11 @@ const fn query(name: &'static str, flag: &'static str, values: Values, meaning: 
     Parameter { name, flag, place: Place::Query, values, meaning }
 }
 
+const MEANING: &str =
+    "Only calls with this name. `*` stands for any letters; after a backslash, `*` and a comma are part of the name.";
+
 const fn filter(name: &'static str) -> Parameter {
-    query(name, name, Values::Texts, "Only calls with this name; `*` stands for any letters.")
+    query(name, name, Values::Texts, MEANING)
 }
 
 const DIMENSIONS: &[&str] = &[

@@ -14,6 +14,7 @@ use super::parameters::{self, FILE, GATE, KEY, LAST_EVENT, LAST_EVENT_HEADER, PE
 use super::shared::Shared;
 use super::status::Problem;
 use super::{accepts, api, calls, events, guard, otlp, page, websocket};
+use crate::domain::percent_bytes;
 
 /// A path.
 pub(super) struct Route {
@@ -234,7 +235,10 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 async fn checked(operations: &'static [Operation], request: Request, next: Next) -> Response {
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
     let operation = operations.iter().find(|operation| operation.method.eq_ignore_ascii_case(method.as_str()));
+    // Replaced letters would ask for another name.
+    let is_text = std::str::from_utf8(&percent_bytes(request.uri().query().unwrap_or_default())).is_ok();
     let refused = operation.and_then(|operation| match Query::<Params>::try_from_uri(request.uri()) {
+        _ if !is_text => Some("the parameters are not UTF-8".to_owned()),
         Ok(Query(given)) => parameters::check(operation.parameters, &given).err(),
         Err(error) => Some(error.body_text()),
     });

@@ -11,8 +11,9 @@ use super::latest::Events;
 use super::room::Room;
 use super::telemetry::Export;
 use crate::config::{Env, Token};
-use crate::domain::{Instant, Label};
+use crate::domain::Instant;
 use crate::engine::Doors;
+use crate::ingest::Owner;
 
 /// How long the engine may take to answer.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,8 +28,8 @@ pub(super) struct Shared {
     pub(super) document: String,
     /// Answers queries to the ledger.
     pub(super) answer: AnswerFn,
-    /// User for calls that give none.
-    pub(super) user: Label,
+    /// Attribution for calls that give none.
+    pub(super) owner: Owner,
     /// The machine's environment.
     pub(super) env: Env,
     /// Bounds on requests.

@@ -14,7 +14,7 @@ use super::status::Problem;
 use crate::domain::{Instant, Label, Record};
 use crate::engine::Question;
 use crate::formats::{Origin, Telemetry};
-use crate::ingest::{Content, Delivery, Projects, Reply};
+use crate::ingest::{Content, Delivery, Owner, Projects, Reply};
 
 /// Maximum number of exports waiting for the thread.
 const QUEUE: usize = 256;
@@ -47,13 +47,13 @@ pub(super) struct Decoded {
 pub(super) fn start(
     (deliver, ask): (mpsc::Sender<Delivery>, mpsc::Sender<Question>),
     clock: Arc<dyn Fn() -> Instant + Send + Sync>,
-    user: Label,
+    owner: Owner,
     expanded: u64,
 ) -> io::Result<mpsc::Sender<Export>> {
     let (exports, mut queue) = mpsc::channel::<Export>(QUEUE);
     thread::Builder::new().name("telemetry".into()).spawn(move || {
         let mut reader =
-            Reader { telemetry: Telemetry::new(), projects: Projects::default(), offset: 0, user, expanded };
+            Reader { telemetry: Telemetry::new(), projects: Projects::default(), offset: 0, owner, expanded };
         let mut is_new = true;
         while let Some(Export { body, coding, is_json, signals, done }) = queue.blocking_recv() {
             if std::mem::take(&mut is_new) {
@@ -91,7 +91,7 @@ struct Reader {
     projects: Projects,
     /// Number of exports so far, used as the offset of their calls.
     offset: u64,
-    user: Label,
+    owner: Owner,
     /// Maximum size of a decompressed body in bytes.
     expanded: u64,
 }
@@ -125,13 +125,7 @@ impl Reader {
             };
             read.ok_or_else(|| malformed(&"not a message of log records"))?
         };
-        for record in &mut records {
-            if let Record::Call(call) = record
-                && call.from.user.is_none()
-            {
-                call.from.user = Some(self.user.clone());
-            }
-        }
+        self.owner.own(&mut records);
         self.projects.fold(&mut records);
         Ok((records, refused.count, refused.why.map(|why| why.to_string()).unwrap_or_default()))
     }

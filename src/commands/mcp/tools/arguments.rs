@@ -36,8 +36,11 @@ impl Words {
                 Value::String(text) => self.flag(name, text),
                 Value::Number(number) if name == "limit" => self.flag(name, &number.to_string()),
                 Value::Array(values) if values.len() <= MOST_VALUES => {
+                    // A list needs no separators within its texts.
+                    let is_name = !["by", "session", "order", "since", "until"].contains(&name.as_str());
                     for value in values {
-                        self.flag(name, value.as_str().ok_or_else(|| wrong(name))?);
+                        let text = value.as_str().ok_or_else(|| wrong(name))?;
+                        self.flag(name, &if is_name { cli::without_separators(text) } else { text.to_owned() });
                     }
                 }
                 Value::Array(_) | Value::Number(_) | Value::Bool(_) | Value::Object(_) => return Err(wrong(name)),
