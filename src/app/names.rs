@@ -191,7 +191,7 @@ pub(crate) fn meanings(
         [] => (vec![given.clone()], names.unknown(&Matcher::exact(given.as_str()))),
         [_] => (shown, None),
         [first, rest @ ..] => {
-            let others: String = rest.iter().map(|name| format!(" or {name}")).collect();
+            let others = rest.iter().map(|name| format!(" or {name}")).collect::<Vec<_>>().concat();
             let sentence = format!("{dimension} '{given}' may be {first}{others}; the limits of each are checked");
             (shown, Some(sentence))
         }
