@@ -138,13 +138,22 @@ impl KnownNames {
         Ok(&self.0[at])
     }
 
-    /// A sentence for each name in the filter that no call has.
+    /// A sentence for each name in the filter that no call has. A pattern that matches nothing is no mistake there.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub(crate) fn unknown_in(&mut self, books: &dyn Ledger, filter: &Filter) -> Result<Vec<String>, BooksError> {
+        self.unknown_of(books, filter.only.iter().filter(|(_, asked)| !asked.is_glob()))
+    }
+
+    /// A sentence for each of these names and patterns that no call has.
+    fn unknown_of<'a>(
+        &mut self,
+        books: &dyn Ledger,
+        only: impl Iterator<Item = &'a (Dimension, Matcher)>,
+    ) -> Result<Vec<String>, BooksError> {
         let mut all = Vec::new();
-        for (dimension, asked) in &filter.only {
+        for (dimension, asked) in only {
             all.extend(self.names_by(books, *dimension)?.unknown(asked));
         }
         Ok(all)
@@ -190,9 +199,9 @@ pub(crate) fn meanings(
     Ok(match shown.as_slice() {
         [] => (vec![given.clone()], names.unknown(&Matcher::exact(given.as_str()))),
         [_] => (shown, None),
-        [first, rest @ ..] => {
-            let others = rest.iter().map(|name| format!(" or {name}")).collect::<Vec<_>>().concat();
-            let sentence = format!("{dimension} '{given}' may be {first}{others}; the limits of each are checked");
+        several => {
+            let all = several.iter().map(Label::as_str).collect::<Vec<_>>().join(" or ");
+            let sentence = format!("{dimension} '{given}' may be {all}; the limits of each are checked");
             (shown, Some(sentence))
         }
     })
@@ -225,8 +234,8 @@ pub(crate) fn complete_ahead(books: &dyn Ledger, filter: &mut Filter) -> Result<
     Ok(sentences)
 }
 
-/// A limit with the short forms of projects and models replaced, as by [`complete`], and a sentence for each name that
-/// no call has: the limit counts nothing until one does. A limit that is already set keeps its names.
+/// A limit with the short forms of projects and models replaced, as by [`complete`], and a sentence for each name or
+/// pattern that no call has: the limit counts nothing until one does. A limit that is already set keeps its names.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -240,7 +249,7 @@ pub(crate) fn limit_in_full(
         return Ok((key.clone(), Vec::new()));
     }
     let mut known = if is_set { KnownNames::default() } else { complete(books, &mut filter)? };
-    let sentences = known.unknown_in(books, &filter)?;
+    let sentences = known.unknown_of(books, filter.only.iter())?;
     let scope = Scope { only: filter.only, each: key.scope.each };
     Ok((LimitKey { scope, window: key.window }, sentences))
 }
