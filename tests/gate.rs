@@ -296,6 +296,17 @@ fn tokens_without_a_price_are_judged_with_the_fallback_rate_and_never_as_nothing
 }
 
 #[test]
+fn a_rolling_window_has_no_time_at_which_it_resets() {
+    let home = Home::new();
+    home.config("[limits]\n5h = \"10 tokens\"\nday = \"10 tokens\"\n");
+    home.write(USAGE_LOG, &call("alice", "dollar", 10));
+    let limits = json(&run(&home, &["limits", "show", "--json"], "").out)["limits"].clone();
+    let resets: Vec<bool> = limits.as_array().unwrap().iter().map(|limit| limit["resets_at"].is_string()).collect();
+    let names: Vec<&str> = limits.as_array().unwrap().iter().map(|limit| limit["limit"].as_str().unwrap()).collect();
+    assert_eq!((names, resets), (vec!["day", "5h"], vec![true, false]));
+}
+
+#[test]
 fn an_override_lifts_limits_for_one_session_and_is_remembered() {
     let home = Home::new();
     home.config("[limits]\ntotal = \"10 tokens\"\n");

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Decimal;
 use crate::domain::{Usd, Zone, rfc3339_seconds};
-use crate::meter::{Amount, LimitState};
+use crate::meter::{Amount, LimitState, Window};
 
 /// JSON form of a limit in `limits show`, `gate` and the socket's replies.
 #[derive(Serialize)]
@@ -55,6 +55,7 @@ impl LimitJson {
     /// The state of a limit whose config key is `key`, with times in this zone.
     pub(crate) fn new(key: &impl ToString, state: &LimitState, zone: Zone) -> Self {
         let time = |at: crate::domain::Instant| rfc3339_seconds(at, zone);
+        let is_rolling = matches!(state.limit.window, Window::Rolling(_));
         Self {
             limit: key.to_string(),
             name: state.name.clone(),
@@ -64,7 +65,8 @@ impl LimitJson {
             percent: state.percent,
             used: AmountJson::from_amount(&state.used),
             allowed: AmountJson::from_amount(&state.limit.amount),
-            resets_at: state.span.map(|span| time(span.until)),
+            // A rolling window never resets: its end is always now.
+            resets_at: state.span.filter(|_| !is_rolling).map(|span| time(span.until)),
             reached_at: state.projected.map(|(at, _)| time(at)),
             reached_between: state.projected.map(|(_, band)| [time(band.from), time(band.until)]),
             lower_bound: state.lower_bound,
