@@ -5,13 +5,13 @@ use crate::domain::{Instant, Span, Usd, Zone, sort_by_key};
 use crate::meter::{LimitState, Measure, Verdict, Window};
 
 /// The banner's title, with the actual percentage: `⚠ 80% of daily limit used`, `■ Daily limit reached`,
-/// `■ The alice daily limit is reached`, and of a call limit, which stops nothing, `■ A call is over the call limit`.
+/// `■ alice daily limit reached`, and of a call limit, which stops nothing, `■ A call is over the call limit`.
 pub(crate) fn banner_title(limit: &LimitState) -> String {
     match limit.verdict {
         Verdict::Under | Verdict::Near => format!("⚠ {} of {} limit used", percentage(limit.percent), limit.name),
         Verdict::Over if !limit.stops_work() => format!("■ A call is over the {} limit", limit.name),
         // A name from outside is not changed.
-        Verdict::Over if limit.begins_with_a_name() => format!("■ The {} limit is reached", limit.name),
+        Verdict::Over if limit.begins_with_a_name() => format!("■ {} limit reached", limit.name),
         Verdict::Over => {
             let mut letters = limit.name.chars();
             let name: String =
@@ -288,10 +288,10 @@ mod tests {
         let mut own = daily(500_000);
         own.name = "kim daily".to_owned();
         own.limit.scope = Scope { only: vec![(Dimension::User, Matcher::new("kim"))], each: false };
-        assert_eq!(banner_title(&own), "■ The kim daily limit is reached");
+        assert_eq!(banner_title(&own), "■ kim daily limit reached");
         own.limit.scope = Scope { only: vec![(Dimension::User, Matcher::new("*"))], each: true };
         own.subject = Some("kim".to_owned());
-        assert_eq!(banner_title(&own), "■ The kim daily limit is reached");
+        assert_eq!(banner_title(&own), "■ kim daily limit reached");
         own.limit.scope = Scope::organisation();
         (own.name, own.subject) = ("org daily".to_owned(), None);
         assert_eq!(banner_title(&own), "■ Org daily limit reached");
