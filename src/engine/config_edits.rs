@@ -215,6 +215,26 @@ impl ConfigEdits {
         })))
     }
 
+    /// A sentence about the changed settings that a running meter does not apply; `None` if it applies all of them.
+    pub(crate) fn waits_for_next_start(&self, before: &Settings) -> Option<String> {
+        let now = &self.settings;
+        let all = [
+            ("user", before.user != now.user),
+            ("team", before.team != now.team),
+            ("org", before.org != now.org),
+            ("logs", before.logs != now.logs),
+            ("homes", before.homes != now.homes),
+            ("cost", before.cost != now.cost),
+            ("prices", before.prices != now.prices),
+            ("aliases", before.aliases != now.aliases),
+            ("server", before.server != now.server),
+            ("proxy", (&before.upstreams, &before.upstream_ca) != (&now.upstreams, &now.upstream_ca)),
+        ];
+        let late: Vec<&str> = all.into_iter().filter(|(_, has_changed)| *has_changed).map(|(name, _)| name).collect();
+        (!late.is_empty())
+            .then(|| format!("changed in the config, but applied from the next start on: {}", late.join(", ")))
+    }
+
     /// The settings in force, plus the demo's limits.
     pub(crate) fn demo_settings(&self, rules: &Rules) -> NewSettings {
         let settings = Settings { limits: super::demo::limits(), ..self.settings.clone() };

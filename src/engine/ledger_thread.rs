@@ -299,12 +299,16 @@ impl LedgerThread {
     }
 
     fn config(&mut self) {
+        let before = self.config_edits.settings.clone();
         if let Some(news) = self.config_edits.reload(&self.rules) {
             if let Feed::Settings(settings) = &news {
                 self.rules.clone_from(&settings.rules);
             }
             self.tell_policy();
             self.tell(news);
+            if let Some(late) = self.config_edits.waits_for_next_start(&before) {
+                self.tell(Feed::Note(Note::new(Tone::Warning, &late)));
+            }
             self.daily();
         }
     }

@@ -199,6 +199,19 @@ fn a_batch_that_is_answered_by_a_snapshot_counts_in_the_state_of_health() {
 }
 
 #[test]
+fn changes_of_the_config_that_wait_for_the_next_start_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let edits = harness(&folder.path().join("ledger.db"), 100).thread.config_edits;
+    let mut before = edits.settings.clone();
+    before.limits.clear();
+    assert_eq!(edits.waits_for_next_start(&before), None);
+    before.user = Label::new("another");
+    before.aliases.push(("a".to_owned(), "b".to_owned()));
+    let late = edits.waits_for_next_start(&before).unwrap();
+    assert_eq!(late, "changed in the config, but applied from the next start on: user, aliases");
+}
+
+#[test]
 fn models_without_a_price_are_those_of_all_processes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
