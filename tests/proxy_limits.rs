@@ -171,7 +171,8 @@ fn a_limit_of_zero_refuses_calls_and_nothing_that_costs_nothing() {
     assert_eq!(service.count(), 0);
     assert_eq!(proxy.call("/v1/messages/count_tokens", &[]).status, 200);
     assert_eq!(proxy.send("GET", "/v1/models", &[], "").status, 200);
-    assert_eq!(service.count(), 2);
+    assert_eq!(proxy.send("GET", "/v1/responses/resp_1", &[], "").status, 200);
+    assert_eq!(service.count(), 3);
     // The config is read again, without a restart.
     set(&home, "day", "100usd");
     while proxy.call(CHAT, &[]).status == 429 {
@@ -183,7 +184,8 @@ fn a_limit_of_zero_refuses_calls_and_nothing_that_costs_nothing() {
 fn a_limit_holds_for_whatever_a_body_names_behind_a_long_prompt() {
     let (home, service) = (Home::new(), Service::start(true));
     let zero = "day = { tokens = 0 }\n";
-    home.config(&format!("[limits.models.gpt-4o]\n{zero}[limits.users.carol]\n{zero}[limits.teams.web]\n{zero}"));
+    let of = ["models.gpt-4o", "users.carol", "teams.web", "agents.scout", "features.search", "projects.\"/src/api\""];
+    home.config(&of.map(|of| format!("[limits.{of}]\n{zero}")).concat());
     let proxy = Proxy::start(&home, service.address);
     let prompt = "y".repeat(600_000);
     for (last, status) in [
@@ -193,11 +195,31 @@ fn a_limit_holds_for_whatever_a_body_names_behind_a_long_prompt() {
         (r#""model":"gpt-4o-mini","user":"carol""#, 429),
         (r#""model":"gpt-4o-mini","user":"bob""#, 200),
         (r#""model":"gpt-4o-mini","metadata":{"team":"web"}"#, 429),
+        (r#""model":"gpt-4o-mini","metadata":{"agent":"scout"}"#, 429),
+        (r#""model":"gpt-4o-mini","metadata":{"feature":"search"}"#, 429),
+        (r#""model":"gpt-4o-mini","metadata":{"project":"/src/api"}"#, 429),
+        (r#""model":"gpt-4o-mini","metadata":{"project":"/src/web"}"#, 200),
     ] {
         let body = format!(r#"{{"messages":[{{"role":"user","content":"{prompt}"}}],{last}}}"#);
         assert_eq!(proxy.send("POST", CHAT, &[], &body).status, status, "{last}");
     }
-    assert_eq!(service.count(), 2);
+    assert_eq!(service.count(), 3);
+}
+
+#[test]
+fn a_limit_of_sessions_holds_for_the_session_that_a_body_names_behind_a_long_prompt() {
+    let (home, service) = (Home::new(), Service::start(true));
+    home.config("[limits]\nsession = { tokens = 100 }\n");
+    let proxy = Proxy::start(&home, service.address);
+    let prompt = "y".repeat(600_000);
+    let call = |session: &str| {
+        let last = format!(r#""metadata":{{"session_id":"{session}"}}"#);
+        let body = format!(r#"{{"model":"gpt-4o","messages":[{{"role":"user","content":"{prompt}"}}],{last}}}"#);
+        proxy.send("POST", CHAT, &[], &body).status
+    };
+    assert_eq!(call("one"), 200);
+    // What it cost is booked a moment later; until then it is held.
+    assert_eq!((call("one"), call("two")), (429, 200));
 }
 
 #[test]

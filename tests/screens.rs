@@ -373,11 +373,17 @@ fn unpriced_tokens_are_marked_everywhere() {
     let mut some = summary();
     some.followed.unpriced_tokens = 3_500;
     some.today.unpriced_tokens = 3_500;
+    some.month.unpriced_tokens = 3_500;
+    some.by_month_end = some.by_day_end;
     some.models[1].sums =
         Sums { unpriced_tokens: 47_010, cost: Usd::ZERO, ..sums(4, [47_010, 0, 0, 0, 0, 0], "0", "0") };
     let day = Summary { session: None, follow: Follow::Today, ..some.clone() };
-    let fleet = shown(&app_with(options(), day), 120, 36);
+    let fleet = shown(&app_with(options(), day.clone()), 120, 36);
     assert!(fleet.contains("≥ $31.50 by midnight"), "{fleet}");
+    let mut history = app_with(options(), day);
+    press(&mut history, &["4"]);
+    let history = shown(&history, 200, 60);
+    assert!(history.contains("≥ $31.50 by its end"), "{history}");
     let small = shown(&app_with(options(), some.clone()), 40, 10);
     assert!(small.contains("≥ $4.12/h"), "{small}");
     let text = shown(&app_with(options(), some), 120, 30);

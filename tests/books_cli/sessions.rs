@@ -67,6 +67,10 @@ fn limits_and_their_rate_are_of_the_day_and_not_of_the_latest_session() {
     assert!(json["cost_per_hour_usd"].as_f64().unwrap() > 1.0, "{json}");
     let text = home.fine(&["limits"]).out;
     assert!(text.contains("\nIf work goes on as usual: $") && text.contains(" full at\n"), "{text}");
+    // With calls that no price is known of, the amount is a lower bound.
+    home.log(&line("local", "2026-11-22T11:59:40Z", "my-own-model", 1_000, 0, ",\"session\":\"local\""));
+    let text = home.fine(&["limits"]).out;
+    assert!(text.contains("\nIf work goes on as usual: ≥ $"), "{text}");
     // Of the first minute of a session no hour is told.
     let summary = |name: &str| home.fine(&["summary", name, "--json"]).json();
     assert_eq!(

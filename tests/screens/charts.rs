@@ -144,3 +144,16 @@ fn a_trend_states_the_minutes_it_shows_and_stands_still_when_nothing_happens() {
     let late = app_with(options(), meter.summary(two));
     assert!(shown(&late, 120, 36).contains(" min until 14:01"), "{}", shown(&late, 120, 36));
 }
+
+#[test]
+fn a_forecast_of_a_day_with_unpriced_tokens_is_marked_as_the_day_is() {
+    let mut day = metered(&two(), limits("25")).summary(now());
+    day.today.unpriced_tokens = 5;
+    let mut app = app_with(options(), day);
+    let text = shown(&app, 200, 60);
+    let title = text.lines().find(|line| line.contains("Dollars today ≥ $")).unwrap_or_else(|| panic!("{text}"));
+    assert!(title.contains("by midnight ≥ $") && title.contains("between ≥ $") && title.contains("and ≥ $"), "{title}");
+    press(&mut app, &["e"]);
+    let explained = shown(&app, 120, 36);
+    assert!(explained.contains("≥ $12."), "{explained}");
+}
