@@ -76,7 +76,7 @@ fn a_limit_that_is_near_says_when_it_is_full_as_the_status_line_does() {
     let limit = &json["limits"][0];
     assert!(limit["reached_at"].is_string() && limit["reached_between"][1].is_string(), "{limit}");
     assert!(json["reason"].as_str().unwrap().contains(&full), "{json}");
-    // Far from the limit nothing is foretold, since that takes a look at hours of calls.
+    // Far from the limit nothing is forecast, since that takes a look at hours of calls.
     home.config(&format!("[limits]\ntotal = {{ usd = 100 }}\n{PRICE}"));
     let json: Value = serde_json::from_str(&run(&home, &["gate", "--json"], "").out).unwrap();
     assert!(json["limits"][0]["reached_at"].is_null(), "{json}");

@@ -27,9 +27,9 @@ pub(super) fn run(context: &mut Context<'_>, args: &GateArgs, loaded: &Loaded) -
     }
     let (names, settings) = (args.names(), context.settings.clone());
     // A script that looks at the exit code should not have to wait for a forecast.
-    let foretells = args.json || context.env.terminal[2];
+    let with_forecast = args.json || context.env.terminal[2];
     let answer = evaluate(context, &LogSelection::Session(None), |books, rules, now| {
-        named_answer(books, rules, &settings, &names, foretells, now)
+        named_answer(books, rules, &settings, &names, with_forecast, now)
     })
     .0;
     let exit = if answer.allowed { Exit::Fine } else { Exit::Over };

@@ -185,7 +185,7 @@ impl LedgerThread {
                 self.tell_end_of_input();
                 self.daily();
                 // No event may follow a replacement during the reading.
-                self.is_displaced();
+                self.handle_displaced();
             }
         }
     }

@@ -18,7 +18,7 @@ pub(crate) fn parse(text: &str) -> Option<Instant> {
     common(text.as_bytes()).or_else(|| general(text.trim()))
 }
 
-/// Converts seconds, milli-, micro- or nanoseconds since 1970, told apart by magnitude.
+/// Converts seconds, milli-, micro- or nanoseconds since 1970, distinguished by magnitude.
 pub(crate) fn epoch(count: u64) -> Option<Instant> {
     let count = i64::try_from(count).ok()?;
     match count {

@@ -1,7 +1,6 @@
 //! Decides whether the next call may be made.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::holds::{self, Hold};
 use super::limit::{CallContext, Limit, LimitState, Rules, Verdict};
@@ -10,8 +9,8 @@ use super::overrides::{self, Override};
 use super::snapshot::{Snapshot, states};
 use super::summary::Follow;
 use super::window::Window;
-use crate::domain::{Dimension, Filter, Instant, Label, Matcher};
-use crate::ledger::{BooksError, Ledger, Row};
+use crate::domain::{Call, Dimension, Filter, Instant, Label, Matcher};
+use crate::ledger::{BooksError, Ledger};
 
 /// Log format assumed for callers that do not name one: those that use the socket or the usage log.
 const OWN_SOURCE: &str = "native";
@@ -98,7 +97,7 @@ pub(crate) fn decide_any(
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn foretell(
+pub(crate) fn add_forecasts(
     books: &dyn Ledger,
     rules: &Rules,
     states: &mut [LimitState],
@@ -173,18 +172,21 @@ pub(super) fn weigh(
     Ok(Decision { allowed, worst, waits: has_room && !allowed, states, lifted })
 }
 
-/// What a session's latest call says of whose calls it makes: its log format, team, organisation and user.
+/// The log format, team, organisation and user of a call: the next call of its session has the same.
+pub(crate) fn told_by(call: &Call) -> impl Iterator<Item = (Dimension, &Label)> {
+    let told = [Dimension::Source, Dimension::Team, Dimension::Org, Dimension::User];
+    told.into_iter().filter_map(|of| Some((of, of.label_of(call)?)))
+}
+
+/// The same of a session's latest call; empty if it has none.
 ///
 /// # Errors
 /// When the ledger cannot be read.
 pub(crate) fn told_by_session(books: &dyn Ledger, session: &Label) -> Result<Vec<(Dimension, Label)>, BooksError> {
     let only = vec![(Dimension::Session, Matcher::exact(session.as_str()))];
     let newest = books.calls(&Filter { only, ..Filter::default() }, 1)?;
-    let told = [Dimension::Source, Dimension::Team, Dimension::Org, Dimension::User];
-    let of_call = |row: &Arc<Row>| {
-        told.into_iter().filter_map(|of| Some((of, of.label_of(&row.call)?.clone()))).collect::<Vec<_>>()
-    };
-    Ok(newest.first().map(of_call).unwrap_or_default())
+    let told = newest.first().into_iter().flat_map(|row| told_by(&row.call));
+    Ok(told.map(|(of, name)| (of, name.clone())).collect())
 }
 
 /// Completes a session with its log format: the one in the ledger, or else ours.

@@ -268,7 +268,7 @@ impl LimitUsage {
             let agent = subject.agent.clone();
             Some(LimitedSession { id, project, agent, names, ended, is_one_of_several })
         };
-        let foretold = |mut state: LimitState, subject: &Subject| {
+        let forecast = |mut state: LimitState, subject: &Subject| {
             let minutes = self.pace.minutes(subject);
             if let (Some(habits), Some(minutes), Verdict::Under | Verdict::Near) = (habits, minutes, state.verdict) {
                 state.projected = Outlook { minutes, habits, zone: rules.zone, now }.projected(&state);
@@ -282,12 +282,12 @@ impl LimitUsage {
             .map(|(subject, group)| {
                 let used = group.used(self.limit.window, rules);
                 let state = state(&self.limit, subject.name(), session_of(subject), used, group.block.or(self.span));
-                foretold(state, subject)
+                forecast(state, subject)
             })
             .collect();
         if states.is_empty() {
             let state = state(&self.limit, None, None, Used::default(), self.span);
-            states.push(foretold(state, &Subject::default()));
+            states.push(forecast(state, &Subject::default()));
         }
         tell_apart(&mut states);
         states

@@ -24,7 +24,7 @@ pub enum Role {
     Warning,
     /// A limit is reached; something is wrong.
     Danger,
-    /// The nth of several things told apart by colour, counting from 0. Repeats after eight.
+    /// The nth of several things distinguished by colour, counting from 0. Repeats after eight.
     Series(usize),
 }
 

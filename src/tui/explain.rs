@@ -209,7 +209,7 @@ fn of_quota(quota: &Quota, now: Instant, zone: Zone) -> Vec<String> {
 }
 
 /// Shown until the ledger has answered.
-const ASKING: &str = "asking the books …";
+const ASKING: &str = "asking the ledger …";
 
 /// Heading of a model's rates.
 const RATES: &str = "rates now";

@@ -48,7 +48,7 @@ fn an_agent_is_told_the_session_the_day_the_limit_the_context_and_its_quota() {
     // The forecast comes last, since it depends on the time.
     for columns in [None, Some("200")] {
         let said = line(&home, columns, &[], &said);
-        let (facts, forecast) = said.split_once(" · by ").expect("a limit that is near is foretold");
+        let (facts, forecast) = said.split_once(" · by ").expect("a limit that is near is forecast");
         assert_eq!((facts, forecast.len() >= 5), (whole, true), "{said}");
     }
     assert_eq!(line(&home, Some("45"), &[], &said), "$2.00 session · $8.00 today · total 80% ⚠");

@@ -219,7 +219,7 @@ fn the_forecast_seldom_cries_wolf_and_its_band_usually_holds() {
 }
 
 #[test]
-fn nothing_is_foretold_while_nothing_happens() {
+fn nothing_is_forecast_while_nothing_happens() {
     let noon = at("2026-11-18T12:00:00Z");
     let mut books = Books::default();
     let limit = Limit {
@@ -255,7 +255,7 @@ fn nothing_is_foretold_while_nothing_happens() {
 }
 
 #[test]
-fn the_ends_of_day_and_month_are_foretold_from_what_was_spent() {
+fn the_ends_of_day_and_month_are_forecast_from_what_was_spent() {
     let now = at("2026-11-18T12:00:00Z");
     let mut books = Books::default();
     // A dollar a day, in one call at noon, since the month began: no current activity.
@@ -273,7 +273,7 @@ fn the_ends_of_day_and_month_are_foretold_from_what_was_spent() {
 }
 
 #[test]
-fn a_month_is_never_foretold_below_one_of_its_days() {
+fn a_month_is_never_forecast_below_one_of_its_days() {
     let now = at("2026-11-18T12:00:00Z");
     let mut books = Books::default();
     for back in 1..18 {
@@ -312,20 +312,20 @@ fn a_limit_that_is_full_in_minutes_is_full_at_the_rate_that_is_shown() {
     let (likely, _) = summary.limits[0].projected.unwrap();
     let left = summary.limits[0].limit.amount.usd.unwrap().pico() - summary.today.cost.pico();
     let at_this_rate = left * 3600 / summary.cost_per_hour.pico();
-    let foretold = i128::from((likely - now).num_seconds());
-    assert!((foretold - at_this_rate).abs() * 4 <= at_this_rate, "{foretold} s, {at_this_rate} s at the rate shown");
+    let forecast = i128::from((likely - now).num_seconds());
+    assert!((forecast - at_this_rate).abs() * 4 <= at_this_rate, "{forecast} s, {at_this_rate} s at the rate shown");
 }
 
 #[test]
-fn the_months_end_is_foretold_once_a_whole_day_is_known() {
+fn the_months_end_is_forecast_once_a_whole_day_is_known() {
     let now = at("2026-11-18T12:00:00Z");
     let rules = Rules::new(Zone::UTC);
-    for (minutes, is_foretold) in [(12 * 60, false), (12 * 60 + 1, true)] {
+    for (minutes, is_forecast) in [(12 * 60, false), (12 * 60 + 1, true)] {
         let mut books = Books::default();
         books.tell(call("first", now - Duration::minutes(minutes)).input(1_000_000));
         let snapshot = Snapshot::ask(&books, &rules, &Follow::Latest, now).unwrap();
         let summary = Meter::open(rules.clone(), snapshot).summary(now);
-        assert_eq!(summary.by_month_end.is_some(), is_foretold, "after {minutes} minutes");
+        assert_eq!(summary.by_month_end.is_some(), is_forecast, "after {minutes} minutes");
     }
 }
 

@@ -392,7 +392,7 @@ fn a_months_rolling_window_stays_exact_for_weeks() {
 }
 
 #[test]
-fn work_that_goes_on_is_foretold_alike_before_and_after_a_window_starts_over() {
+fn work_that_goes_on_is_forecast_alike_before_and_after_a_window_starts_over() {
     for (window, over) in [(Window::Day, "2026-11-22T23:00:00Z"), (Window::Hour, NOON), (Window::Block, NOON)] {
         let (all, over) = (rules(vec![limit(window, tokens(40_000))]), at(over));
         // A thousand tokens every ten seconds; the block has begun five hours before.

@@ -49,7 +49,7 @@ fn app_on(books: &Memory) -> App {
 fn the_projects_view_says_what_each_project_cost_and_opens_its_sessions() {
     let (books, mut app) = (books(), app_on(&books()));
     press(&mut app, &["3"]);
-    assert!(shown(&app, 120, 12).contains("asking the books"));
+    assert!(shown(&app, 120, 12).contains("asking the ledger"));
     assert_eq!(answered(&mut app, &books), []);
     insta::assert_snapshot!("the_projects_view", shown(&app, 120, 12));
     press(&mut app, &["enter"]);
@@ -175,12 +175,12 @@ fn an_explanation_opened_right_behind_its_view_waits_for_what_the_books_say_now(
     for (view, old, new) in views {
         press(&mut app, &[view, "e"]);
         let text = shown(&app, 120, 36);
-        let early = &text[text.find("asking the books …").unwrap_or_else(|| panic!("{view}: {text}"))..];
+        let early = &text[text.find("asking the ledger …").unwrap_or_else(|| panic!("{view}: {text}"))..];
         assert!(!early.contains(old) && !text.contains("as of"), "{view}: {text}");
         answered(&mut app, &books);
         let text = shown(&app, 120, 36);
         assert!(text.contains(new) && text.contains(" · as of 14:02:10"), "{view}: {text}");
-        assert!(!text.contains("asking the books"), "{view}: {text}");
+        assert!(!text.contains("asking the ledger"), "{view}: {text}");
         press(&mut app, &["esc", "1"]);
     }
     // The models come by an answer of their own.

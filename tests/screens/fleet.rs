@@ -371,7 +371,7 @@ fn bars_are_as_long_as_there_is_room_and_in_proportion_at_every_width() {
 }
 
 #[test]
-fn a_limit_turns_amber_as_soon_as_it_is_foretold_to_be_reached_before_it_starts_anew() {
+fn a_limit_turns_amber_as_soon_as_it_is_forecast_to_be_reached_before_it_starts_anew() {
     let mut calm = limit(Window::Day, None, dollars("25"), dollars("10"), 40);
     let colour = |state: &LimitState| {
         let app = app_with(options(), Summary { limits: vec![state.clone()], ..summary() });

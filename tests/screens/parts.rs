@@ -37,7 +37,7 @@ fn a_call_is_explained_by_the_books_and_esc_leads_back() {
     let text = shown(&app, 120, 36);
     let key = app.summary().calls[0].row.call.key;
     assert_eq!(app.effects(), [Effect::Ask(Request::Explain(key))], "{text}");
-    assert!(text.contains("asking the books"), "{text}");
+    assert!(text.contains("asking the ledger"), "{text}");
     let lines =
         ["Price   claude-opus-5", "input 12 x $5", "/home/alice/log.jsonl:7 (byte 900)"].map(Label::new).to_vec();
     app.update(

@@ -17,7 +17,7 @@ use crate::meter::{CallContext, Rules, gate};
 /// several projects or models, the limits of each are checked. What the session's calls say of its team, organisation
 /// and user is used where the caller does not name them.
 ///
-/// With `foretells`, adds when near limits will be reached. That reads three hours of calls, which takes several times
+/// With `with_forecast`, adds when near limits will be reached. That reads three hours of calls, which takes several times
 /// as long as everything else.
 ///
 /// # Errors
@@ -27,11 +27,11 @@ pub(crate) fn named_answer(
     rules: &Rules,
     settings: &Settings,
     names: &[(Dimension, &str)],
-    foretells: bool,
+    with_forecast: bool,
     now: Instant,
 ) -> Result<GateAnswer, BooksError> {
-    let mut names: Vec<(Dimension, Label)> = names.iter().map(|(of, name)| (*of, Label::new(name))).collect();
-    names.retain(|(_, name)| !name.is_empty());
+    let mut names: Vec<(Dimension, Label)> =
+        names.iter().filter_map(|(of, name)| Some((*of, Label::find(name)?))).collect();
     let (mut notes, mut told, mut is_one_of_several) = (Vec::new(), Vec::new(), false);
     if let Some((_, session)) = names.iter_mut().find(|(of, _)| *of == Dimension::Session) {
         match callers_session(books, session)? {
@@ -59,8 +59,8 @@ pub(crate) fn named_answer(
     }
     let callers = each_of(caller, &meant);
     let mut decision = gate::decide_any(books, rules, &callers, now)?;
-    if foretells {
-        gate::foretell(books, rules, &mut decision.states, now)?;
+    if with_forecast {
+        gate::add_forecasts(books, rules, &mut decision.states, now)?;
     }
     Ok(GateAnswer { notes, ..answer(books, rules, settings, &callers, decision, now)? })
 }

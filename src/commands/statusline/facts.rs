@@ -114,7 +114,7 @@ pub(crate) fn ask(
     facts.limit = meter::states(books, &rules, caller.as_ref(), now)?.into_iter().next();
     // A forecast needs further queries, so only a near limit gets one.
     if let Some(worst) = &mut facts.limit {
-        meter::gate::foretell(books, &rules, std::slice::from_mut(worst), now)?;
+        meter::gate::add_forecasts(books, &rules, std::slice::from_mut(worst), now)?;
         facts.forecast = worst.projected.map(|(at, _)| text::moment(at, now, zone));
     }
     Ok(())

@@ -14,7 +14,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 impl LedgerThread {
     pub(super) fn look_at_ledger(&mut self) {
-        if self.is_displaced() {
+        if self.handle_displaced() {
             return;
         }
         if self.state.caught_up && self.has_changed() {
@@ -23,10 +23,10 @@ impl LedgerThread {
         self.show_health();
     }
 
-    /// True when the ledger's file was removed or replaced. Another ledger in its place is opened at once, and the logs
-    /// that it does not know are read. A removed one is made again with the next call: whoever removed it may be about
-    /// to put another there.
-    pub(super) fn is_displaced(&mut self) -> bool {
+    /// Handles a ledger file that was removed or replaced; returns false if it was not. Another ledger in its place is
+    /// opened at once, and the logs that it does not know are read. A removed ledger is created again with the next
+    /// call and not before, because another file may be about to be copied there.
+    pub(super) fn handle_displaced(&mut self) -> bool {
         let Some((how, error)) = self.books.displaced() else { return false };
         match how {
             Displaced::ByAnother => _ = self.failed(&error),

@@ -65,8 +65,8 @@ impl Agent {
     }
 }
 
-/// Converts a call to a part of its session; `None` without a session, because it could not be told apart from a logged
-/// call.
+/// Converts a call to a part of its session; `None` without a session, because it could then repeat a
+/// logged call.
 fn piece(call: Call) -> Option<Bill> {
     call.from.session.as_ref().filter(|_| !call.tokens.is_zero())?;
     let model = call.model.unwrap_or_else(|| Label::new("unknown"));

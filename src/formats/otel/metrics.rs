@@ -2,8 +2,7 @@
 //!
 //! Metrics are the last resort, because agents report the same usage as log records or spans and write it to their
 //! transcripts. So a sum becomes a part of its session ([`Counter::Piece`]), which counts only while nothing else is
-//! known about that session. A metric without a session cannot be told apart from the calls it repeats, and is not
-//! counted.
+//! known about that session. A metric without a session may repeat calls that are known, and is not counted.
 //!
 //! Seen on 2026-11-27: Claude Code 2.1.332 sends deltas, Gemini CLI 0.61 cumulative sums, both with `session.id`. Codex
 //! 0.171, Copilot 1.0.102 and Qwen Code 0.24.4 send no session in their metrics.

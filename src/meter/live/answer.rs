@@ -114,7 +114,7 @@ impl Meter {
                 || open.get(&session.id).is_some_and(|last| is_active(*last, now))
         });
         for state in &mut all {
-            self.foretell(state, outlook);
+            self.add_forecast(state, outlook);
             state.lifted = state.is_of_one_of(&self.lifted);
         }
         worst_first(&mut all);

@@ -140,7 +140,7 @@ impl History<'_> {
             buffer.set_stringn(inner.x, inner.y, text::fit(words, room), room, theme.style(Role::Dim));
         };
         if app.history.is_waiting() {
-            return notice(buffer, "asking the ledger…");
+            return notice(buffer, "asking the ledger …");
         }
         let in_dollars = page.bars.iter().any(|bar| bar.sums.cost > Usd::ZERO);
         let most = page.bars.iter().skip(1).map(|bar| weight(&bar.sums, in_dollars)).max().unwrap_or(0);

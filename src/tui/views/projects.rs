@@ -38,7 +38,7 @@ impl Widget for &Projects<'_> {
         inner.width = inner.width.saturating_sub(2);
         if projects.is_empty() {
             let none = || app.nothing_fits("project").unwrap_or_else(|| "no project yet".to_owned());
-            let notice = if app.projects.is_waiting() { "asking the books …".to_owned() } else { none() };
+            let notice = if app.projects.is_waiting() { "asking the ledger …".to_owned() } else { none() };
             let notice = text::fit(&notice, usize::from(inner.width));
             buffer.set_stringn(inner.x, inner.y, notice, usize::from(inner.width), theme.style(Role::Dim));
             return;

@@ -44,7 +44,7 @@ impl Widget for &Sessions<'_> {
         let newest = if is_cut { "the newest " } else { "" };
         let mut title = match &app.down {
             Some(down) if down.sessions.is_none() => {
-                format!("{} › {} · asking the books …", down.from.title(), down.words)
+                format!("{} › {} · asking the ledger …", down.from.title(), down.words)
             }
             Some(down) => {
                 let of = if app.is_filtered() { format!("{} of ", sessions.len()) } else { String::new() };
@@ -70,7 +70,7 @@ impl Widget for &Sessions<'_> {
             return;
         }
         let followed = app.summary().session.as_ref().map(SessionLine::id);
-        // Folders of the same name are told apart by those above them.
+        // Folders of the same name are shown with the folders above them.
         let folders: BTreeSet<&str> =
             app.all_sessions().iter().filter_map(|line| line.row.project.as_deref()).collect();
         let folders: Vec<&str> = folders.into_iter().collect();

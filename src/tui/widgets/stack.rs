@@ -1,4 +1,4 @@
-//! Stacked bars: the parts of a sum on top of each other, told apart by colour or, without colour, by pattern.
+//! Stacked bars: the parts of a sum on top of each other, distinguished by colour or, without colour, by pattern.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -14,7 +14,7 @@ const TOPS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
 /// Bars on one scale.
 pub(in super::super) struct Stack<'a> {
     theme: &'a Theme,
-    /// True if the series cannot be told apart by colour.
+    /// True if the series cannot be distinguished by colour.
     is_plain: bool,
     /// The amount at which a bar is full.
     most: u128,

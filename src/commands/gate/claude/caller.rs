@@ -30,8 +30,7 @@ pub(crate) fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -
         None => None,
     };
     let model = event.model.as_deref().or_else(|| last.as_ref()?.call.model.as_deref());
-    let of_last = |of: Dimension| Some((of, of.label_of(&last.as_ref()?.call)?.as_str()));
-    let told = [Dimension::Team, Dimension::Org, Dimension::User].into_iter().filter_map(of_last);
+    let told = last.iter().flat_map(|row| gate::told_by(&row.call)).filter(|(of, _)| *of != Dimension::Source);
     let names = [
         (Dimension::Source, Some(SOURCE)),
         (Dimension::Session, event.session.as_deref()),
@@ -39,7 +38,10 @@ pub(crate) fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -
         (Dimension::Agent, event.agent.as_deref()),
         (Dimension::Model, model),
     ];
-    let names: Vec<(Dimension, &str)> =
-        names.into_iter().filter_map(|(of, name)| Some((of, name?))).chain(told).collect();
+    let names: Vec<(Dimension, &str)> = names
+        .into_iter()
+        .filter_map(|(of, name)| Some((of, name?)))
+        .chain(told.map(|(of, name)| (of, name.as_str())))
+        .collect();
     Ok(caller(settings, &names))
 }

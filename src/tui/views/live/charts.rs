@@ -14,7 +14,7 @@ use crate::text;
 const LEAST: u16 = 8;
 /// Width at which two charts are shown side by side.
 const TWO: u16 = 150;
-/// Number of series told apart in a chart. The rest are combined into one.
+/// Number of series shown separately in a chart. The rest are combined into one.
 const SERIES: usize = 7;
 /// Possible lengths of a bar in minutes.
 const BUCKETS: [usize; 5] = [2, 3, 5, 10, 15];
