@@ -247,6 +247,20 @@ fn calls_of_a_first_reading_count_against_limits_before_they_are_written() {
 }
 
 #[test]
+fn d7_a_ledger_that_is_replaced_during_the_first_reading_is_noticed_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("ledger.db"), folder.path().join("other.db"));
+    book(&other, 2);
+    let mut harness = harness(&path, 100);
+    for ending in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
+    }
+    std::fs::rename(&other, &path).unwrap();
+    harness.thread.event(Event::CaughtUp);
+    assert!(matches!(harness.control.try_recv(), Ok(Control::Restart(_))), "the logs are read again");
+}
+
+#[test]
 fn d7_a_ledger_that_is_removed_or_replaced_is_noticed_without_a_call() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
