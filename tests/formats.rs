@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde::Deserialize;
-use tokmeter::testing::domain::{Claim, Dimension, Filter, Instant, Label, Record, Speed, Usd, Zone};
+use tokmeter::testing::domain::{Claim, Dimension, Filter, Instant, Label, Record, Speed, Status, Usd, Zone};
 use tokmeter::testing::formats::{BadLine, Decoder, FormatId, Framing, Origin, Outcome, format_of_name};
 use tokmeter::testing::ingest::{Options, Roots, Tails};
 use tokmeter::testing::ledger::{Batch, Grain, Ledger, Memory, Query, Row};
@@ -857,4 +857,57 @@ proptest! {
             prop_assert_eq!(out.len(), 1);
         }
     }
+}
+
+#[test]
+fn an_answer_that_leaves_nothing_to_do_ends_its_turn_however_often_it_is_logged() {
+    let claude = |id: &str, stop: &str| {
+        answer(id, "5").replace("\"role\"", &format!("\"stop_reason\":{stop},\"role\"")).replace("\"hello\"", "\"hi\"")
+    };
+    let lines = [
+        claude("msg_01A", "null"),
+        claude("msg_01A", "\"tool_use\""),
+        claude("msg_01B", "null"),
+        claude("msg_01B", "\"end_turn\""),
+        // Another sighting of the same answer.
+        claude("msg_01B", "null"),
+        claude("msg_01C", "\"max_tokens\""),
+    ];
+    let ends = |sample: Vec<Record>| -> Vec<bool> {
+        let mut rows = rows(&books(sample));
+        rows.sort_by_key(|row| row.call.from.place.as_ref().map(|place| place.offset));
+        rows.iter().map(|row| row.call.ends_turn).collect()
+    };
+    let (mut reader, mut out) = (Decoder::new(&[]), Vec::new());
+    for (number, line) in lines.iter().enumerate() {
+        assert_eq!(reader.line(line.as_bytes(), &origin(Path::new("x.jsonl"), number), &mut out), Outcome::Read);
+    }
+    assert_eq!(ends(out), [false, true, false]);
+    let ends_of = |sample: &str| ends(read(&samples().join(sample), Reading::Plain));
+    assert_eq!(ends_of("pi/aborted.jsonl"), [true, true]);
+    assert_eq!(ends_of("opencode/steps/opencode.sql"), [false, false]);
+    assert!(ends_of("opencode/opencode.sql").contains(&true));
+}
+
+#[test]
+fn a_codex_turn_ends_with_a_line_of_its_own() {
+    let file = logs(&samples().join("codex/session")).remove(0);
+    let text = fs::read_to_string(&file).unwrap();
+    let (mut reader, mut said, mut offset) = (decoder(&file), Vec::new(), 0);
+    for line in text.split_inclusive('\n') {
+        let mut out = Vec::new();
+        // As after a restart between any two lines.
+        let state = reader.state();
+        reader = decoder(&file);
+        reader.restore(&state);
+        reader.line(line.as_bytes(), &origin(&file, offset), &mut out);
+        reader.statuses(&mut out);
+        offset += line.len();
+        said.extend(out.into_iter().filter_map(|record| match record {
+            Record::Status(Status::Session(status)) => Some((status.ends_turn, status.context_size)),
+            _ => None,
+        }));
+    }
+    let size = said[0].1;
+    assert_eq!(said, [(false, size), (false, size), (true, size)]);
 }

@@ -37,6 +37,9 @@ pub struct Call {
     /// The session whose ancestors share this key. Set only if the format's keys are unique just within a family of
     /// sessions; see [`CallKey::under`].
     pub lineage: Option<Label>,
+    /// True if the model ended its turn with this answer, so that the agent waits for its user. False if it goes on, and
+    /// if the log does not say.
+    pub ends_turn: bool,
 }
 
 /// Sources whose rows summarise a whole thread. Such a row counts only if no other source lists the thread's calls one
@@ -59,6 +62,7 @@ impl Call {
             fidelity: Fidelity::Final,
             alias: None,
             lineage: None,
+            ends_turn: false,
         }
     }
 
@@ -82,8 +86,9 @@ impl Call {
         let from = Attribution { branch, ..from };
         let alias = self.alias.max(other.alias);
         let lineage = self.lineage.clone().max(other.lineage.clone());
+        let ends_turn = self.ends_turn || other.ends_turn;
         let greatest = if self.greatness(&other) == Ordering::Less { other } else { self };
-        Self { from, alias, lineage, ..greatest }
+        Self { from, alias, lineage, ends_turn, ..greatest }
     }
 
     /// Orders sightings by their counts: a free refusal first, then final counts, output, total, tokens read from or
@@ -135,7 +140,12 @@ mod tests {
     fn call() -> impl Strategy<Value = Call> {
         let label = || prop::option::of(prop::sample::select(vec!["a", "b"]).prop_map(Label::new));
         let second = |at| Instant::from_timestamp(at, 0).unwrap();
-        let claim = (label(), prop::sample::select(Claim::ALL.to_vec()), prop::option::of((0_i64..2).prop_map(second)));
+        let claim = (
+            label(),
+            prop::sample::select(Claim::ALL.to_vec()),
+            prop::option::of((0_i64..2).prop_map(second)),
+            prop::bool::ANY,
+        );
         (
             (0_i64..3).prop_map(second),
             label(),
@@ -153,8 +163,8 @@ mod tests {
             ]),
             claim,
         )
-            .prop_map(|(at, session, agent, model, tokens, web_searches, fidelity, (branch, claim, began))| {
-                Call {
+            .prop_map(
+                |(at, session, agent, model, tokens, web_searches, fidelity, (branch, claim, began, ends_turn))| Call {
                     key: CallKey::from_parts(&["one"]),
                     from: Attribution {
                         session,
@@ -174,8 +184,9 @@ mod tests {
                     fidelity,
                     alias: None,
                     lineage: None,
-                }
-            })
+                    ends_turn,
+                },
+            )
     }
 
     proptest! {

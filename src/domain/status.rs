@@ -40,9 +40,14 @@ pub struct SessionStatus {
     pub context_size: Option<u64>,
     /// Total cost according to the agent.
     pub cost: Option<Usd>,
+    /// True if the agent had ended its turn by then and waited for its user.
+    pub ends_turn: bool,
     /// Time of the report.
     pub seen: Instant,
 }
+
+/// Stored for a session whose agent has ended its turn.
+const ENDED: &str = "ended";
 
 /// Prefix of the names of session reports.
 pub(crate) const OF_SESSIONS: &str = "status:session\t";
@@ -93,7 +98,7 @@ impl Status {
         let is_same = match (self, known) {
             (Self::Quota(one), Self::Quota(other)) => (one.used, one.resets_at) == (other.used, other.resets_at),
             (Self::Session(one), Self::Session(other)) => {
-                (one.context_size, one.cost) == (other.context_size, other.cost)
+                (one.context_size, one.cost, one.ends_turn) == (other.context_size, other.cost, other.ends_turn)
             }
             (Self::Quota(_), Self::Session(_)) | (Self::Session(_), Self::Quota(_)) => false,
         };
@@ -111,10 +116,11 @@ impl Status {
                 format!("{OF_QUOTAS}{source}\t{name}\t{minutes}"),
                 format!("{seen:015}\t{used:05}\t{}", text(resets_at.map(|at| at.timestamp().into()))),
             ),
-            Self::Session(SessionStatus { source, session, context_size, cost, .. }) => (
-                format!("{OF_SESSIONS}{source}\t{session}"),
-                format!("{seen:015}\t{}\t{}", text(context_size.map(i128::from)), text(cost.map(Usd::pico))),
-            ),
+            Self::Session(SessionStatus { source, session, context_size, cost, ends_turn, .. }) => {
+                let (size, cost) = (text(context_size.map(i128::from)), text(cost.map(Usd::pico)));
+                let turn = if *ends_turn { ENDED } else { "" };
+                (format!("{OF_SESSIONS}{source}\t{session}"), format!("{seen:015}\t{size}\t{cost}\t{turn}"))
+            }
         }
     }
 
@@ -140,6 +146,8 @@ impl Status {
             session: Label::new(session),
             context_size: first.parse().ok(),
             cost: second.parse().ok().map(Usd::from_pico),
+            // Earlier versions stored nothing here.
+            ends_turn: values.next() == Some(ENDED),
             seen,
         }))
     }
@@ -171,7 +179,14 @@ mod tests {
         };
         let session = |context_size, cost| {
             let (source, session) = (Label::new("claude-code"), Label::new("a b"));
-            Status::Session(SessionStatus { source, session, context_size, cost, seen: at(7) })
+            Status::Session(SessionStatus {
+                source,
+                session,
+                context_size,
+                cost,
+                ends_turn: cost.is_some(),
+                seen: at(7),
+            })
         };
         let all = [
             quota(9, 10_000, Some(at(1_800_000_000))),
@@ -185,6 +200,9 @@ mod tests {
         }
         assert_eq!(all[0].entry().0, all[1].entry().0);
         assert!(all[0].entry().1 < all[1].entry().1);
+        // As stored by an earlier version.
+        let earlier = Status::from_entry(&all[2].entry().0, "000000000007000\t\t");
+        assert_eq!(earlier.as_ref(), Some(&all[2]));
         for strange in ["", "status:", "status:quota\tcodex", "status:session\tx"] {
             assert_eq!(Status::from_entry(strange, "000000000000001\t1\t"), None, "{strange}");
         }

@@ -136,6 +136,7 @@ impl Reader for Transcript {
                 parsed.fidelity(answer.message.model.get(), &self.context)
             },
             alias: answer.request.map(request_key),
+            ends_turn: answer.message.ends_turn(),
             ..Call::new(
                 key,
                 Attribution {
@@ -167,6 +168,7 @@ impl Reader for Transcript {
                     quoted: None,
                     fidelity: parsed.fidelity(model, &self.context),
                     alias: None,
+                    ends_turn: false,
                     ..call.clone()
                 }));
             }

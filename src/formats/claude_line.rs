@@ -88,6 +88,13 @@ pub(super) struct Answer<'a> {
     pub(super) agent: Option<&'a str>,
 }
 
+impl Message<'_> {
+    /// True when the model has nothing left to do: it called no tool, and was not cut off.
+    pub(super) fn ends_turn(&self) -> bool {
+        matches!(self.stop.get(), Some("end_turn" | "stop_sequence" | "refusal"))
+    }
+}
+
 impl Line<'_> {
     /// The session of this line.
     pub(super) fn session(&self) -> Option<&str> {

@@ -99,9 +99,13 @@ impl Reader for Rollout {
             (Some("compacted"), _) => self.thread.compact(&line.payload),
             (Some("event_msg"), Some("token_count")) => self.count(&line, origin, out)?,
             (Some("event_msg"), Some("thread_settings_applied")) => self.thread.set(&line.payload),
-            (Some("event_msg"), Some("task_complete")) => self.end_turn(&line, origin, out),
+            (Some("event_msg"), Some("task_complete")) => {
+                self.stated.end_turn(line.at.0.unwrap_or(origin.modified));
+                self.end_turn(&line, origin, out);
+            }
             (Some("event_msg"), Some("turn_aborted")) => {
                 self.thread.abort();
+                self.stated.end_turn(line.at.0.unwrap_or(origin.modified));
                 // A sub-agent's last turn: no later call can carry the lower-bound mark.
                 if self.thread.agent.is_some() {
                     self.end_turn(&line, origin, out);
@@ -168,6 +172,7 @@ impl Rollout {
     /// Decodes running totals.
     fn count(&mut self, line: &Line<'_>, origin: &Origin, out: &mut Vec<Record>) -> Result<(), BadLine> {
         let info = &line.payload.info;
+        self.thread.size(&line.payload);
         self.stated.hear(&line.payload, &self.source, line.at.0.unwrap_or(origin.modified));
         // A thread's first report has only its rate limits.
         if info.total.is_absent() {
@@ -243,6 +248,7 @@ impl Rollout {
             latency: None,
             alias,
             lineage: seen.in_family.then(|| self.labels.get(own)),
+            ends_turn: false,
         }));
         self.thread.begun |= alias.is_some();
     }

@@ -1,4 +1,4 @@
-//! Status reports in a Codex rollout: the provider's quota windows and the context size.
+//! Status reports in a Codex rollout: the provider's quota windows, the context size, and the end of a turn.
 //!
 //! Seen in 0.4x to 0.171.0, 2026-11-26: every `token_count` has `rate_limits` with `primary` and `secondary`, each null
 //! if the plan has no such window; `resets_at` in seconds since 1970, or `resets_in_seconds` before 0.50; windows of
@@ -16,7 +16,8 @@ use crate::domain::{Instant, Label, Quota, Record, SessionStatus, Status};
 pub(super) struct Stated {
     /// Name of the limit, and its two windows.
     quotas: Vec<Quota>,
-    context_size: Option<(u64, Instant)>,
+    /// Time of the latest report on the session, and whether it is that the turn has ended; `None` without news.
+    session: Option<(Instant, bool)>,
 }
 
 impl Stated {
@@ -39,17 +40,22 @@ impl Stated {
                 }),
             }
         }
-        let size = payload.info.context.total("model_context_window").ok().filter(|size| *size > 0);
-        self.context_size = size.map(|size| (size, at)).or(self.context_size);
+        self.session = Some((at, false));
+    }
+
+    /// Takes note that the agent ended its turn and waits for its user.
+    pub(super) fn end_turn(&mut self, at: Instant) {
+        self.session = Some((at, true));
     }
 
     /// Appends the reports. A sub-agent's context is not its session's.
     pub(super) fn take(&mut self, source: &Label, thread: &Thread, out: &mut Vec<Record>) {
         out.extend(self.quotas.drain(..).map(|quota| Record::Status(Status::Quota(quota))));
-        let Some((size, seen)) = self.context_size.take() else { return };
+        let Some((seen, ends_turn)) = self.session.take() else { return };
         if let (Some(own), None) = (&thread.own, &thread.agent) {
             let session = Label::new(thread.root.as_deref().unwrap_or(own));
-            let status = SessionStatus { source: source.clone(), session, context_size: Some(size), cost: None, seen };
+            let (source, context_size) = (source.clone(), thread.context_size);
+            let status = SessionStatus { source, session, context_size, cost: None, ends_turn, seen };
             out.push(Record::Status(Status::Session(status)));
         }
     }

@@ -24,6 +24,9 @@ pub(super) struct Thread {
     pub(super) branch: Option<String>,
     pub(super) model: Option<String>,
     pub(super) service_tier: Option<String>,
+    /// Context size of the model, in tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) context_size: Option<u64>,
     /// Latest running totals.
     pub(super) before: Option<Totals>,
     /// True if answers were recorded individually since the running totals last grew.
@@ -60,6 +63,12 @@ impl Thread {
                 out.push(descends);
             }
         }
+    }
+
+    /// Reads the context size in a `token_count`.
+    pub(super) fn size(&mut self, payload: &Payload<'_>) {
+        let size = payload.info.context.total("model_context_window").ok().filter(|size| *size > 0);
+        self.context_size = size.or(self.context_size);
     }
 
     pub(super) fn turn(&mut self, payload: &Payload<'_>) {

@@ -260,6 +260,7 @@ impl Messages {
             quoted: if beside.has_own_cost { beside.cost } else { message.cost.0 },
             latency: completed.and_then(|completed| completed.signed_duration_since(created).to_std().ok()),
             fidelity,
+            ends_turn: message.finish.get() == Some("stop"),
             ..Call::new(key_of(self.name, message, created, &stated), from, model, tokens)
         }));
         Ok(Reading::Mine)

@@ -101,6 +101,7 @@ fields! {
         response: Text<'a> = "responseId",
         at: Stamp = "timestamp",
         duration: Named<'a> = "durationMs",
+        stop: Text<'a> = "stopReason",
         idempotency: Text<'a> = "idempotencyKey",
     }
 }
@@ -219,7 +220,8 @@ impl Session {
         let is_split = usage.cache_write_1h.is_given();
         let parts = if is_split { Parts::NONE } else { unstated_lifetime(&tokens) };
         let quoted = usage.cost.total.0;
-        Ok(Some(Call { parts, quoted, latency, fidelity, ..Call::new(key, from, model, tokens) }))
+        let ends_turn = message.stop.get() == Some("stop");
+        Ok(Some(Call { parts, quoted, latency, fidelity, ends_turn, ..Call::new(key, from, model, tokens) }))
     }
 }
 

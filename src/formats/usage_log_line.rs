@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::count::Count;
 use super::fields::{Slot, fields};
-use super::json::Text;
+use super::json::{Flag, Text};
 use super::time::Stamp;
 use super::usage::tier;
 use crate::domain::{Call, CallKey, Claim, Fidelity, Geo, Instant, Label, Parts, Service, Speed, rfc3339};
@@ -24,6 +24,7 @@ fields! {
         geo: Text<'a> = "geo",
         web_searches: Count = "web_searches",
         latency: Count = "latency_ns",
+        ends_turn: Flag = "ends_turn",
         claim: Text<'a> = "claim",
         began: Stamp = "began",
         folder: Text<'a> = "folder",
@@ -37,7 +38,21 @@ fields! {
 /// The line for a call, without a line end. `id` identifies the call in its own log.
 pub(crate) fn line(call: &Call, id: Option<&str>) -> String {
     // Exhaustive pattern, so that a new field must be handled here.
-    let Call { key, from, model, tokens, tier, web_searches, quoted, latency, fidelity, alias, lineage, parts } = call;
+    let Call {
+        key,
+        from,
+        model,
+        tokens,
+        tier,
+        web_searches,
+        quoted,
+        latency,
+        fidelity,
+        alias,
+        lineage,
+        parts,
+        ends_turn,
+    } = call;
     let name = |label: &Option<Label>| label.as_ref().map(|label| Value::from(label.as_str()));
     let word = |word: &'static str| (!word.is_empty()).then(|| Value::from(word));
     let count = |count: u64| (count > 0).then(|| Value::from(count));
@@ -53,6 +68,7 @@ pub(crate) fn line(call: &Call, id: Option<&str>) -> String {
         ("geo", word(geo_word(tier.geo))),
         ("web_searches", count(u64::from(*web_searches))),
         ("latency_ns", latency.map(|latency| json!(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX)))),
+        ("ends_turn", ends_turn.then(|| Value::from(true))),
         ("claim", word(from.claim.word())),
         ("began", from.began.as_ref().map(time)),
         ("folder", name(&from.folder)),
@@ -133,6 +149,7 @@ impl OwnFields<'_> {
             },
             alias: self.alias.get().and_then(|alias| alias.parse().ok()),
             lineage: self.lineage.get().map(Label::new),
+            ends_turn: self.ends_turn.0,
         }
     }
 }

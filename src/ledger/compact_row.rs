@@ -33,6 +33,7 @@ pub struct CompactRow {
     pub(super) claim: Claim,
     /// Read from a store. On a tie, its attribution wins.
     pub(super) booked: bool,
+    pub(super) ends_turn: bool,
     pub(super) web_searches: u32,
     pub(super) rare: Option<Box<Rare>>,
     pub(super) cost: RowCost,
@@ -94,6 +95,7 @@ impl CompactRow {
             fidelity: call.trust(),
             claim: call.from.claim,
             booked: false,
+            ends_turn: call.ends_turn,
             web_searches: call.web_searches,
             rare: Rare::from_parts(call.quoted, call.latency, call.parts),
             cost: RowCost::Pending,
@@ -132,6 +134,7 @@ impl CompactRow {
             fidelity: self.fidelity,
             alias: self.alias,
             lineage: names.label(self.lineage).cloned(),
+            ends_turn: self.ends_turn,
         }
     }
 
@@ -224,7 +227,7 @@ impl CompactRow {
             && (self.at, self.set, self.path, self.offset) == (other.at, other.set, other.path, other.offset)
             && self.folder == other.folder
             && (self.lineage, self.machine, self.alias) == (other.lineage, other.machine, other.alias)
-            && self.claim == other.claim
+            && (self.claim, self.ends_turn) == (other.claim, other.ends_turn)
             && self.charges_the_same(other)
     }
 

@@ -1,4 +1,4 @@
-//! Session activity, judged by the time since the last call.
+//! Session activity, judged by the last call: when it was made, and whether the model ended its turn with it.
 
 use chrono::Duration;
 
@@ -15,16 +15,22 @@ pub(crate) const WAITING: Duration = Duration::hours(1);
 pub enum Activity {
     /// Within the last minute.
     Working,
-    /// Within the last few minutes: either a long answer or an agent that has stopped. No log says which.
+    /// Within the last few minutes: either a long answer or an agent that has stopped, if its log does not say which.
     Quiet,
-    /// Within the last hour.
+    /// Within the last hour, and the agent waits for its user: it said so, or nothing was heard of it for minutes.
     Waiting,
     /// Longer ago than that.
     Ended,
 }
 
 impl Activity {
-    /// Activity at `now`, given the last call. A clock that is slightly off does not matter.
+    /// Activity at `now`, given the last call, and whether the model ended its turn with it.
+    pub(crate) fn of(last: Instant, ends_turn: bool, now: Instant) -> Self {
+        let activity = Self::at(last, now);
+        if ends_turn { activity.max(Self::Waiting) } else { activity }
+    }
+
+    /// Activity at `now`, given only the time of the last call. A clock that is slightly off does not matter.
     pub(crate) fn at(last: Instant, now: Instant) -> Self {
         let since = now.signed_duration_since(last).abs();
         if since < WORKING {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 
-use super::activity::{ACTIVE, Activity, WAITING, WORKING};
+use super::activity::{ACTIVE, Activity, WAITING, WORKING, is_active};
 use super::freshness::Freshness;
 use super::rate::{Minutes, Spent, Trend};
 use super::session_id::SessionId;
@@ -25,7 +25,7 @@ pub struct FleetLine {
     pub project: Option<Label>,
     /// When it started.
     pub started: Instant,
-    /// Activity by the time since its last call.
+    /// Activity, judged by its last call.
     pub activity: Activity,
     /// Today's sums, including sub-agents.
     pub today: Sums,
@@ -54,7 +54,7 @@ pub struct AgentLine {
     pub cost_per_hour: Usd,
     /// Its latest call.
     pub last: LastCall,
-    /// Activity by the time since its last call.
+    /// Activity, judged by its last call. It has ended once it has given its result.
     pub activity: Activity,
 }
 
@@ -71,6 +71,8 @@ pub struct LastCall {
     pub context_size: Option<u64>,
     /// When the cache that it wrote expires; `None` if it wrote none.
     pub cached_until: Option<Instant>,
+    /// True if the model ended its turn with this call.
+    pub ends_turn: bool,
     key: CallKey,
 }
 
@@ -88,6 +90,7 @@ impl LastCall {
             context: call.tokens.prompt(),
             context_size: call.model.as_deref().and_then(context_size),
             cached_until: kept.and_then(|kept| at.checked_add_signed(kept)),
+            ends_turn: call.ends_turn,
             key: call.key,
         }
     }
@@ -152,11 +155,12 @@ impl Thread {
     }
 }
 
-/// The sub-agents that have not ended.
+/// The sub-agents that have not ended, or only minutes ago.
 pub(crate) fn agent_lines(threads: &Threads, now: Instant) -> Vec<AgentLine> {
     let lines = threads.iter().filter_map(|(name, thread)| {
         let last = thread.last.clone()?;
-        let activity = Activity::at(last.at, now);
+        // Nobody answers a sub-agent that ended its turn.
+        let activity = if last.ends_turn { Activity::Ended } else { Activity::at(last.at, now) };
         Some(AgentLine {
             name: name.clone()?,
             today: thread.today,
@@ -165,5 +169,5 @@ pub(crate) fn agent_lines(threads: &Threads, now: Instant) -> Vec<AgentLine> {
             activity,
         })
     });
-    lines.filter(|line| line.activity != Activity::Ended).collect()
+    lines.filter(|line| line.activity != Activity::Ended || is_active(line.last.at, now)).collect()
 }

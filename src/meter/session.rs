@@ -298,12 +298,14 @@ impl Session {
         let minutes = Minutes::of_all(self.minutes.values());
         let main = self.threads.get(&None).and_then(|thread| thread.last.clone());
         let main = main.filter(|last| Activity::at(last.at, now) != Activity::Ended);
+        // A sub-agent may go on working.
+        let ends_turn = main.as_ref().is_some_and(|last| last.ends_turn && last.at == self.ended);
         let dearest = self.models.iter().max_by_key(|(name, sums)| (sums.cost, sums.tokens.total(), Reverse(*name)));
         FleetLine {
             id: id.clone(),
             project: self.project.clone(),
             started: self.started,
-            activity: Activity::at(self.ended, now),
+            activity: Activity::of(self.ended, ends_turn, now),
             today,
             cost_per_hour: minutes.rate(now).1,
             last: self.ended,

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::activity::Activity;
 use super::fleet::FleetLine;
-use crate::domain::{Instant, Label, Quota, Status, one_by_one};
+use crate::domain::{Instant, Label, Quota, Status};
 
 /// The latest status reports.
 #[derive(Clone, Debug, Default)]
@@ -11,16 +12,28 @@ pub(crate) struct Statuses {
     quotas: Vec<Quota>,
     /// Context size of each session, by log format and name.
     sizes: BTreeMap<(Label, Label), u64>,
+    /// When the agents that wait for their user ended their turn, by log format and session.
+    turns: BTreeMap<(Label, Label), Instant>,
 }
 
 impl Statuses {
     pub(crate) fn new(all: Vec<Status>) -> Self {
         let quotas = Status::quotas(&all);
-        let sizes = all.into_iter().filter_map(|status| match status {
-            Status::Session(status) => Some(((status.source, status.session), status.context_size?)),
+        let sessions = all.into_iter().filter_map(|status| match status {
+            Status::Session(status) => Some(status),
             Status::Quota(_) => None,
         });
-        Self { quotas, sizes: one_by_one(sizes) }
+        let (mut sizes, mut turns) = (BTreeMap::new(), BTreeMap::new());
+        for status in sessions {
+            let id = (status.source, status.session);
+            if status.ends_turn {
+                turns.insert(id.clone(), status.seen);
+            }
+            if let Some(size) = status.context_size {
+                sizes.insert(id, size);
+            }
+        }
+        Self { quotas, sizes, turns }
     }
 
     /// The providers' windows for which there is a current report.
@@ -33,15 +46,22 @@ impl Statuses {
         self.quotas.iter().filter_map(|quota| quota.resets_at)
     }
 
-    /// Fills in context sizes reported by agents. They know better than the list which of its sizes a model has.
+    /// Fills in what agents report: context sizes, as they know better than the list which of its sizes a model has, and
+    /// that they wait for their user.
     pub(crate) fn complete(&self, fleet: &mut [FleetLine]) {
-        if self.sizes.is_empty() {
+        if self.sizes.is_empty() && self.turns.is_empty() {
             return;
         }
         for line in fleet {
-            let id = line.id.session.as_ref().map(|session| (line.id.source.clone(), session.clone()));
-            if let (Some(main), Some(size)) = (&mut line.main, id.and_then(|id| self.sizes.get(&id))) {
+            let Some(session) = &line.id.session else { continue };
+            let id = (line.id.source.clone(), session.clone());
+            if let (Some(main), Some(size)) = (&mut line.main, self.sizes.get(&id)) {
                 main.context_size = Some(*size);
+            }
+            // A report is stored in milliseconds.
+            let millis = Instant::timestamp_millis;
+            if self.turns.get(&id).is_some_and(|ended| millis(&line.last) <= millis(ended)) {
+                line.activity = line.activity.max(Activity::Waiting);
             }
         }
     }

@@ -146,13 +146,18 @@ pub fn any_call() -> impl Strategy<Value = Call> {
     // 0: by its own key · 1: also by a request · 2: only by a request · 3: unique within a family only · 4: also by a
     // request. Some of the third kind sum up calls that others hold one by one.
     let named = (0_u8..5, 0_u8..5, 0_u8..4, prop::sample::select(vec!["r", "s", "t", "u"]));
-    let when = (prop::sample::select(vec![-90_000_i64, 0, 899, 900, 86_399, 86_400, 172_801]), 0_u32..2, 0_u64..3);
+    let when = (
+        prop::sample::select(vec![-90_000_i64, 0, 899, 900, 86_399, 86_400, 172_801]),
+        0_u32..2,
+        0_u64..3,
+        prop::bool::ANY,
+    );
     let claim = prop::sample::select(Claim::ALL.to_vec());
     (who, what, named, when, claim).prop_map(|(who, what, named, when, claim)| {
         let (session, agent, project, user, branch) = who;
         let (model, tokens, web_searches, quoted, fidelity) = what;
         let (kind, own, request, family) = named;
-        let (seconds, nanos, offset) = when;
+        let (seconds, nanos, offset, ends_turn) = when;
         let request = key(&format!("request {request}"));
         let (key, alias, lineage) = match kind {
             0 => (key(&format!("call {own}")), None, None),
@@ -185,6 +190,7 @@ pub fn any_call() -> impl Strategy<Value = Call> {
             fidelity,
             alias,
             lineage,
+            ends_turn,
         }
     })
 }

@@ -2,6 +2,7 @@
 
 use super::fleet::{SIZES, limits, made, metered, screen, two};
 use super::*;
+use tokmeter::testing::domain::{SessionStatus, Status};
 
 /// The screen of one session that was pinned.
 fn pinned() -> App {
@@ -188,4 +189,60 @@ fn a_session_works_for_a_minute_after_its_last_call_and_is_quiet_until_it_waits(
     assert_eq!(state(60), (Some("◌ quiet"), false));
     assert_eq!(state(299), (Some("◌ quiet"), false));
     assert_eq!(state(300), (Some("○ waiting"), false));
+}
+
+/// These calls with the last one ending its turn.
+fn ending(mut calls: Vec<Change>) -> Vec<Change> {
+    if let Some(Change::New(change)) = calls.last_mut() {
+        let mut row = (*change.after).clone();
+        row.call.ends_turn = true;
+        change.after = Arc::new(row);
+    }
+    calls
+}
+
+fn state_in(text: &str, name: &str) -> String {
+    let line = text.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{text}"));
+    let states = ["● working", "◌ quiet", "○ waiting", "  ended"];
+    states.into_iter().find(|state| line.contains(state)).unwrap_or_else(|| panic!("{text}")).trim().to_owned()
+}
+
+#[test]
+fn an_agent_waits_as_soon_as_its_answer_has_ended_the_turn() {
+    let main = |ago| made("api-server", "claude-opus-5", None, ago, "0.41");
+    let explore = |ago| made("api-server", "claude-haiku-5-5", Some("explore"), ago, "0.03");
+    let shown_with = |calls: &[Change]| shown(&screen(calls, Vec::new()), 120, 36);
+    let waits = shown_with(&ending(vec![main(40), main(5)]));
+    assert_eq!(state_in(&waits, "claude-code  opus-5"), "○ waiting");
+    assert!(!waits.lines().next().unwrap().contains("at work"), "{waits}");
+    // The next turn, and a sub-agent in the background.
+    let mut next = ending(vec![main(40)]);
+    next.push(main(5));
+    assert_eq!(state_in(&shown_with(&next), "claude-code  opus-5"), "● working");
+    let mut behind = ending(vec![main(40)]);
+    behind.push(explore(5));
+    assert_eq!(state_in(&shown_with(&behind), "claude-code  opus-5"), "● working");
+    // A sub-agent that has given its result is over, and gone after some minutes.
+    let over = shown_with(&ending(vec![main(6), explore(9)]));
+    assert_eq!(state_in(&over, "explore"), "ended");
+    assert_eq!(state_in(&over, "claude-code  opus-5"), "● working");
+    assert!(!shown_with(&ending(vec![main(6), explore(301)])).contains("└ explore"));
+    assert!(shown_with(&[main(6), explore(301)]).contains("└ explore"));
+}
+
+#[test]
+fn an_agent_whose_log_says_it_on_a_line_of_its_own_waits_until_its_next_call() {
+    let calls = [made("web", "gpt-6.1-sol", None, 30, "0.41")];
+    let state = |ends_turn, seconds_ago| {
+        let mut meter = metered(&calls, Vec::new());
+        let (source, session) = (Label::new("codex"), Label::new("web-1"));
+        let seen = now() - Duration::seconds(seconds_ago);
+        let status = SessionStatus { source, session, context_size: None, cost: None, ends_turn, seen };
+        meter.state(vec![Status::Session(status)]);
+        state_in(&shown(&app_with(options(), meter.summary(now())), 120, 36), "codex ")
+    };
+    assert_eq!(state(true, 30), "○ waiting");
+    assert_eq!(state(true, 20), "○ waiting");
+    assert_eq!(state(true, 31), "● working");
+    assert_eq!(state(false, 20), "● working");
 }

@@ -27,7 +27,9 @@ impl CompactRow {
         let branch_of = |row: &Self| names.set(row.set)[BRANCH];
         let branch = greater(branch_of(self), branch_of(sighting), names);
         let alias = self.alias.max(sighting.alias);
-        let is_known = lineage == self.lineage && alias == self.alias && branch == branch_of(self);
+        let ends_turn = self.ends_turn || sighting.ends_turn;
+        let is_known =
+            (lineage, alias, branch, ends_turn) == (self.lineage, self.alias, branch_of(self), self.ends_turn);
         if from == Winner::Kept && charge == Winner::Kept && is_known {
             return None;
         }
@@ -52,6 +54,7 @@ impl CompactRow {
             booked: self.booked || sighting.booked,
             lineage,
             alias,
+            ends_turn,
             ..most.clone()
         };
         Some(joined.keep_cost(self, sighting, names))

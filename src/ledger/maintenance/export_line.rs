@@ -106,6 +106,8 @@ pub(super) struct CallLine {
     quoted_usd: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     latency_s: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    ends_turn: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     alias: Option<String>,
     /// Booked cost, savings, and the price used.
@@ -169,6 +171,7 @@ pub(super) fn call_line(row: &CompactRow, state: &MergeState, here: &str) -> Cal
         web_searches: call.web_searches,
         quoted_usd: call.quoted.map(|usd| usd.to_string()),
         latency_s: call.latency.map(|latency| format!("{}.{:09}", latency.as_secs(), latency.subsec_nanos())),
+        ends_turn: call.ends_turn,
         alias: call.alias.map(|alias| alias.to_string()),
         booked_usd: booked.map(|usd| usd.to_string()),
         saved_usd: saved.map(|usd| usd.to_string()),
@@ -311,6 +314,7 @@ fn call(line: &CallLine) -> Result<(Call, BookedCost), String> {
         fidelity: meaning(&crate::domain::Fidelity::STORED, &line.fidelity, "fidelity")?.as_read(),
         alias: line.alias.as_deref().map(key).transpose()?,
         lineage: label(&line.lineage),
+        ends_turn: line.ends_turn,
     };
     Ok((call, cost.map(|usd| (usd, label(&line.price).map(|price| (saved, price))))))
 }

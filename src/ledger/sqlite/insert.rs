@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 
 use super::id_map::Ids;
 use super::row_codec::{Body, RareFields, damaged};
-use super::row_mapping::{OWN_ALIAS, charge, of_key, slots};
+use super::row_mapping::{ENDS_TURN, OWN_ALIAS, charge, of_key, slots};
 use crate::domain::{CallKey, Usd};
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::interner::{Interner, NONE};
@@ -139,7 +139,8 @@ fn bind_usual(
         usd,
         saved,
         charge: charge(row.tier, row.fidelity, row.claim, matches!(row.cost, RowCost::Priced { is_guessed: true, .. }))
-            | if row.alias == Some(row.key) { OWN_ALIAS } else { 0 },
+            | if row.alias == Some(row.key) { OWN_ALIAS } else { 0 }
+            | if row.ends_turn { ENDS_TURN } else { 0 },
         path: ids.label(conn, names, row.path)?,
         offset: row.offset,
     };

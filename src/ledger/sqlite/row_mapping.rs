@@ -79,6 +79,7 @@ pub(super) fn read(
         fidelity,
         claim,
         booked: true,
+        ends_turn: body.charge & ENDS_TURN != 0,
         web_searches: tail.web_searches,
         rare: Rare::from_parts(tail.quoted.map(Usd::from_pico), tail.latency.map(nanos_to_duration), tail.parts),
         cost,
@@ -115,6 +116,8 @@ const CLAIMS: [Claim; 5] = [Claim::Own, Claim::Copy, Claim::Parent, Claim::Maker
 const GUESSED_PRICE: u32 = 1 << 20;
 /// Bit set when a row's alias is its own key. Nobody searches for it by that alias, so the index does not need it.
 pub(super) const OWN_ALIAS: u32 = 1 << 21;
+/// Bit set when the call ends its turn.
+pub(super) const ENDS_TURN: u32 = 1 << 22;
 
 /// Packs tier, fidelity, claim and price guess into one integer, which is 0 in the most common case.
 pub(super) fn charge(tier: Tier, fidelity: Fidelity, claim: Claim, is_price_guessed: bool) -> u32 {
