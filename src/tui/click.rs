@@ -10,13 +10,19 @@ use super::{Mode, Next, Pane, View};
 impl App {
     pub(super) fn mouse(&mut self, mouse: MouseEvent, area: Rect) -> Next {
         match mouse.kind {
-            MouseEventKind::ScrollUp => self.scroll(-3),
-            MouseEventKind::ScrollDown => self.scroll(3),
+            MouseEventKind::ScrollUp => self.scroll_at(mouse, -3),
+            MouseEventKind::ScrollDown => self.scroll_at(mouse, 3),
             MouseEventKind::Down(MouseButton::Left) if mouse.row == area.y && self.mode == Mode::Browse => {
                 return self.click_tab(mouse.column, area);
             }
             MouseEventKind::Down(MouseButton::Left) => {
-                return self.targets.at(mouse.column, mouse.row).map_or(Next::Stay, |target| self.click(target));
+                let target = self.targets.at(mouse.column, mouse.row);
+                let is_beside = !matches!(target, Some(Target::Cover | Target::Choice(_) | Target::Key(_)));
+                if self.mode.is_overlay() && is_beside {
+                    self.leave();
+                    return Next::Redraw;
+                }
+                return target.map_or(Next::Stay, |target| self.click(target));
             }
             MouseEventKind::Down(_)
             | MouseEventKind::Up(_)
@@ -26,6 +32,15 @@ impl App {
             | MouseEventKind::ScrollRight => return Next::Stay,
         }
         Next::Redraw
+    }
+
+    /// The wheel scrolls the pane under the pointer, which becomes the pane with the cursor.
+    fn scroll_at(&mut self, mouse: MouseEvent, by: isize) {
+        let target = self.targets.at(mouse.column, mouse.row).filter(|_| self.mode == Mode::Browse);
+        if let Some(Target::PaneRow(pane, _)) = target {
+            self.pane = pane;
+        }
+        self.scroll(by);
     }
 
     /// A click moves the cursor to a row. A click on the cursor's row opens it.

@@ -183,6 +183,11 @@ pub(crate) struct Explanation {
 }
 
 impl Mode {
+    /// True for those drawn over the view. A filter is typed in the footer.
+    pub(super) fn is_overlay(&self) -> bool {
+        !matches!(self, Self::Browse | Self::Filter(_))
+    }
+
     /// The text being typed.
     pub(super) fn input(&mut self) -> Option<&mut Input> {
         match self {

@@ -74,7 +74,7 @@ impl App {
     }
 
     /// Closes the overlay. Drops a filter that was being typed, and restores the theme after a preview.
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         match std::mem::take(&mut self.mode) {
             Mode::Filter(_) => self.filter.clear(),
             Mode::Themes { before, .. } => self.wear(&before),

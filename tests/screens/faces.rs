@@ -60,6 +60,63 @@ fn j28_every_view_is_reached_by_its_key_and_by_a_click_at_every_size() {
     }
 }
 
+/// A click or a turn of the wheel at the first of these words.
+fn mouse_on(app: &mut App, kind: MouseEventKind, words: &str, area: Rect) {
+    let text = text_of(&draw(app, area));
+    let (row, line) =
+        text.lines().enumerate().find(|(_, line)| line.contains(words)).unwrap_or_else(|| panic!("{text}"));
+    let column = tokmeter::testing::text::width(&line[..line.find(words).unwrap()]);
+    let (column, row) = (u16::try_from(column).unwrap(), u16::try_from(row).unwrap());
+    app.update(Message::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }, area), now());
+}
+
+#[test]
+fn a_click_beside_an_overlay_closes_it_and_does_nothing_else() {
+    let area = Rect::new(0, 0, 120, 36);
+    let click = MouseEventKind::Down(MouseButton::Left);
+    for key in ["?", ":", "s", "e"] {
+        let mut app = screen(&two(), limits("25"));
+        let before = shown(&app, 120, 36);
+        press(&mut app, &[key]);
+        let overlay = shown(&app, 120, 36);
+        assert_ne!(overlay, before, "{key}");
+        // Left of every overlay.
+        let start = |text: &str| text.lines().nth(33).unwrap().chars().take(8).collect::<String>();
+        assert_eq!(start(&overlay), start(&before), "{key}: {overlay}");
+        let mouse = MouseEvent { kind: click, column: 3, row: 33, modifiers: KeyModifiers::NONE };
+        app.update(Message::Mouse(mouse, area), now());
+        assert_eq!(shown(&app, 120, 36), before, "{key}");
+    }
+    // On it, a click does what it says there; its keys in the footer are its own.
+    let mut app = screen(&two(), limits("25"));
+    press(&mut app, &["?"]);
+    mouse_on(&mut app, click, "Help", area);
+    assert!(shown(&app, 120, 36).contains("Help"));
+}
+
+#[test]
+fn the_wheel_scrolls_the_pane_under_the_pointer() {
+    let area = Rect::new(0, 0, 120, 36);
+    let mut app = screen(&two(), limits("25"));
+    let calls = |app: &App| -> Vec<String> {
+        let text = text_of(&draw(app, area));
+        text.lines().skip_while(|line| !line.contains("╭ Calls")).skip(1).take(4).map(str::to_owned).collect()
+    };
+    let before = calls(&app);
+    for _ in 0..2 {
+        mouse_on(&mut app, MouseEventKind::ScrollDown, "web-frontend  ", area);
+    }
+    assert_eq!(calls(&app), before, "the sessions have the cursor");
+    for _ in 0..3 {
+        mouse_on(&mut app, MouseEventKind::ScrollDown, "out 1,204", area);
+    }
+    assert_ne!(calls(&app), before);
+    for _ in 0..3 {
+        mouse_on(&mut app, MouseEventKind::ScrollUp, "out 1,204", area);
+    }
+    assert_eq!(calls(&app), before);
+}
+
 /// The percentage that a line states, and the cells of its bar: filled, and all.
 fn bar(line: &str) -> Option<(usize, usize, usize)> {
     let cells: Vec<char> = line.chars().filter(|letter| "█░╷".contains(*letter)).collect();
