@@ -52,6 +52,25 @@ fn a2_a_root_that_was_removed_is_attached_again_when_it_is_back() {
 }
 
 #[test]
+fn a2_a_folder_that_was_moved_away_and_back_is_not_told_of_any_more() {
+    let (_keep, home) = folder();
+    let (root, away) = (home.join("logs"), home.join("away"));
+    fs::create_dir(&root).unwrap();
+    let log = root.join("a.jsonl");
+    append(&log, line("a"));
+    let mut meter = Meter::over(&root);
+    meter.rescan();
+    fs::rename(&root, &away).unwrap();
+    meter.rescan();
+    assert_eq!((root_state(&meter), meter.says(&log)), (RootState::Gone, vec![Condition::Gone]));
+    fs::rename(&away, &root).unwrap();
+    append(&log, line("b"));
+    meter.rescan();
+    assert_eq!((meter.ids().join(""), meter.says(&log)), ("ab".into(), vec![]));
+    assert!(meter.books.sightings.values().all(|times| *times == 1), "{:?}", meter.books.sightings);
+}
+
+#[test]
 fn a3_a_rotated_file_and_its_successor_are_both_counted() {
     let (_keep, root) = folder();
     let (log, old) = (root.join("a.jsonl"), root.join("a.jsonl.1"));

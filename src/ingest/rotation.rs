@@ -38,8 +38,7 @@ impl Tails {
             self.paths.insert(path.clone().into_os_string(), id);
             if let Some(file) = self.files.get_mut(&id) {
                 tracing::info!(from = %Label::from_path(&old), to = %Label::from_path(&path), "file rotated");
-                file.tail.move_to(path);
-                file.detached = false;
+                file.attach(path);
                 let stat = file.tail.with_wal(&*self.tools.fs, stat);
                 if !file.tail.is_read(&stat) {
                     self.mark(id, stat, now);
@@ -91,8 +90,7 @@ impl Tails {
                 && let Some(file) = self.files.get_mut(&stat.id)
             {
                 tracing::info!(from = %Label::from_path(&old), to = %Label::from_path(&path), "file rotated");
-                file.tail.move_to(path.clone());
-                file.detached = false;
+                file.attach(path.clone());
                 let stat = file.tail.with_wal(&*self.tools.fs, stat);
                 if !file.tail.is_read(&stat) {
                     self.mark(stat.id, stat, now);

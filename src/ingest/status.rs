@@ -1,6 +1,6 @@
 //! Collects the state of the sources.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,6 +67,15 @@ impl Tails {
 }
 
 impl Followed {
+    /// Gives it this path: it was renamed, or is back after it was gone.
+    pub(super) fn attach(&mut self, path: PathBuf) {
+        self.tail.move_to(path);
+        self.detached = false;
+        if self.tail.news == Some(Condition::Gone) {
+            self.tail.news = None;
+        }
+    }
+
     /// Time of the last change.
     pub(super) fn since(&self) -> Instant {
         self.changed.unwrap_or(self.seen)
