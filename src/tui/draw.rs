@@ -31,7 +31,8 @@ pub(super) fn draw_into(app: &App, area: Rect, buffer: &mut Buffer) {
     let mut blank = Cell::EMPTY;
     blank.set_style(app.theme.base());
     buffer.area = area;
-    buffer.content.clear();
+    // In one pass over the cells, because they fill half a megabyte.
+    buffer.content.fill(blank.clone());
     buffer.content.resize(usize::from(area.width) * usize::from(area.height), blank);
     if !area.is_empty() {
         screen(app, area, buffer);
