@@ -903,10 +903,11 @@ fn a_codex_turn_ends_with_a_line_of_its_own() {
         reader.line(line.as_bytes(), &origin(&file, offset), &mut out);
         reader.statuses(&mut out);
         offset += line.len();
-        said.extend(out.into_iter().filter_map(|record| match record {
-            Record::Status(Status::Session(status)) => Some((status.ends_turn, status.context_size)),
-            _ => None,
-        }));
+        for record in out {
+            if let Record::Status(Status::Session(status)) = record {
+                said.push((status.ends_turn, status.context_size));
+            }
+        }
     }
     let size = said[0].1;
     assert_eq!(said, [(false, size), (false, size), (true, size)]);
