@@ -231,7 +231,10 @@ fn of_rates(rates: &Rates) -> Vec<String> {
 }
 
 fn of_rate(rate: &str) -> String {
-    format!("pace         {rate}/h: what the last {RATE} minutes cost, as if it went on for an hour")
+    format!(
+        "pace         {rate}/h: what the last {RATE} minutes cost, or those since it began if they are fewer (but at least \
+         2), as if it went on for an hour"
+    )
 }
 
 /// The parts of a sum: calls, tokens by class, cost, and the reason for its mark.
