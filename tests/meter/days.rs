@@ -257,17 +257,24 @@ fn nothing_is_forecast_while_nothing_happens() {
 #[test]
 fn the_ends_of_day_and_month_are_forecast_from_what_was_spent() {
     let now = at("2026-11-18T12:00:00Z");
-    let mut books = Books::default();
-    // A dollar a day, in one call at noon, since the month began: no current activity.
-    for back in 0..18 {
-        books.tell(call(&format!("{back}"), now - Duration::days(back) - Duration::hours(1)).input(1_000_000));
-    }
     let rules = Rules::new(Zone::UTC);
-    let summary = Meter::open(rules.clone(), Snapshot::ask(&books, &rules, &Follow::Latest, now).unwrap()).summary(now);
+    // A dollar a day, in one call at noon, since the month began, and this many millionths today: no current activity.
+    let with_today = |micros: u64| {
+        let mut books = Books::default();
+        for back in 0..18 {
+            let input = if back == 0 { micros } else { 1_000_000 };
+            books.tell(call(&format!("{back}"), now - Duration::days(back) - Duration::hours(1)).input(input));
+        }
+        Meter::open(rules.clone(), Snapshot::ask(&books, &rules, &Follow::Latest, now).unwrap()).summary(now)
+    };
     let dollars = |usd: Option<tokmeter::testing::domain::Usd>| usd.unwrap().rounded(0);
+    let summary = with_today(1_000_000);
     assert_eq!(dollars(summary.by_day_end), 1);
     // A dollar on each of seventeen whole days, today's, and twelve days to go.
     assert_eq!(dollars(summary.by_month_end), 30);
+    // A quiet morning does not lower the month: today counts as an average day.
+    let quiet = with_today(100_000);
+    assert_eq!((dollars(quiet.by_day_end), dollars(quiet.by_month_end)), (0, 30));
     let begun = Meter::new(rules, now).summary(now);
     assert_eq!((begun.by_day_end, begun.by_month_end), (None, None));
 }

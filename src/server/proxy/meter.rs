@@ -311,6 +311,19 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_with_too_many_items_is_known_to_be_cut_streamed_or_not() {
+        let items = vec!["{}"; 10_000].join(",");
+        let body = format!("{{\"output\":[{items}],\"usage\":{{\"input_tokens\":7}}}}");
+        let event = format!("data: {{\"type\":\"response.completed\",\"response\":{body}}}\n\n");
+        for (kind, text) in [("application/json", &body), ("text/event-stream", &event)] {
+            let mut meter = meter(kind);
+            meter.feed(text.as_bytes());
+            let seen = meter.seen();
+            assert!(seen.is_whole && seen.is_cut && seen.usage.len() == 1, "{kind}");
+        }
+    }
+
+    #[test]
     fn a_response_that_failed_is_over() {
         let mut meter = meter("text/event-stream");
         meter.feed(b"event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"id\":\"resp_1\",\"usage\":null}}\n\n");

@@ -26,6 +26,17 @@ fn long_texts_and_lists_are_left_out_and_counts_are_kept() {
 }
 
 #[test]
+fn a_list_of_very_many_small_items_is_cut_and_that_is_said() {
+    let answer = |items: u32| {
+        let items: Vec<&str> = (0..items).map(|_| "{}").collect();
+        let items = items.join(",");
+        extract(Depth::Answer, &format!(r#"{{"output":[{items}],"usage":{{"a":1}}}}"#)).1
+    };
+    let (few, many) = (answer(ITEMS.0), answer(ITEMS.0 + 1));
+    assert!(few.has_usage && !few.is_cut && many.has_usage && many.is_cut);
+}
+
+#[test]
 fn usage_survives_an_answer_of_ten_megabytes() {
     let items = vec![format!(r#"{{"type":"x","content":[{{"text":"{}"}}]}}"#, "y".repeat(400)); 25_000].join(",");
     let text =
