@@ -910,5 +910,6 @@ fn a_codex_turn_ends_with_a_line_of_its_own() {
         }
     }
     let size = said[0].1;
+    assert!(size.is_some());
     assert_eq!(said, [(false, size), (false, size), (true, size)]);
 }

@@ -17,7 +17,7 @@ pub enum Activity {
     Working,
     /// Within the last few minutes: either a long answer or an agent that has stopped, if its log does not say which.
     Quiet,
-    /// Within the last hour, and the agent waits for its user: it said so, or nothing was heard of it for minutes.
+    /// Within the last hour, and its turn has ended according to the log, or there was no call for five minutes.
     Waiting,
     /// Longer ago than that.
     Ended,
@@ -50,7 +50,7 @@ pub(crate) fn is_active(last: Instant, now: Instant) -> bool {
     now.signed_duration_since(last).abs() < ACTIVE
 }
 
-/// True when a session with this last call has ended: nothing was heard of it for an hour.
+/// True when a session with this last call has ended: it made none for an hour.
 pub(crate) fn has_ended(last: Instant, now: Instant) -> bool {
     Activity::at(last, now) == Activity::Ended
 }

@@ -17,8 +17,8 @@ impl App {
             }
             MouseEventKind::Down(MouseButton::Left) => {
                 let target = self.targets.at(mouse.column, mouse.row);
-                let is_beside = !matches!(target, Some(Target::Cover | Target::Choice(_) | Target::Key(_)));
-                if self.mode.is_overlay() && is_beside {
+                // The footer's keys, too, are those of the view below.
+                if self.mode.is_overlay() && !matches!(target, Some(Target::Cover | Target::Choice(_))) {
                     self.leave();
                     return Next::Redraw;
                 }

@@ -83,11 +83,14 @@ fn a_click_beside_an_overlay_closes_it_and_does_nothing_else() {
         // Left of every overlay.
         let start = |text: &str| text.lines().nth(33).unwrap().chars().take(8).collect::<String>();
         assert_eq!(start(&overlay), start(&before), "{key}: {overlay}");
-        let mouse = MouseEvent { kind: click, column: 3, row: 33, modifiers: KeyModifiers::NONE };
-        app.update(Message::Mouse(mouse, area), now());
-        assert_eq!(shown(&app, 120, 36), before, "{key}");
+        // On the border of a pane, and on a key in the footer, which belongs to the view.
+        for (column, row) in [(3, 33), (3, 35)] {
+            let mouse = MouseEvent { kind: click, column, row, modifiers: KeyModifiers::NONE };
+            app.update(Message::Mouse(mouse, area), now());
+            assert_eq!(shown(&app, 120, 36), before, "{key}");
+            press(&mut app, &[key]);
+        }
     }
-    // On it, a click does what it says there; its keys in the footer are its own.
     let mut app = screen(&two(), limits("25"));
     press(&mut app, &["?"]);
     mouse_on(&mut app, click, "Help", area);

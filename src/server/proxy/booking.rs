@@ -129,8 +129,12 @@ impl BookingHandle {
             && !keeping.is_slow()
         {
             keeping.keep(finished);
+            let is_first = keeping.is_first();
             drop(keeping);
-            self.pass_on_soon();
+            // Calls that end meanwhile are passed on with it.
+            if is_first {
+                self.pass_on_soon();
+            }
             return None;
         }
         let (sender, written) = oneshot::channel();

@@ -113,6 +113,11 @@ impl Keeping {
         }
     }
 
+    /// True if the call that was just kept is the only one waiting to be passed on.
+    pub(super) fn is_first(&self) -> bool {
+        self.to_book.len() == 1
+    }
+
     fn write(&mut self, calls: &[Call]) {
         let Some(journal) = &mut self.journal else { return };
         let began = Instant::now();
