@@ -33,14 +33,14 @@ pub mod domain {
     pub use crate::domain::{
         Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Dimension, Fidelity, Filter, HoldId, Instant, Label,
         Matcher, Parts, Place, Quota, Record, Service, SessionStatus, Span, Speed, Status, TicketPattern, Tier, Tokens,
-        Usd, Zone, day_of, day_start, month_of, week_of,
+        Turn, TurnStatus, Usd, Zone, day_of, day_start, month_of, week_of,
     };
 }
 
 /// From `formats`.
 pub mod formats {
     pub use crate::formats::{
-        ALL, BadLine, Decoder, FormatId, Framing, Origin, Outcome, Reader, Reading, format_of_name, names,
+        ALL, BadLine, Decoder, FormatId, Framing, Origin, Outcome, Reader, Reading, Value, format_of_name, names,
     };
 }
 

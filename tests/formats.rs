@@ -7,6 +7,9 @@
     reason = "a test that fails here has found what it was looking for"
 )]
 
+#[path = "formats/turns.rs"]
+mod turns;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -15,7 +18,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde::Deserialize;
-use tokmeter::testing::domain::{Claim, Dimension, Filter, Instant, Label, Record, Speed, Status, Usd, Zone};
+use tokmeter::testing::domain::{Claim, Dimension, Filter, Instant, Label, Record, Speed, Status, Turn, Usd, Zone};
 use tokmeter::testing::formats::{BadLine, Decoder, FormatId, Framing, Origin, Outcome, format_of_name};
 use tokmeter::testing::ingest::{Options, Roots, Tails};
 use tokmeter::testing::ledger::{Batch, Grain, Ledger, Memory, Query, Row};
@@ -890,26 +893,28 @@ fn an_answer_that_leaves_nothing_to_do_ends_its_turn_however_often_it_is_logged(
 }
 
 #[test]
-fn a_codex_turn_ends_with_a_line_of_its_own() {
+fn a_codex_turn_has_lines_of_its_own() {
     let file = logs(&samples().join("codex/session")).remove(0);
     let text = fs::read_to_string(&file).unwrap();
-    let (mut reader, mut said, mut offset) = (decoder(&file), Vec::new(), 0);
+    let began = r#"{"timestamp":"2026-11-20T09:01:02.500Z","type":"event_msg","payload":{"type":"task_started"}}"#;
+    let text = text.replacen('\n', &format!("\n{began}\n"), 1);
+    let codex = FormatId::of_name("codex").unwrap();
+    let (mut reader, mut sizes, mut turns, mut offset) = (described(codex, &file), Vec::new(), Vec::new(), 0);
     for line in text.split_inclusive('\n') {
         let mut out = Vec::new();
         // As after a restart between any two lines.
         let state = reader.state();
-        reader = decoder(&file);
+        reader = described(codex, &file);
         reader.restore(&state);
         reader.line(line.as_bytes(), &origin(&file, offset), &mut out);
         reader.statuses(&mut out);
         offset += line.len();
-        for record in out {
-            if let Record::Status(Status::Session(status)) = record {
-                said.push((status.ends_turn, status.context_size));
-            }
-        }
+        sizes.extend(out.iter().filter_map(|record| {
+            if let Record::Status(Status::Session(status)) = record { Some(status.context_size) } else { None }
+        }));
+        turns.extend(turns::reported(out).into_iter().map(|status| status.turn));
     }
-    let size = said[0].1;
-    assert!(size.is_some());
-    assert_eq!(said, [(false, size), (false, size), (true, size)]);
+    assert!(sizes[0].is_some());
+    assert_eq!(sizes, [sizes[0], sizes[0]]);
+    assert_eq!(turns, [Turn::Begun, Turn::Ended]);
 }

@@ -47,8 +47,8 @@ pub(crate) use short_name::{
     session_short,
 };
 pub(crate) use sorting::{one_by_one, sort_by, sort_by_key};
-pub(crate) use status::{OF_SESSIONS, STATUS};
-pub use status::{Quota, SessionStatus, Status};
+pub(crate) use status::{OF_SESSIONS, OF_TURNS, STATUS};
+pub use status::{Quota, SessionStatus, Status, Turn, TurnStatus};
 pub use ticket::TicketPattern;
 pub(crate) use tier::Geo;
 pub use tier::{Service, Speed, Tier};

@@ -1,4 +1,5 @@
-//! Agents' reports that are not calls: how full a provider's quota window is, and how large a session's context is.
+//! Agents' reports that are not calls: how full a provider's quota window is, how large a session's context is, and
+//! whether an agent is busy with a prompt.
 
 use super::sorting::sort_by;
 use super::{Instant, Label, Usd};
@@ -10,6 +11,8 @@ pub enum Status {
     Quota(Quota),
     /// State of a session.
     Session(SessionStatus),
+    /// Begin or end of a session's turn.
+    Turn(TurnStatus),
 }
 
 /// How much of a provider's own quota window is used, as reported by the provider.
@@ -40,17 +43,36 @@ pub struct SessionStatus {
     pub context_size: Option<u64>,
     /// Total cost according to the agent.
     pub cost: Option<Usd>,
-    /// True if the agent had ended its turn by then and waited for its user.
-    pub ends_turn: bool,
     /// Time of the report.
     pub seen: Instant,
 }
 
-/// Stored for a session whose agent has ended its turn.
-const ENDED: &str = "ended";
+/// An agent's report on the turn of its main thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnStatus {
+    /// The log format.
+    pub source: Label,
+    /// The session.
+    pub session: Label,
+    /// What happened.
+    pub turn: Turn,
+    /// When it happened.
+    pub seen: Instant,
+}
+
+/// One side of an agent's turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The user sent a prompt, and the agent works on it.
+    Begun,
+    /// The agent has answered or was interrupted, and waits for its user.
+    Ended,
+}
 
 /// Prefix of the names of session reports.
 pub(crate) const OF_SESSIONS: &str = "status:session\t";
+/// Prefix of the names of reports on turns.
+pub(crate) const OF_TURNS: &str = "status:turn\t";
 /// Prefix of the names of all status reports.
 pub(crate) const STATUS: &str = "status:";
 const OF_QUOTAS: &str = "status:quota\t";
@@ -87,6 +109,7 @@ impl Status {
         match self {
             Self::Quota(quota) => quota.seen,
             Self::Session(status) => status.seen,
+            Self::Turn(status) => status.seen,
         }
     }
 
@@ -98,9 +121,10 @@ impl Status {
         let is_same = match (self, known) {
             (Self::Quota(one), Self::Quota(other)) => (one.used, one.resets_at) == (other.used, other.resets_at),
             (Self::Session(one), Self::Session(other)) => {
-                (one.context_size, one.cost, one.ends_turn) == (other.context_size, other.cost, other.ends_turn)
+                (one.context_size, one.cost) == (other.context_size, other.cost)
             }
-            (Self::Quota(_), Self::Session(_)) | (Self::Session(_), Self::Quota(_)) => false,
+            (Self::Turn(one), Self::Turn(other)) => one.turn == other.turn,
+            (Self::Quota(_) | Self::Session(_) | Self::Turn(_), _) => false,
         };
         !is_same || age.num_seconds() >= 60
     }
@@ -116,10 +140,12 @@ impl Status {
                 format!("{OF_QUOTAS}{source}\t{name}\t{minutes}"),
                 format!("{seen:015}\t{used:05}\t{}", text(resets_at.map(|at| at.timestamp().into()))),
             ),
-            Self::Session(SessionStatus { source, session, context_size, cost, ends_turn, .. }) => {
+            Self::Session(SessionStatus { source, session, context_size, cost, .. }) => {
                 let (size, cost) = (text(context_size.map(i128::from)), text(cost.map(Usd::pico)));
-                let turn = if *ends_turn { ENDED } else { "" };
-                (format!("{OF_SESSIONS}{source}\t{session}"), format!("{seen:015}\t{size}\t{cost}\t{turn}"))
+                (format!("{OF_SESSIONS}{source}\t{session}"), format!("{seen:015}\t{size}\t{cost}"))
+            }
+            Self::Turn(TurnStatus { source, session, turn, .. }) => {
+                (format!("{OF_TURNS}{source}\t{session}"), format!("{seen:015}\t{}", turn.name()))
             }
         }
     }
@@ -128,7 +154,18 @@ impl Status {
     pub(crate) fn from_entry(name: &str, value: &str) -> Option<Self> {
         let mut values = value.split('\t');
         let seen = Instant::from_timestamp_millis(values.next()?.parse().ok()?)?;
-        let (first, second) = (values.next()?, values.next()?);
+        let first = values.next()?;
+        if let Some(name) = name.strip_prefix(OF_TURNS) {
+            let (source, session) = name.split_once('\t')?;
+            let turn = Turn::from_name(first)?;
+            return Some(Self::Turn(TurnStatus {
+                source: Label::new(source),
+                session: Label::new(session),
+                turn,
+                seen,
+            }));
+        }
+        let second = values.next()?;
         if let Some(name) = name.strip_prefix(OF_QUOTAS) {
             let mut parts = name.split('\t');
             return Some(Self::Quota(Quota {
@@ -146,8 +183,6 @@ impl Status {
             session: Label::new(session),
             context_size: first.parse().ok(),
             cost: second.parse().ok().map(Usd::from_pico),
-            // Earlier versions stored nothing here.
-            ends_turn: values.next() == Some(ENDED),
             seen,
         }))
     }
@@ -156,13 +191,27 @@ impl Status {
     pub fn quotas(all: &[Self]) -> Vec<Quota> {
         let quota = |status: &Self| match status {
             Self::Quota(quota) => Some(quota.clone()),
-            Self::Session(_) => None,
+            Self::Session(_) | Self::Turn(_) => None,
         };
         let mut quotas: Vec<Quota> = all.iter().filter_map(quota).collect();
         sort_by(&mut quotas, |one, other| {
             (&one.source, one.minutes, &one.name).cmp(&(&other.source, other.minutes, &other.name))
         });
         quotas
+    }
+}
+
+impl Turn {
+    /// Name in the ledger.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Begun => "begun",
+            Self::Ended => "ended",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::Begun, Self::Ended].into_iter().find(|turn| turn.name() == name)
     }
 }
 
@@ -179,20 +228,19 @@ mod tests {
         };
         let session = |context_size, cost| {
             let (source, session) = (Label::new("claude-code"), Label::new("a b"));
-            Status::Session(SessionStatus {
-                source,
-                session,
-                context_size,
-                cost,
-                ends_turn: cost.is_some(),
-                seen: at(7),
-            })
+            Status::Session(SessionStatus { source, session, context_size, cost, seen: at(7) })
+        };
+        let turn = |turn, seen| {
+            let (source, session) = (Label::new("claude-code"), Label::new("a b"));
+            Status::Turn(TurnStatus { source, session, turn, seen: at(seen) })
         };
         let all = [
             quota(9, 10_000, Some(at(1_800_000_000))),
             quota(1_764_194_400, 0, None),
             session(None, None),
             session(Some(200_000), Some(Usd::from_micro(12_340))),
+            turn(Turn::Ended, 8),
+            turn(Turn::Begun, 9),
         ];
         for status in &all {
             let (name, value) = status.entry();
@@ -200,10 +248,9 @@ mod tests {
         }
         assert_eq!(all[0].entry().0, all[1].entry().0);
         assert!(all[0].entry().1 < all[1].entry().1);
-        // As stored by an earlier version.
-        let earlier = Status::from_entry(&all[2].entry().0, "000000000007000\t\t");
-        assert_eq!(earlier.as_ref(), Some(&all[2]));
-        for strange in ["", "status:", "status:quota\tcodex", "status:session\tx"] {
+        assert!(all[4].entry().1 < all[5].entry().1);
+        assert_ne!(all[3].entry().0, all[4].entry().0);
+        for strange in ["", "status:", "status:quota\tcodex", "status:session\tx", "status:turn\tcodex\tx"] {
             assert_eq!(Status::from_entry(strange, "000000000000001\t1\t"), None, "{strange}");
         }
     }

@@ -16,6 +16,11 @@ impl Author {
         Self { source: Label::new(name), labels: Labels::default() }
     }
 
+    /// The agent, by the name of its format.
+    pub(super) fn source(&self) -> &Label {
+        &self.source
+    }
+
     /// The label for a name; `None` without one.
     pub(super) fn label(&mut self, name: Option<&str>) -> Option<Label> {
         self.labels.find(name)

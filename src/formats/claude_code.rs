@@ -15,11 +15,15 @@ use super::claude_content::content;
 use super::claude_homes;
 use super::claude_line::{Answer, Line};
 use super::claude_opening::{self, Opening};
+use super::claude_prompt;
 use super::claude_usage::{Booked, round_tokens};
 use super::fields::{Slot, parse_into};
 use super::keys::{advisor_key, attempt_key, message_key, request_key};
-use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
-use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Label, Labels, Place, Record, Speed, Tier, Tokens};
+use super::turns::Turns;
+use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, Relevance};
+use crate::domain::{
+    Attribution, Call, CallKey, Claim, Fidelity, Label, Labels, Place, Record, Speed, Tier, Tokens, Turn,
+};
 
 /// Claude Code's transcripts.
 pub(super) struct ClaudeCode;
@@ -55,12 +59,16 @@ impl Format for ClaudeCode {
     fn opening(&self) -> Option<&'static str> {
         Some("\"timestamp\"")
     }
+    fn relevance(&self, line: &[u8]) -> Relevance {
+        if claude_prompt::turn(line).is_some() { Relevance::Relevant } else { Relevance::Unknown }
+    }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Transcript {
             source: Label::new(NAME),
             labels: Labels::default(),
             context: Context::default(),
             opening: Opening::default(),
+            turns: Turns::default(),
         })
     }
 }
@@ -75,6 +83,7 @@ struct Transcript {
     labels: Labels,
     context: Context,
     opening: Opening,
+    turns: Turns,
 }
 
 impl Reader for Transcript {
@@ -97,6 +106,7 @@ impl Reader for Transcript {
         }
         let Some(answer) = parsed.answer() else {
             self.context.is_compacted |= parsed.subtype.get() == Some("compact_boundary");
+            self.turn(&parsed, origin, line);
             out.extend(self.search(&parsed, origin, line));
             return Ok(Reading::Mine);
         };
@@ -173,10 +183,17 @@ impl Reader for Transcript {
                 }));
             }
         }
+        if call.from.agent.is_none() {
+            self.turns.answered(session, call.at());
+        }
         if !booked.is_nothing() || is_refused {
             out.push(Record::Call(call));
         }
         Ok(Reading::Mine)
+    }
+
+    fn statuses(&mut self, out: &mut Vec<Record>) {
+        self.turns.take(&self.source, out);
     }
 
     fn open(&mut self, line: &[u8]) -> bool {
@@ -202,6 +219,19 @@ impl Reader for Transcript {
 }
 
 impl Transcript {
+    /// Takes note of a prompt, an interruption, or an error shown instead of an answer, in the main thread.
+    fn turn(&mut self, parsed: &Line<'_>, origin: &Origin, line: &[u8]) {
+        let turn = match parsed.kind.get() {
+            Some("user") => claude_prompt::turn(line).filter(|_| !claude_prompt::is_written_by_agent(line)),
+            Some("assistant") if parsed.is_error() => Some(Turn::Ended),
+            _ => None,
+        };
+        if let Some(turn) = turn.filter(|_| parsed.agent.is_absent() && !parsed.sidechain.0) {
+            let session = parsed.session().unwrap_or_else(|| origin.stem());
+            self.turns.note(session, turn, parsed.at.0.unwrap_or(origin.modified));
+        }
+    }
+
     /// The searches of a tool call, as a call of their own. No line has their tokens.
     fn search(&mut self, parsed: &Line<'_>, origin: &Origin, line: &[u8]) -> Option<Record> {
         let web_searches = parsed.own_searches();

@@ -122,6 +122,11 @@ impl Line<'_> {
         (!answer.message.usage.is_absent() && answer.message.model.get() != Some(SYNTHETIC)).then_some(answer)
     }
 
+    /// True for the text that is shown instead of an answer when no model answered.
+    pub(super) fn is_error(&self) -> bool {
+        self.message.model.get() == Some(SYNTHETIC)
+    }
+
     /// The session that made the call, and how sure that is.
     pub(super) fn maker(&self, at: Option<Instant>, began: Option<Instant>) -> (Option<&str>, Claim) {
         let own = self.session();

@@ -15,12 +15,12 @@
 
 use std::path::PathBuf;
 
-use super::codex_line::{Line, Payload, is_idle};
+use super::codex_line::{Line, Payload, relevance};
 use super::codex_stated::Stated;
 use super::codex_thread::Thread;
 use super::fields::{Slot, parse_into};
-use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, keys, usage};
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Parts, Place, Record, Tier, Tokens};
+use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, Relevance, keys, usage};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Parts, Place, Record, Tier, Tokens, Turn};
 
 pub(super) struct Codex;
 
@@ -50,8 +50,8 @@ impl Format for Codex {
             "\"turn_aborted\"",
         ]
     }
-    fn is_idle(&self, line: &[u8]) -> bool {
-        is_idle(line)
+    fn relevance(&self, line: &[u8]) -> Relevance {
+        relevance(line)
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Rollout {
@@ -99,13 +99,16 @@ impl Reader for Rollout {
             (Some("compacted"), _) => self.thread.compact(&line.payload),
             (Some("event_msg"), Some("token_count")) => self.count(&line, origin, out)?,
             (Some("event_msg"), Some("thread_settings_applied")) => self.thread.set(&line.payload),
+            (Some("event_msg"), Some("task_started")) => {
+                self.stated.turn(Turn::Begun, line.at.0.unwrap_or(origin.modified));
+            }
             (Some("event_msg"), Some("task_complete")) => {
-                self.stated.end_turn(line.at.0.unwrap_or(origin.modified));
+                self.stated.turn(Turn::Ended, line.at.0.unwrap_or(origin.modified));
                 self.end_turn(&line, origin, out);
             }
             (Some("event_msg"), Some("turn_aborted")) => {
                 self.thread.abort();
-                self.stated.end_turn(line.at.0.unwrap_or(origin.modified));
+                self.stated.turn(Turn::Ended, line.at.0.unwrap_or(origin.modified));
                 // A sub-agent's last turn: no later call can carry the lower-bound mark.
                 if self.thread.agent.is_some() {
                     self.end_turn(&line, origin, out);

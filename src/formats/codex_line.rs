@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use super::Relevance;
 use super::codex_usage::Usage;
 use super::count::Count;
 use super::fields::{Slot, fields};
@@ -188,43 +189,46 @@ const HEAD: usize = 160;
 static KIND: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b",\"type\":\""));
 static BEGINNINGS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(BEGINNING));
 
-/// True when the start of a line shows an irrelevant kind, and no second line was appended to it. All other lines are
-/// searched.
-pub(super) fn is_idle(line: &[u8]) -> bool {
+/// What the start of a line shows, provided that no second line was appended to it.
+pub(super) fn relevance(line: &[u8]) -> Relevance {
     let head = &line[..line.len().min(HEAD)];
-    let is_known = || {
+    let known = || {
         let rest = head.strip_prefix(BEGINNING)?;
         let rest = &rest[KIND.find(rest)? + 9..];
         let (kind, rest) = rest.split_at(memchr::memchr(b'"', rest)?);
         match kind {
-            b"response_item" | b"world_state" => Some(true),
+            b"response_item" | b"world_state" => Some(Relevance::Irrelevant),
             b"event_msg" => {
                 let event = rest.strip_prefix(b"\",\"payload\":{\"type\":\"")?;
                 let event = &event[..memchr::memchr(b'"', event)?];
-                Some(!EVENTS.contains(&event))
+                Some(if EVENTS.contains(&event) { Relevance::Relevant } else { Relevance::Irrelevant })
             }
             _ => None,
         }
     };
-    is_known() == Some(true) && BEGINNINGS.find(&line[1..]).is_none()
+    known().filter(|_| BEGINNINGS.find(&line[1..]).is_none()).unwrap_or(Relevance::Unknown)
 }
 
-/// Relevant events.
-const EVENTS: [&[u8]; 4] = [b"token_count", b"thread_settings_applied", b"task_complete", b"turn_aborted"];
+/// Relevant events. Only the begin of a turn has no needle.
+const EVENTS: [&[u8]; 5] =
+    [b"token_count", b"thread_settings_applied", b"task_started", b"task_complete", b"turn_aborted"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_idle_only_when_its_beginning_and_its_end_say_so() {
+    fn a_line_is_irrelevant_only_when_its_beginning_and_its_end_say_so() {
         let at = r#"{"timestamp":"2026-11-10T09:00:00.000Z","ordinal":3,"#;
         let item = format!(r#"{at}"type":"response_item","payload":{{"type":"message","text":""token_count""}}}}"#);
         let event = |kind: &str| format!(r#"{at}"type":"event_msg","payload":{{"type":"{kind}","info":null}}}}"#);
         let torn = &item[..item.len() - 20];
-        assert!(is_idle(item.as_bytes()) && is_idle(event("agent_message").as_bytes()) && is_idle(torn.as_bytes()));
+        for other in [&item, &event("agent_message"), torn] {
+            assert_eq!(relevance(other.as_bytes()), Relevance::Irrelevant);
+        }
         for matters in EVENTS {
-            assert!(!is_idle(event(std::str::from_utf8(matters).unwrap()).as_bytes()));
+            let event = event(std::str::from_utf8(matters).unwrap());
+            assert_eq!(relevance(event.as_bytes()), Relevance::Relevant);
         }
         let others = [
             format!("{torn}{}", event("token_count")),
@@ -236,7 +240,7 @@ mod tests {
             "{".to_owned(),
         ];
         for other in others {
-            assert!(!is_idle(other.as_bytes()), "{other}");
+            assert_eq!(relevance(other.as_bytes()), Relevance::Unknown, "{other}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Status reports in a Codex rollout: the provider's quota windows, the context size, and the end of a turn.
+//! Status reports in a Codex rollout: the provider's quota windows, the context size, and turns.
 //!
 //! Seen in 0.4x to 0.171.0, 2026-11-26: every `token_count` has `rate_limits` with `primary` and `secondary`, each null
 //! if the plan has no such window; `resets_at` in seconds since 1970, or `resets_in_seconds` before 0.50; windows of
@@ -9,15 +9,17 @@ use chrono::Duration;
 use super::codex_line::{Limit, Payload};
 use super::codex_thread::Thread;
 use super::fields::Slot;
-use crate::domain::{Instant, Label, Quota, Record, SessionStatus, Status};
+use crate::domain::{Instant, Label, Quota, Record, SessionStatus, Status, Turn, TurnStatus};
 
 /// The latest of each report since they were last taken.
 #[derive(Default)]
 pub(super) struct Stated {
     /// Name of the limit, and its two windows.
     quotas: Vec<Quota>,
-    /// Time of the latest report on the session, and whether it is that the turn has ended; `None` without news.
-    session: Option<(Instant, bool)>,
+    /// Time of the latest report on the session.
+    session: Option<Instant>,
+    /// The latest begin or end of a turn.
+    turn: Option<(Turn, Instant)>,
 }
 
 impl Stated {
@@ -40,24 +42,28 @@ impl Stated {
                 }),
             }
         }
-        self.session = Some((at, false));
+        self.session = Some(at);
     }
 
-    /// Takes note that the agent ended its turn and waits for its user.
-    pub(super) fn end_turn(&mut self, at: Instant) {
-        self.session = Some((at, true));
+    /// Takes note that a turn began or ended.
+    pub(super) fn turn(&mut self, turn: Turn, at: Instant) {
+        self.turn = Some((turn, at));
     }
 
-    /// Appends the reports. A sub-agent's context is not its session's.
+    /// Appends the reports. A sub-agent's context and turns are not its session's.
     pub(super) fn take(&mut self, source: &Label, thread: &Thread, out: &mut Vec<Record>) {
         out.extend(self.quotas.drain(..).map(|quota| Record::Status(Status::Quota(quota))));
-        let Some((seen, ends_turn)) = self.session.take() else { return };
-        if let (Some(own), None) = (&thread.own, &thread.agent) {
-            let session = Label::new(thread.root.as_deref().unwrap_or(own));
-            let (source, context_size) = (source.clone(), thread.context_size);
-            let status = SessionStatus { source, session, context_size, cost: None, ends_turn, seen };
-            out.push(Record::Status(Status::Session(status)));
-        }
+        let (session, turn) = (self.session.take(), self.turn.take());
+        let (Some(own), None) = (&thread.own, &thread.agent) else { return };
+        let of = || (source.clone(), Label::new(thread.root.as_deref().unwrap_or(own)));
+        out.extend(session.map(|seen| {
+            let ((source, session), context_size) = (of(), thread.context_size);
+            Record::Status(Status::Session(SessionStatus { source, session, context_size, cost: None, seen }))
+        }));
+        out.extend(turn.map(|(turn, seen)| {
+            let (source, session) = of();
+            Record::Status(Status::Turn(TurnStatus { source, session, turn, seen }))
+        }));
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 use super::prefilter::{Prefilter, Set};
 use super::repair::Cut;
 use super::{
-    ALL, BadLine, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, prefilters, repair, saved_state, sse,
+    ALL, BadLine, Format, FormatId, Origin, Reader, Reading, Relevance, Value, escaped, json, prefilters, repair,
+    saved_state, sse,
 };
 use crate::domain::Record;
 
@@ -205,10 +206,8 @@ impl Decoder {
         self.opening = saved.opening;
         let place = |name: &str| ALL.iter().position(|format| format.name() == name);
         self.current = saved.on.and_then(|name| place(&name));
-        for (name, state) in &saved.formats {
-            if let Some(at) = place(name) {
-                self.reader(at).restore(state);
-            }
+        for (at, state) in saved.formats.iter().filter_map(|(name, state)| Some((place(name)?, state))) {
+            self.reader(at).restore(state);
         }
     }
 
@@ -251,10 +250,12 @@ impl Decoder {
     /// Offers a line to the formats whose needles it contains.
     fn offer(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
         let alone = self.current.filter(|_| self.one_format);
-        if alone.is_some_and(|at| ALL[at].is_idle(line)) {
-            return Ok(Offer::Unmarked);
-        }
-        let Some(first) = self.prefilter().first(line, alone) else {
+        let first = match alone.map_or(Relevance::Unknown, |at| ALL[at].relevance(line)) {
+            Relevance::Irrelevant => return Ok(Offer::Unmarked),
+            Relevance::Relevant => alone.map(|at| 1 << at),
+            Relevance::Unknown => self.prefilter().first(line, alone),
+        };
+        let Some(first) = first else {
             if self.opening > 0 {
                 self.open(line);
             }

@@ -4,7 +4,7 @@
 //! Kimi Code was verified with 2.1.0 against a service with a known bill (2026-11-26). A `usage.record` is one request,
 //! including compactions, and equals the bill. The same counts are in `step.end`, in `agent.message.appended`, and as a
 //! sub-agent's sum in its parent's `subagent.completed`; these are not read. `model` is an alias from the user's
-//! settings; the real name is in the preceding `llm.request`. A sub-agent has its own folder in its session. A fork
+//! settings; the real name is in the preceding `llm.request`. `turn.prompt` and `turn.ended` enclose a turn. A sub-agent has its own folder in its session. A fork
 //! copies records with their times; time and counts are the key. A record older than `createdAt` in `state.json` is a
 //! copy.
 //!
@@ -22,14 +22,17 @@ use super::fields::{Slot, Within, fields};
 use super::json::{self, Text};
 use super::keys::timed_key;
 use super::time::Stamp;
-use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
-use crate::domain::{Call, CallKey, Claim, Fidelity, Instant, Record, Tokens};
+use super::turns::Turns;
+use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, Relevance};
+use crate::domain::{Call, CallKey, Claim, Fidelity, Instant, Record, Tokens, Turn};
 
 /// Kimi Code and kimi-cli.
 pub(super) struct Kimi;
 
 const NAME: &str = "kimi-code";
 const NEEDLES: [&str; 3] = ["\"usage.record\"", "\"llm.request\"", "\"StatusUpdate\""];
+/// The folder of the main thread.
+const MAIN: &str = "main";
 /// Maximum nesting of events: sub-agents do not start sub-agents of their own.
 const DEEPEST: usize = 4;
 
@@ -55,8 +58,13 @@ impl Format for Kimi {
     fn own_needles(&self) -> &'static [&'static str] {
         &NEEDLES
     }
+    fn relevance(&self, line: &[u8]) -> Relevance {
+        let is_turn = |rest: &[u8]| rest.starts_with(b"turn.prompt\"") || rest.starts_with(b"turn.ended\"");
+        if line.strip_prefix(b"{\"type\":\"").is_some_and(is_turn) { Relevance::Relevant } else { Relevance::Unknown }
+    }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Wire { author: Author::new(NAME), cwd: None, began: None, asked: Asked::default() })
+        let (author, asked, turns) = (Author::new(NAME), Asked::default(), Turns::default());
+        Box::new(Wire { author, cwd: None, began: None, asked, turns })
     }
 }
 
@@ -120,6 +128,7 @@ struct Wire {
     cwd: Option<String>,
     began: Option<Instant>,
     asked: Asked,
+    turns: Turns,
 }
 
 impl Reader for Wire {
@@ -130,6 +139,8 @@ impl Reader for Wire {
                 let keep = |text: &Text<'_>| text.get().unwrap_or_default().to_owned();
                 self.asked = Asked { model: keep(&read.model), alias: keep(&read.alias) };
             }
+            Some("turn.prompt") => self.turn(Turn::Begun, &read, origin),
+            Some("turn.ended") => self.turn(Turn::Ended, &read, origin),
             Some("usage.record") => out.extend(self.record(&read, origin)?.map(Record::Call)),
             None if !read.message.is_absent() => {
                 let Some(event) = read.message.object::<Event<'_>>() else { return Ok(Reading::NotMine) };
@@ -150,6 +161,10 @@ impl Reader for Wire {
         self.cwd = about.cwd.get().map(str::to_owned).or_else(|| value_after(text, b"\"cwd\":"));
     }
 
+    fn statuses(&mut self, out: &mut Vec<Record>) {
+        self.turns.take(self.author.source(), out);
+    }
+
     fn state(&self) -> String {
         save(&self.asked)
     }
@@ -160,6 +175,13 @@ impl Reader for Wire {
 }
 
 impl Wire {
+    /// Takes note of the begin or end of a main thread's turn.
+    fn turn(&mut self, turn: Turn, read: &Line<'_>, origin: &Origin) {
+        if let (Some(MAIN), Some(session)) = folders(origin) {
+            self.turns.note(session, turn, read.at.0.unwrap_or(origin.modified));
+        }
+    }
+
     /// A request of Kimi Code.
     fn record(&mut self, read: &Line<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
         let tokens = read.usage.tokens()?;
@@ -169,11 +191,9 @@ impl Wire {
         let stated = read.model.get();
         let is_asked = !self.asked.model.is_empty() && (stated.is_none() || stated == Some(self.asked.alias.as_str()));
         let model = if is_asked { Some(self.asked.model.clone()) } else { stated.map(str::to_owned) };
-        // `<session>/agents/<agent>/wire.jsonl`
-        let mut folders = origin.path.rsplit(['/', '\\']).skip(1);
-        let (agent, session) = (folders.next(), folders.nth(1));
+        let (agent, session) = folders(origin);
         let mut from = self.author.attribution(read.at.0, session.or(agent), self.cwd.as_deref(), origin);
-        from.agent = self.author.label(agent.filter(|agent| *agent != "main" && session.is_some()));
+        from.agent = self.author.label(agent.filter(|agent| *agent != MAIN && session.is_some()));
         from.began = self.began;
         if read.at.0.zip(self.began).is_some_and(|(at, began)| at < began) {
             from.claim = Claim::Copy;
@@ -205,6 +225,12 @@ impl Wire {
         };
         Ok(Some(Call { fidelity: Fidelity::Guessed, ..Call::new(key, from, None, tokens) }))
     }
+}
+
+/// Agent and session of a file: `<session>/agents/<agent>/wire.jsonl`.
+fn folders(origin: &Origin) -> (Option<&str>, Option<&str>) {
+    let mut folders = origin.path.rsplit(['/', '\\']).skip(1);
+    (folders.next(), folders.nth(1))
 }
 
 /// The value that follows a name in the beginning of a document.

@@ -32,8 +32,11 @@ use super::json::{self, List, Money, Text};
 use super::opencode_query as query;
 use super::rows::at;
 use super::time::Stamp;
+use super::turns::Turns;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading, RowQuery, Schema, Value};
-use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Labels, Place, Record, Tokens, Usd};
+use crate::domain::{
+    Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Labels, Place, Record, Tokens, Turn, Usd,
+};
 
 /// OpenCode or one of its forks: its name, the name of its data folder and databases, and the environment variable that
 /// selects another database.
@@ -85,7 +88,8 @@ impl Format for OpenCode {
     }
     fn reader(&self) -> Box<dyn Reader> {
         let Self { name, has_unlisted, .. } = *self;
-        Box::new(Messages { name, has_unlisted, source: Label::new(name), labels: Labels::default() })
+        let (labels, turns) = (Labels::default(), Turns::default());
+        Box::new(Messages { name, has_unlisted, source: Label::new(name), labels, turns })
     }
 }
 
@@ -154,6 +158,7 @@ struct Messages {
     has_unlisted: bool,
     source: Label,
     labels: Labels,
+    turns: Turns,
 }
 
 /// Facts about a message that its own data does not contain.
@@ -211,9 +216,20 @@ impl Reader for Messages {
         };
         self.read(&message, &beside, origin, out)
     }
+
+    fn statuses(&mut self, out: &mut Vec<Record>) {
+        self.turns.take(&self.source, out);
+    }
 }
 
 impl Messages {
+    /// Takes note of the begin or end of a session's turn. A sub-agent has no turns.
+    fn turn(&mut self, message: &Message<'_>, beside: &Beside<'_>, turn: Turn, at: Option<Instant>) {
+        if let (Some(session), None, Some(at)) = (beside.session.or(message.session.get()), beside.root, at) {
+            self.turns.note(session, turn, at);
+        }
+    }
+
     fn read(
         &mut self,
         message: &Message<'_>,
@@ -221,17 +237,26 @@ impl Messages {
         origin: &Origin,
         out: &mut Vec<Record>,
     ) -> Result<Reading, BadLine> {
+        let (created, completed) = (message.time.created.0, message.time.completed.0);
         match message.role.get() {
             None if beside.is_newer => {}
             None => return Ok(Reading::NotMine),
             Some("assistant") => {}
-            Some(_) => return Ok(Reading::Mine),
+            Some(role) => {
+                if role == "user" {
+                    self.turn(message, beside, Turn::Begun, created);
+                }
+                return Ok(Reading::Mine);
+            }
         }
-        let (created, completed) = (message.time.created.0, message.time.completed.0);
         // The counts may change until it is completed or has finished.
         let Some(created) = created.or(completed).filter(|_| completed.is_some() || !message.finish.is_absent()) else {
+            self.turn(message, beside, Turn::Begun, created);
             return Ok(Reading::Mine);
         };
+        if message.error.is_some() {
+            self.turn(message, beside, Turn::Ended, completed);
+        }
         let stated = message.tokens.split(beside.is_newer)?;
         let steps: Tokens = beside.steps.iter().copied().sum();
         let tokens = if steps.total() > stated.total() { steps } else { stated };
@@ -239,6 +264,9 @@ impl Messages {
             return Ok(Reading::Mine);
         }
         let session = beside.session.or(message.session.get());
+        if let Some(session) = session.filter(|_| beside.root.is_none()) {
+            self.turns.answered(session, created);
+        }
         let is_copy = beside.began.is_some_and(|began| created < began);
         let from = Attribution {
             session: self.labels.find(beside.root.or(session)),

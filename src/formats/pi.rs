@@ -220,7 +220,7 @@ impl Session {
         let is_split = usage.cache_write_1h.is_given();
         let parts = if is_split { Parts::NONE } else { unstated_lifetime(&tokens) };
         let quoted = usage.cost.total.0;
-        let ends_turn = message.stop.get() == Some("stop");
+        let ends_turn = matches!(message.stop.get(), Some("stop" | "aborted"));
         Ok(Some(Call { parts, quoted, latency, fidelity, ends_turn, ..Call::new(key, from, model, tokens) }))
     }
 }

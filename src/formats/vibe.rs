@@ -124,6 +124,7 @@ fields! {
 fields! {
     /// An answer.
     Completion {
+        finish: Text<'a> = "finish_reason",
         usage: Usage<'a> = "usage",
     }
 }
@@ -243,7 +244,9 @@ impl Journal {
         let from = self.author.attribution(at.0, Some(&session), self.cwd.as_deref(), origin);
         let model = self.author.label(self.model.as_deref());
         let fidelity = if model.is_none() { Fidelity::Guessed } else { Fidelity::Final };
-        let call = Call { fidelity, ..Call::new(CallKey::from_parts(&[NAME, &session, id]), from, model, tokens) };
+        let ends_turn = action.result.finish.get() == Some("stop");
+        let call =
+            Call { fidelity, ends_turn, ..Call::new(CallKey::from_parts(&[NAME, &session, id]), from, model, tokens) };
         if call.model.is_none() && self.nameless.len() < MOST {
             self.nameless.push(call.clone());
         }

@@ -324,7 +324,8 @@ impl Meter {
         let turns = |last: Instant| [ACTIVE, WAITING].map(|pause| last.checked_add_signed(pause)).into_iter().flatten();
         let idle = self.sessions.not_ended(now).flat_map(|(_, last)| turns(last)).chain(self.sessions.turns(now));
         let usages = self.usages.iter().filter_map(LimitUsage::changes_at);
-        let all = self.statuses.resets().chain(minute).chain(rate).chain(arrow).chain(ends).chain(idle).chain(usages);
+        let reported = self.statuses.resets().chain(self.statuses.turns());
+        let all = reported.chain(minute).chain(rate).chain(arrow).chain(ends).chain(idle).chain(usages);
         all.filter(|at| *at > now).min()
     }
 }

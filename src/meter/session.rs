@@ -11,9 +11,10 @@ use super::rate::{KEPT, Minutes, Paces, Spent};
 use super::session_id::SessionId;
 use super::session_line::SessionLine;
 use super::share::shares;
+use super::statuses::Statuses;
 use super::summary::ModelLine;
 use super::used::Used;
-use crate::domain::{Instant, Label, Span, one_by_one, sort_by};
+use crate::domain::{Instant, Label, Span, Turn, one_by_one, sort_by};
 use crate::ledger::{Row, SessionRow, Sums};
 
 /// Maximum number of sessions in a summary.
@@ -112,15 +113,20 @@ impl Sessions {
 
     /// Today's sessions and those that have not ended: active ones, then waiting ones, each with the latest start first,
     /// then those that have ended, with the latest end first.
-    pub(crate) fn fleet(&self, now: Instant) -> Vec<FleetLine> {
+    pub(crate) fn fleet(&self, statuses: &Statuses, now: Instant) -> Vec<FleetLine> {
         let until = self.trend_until(now);
         let mut lines: Vec<_> = self.of_today(now).collect();
         lines.sort_by_key(|(id, session, _)| {
-            let activity = Activity::at(session.ended, now).max(Activity::Quiet);
+            let prompt = statuses.turn_since(id, session.ended).filter(|(turn, _)| *turn == Turn::Begun);
+            let active = prompt.map_or(session.ended, |(_, at)| at);
+            let activity = Activity::at(active, now).max(Activity::Quiet);
             (activity, Reverse(if activity == Activity::Ended { session.ended } else { session.started }), *id)
         });
         lines.truncate(LISTED);
-        lines.into_iter().map(|(id, session, today)| session.fleet_line(id, today, until, now)).collect()
+        let line = |(id, session, today): (&SessionId, &Session, Sums)| {
+            session.fleet_line(id, today, statuses.turn_since(id, session.ended), until, now)
+        };
+        lines.into_iter().map(line).collect()
     }
 
     /// The times at which the fleet view changes without a call.
@@ -294,7 +300,14 @@ impl Session {
         today
     }
 
-    fn fleet_line(&self, id: &SessionId, today: Sums, trend_until: Instant, now: Instant) -> FleetLine {
+    fn fleet_line(
+        &self,
+        id: &SessionId,
+        today: Sums,
+        turn: Option<(Turn, Instant)>,
+        trend_until: Instant,
+        now: Instant,
+    ) -> FleetLine {
         let minutes = Minutes::of_all(self.minutes.values());
         let main = self.threads.get(&None).and_then(|thread| thread.last.clone());
         let main = main.filter(|last| Activity::at(last.at, now) != Activity::Ended);
@@ -305,7 +318,11 @@ impl Session {
             id: id.clone(),
             project: self.project.clone(),
             started: self.started,
-            activity: Activity::of(self.ended, ends_turn, now),
+            activity: match turn {
+                Some((Turn::Begun, at)) => Activity::at(at, now),
+                Some((Turn::Ended, _)) => Activity::of(self.ended, true, now),
+                None => Activity::of(self.ended, ends_turn, now),
+            },
             today,
             cost_per_hour: minutes.rate(now).1,
             last: self.ended,

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::activity::Activity;
+use super::activity::{ACTIVE, WAITING, WORKING};
 use super::fleet::FleetLine;
-use crate::domain::{Instant, Label, Quota, Status};
+use super::session_id::SessionId;
+use crate::domain::{Instant, Label, Quota, Status, Turn};
 
 /// The latest status reports.
 #[derive(Clone, Debug, Default)]
@@ -12,25 +13,23 @@ pub(crate) struct Statuses {
     quotas: Vec<Quota>,
     /// Context size of each session, by log format and name.
     sizes: BTreeMap<(Label, Label), u64>,
-    /// When the agents that wait for their user ended their turn, by log format and session.
-    turns: BTreeMap<(Label, Label), Instant>,
+    /// The latest begin or end of a turn, by log format and session.
+    turns: BTreeMap<(Label, Label), (Turn, Instant)>,
 }
 
 impl Statuses {
     pub(crate) fn new(all: Vec<Status>) -> Self {
         let quotas = Status::quotas(&all);
-        let sessions = all.into_iter().filter_map(|status| match status {
-            Status::Session(status) => Some(status),
-            Status::Quota(_) => None,
-        });
         let (mut sizes, mut turns) = (BTreeMap::new(), BTreeMap::new());
-        for status in sessions {
-            let id = (status.source, status.session);
-            if status.ends_turn {
-                turns.insert(id.clone(), status.seen);
-            }
-            if let Some(size) = status.context_size {
-                sizes.insert(id, size);
+        for status in all {
+            match status {
+                Status::Quota(_) => {}
+                Status::Session(status) => {
+                    sizes.extend(status.context_size.map(|size| ((status.source, status.session), size)));
+                }
+                Status::Turn(status) => {
+                    turns.insert((status.source, status.session), (status.turn, status.seen));
+                }
             }
         }
         Self { quotas, sizes, turns }
@@ -46,10 +45,31 @@ impl Statuses {
         self.quotas.iter().filter_map(|quota| quota.resets_at)
     }
 
-    /// Fills in what agents report: context sizes, as they know better than the list which of its sizes a model has, and
-    /// that they wait for their user.
+    /// The begin of a session's turn after this last call, or its end since then.
+    pub(crate) fn turn_since(&self, id: &SessionId, last: Instant) -> Option<(Turn, Instant)> {
+        if self.turns.is_empty() {
+            return None;
+        }
+        let (turn, at) = *self.turns.get(&(id.source.clone(), id.session.clone()?))?;
+        // A report is stored in milliseconds.
+        let (last, reported) = (last.timestamp_millis(), at.timestamp_millis());
+        let is_since = match turn {
+            // An answer may have the time at which it began, and its agent may report that as well.
+            Turn::Begun => last < reported,
+            Turn::Ended => last <= reported,
+        };
+        is_since.then_some((turn, at))
+    }
+
+    /// When the activity of sessions with a prompt that is not answered yet changes without a call.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = Instant> {
+        let begun = self.turns.values().filter(|(turn, _)| *turn == Turn::Begun);
+        begun.flat_map(|(_, at)| [WORKING, ACTIVE, WAITING].into_iter().filter_map(|kept| at.checked_add_signed(kept)))
+    }
+
+    /// Fills in context sizes as agents report them: they know better than the list which of its sizes a model has.
     pub(crate) fn complete(&self, fleet: &mut [FleetLine]) {
-        if self.sizes.is_empty() && self.turns.is_empty() {
+        if self.sizes.is_empty() {
             return;
         }
         for line in fleet {
@@ -57,11 +77,6 @@ impl Statuses {
             let id = (line.id.source.clone(), session.clone());
             if let (Some(main), Some(size)) = (&mut line.main, self.sizes.get(&id)) {
                 main.context_size = Some(*size);
-            }
-            // A report is stored in milliseconds.
-            let millis = Instant::timestamp_millis;
-            if self.turns.get(&id).is_some_and(|ended| millis(&line.last) <= millis(ended)) {
-                line.activity = line.activity.max(Activity::Waiting);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::fleet::{SIZES, limits, made, metered, screen, two};
 use super::*;
-use tokmeter::testing::domain::{SessionStatus, Status};
+use tokmeter::testing::domain::{Status, Turn, TurnStatus};
 
 /// The screen of one session that was pinned.
 fn pinned() -> App {
@@ -233,16 +233,37 @@ fn an_agent_waits_as_soon_as_its_answer_has_ended_the_turn() {
 #[test]
 fn an_agent_whose_log_says_it_on_a_line_of_its_own_waits_until_its_next_call() {
     let calls = [made("web", "gpt-6.1-sol", None, 30, "0.41")];
-    let state = |ends_turn, seconds_ago| {
+    let state = |turn, seconds_ago| {
         let mut meter = metered(&calls, Vec::new());
         let (source, session) = (Label::new("codex"), Label::new("web-1"));
         let seen = now() - Duration::seconds(seconds_ago);
-        let status = SessionStatus { source, session, context_size: None, cost: None, ends_turn, seen };
-        meter.state(vec![Status::Session(status)]);
+        meter.state(vec![Status::Turn(TurnStatus { source, session, turn, seen })]);
         state_in(&shown(&app_with(options(), meter.summary(now())), 120, 36), "codex ")
     };
-    assert_eq!(state(true, 30), "○ waiting");
-    assert_eq!(state(true, 20), "○ waiting");
-    assert_eq!(state(true, 31), "● working");
-    assert_eq!(state(false, 20), "● working");
+    assert_eq!(state(Turn::Ended, 30), "○ waiting");
+    assert_eq!(state(Turn::Ended, 20), "○ waiting");
+    assert_eq!(state(Turn::Ended, 31), "● working");
+}
+
+#[test]
+fn an_agent_works_from_the_prompt_on() {
+    let calls = ending(vec![
+        made("web", "claude-opus-5", None, 2000, "0.41"),
+        made("web", "claude-opus-5", None, 1900, "0.02"),
+    ]);
+    let state = |seconds_ago| {
+        let mut meter = metered(&calls, Vec::new());
+        let Change::New(last) = calls.last().unwrap() else { panic!() };
+        let (source, session) = (last.after.call.from.source.clone(), last.after.call.from.session.clone().unwrap());
+        let seen = now() - Duration::seconds(seconds_ago);
+        meter.state(vec![Status::Turn(TurnStatus { source, session, turn: Turn::Begun, seen })]);
+        let until = meter.changes_at(now());
+        (state_in(&shown(&app_with(options(), meter.summary(now())), 120, 36), "claude-code  opus-5"), until)
+    };
+    // The screen is drawn again when the state changes.
+    assert_eq!(state(58), ("● working".to_owned(), Some(now() + Duration::seconds(2))));
+    assert_eq!(state(60).0, "◌ quiet");
+    assert_eq!(state(300).0, "○ waiting");
+    // Answered.
+    assert_eq!(state(1900).0, "○ waiting");
 }

@@ -84,7 +84,7 @@ fn check(case: Case, reading: &Reading, prices: &Arc<PriceBook>) -> Result<Check
             | Record::Bill(_)
             | Record::Rekeyed { .. }
             | Record::Settled(_)
-            | Record::Status(Status::Session(_)) => None,
+            | Record::Status(Status::Session(_) | Status::Turn(_)) => None,
         }));
     }
     for counted in [&mut checked.counted, &mut checked.repeated] {

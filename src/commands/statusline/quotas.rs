@@ -15,9 +15,7 @@ impl Facts {
         let stated = self.quotas.iter().cloned().map(Status::Quota).chain(self.agent.session.as_ref().map(|session| {
             let (source, session) = (Label::new(SOURCE), session.clone());
             let (context_size, cost) = (self.agent.context_size, self.agent.cost);
-            // A status line is drawn after every answer, also within a turn.
-            let ends_turn = false;
-            Status::Session(SessionStatus { source, session, context_size, cost, ends_turn, seen: now })
+            Status::Session(SessionStatus { source, session, context_size, cost, seen: now })
         }));
         let new: Vec<Record> = stated.filter(|status| status.is_news(&known)).map(Record::Status).collect();
         if !new.is_empty() {

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Result, params};
 
-use crate::domain::{OF_SESSIONS, STATUS};
+use crate::domain::{OF_SESSIONS, OF_TURNS, STATUS};
 
 /// How long a session's report is kept, counted back from the latest report, in milliseconds.
 const KEPT: i64 = 7 * 86_400_000;
+
+/// Reports on sessions, of which only the latest are kept.
+const PRUNED: [&str; 2] = [OF_SESSIONS, OF_TURNS];
 
 /// Writes reports that are newer than the stored ones.
 pub(super) fn write(conn: &Connection, all: &BTreeMap<String, String>) -> Result<()> {
@@ -16,14 +19,16 @@ pub(super) fn write(conn: &Connection, all: &BTreeMap<String, String>) -> Result
     let mut newest = None;
     for (name, value) in all {
         conn.prepare_cached(insert)?.execute([name, value])?;
-        if name.starts_with(OF_SESSIONS) {
+        if PRUNED.iter().any(|prefix| name.starts_with(prefix)) {
             newest = newest.max(value.split('\t').next().and_then(|seen| seen.parse::<i64>().ok()));
         }
     }
     if let Some(newest) = newest {
         let old = "DELETE FROM meta WHERE name >= ?1 AND name < ?1 || char(0x10ffff) AND value < ?2";
-        conn.prepare_cached(old)?
-            .execute(params![OF_SESSIONS, format!("{:015}", newest.saturating_sub(KEPT).max(0))])?;
+        let oldest = format!("{:015}", newest.saturating_sub(KEPT).max(0));
+        for prefix in PRUNED {
+            conn.prepare_cached(old)?.execute(params![prefix, oldest])?;
+        }
     }
     Ok(())
 }

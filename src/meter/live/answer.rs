@@ -38,7 +38,7 @@ impl Meter {
         let outlook = Outlook { minutes: &pace, habits: &self.habits, zone: self.rules.zone, now };
         let (by_day_end, by_month_end) = self.ends(&outlook);
         let curve = self.quarters.curve(self.today.0, outlook.ahead(self.today.0.until), now);
-        let mut fleet = self.sessions.fleet(now);
+        let mut fleet = self.sessions.fleet(&self.statuses, now);
         self.statuses.complete(&mut fleet);
         Summary {
             now,

@@ -1,0 +1,108 @@
+//! Begin and end of turns, as logs report them.
+
+use std::path::Path;
+
+use tokmeter::testing::domain::{Record, Status, Turn, TurnStatus};
+use tokmeter::testing::formats::{Decoder, FormatId, Value};
+
+use crate::origin;
+
+/// The reports on turns among these records.
+pub(crate) fn reported(records: Vec<Record>) -> Vec<TurnStatus> {
+    let mut turns = Vec::new();
+    for record in records {
+        if let Record::Status(Status::Turn(status)) = record {
+            turns.push(status);
+        }
+    }
+    turns
+}
+
+/// The begins and ends of turns in these lines of one file of this format, each line read by itself.
+fn turns(format: &str, path: &str, lines: &[&str]) -> Vec<(String, Turn)> {
+    let file = Path::new(path);
+    let (mut reader, mut out) = (Decoder::new(&[format]).of_one_program(), Vec::new());
+    for (number, line) in lines.iter().enumerate() {
+        reader.line(line.as_bytes(), &origin(file, number), &mut out);
+        reader.statuses(&mut out);
+    }
+    reported(out).into_iter().map(|status| (status.session.to_string(), status.turn)).collect()
+}
+
+#[test]
+fn a_prompt_begins_a_turn() {
+    let at = |second: u8| format!(r#""timestamp":"2026-11-10T09:00:{second:02}.000Z","sessionId":"s1""#);
+    let user = |second, more: &str, content: &str| {
+        let message = format!(r#""type":"user","message":{{"role":"user","content":{content}}}"#);
+        format!(r#"{{"parentUuid":null,{more}{message},"uuid":"u{second}",{}}}"#, at(second))
+    };
+    let text = |text: &str| format!(r#"[{{"type":"text","text":"{text}"}}]"#);
+    let usage = r#""usage":{"input_tokens":3,"output_tokens":4}"#;
+    let answer = |second, model: &str, stop: &str| {
+        let message = format!(r#""message":{{"id":"msg_{second}","model":"{model}",{usage},"stop_reason":"{stop}"}}"#);
+        format!(r#"{{"type":"assistant",{message},{}}}"#, at(second))
+    };
+    let lines = [
+        answer(0, "claude-opus-5", "end_turn"),
+        user(1, "", r#""fix it""#),
+        answer(2, "claude-opus-5", "tool_use"),
+        user(3, "", r#"[{"tool_use_id":"t","type":"tool_result","content":"ok"}]"#),
+        user(4, "", &text("[Request interrupted by user for tool use]")),
+        user(5, r#""isMeta":true,"#, &text("a skill")),
+        user(6, r#""isSidechain":true,"#, r#""explore""#),
+        user(7, r#""isCompactSummary":true,"#, r#""This session is continued""#),
+        user(8, "", r#""<command-name>/cost</command-name>""#),
+        user(9, "", &text("and this")),
+        answer(10, "<synthetic>", "stop_sequence"),
+    ];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let of = |turns: &[Turn]| turns.iter().map(|turn| ("s1".to_owned(), *turn)).collect::<Vec<_>>();
+    let expected = of(&[Turn::Begun, Turn::Ended, Turn::Begun, Turn::Ended]);
+    assert_eq!(turns("claude-code", "s1.jsonl", &lines), expected);
+    let kimi = [
+        r#"{"type":"turn.prompt","agentId":"main","input":[],"turnId":1,"time":1795813372046}"#,
+        r#"{"type":"usage.record","model":"m","usage":{"inputOther":1,"output":2},"time":1795813372110}"#,
+        r#"{"type":"turn.ended","agentId":"main","turnId":1,"reason":"completed","time":1795813372116}"#,
+    ];
+    let wire = |agent: &str| format!("/home/u/.kimi-code/sessions/wd/s1/agents/{agent}/wire.jsonl");
+    // Its format is known from its first line with counts.
+    let kimi = [&kimi[1..2], &kimi].concat();
+    assert_eq!(turns("kimi-code", &wire("main"), &kimi), of(&[Turn::Begun, Turn::Ended]));
+    assert_eq!(turns("kimi-code", &wire("agent-0"), &kimi), []);
+}
+
+#[test]
+fn an_answered_prompt_is_not_reported() {
+    let prompt = r#"{"type":"user","message":{"role":"user","content":"x"},"timestamp":"2026-11-10T09:00:01Z","sessionId":"s1"}"#;
+    let answer = r#"{"type":"assistant","message":{"id":"msg_1","model":"m","usage":{"input_tokens":3},"stop_reason":"tool_use"},"timestamp":"2026-11-10T09:00:02Z","sessionId":"s1"}"#;
+    for (lines, reports) in [(vec![answer, prompt], 1), (vec![answer, prompt, answer], 0)] {
+        let (mut reader, mut out) = (Decoder::new(&["claude-code"]).of_one_program(), Vec::new());
+        for (number, line) in lines.iter().enumerate() {
+            reader.line(line.as_bytes(), &origin(Path::new("s1.jsonl"), number), &mut out);
+        }
+        out.clear();
+        reader.statuses(&mut out);
+        assert_eq!(out.len(), reports);
+    }
+}
+
+#[test]
+fn opencode_works_from_a_prompt_until_its_answer_is_complete() {
+    let row = |session: &str, data: &str, parent: Option<&str>| {
+        let (mut reader, mut out) = (Decoder::of_format(FormatId::of_name("opencode").unwrap(), &[]), Vec::new());
+        let parent = parent.map_or(Value::Null, Value::Text);
+        let row = [Value::Integer(1), Value::Integer(1), Value::Text(session), Value::Text(data), Value::Null, parent];
+        reader.row(0, &row, &origin(Path::new("opencode.db"), 0), &mut out);
+        reader.statuses(&mut out);
+        reported(out).first().map(|status| status.turn)
+    };
+    let prompt = r#"{"role":"user","time":{"created":1795813372046}}"#;
+    let begun = r#"{"role":"assistant","modelID":"m","time":{"created":1795813372050}}"#;
+    let aborted = r#"{"role":"assistant","modelID":"m","time":{"created":1795813372050,"completed":1795813372060},"tokens":{"input":0,"output":0},"error":{"name":"MessageAbortedError"}}"#;
+    let complete = r#"{"role":"assistant","modelID":"m","time":{"created":1795813372050,"completed":1795813372060},"tokens":{"input":3,"output":4},"finish":"stop"}"#;
+    assert_eq!(row("s1", prompt, None), Some(Turn::Begun));
+    assert_eq!(row("s1", begun, None), Some(Turn::Begun));
+    assert_eq!(row("s1", aborted, None), Some(Turn::Ended));
+    assert_eq!(row("s1", complete, None), None);
+    assert_eq!(row("s2", prompt, Some("s1")), None);
+}
