@@ -20,7 +20,7 @@ use super::claude_usage::{Booked, round_tokens};
 use super::fields::{Slot, parse_into};
 use super::keys::{advisor_key, attempt_key, message_key, request_key};
 use super::turns::Turns;
-use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, Relevance};
+use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
 use crate::domain::{
     Attribution, Call, CallKey, Claim, Fidelity, Label, Labels, Place, Record, Speed, Tier, Tokens, Turn,
 };
@@ -59,8 +59,8 @@ impl Format for ClaudeCode {
     fn opening(&self) -> Option<&'static str> {
         Some("\"timestamp\"")
     }
-    fn relevance(&self, line: &[u8]) -> Relevance {
-        if claude_prompt::turn(line).is_some() { Relevance::Relevant } else { Relevance::Unknown }
+    fn marks_turn(&self, line: &[u8]) -> bool {
+        claude_prompt::turn(line).is_some()
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Transcript {

@@ -16,8 +16,10 @@ use crate::domain::Turn;
 const HEAD: usize = 640;
 
 static CONTENT: LazyLock<Finder<'static>> =
-    LazyLock::new(|| Finder::new(b"\"type\":\"user\",\"message\":{\"role\":\"user\",\"content\":"));
+    LazyLock::new(|| Finder::new(b"\"message\":{\"role\":\"user\",\"content\":"));
 
+/// Beginning of every line of a conversation.
+const BEGINNING: &[u8] = b"{\"parentUuid\":";
 const TEXT: &[u8] = b"[{\"type\":\"text\",\"text\":\"";
 const IMAGE: &[u8] = b"[{\"type\":\"image\"";
 const INTERRUPTED: &[u8] = b"[Request interrupted by user";
@@ -34,6 +36,9 @@ fields! {
 
 /// The begin or end of a turn, as the start of a line shows it.
 pub(super) fn turn(line: &[u8]) -> Option<Turn> {
+    if !line.starts_with(BEGINNING) {
+        return None;
+    }
     let head = &line[..line.len().min(HEAD)];
     let content = &head[CONTENT.find(head)? + CONTENT.needle().len()..];
     if content.starts_with(IMAGE) {
@@ -74,8 +79,8 @@ mod tests {
         ] {
             assert_eq!(turn(line(content).as_bytes()), expected, "{content}");
         }
-        let quoted = r#"{"type":"assistant","message":{"content":"\"type\":\"user\",\"message\":{\"role\":\"user\""}}"#;
-        assert_eq!(turn(quoted.as_bytes()), None);
+        let request = r#"{"type":"api-request-blob","message":{"role":"user","content":"fix it"}}"#;
+        assert_eq!(turn(request.as_bytes()), None);
         assert!(is_written_by_agent(br#"{"isMeta":true}"#) && is_written_by_agent(br#"{"isCompactSummary":true}"#));
         assert!(!is_written_by_agent(line("\"x\"").as_bytes()));
     }

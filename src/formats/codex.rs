@@ -15,11 +15,11 @@
 
 use std::path::PathBuf;
 
-use super::codex_line::{Line, Payload, relevance};
+use super::codex_line::{Line, Payload, begins_turn, is_idle};
 use super::codex_stated::Stated;
 use super::codex_thread::Thread;
 use super::fields::{Slot, parse_into};
-use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, Relevance, keys, usage};
+use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, keys, usage};
 use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Parts, Place, Record, Tier, Tokens, Turn};
 
 pub(super) struct Codex;
@@ -50,8 +50,11 @@ impl Format for Codex {
             "\"turn_aborted\"",
         ]
     }
-    fn relevance(&self, line: &[u8]) -> Relevance {
-        relevance(line)
+    fn is_idle(&self, line: &[u8]) -> bool {
+        is_idle(line)
+    }
+    fn marks_turn(&self, line: &[u8]) -> bool {
+        begins_turn(line)
     }
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Rollout {

@@ -4,7 +4,6 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::Relevance;
 use super::codex_usage::Usage;
 use super::count::Count;
 use super::fields::{Slot, fields};
@@ -189,46 +188,51 @@ const HEAD: usize = 160;
 static KIND: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b",\"type\":\""));
 static BEGINNINGS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(BEGINNING));
 
-/// What the start of a line shows, provided that no second line was appended to it.
-pub(super) fn relevance(line: &[u8]) -> Relevance {
+/// True when the start of a line shows an irrelevant kind, and no second line was appended to it. All other lines are
+/// searched.
+pub(super) fn is_idle(line: &[u8]) -> bool {
     let head = &line[..line.len().min(HEAD)];
-    let known = || {
+    let is_known = || {
         let rest = head.strip_prefix(BEGINNING)?;
         let rest = &rest[KIND.find(rest)? + 9..];
         let (kind, rest) = rest.split_at(memchr::memchr(b'"', rest)?);
         match kind {
-            b"response_item" | b"world_state" => Some(Relevance::Irrelevant),
+            b"response_item" | b"world_state" => Some(true),
             b"event_msg" => {
                 let event = rest.strip_prefix(b"\",\"payload\":{\"type\":\"")?;
                 let event = &event[..memchr::memchr(b'"', event)?];
-                Some(if EVENTS.contains(&event) { Relevance::Relevant } else { Relevance::Irrelevant })
+                Some(!EVENTS.contains(&event))
             }
             _ => None,
         }
     };
-    known().filter(|_| BEGINNINGS.find(&line[1..]).is_none()).unwrap_or(Relevance::Unknown)
+    is_known() == Some(true) && BEGINNINGS.find(&line[1..]).is_none()
 }
 
 /// Relevant events. Only the begin of a turn has no needle.
 const EVENTS: [&[u8]; 5] =
     [b"token_count", b"thread_settings_applied", b"task_started", b"task_complete", b"turn_aborted"];
 
+/// True for the begin of a turn.
+pub(super) fn begins_turn(line: &[u8]) -> bool {
+    let head = &line[..line.len().min(HEAD)];
+    memchr::memmem::find(head, b"\"type\":\"event_msg\",\"payload\":{\"type\":\"task_started\"").is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_irrelevant_only_when_its_beginning_and_its_end_say_so() {
+    fn a_line_is_idle_only_when_its_beginning_and_its_end_say_so() {
         let at = r#"{"timestamp":"2026-11-10T09:00:00.000Z","ordinal":3,"#;
         let item = format!(r#"{at}"type":"response_item","payload":{{"type":"message","text":""token_count""}}}}"#);
         let event = |kind: &str| format!(r#"{at}"type":"event_msg","payload":{{"type":"{kind}","info":null}}}}"#);
         let torn = &item[..item.len() - 20];
-        for other in [&item, &event("agent_message"), torn] {
-            assert_eq!(relevance(other.as_bytes()), Relevance::Irrelevant);
-        }
+        assert!(is_idle(item.as_bytes()) && is_idle(event("agent_message").as_bytes()) && is_idle(torn.as_bytes()));
+        assert!(begins_turn(event("task_started").as_bytes()) && !begins_turn(event("task_complete").as_bytes()));
         for matters in EVENTS {
-            let event = event(std::str::from_utf8(matters).unwrap());
-            assert_eq!(relevance(event.as_bytes()), Relevance::Relevant);
+            assert!(!is_idle(event(std::str::from_utf8(matters).unwrap()).as_bytes()));
         }
         let others = [
             format!("{torn}{}", event("token_count")),
@@ -240,7 +244,7 @@ mod tests {
             "{".to_owned(),
         ];
         for other in others {
-            assert_eq!(relevance(other.as_bytes()), Relevance::Unknown, "{other}");
+            assert!(!is_idle(other.as_bytes()), "{other}");
         }
     }
 }

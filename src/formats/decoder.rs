@@ -6,8 +6,7 @@ use serde_json::value::RawValue;
 use super::prefilter::{Prefilter, Set};
 use super::repair::Cut;
 use super::{
-    ALL, BadLine, Format, FormatId, Origin, Reader, Reading, Relevance, Value, escaped, json, prefilters, repair,
-    saved_state, sse,
+    ALL, BadLine, Format, FormatId, Origin, Reader, Reading, Value, escaped, json, prefilters, repair, saved_state, sse,
 };
 use crate::domain::Record;
 
@@ -250,12 +249,11 @@ impl Decoder {
     /// Offers a line to the formats whose needles it contains.
     fn offer(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Offer, BadLine> {
         let alone = self.current.filter(|_| self.one_format);
-        let first = match alone.map_or(Relevance::Unknown, |at| ALL[at].relevance(line)) {
-            Relevance::Irrelevant => return Ok(Offer::Unmarked),
-            Relevance::Relevant => alone.map(|at| 1 << at),
-            Relevance::Unknown => self.prefilter().first(line, alone),
-        };
-        let Some(first) = first else {
+        if alone.is_some_and(|at| ALL[at].is_idle(line)) {
+            return Ok(Offer::Unmarked);
+        }
+        let turn = || alone.filter(|at| ALL[*at].marks_turn(line)).map(|at| 1 << at);
+        let Some(first) = self.prefilter().first(line, alone).or_else(turn) else {
             if self.opening > 0 {
                 self.open(line);
             }

@@ -8,17 +8,6 @@ use super::location::{Env, Framing, Location};
 use super::rows::{RowQuery, Schema, Value};
 use crate::domain::{Instant, Label, Record};
 
-/// What the start of a line shows about the line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relevance {
-    /// It need not be searched.
-    Irrelevant,
-    /// It must be searched for needles.
-    Unknown,
-    /// The reader must see it, even without a needle.
-    Relevant,
-}
-
 /// A log format: where its agent keeps logs, how they are framed, and how records are read.
 pub trait Format: Sync {
     /// Name used on the command line, in reports, and in `samples/`.
@@ -108,9 +97,16 @@ pub trait Format: Sync {
         None
     }
 
-    /// What the start of a line shows, in a file that has only this format.
-    fn relevance(&self, _line: &[u8]) -> Relevance {
-        Relevance::Unknown
+    /// True when the start of a line shows that it is irrelevant, in a file that has only this format. Such a line is
+    /// not searched. Must be false in case of doubt.
+    fn is_idle(&self, _line: &[u8]) -> bool {
+        false
+    }
+
+    /// True when the start of a line without a needle shows that a turn begins or ends with it, in a file that has only
+    /// this format. The reader then gets the line.
+    fn marks_turn(&self, _line: &[u8]) -> bool {
+        false
     }
 
     /// Byte strings near a line's end that make it relevant even without a needle.

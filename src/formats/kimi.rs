@@ -23,7 +23,7 @@ use super::json::{self, Text};
 use super::keys::timed_key;
 use super::time::Stamp;
 use super::turns::Turns;
-use super::{BadLine, Env, Format, Location, Origin, Reader, Reading, Relevance};
+use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
 use crate::domain::{Call, CallKey, Claim, Fidelity, Instant, Record, Tokens, Turn};
 
 /// Kimi Code and kimi-cli.
@@ -58,9 +58,9 @@ impl Format for Kimi {
     fn own_needles(&self) -> &'static [&'static str] {
         &NEEDLES
     }
-    fn relevance(&self, line: &[u8]) -> Relevance {
+    fn marks_turn(&self, line: &[u8]) -> bool {
         let is_turn = |rest: &[u8]| rest.starts_with(b"turn.prompt\"") || rest.starts_with(b"turn.ended\"");
-        if line.strip_prefix(b"{\"type\":\"").is_some_and(is_turn) { Relevance::Relevant } else { Relevance::Unknown }
+        line.strip_prefix(b"{\"type\":\"").is_some_and(is_turn)
     }
     fn reader(&self) -> Box<dyn Reader> {
         let (author, asked, turns) = (Author::new(NAME), Asked::default(), Turns::default());

@@ -124,7 +124,6 @@ pub use bad_line::BadLine;
 pub use decoder::{Decoder, Outcome};
 pub(crate) use exactness::{Exactness, TOKENLESS};
 pub(crate) use format::Format;
-pub(crate) use format::Relevance;
 pub use format::{Origin, Reader, Reading};
 pub use location::Framing;
 pub(crate) use location::{Env, Location};

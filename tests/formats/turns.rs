@@ -73,7 +73,7 @@ fn a_prompt_begins_a_turn() {
 
 #[test]
 fn an_answered_prompt_is_not_reported() {
-    let prompt = r#"{"type":"user","message":{"role":"user","content":"x"},"timestamp":"2026-11-10T09:00:01Z","sessionId":"s1"}"#;
+    let prompt = r#"{"parentUuid":null,"type":"user","message":{"role":"user","content":"x"},"timestamp":"2026-11-10T09:00:01Z","sessionId":"s1"}"#;
     let answer = r#"{"type":"assistant","message":{"id":"msg_1","model":"m","usage":{"input_tokens":3},"stop_reason":"tool_use"},"timestamp":"2026-11-10T09:00:02Z","sessionId":"s1"}"#;
     for (lines, reports) in [(vec![answer, prompt], 1), (vec![answer, prompt, answer], 0)] {
         let (mut reader, mut out) = (Decoder::new(&["claude-code"]).of_one_program(), Vec::new());
