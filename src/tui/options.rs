@@ -14,6 +14,8 @@ use super::{Feed, Keys, Request, SavedView, View};
 
 /// Minimum time between two frames, unless the config sets another.
 pub const FRAME: Duration = Duration::from_millis(33);
+/// The time between two frames of a large screen, per cell: 22 a second at 200×60.
+const FRAME_OF_CELL: Duration = Duration::from_nanos(3_750);
 /// The same for frames that are sent over a network.
 pub const REMOTE_FRAME: Duration = Duration::from_millis(100);
 
@@ -89,12 +91,13 @@ impl Options {
         }
     }
 
-    /// Minimum time between two frames.
-    pub(super) fn frame_time(&self) -> Duration {
+    /// Minimum time between two frames of this size. Drawing a larger one takes longer, and should not use more of the
+    /// processor.
+    pub(super) fn frame_time(&self, area: Rect) -> Duration {
         match self.frame_rate {
             Some(rate) => Duration::from_secs(1) / u32::from(rate.max(1)),
             None if self.is_remote => REMOTE_FRAME,
-            None => FRAME,
+            None => (FRAME_OF_CELL * area.area()).clamp(FRAME, REMOTE_FRAME),
         }
     }
 }

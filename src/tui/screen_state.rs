@@ -170,13 +170,14 @@ impl ScreenState {
 
     /// Time until the next frame may be drawn.
     pub fn rest(&self, at: Moment) -> Duration {
-        let next = self.drawn.map(|drawn| drawn + self.app.options.frame_time());
+        let next = self.drawn.map(|drawn| drawn + self.app.options.frame_time(self.area));
         next.map_or(Duration::ZERO, |next| next.saturating_duration_since(at))
     }
 
     /// Output that is due now: the next frame, if it is time, and other pending bytes.
     pub fn frame(&mut self, now: Instant, at: Moment) -> Option<Vec<u8>> {
-        if self.drawn.is_some_and(|drawn| at.saturating_duration_since(drawn) < self.app.options.frame_time()) {
+        if self.drawn.is_some_and(|drawn| at.saturating_duration_since(drawn) < self.app.options.frame_time(self.area))
+        {
             return None;
         }
         if self.numbers {

@@ -7,9 +7,13 @@ use super::*;
 
 /// Pictures drawn in a second while a line arrives every twenty milliseconds.
 fn pictures_in_a_second(options: Options) -> u32 {
+    pictures_of_size(options, 120, 36)
+}
+
+fn pictures_of_size(options: Options, width: u16, height: u16) -> u32 {
     let app = App::new(options, now()).unwrap();
     let meter = Meter::new(Rules::new(ZONE), now());
-    let mut core = ScreenState::new(app, meter, Alerts::default(), Rect::new(0, 0, 120, 36));
+    let mut core = ScreenState::new(app, meter, Alerts::default(), Rect::new(0, 0, width, height));
     let start = std::time::Instant::now();
     core.frame(now(), start);
     core.painted();
@@ -32,6 +36,16 @@ fn h9_no_more_than_ten_pictures_a_second_go_over_a_network_unless_asked_for() {
     assert!((13..=20).contains(&pictures_in_a_second(Options { frame_rate: Some(20), ..remote })));
     assert!((1..=2).contains(&pictures_in_a_second(Options { frame_rate: Some(2), ..options() })));
     assert!(REMOTE_FRAME >= FRAME * 3);
+}
+
+#[test]
+fn h9_a_large_screen_is_drawn_less_often_but_never_less_than_one_over_a_network() {
+    let most = pictures_of_size(options(), 80, 24);
+    assert_eq!(pictures_of_size(options(), 146, 60), most);
+    let large = pictures_of_size(options(), 200, 60);
+    assert!((12..=22).contains(&large) && large < most, "{large} of {most}");
+    assert!((7..=10).contains(&pictures_of_size(options(), 500, 140)));
+    assert!(pictures_of_size(Options { frame_rate: Some(60), ..options() }, 200, 60) > most);
 }
 
 #[test]
