@@ -1,4 +1,4 @@
-//! Session activity, judged by the last call: when it was made, and whether the model ended its turn with it.
+//! Session activity, judged by the last call or a later prompt: when it was made, and whether the turn has ended.
 
 use chrono::Duration;
 
@@ -13,11 +13,11 @@ pub(crate) const WAITING: Duration = Duration::hours(1);
 /// Activity by the time since the last call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Activity {
-    /// Within the last minute.
+    /// Within the last minute there was a call, or a prompt that is not answered yet.
     Working,
     /// Within the last few minutes: either a long answer or an agent that has stopped, if its log does not say which.
     Quiet,
-    /// Within the last hour, and its turn has ended according to the log, or there was no call for five minutes.
+    /// Within the last hour there was a call, and its turn has ended according to the log, or there was none for five minutes.
     Waiting,
     /// Longer ago than that.
     Ended,

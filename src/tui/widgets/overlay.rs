@@ -45,8 +45,8 @@ const MARKS: [(&str, &str); 12] = [
     ("⚠ ■", "a limit is near; a limit is reached"),
     (
         "● ◌ ○",
-        "of a session: a call within the last minute; within five, a long answer or an agent that has stopped; waiting \
-         for you, since its turn ended or for five minutes",
+        "of a session: a call or your prompt within the last minute; within five, a long answer or an agent that has \
+         stopped; waiting for you, since its turn ended or for five minutes",
     ),
     ("● ◐ ◼", "new data is seen at once; by looking; the picture is frozen"),
     ("▲", "something needs attention: see the Health view"),
