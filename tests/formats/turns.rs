@@ -75,7 +75,10 @@ fn a_prompt_begins_a_turn() {
 fn an_answered_prompt_is_not_reported() {
     let prompt = r#"{"parentUuid":null,"type":"user","message":{"role":"user","content":"x"},"timestamp":"2026-11-10T09:00:01Z","sessionId":"s1"}"#;
     let answer = r#"{"type":"assistant","message":{"id":"msg_1","model":"m","usage":{"input_tokens":3},"stop_reason":"tool_use"},"timestamp":"2026-11-10T09:00:02Z","sessionId":"s1"}"#;
-    for (lines, reports) in [(vec![answer, prompt], 1), (vec![answer, prompt, answer], 0)] {
+    let of_agent = answer.replace("\"timestamp\"", "\"isSidechain\":true,\"agentId\":\"a1\",\"timestamp\"");
+    for (lines, reports) in
+        [(vec![answer, prompt], 1), (vec![answer, prompt, answer], 0), (vec![answer, prompt, &of_agent], 1)]
+    {
         let (mut reader, mut out) = (Decoder::new(&["claude-code"]).of_one_program(), Vec::new());
         for (number, line) in lines.iter().enumerate() {
             reader.line(line.as_bytes(), &origin(Path::new("s1.jsonl"), number), &mut out);
@@ -88,14 +91,18 @@ fn an_answered_prompt_is_not_reported() {
 
 #[test]
 fn opencode_works_from_a_prompt_until_its_answer_is_complete() {
-    let row = |session: &str, data: &str, parent: Option<&str>| {
+    let rows = |session: &str, rows: &[&str], parent: Option<&str>| {
         let (mut reader, mut out) = (Decoder::of_format(FormatId::of_name("opencode").unwrap(), &[]), Vec::new());
         let parent = parent.map_or(Value::Null, Value::Text);
-        let row = [Value::Integer(1), Value::Integer(1), Value::Text(session), Value::Text(data), Value::Null, parent];
-        reader.row(0, &row, &origin(Path::new("opencode.db"), 0), &mut out);
+        for data in rows {
+            let (number, session, data) = (Value::Integer(1), Value::Text(session), Value::Text(data));
+            let row = [number, number, session, data, Value::Null, parent];
+            reader.row(0, &row, &origin(Path::new("opencode.db"), 0), &mut out);
+        }
         reader.statuses(&mut out);
         reported(out).first().map(|status| status.turn)
     };
+    let row = |session: &str, data: &str, parent: Option<&str>| rows(session, &[data], parent);
     let prompt = r#"{"role":"user","time":{"created":1795813372046}}"#;
     let begun = r#"{"role":"assistant","modelID":"m","time":{"created":1795813372050}}"#;
     let aborted = r#"{"role":"assistant","modelID":"m","time":{"created":1795813372050,"completed":1795813372060},"tokens":{"input":0,"output":0},"error":{"name":"MessageAbortedError"}}"#;
@@ -105,4 +112,22 @@ fn opencode_works_from_a_prompt_until_its_answer_is_complete() {
     assert_eq!(row("s1", aborted, None), Some(Turn::Ended));
     assert_eq!(row("s1", complete, None), None);
     assert_eq!(row("s2", prompt, Some("s1")), None);
+    // A prompt whose row has changed is read again.
+    assert_eq!(rows("s1", &[prompt, aborted, prompt], None), Some(Turn::Ended));
+}
+
+#[test]
+fn an_interrupted_answer_of_pi_ends_its_turn() {
+    let answer = |stop: &str| {
+        let message = format!(
+            r#""message":{{"role":"assistant","model":"m","usage":{{"input":3,"output":4}},"stopReason":"{stop}"}}"#
+        );
+        let line = format!(r#"{{"type":"message","id":"a1","timestamp":"2026-11-10T09:00:01Z",{message}}}"#);
+        let (mut reader, mut out) = (Decoder::new(&["pi"]), Vec::new());
+        reader.line(line.as_bytes(), &origin(Path::new("s1.jsonl"), 0), &mut out);
+        let Some(Record::Call(call)) = out.pop() else { panic!("{line}") };
+        call.ends_turn
+    };
+    assert!(answer("stop") && answer("aborted"));
+    assert!(!answer("toolUse"));
 }
