@@ -9,7 +9,7 @@ use super::super::targets::Target;
 use super::super::{Action, LedgerView, Mode, Progress, Tone, View, Watching};
 use super::cells;
 use crate::domain::Label;
-use crate::meter::{LimitState, Verdict};
+use crate::meter::Verdict;
 use crate::text;
 use crate::theme::{Role, Theme};
 
@@ -42,9 +42,7 @@ impl Widget for &Banner<'_> {
             Verdict::Near => Role::Warning,
             Verdict::Over => Role::Danger,
         };
-        let warns = |limit: &&LimitState| limit.verdict != Verdict::Under && !limit.is_quiet();
-        let near = app.summary().limits.iter().filter(warns).count();
-        let parts = text::banner(worst, near - 1, app.now(), app.options.zone);
+        let parts = text::banner(worst, app.summary().further_warnings(), app.now(), app.options.zone);
         let room = usize::from(area.width).saturating_sub(1);
         let gap = if room >= 60 { "   " } else { "  " };
         let line = text::fit_parts(&parts, gap, room);
