@@ -41,6 +41,8 @@ mod filtered;
 mod fleet;
 #[path = "screens/limits.rs"]
 mod limits;
+#[path = "screens/many_limits.rs"]
+mod many_limits;
 #[path = "screens/newcomers.rs"]
 mod newcomers;
 #[path = "screens/opened.rs"]
