@@ -11,6 +11,7 @@ mod panic;
 mod quota;
 mod similar;
 mod time;
+mod wrap;
 
 pub(crate) use crate::domain::model_short;
 pub(crate) use crate::domain::{project_short, session_short};
@@ -36,3 +37,4 @@ pub(crate) use similar::{meant, most_similar_first, similar};
 pub(crate) use time::{
     clock, clock_seconds, day_name, duration, duration_short, header_time, minute, moment, moment_full, month_name,
 };
+pub(crate) use wrap::wrapped;

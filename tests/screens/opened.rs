@@ -246,3 +246,17 @@ fn an_agent_whose_log_says_it_on_a_line_of_its_own_waits_until_its_next_call() {
     assert_eq!(state(true, 31), "● working");
     assert_eq!(state(false, 20), "● working");
 }
+
+#[test]
+fn wrapped_lines_of_an_explanation_are_continued_below_their_text() {
+    let mut app = screen(&two(), limits("25"));
+    press(&mut app, &["6", "e"]);
+    let text = shown(&app, 60, 30);
+    let lines: Vec<&str> = text.lines().skip_while(|line| !line.contains("warns at ")).collect();
+    let column = |words: &str| {
+        let line = lines.iter().find(|line| line.contains(words)).unwrap_or_else(|| panic!("{words}\n{text}"));
+        tokmeter::testing::text::width(&line[..line.find(words).unwrap()])
+    };
+    let begin = column("80% and 100%");
+    assert_eq!([column("full at"), column("returning to that"), column("usual hours of work")], [begin; 3], "{text}");
+}
