@@ -5,7 +5,7 @@ mod head;
 use super::app::{App, Asked};
 use super::down::Down;
 use super::lists::FleetRow;
-use super::{Effect, Explanation, Mode, Next, Pane, Request, View};
+use super::{Action, Effect, Explanation, Mode, Next, Pane, Request, View};
 use crate::domain::{Instant, Label, Quota, Zone};
 use crate::ledger::Sums;
 use crate::meter::{LimitState, RATE, SessionId, SessionLine, Verdict, Window};
@@ -140,7 +140,12 @@ impl App {
                     let quota = self.quotas().get(self.cursor().checked_sub(limits.len())?).copied()?;
                     return explanation(text::quota_name(quota), of_quota(quota, now, zone));
                 };
-                explanation(format!("{} limit", limit.name), of_limit(limit, now, zone))
+                let mut lines = of_limit(limit, now, zone);
+                if let Some(until) = self.snoozed_until(&limit.name) {
+                    let (until, key) = (text::moment(until, now, zone), self.options.keys.first(Action::Unsnooze));
+                    lines.push(format!("alerts       off until {until}; {key} turns all alerts on again"));
+                }
+                explanation(format!("{} limit", limit.name), lines)
             }
             (View::Sessions, _) => {
                 let sessions = self.sessions();

@@ -582,7 +582,12 @@ fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
     alerts.snooze_limit("daily", now + Duration::hours(1));
     assert_eq!(said(&mut alerts, &near, now), []);
     assert_eq!(alerts.changes_at(now), Some(now + Duration::hours(1)));
+    let mut woken = alerts.clone();
     assert_eq!(said(&mut alerts, &near, now + Duration::hours(1)).len(), 1);
+    // Taken back before its end, the alert follows at once.
+    woken.unsnooze_limit("daily");
+    assert_eq!(woken.changes_at(now), None);
+    assert_eq!(said(&mut woken, &near, now).len(), 1);
 }
 
 #[test]
