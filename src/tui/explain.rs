@@ -298,7 +298,7 @@ fn of_session(line: &SessionLine, now: Instant, zone: Zone) -> Vec<String> {
     lines.push(format!("from         {from} until {until}, {}", text::duration(line.duration)));
     let names = [("session", &row.session), ("project", &row.project), ("user", &row.user)];
     lines.extend(names.into_iter().filter_map(|(word, name)| Some(format!("{word:<12} {}", name.as_ref()?))));
-    lines.push(format!("log of       {}", row.source));
+    lines.push(format!("agent        {}", row.source));
     lines
 }
 
