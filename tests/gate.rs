@@ -20,6 +20,8 @@ mod record;
 mod setup;
 #[path = "gate/statusline.rs"]
 mod statusline;
+#[path = "gate/worst.rs"]
+mod worst;
 
 use common::Home;
 use common::pty::Pty;

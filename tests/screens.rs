@@ -41,6 +41,8 @@ mod filtered;
 mod fleet;
 #[path = "screens/limits.rs"]
 mod limits;
+#[path = "screens/many_limits.rs"]
+mod many_limits;
 #[path = "screens/newcomers.rs"]
 mod newcomers;
 #[path = "screens/opened.rs"]
@@ -715,6 +717,44 @@ fn a_limit_is_snoozed_until_its_period_ends_or_for_an_hour() {
     app.update(Message::Summary(Arc::new(total)), now());
     press(&mut app, &["z"]);
     assert_eq!(app.effects(), [Effect::Snooze("total".to_owned(), now() + Duration::hours(1))]);
+}
+
+#[test]
+fn the_key_that_snoozes_a_limit_takes_it_back_and_the_screen_says_so() {
+    let mut app = app();
+    let wake = |name: &str| Effect::Unsnooze(name.to_owned());
+    press(&mut app, &["z"]);
+    assert_eq!(app.effects().len(), 1);
+    for (width, words) in [(120, "no alerts until 00:00: z turns them on"), (60, "alerts off: z")] {
+        let text = shown(&app, width, 30);
+        assert!(text.lines().nth(1).unwrap().contains(words), "{text}");
+        assert!(text.contains("no more alerts of the daily limit until 00:00"), "{text}");
+    }
+    assert!(shown(&app, 120, 30).contains("; z turns them on again"));
+    press(&mut app, &["6", "e"]);
+    assert!(shown(&app, 120, 30).contains("alerts       off until 00:00; Z turns all alerts on again"));
+    press(&mut app, &["esc", "z"]);
+    assert_eq!(app.effects(), [wake("daily")]);
+    assert!(shown(&app, 120, 30).contains("alerts of the daily limit are on again"));
+    assert!(!shown(&app, 120, 30).lines().nth(1).unwrap().contains("no alerts"));
+    // A limit that is no longer the worst is taken back with all others.
+    press(&mut app, &["z"]);
+    let mut other = summary();
+    other.limits.insert(0, limit(Window::Month, None, tokens(500_000), tokens(400_000), 80));
+    app.update(Message::Summary(Arc::new(other)), now());
+    press(&mut app, &["z"]);
+    app.effects();
+    assert!(shown(&app, 120, 30).contains("no more alerts of the monthly limit"));
+    press(&mut app, &["Z"]);
+    assert_eq!(app.effects(), [wake("daily"), wake("monthly")]);
+    press(&mut app, &["Z"]);
+    assert_eq!(app.effects(), []);
+    // A snooze that has ended is over without a key.
+    press(&mut app, &["z"]);
+    assert_eq!(app.effects().len(), 1);
+    let later = now() + Duration::days(20);
+    app.update(Message::Clock(later), later);
+    assert!(!shown(&app, 120, 30).lines().nth(1).unwrap().contains("no alerts"));
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub struct Filters {
     /// Only this organisation
     #[arg(long, value_name = "NAME")]
     pub org: Vec<String>,
-    /// Only this log format
+    /// Only this agent, by its log format, such as claude-code
     #[arg(long, value_name = "NAME")]
     pub source: Vec<String>,
     /// Only this git branch

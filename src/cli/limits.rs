@@ -69,7 +69,7 @@ pub struct GateArgs {
     /// For this organisation, if not the session's or the config's
     #[arg(long, value_name = "NAME")]
     pub org: Option<String>,
-    /// For this agent; without one, limits of agents and of their runs are not checked
+    /// For this sub-agent; without one, limits of sub-agents and of their runs are not checked
     #[arg(long, value_name = "NAME")]
     pub agent: Option<String>,
     /// For this feature; without one, limits of features are not checked

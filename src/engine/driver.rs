@@ -84,6 +84,11 @@ impl Driver {
         self.alerts.snooze_limit(limit, until);
     }
 
+    /// Stops holding them back.
+    pub(crate) fn unsnooze(&mut self, limit: &str) {
+        self.alerts.unsnooze_limit(limit);
+    }
+
     /// When the last summary changes without an event, because of a new period or the end of quiet hours.
     pub(crate) fn changes_at(&self) -> Option<Instant> {
         [self.meter.changes_at(self.counted), self.alerts.changes_at(self.counted)].into_iter().flatten().min()

@@ -278,10 +278,9 @@ impl Alerts {
         self.snoozed_limits.insert(name.to_owned(), until);
     }
 
-    /// Ends all snoozes.
-    pub fn wake(&mut self) {
-        self.snoozed = None;
-        self.snoozed_limits.clear();
+    /// Stops holding them back. Those that have become due in the meantime follow.
+    pub fn unsnooze_limit(&mut self, name: &str) {
+        self.snoozed_limits.remove(name);
     }
 
     /// The alerts that are due now. When several thresholds are passed at once, there is one alert for the highest.

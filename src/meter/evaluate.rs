@@ -94,13 +94,22 @@ pub(crate) fn stable_name(limit: &Limit, subject: Option<&str>) -> String {
     words.join(" ")
 }
 
-/// Over before near before under, then in config order. Among those over, limits that block work come first, then the
-/// widest. Among the others, the most used come first. Limits of ended sessions and overridden limits come last.
+/// Sorts limits, the worst first: those that have been reached, then those that are near, then the others. Limits of
+/// ended sessions and overridden limits come last, equal ones in config order.
+///
+/// Of the limits that have been reached, the worst is the one that keeps most work waiting for longest. By how much it
+/// is exceeded says nothing about that: a day at 300% has room again at midnight, a month at 101% only on the first. So
+/// limits that block work come before those that only warn, then those that cover more calls, then those that have room
+/// again later, and only then those that are exceeded by a larger share. Of the others, the worst is the one of which
+/// the largest share is used.
+///
+/// Every list of limits has this order, and its first one is the limit that the banner, the compact bar, the status line
+/// and the gate name.
 pub(crate) fn worst_first(states: &mut [LimitState]) {
     sort_by_key(states, |state| {
         let is_over = state.verdict == Verdict::Over;
-        let width = is_over.then(|| (state.stops_work(), state.limit.width()));
-        Reverse((!state.is_quiet(), state.verdict, width, state.percent))
+        let blocks = is_over.then(|| (state.stops_work(), state.limit.reach(), state.blocks_until()));
+        Reverse((!state.is_quiet(), state.verdict, blocks, state.percent))
     });
 }
 
@@ -110,8 +119,8 @@ pub(crate) fn in_calm_order(states: &[LimitState]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..states.len()).collect();
     sort_by_key(&mut order, |at| {
         let state = &states[*at];
-        let (is_wide, names, length) = state.limit.width();
-        (Reverse((is_wide, names)), state.limit.window != Window::Day, length, state.name.clone())
+        let window = state.limit.window;
+        (Reverse(state.limit.reach()), window != Window::Day, window.length(), state.name.clone())
     });
     order
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use chrono::{Duration, Weekday};
+use chrono::Weekday;
 
 use super::amount::{Amount, Measure, leading, reached};
 use super::session_id::SessionId;
@@ -58,11 +58,11 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// How much the limit covers. Of two limits the greater is the wider one: periods before sessions and calls,
-    /// everybody before some, a month before a day.
-    pub(crate) fn width(&self) -> (bool, Reverse<usize>, Duration) {
+    /// How many calls the limit covers. Of two limits the greater covers more: periods before sessions and calls,
+    /// everybody before some.
+    pub(crate) fn reach(&self) -> (bool, Reverse<usize>) {
         let is_period = !self.window.is_per_session() && self.window != Window::Call;
-        (is_period, Reverse(self.scope.names().len()), self.window.length())
+        (is_period, Reverse(self.scope.names().len()))
     }
 }
 
@@ -213,6 +213,11 @@ impl LimitState {
         self.has_ended() || self.lifted
     }
 
+    /// True when it is near or over, and warns of that.
+    pub fn warns(&self) -> bool {
+        self.verdict != Verdict::Under && !self.is_quiet()
+    }
+
     /// True when this session's calls count against it.
     pub fn concerns(&self, line: &SessionLine) -> bool {
         if let Some(session) = &self.session {
@@ -257,8 +262,24 @@ impl LimitState {
     /// A call that exceeds a call limit gives a warning, but the next call may be smaller. So only a call limit of zero
     /// blocks.
     pub fn stops_work(&self) -> bool {
-        let nothing_allowed = Measure::ALL.iter().any(|measure| measure.amount_of(&self.limit.amount) == Some(0));
-        self.verdict == Verdict::Over && (self.limit.window != Window::Call || nothing_allowed)
+        self.verdict == Verdict::Over && (self.limit.window != Window::Call || self.allows_nothing())
+    }
+
+    /// True when an amount is zero, so that the limit is reached without any usage.
+    fn allows_nothing(&self) -> bool {
+        Measure::ALL.iter().any(|measure| measure.amount_of(&self.limit.amount) == Some(0))
+    }
+
+    /// The latest time at which the limit, once reached, has room again: its reset, or for a rolling window the time when
+    /// all calls counted now have left it. The end of time if it never resets or allows nothing.
+    pub(crate) fn blocks_until(&self) -> Instant {
+        let until = self.span.map(|span| span.until).filter(|_| !self.allows_nothing());
+        match self.limit.window {
+            Window::Rolling(length) => until.and_then(|now| now.checked_add_signed(length)),
+            Window::Call | Window::Hour | Window::Day | Window::Week | Window::Month | Window::Block => until,
+            Window::Session | Window::Run | Window::Total => None,
+        }
+        .unwrap_or(Instant::MAX_UTC)
     }
 }
 

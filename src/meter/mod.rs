@@ -48,7 +48,7 @@ pub(crate) use alert::{About, Alert, claim_warning};
 pub use amount::{Amount, Measure};
 pub(crate) use comparison::{Compared, Comparison};
 pub use curve::{Ahead, DayCurve};
-pub(crate) use evaluate::{budget, in_calm_order};
+pub(crate) use evaluate::{budget, in_calm_order, worst_first};
 pub use fleet::{AgentLine, FleetLine, LastCall};
 pub(crate) use insights::{SignalWatch, Signals};
 pub use insights::{cache_hit, signals};

@@ -111,7 +111,12 @@ impl Summary {
 
     /// The worst limit that is near or over, for the banner.
     pub fn worst_limit(&self) -> Option<&LimitState> {
-        self.limits.first().filter(|limit| limit.verdict != super::Verdict::Under && !limit.is_quiet())
+        self.limits.first().filter(|limit| limit.warns())
+    }
+
+    /// Number of limits that are near or over, besides the worst.
+    pub(crate) fn further_warnings(&self) -> usize {
+        self.limits.iter().filter(|limit| limit.warns()).count().saturating_sub(1)
     }
 
     /// The limits of the followed calls, worst first: for a session, those its calls count against; otherwise all.
@@ -138,8 +143,7 @@ impl Summary {
     /// The limits of other sessions that are near or over, worst first.
     pub fn limits_elsewhere(&self) -> impl Iterator<Item = &LimitState> {
         let elsewhere = |limit: &&LimitState| self.session.as_ref().is_some_and(|session| !limit.concerns(session));
-        let warns = |limit: &&LimitState| limit.verdict != super::Verdict::Under && !limit.is_quiet();
-        self.limits.iter().filter(elsewhere).filter(warns)
+        self.limits.iter().filter(elsewhere).filter(|limit| limit.warns())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Limits as text: phrases of the banner and labels of bars.
 
-use super::{count, moment, percentage, usd};
+use super::{compact_above, count, moment, percentage, usd, usd_short, width};
 use crate::domain::{Instant, Span, Usd, Zone, sort_by_key};
 use crate::meter::{LimitState, Measure, Verdict, Window};
 
@@ -51,6 +51,11 @@ pub(crate) fn left(limit: &LimitState) -> String {
     amounts(limit).first().map(|amount| amount.left.clone()).unwrap_or_default()
 }
 
+/// The same, rounded if it is long: `$385.85 left`, `≤ $1.2k left`, `25M left`.
+pub(crate) fn left_short(limit: &LimitState) -> String {
+    amounts_within(limit, 7).first().map(|amount| amount.left.clone()).unwrap_or_default()
+}
+
 /// The same, with the allowed amount: `$4.25 left of $25.00`, `$0.40 over $25.00`.
 pub(crate) fn left_of(limit: &LimitState) -> String {
     let words = amounts(limit);
@@ -76,6 +81,13 @@ struct Words {
 
 /// The limit's amounts, closest to their limit first.
 fn amounts(limit: &LimitState) -> Vec<Words> {
+    amounts_within(limit, usize::MAX)
+}
+
+/// The same, with remaining amounts that are rounded if they need more than this many columns.
+fn amounts_within(limit: &LimitState, columns: usize) -> Vec<Words> {
+    let rest =
+        |amount: Usd| Some(usd(amount)).filter(|exact| width(exact) <= columns).unwrap_or_else(|| usd_short(amount));
     let (allowed, used) = (limit.limit.amount, limit.used);
     let mut all: Vec<(u128, Words)> = Vec::new();
     let bound = match (limit.lower_bound, limit.guessed) {
@@ -86,10 +98,10 @@ fn amounts(limit: &LimitState) -> Vec<Words> {
     if let Some(most) = allowed.usd {
         let spent = used.usd.unwrap_or_default();
         let left = if spent > most {
-            format!("{bound}{} over", usd(spent - most))
+            format!("{bound}{} over", rest(spent - most))
         } else {
             // The used amount is a lower bound, so the remaining amount is an upper bound.
-            format!("{}{} left", bound.replace('≥', "≤"), usd(most - spent))
+            format!("{}{} left", bound.replace('≥', "≤"), rest(most - spent))
         };
         let used_words = if is_unpriced(limit) { "?".to_owned() } else { format!("{bound}{}", usd(spent)) };
         let words = Words { noun: "Cost", used: used_words, allowed: usd(most), left };
@@ -100,9 +112,9 @@ fn amounts(limit: &LimitState) -> Vec<Words> {
         let Some(most) = most else { continue };
         let spent = spent.unwrap_or_default();
         let left = if spent > most {
-            format!("{} over", count(spent - most))
+            format!("{} over", compact_above(spent - most, columns))
         } else {
-            format!("{} left", count(most - spent))
+            format!("{} left", compact_above(most - spent, columns))
         };
         let words = Words { noun, used: count(spent), allowed: count(most), left };
         all.push((nearness(spent.into(), most.into()), words));

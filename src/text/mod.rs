@@ -11,6 +11,7 @@ mod panic;
 mod quota;
 mod similar;
 mod time;
+mod wrap;
 
 pub(crate) use crate::domain::model_short;
 pub(crate) use crate::domain::{project_short, session_short};
@@ -18,7 +19,7 @@ pub(crate) use complete::{cache_line, complete, complete_about, counter, followe
 pub(crate) use gate::{again, gate_reason, near_words};
 pub(crate) use limit::{
     as_usual, banner, banner_amounts, banner_title, forecast, forecast_short, full_at, full_between, left, left_of,
-    percent, resets, used_of,
+    left_short, percent, resets, used_of,
 };
 pub(crate) use limit_name::{row_names, short_name};
 pub(crate) use money::{
@@ -26,7 +27,8 @@ pub(crate) use money::{
 };
 pub use name::width;
 pub(crate) use name::{
-    ascii, ascii_text, fit, fit_end, fit_middle, fit_name, fit_parts, fit_path, is_plain, pad, pad_left, short_paths,
+    ascii, ascii_text, fit, fit_apart, fit_end, fit_middle, fit_name, fit_parts, fit_path, is_plain, pad, pad_left,
+    short_paths,
 };
 pub(crate) use number::{absent, agent_gaps, bytes, compact, compact_above, count, per_cent, percentage, plural};
 pub(crate) use panic::{has_panicked, panic_words};
@@ -35,3 +37,4 @@ pub(crate) use similar::{meant, most_similar_first, similar};
 pub(crate) use time::{
     clock, clock_seconds, day_name, duration, duration_short, header_time, minute, moment, moment_full, month_name,
 };
+pub(crate) use wrap::wrapped;

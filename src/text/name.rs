@@ -90,6 +90,41 @@ pub(crate) fn fit_name(name: &str, room: usize) -> String {
     }
 }
 
+/// The names in at most `room` columns, truncated like [`fit_name`]. Those that would then look the same are truncated at
+/// what they have in common instead.
+pub(crate) fn fit_apart(names: &[String], room: usize) -> Vec<String> {
+    let mut fitted: Vec<String> = names.iter().map(|name| fit_name(name, room)).collect();
+    let mut alike: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, name) in fitted.iter().enumerate() {
+        alike.entry(name).or_default().push(at);
+    }
+    let alike: Vec<Vec<usize>> = alike.into_values().filter(|same| same.len() > 1).collect();
+    for same in alike {
+        let group: Vec<&str> = same.iter().filter_map(|at| names.get(*at)).map(String::as_str).collect();
+        let common = common_start(&group);
+        if group.iter().all(|name| name.len() == common) {
+            continue;
+        }
+        for at in same {
+            let Some((begin, rest)) = names.get(at).and_then(|name| name.split_at_checked(common)) else { continue };
+            let begin = fit(begin, room.saturating_sub(width(rest)).max(room / 4));
+            let rest = fit_name(rest, room.saturating_sub(width(&begin)));
+            fitted[at] = begin + &rest;
+        }
+    }
+    fitted
+}
+
+/// Length in bytes of what these texts begin with in common.
+fn common_start(texts: &[&str]) -> usize {
+    let Some((first, others)) = texts.split_first() else { return 0 };
+    let of_two = |other: &&str| {
+        let same = first.graphemes(true).zip(other.graphemes(true)).take_while(|(one, two)| one == two);
+        same.map(|(part, _)| part.len()).sum::<usize>()
+    };
+    others.iter().map(of_two).min().unwrap_or(first.len())
+}
+
 /// Paths reduced to their last component, or to as many as are needed to make them distinct: `a/api` and `b/api`.
 pub(crate) fn short_paths(paths: &[&str]) -> Vec<String> {
     let mut alike: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -200,6 +235,27 @@ pub(crate) fn ascii_text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_would_look_the_same_are_truncated_at_what_they_have_in_common() {
+        let names = [
+            "claude-opus-5-thinking-high-effort daily",
+            "claude-opus-5-thinking-low-effort daily",
+            "claude-opus-5 daily",
+            "a-project-of-its-own-with-a-long-name daily",
+            "a-project-of-its-own-with-a-long-name daily",
+        ];
+        let names = names.map(str::to_owned);
+        let fitted = ["clau…high-…ort daily", "clau…low-e…ort daily", "claude-opus-5 daily"];
+        assert_eq!(fit_apart(&names[..3], 20), fitted);
+        assert_eq!(fit_apart(&names[3..], 20), [fit_name(&names[3], 20), fit_name(&names[3], 20)]);
+        for room in 0..45 {
+            let fitted = fit_apart(&names, room);
+            assert!(fitted.iter().all(|name| width(name) <= room), "{room}: {fitted:?}");
+            assert!(room < 16 || fitted[0] != fitted[1], "{room}: {fitted:?}");
+        }
+        assert_eq!(fit_apart(&names, 45), names);
+    }
 
     #[test]
     fn a_plain_letter_takes_one_column_and_joins_no_other() {

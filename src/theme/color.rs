@@ -17,6 +17,11 @@ impl Rgb {
         ANSI.iter().find(|(_, known, _)| *known == color).map(|(_, _, rgb)| *rgb)
     }
 
+    /// One of the 240 fixed colours of a 256-colour terminal.
+    pub(super) fn of_index(index: u8) -> Option<Self> {
+        fixed_colors().find(|(at, _)| *at == index).map(|(_, rgb)| rgb)
+    }
+
     /// Relative luminance by WCAG 2, from 0 to 1.
     pub fn luminance(self) -> f64 {
         let linear = |part: u8| {
@@ -50,8 +55,7 @@ fn to_the_2_4(base: f64) -> f64 {
 }
 
 /// Contrast of two colours by WCAG 2, from 1 to 21.
-#[cfg(test)]
-pub(crate) fn contrast(one: Rgb, other: Rgb) -> f64 {
+pub(super) fn contrast(one: Rgb, other: Rgb) -> f64 {
     let (one, other) = (one.luminance(), other.luminance());
     (one.max(other) + 0.05) / (one.min(other) + 0.05)
 }
@@ -89,16 +93,33 @@ pub(super) fn parse(text: &str) -> Option<Color> {
     Some(Color::Rgb(part(0)?, part(2)?, part(4)?))
 }
 
-/// The nearest of the 240 fixed colours of a 256-colour terminal.
-pub(super) fn nearest_256(rgb: Rgb) -> Color {
+/// The 240 fixed colours of a 256-colour terminal with their numbers. The other sixteen are the user's choice.
+fn fixed_colors() -> impl Iterator<Item = (u8, Rgb)> {
     const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
     let cube = (0..216_u8).map(|nth| {
         let at = |part: u8| STEPS[usize::from(part % 6)];
         (16 + nth, Rgb(at(nth / 36), at(nth / 6), at(nth)))
     });
     let greys = (0..24_u8).map(|nth| (232 + nth, Rgb(8 + nth * 10, 8 + nth * 10, 8 + nth * 10)));
-    let best = cube.chain(greys).min_by_key(|(_, known)| known.distance(rgb));
+    cube.chain(greys)
+}
+
+/// The nearest of the 240 fixed colours of a 256-colour terminal.
+pub(super) fn nearest_256(rgb: Rgb) -> Color {
+    let best = fixed_colors().min_by_key(|(_, known)| known.distance(rgb));
     best.map_or(Color::Reset, |(index, _)| Color::Indexed(index))
+}
+
+/// The nearest of these colours that has at least this contrast to what is behind it; the nearest of all if none has.
+pub(super) fn nearest_256_on(rgb: Rgb, behind: Rgb, least: f64) -> Color {
+    let is_readable = |color: Rgb| contrast(color, behind) >= least;
+    let nearest = nearest_256(rgb);
+    // Almost always the nearest one is readable, and computing a contrast takes longer than a distance.
+    if matches!(nearest, Color::Indexed(index) if Rgb::of_index(index).is_some_and(is_readable)) {
+        return nearest;
+    }
+    let best = fixed_colors().filter(|(_, known)| is_readable(*known)).min_by_key(|(_, known)| known.distance(rgb));
+    best.map_or(nearest, |(index, _)| Color::Indexed(index))
 }
 
 /// The nearest of the sixteen colours. Never black on a dark background or white on a light one.

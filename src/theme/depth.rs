@@ -2,7 +2,7 @@
 
 use ratatui::style::Color;
 
-use super::color::{Rgb, nearest_16, nearest_256};
+use super::color::{Rgb, contrast, nearest_16, nearest_256, nearest_256_on};
 
 /// How many colours a terminal has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +15,15 @@ pub enum Depth {
     TwoFiftySix,
     /// 24-bit colour.
     True,
+}
+
+/// What is behind a colour.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Behind {
+    /// In the theme.
+    pub(super) exact: Rgb,
+    /// At the terminal's depth.
+    pub(super) shown: Rgb,
 }
 
 /// Value of `--color`.
@@ -85,6 +94,14 @@ impl Depth {
             Self::None
         } else {
             Self::Sixteen
+        }
+    }
+
+    /// The nearest colour at this depth that is as readable as the exact colour, up to this contrast.
+    pub(super) fn nearest_on(self, color: Color, light: bool, behind: Behind, most: f64) -> Color {
+        match (self, Rgb::from_color(color)) {
+            (Self::TwoFiftySix, Some(rgb)) => nearest_256_on(rgb, behind.shown, contrast(rgb, behind.exact).min(most)),
+            _ => self.nearest(color, light),
         }
     }
 

@@ -126,6 +126,7 @@ mod tests {
     use ratatui::style::{Color, Modifier};
 
     use super::color::contrast;
+    use super::styles::{SERIES_CONTRAST, TEXT_CONTRAST};
     use super::*;
 
     fn every() -> Vec<Theme> {
@@ -138,22 +139,37 @@ mod tests {
 
     #[test]
     fn f12_text_reaches_wcag_4_5_on_its_background() {
-        for theme in every().iter().filter(|theme| !["ansi", "mono"].contains(&theme.name.as_str())) {
-            let behind = Rgb::from_color(theme.background).unwrap_or(theme.assumes);
+        let rgb = |color: Color| {
+            if let Color::Indexed(index) = color { Rgb::of_index(index) } else { Rgb::from_color(color) }
+        };
+        let exact = every().into_iter().filter(|theme| !["ansi", "mono"].contains(&theme.name.as_str()));
+        let both = exact.flat_map(|theme| [theme.clone().at(Depth::TwoFiftySix), theme]);
+        for theme in both {
+            let behind = rgb(theme.background).unwrap_or(theme.assumes);
             for role in [Role::Text, Role::Dim, Role::Accent, Role::Good, Role::Warning, Role::Danger, Role::Selection]
             {
                 let style = theme.style(role);
-                let (front, behind) =
-                    (style.fg.and_then(Rgb::from_color).unwrap(), style.bg.and_then(Rgb::from_color).unwrap_or(behind));
+                let (front, behind) = (style.fg.and_then(rgb).unwrap(), style.bg.and_then(rgb).unwrap_or(behind));
                 let ratio = contrast(front, behind);
-                assert!(ratio >= 4.5, "{}: {role:?} has a contrast of {ratio:.2}", theme.name);
+                assert!(ratio >= TEXT_CONTRAST, "{}: {role:?} {style:?} has a contrast of {ratio:.2}", theme.name);
             }
+            let fronts = [Role::Good, Role::Warning, Role::Danger].map(|role| theme.style(role));
+            assert!(fronts[0] != fronts[1] && fronts[1] != fronts[2], "{}: {fronts:?}", theme.name);
             for nth in 0..8 {
-                let front = theme.style(Role::Series(nth)).fg.and_then(Rgb::from_color).unwrap();
+                let front = theme.style(Role::Series(nth)).fg.and_then(rgb).unwrap();
                 let ratio = contrast(front, behind);
-                assert!(ratio >= 3.0, "{}: series {} has a contrast of {ratio:.2}", theme.name, nth + 1);
+                assert!(ratio >= SERIES_CONTRAST, "{}: series {} has a contrast of {ratio:.2}", theme.name, nth + 1);
             }
         }
+    }
+
+    #[test]
+    fn f12_a_users_colours_stay_as_they_are_where_no_other_is_more_readable() {
+        // The text has little contrast on purpose; a contrast that the theme does not have is not made up.
+        let text = "[roles]\nbackground = \"#202020\"\ntext = \"#404040\"\n";
+        let themes = Themes::new([UserTheme { name: "t".into(), path: "t.toml".into(), text: Ok(text.into()) }]);
+        let theme = themes.get("t", Background::Dark).unwrap().at(Depth::TwoFiftySix);
+        assert_eq!((theme.background, theme.text.fg), (Color::Indexed(234), Some(Color::Indexed(238))));
     }
 
     #[test]

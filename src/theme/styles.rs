@@ -3,7 +3,13 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use super::color::Rgb;
-use super::depth::Depth;
+use super::depth::{Behind, Depth};
+
+/// Contrast of text to its background (WCAG 2, level AA).
+pub(super) const TEXT_CONTRAST: f64 = 4.5;
+
+/// Contrast of lines and bars to their background (WCAG 2, level AA).
+pub(super) const SERIES_CONTRAST: f64 = 3.0;
 
 /// Meaning of a colour. Widgets never use a colour directly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,22 +113,31 @@ impl Theme {
             self.selection = self.selection.add_modifier(Modifier::REVERSED | Modifier::BOLD);
         }
         let light = self.assumes.luminance() > 0.18;
-        self.background = depth.nearest(self.background, light);
         let map = |color: Color| depth.nearest(color, light);
+        let exact = Rgb::from_color(self.background).unwrap_or(self.assumes);
+        self.background = map(self.background);
+        let behind = Behind { exact, shown: shown(self.background).unwrap_or(self.assumes) };
+        self.series = self.series.map(|color| depth.nearest_on(color, light, behind, SERIES_CONTRAST));
+        self.border.fg = self.border.fg.map(map);
         for style in [
             &mut self.text,
             &mut self.dim,
-            &mut self.border,
             &mut self.selection,
             &mut self.accent,
             &mut self.good,
             &mut self.warning,
             &mut self.danger,
         ] {
-            style.fg = style.fg.map(map);
+            let exact = style.bg.and_then(Rgb::from_color).unwrap_or(behind.exact);
             style.bg = style.bg.map(map);
+            let behind = Behind { exact, shown: style.bg.and_then(shown).unwrap_or(behind.shown) };
+            style.fg = style.fg.map(|color| depth.nearest_on(color, light, behind, TEXT_CONTRAST));
         }
-        self.series = self.series.map(map);
         self
     }
+}
+
+/// The components of a colour that does not depend on the terminal's settings.
+fn shown(color: Color) -> Option<Rgb> {
+    if let Color::Indexed(index) = color { Rgb::of_index(index) } else { Rgb::from_color(color) }
 }

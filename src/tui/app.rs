@@ -1,5 +1,6 @@
 //! State of the screen. Messages change it, drawing does not.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::Duration;
@@ -109,6 +110,8 @@ pub struct App {
     pub(super) asked: Asked,
     /// Areas that react to a click.
     pub(super) targets: Targets,
+    /// Limits whose alerts are held back, by name, with the time until when.
+    pub(super) snoozed: BTreeMap<String, Instant>,
     /// Limit awaiting confirmation; pressing the key again removes it.
     pub(super) doomed: Option<String>,
 }
@@ -152,6 +155,7 @@ impl App {
             clock: now,
             effects: Vec::new(),
             asked: Asked::default(),
+            snoozed: BTreeMap::new(),
             doomed: None,
             targets: Targets::default(),
             options,

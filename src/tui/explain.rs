@@ -5,7 +5,7 @@ mod head;
 use super::app::{App, Asked};
 use super::down::Down;
 use super::lists::FleetRow;
-use super::{Effect, Explanation, Mode, Next, Pane, Request, View};
+use super::{Action, Effect, Explanation, Mode, Next, Pane, Request, View};
 use crate::domain::{Instant, Label, Quota, Zone};
 use crate::ledger::Sums;
 use crate::meter::{LimitState, RATE, SessionId, SessionLine, Verdict, Window};
@@ -140,7 +140,12 @@ impl App {
                     let quota = self.quotas().get(self.cursor().checked_sub(limits.len())?).copied()?;
                     return explanation(text::quota_name(quota), of_quota(quota, now, zone));
                 };
-                explanation(format!("{} limit", limit.name), of_limit(limit, now, zone))
+                let mut lines = of_limit(limit, now, zone);
+                if let Some(until) = self.snoozed_until(&limit.name) {
+                    let (until, key) = (text::moment(until, now, zone), self.options.keys.first(Action::Unsnooze));
+                    lines.push(format!("alerts       off until {until}; {key} turns all alerts on again"));
+                }
+                explanation(format!("{} limit", limit.name), lines)
             }
             (View::Sessions, _) => {
                 let sessions = self.sessions();
@@ -293,7 +298,7 @@ fn of_session(line: &SessionLine, now: Instant, zone: Zone) -> Vec<String> {
     lines.push(format!("from         {from} until {until}, {}", text::duration(line.duration)));
     let names = [("session", &row.session), ("project", &row.project), ("user", &row.user)];
     lines.extend(names.into_iter().filter_map(|(word, name)| Some(format!("{word:<12} {}", name.as_ref()?))));
-    lines.push(format!("log of       {}", row.source));
+    lines.push(format!("agent        {}", row.source));
     lines
 }
 

@@ -61,7 +61,9 @@ impl Action {
             Self::Filter | Self::NextMatch | Self::PreviousMatch | Self::Sort | Self::Reverse | Self::Copy => {
                 Group::Lists
             }
-            Self::Limits | Self::EditLimit | Self::AddLimit | Self::RemoveLimit | Self::Snooze => Group::Limits,
+            Self::Limits | Self::EditLimit | Self::AddLimit | Self::RemoveLimit | Self::Snooze | Self::Unsnooze => {
+                Group::Limits
+            }
             Self::Grain | Self::Earlier | Self::Later => Group::History,
             Self::Quit | Self::Help | Self::Freeze | Self::Theme | Self::Mouse | Self::Redraw | Self::Suspend => {
                 Group::Screen

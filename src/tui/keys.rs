@@ -110,7 +110,8 @@ actions! {
     Grain "granularity" &[History], &["t"], "Days, weeks or months";
     Earlier "earlier" &[History], &["["], "Earlier";
     Later "later" &[History], &["]"], "Later";
-    Snooze "snooze" &[Everywhere], &["z"], "No more warnings of the worst limit until it resets, or for an hour";
+    Snooze "snooze" &[Everywhere], &["z"], "Alerts of the worst limit off (until it resets, or an hour) or on";
+    Unsnooze "unsnooze" &[Everywhere], &["Z"], "Alerts of every limit on again";
     Freeze "freeze" &[Everywhere], &["space"], "Freeze the picture; counting goes on";
     Theme "theme" &[Everywhere], &["c"], "Choose a theme, with a look at each";
     SaveView "save-view" &[Everywhere], &["w"], "Save the view with its filter under a name";

@@ -13,6 +13,8 @@ pub(super) struct LimitWidths {
     pub(super) used: usize,
     /// `$4.25 left`.
     pub(super) left: usize,
+    /// The same, rounded if it is long: `25M left`.
+    pub(super) left_short: usize,
     /// `$4.25 left of $25.00`.
     pub(super) left_of: usize,
     /// `80%`.
@@ -49,6 +51,7 @@ impl LimitWidths {
     fn add_amounts(&mut self, limit: &LimitState) {
         widen(&mut self.used, &text::banner_amounts(limit));
         widen(&mut self.left, &text::left(limit));
+        widen(&mut self.left_short, &text::left_short(limit));
         widen(&mut self.left_of, &text::left_of(limit));
         widen(&mut self.percent, &text::percentage(limit.percent));
     }

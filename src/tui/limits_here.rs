@@ -2,7 +2,7 @@
 
 use super::app::App;
 use crate::domain::{Dimension, Filter};
-use crate::meter::{LimitState, Verdict};
+use crate::meter::LimitState;
 
 impl App {
     /// True when displayed calls may count against this limit: calls of the pinned session, or calls that pass the
@@ -13,9 +13,8 @@ impl App {
 
     /// Limits on other calls that are near or over.
     pub(super) fn limits_elsewhere(&self) -> Vec<&LimitState> {
-        let warns = |limit: &&LimitState| limit.verdict != Verdict::Under && !limit.is_quiet();
-        let filtered =
-            self.summary.limits_followed().filter(|limit| !may_admit(&self.summary.view, limit)).filter(warns);
+        let is_hidden = |limit: &&LimitState| limit.warns() && !may_admit(&self.summary.view, limit);
+        let filtered = self.summary.limits_followed().filter(is_hidden);
         self.summary.limits_elsewhere().chain(filtered).collect()
     }
 }

@@ -24,6 +24,7 @@ mod rows;
 mod run;
 mod saved;
 mod screen_state;
+mod snoozes;
 pub(crate) mod svg;
 mod targets;
 mod terminal;

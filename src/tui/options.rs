@@ -143,6 +143,8 @@ pub enum Effect {
     Follow(Follow),
     /// Suppress this limit's alerts until a time.
     Snooze(String, Instant),
+    /// Stop suppressing them.
+    Unsnooze(String),
     /// Copy to the clipboard.
     Copy(String),
     /// Capture or release the mouse.

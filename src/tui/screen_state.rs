@@ -139,6 +139,11 @@ impl ScreenState {
                 self.numbers = true;
             }
             Effect::Snooze(limit, until) => self.driver.snooze(&limit, until),
+            Effect::Unsnooze(limit) => {
+                self.driver.unsnooze(&limit);
+                // Alerts that were held back are due.
+                self.numbers = true;
+            }
             // Writing into memory cannot fail.
             Effect::Copy(text) => drop(queue!(self.out, CopyToClipboard::to_clipboard_from(text))),
             Effect::Mouse(true) => drop(queue!(self.out, EnableMouseCapture)),

@@ -1,9 +1,6 @@
 //! Maps keys to actions, and applies actions to the screen.
 
-use chrono::Duration;
 use crossterm::event::KeyEvent;
-
-use crate::text;
 
 use super::app::{App, Picture};
 use super::{Action, Chord, Effect, Input, Mode, Next, Note, Pane, Request, Tone, View};
@@ -114,6 +111,7 @@ impl App {
                 self.turn_page();
             }
             Action::Snooze => self.snooze(),
+            Action::Unsnooze => self.unsnooze(),
             Action::Freeze => {
                 self.picture = match self.picture {
                     Picture::Live => Picture::Frozen,
@@ -163,17 +161,6 @@ impl App {
     pub(super) fn limit_here(&self) -> Option<String> {
         let limits = self.limits();
         limits.get(self.cursor()).map(|state| state.limit.scope.key(state.limit.window))
-    }
-
-    fn snooze(&mut self) {
-        let worst = self.summary.worst_limit().map(|limit| (limit.name.clone(), limit.span.map(|span| span.until)));
-        let Some((name, until)) = worst else {
-            return self.say(Note::new(Tone::Plain, "no limit is near"));
-        };
-        let until = until.filter(|until| *until > self.clock).unwrap_or(self.clock + Duration::hours(1));
-        let when = text::moment(until, self.clock, self.options.zone);
-        self.say(Note::new(Tone::Plain, &format!("no more alerts of the {name} limit until {when}")));
-        self.effects.push(Effect::Snooze(name, until));
     }
 
     fn sideways(&mut self, left: bool) {

@@ -65,6 +65,33 @@ fn a_limit_that_stops_a_waiting_session_is_shown_until_the_session_has_ended() {
     assert_eq!(shown(60), []);
 }
 
+#[test]
+fn the_worst_of_the_limits_that_are_reached_is_the_one_that_blocks_most_for_longest() {
+    let first = |noon: &str, limits: Vec<Limit>| {
+        let mut books = Books::default();
+        books.tell(call("a", at(noon)).input(1_000).user("alice"));
+        judged(&books, &rules(limits), at(noon)).remove(0).name
+    };
+    let day = limit(Window::Day, tokens(1_000));
+    let (week, month) = (limit(Window::Week, tokens(900)), limit(Window::Month, tokens(990)));
+    let limits = || vec![day.clone(), week.clone(), month.clone()];
+    // The month is the last to end in its middle, but not on its last day, a Monday.
+    assert_eq!(first("2026-11-11T11:00:00Z", limits()), "monthly");
+    assert_eq!(first("2026-11-30T11:00:00Z", limits()), "weekly");
+    // The day and the month end together: the one that is exceeded more.
+    assert_eq!(first("2026-11-30T11:00:00Z", vec![day.clone(), month.clone()]), "monthly");
+    // Seven days from now are later than the end of the month. What allows nothing never has room.
+    let rolling = limit(Window::Rolling(Duration::days(7)), tokens(1_000));
+    assert_eq!(first("2026-11-30T11:00:00Z", vec![month.clone(), rolling.clone()]), "7-day");
+    assert_eq!(first("2026-11-30T11:00:00Z", vec![rolling, limit(Window::Hour, tokens(0))]), "hourly");
+    // A limit that blocks everybody, if only today, before one that blocks some for longer or one session for good.
+    let some = of(Dimension::User, "alice", limit(Window::Total, tokens(10)));
+    assert_eq!(first(NOON, vec![limit(Window::Session, tokens(10)), some, day.clone()]), "daily");
+    // Reached before near, whatever either covers.
+    let near = limit(Window::Month, tokens(1_010));
+    assert_eq!(first(NOON, vec![near, limit(Window::Session, tokens(1_000))]), "session s1");
+}
+
 const NOON: &str = "2026-11-22T11:00:00Z";
 
 fn daily_with(used: u64) -> LimitState {
@@ -555,7 +582,12 @@ fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
     alerts.snooze_limit("daily", now + Duration::hours(1));
     assert_eq!(said(&mut alerts, &near, now), []);
     assert_eq!(alerts.changes_at(now), Some(now + Duration::hours(1)));
+    let mut woken = alerts.clone();
     assert_eq!(said(&mut alerts, &near, now + Duration::hours(1)).len(), 1);
+    // Taken back before its end, the alert follows at once.
+    woken.unsnooze_limit("daily");
+    assert_eq!(woken.changes_at(now), None);
+    assert_eq!(said(&mut woken, &near, now).len(), 1);
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn the_limits_keep_their_order_and_the_cursor_its_limit_whatever_is_used_of_them
 }
 
 #[test]
-fn of_several_limits_that_are_over_the_banner_names_the_widest_and_counts_the_rest() {
+fn of_several_limits_that_are_reached_the_banner_names_the_one_that_blocks_most_for_longest() {
     let over = vec![
         limited(Window::Session, dollars("1")),
         limited(Window::Day, dollars("10")),
@@ -48,6 +48,19 @@ fn of_several_limits_that_are_over_the_banner_names_the_widest_and_counts_the_re
     let mut app = app;
     press(&mut app, &["z"]);
     assert!(matches!(&app.effects()[..], [Effect::Snooze(name, _)] if name == "monthly"));
+    // On this Sunday, the week ends with the day, so the one that is exceeded more is named, in few lines, too.
+    let equal = || vec![limited(Window::Week, dollars("12")), limited(Window::Day, dollars("5"))];
+    let banner = shown(&screen(&two(), equal()), 120, 36);
+    assert!(banner.lines().nth(1).unwrap().starts_with(" ■ Daily limit reached"), "{banner}");
+    let compact = app_with(Options { compact: true, ..options() }, metered(&two(), equal()).summary(now()));
+    for (width, words) in [
+        (100, "■ Daily limit reached  Cost: $12.11 / $5.00  +1 more  resets 00:00"),
+        (40, "■ Daily limit reached  $7.11 over"),
+        (31, "■ Daily limit reached  +1 more"),
+    ] {
+        let text = shown(&compact, width, 4);
+        assert!(text.lines().any(|line| line == words), "{width}: {text}");
+    }
 }
 
 #[test]

@@ -267,3 +267,17 @@ fn an_agent_works_from_the_prompt_on() {
     // Answered.
     assert_eq!(state(1900).0, "○ waiting");
 }
+
+#[test]
+fn wrapped_lines_of_an_explanation_are_continued_below_their_text() {
+    let mut app = screen(&two(), limits("25"));
+    press(&mut app, &["6", "e"]);
+    let text = shown(&app, 60, 30);
+    let lines: Vec<&str> = text.lines().skip_while(|line| !line.contains("warns at ")).collect();
+    let column = |words: &str| {
+        let line = lines.iter().find(|line| line.contains(words)).unwrap_or_else(|| panic!("{words}\n{text}"));
+        tokmeter::testing::text::width(&line[..line.find(words).unwrap()])
+    };
+    let begin = column("80% and 100%");
+    assert_eq!([column("full at"), column("returning to that"), column("usual hours of work")], [begin; 3], "{text}");
+}

@@ -119,6 +119,7 @@ fn answered(app: &mut App, books: &Memory, rules: &Rules) {
                 }
                 Effect::Ask(_)
                 | Effect::Snooze(..)
+                | Effect::Unsnooze(_)
                 | Effect::Copy(_)
                 | Effect::Mouse(_)
                 | Effect::Bell

@@ -294,3 +294,20 @@ fn sessions_of_projects_with_one_folder_name_are_told_apart_in_their_list() {
     let text = shown(&app, 120, 36);
     assert!(text.contains("srv/api") && text.contains("alice/api"), "{text}");
 }
+
+#[test]
+fn the_program_that_writes_a_log_is_called_its_agent_in_every_view() {
+    let one = sums(11, [1_204, 84_112, 0, 4_904, 8_000, 0], "1234.80", "9.31");
+    let mut line = session("s", "/home/kim/web-frontend", 23, one, true);
+    line.row.in_agents = one;
+    let sessions = vec![line];
+    let mut app = app_with(options(), Summary { sessions, session: None, follow: Follow::Today, ..summary() });
+    press(&mut app, &["2"]);
+    let text = shown(&app, 200, 24);
+    let heads = text.lines().find(|line| line.contains("started")).unwrap();
+    assert!(heads.contains(" agent ") && heads.contains(" sub-agents ") && !heads.contains("source"), "{text}");
+    press(&mut app, &["e"]);
+    assert!(shown(&app, 120, 36).contains("agent        claude-code"), "{}", shown(&app, 120, 36));
+    // A call of a sub-agent says so.
+    assert!(shown(&super::app(), 200, 60).contains("sub-agent explore"));
+}

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::app::context::Context;
 use crate::app::exit::Failure;
 use crate::config::Settings;
-use crate::domain::{Dimension, Filter, Label, sort_by_key};
+use crate::domain::{Dimension, Filter, Label};
 use crate::ingest::Projects;
 use crate::ledger::{BooksError, Ledger, SessionRow};
 use crate::meter::{self, CallContext, Follow, Limit, LimitState, Meter, Snapshot, Summary};
@@ -51,7 +51,7 @@ pub(crate) fn limit_states(
             }
         }
     }
-    sort_by_key(&mut all, |state| std::cmp::Reverse((state.verdict, state.percent)));
+    meter::worst_first(&mut all);
     Ok(all)
 }
 

@@ -112,7 +112,7 @@ impl Spent {
                 }
             }
         }
-        sort_by_key(&mut all, |state| std::cmp::Reverse((!state.is_quiet(), state.verdict, state.percent)));
+        meter::worst_first(&mut all);
         Ok(all)
     }
 }

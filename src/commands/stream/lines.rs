@@ -11,7 +11,7 @@ use crate::commands::Context;
 use crate::domain::{Call, Instant, Label, Zone};
 use crate::engine::{Driver, Feed, Note, Request};
 use crate::ledger::{Change, Row, Sums};
-use crate::meter::{LimitState, Summary, Verdict};
+use crate::meter::Summary;
 use crate::text;
 
 /// State of the line output.
@@ -100,11 +100,7 @@ impl Lines {
 
 /// Text of the worst limit, if near or over.
 pub(crate) fn standing(summary: &Summary) -> Option<String> {
-    let near = |limit: &&LimitState| limit.verdict != Verdict::Under;
-    summary
-        .worst_limit()
-        .filter(near)
-        .map(|limit| format!("{}   {}", text::banner_title(limit), text::banner_amounts(limit)))
+    summary.worst_limit().map(|limit| format!("{}   {}", text::banner_title(limit), text::banner_amounts(limit)))
 }
 
 /// Formats a note, with bell or notification if standard error is a terminal.

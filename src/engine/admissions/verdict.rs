@@ -2,8 +2,8 @@
 
 use super::{Admitted, LimitState};
 use crate::domain::{Instant, Label, Zone};
+use crate::meter;
 use crate::meter::gate::Decision;
-use crate::meter::{self, Verdict};
 use crate::text;
 
 /// The answer to a call.
@@ -22,10 +22,9 @@ pub(crate) fn refused(decision: &Decision, now: Instant, zone: Zone) -> Admitted
     stop.map_or(Admitted::Denied, Admitted::Over)
 }
 
-/// The limit closest to being reached, among those that warn.
+/// The worst limit among those that warn.
 pub(crate) fn near(decision: &Decision, now: Instant, zone: Zone) -> Option<LimitState> {
-    let warns = |state: &&meter::LimitState| state.verdict != Verdict::Under && !state.is_quiet();
-    decision.states.iter().find(warns).map(|state| state_of(state, false, now, zone))
+    decision.states.iter().find(|state| state.warns()).map(|state| state_of(state, false, now, zone))
 }
 
 fn state_of(state: &meter::LimitState, waits: bool, now: Instant, zone: Zone) -> LimitState {

@@ -81,16 +81,19 @@ impl Compact<'_> {
                 Verdict::Under => format!("{} of {} limit used", text::percentage(limit.percent), limit.name),
                 Verdict::Near | Verdict::Over => text::banner_title(limit),
             };
-            let parts = [text::banner_amounts(limit)].into_iter().chain(text::resets(limit, app.now(), zone)).fold(
-                vec![title.clone()],
-                |mut longer, part| {
-                    let last = longer.last().cloned().unwrap_or_default();
-                    longer.push(format!("{last}  {part}"));
-                    longer
-                },
-            );
-            let mut wordings: Vec<String> = parts.into_iter().rev().collect();
-            wordings.insert(wordings.len() - 1, format!("{title}  {}", text::left(limit)));
+            let further = summary.further_warnings();
+            let more = (further > 0).then(|| format!("+{further} more"));
+            let resets = text::resets(limit, app.now(), zone);
+            let parts = [text::banner_amounts(limit)].into_iter().chain(more.clone()).chain(resets);
+            let mut wordings = vec![title.clone()];
+            wordings.extend(more.map(|more| format!("{title}  {more}")));
+            wordings.push(format!("{title}  {}", text::left(limit)));
+            let mut longer = title;
+            for part in parts {
+                longer = format!("{longer}  {part}");
+                wordings.push(longer.clone());
+            }
+            wordings.reverse();
             wordings.push(format!("{mark}{} {}", limit.name, text::percentage(limit.percent)));
             wordings.push(format!("{mark}{}", text::percentage(limit.percent)));
             wordings.push(text::percentage(limit.percent));

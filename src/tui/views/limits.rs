@@ -8,9 +8,8 @@ use ratatui::widgets::Widget;
 use super::super::Action;
 use super::super::app::App;
 use super::super::targets::Target;
-use super::super::widgets::{
-    Cell, Column, Grid, cells, limit_bar, lines, pane, quota_bar, role_of, role_of_quota, styled,
-};
+use super::super::widgets::{Grid, cells, limit_bar, lines, pane, quota_bar, role_of, role_of_quota, styled};
+use super::limit_columns::{LimitColumns, LimitRow};
 use crate::domain::{Instant, Quota, Zone};
 use crate::meter::{LimitState, Verdict};
 use crate::text;
@@ -23,30 +22,6 @@ impl Widget for &Limits<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let (limits, quotas) = (app.limits(), app.quotas());
-        let mut names = text::row_names(&limits);
-        // On a narrow screen, the room goes to long names.
-        let longest = names.iter().map(|name| text::width(name)).max().unwrap_or(0);
-        if area.width < 100 && longest > 13 {
-            names = limits.iter().zip(&names).map(|(limit, name)| text::short_name(limit, name)).collect();
-        }
-        // The bar uses the room that the widest texts leave.
-        let bar = match area.width {
-            60..100 => 6,
-            100..130 if longest > 20 => 6,
-            width => usize::from(width).saturating_sub(130).clamp(10, 60),
-        };
-        // If there is no room for words, the mark shows which limits are near or over.
-        let verdict = if area.width < 100 { 1 } else { 7 };
-        let columns: [Column; 8] = [
-            Column::subject("limit", 12, 36, 0),
-            Column::amounts("used", 18, 44, 8),
-            Column::amounts("left", 12, 24, 3),
-            Column::name("", bar, bar, 2),
-            Column::number("", 5, 1),
-            Column::name("", verdict, verdict, 5),
-            Column::name("resets", 12, 18, 4),
-            Column::name("full at", 12, 40, 6),
-        ];
         let theme = &app.theme;
         let mut title = vec![format!("Limits · {}", app.counted(limits.len(), app.summary().limits.len()))];
         if !quotas.is_empty() {
@@ -71,19 +46,16 @@ impl Widget for &Limits<'_> {
             return;
         }
         let (now, zone) = (app.now(), app.options.zone);
-        let of_limits = limits.iter().zip(names).map(|(limit, name)| of_limit(limit, name, bar, area.width, now, zone));
-        let of_quotas = quotas.iter().map(|quota| of_quota(quota, bar, now, zone));
-        let mut rows: Vec<Vec<Cell>> = of_limits.chain(of_quotas).collect();
-        if verdict == 1 {
-            for (words, _) in rows.iter_mut().filter_map(|row| row.get_mut(5)) {
-                *words = words.chars().take(1).collect();
-            }
-        }
-        let widths = &app.limit_widths;
-        let resets = widths.resets.saturating_sub(text::width("resets "));
-        let full = if area.width >= 140 { widths.band } else { widths.full }.saturating_sub(text::width("full at "));
-        // Reserve columns for the verdict and the full time even before any limit has one.
-        let least = [widths.name, widths.used, widths.left, bar, widths.percent, verdict, resets, full.max(12)];
+        let of_limits =
+            limits.iter().zip(text::row_names(&limits)).map(|(limit, name)| of_limit(limit, name, now, zone));
+        let of_quotas = quotas.iter().map(|quota| of_quota(quota, now, zone));
+        let rows: Vec<LimitRow> = of_limits.chain(of_quotas).collect();
+        let plan = LimitColumns::fit(&rows, &app.limit_widths, usize::from(inner.width));
+        let bars = (limits.iter().map(|limit| limit_bar(limit, plan.bar, now)))
+            .chain(quotas.iter().map(|quota| quota_bar(quota, plan.bar, now)));
+        let names = plan.names(&rows);
+        let rows = rows.into_iter().zip(names).zip(bars).map(|((row, name), bar)| plan.cells(row, name, bar)).collect();
+        let (columns, least) = plan.columns();
         let grid = Grid {
             theme,
             columns: &columns,
@@ -118,8 +90,7 @@ impl Limits<'_> {
     }
 }
 
-fn of_limit(limit: &LimitState, name: String, bar: usize, width: u16, now: Instant, zone: Zone) -> Vec<Cell> {
-    let role = role_of(limit);
+fn of_limit(limit: &LimitState, name: String, now: Instant, zone: Zone) -> LimitRow {
     let out_of_force = if limit.lifted {
         "lifted"
     } else if limit.has_ended() {
@@ -128,31 +99,33 @@ fn of_limit(limit: &LimitState, name: String, bar: usize, width: u16, now: Insta
         ""
     };
     let verdict = match limit.verdict {
-        _ if !out_of_force.is_empty() && width >= 100 => out_of_force,
         _ if limit.is_quiet() => "",
         Verdict::Under => "",
         Verdict::Near => "⚠ near",
         Verdict::Over => "■ over",
     };
-    let resets = text::resets(limit, now, zone).unwrap_or_default();
-    let forecast = if width >= 140 { text::forecast_short(limit, now, zone) } else { text::full_at(limit, now, zone) }
-        .unwrap_or_default();
-    let forecast = if width < 100 && !out_of_force.is_empty() { out_of_force.to_owned() } else { forecast };
-    vec![
-        (name, Role::Text),
-        (text::banner_amounts(limit), Role::Text),
-        (text::left(limit), Role::Text),
-        (limit_bar(limit, bar, now), role),
-        (text::percentage(limit.percent), role),
-        (verdict.to_owned(), role),
-        (resets.trim_start_matches("resets ").to_owned(), Role::Dim),
-        (forecast.trim_start_matches("full at ").to_owned(), Role::Dim),
-    ]
+    let after = |words: Option<String>, word: &str| {
+        words.map(|words| words.trim_start_matches(word).to_owned()).unwrap_or_default()
+    };
+    LimitRow {
+        short_name: text::short_name(limit, &name),
+        name,
+        used: text::banner_amounts(limit),
+        left: text::left(limit),
+        left_short: text::left_short(limit),
+        per_cent: text::percentage(limit.percent),
+        verdict,
+        out_of_force,
+        resets: after(text::resets(limit, now, zone), "resets "),
+        full: after(text::full_at(limit, now, zone), "full at "),
+        band: after(text::forecast_short(limit, now, zone), "full at "),
+        role: role_of(limit),
+    }
 }
 
 /// A provider's window, as the provider reported it. Its usage is unknown once it has reset.
-fn of_quota(quota: &Quota, bar: usize, now: Instant, zone: Zone) -> Vec<Cell> {
-    let (role, over) = (role_of_quota(quota, now), quota.is_over(now));
+fn of_quota(quota: &Quota, now: Instant, zone: Zone) -> LimitRow {
+    let over = quota.is_over(now);
     let (left, used) = if over {
         (String::new(), "?".to_owned())
     } else {
@@ -169,15 +142,19 @@ fn of_quota(quota: &Quota, bar: usize, now: Instant, zone: Zone) -> Vec<Cell> {
         Some(at) => text::moment(at, now, zone),
         None => String::new(),
     };
-    vec![
-        (text::quota_name(quota), Role::Text),
+    LimitRow {
+        name: text::quota_name(quota),
+        short_name: text::quota_name(quota),
         // A fixed time, which needs no ticking clock.
-        (format!("stated {}", text::moment(quota.seen, now, zone)), Role::Dim),
-        (left, Role::Text),
-        (quota_bar(quota, bar, now), role),
-        (used, role),
-        (verdict.to_owned(), role),
-        (resets, Role::Dim),
-        (String::new(), Role::Dim),
-    ]
+        used: format!("stated {}", text::moment(quota.seen, now, zone)),
+        left_short: left.clone(),
+        left,
+        per_cent: used,
+        verdict,
+        out_of_force: "",
+        resets,
+        full: String::new(),
+        band: String::new(),
+        role: role_of_quota(quota, now),
+    }
 }

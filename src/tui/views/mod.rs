@@ -3,6 +3,7 @@
 mod compact;
 mod health;
 mod history;
+mod limit_columns;
 mod limits;
 mod live;
 mod models;

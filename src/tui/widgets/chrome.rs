@@ -9,7 +9,7 @@ use super::super::targets::Target;
 use super::super::{Action, LedgerView, Mode, Progress, Tone, View, Watching};
 use super::cells;
 use crate::domain::Label;
-use crate::meter::{LimitState, Verdict};
+use crate::meter::Verdict;
 use crate::text;
 use crate::theme::{Role, Theme};
 
@@ -42,11 +42,14 @@ impl Widget for &Banner<'_> {
             Verdict::Near => Role::Warning,
             Verdict::Over => Role::Danger,
         };
-        let warns = |limit: &&LimitState| limit.verdict != Verdict::Under && !limit.is_quiet();
-        let near = app.summary().limits.iter().filter(warns).count();
-        let parts = text::banner(worst, near - 1, app.now(), app.options.zone);
+        let mut parts = text::banner(worst, app.summary().further_warnings(), app.now(), app.options.zone);
         let room = usize::from(area.width).saturating_sub(1);
         let gap = if room >= 60 { "   " } else { "  " };
+        // That alerts are off comes before what can be seen elsewhere, in long words if the amounts fit beside them.
+        let snoozed = app.snooze_words();
+        let title = parts.iter().take(2).map(|part| text::width(part) + gap.len()).sum::<usize>();
+        let words = snoozed.iter().find(|words| title + text::width(words) <= room).or(snoozed.last());
+        parts.splice(1..1, words.cloned());
         let line = text::fit_parts(&parts, gap, room);
         buffer.set_style(area, app.theme.style(role));
         buffer.set_stringn(area.x, area.y, format!(" {line}"), usize::from(area.width), app.theme.style(role));

@@ -100,7 +100,7 @@ fn help(app: &App, top: usize, search: &Input, area: Rect, buffer: &mut Buffer) 
             if key.is_empty() {
                 return vec![Line::from(styled(theme, Role::Dim, text::fit(&format!("── {words} ──"), room)))];
             }
-            let pieces = wrapped(words, room.saturating_sub(keys + 1).max(1)).into_iter().enumerate();
+            let pieces = text::wrapped(words, room.saturating_sub(keys + 1).max(1)).into_iter().enumerate();
             let row = |(nth, piece): (usize, String)| {
                 let key = if nth == 0 { key.as_str() } else { "" };
                 let key = styled(theme, Role::Accent, text::pad(key, keys) + " ");
@@ -118,25 +118,11 @@ fn explain(app: &App, explanation: &Explanation, area: Rect, buffer: &mut Buffer
     let widest =
         explanation.lines.iter().map(|line| text::width(line)).max().unwrap_or(0).max(40).max(text::width(&title) + 2);
     let room = widest.min(usize::from(area.width).saturating_sub(4)).max(1);
-    let all: Vec<String> = explanation.lines.iter().flat_map(|line| wrapped(line, room)).collect();
+    let all: Vec<String> = explanation.lines.iter().flat_map(|line| text::wrapped(line, room)).collect();
     let inner = open(app, &title, cells(widest + 4), all.len(), area, buffer);
     let last_top = all.len().saturating_sub(usize::from(inner.height));
     let shown = all.into_iter().skip(explanation.top.min(last_top));
     lines(buffer, inner, shown.map(|line| Line::from(styled(&app.theme, Role::Text, format!(" {line}")))));
-}
-
-/// Splits a line into pieces of at most this width, at spaces if there are any. A path without spaces is split in the
-/// middle.
-fn wrapped(line: &str, room: usize) -> Vec<String> {
-    let (mut pieces, mut piece) = (Vec::new(), String::new());
-    for word in line.split_inclusive(' ') {
-        if !piece.is_empty() && text::width(&piece) + text::width(word.trim_end()) > room {
-            pieces.push(std::mem::take(&mut piece));
-        }
-        piece.push_str(word);
-    }
-    pieces.push(piece);
-    pieces.into_iter().map(|piece| text::fit_path(piece.trim_end(), room)).collect()
 }
 
 fn palette(app: &App, cursor: usize, search: &Input, area: Rect, buffer: &mut Buffer) {

@@ -87,7 +87,7 @@ impl Live<'_> {
 /// The caller within the displayed session.
 fn in_session(agent: Option<&str>, roomy: bool) -> String {
     match agent {
-        Some(agent) if roomy => format!("agent {agent}"),
+        Some(agent) if roomy => format!("sub-agent {agent}"),
         Some(agent) => agent.to_owned(),
         None => "main".to_owned(),
     }

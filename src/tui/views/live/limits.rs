@@ -10,7 +10,7 @@ use super::super::super::widgets::{limit_lines, lines, pane, styled};
 use super::super::super::{Action, Pane};
 use super::Live;
 use crate::domain::{Quota, sort_by};
-use crate::meter::{LimitState, Verdict};
+use crate::meter::LimitState;
 use crate::text;
 use crate::theme::Role;
 
@@ -78,7 +78,7 @@ impl Live<'_> {
             return (top..all).take(height).collect();
         }
         let warns = |nth: &usize| match limits.get(*nth) {
-            Some(limit) => limit.verdict != Verdict::Under && !limit.is_quiet(),
+            Some(limit) => limit.warns(),
             None => nth
                 .checked_sub(limits.len())
                 .and_then(|at| app.summary().quotas.get(at))
