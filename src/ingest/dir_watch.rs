@@ -15,8 +15,10 @@ use super::roots::lies_in;
 use crate::domain::Label;
 
 /// Pause after an event on a database's write-ahead log, such as the ledger's own, which is written page by page.
-/// Meanwhile the system merges identical events.
+/// Meanwhile the system merges identical events. It doubles up to the longest pause while there are no other events:
+/// then nothing but a database is written, and each wake-up costs as much as writing a page.
 const PAUSE: Duration = Duration::from_micros(500);
+const LONGEST_PAUSE: Duration = Duration::from_millis(8);
 
 fn is_of_write_ahead_log(event: &Event) -> bool {
     event.paths.iter().all(|path| path.as_os_str().as_encoded_bytes().ends_with(b"-wal"))
@@ -49,6 +51,7 @@ pub(super) struct System {
 impl System {
     /// Sends hints about these places. If the queue is full, `flooded` is set instead.
     pub(super) fn new(places: Places, hints: SyncSender<Hint>, flooded: Arc<AtomicBool>) -> Result<Self, PollReason> {
+        let mut pause = PAUSE;
         let tell = move |event: notify::Result<Event>| {
             let is_burst = event.as_ref().is_ok_and(is_of_write_ahead_log);
             for hint in places.hints(event) {
@@ -57,7 +60,10 @@ impl System {
                 }
             }
             if is_burst {
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            } else {
+                pause = PAUSE;
             }
         };
         match RecommendedWatcher::new(tell, Config::default()) {
