@@ -122,6 +122,9 @@ impl Store for Connection {
 
     fn rows_of(&self, names: &mut Interner, ids: &mut Ids, table: Table, keys: &[CallKey]) -> Stored<Vec<CompactRow>> {
         let table = table_name(table);
+        if !self.prepare_cached(&format!("SELECT 1 FROM {table} LIMIT 1"))?.exists([])? {
+            return Ok(Vec::new());
+        }
         let select = format!("SELECT {COLUMNS} FROM {table} WHERE hash IN ({})", marks());
         let (mut select, mut rows) = (self.prepare_cached(&select)?, Vec::new());
         for some in together(keys) {
@@ -156,6 +159,10 @@ impl Store for Connection {
     fn keys_by_aliases(&self, _names: &Interner, aliases: &[CallKey]) -> Stored<Vec<CallKey>> {
         let mut keys = Vec::new();
         for table in ["calls", "apart"] {
+            // If there is nothing but telemetry, no row has an alias other than its key.
+            if !self.prepare_cached(&format!("SELECT 1 FROM {table} WHERE alias IS NOT NULL LIMIT 1"))?.exists([])? {
+                continue;
+            }
             let find = format!("SELECT hash, rest FROM {table} WHERE alias IN ({})", marks());
             let mut find = self.prepare_cached(&find)?;
             for some in together(aliases) {
