@@ -258,6 +258,21 @@ impl Ledger for AnyLedger {
         Ok(changes)
     }
 
+    fn post_with(
+        &mut self,
+        batch: &mut Batch,
+        more: &mut dyn FnMut(&mut Batch) -> bool,
+    ) -> Result<Vec<Change>, BooksError> {
+        if self.second.is_some() {
+            return self.post(batch);
+        }
+        let written = self.books_mut().post_with(batch, more);
+        traced(&written, batch, "batch written");
+        let changes = written?;
+        let _ = self.make_room();
+        Ok(changes)
+    }
+
     fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError> {
         if let Some(second) = &mut self.second {
             second.absorb(batch)?;

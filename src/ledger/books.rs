@@ -200,8 +200,34 @@ impl<B: Backing> Ledger for Books<B> {
         }
         self.write(|store, working_set, pricer, step| {
             let mut changes = Vec::with_capacity(batch.records.len());
-            working_set.post(store, batch, pricer, &mut changes)?;
+            working_set.post(store, &batch.records, pricer, &mut changes)?;
             working_set.write_changes(store, step)?;
+            step("write files");
+            store.write_files(&mut batch.files.iter())?;
+            Ok(changes)
+        })
+    }
+
+    fn post_with(
+        &mut self,
+        batch: &mut Batch,
+        more: &mut dyn FnMut(&mut Batch) -> bool,
+    ) -> Result<Vec<Change>, BooksError> {
+        self.flush()?;
+        if batch.records.is_empty() && batch.files.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write(|store, working_set, pricer, step| {
+            let (mut changes, mut posted) = (Vec::with_capacity(batch.records.len()), 0);
+            loop {
+                working_set.post(store, &batch.records[posted..], pricer, &mut changes)?;
+                working_set.write_changes(store, step)?;
+                posted = batch.records.len();
+                if !more(batch) {
+                    break;
+                }
+                working_set.state.row_store.keep_journal();
+            }
             step("write files");
             store.write_files(&mut batch.files.iter())?;
             Ok(changes)

@@ -21,6 +21,20 @@ pub trait Ledger: KeyValue {
     /// When nothing was written. The batch can be posted again.
     fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError>;
 
+    /// Like [`Ledger::post`], together with what arrives while it is being written. `more` appends that to the batch,
+    /// and returns false if there is nothing. A store may ignore `more`.
+    ///
+    /// # Errors
+    /// When nothing was written. The batch, which may have grown, can be posted again.
+    fn post_with(
+        &mut self,
+        batch: &mut Batch,
+        more: &mut dyn FnMut(&mut Batch) -> bool,
+    ) -> Result<Vec<Change>, BooksError> {
+        let _ = more;
+        self.post(batch)
+    }
+
     /// Adds a batch without reporting changes, for bulk reading.
     ///
     /// The batch may stay buffered and invisible to queries until [`Ledger::flush`] or the next [`Ledger::post`], so

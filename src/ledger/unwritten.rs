@@ -89,7 +89,7 @@ impl<Ids: Default> Unwritten<Ids> {
         }
         self.working_set.state.row_store.keep_journal();
         let mut changes = Vec::with_capacity(batch.records.len());
-        self.working_set.post(store, batch, pricer, &mut changes)?;
+        self.working_set.post(store, &batch.records, pricer, &mut changes)?;
         self.note_changes();
         Ok(changes)
     }

@@ -16,7 +16,7 @@ use super::merge_state::{Billed, MergeState};
 use super::row_store::Before;
 use super::spending::session_of;
 use super::store::{Delta, Step, Store, Stored, Table};
-use super::{Batch, Change, Space};
+use super::{Change, Space};
 use crate::domain::{CallKey, Instant, Record};
 use crate::pricing::Pricer;
 
@@ -119,13 +119,13 @@ impl<Ids: Default> WorkingSet<Ids> {
     pub(super) fn post(
         &mut self,
         store: &impl Store<Ids = Ids>,
-        batch: &Batch,
+        records: &[Record],
         pricer: &dyn Pricer,
         changes: &mut Vec<Change>,
     ) -> Stored<()> {
-        self.fetch_ahead(store, &batch.records)?;
+        self.fetch_ahead(store, records)?;
         let mut new_keys: Vec<CallKey> = Vec::new();
-        for record in &batch.records {
+        for record in records {
             if let Some(key) = self.add_new(store, record)? {
                 new_keys.push(key);
                 continue;

@@ -12,9 +12,6 @@ const TOGETHER: usize = 8192;
 
 impl LedgerThread {
     pub(super) fn delivery(&mut self, delivery: Delivery) {
-        if let Content::Records(records) | Content::Export { records, .. } = &delivery.content {
-            self.health.delivered(records);
-        }
         let reply = match delivery.content {
             Content::Query(question) => {
                 let warning = self.health.doubt();
@@ -29,30 +26,33 @@ impl LedgerThread {
         let _ = delivery.reply.send(reply);
     }
 
-    /// Writes an export, and those that have arrived meanwhile, in one transaction. Most of its cost comes from the
+    /// Writes an export, and those that arrive until it is written, in one transaction. Most of its cost comes from the
     /// pages it touches, and the calls of many exports are on the same pages.
     pub(super) fn exports(&mut self, first: Delivery, inbox: &mut Inbox) {
-        let (mut records, mut last, mut replies) = (Vec::new(), None, Vec::new());
-        let mut next = Some(first);
-        let mut other = None;
-        while let Some(delivery) = next.take() {
-            match delivery.content {
-                Content::Export { records: export, state } => {
-                    self.health.delivered(&export);
-                    records.extend(export);
-                    last = state.or(last);
-                    replies.push(delivery.reply);
-                }
-                content @ (Content::Records(_) | Content::Query(_)) => {
-                    other = Some(Delivery { content, ..delivery });
-                    break;
+        let (mut replies, mut other) = (Vec::new(), None);
+        let (mut next, now) = (Some(first), self.env.now());
+        let mut more = |batch: &mut Batch| {
+            let before = replies.len();
+            while batch.records.len() < TOGETHER && other.is_none() {
+                let Some(delivery) = next.take().or_else(|| inbox.deliveries.try_recv().ok()) else { break };
+                match delivery.content {
+                    Content::Export { records, state } => {
+                        batch.records.extend(records);
+                        if let Some(state) = state {
+                            batch.files = vec![Checkpoint::of_telemetry(state, now)];
+                        }
+                        replies.push(delivery.reply);
+                    }
+                    content @ (Content::Records(_) | Content::Query(_)) => {
+                        other = Some(Delivery { content, ..delivery });
+                    }
                 }
             }
-            if records.len() < TOGETHER {
-                next = inbox.deliveries.try_recv().ok();
-            }
-        }
-        let reply = match self.take_records(records, last) {
+            replies.len() > before
+        };
+        let mut batch = Batch::default();
+        more(&mut batch);
+        let reply = match self.take_batch(&mut batch, &mut more) {
             // Nobody asks which of the calls are new.
             Reply::Booked { .. } | Reply::Repeat | Reply::Nothing | Reply::Json(_) => Reply::Nothing,
             error @ Reply::Error(_) => error,
@@ -65,22 +65,28 @@ impl LedgerThread {
         }
     }
 
-    /// Writes calls from outside. Calls that cannot be written now are kept in the spool and counted. They are rejected
-    /// only if that fails too, because no log has them; the sender then keeps them.
+    /// Writes calls from outside.
     fn take_records(&mut self, records: Vec<Record>, state: Option<String>) -> Reply {
         let files = state.map(|state| Checkpoint::of_telemetry(state, self.env.now()));
-        let batch = Batch { records, files: files.into_iter().collect() };
-        let why = match self.health.not_booked().filter(|_| self.state.stuck.is_some()) {
-            Some(why) => why.to_string(),
-            None => match self.books.post(&batch) {
-                Ok(changes) => return self.took(changes),
-                Err(error) => {
-                    self.failed(&error);
-                    error.to_string()
-                }
-            },
+        self.take_batch(&mut Batch { records, files: files.into_iter().collect() }, &mut |_| false)
+    }
+
+    /// Writes a batch from outside and what `more` appends to it, see [`Ledger::post_with`]. Calls that cannot be
+    /// written now are kept in the spool and counted. They are rejected only if that fails too, because no log has
+    /// them; the sender then keeps them.
+    fn take_batch(&mut self, batch: &mut Batch, more: &mut dyn FnMut(&mut Batch) -> bool) -> Reply {
+        let refused = self.health.not_booked().filter(|_| self.state.stuck.is_some()).map(ToString::to_string);
+        let written = if refused.is_none() { Some(self.books.post_with(batch, more)) } else { None };
+        self.health.delivered(&batch.records);
+        let why = match written {
+            Some(Ok(changes)) => return self.took(changes),
+            Some(Err(error)) => {
+                self.failed(&error);
+                error.to_string()
+            }
+            None => refused.unwrap_or_default(),
         };
-        match self.spool(&batch) {
+        match self.spool(batch) {
             Some(told) => self.took(told),
             None => {
                 let text = format!("the call was neither counted nor booked, send it again: {why}");

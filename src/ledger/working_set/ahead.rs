@@ -150,8 +150,16 @@ mod tests {
             let mut single = Memory::new(Arc::new(ByOutput));
             let records: Vec<Record> = sightings.into_iter().map(sighting).collect();
             let mut reported: BTreeMap<CallKey, Row> = BTreeMap::new();
-            for records in records.chunks(size) {
-                for change in books.post(&Batch { records: records.to_vec(), files: Vec::new() }).unwrap() {
+            // Every second group arrives while the one before it is being written.
+            for records in records.chunks(2 * size) {
+                let (first, second) = records.split_at(size.min(records.len()));
+                let (mut batch, mut second) = (Batch { records: first.to_vec(), files: Vec::new() }, second.to_vec());
+                let mut more = |batch: &mut Batch| {
+                    let before = batch.records.len();
+                    batch.records.append(&mut second);
+                    batch.records.len() > before
+                };
+                for change in books.post_with(&mut batch, &mut more).unwrap() {
                     let (before, after) = change.rows();
                     if let Some(before) = before {
                         let known = reported.remove(&before.call.key);
