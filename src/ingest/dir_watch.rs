@@ -18,7 +18,7 @@ use crate::domain::Label;
 /// Meanwhile the system merges identical events. It doubles up to the longest pause while there are no other events:
 /// then nothing but a database is written, and each wake-up costs as much as writing a page.
 const PAUSE: Duration = Duration::from_micros(500);
-const LONGEST_PAUSE: Duration = Duration::from_millis(8);
+const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 
 fn is_of_write_ahead_log(event: &Event) -> bool {
     event.paths.iter().all(|path| path.as_os_str().as_encoded_bytes().ends_with(b"-wal"))

@@ -269,6 +269,37 @@ fn an_agent_works_from_the_prompt_on() {
 }
 
 #[test]
+fn a_session_with_a_prompt_is_listed_with_those_at_work() {
+    let calls =
+        [made("web", "claude-opus-5", None, 1900, "0.02"), made("api-server", "claude-haiku-5-5", None, 400, "0.41")];
+    let first = |seen: Option<i64>, turn| {
+        let mut meter = metered(&calls, Vec::new());
+        let Change::New(web) = &calls[0] else { panic!() };
+        let (source, session) = (web.after.call.from.source.clone(), web.after.call.from.session.clone().unwrap());
+        let report = |seconds_ago| {
+            let seen = now() - Duration::seconds(seconds_ago);
+            Status::Turn(TurnStatus { source: source.clone(), session: session.clone(), turn, seen })
+        };
+        meter.state(seen.map(report).into_iter().collect());
+        meter.summary(now()).fleet[0].project.clone().unwrap().to_string()
+    };
+    assert_eq!(first(None, Turn::Begun), first(Some(5), Turn::Ended));
+    assert!(first(None, Turn::Begun).contains("api-server"));
+    assert!(first(Some(5), Turn::Begun).contains("web"));
+}
+
+#[test]
+fn an_answer_that_has_the_time_of_its_begin_is_not_taken_for_one_in_progress() {
+    let calls = ending(vec![made("web", "claude-opus-5", None, 5, "0.02")]);
+    let Change::New(last) = &calls[0] else { panic!() };
+    let (source, session) = (last.after.call.from.source.clone(), last.after.call.from.session.clone().unwrap());
+    let mut meter = metered(&calls, Vec::new());
+    meter.state(vec![Status::Turn(TurnStatus { source, session, turn: Turn::Begun, seen: last.after.call.at() })]);
+    let text = shown(&app_with(options(), meter.summary(now())), 120, 36);
+    assert_eq!(state_in(&text, "claude-code  opus-5"), "○ waiting");
+}
+
+#[test]
 fn wrapped_lines_of_an_explanation_are_continued_below_their_text() {
     let mut app = screen(&two(), limits("25"));
     press(&mut app, &["6", "e"]);
