@@ -21,6 +21,7 @@ mod service;
 #[path = "proxy_limits/storm.rs"]
 mod storm;
 
+use chrono::Datelike as _;
 use std::sync::Arc;
 
 use common::Home;
@@ -178,6 +179,25 @@ fn a_limit_of_zero_refuses_calls_and_nothing_that_costs_nothing() {
     while proxy.call(CHAT, &[]).status == 429 {
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_client_that_several_limits_refuse_may_come_back_once_all_of_them_have_reset() {
+    let (home, service) = (Home::new(), Service::start(true));
+    home.config("[limits]\nhour = { usd = 0 }\n[limits.users.alice]\nmonth = { usd = 0 }\n");
+    let proxy = Proxy::start(&home, service.address);
+    let wait = |user: &str| {
+        let refused = proxy.call(CHAT, &[("x-user-id", user)]);
+        assert_eq!(refused.status, 429, "{user}");
+        refused.header("retry-after").parse::<i64>().unwrap()
+    };
+    let (before, bob, alice) =
+        (common::now().parse::<chrono::DateTime<chrono::Utc>>().unwrap(), wait("bob"), wait("alice"));
+    assert!((1..=3_601).contains(&bob), "{bob}");
+    let next = before.date_naive().with_day0(0).unwrap() + chrono::Months::new(1);
+    let until = (next.and_time(chrono::NaiveTime::MIN).and_utc() - before).num_seconds();
+    // In UTC, the time zone of the tests.
+    assert!((until - 30..=until + 2).contains(&alice), "{alice} of {until}");
 }
 
 #[test]

@@ -19,7 +19,14 @@ pub(crate) fn admitted(decision: &Decision, is_held: bool, now: Instant, zone: Z
 pub(crate) fn refused(decision: &Decision, now: Instant, zone: Zone) -> Admitted {
     // Without a limit that stops it, the decision would have allowed the call.
     let stop = decision.stops().next().map(|state| state_of(state, decision.waits, now, zone));
-    stop.map_or(Admitted::Denied, Admitted::Over)
+    // If several limits are reached, the call has room again once the last of them has reset.
+    let resets_at = decision.stops().filter_map(reset).max();
+    stop.map_or(Admitted::Denied, |state| Admitted::Over(LimitState { resets_at, ..state }))
+}
+
+/// When a limit resets. A rolling window ends now and frees up later.
+fn reset(state: &meter::LimitState) -> Option<Instant> {
+    state.span.map(|span| span.until).filter(|_| state.limit.window.is_periodic())
 }
 
 /// The worst limit among those that warn.
@@ -28,8 +35,6 @@ pub(crate) fn near(decision: &Decision, now: Instant, zone: Zone) -> Option<Limi
 }
 
 fn state_of(state: &meter::LimitState, waits: bool, now: Instant, zone: Zone) -> LimitState {
-    // A rolling window ends now and frees up later.
-    let resets_at = state.span.map(|span| span.until).filter(|_| state.limit.window.is_periodic());
     LimitState {
         limit: Label::new(&state.name),
         period: Label::new(&state.limit.window.adjective()),
@@ -37,7 +42,7 @@ fn state_of(state: &meter::LimitState, waits: bool, now: Instant, zone: Zone) ->
         threshold: state.threshold().unwrap_or_default(),
         used: Label::new(&text::used_of(state)),
         again: Label::new(&text::again(state, now, zone)),
-        resets_at,
+        resets_at: reset(state),
         waits,
     }
 }
