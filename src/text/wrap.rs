@@ -88,7 +88,7 @@ mod tests {
             "  ",
             "label        some words and 12 x    $5.00",
             "   an indented line",
-            "ein Wort, 日本語 und  mehr",
+            "one word, 日本語 and  more",
         ];
         for (line, room) in lines.iter().flat_map(|line| (4..50).map(move |room| (line, room))) {
             let pieces = wrapped(line, room);
