@@ -31,9 +31,10 @@ use super::keys::{answer_key, counted_key};
 use super::rows::at;
 use super::running::{Running, bill};
 use super::split::unstated_lifetime;
+use super::turns::Turns;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading, RowQuery, Schema, Value};
 use crate::domain::{
-    Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Record, Tokens, one_by_one,
+    Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Record, Tokens, Turn, one_by_one,
 };
 
 /// Copilot CLI.
@@ -46,6 +47,11 @@ const REQUEST: &str = "request";
 const SESSION: &str = "session";
 /// Needles of event lines, and of the telemetry file, which the telemetry format reads.
 const OWN_NEEDLES: [&str; 4] = ["okens\"", "\"session.start\"", "\"session.model_change\"", "\"gen_ai."];
+
+/// Events that begin or end a turn. The service is asked once in each of Copilot's own turns, and the next one begins
+/// within milliseconds unless the answer was the last.
+const TURNS: [(&str, Turn); 3] =
+    [("user.message", Turn::Begun), ("assistant.turn_start", Turn::Begun), ("assistant.turn_end", Turn::Ended)];
 
 impl Format for Copilot {
     fn name(&self) -> &'static str {
@@ -85,8 +91,12 @@ impl Format for Copilot {
     fn own_needles(&self) -> &'static [&'static str] {
         &OWN_NEEDLES
     }
+    fn marks_turn(&self, line: &[u8]) -> bool {
+        let is_turn = |rest: &[u8]| TURNS.iter().any(|(kind, _)| rest.starts_with(kind.as_bytes()));
+        line.strip_prefix(b"{\"type\":\"").is_some_and(is_turn)
+    }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Events { author: Author::new(NAME), kept: Kept::default() })
+        Box::new(Events { author: Author::new(NAME), kept: Kept::default(), turns: Turns::default() })
     }
 }
 
@@ -110,12 +120,17 @@ struct Kept {
 struct Events {
     author: Author,
     kept: Kept,
+    turns: Turns,
 }
 
 impl Reader for Events {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let read: Line<'_> = json::parse(line)?;
         let kind = read.kind.get().unwrap_or_default();
+        if let Some((_, turn)) = TURNS.iter().find(|(name, _)| *name == kind).filter(|_| !read.data.is_absent()) {
+            self.turn(*turn, &read, origin);
+            return Ok(Reading::Mine);
+        }
         if read.data.is_absent() || !(kind.starts_with("session.") || kind == "assistant.message") {
             return Ok(Reading::NotMine);
         }
@@ -154,6 +169,10 @@ impl Reader for Events {
             _ => return Ok(Reading::NotMine),
         }
         Ok(Reading::Mine)
+    }
+
+    fn statuses(&mut self, out: &mut Vec<Record>) {
+        self.turns.take(self.author.source(), out);
     }
 
     fn state(&self) -> String {
@@ -248,6 +267,14 @@ impl Events {
         let stated = bill(NAME, from, [(model, tokens)]);
         let id = CallKey::from_parts(&[NAME, "desktop", session]);
         Ok(stated.map(|stated| Bill { id, counter: Counter::Piece, ..stated }))
+    }
+
+    /// Takes note of the begin or end of a turn. A sub-agent's turns are not its session's.
+    fn turn(&mut self, turn: Turn, read: &Line<'_>, origin: &Origin) {
+        let from = self.attribution(read, origin);
+        if let (Some(session), None) = (&from.session, &from.agent) {
+            self.turns.note(session, turn, from.at);
+        }
     }
 
     fn start(&mut self, data: &Data<'_>) {

@@ -131,3 +131,24 @@ fn an_interrupted_answer_of_pi_ends_its_turn() {
     assert!(answer("stop") && answer("aborted"));
     assert!(!answer("toolUse"));
 }
+
+#[test]
+fn copilot_waits_once_a_turn_has_ended_and_no_other_has_begun() {
+    let event = |kind: &str, second: u8, agent: &str| {
+        format!(
+            r#"{{"type":"{kind}","data":{{"turnId":"0"}},"id":"e{second}","timestamp":"2026-11-10T09:00:{second:02}Z"{agent}}}"#
+        )
+    };
+    let start = r#"{"type":"session.start","data":{"sessionId":"s1","context":{"cwd":"/work"}},"id":"e0"}"#.to_owned();
+    let of_agent = r#","agentId":"a1""#;
+    let lines = [
+        start,
+        event("user.message", 1, ""),
+        event("assistant.turn_start", 2, ""),
+        event("assistant.turn_end", 3, of_agent),
+        event("assistant.turn_end", 4, ""),
+    ];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let seen: Vec<(String, Turn)> = [Turn::Begun, Turn::Begun, Turn::Ended].map(|turn| ("s1".to_owned(), turn)).into();
+    assert_eq!(turns("copilot", "/home/u/.copilot/session-state/s1/events.jsonl", &lines), seen);
+}
