@@ -152,3 +152,20 @@ fn copilot_waits_once_a_turn_has_ended_and_no_other_has_begun() {
     let seen: Vec<(String, Turn)> = [Turn::Begun, Turn::Begun, Turn::Ended].map(|turn| ("s1".to_owned(), turn)).into();
     assert_eq!(turns("copilot", "/home/u/.copilot/session-state/s1/events.jsonl", &lines), seen);
 }
+
+#[test]
+fn an_answer_of_vibe_that_stops_ends_its_turn() {
+    let answer = |finish: &str| {
+        let result =
+            format!(r#""result":{{"finish_reason":"{finish}","usage":{{"input_tokens":3,"output_tokens":4}}}}"#);
+        let payload = format!(r#""payload":{{"action_id":"a1","result":{{"action_id":"a1",{result}}}}}"#);
+        let kind = r#""type":"action_result","kind":"completion_succeeded","recovery_journal_record_version":1"#;
+        let (mut reader, mut out) = (Decoder::new(&["vibe"]), Vec::new());
+        let line = format!("{{{kind},{payload}}}");
+        reader.line(line.as_bytes(), &origin(Path::new("/s1/journal/1.jsonl"), 0), &mut out);
+        let Some(Record::Call(call)) = out.pop() else { panic!("{line}") };
+        call.ends_turn
+    };
+    assert!(answer("stop"));
+    assert!(!answer("tool_call"));
+}

@@ -40,3 +40,24 @@ pub(super) fn read(conn: &Connection) -> Result<BTreeMap<String, String>> {
     let rows = select.query_map([STATUS], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_on_sessions_are_kept_for_a_week_and_those_on_quotas_for_ever() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE meta(name TEXT PRIMARY KEY, value)").unwrap();
+        let report = |name: &str, day: i64| (name.to_owned(), format!("{:015}\tx", day * 86_400_000));
+        let (session, turn, quota) =
+            ("status:session\tcodex\ts1", "status:turn\tcodex\ts1", "status:quota\tcodex\t\t1");
+        let all = BTreeMap::from([report(session, 10), report(turn, 10), report(quota, 10)]);
+        write(&conn, &all).unwrap();
+        write(&conn, &BTreeMap::from([report("status:turn\tcodex\ts2", 17)])).unwrap();
+        assert_eq!(read(&conn).unwrap().len(), 4);
+        write(&conn, &BTreeMap::from([report("status:turn\tcodex\ts3", 18)])).unwrap();
+        let names: Vec<String> = read(&conn).unwrap().into_keys().collect();
+        assert_eq!(names, [quota, "status:turn\tcodex\ts2", "status:turn\tcodex\ts3"]);
+    }
+}
