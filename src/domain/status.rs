@@ -11,7 +11,7 @@ pub enum Status {
     Quota(Quota),
     /// State of a session.
     Session(SessionStatus),
-    /// Begin or end of a session's turn.
+    /// Start or end of a session's turn.
     Turn(TurnStatus),
 }
 

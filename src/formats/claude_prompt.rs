@@ -1,8 +1,9 @@
 //! Prompts and interruptions in Claude Code's transcripts.
 //!
-//! Seen in 2.0 to 2.1.332, 2026-11-28: a prompt is a line of type `user` whose content is a text, or a list that begins
-//! with a text or an image; a tool's result is a list that begins with the result. Local commands and their output
-//! are written in the same way and send nothing to a model. An interruption is a text of its own.
+//! Seen in 2.1.332, 2026-11-28: a prompt is a line of type `user` whose content is a text, or a list that begins with a
+//! text or an image; a tool's result is a list that begins with the result. Local commands and their output are written in
+//! the same way. They do not count as prompts, although this version sends a shell command's output to the model. An
+//! interruption is a text of its own.
 
 use std::sync::LazyLock;
 
@@ -23,7 +24,7 @@ const BEGINNING: &[u8] = b"{\"parentUuid\":";
 const TEXT: &[u8] = b"[{\"type\":\"text\",\"text\":\"";
 const IMAGE: &[u8] = b"[{\"type\":\"image\"";
 const INTERRUPTED: &[u8] = b"[Request interrupted by user";
-/// Beginnings of texts that are not sent to a model by themselves.
+/// Beginnings of local commands and their output.
 const LOCAL: [&[u8]; 3] = [b"<command-name>", b"<local-command-", b"<bash-"];
 
 fields! {
@@ -34,7 +35,7 @@ fields! {
     }
 }
 
-/// The begin or end of a turn, as the start of a line shows it.
+/// The start or end of a turn, as the start of a line shows it.
 pub(super) fn turn(line: &[u8]) -> Option<Turn> {
     if !line.starts_with(BEGINNING) {
         return None;

@@ -209,11 +209,11 @@ pub(super) fn is_idle(line: &[u8]) -> bool {
     is_known() == Some(true) && BEGINNINGS.find(&line[1..]).is_none()
 }
 
-/// Relevant events. Only the begin of a turn has no needle.
+/// Relevant events. Only the start of a turn has no needle.
 const EVENTS: [&[u8]; 5] =
     [b"token_count", b"thread_settings_applied", b"task_started", b"task_complete", b"turn_aborted"];
 
-/// True for the begin of a turn.
+/// True for the start of a turn.
 pub(super) fn begins_turn(line: &[u8]) -> bool {
     let head = &line[..line.len().min(HEAD)];
     memchr::memmem::find(head, b"\"type\":\"event_msg\",\"payload\":{\"type\":\"task_started\"").is_some()

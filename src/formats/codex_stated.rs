@@ -18,7 +18,7 @@ pub(super) struct Stated {
     quotas: Vec<Quota>,
     /// Time of the latest report on the session.
     session: Option<Instant>,
-    /// The latest begin or end of a turn.
+    /// The latest start or end of a turn.
     turn: Option<(Turn, Instant)>,
 }
 

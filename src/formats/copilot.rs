@@ -49,7 +49,7 @@ const SESSION: &str = "session";
 const OWN_NEEDLES: [&str; 4] = ["okens\"", "\"session.start\"", "\"session.model_change\"", "\"gen_ai."];
 
 /// Events that begin or end a turn. The service is asked once in each of Copilot's own turns, and the next one begins
-/// within milliseconds unless the answer was the last.
+/// within milliseconds unless the answer was the last (1.0.102, 2026-11-28).
 const TURNS: [(&str, Turn); 3] =
     [("user.message", Turn::Begun), ("assistant.turn_start", Turn::Begun), ("assistant.turn_end", Turn::Ended)];
 
@@ -269,7 +269,7 @@ impl Events {
         Ok(stated.map(|stated| Bill { id, counter: Counter::Piece, ..stated }))
     }
 
-    /// Takes note of the begin or end of a turn. A sub-agent's turns are not its session's.
+    /// Takes note of the start or end of a turn. A sub-agent's turns are not its session's.
     fn turn(&mut self, turn: Turn, read: &Line<'_>, origin: &Origin) {
         let from = self.attribution(read, origin);
         if let (Some(session), None) = (&from.session, &from.agent) {

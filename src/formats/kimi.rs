@@ -175,7 +175,7 @@ impl Reader for Wire {
 }
 
 impl Wire {
-    /// Takes note of the begin or end of a main thread's turn.
+    /// Takes note of the start or end of a main thread's turn.
     fn turn(&mut self, turn: Turn, read: &Line<'_>, origin: &Origin) {
         if let (Some(MAIN), Some(session)) = folders(origin) {
             self.turns.note(session, turn, read.at.0.unwrap_or(origin.modified));

@@ -223,7 +223,7 @@ impl Reader for Messages {
 }
 
 impl Messages {
-    /// Takes note of the begin or end of a session's turn. A sub-agent has no turns.
+    /// Takes note of the start or end of a session's turn. A sub-agent has no turns.
     fn turn(&mut self, message: &Message<'_>, beside: &Beside<'_>, turn: Turn, at: Option<Instant>) {
         if let (Some(session), None, Some(at)) = (beside.session.or(message.session.get()), beside.root, at) {
             self.turns.note(session, turn, at);

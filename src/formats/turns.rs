@@ -1,10 +1,10 @@
-//! Begin and end of turns, as the lines and rows of a log report them.
+//! Start and end of turns, as the lines and rows of a log report them.
 
 use std::collections::BTreeMap;
 
 use crate::domain::{Instant, Label, Record, Status, Turn, TurnStatus};
 
-/// The latest begin or end of a turn in each session, until it is reported. Nothing is reported about a prompt that
+/// The latest start or end of a turn in each session, until it is reported. Nothing is reported about a prompt that
 /// has been answered, because the answer itself says whether the turn goes on.
 #[derive(Debug, Default)]
 pub(super) struct Turns(BTreeMap<Label, (Instant, Turn)>);

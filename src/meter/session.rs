@@ -115,18 +115,16 @@ impl Sessions {
     /// then those that have ended, with the latest end first.
     pub(crate) fn fleet(&self, statuses: &Statuses, now: Instant) -> Vec<FleetLine> {
         let until = self.trend_until(now);
-        let mut lines: Vec<_> = self.of_today(now).collect();
-        lines.sort_by_key(|(id, session, _)| {
-            let prompt = statuses.turn_since(id, session.ended).filter(|(turn, _)| *turn == Turn::Begun);
-            let active = prompt.map_or(session.ended, |(_, at)| at);
+        let turn = |id, session: &Session| statuses.turn_since(id, session.ended);
+        let of_today = self.of_today(now).map(|(id, session, today)| (id, session, today, turn(id, session)));
+        let mut lines: Vec<_> = of_today.collect();
+        lines.sort_by_key(|(id, session, _, turn)| {
+            let active = if let Some((Turn::Begun, at)) = turn { *at } else { session.ended };
             let activity = Activity::at(active, now).max(Activity::Quiet);
             (activity, Reverse(if activity == Activity::Ended { session.ended } else { session.started }), *id)
         });
         lines.truncate(LISTED);
-        let line = |(id, session, today): (&SessionId, &Session, Sums)| {
-            session.fleet_line(id, today, statuses.turn_since(id, session.ended), until, now)
-        };
-        lines.into_iter().map(line).collect()
+        lines.into_iter().map(|(id, session, today, turn)| session.fleet_line(id, today, turn, until, now)).collect()
     }
 
     /// The times at which the fleet view changes without a call.

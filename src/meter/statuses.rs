@@ -13,7 +13,7 @@ pub(crate) struct Statuses {
     quotas: Vec<Quota>,
     /// Context size of each session, by log format and name.
     sizes: BTreeMap<(Label, Label), u64>,
-    /// The latest begin or end of a turn, by log format and session.
+    /// The latest start or end of a turn, by log format and session.
     turns: BTreeMap<(Label, Label), (Turn, Instant)>,
 }
 
@@ -45,7 +45,7 @@ impl Statuses {
         self.quotas.iter().filter_map(|quota| quota.resets_at)
     }
 
-    /// The begin of a session's turn after this last call, or its end since then.
+    /// The start of a session's turn after this last call, or its end since then.
     pub(crate) fn turn_since(&self, id: &SessionId, last: Instant) -> Option<(Turn, Instant)> {
         if self.turns.is_empty() {
             return None;

@@ -1,4 +1,4 @@
-//! Begin and end of turns, as logs report them.
+//! Start and end of turns, as logs report them.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub(crate) fn reported(records: Vec<Record>) -> Vec<TurnStatus> {
     turns
 }
 
-/// The begins and ends of turns in these lines of one file of this format, each line read by itself.
+/// The starts and ends of turns in these lines of one file of this format, each line read by itself.
 fn turns(format: &str, path: &str, lines: &[&str]) -> Vec<(String, Turn)> {
     let file = Path::new(path);
     let (mut reader, mut out) = (Decoder::new(&[format]).of_one_program(), Vec::new());

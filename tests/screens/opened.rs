@@ -289,7 +289,7 @@ fn a_session_with_a_prompt_is_listed_with_those_at_work() {
 }
 
 #[test]
-fn an_answer_that_has_the_time_of_its_begin_is_not_taken_for_one_in_progress() {
+fn an_answer_that_has_the_time_of_its_start_is_not_taken_for_one_in_progress() {
     let calls = ending(vec![made("web", "claude-opus-5", None, 5, "0.02")]);
     let Change::New(last) = &calls[0] else { panic!() };
     let (source, session) = (last.after.call.from.source.clone(), last.after.call.from.session.clone().unwrap());
