@@ -28,7 +28,7 @@ use common::Home;
 use serde_json::Value;
 use service::{Proxy, Service};
 use tokmeter::testing::config::{Env, Settings};
-use tokmeter::testing::domain::Instant;
+use tokmeter::testing::domain::{CallKey, Instant};
 use tokmeter::testing::ledger::{Fact, KeyValue, Options, Space, open};
 use tokmeter::testing::pricing::PriceBook;
 
@@ -147,6 +147,40 @@ fn what_a_killed_proxy_held_counts_until_it_lapses() {
     assert_eq!(again.call(CHAT, &[("x-user-id", "alice")]).status, 200);
     again.end();
     assert_eq!((holds(&home), booked(&home, "alice")), (Vec::new(), (1, 100)));
+}
+
+#[test]
+fn a_hold_ends_with_its_call_whoever_books_it_from_the_journal() {
+    let (home, service) = (Home::new(), Service::start(false));
+    set(&home, "user:alice:day", "300 tokens");
+    let folder = home.path().join(".local/share/tokmeter");
+    let proxy = Proxy::start(&home, service.address);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| proxy.call(CHAT, &[("x-user-id", "alice")]));
+        while service.count() == 0 {
+            std::thread::yield_now();
+        }
+        // The call's line, as another process reads it before the proxy has booked the call.
+        let [(id, _)] = &holds(&home)[..] else { panic!("one is held") };
+        let key = CallKey::from_parts(&["openai", "chatcmpl-0123456789000000"]);
+        let at = common::now();
+        let line = format!(
+            "{{\"at\":\"{at}\",\"model\":\"gpt-4o\",\"input_tokens\":60,\"output_tokens\":40,\"user\":\"alice\",\
+             \"tokmeter\":{{\"key\":\"{key}\",\"source\":\"proxy\",\"hold\":\"{id}\"}}}}\n"
+        );
+        std::fs::write(folder.join("spool.jsonl"), line).unwrap();
+        assert_eq!((booked(&home, "alice"), holds(&home)), ((1, 100), Vec::new()));
+        // 100 of 300 are used and nothing is held: there is room for two more.
+        let others: Vec<_> = (0..2).map(|_| scope.spawn(|| proxy.call(CHAT, &[("x-user-id", "alice")]))).collect();
+        while service.count() < 3 {
+            assert!(!others.iter().any(std::thread::ScopedJoinHandle::is_finished), "one was refused");
+            std::thread::yield_now();
+        }
+        service.open();
+        assert!(others.into_iter().chain([waiting]).all(|call| call.join().unwrap().status == 200));
+    });
+    proxy.end();
+    assert_eq!((booked(&home, "alice"), holds(&home)), ((3, 300), Vec::new()));
 }
 
 #[test]

@@ -106,6 +106,7 @@ impl Reader for Lines {
         }
         if let Some(call) = self.call(&read, &inner, line, origin)? {
             out.push(Record::Call(call));
+            out.extend(read.kept.hold().map(Record::Settled));
         }
         Ok(Reading::Mine)
     }

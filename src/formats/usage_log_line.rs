@@ -9,7 +9,7 @@ use super::fields::{Slot, fields};
 use super::json::{Flag, Text};
 use super::time::Stamp;
 use super::usage::tier;
-use crate::domain::{Call, CallKey, Claim, Fidelity, Geo, Instant, Label, Parts, Service, Speed, rfc3339};
+use crate::domain::{Call, CallKey, Claim, Fidelity, Geo, HoldId, Instant, Label, Parts, Service, Speed, rfc3339};
 
 fields! {
     /// Fields that only tokmeter writes, for data that the usage log has no field for.
@@ -32,11 +32,13 @@ fields! {
         audio_cache_read: Count = "audio_cache_read_tokens",
         audio_output: Count = "audio_output_tokens",
         unstated_lifetime: Count = "cache_write_unstated_lifetime_tokens",
+        hold: Text<'a> = "hold",
     }
 }
 
-/// The line for a call, without a line end. `id` identifies the call in its own log.
-pub(crate) fn line(call: &Call, id: Option<&str>) -> String {
+/// The line for a call, without a line end. `id` identifies the call in its own log. Whoever books the call from this
+/// line ends `hold` with it.
+pub(crate) fn line(call: &Call, id: Option<&str>, hold: Option<HoldId>) -> String {
     // Exhaustive pattern, so that a new field must be handled here.
     let Call {
         key,
@@ -76,6 +78,7 @@ pub(crate) fn line(call: &Call, id: Option<&str>) -> String {
         ("audio_cache_read_tokens", count(parts.audio_cache_read)),
         ("audio_output_tokens", count(parts.audio_output)),
         ("cache_write_unstated_lifetime_tokens", count(parts.write_of_unstated_lifetime)),
+        ("hold", hold.map(|hold| Value::from(hold.to_string()))),
     ];
     let fields = [
         ("id", id.map(Value::from)),
@@ -113,6 +116,12 @@ impl OwnFields<'_> {
 
     fn key(&self) -> Option<CallKey> {
         self.key.get()?.parse().ok()
+    }
+
+    /// The amount held for the call, which ends when the call is booked.
+    pub(super) fn hold(&self) -> Option<HoldId> {
+        self.key()?;
+        self.hold.get()?.parse().ok()
     }
 
     /// Restores the call. `read` is the call decoded from the line's other fields.
@@ -212,7 +221,7 @@ mod tests {
             let mut lines = Decoder::new(&[]);
             for text in std::fs::read_to_string(&file).unwrap().lines() {
                 for call in calls(&mut lines, text) {
-                    let kept = line(&call, Some("an id of its own"));
+                    let kept = line(&call, Some("an id of its own"), None);
                     assert_eq!(calls(&mut Decoder::new(&[]), &kept), [call], "{}: {kept}", file.display());
                     count += 1;
                 }

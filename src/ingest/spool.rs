@@ -12,14 +12,21 @@ use crate::formats;
 /// # Errors
 /// When it cannot be written, or a record is not a call: the spool has no lines for anything else.
 pub(crate) fn spool(path: &Path, records: &[Record]) -> io::Result<()> {
-    let line = |record: &Record| match record {
-        Record::Call(call) => Some(formats::kept_line(call, None) + "\n"),
-        // Only the latest report counts, and another one follows. A held amount lapses by itself.
-        Record::Status(_) | Record::Settled(_) => Some(String::new()),
-        Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => None,
-    };
-    let lines: Option<String> = records.iter().map(line).collect();
-    append_lines(path, lines.ok_or(io::ErrorKind::Unsupported)?.as_bytes())
+    let mut lines = String::new();
+    for (at, record) in records.iter().enumerate() {
+        match record {
+            Record::Call(call) => {
+                let hold = if let Some(Record::Settled(hold)) = records.get(at + 1) { Some(*hold) } else { None };
+                lines += &(formats::kept_line(call, None, hold) + "\n");
+            }
+            // Only the latest report counts, and another one follows. A hold ends with the call before it, or lapses.
+            Record::Status(_) | Record::Settled(_) => {}
+            Record::Descends { .. } | Record::Bill(_) | Record::Rekeyed { .. } => {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
+        }
+    }
+    append_lines(path, lines.as_bytes())
 }
 
 /// Appends whole lines to a log in a single write. The file has mode 0600. If an earlier writer left a line unfinished,

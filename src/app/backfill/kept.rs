@@ -40,7 +40,7 @@ pub(crate) fn keep(context: &Context<'_>, calls: &[Call]) -> Result<PathBuf, Str
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = io::BufWriter::new(options.open(&draft)?);
         for call in calls {
-            writeln!(file, "{}", kept_line(call, None))?;
+            writeln!(file, "{}", kept_line(call, None, None))?;
         }
         file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(&draft, &path)

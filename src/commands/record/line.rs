@@ -65,7 +65,7 @@ const UNKNOWN: Instant = Instant::MIN_UTC;
 fn encode(input: Input, text: &str) -> Result<Vec<Line>, String> {
     let id = id_of(text).filter(|_| input.calls.len() == 1);
     let keep = |call: Call| {
-        let text = formats::kept_line(&call, id.as_deref());
+        let text = formats::kept_line(&call, id.as_deref(), None);
         match read(&text)?.as_slice() {
             [again] if (again.key, again.tokens) == (call.key, call.tokens) => Ok(Line { text, call }),
             _ => Err("its counts are too large to be kept".to_owned()),

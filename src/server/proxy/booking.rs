@@ -82,6 +82,13 @@ struct ToBook {
     hold: Option<HoldId>,
 }
 
+impl ToBook {
+    /// The calls, followed by the end of their hold.
+    fn records(&self) -> impl Iterator<Item = Record> {
+        self.calls.iter().cloned().map(Record::Call).chain(self.hold.map(Record::Settled))
+    }
+}
+
 impl Books {
     /// Starts both threads.
     ///
@@ -189,7 +196,10 @@ fn look_after(keeping: &Mutex<Keeping>, arriving: &Receiver<(Box<Finished>, ones
 }
 
 /// Keeps calls in the spool. Returns false if it cannot take them.
-fn keep(spool: Option<&PathBuf>, calls: &[Call]) -> bool {
-    let records: Vec<Record> = calls.iter().cloned().map(Record::Call).collect();
-    calls.is_empty() || spool.is_some_and(|spool| ingest::spool(spool, &records).is_ok())
+fn keep(spool: Option<&PathBuf>, to_book: &[ToBook]) -> bool {
+    if to_book.iter().all(|to_book| to_book.calls.is_empty()) {
+        return true;
+    }
+    let records: Vec<Record> = to_book.iter().flat_map(ToBook::records).collect();
+    spool.is_some_and(|spool| ingest::spool(spool, &records).is_ok())
 }

@@ -8,7 +8,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::config::{JOURNALS, journals};
-use crate::domain::Call;
+use crate::domain::{Call, HoldId};
 use crate::formats;
 use crate::ingest;
 
@@ -58,12 +58,15 @@ impl Journal {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Appends calls in a single write.
+    /// Appends the calls of a response in a single write, and with the last of them the amount held for them: another
+    /// process may book them from here, and must not count them twice.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(super) fn write(&mut self, calls: &[Call]) -> io::Result<()> {
-        let text: String = calls.iter().map(|call| formats::kept_line(call, None) + "\n").collect();
+    pub(super) fn write(&mut self, calls: &[Call], hold: Option<HoldId>) -> io::Result<()> {
+        let held = |at: usize| hold.filter(|_| at + 1 == calls.len());
+        let line = |(at, call)| formats::kept_line(call, None, held(at)) + "\n";
+        let text: String = calls.iter().enumerate().map(line).collect();
         let written = self.file.write_all(text.as_bytes());
         if written.is_ok() {
             self.bytes += text.len() as u64;
@@ -127,22 +130,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spool = folder.path().join("spool.jsonl");
         // The file name used by earlier versions.
-        let line = formats::kept_line(&call("old"), None) + "\n";
+        let line = formats::kept_line(&call("old"), None, None) + "\n";
         std::fs::write(folder.path().join("proxy-1-0.jsonl"), &line).unwrap();
         let earlier = Journal::open(folder.path(), &spool).unwrap();
         assert_eq!((std::fs::read_to_string(&spool).unwrap(), journals(folder.path()).len()), (line, 1));
         earlier.remove();
         std::fs::remove_file(&spool).unwrap();
         let mut killed = Journal::open(folder.path(), &spool).unwrap();
-        killed.write(&[call("a"), call("b")]).unwrap();
+        killed.write(&[call("a"), call("b")], Some(HoldId::new(7))).unwrap();
         killed.file.write_all(b"{\"cut").unwrap();
         let mut alive = Journal::open(folder.path(), &spool).unwrap();
-        alive.write(&[call("c")]).unwrap();
+        alive.write(&[call("c")], None).unwrap();
         assert!(!spool.exists() && journals(folder.path()).len() == 2);
         drop(killed);
         let next = Journal::open(folder.path(), &spool).unwrap();
         let text = std::fs::read_to_string(&spool).unwrap();
-        assert_eq!(text.lines().count(), 3);
+        assert_eq!(text.lines().map(|line| line.contains("\"hold\"")).collect::<Vec<_>>(), [false, true, false]);
         assert!(text.ends_with("{\"cut") && journals(folder.path()).len() == 2);
         next.remove();
         alive.remove();
@@ -153,13 +156,13 @@ mod tests {
     fn a_long_journal_is_emptied_once_its_calls_are_booked() {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(folder.path(), &folder.path().join("spool.jsonl")).unwrap();
-        journal.write(&[call("a")]).unwrap();
+        journal.write(&[call("a")], None).unwrap();
         journal.booked();
         assert!(std::fs::metadata(&journal.path).unwrap().len() > 0);
         journal.bytes = FULL;
         journal.booked();
         assert_eq!(std::fs::metadata(&journal.path).unwrap().len(), 0);
-        journal.write(&[call("b")]).unwrap();
+        journal.write(&[call("b")], None).unwrap();
         assert_eq!(std::fs::read_to_string(&journal.path).unwrap().lines().count(), 1);
     }
 }

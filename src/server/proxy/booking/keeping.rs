@@ -8,7 +8,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::{Duration, Instant};
 
 use super::{Finished, Gaps, IDLE, ToBook, keep};
-use crate::domain::{Call, CallKey, Fidelity};
+use crate::domain::{Call, CallKey, Fidelity, HoldId};
 use crate::server::proxy::count::{self, About};
 use crate::server::proxy::journal::Journal;
 use crate::server::proxy::meter::Seen;
@@ -106,7 +106,7 @@ impl Keeping {
         match finished {
             Finished::Answered { seen, about, hold } => {
                 let calls = self.counted(&seen, &about);
-                self.write(&calls);
+                self.write(&calls, hold);
                 self.to_book.push(ToBook { calls, hold });
             }
             Finished::Nothing(hold) => self.to_book.push(ToBook { calls: Vec::new(), hold: Some(hold) }),
@@ -118,11 +118,11 @@ impl Keeping {
         self.to_book.len() == 1
     }
 
-    fn write(&mut self, calls: &[Call]) {
+    fn write(&mut self, calls: &[Call], hold: Option<HoldId>) {
         let Some(journal) = &mut self.journal else { return };
         let began = Instant::now();
         // If this fails, the call is booked all the same. Only a kill would lose it.
-        let _ = journal.write(calls);
+        let _ = journal.write(calls, hold);
         self.took(began.elapsed(), Instant::now());
     }
 
@@ -152,9 +152,9 @@ impl Keeping {
             match waiting.try_send(to_book) {
                 Ok(()) => self.written += 1,
                 Err(TrySendError::Full(to_book) | TrySendError::Disconnected(to_book)) => {
-                    // The holds of these calls lapse.
+                    // The holds of these calls end when they are read from the spool.
                     let spool = self.folder.as_ref().map(|(_, spool)| spool);
-                    if !keep(spool, &to_book.calls) {
+                    if !keep(spool, std::slice::from_ref(&to_book)) {
                         self.gaps.lost.fetch_add(to_book.calls.len() as u64, Ordering::Relaxed);
                     }
                 }
