@@ -184,6 +184,21 @@ fn a_hold_ends_with_its_call_whoever_books_it_from_the_journal() {
 }
 
 #[test]
+fn a_clients_next_call_is_not_refused_for_what_was_held_for_its_last() {
+    let (home, service) = (Home::new(), Service::start(true));
+    set(&home, "user:alice:day", "4k");
+    let proxy = Proxy::start(&home, service.address);
+    // More is held for a call than there is room for, and only 100 tokens of it are used.
+    let body = r#"{"model":"gpt-4o","max_tokens":4096,"messages":[{"role":"user","content":"20 letters of prompt"}]}"#;
+    let call = |_| proxy.send("POST", CHAT, &[("x-user-id", "alice")], body).status;
+    assert_eq!((0..40).map(call).collect::<Vec<_>>(), [200; 40]);
+    let over = proxy.send("POST", CHAT, &[("x-user-id", "alice")], body);
+    assert_eq!((over.status, &over.body["error"]["code"]), (429, &"insufficient_quota".into()));
+    proxy.end();
+    assert_eq!((booked(&home, "alice"), holds(&home)), ((40, 4000), Vec::new()));
+}
+
+#[test]
 fn a_limit_of_zero_refuses_calls_and_nothing_that_costs_nothing() {
     let (home, service) = (Home::new(), Service::start(true));
     set(&home, "day", "0usd");

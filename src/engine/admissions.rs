@@ -13,8 +13,9 @@ use std::time::{Duration, Instant as Clock};
 use tokio::sync::{mpsc, watch};
 
 use self::second_books::SecondBooks;
-use crate::config::OnError;
+use crate::config::{OnError, Settings};
 use crate::domain::{Call, Dimension, HoldId, Instant, Label};
+use crate::meter::Rules;
 use crate::meter::admission::Coming;
 
 /// How long the ledger may take to answer before `gate.on_error` decides.
@@ -73,6 +74,14 @@ pub(crate) struct Policy {
     pub(crate) limited: Option<Arc<[Dimension]>>,
     /// The answer when the ledger cannot be read.
     pub(crate) on_error: OnError,
+}
+
+impl Policy {
+    /// The facts that follow from these limits and settings.
+    pub(super) fn new(rules: &Rules, settings: &Settings) -> Self {
+        let limited = (!rules.limits.is_empty()).then(|| rules.dimensions().into());
+        Self { limited, on_error: settings.gate.on_error }
+    }
 }
 
 /// The proxy's access to the limits.

@@ -93,7 +93,6 @@ pub(crate) struct State {
 impl LedgerThread {
     /// Handles messages until it is stopped or there are no senders left.
     pub(crate) fn run(mut self, mut inbox: Inbox) {
-        self.tell_policy();
         if self.books.is_away() {
             self.stuck();
             self.tell_health();

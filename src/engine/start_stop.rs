@@ -168,7 +168,7 @@ impl Engine {
         let (ask, questions) = mpsc::channel(32);
         let (admit, admissions) = mpsc::channel(ADMISSIONS);
         let (revision, revised) = watch::channel(0);
-        let (policy, policies) = watch::channel(Policy::default());
+        let (policy, policies) = watch::channel(Policy::new(&setup.rules, &setup.settings));
         let second_books = Arc::new(SecondBooks::default());
         let alerts = broadcast::Sender::new(ALERTS);
         let (reader, control) = mpsc::unbounded_channel();

@@ -56,8 +56,7 @@ impl LedgerThread {
 
     /// Tells servers which limits exist.
     pub(super) fn tell_policy(&self) {
-        let limited = (!self.rules.limits.is_empty()).then(|| self.rules.dimensions().into());
-        let policy = Policy { limited, on_error: self.config_edits.settings.gate.on_error };
+        let policy = Policy::new(&self.rules, &self.config_edits.settings);
         self.policy.send_if_modified(|known| {
             let is_new = *known != policy;
             *known = policy;

@@ -46,6 +46,7 @@ fn start(path: &Path, options: Options, tokens: u64, on_error: OnError) -> Runni
     })
     .unwrap();
     let doors = engine.doors();
+    assert!(doors.limits.dimensions().is_some(), "a first call may arrive before the ledger thread runs");
     Running { engine, events, doors }
 }
 

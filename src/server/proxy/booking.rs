@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::books_thread::BooksThread;
 use self::keeping::Keeping;
@@ -34,6 +34,8 @@ const WAITING: usize = 4096;
 const AFTER: Duration = Duration::from_millis(2);
 /// How often an idle journal is checked, and how soon to retry one that could not be opened.
 const IDLE: Duration = Duration::from_secs(1);
+/// How long a call that would be refused waits for finished calls to be booked.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A finished call.
 pub(super) enum Finished {
@@ -65,6 +67,7 @@ pub(super) struct BookingHandle {
     keeping: Arc<Mutex<Keeping>>,
     /// Queue to the thread that writes a slow journal.
     finished: SyncSender<(Box<Finished>, oneshot::Sender<()>)>,
+    booked: watch::Receiver<u64>,
     gaps: Arc<Gaps>,
 }
 
@@ -97,12 +100,13 @@ impl Books {
     pub(super) fn open(setup: Setup) -> io::Result<Self> {
         let (finished, arriving) = sync_channel(FINISHED);
         let (waiting, to_book) = sync_channel(WAITING);
-        let booked = Arc::new(AtomicU64::new(0));
+        let booked = watch::Sender::default();
         let gaps = Arc::new(Gaps::default());
         let spool = setup.folder.as_ref().map(|(_, spool)| spool.clone());
-        let mut keeping = Keeping::new(setup.folder, waiting, Arc::clone(&booked), Arc::clone(&gaps));
+        let mut keeping = Keeping::new(setup.folder, waiting, booked.subscribe(), Arc::clone(&gaps));
         keeping.open_journal();
         let keeping = Arc::new(Mutex::new(keeping));
+        let from = booked.subscribe();
         let books = BooksThread { deliver: setup.deliver, spool, booked, gaps: Arc::clone(&gaps), left: Vec::new() };
         let slow = Arc::clone(&keeping);
         let name = |name: &str| std::thread::Builder::new().name(name.to_owned());
@@ -110,7 +114,7 @@ impl Books {
             name("proxy-books").spawn(move || books.run(&to_book))?,
             name("proxy-journal").spawn(move || look_after(&slow, &arriving))?,
         ];
-        let handle = BookingHandle { keeping, finished, gaps: Arc::clone(&gaps) };
+        let handle = BookingHandle { keeping, finished, booked: from, gaps: Arc::clone(&gaps) };
         Ok(Self { handle: Some(handle), threads, gaps })
     }
 
@@ -154,6 +158,34 @@ impl BookingHandle {
 }
 
 impl BookingHandle {
+    /// Number of calls booked so far.
+    pub(super) fn booked(&self) -> u64 {
+        *self.booked.borrow()
+    }
+
+    /// Waits, at most two seconds, until every call handed in so far is booked and its hold has ended. Returns true if
+    /// more calls are booked then than `before`.
+    pub(super) async fn settled(&self, before: u64) -> bool {
+        let all_booked = async {
+            let all = loop {
+                match self.pass_all_on() {
+                    Some(all) => break all,
+                    None => tokio::time::sleep(AFTER).await,
+                }
+            };
+            let _ = self.booked.clone().wait_for(|booked| *booked >= all).await;
+        };
+        let _ = tokio::time::timeout(PATIENCE, all_booked).await;
+        self.booked() > before
+    }
+
+    /// Number of calls passed on, once all have been; `None` while another thread is handing one in.
+    fn pass_all_on(&self) -> Option<u64> {
+        let mut keeping = self.keeping.try_lock().ok()?;
+        keeping.pass_on();
+        Some(keeping.written())
+    }
+
     /// Wakes the booking thread once the end of the response has been sent.
     fn pass_on_soon(&self) {
         let keeping = Arc::clone(&self.keeping);

@@ -248,8 +248,17 @@ fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Opti
     Ask { protocol, model, who, org: defaults.org.clone(), input, output: facts.most_output, at: shared.env.now() }
 }
 
-/// Decides whether the call may be made, on this thread if that needs no waiting, otherwise on a thread that may block.
+/// Decides whether the call may be made. Calls that have ended count with their holds until they are booked, so before a
+/// call is refused because of holds, those are booked.
 async fn admitted(shared: &Arc<Shared>, ask: Ask) -> Decision {
+    let booked = shared.booking.booked();
+    let decision = decided(shared, ask.clone()).await;
+    let waits = matches!(&decision, Decision::Refuse(Refusal::Over(state)) if state.waits);
+    if waits && shared.booking.settled(booked).await { decided(shared, ask).await } else { decision }
+}
+
+/// Asks whether the call may be made, on this thread if that needs no waiting, otherwise on a thread that may block.
+async fn decided(shared: &Arc<Shared>, ask: Ask) -> Decision {
     if let Some(decision) = shared.admission.admit_at_once(&ask) {
         return decision;
     }

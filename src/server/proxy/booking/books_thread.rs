@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Gaps, ToBook, WAITING, keep};
 use crate::domain::Record;
@@ -25,7 +25,7 @@ pub(super) struct BooksThread {
     pub(super) deliver: mpsc::Sender<Delivery>,
     pub(super) spool: Option<PathBuf>,
     /// Number of calls that have been booked or lost.
-    pub(super) booked: Arc<AtomicU64>,
+    pub(super) booked: watch::Sender<u64>,
     pub(super) gaps: Arc<Gaps>,
     /// Calls that nothing has been able to take so far, oldest first.
     pub(super) left: Vec<ToBook>,
@@ -76,10 +76,10 @@ impl BooksThread {
             }
             let all = self.left.len();
             self.left.retain(|to_book| to_book.hold.is_some());
-            self.booked.fetch_add((all - self.left.len()) as u64, Ordering::AcqRel);
+            self.add_booked(all - self.left.len());
             return self.give_up(WAITING);
         }
-        self.booked.fetch_add(self.left.len() as u64, Ordering::AcqRel);
+        self.add_booked(self.left.len());
         self.left.clear();
     }
 
@@ -96,7 +96,11 @@ impl BooksThread {
         let over = self.left.len().saturating_sub(most);
         let lost: usize = self.left.drain(..over).map(|to_book| to_book.calls.len()).sum();
         self.gaps.lost.fetch_add(lost as u64, Ordering::Relaxed);
-        self.booked.fetch_add(over as u64, Ordering::AcqRel);
+        self.add_booked(over);
+    }
+
+    fn add_booked(&self, count: usize) {
+        self.booked.send_modify(|booked| *booked += count as u64);
     }
 }
 
@@ -115,7 +119,7 @@ mod tests {
         let mut books = BooksThread {
             deliver,
             spool: Some(spool.clone()),
-            booked: Arc::default(),
+            booked: watch::Sender::default(),
             gaps: Arc::default(),
             left: vec![ToBook { calls: vec![call], hold: Some(HoldId::new(7)) }],
         };
@@ -129,14 +133,13 @@ mod tests {
             (records(Reply::refusal("the disk is full")), records(Reply::Nothing))
         });
         books.book();
-        let booked = || books.booked.load(Ordering::Relaxed);
-        assert_eq!((booked(), books.left.len()), (0, 1));
+        assert_eq!((*books.booked.borrow(), books.left.len()), (0, 1));
         let kept = std::fs::read_to_string(&spool).unwrap();
         assert!(kept.lines().count() == 1 && kept.contains("\"hold\":\"00000000000000000000000000000007\""), "{kept}");
         books.book();
         let (first, second) = engine.join().unwrap();
         assert_eq!((first.len(), second), (2, vec![Record::Settled(HoldId::new(7))]));
-        assert_eq!((books.booked.load(Ordering::Relaxed), books.left.len()), (1, 0));
+        assert_eq!((*books.booked.borrow(), books.left.len()), (1, 0));
         assert_eq!(std::fs::read_to_string(&spool).unwrap().lines().count(), 1);
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
 
 use super::{Finished, Gaps, IDLE, ToBook, keep};
 use crate::domain::{Call, CallKey, Fidelity, HoldId};
@@ -59,7 +61,7 @@ pub(super) struct Keeping {
     waiting: Option<SyncSender<ToBook>>,
     /// Number of calls passed to it, and number that it has booked.
     written: u64,
-    booked: Arc<AtomicU64>,
+    booked: watch::Receiver<u64>,
     repeats: Repeats,
     gaps: Arc<Gaps>,
     /// The disk was slow. Do not wait for it until this time.
@@ -70,7 +72,7 @@ impl Keeping {
     pub(super) fn new(
         folder: Option<(PathBuf, PathBuf)>,
         waiting: SyncSender<ToBook>,
-        booked: Arc<AtomicU64>,
+        booked: watch::Receiver<u64>,
         gaps: Arc<Gaps>,
     ) -> Self {
         Self {
@@ -162,10 +164,15 @@ impl Keeping {
         }
     }
 
+    /// Number of calls passed on so far.
+    pub(super) const fn written(&self) -> u64 {
+        self.written
+    }
+
     /// Empties the journal if it is long and every call in it has been booked.
     pub(super) fn shorten(&mut self) {
         if self.to_book.is_empty()
-            && self.booked.load(Ordering::Acquire) == self.written
+            && *self.booked.borrow() == self.written
             && let Some(journal) = &mut self.journal
         {
             journal.booked();
@@ -176,7 +183,7 @@ impl Keeping {
     pub(super) fn end(&mut self) {
         self.pass_on();
         self.waiting = None;
-        while self.booked.load(Ordering::Acquire) < self.written {
+        while *self.booked.borrow() < self.written {
             std::thread::sleep(Duration::from_millis(2));
         }
         // It still contains calls that were kept nowhere else.
@@ -195,7 +202,7 @@ mod tests {
     #[test]
     fn a_disk_that_was_slow_once_is_not_waited_for_until_the_time_is_over() {
         let (waiting, _books) = std::sync::mpsc::sync_channel(1);
-        let mut keeping = Keeping::new(None, waiting, Arc::default(), Arc::default());
+        let mut keeping = Keeping::new(None, waiting, watch::channel(0).1, Arc::default());
         let (most, rest) = SLOW;
         keeping.took(most / 2, Instant::now());
         assert!(!keeping.is_slow());
