@@ -63,7 +63,10 @@ pub(super) struct Books {
 
 /// A handle for booking the calls of one proxy.
 #[derive(Clone)]
-pub(super) struct BookingHandle {
+pub(super) struct BookingHandle(Arc<Queue>);
+
+/// The way of finished calls to the books.
+struct Queue {
     keeping: Arc<Mutex<Keeping>>,
     /// Queue to the thread that writes a slow journal.
     finished: SyncSender<(Box<Finished>, oneshot::Sender<()>)>,
@@ -114,8 +117,8 @@ impl Books {
             name("proxy-books").spawn(move || books.run(&to_book))?,
             name("proxy-journal").spawn(move || look_after(&slow, &arriving))?,
         ];
-        let handle = BookingHandle { keeping, finished, booked: from, gaps: Arc::clone(&gaps) };
-        Ok(Self { handle: Some(handle), threads, gaps })
+        let queue = Queue { keeping, finished, booked: from, gaps: Arc::clone(&gaps) };
+        Ok(Self { handle: Some(BookingHandle(Arc::new(queue))), threads, gaps })
     }
 
     /// A new handle; `None` after shutdown. Booking ends once no handles are left.
@@ -136,7 +139,7 @@ impl Drop for Books {
 impl BookingHandle {
     /// Takes a call without waiting. `None` if it is on disk already, otherwise a receiver that completes when it is.
     pub(super) fn hand_in(&self, finished: Finished) -> Option<oneshot::Receiver<()>> {
-        if let Ok(mut keeping) = self.keeping.try_lock()
+        if let Ok(mut keeping) = self.0.keeping.try_lock()
             && !keeping.is_slow()
         {
             keeping.keep(finished);
@@ -149,8 +152,8 @@ impl BookingHandle {
             return None;
         }
         let (sender, written) = oneshot::channel();
-        if self.finished.try_send((Box::new(finished), sender)).is_err() {
-            self.gaps.lost.fetch_add(1, Ordering::Relaxed);
+        if self.0.finished.try_send((Box::new(finished), sender)).is_err() {
+            self.0.gaps.lost.fetch_add(1, Ordering::Relaxed);
             return None;
         }
         Some(written)
@@ -160,7 +163,7 @@ impl BookingHandle {
 impl BookingHandle {
     /// Number of calls booked so far.
     pub(super) fn booked(&self) -> u64 {
-        *self.booked.borrow()
+        *self.0.booked.borrow()
     }
 
     /// Waits, at most two seconds, until every call handed in so far is booked and its hold has ended. Returns true if
@@ -173,7 +176,7 @@ impl BookingHandle {
                     None => tokio::time::sleep(AFTER).await,
                 }
             };
-            let _ = self.booked.clone().wait_for(|booked| *booked >= all).await;
+            let _ = self.0.booked.clone().wait_for(|booked| *booked >= all).await;
         };
         let _ = tokio::time::timeout(PATIENCE, all_booked).await;
         self.booked() > before
@@ -181,14 +184,14 @@ impl BookingHandle {
 
     /// Number of calls passed on, once all have been; `None` while another thread is handing one in.
     fn pass_all_on(&self) -> Option<u64> {
-        let mut keeping = self.keeping.try_lock().ok()?;
+        let mut keeping = self.0.keeping.try_lock().ok()?;
         keeping.pass_on();
         Some(keeping.written())
     }
 
     /// Wakes the booking thread once the end of the response has been sent.
     fn pass_on_soon(&self) {
-        let keeping = Arc::clone(&self.keeping);
+        let keeping = Arc::clone(&self.0.keeping);
         let pass_on = move || {
             // The thread that holds the lock passes these calls on, too.
             if let Ok(mut keeping) = keeping.try_lock() {

@@ -252,17 +252,18 @@ fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Opti
 /// call is refused because of holds, those are booked.
 async fn admitted(shared: &Arc<Shared>, ask: Ask) -> Decision {
     let booked = shared.booking.booked();
-    let decision = decided(shared, ask.clone()).await;
+    let ask = Arc::new(ask);
+    let decision = decided(shared, &ask).await;
     let waits = matches!(&decision, Decision::Refuse(Refusal::Over(state)) if state.waits);
-    if waits && shared.booking.settled(booked).await { decided(shared, ask).await } else { decision }
+    if waits && shared.booking.settled(booked).await { decided(shared, &ask).await } else { decision }
 }
 
 /// Asks whether the call may be made, on this thread if that needs no waiting, otherwise on a thread that may block.
-async fn decided(shared: &Arc<Shared>, ask: Ask) -> Decision {
-    if let Some(decision) = shared.admission.admit_at_once(&ask) {
+async fn decided(shared: &Arc<Shared>, ask: &Arc<Ask>) -> Decision {
+    if let Some(decision) = shared.admission.admit_at_once(ask) {
         return decision;
     }
-    let admission = Arc::clone(&shared.admission);
+    let (admission, ask) = (Arc::clone(&shared.admission), Arc::clone(ask));
     let decision = tokio::task::spawn_blocking(move || admission.admit(&ask)).await;
     // A panic there must not stop anybody's work.
     decision.unwrap_or(Decision::Go { hold: None, near: None })

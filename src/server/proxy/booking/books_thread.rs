@@ -65,7 +65,10 @@ impl BooksThread {
 
     /// Books the remaining calls and ends their holds in one transaction, or else keeps the calls in the spool.
     fn book(&mut self) {
-        let records: Vec<Record> = self.left.iter().flat_map(ToBook::records).collect();
+        // All calls first, because calls in a row are merged together.
+        let calls = self.left.iter().flat_map(|to_book| to_book.calls.iter().cloned().map(Record::Call));
+        let settled = self.left.iter().filter_map(|to_book| to_book.hold.map(Record::Settled));
+        let records: Vec<Record> = calls.chain(settled).collect();
         if !records.is_empty() && !self.is_booked(records) {
             if !keep(self.spool.as_ref(), &self.left) {
                 return self.give_up(WAITING);
