@@ -74,7 +74,7 @@ pub mod meter {
     pub use crate::meter::{
         Activity, AgentLine, Ahead, Alerts, Amount, CallContext, CallLine, DayCurve, FleetLine, Follow, LastCall,
         Limit, LimitState, LimitedSession, Measure, Meter, ModelLine, Plan, QuietHours, Rules, Scope, SessionId,
-        SessionLine, Snapshot, Summary, Trend, Verdict, Window, cache_hit, signals, states,
+        SessionLine, Share, Snapshot, Summary, Trend, Verdict, Window, cache_hit, signals, states,
     };
 }
 

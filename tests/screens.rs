@@ -15,7 +15,7 @@ use tokmeter::testing::domain::{
 };
 use tokmeter::testing::ledger::{Change, Grain, PeriodKey, Query, Report, ReportRow, Row, RowChange, SessionRow, Sums};
 use tokmeter::testing::meter::{
-    Alerts, Amount, CallLine, Follow, Limit, LimitState, Meter, ModelLine, Rules, Scope, SessionId, SessionLine,
+    Alerts, Amount, CallLine, Follow, Limit, LimitState, Meter, ModelLine, Rules, Scope, SessionId, SessionLine, Share,
     Summary, Trend, Verdict, Window,
 };
 use tokmeter::testing::pricing::{Cost, Rates};
@@ -166,10 +166,10 @@ fn summary() -> Summary {
     let haiku = sums(4, [40_010, 0, 0, 0, 7_000, 0], "0.38", "0");
     let mut both = opus;
     both.add(&haiku);
-    let line = |model: &str, sums: Sums, share: u8, bars: &[u64]| ModelLine {
+    let line = |model: &str, sums: Sums, percent: u8, bars: &[u64]| ModelLine {
         model: Some(Label::new(model)),
         sums,
-        share,
+        share: Share::Exact(percent),
         trend: trend(bars),
     };
     let mut day = limit(Window::Day, None, tokens(500_000), tokens(400_000), 80);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::Duration;
 
 use super::session_id::SessionId;
-use super::share::share;
+use super::share::{Share, share};
 use crate::domain::{Fidelity, Instant, Label, Tokens, Usd};
 use crate::ledger::{Row, Sums};
 
@@ -27,7 +27,7 @@ pub struct Signals {
     /// Sessions whose prompts keep growing without any cache reads.
     pub uncached: Vec<Uncached>,
     /// The sub-agents' share of the cost in whole per cent (of tokens if no cost is known).
-    pub agent_share: u8,
+    pub agent_share: Share,
     /// The most expensive calls, in descending order.
     pub dearest: Vec<Arc<Row>>,
 }

@@ -63,6 +63,7 @@ pub(crate) use recent::Recent;
 pub(crate) use session::SHOWN as SESSIONS_SHOWN;
 pub use session_id::SessionId;
 pub use session_line::SessionLine;
+pub use share::Share;
 pub(crate) use share::shares;
 pub use snapshot::{Snapshot, states};
 pub(crate) use spread::{Histogram, Sizes, Spread};

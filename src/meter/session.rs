@@ -10,7 +10,7 @@ use super::model_sums::take_model;
 use super::rate::{KEPT, Minutes, Paces, Spent};
 use super::session_id::SessionId;
 use super::session_line::SessionLine;
-use super::share::shares;
+use super::share::{Share, shares};
 use super::statuses::Statuses;
 use super::summary::ModelLine;
 use super::used::Used;
@@ -376,7 +376,7 @@ pub(crate) fn model_lines(
     let mut models: Vec<(Option<Label>, Sums)> = models.iter().map(|(model, sums)| (model.clone(), *sums)).collect();
     dearest_first(&mut models);
     let shares = shares(models.iter().map(|(_, sums)| sums), whole);
-    let line = |((model, sums), share): ((Option<Label>, Sums), u8)| ModelLine {
+    let line = |((model, sums), share): ((Option<Label>, Sums), Share)| ModelLine {
         trend: minutes.get(&model).map(|minutes| minutes.trend(trend_until, now)).unwrap_or_default(),
         share,
         model,

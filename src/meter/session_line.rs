@@ -4,7 +4,7 @@ use chrono::Duration;
 
 use super::activity::is_active;
 use super::session_id::SessionId;
-use super::share::share;
+use super::share::{Share, share};
 use crate::domain::Instant;
 use crate::ledger::SessionRow;
 
@@ -31,8 +31,8 @@ impl SessionLine {
         SessionId::from_row(&self.row)
     }
 
-    /// The sub-agents' share of the session's cost in whole per cent, or of its tokens if no cost is known.
-    pub fn agent_share(&self) -> u8 {
+    /// The sub-agents' share of the session's cost, or of its tokens if no cost is known.
+    pub fn agent_share(&self) -> Share {
         share(&self.row.in_agents, &self.row.sums)
     }
 }

@@ -1,15 +1,73 @@
 //! Shares of a whole, in whole per cent.
 
 use std::cmp::Reverse;
+use std::fmt;
 
 use crate::domain::{Usd, sort_by_key};
 use crate::ledger::Sums;
 
+/// A part's share of a whole in whole per cent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// All prices are known, or none is and tokens are compared.
+    Exact(u8),
+    /// Other parts also used models without a price.
+    AtMost(u8),
+    /// This part also used models without a price.
+    About(u8),
+    /// This part used only models without a price.
+    Unknown,
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Self::Exact(0)
+    }
+}
+
+impl Share {
+    fn new(part: &Sums, whole: &Sums, percent: u8) -> Self {
+        if whole.cost <= Usd::ZERO || whole.unpriced_tokens == 0 {
+            Self::Exact(percent)
+        } else if part.unpriced_tokens == 0 {
+            Self::AtMost(percent)
+        } else if part.cost > Usd::ZERO {
+            Self::About(percent)
+        } else {
+            Self::Unknown
+        }
+    }
+
+    /// The number, if there is one.
+    pub const fn percent(self) -> Option<u8> {
+        match self {
+            Self::Exact(percent) | Self::AtMost(percent) | Self::About(percent) => Some(percent),
+            Self::Unknown => None,
+        }
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(percent) => out.pad(&format!("{percent}%")),
+            Self::AtMost(percent) => out.pad(&format!("≤{percent}%")),
+            Self::About(percent) => out.pad(&format!("~{percent}%")),
+            Self::Unknown => out.pad("?"),
+        }
+    }
+}
+
 /// The parts' shares of a whole, in whole per cent of its cost (of tokens if no cost is known). The shares add up to
 /// the share of all parts together, so if the parts make up the whole they add up to 100. The rounding difference goes
 /// to the parts with the largest remainders.
-pub(crate) fn shares<'a>(parts: impl Iterator<Item = &'a Sums>, whole: &Sums) -> Vec<u8> {
-    let parts: Vec<(i128, i128)> = parts.map(|part| weights(part, whole)).collect();
+pub(crate) fn shares<'a>(parts: impl Iterator<Item = &'a Sums>, whole: &Sums) -> Vec<Share> {
+    let all: Vec<&Sums> = parts.collect();
+    let percents = percents(&all.iter().map(|part| weights(part, whole)).collect::<Vec<_>>());
+    all.into_iter().zip(percents).map(|(part, percent)| Share::new(part, whole, percent)).collect()
+}
+
+fn percents(parts: &[(i128, i128)]) -> Vec<u8> {
     let Some(whole) = parts.first().map(|(_, whole)| *whole).filter(|whole| *whole > 0) else {
         return vec![0; parts.len()];
     };
@@ -35,10 +93,10 @@ fn weights(part: &Sums, whole: &Sums) -> (i128, i128) {
 }
 
 /// A part's share of a whole in whole per cent of the cost, or of the tokens if no cost is known.
-pub(crate) fn share(part: &Sums, whole: &Sums) -> u8 {
-    let (part, whole) = weights(part, whole);
-    let percent = part.max(0).saturating_mul(100).checked_div(whole).unwrap_or(0);
-    u8::try_from(percent.min(100)).unwrap_or(100)
+pub(crate) fn share(part: &Sums, whole: &Sums) -> Share {
+    let (size, all) = weights(part, whole);
+    let percent = size.max(0).saturating_mul(100).checked_div(all).unwrap_or(0);
+    Share::new(part, whole, u8::try_from(percent.min(100)).unwrap_or(100))
 }
 
 #[cfg(test)]
@@ -59,8 +117,24 @@ mod tests {
         ] {
             let whole = cost(parts.iter().sum());
             let parts: Vec<Sums> = parts.into_iter().map(cost).collect();
+            let expected: Vec<Share> = expected.into_iter().map(Share::Exact).collect();
             assert_eq!(shares(parts.iter(), &whole), expected);
         }
-        assert_eq!(shares([cost(1), cost(1)].iter(), &cost(4)), [25, 25]);
+        assert_eq!(shares([cost(1), cost(1)].iter(), &cost(4)), [Share::Exact(25); 2]);
+    }
+
+    #[test]
+    fn a_share_of_a_cost_that_is_not_known_whole_says_so() {
+        let priced = cost(300);
+        let unpriced = Sums { unpriced_tokens: 7, ..Sums::default() };
+        let both = Sums { unpriced_tokens: 7, ..cost(100) };
+        let whole = Sums { unpriced_tokens: 14, ..cost(400) };
+        let of_all = shares([priced, unpriced, both].iter(), &whole);
+        assert_eq!(of_all, [Share::AtMost(75), Share::Unknown, Share::About(25)]);
+        let texts: Vec<String> = of_all.iter().map(|share| format!("{share:>4}")).collect();
+        assert_eq!(texts, ["≤75%", "   ?", "~25%"]);
+        assert_eq!(share(&unpriced, &whole), Share::Unknown);
+        // Where no cost is known, tokens are compared.
+        assert_eq!(share(&unpriced, &unpriced), Share::Exact(0));
     }
 }

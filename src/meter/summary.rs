@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{DayCurve, FleetLine, LimitState, SessionId, SessionLine, Trend, Window};
+use super::{DayCurve, FleetLine, LimitState, SessionId, SessionLine, Share, Trend, Window};
 use crate::domain::{Filter, Instant, Label, Quota, Span, Tokens, Usd};
 use crate::ledger::{Row, Sums};
 
@@ -154,8 +154,8 @@ pub struct ModelLine {
     pub model: Option<Label>,
     /// Its sums in the followed sessions.
     pub sums: Sums,
-    /// Its share of their cost in whole per cent, or of their tokens if no cost is known.
-    pub share: u8,
+    /// Its share of their cost, or of their tokens if no cost is known.
+    pub share: Share,
     /// Spending per minute.
     pub trend: Trend,
 }

@@ -21,7 +21,7 @@ pub(crate) struct SignalsJson<'a> {
     calls: u64,
     cache_hit_per_cent: Option<u8>,
     cache_saved_usd: Decimal,
-    agent_share_per_cent: u8,
+    agent_share_per_cent: Option<u8>,
     expired_caches: Vec<BTreeMap<&'static str, Cell>>,
     growing_without_cache: Vec<BTreeMap<&'static str, Cell>>,
     dearest: Vec<BTreeMap<&'static str, Cell>>,
@@ -84,7 +84,7 @@ pub(crate) fn signals_document<'a>(calls: u64, signals: &Signals, against: Optio
         calls,
         cache_hit_per_cent: signals.cache_hit,
         cache_saved_usd: Decimal(signals.saved),
-        agent_share_per_cent: signals.agent_share,
+        agent_share_per_cent: signals.agent_share.percent(),
         expired_caches: expired.collect(),
         growing_without_cache: uncached.collect(),
         dearest: dearest.collect(),
@@ -96,7 +96,7 @@ pub(crate) fn signals_text(signals: &Signals, zone: Zone, out: &mut dyn io::Writ
     let hit = signals.cache_hit.map_or_else(|| "–".to_owned(), |hit| format!("{hit}%"));
     let verb = if signals.saved.is_negative() { "which cost more than it saved:" } else { "saved" };
     writeln!(out, "Cache: {hit} of the prompt tokens were read from it, {verb} {}", text::usd(signals.saved))?;
-    writeln!(out, "Sub-agents: {}% of the cost", signals.agent_share)?;
+    writeln!(out, "Sub-agents: {} of the cost", signals.agent_share)?;
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let unnamed = || "–".to_owned();
     let name = |label: Option<&Label>| label.map_or_else(unnamed, |label| text::fit(text::session_short(label), 24));

@@ -124,7 +124,7 @@ impl App {
             (View::Live, Pane::Models) => {
                 let line = self.summary.models.get(self.cursor())?;
                 let mut lines = of_sums(&line.sums);
-                lines.push(format!("share        {}% of the cost of what is shown", line.share));
+                lines.push(format!("share        {} of the cost of what is shown", line.share));
                 lines.extend(self.rates_of(line.model.as_ref()));
                 let session = self.summary.session.as_ref().map(SessionLine::id);
                 let session = session.map(|id| format!(" in {}", short_name(&id))).unwrap_or_default();

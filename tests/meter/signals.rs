@@ -73,7 +73,7 @@ fn shares_and_the_dearest_calls_are_exact() {
     ];
     let found = signals(&rows(told), 2);
     // 650 and 300 micro-dollars; the unpriced call is in neither.
-    assert_eq!(found.agent_share, 31);
+    assert_eq!(found.agent_share.percent(), Some(31));
     let dearest: Vec<u64> = found.dearest.iter().map(|row| row.call.tokens.input).collect();
     assert_eq!(dearest, [600, 250]);
     assert_eq!(cache_hit(&Tokens { input: 1, cache_read: 99, ..Tokens::ZERO }), Some(99));

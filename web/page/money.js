@@ -63,6 +63,13 @@ export function cost(sums, show = usd, unread = 0) {
   return mark + show(pico(sums.cost_usd));
 }
 
+// A share of a cost in whole per cent. Usage without a price makes it an upper bound, an estimate, or unknown.
+export function share(percent, part, whole) {
+  if (percent === null || (part.unpriced_tokens > 0 && !pico(part.cost_usd ?? "0"))) return { text: "?", share: 0, className: "share" };
+  const mark = whole.unpriced_tokens > 0 ? (part.unpriced_tokens > 0 ? "~" : "≤") : "";
+  return { text: `${mark}${percent}%`, share: percent, className: "share" };
+}
+
 // A rate or a forecast, with the mark of the sums that it follows from.
 export function usdAs(amount, sums) {
   return pico(amount) ? cost({ ...sums, cost_usd: amount }) : usd(pico(amount));

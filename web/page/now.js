@@ -6,7 +6,7 @@ import { $, link, say, table } from "./dom.js";
 import { exactly } from "./filters.js";
 import { clock, compact, number, plural, seconds, short } from "./format.js";
 import { limits } from "./limits.js";
-import { cost, usdAs, usdFine } from "./money.js";
+import { cost, share, usdAs, usdFine } from "./money.js";
 
 const HOUR = 3_600_000;
 
@@ -44,7 +44,7 @@ export function event(summary) {
   limits(summary);
   running(summary);
   table($("models"), [["model", "name"], ["tokens", "n opt2"], ["cost", "n"], ["share", "n"]],
-    summary.models.map((line) => [{ text: line.model ?? "?", href: line.model && link("calls", { model: exactly(line.model), since: "today" }) }, compact(line.today.tokens), cost(line.today), { text: `${line.share}%`, share: line.share, className: "share" }]),
+    summary.models.map((line) => [{ text: line.model ?? "?", href: line.model && link("calls", { model: exactly(line.model), since: "today" }) }, compact(line.today.tokens), cost(line.today), share(line.share, line.today, summary.today)]),
     "No call today.");
   table($("latest"), [["time"], ["model", "name"], ["project", "opt2"], ["tokens", "n opt2"], ["cost", "n"]],
     summary.calls.slice(0, 12).map((call) => [{ text: seconds(call.at), href: link(`call/${call.key}`) }, call.model ?? "?", [short(call.project), call.agent].filter(Boolean).join("/"), number(call.tokens), cost(call, usdFine)]),

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { $, element, link, table } from "./dom.js";
 import { exactly } from "./filters.js";
 import { number, short } from "./format.js";
-import { cost, height, pico } from "./money.js";
+import { cost, height, pico, share } from "./money.js";
 
 // Dimensions and what they are called here.
 const BY = { user: "user", team: "team", project: "project", agent: "sub-agent", model: "model", source: "agent", feature: "feature", org: "organisation" };
@@ -29,10 +29,10 @@ export async function update(arg, params) {
   const all = height(pico(total.cost_usd)) || 1;
   const lines = sorted.map(({ row, amount }) => {
     const name = row[by];
-    const share = Math.round((height(amount) / all) * 100);
+    const percent = Math.round((height(amount) / all) * 100);
     return [
       { text: name === null ? "–" : by === "project" ? short(name) : name, title: name ?? "", href: name && link("calls", { [by]: exactly(name), since }) },
-      number(row.calls), number(row.total_tokens), cost(row, undefined, unread), { text: `${share}%`, share, className: "share" },
+      number(row.calls), number(row.total_tokens), cost(row, undefined, unread), share(percent, row, total),
     ];
   });
   if (lines.length > 1) lines.push([{ text: "all", className: "total" }, number(total.calls), number(total.total_tokens), cost(total, undefined, unread), ""]);

@@ -11,7 +11,7 @@ use super::super::targets::Target;
 use super::super::widgets::{Cell, Column, Grid, gauge, micros, pane, spark};
 use crate::domain::Usd;
 use crate::ledger::Sums;
-use crate::meter::shares;
+use crate::meter::{Share, shares};
 use crate::text;
 use crate::theme::Role;
 
@@ -32,8 +32,8 @@ impl Widget for &Models<'_> {
         inner.width = inner.width.saturating_sub(2);
         let days = if area.width >= 150 { DAYS } else { 14 };
         // Without room for a bar, only the number is shown.
-        let bar = if area.width >= 50 { 10 } else { 0 };
-        let share_width = if bar == 0 { 5 } else { bar + 5 };
+        let bar = if area.width >= 50 { 9 } else { 0 };
+        let share_width = if bar == 0 { 5 } else { bar + 6 };
         let columns: [Column; 13] = [
             Column::subject("model", 12, 32, 0),
             Column::name("share", share_width, share_width, 2),
@@ -88,7 +88,7 @@ impl Widget for &Models<'_> {
                 let tone = if difference.starts_with('-') { Role::Good } else { Role::Dim };
                 vec![
                     (name, Role::Text),
-                    (share_of(view).map_or_else(String::new, |percent| share(percent, bar)), Role::Series(nth)),
+                    (share_of(view).map_or_else(String::new, |of| share(of, bar)), Role::Series(nth)),
                     (spark(&daily(view), most, days), Role::Accent),
                     (text::count(view.sums.calls), Role::Dim),
                     (text::count(view.sums.tokens.total()), Role::Text),
@@ -116,9 +116,9 @@ impl Widget for &Models<'_> {
     }
 }
 
-/// A bar with this many cells, and the share in per cent.
-fn share(percent: u8, bar: usize) -> String {
-    format!("{} {percent:>3}%", gauge(percent.into(), bar)).trim_start_matches(' ').to_owned()
+/// A bar with this many cells, and the share.
+fn share(of: Share, bar: usize) -> String {
+    format!("{} {of:>5}", gauge(of.percent().unwrap_or(0).into(), bar)).trim_start_matches(' ').to_owned()
 }
 
 /// Share of prompt tokens read from a cache; `None` if no cache was used.

@@ -84,7 +84,7 @@ impl Widget for &Sessions<'_> {
                     row.models.iter().map(|(model, _)| model.as_deref().map_or("?", text::model_short)).collect();
                 let agents = match row.in_agents.calls {
                     0 => String::new(),
-                    _ => format!("{}%", line.agent_share()),
+                    _ => line.agent_share().to_string(),
                 };
                 let tone = if line.active { Role::Good } else { Role::Dim };
                 vec![

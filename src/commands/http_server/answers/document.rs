@@ -45,7 +45,7 @@ struct Document<'a> {
 struct Model<'a> {
     #[serde(rename = "model")]
     name: Option<&'a str>,
-    share: u8,
+    share: Option<u8>,
     today: Amounts,
 }
 
@@ -89,7 +89,7 @@ pub(super) fn write(summary: &Summary, books: &BooksView<'_>, out: &mut dyn Writ
             .iter()
             .map(|line| Model {
                 name: line.model.as_ref().map(Label::as_str),
-                share: line.share,
+                share: line.share.percent(),
                 today: Amounts::from_sums(&line.sums),
             })
             .collect(),

@@ -52,7 +52,7 @@ impl Live<'_> {
         }
         if let Some(session) = &summary.session {
             if session.row.in_agents.calls > 0 {
-                rows.push(("Sub-agents", format!("{}% of cost", session.agent_share())));
+                rows.push(("Sub-agents", format!("{} of cost", session.agent_share())));
             }
             rows.push(("Started", text::moment_full(session.row.started, app.now(), app.options.zone)));
             rows.extend(session.row.project.as_ref().map(|project| ("Project", project.to_string())));
