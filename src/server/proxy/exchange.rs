@@ -29,6 +29,8 @@ use crate::domain::{Dimension, Label};
 
 /// How long to wait for a response after its client has disconnected.
 const LEFT: Duration = Duration::from_secs(2);
+/// Delays after which to ask again, because another proxy takes that long to book a call that has ended.
+const ELSEWHERE: [Duration; 3] = [Duration::from_millis(10), Duration::from_millis(20), Duration::from_millis(40)];
 /// If a client pauses for this long, the body is forwarded before its end is known.
 const PAUSE: Duration = Duration::from_millis(1);
 /// Number of bytes of a body to buffer in order to learn its length, or a model that no limit depends on.
@@ -249,13 +251,23 @@ fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Opti
 }
 
 /// Decides whether the call may be made. Calls that have ended count with their holds until they are booked, so before a
-/// call is refused because of holds, those are booked.
+/// call is refused because of holds, those are booked, and another proxy on the same ledger gets the time to book its own.
 async fn admitted(shared: &Arc<Shared>, ask: Ask) -> Decision {
     let booked = shared.booking.booked();
     let ask = Arc::new(ask);
-    let decision = decided(shared, &ask).await;
-    let waits = matches!(&decision, Decision::Refuse(Refusal::Over(state)) if state.waits);
-    if waits && shared.booking.settled(booked).await { decided(shared, &ask).await } else { decision }
+    let mut decision = decided(shared, &ask).await;
+    let waits = |decision: &Decision| matches!(decision, Decision::Refuse(Refusal::Over(state)) if state.waits);
+    if waits(&decision) && shared.booking.settled(booked).await {
+        decision = decided(shared, &ask).await;
+    }
+    for wait in ELSEWHERE {
+        if !waits(&decision) {
+            break;
+        }
+        tokio::time::sleep(wait).await;
+        decision = decided(shared, &ask).await;
+    }
+    decision
 }
 
 /// Asks whether the call may be made, on this thread if that needs no waiting, otherwise on a thread that may block.
