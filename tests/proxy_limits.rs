@@ -184,6 +184,19 @@ fn a_hold_ends_with_its_call_whoever_books_it_from_the_journal() {
 }
 
 #[test]
+fn what_a_killed_proxy_held_for_calls_that_ended_is_free_at_once() {
+    let (home, service) = (Home::new(), Service::start(true));
+    set(&home, "user:alice:day", "4k");
+    for round in 1..=3 {
+        let proxy = Proxy::start(&home, service.address);
+        assert!((0..5).all(|_| proxy.call(CHAT, &[("x-user-id", "alice")]).status == 200));
+        rustix::process::kill_process(proxy.pid(), rustix::process::Signal::KILL).unwrap();
+        drop(proxy);
+        assert_eq!((booked(&home, "alice"), holds(&home)), ((5 * round, 500 * round), Vec::new()));
+    }
+}
+
+#[test]
 fn a_clients_next_call_is_not_refused_for_what_was_held_for_its_last() {
     let (home, service) = (Home::new(), Service::start(true));
     set(&home, "user:alice:day", "4k");
