@@ -33,6 +33,9 @@ use tokmeter::testing::ledger::{Fact, KeyValue, Options, Space, open};
 use tokmeter::testing::pricing::PriceBook;
 
 const CHAT: &str = "/v1/chat/completions";
+/// A call for which more than 4,000 tokens are held, and of which 100 are used.
+const LARGE: &str =
+    r#"{"model":"gpt-4o","max_tokens":4096,"messages":[{"role":"user","content":"20 letters of prompt"}]}"#;
 
 fn set(home: &Home, limit: &str, amount: &str) {
     home.tokmeter().args(["limits", "set", limit, amount]).assert().success();
@@ -201,11 +204,9 @@ fn a_clients_next_call_is_not_refused_for_what_was_held_for_its_last() {
     let (home, service) = (Home::new(), Service::start(true));
     set(&home, "user:alice:day", "4k");
     let proxy = Proxy::start(&home, service.address);
-    // More is held for a call than there is room for, and only 100 tokens of it are used.
-    let body = r#"{"model":"gpt-4o","max_tokens":4096,"messages":[{"role":"user","content":"20 letters of prompt"}]}"#;
-    let call = |_| proxy.send("POST", CHAT, &[("x-user-id", "alice")], body).status;
+    let call = |_| proxy.send("POST", CHAT, &[("x-user-id", "alice")], LARGE).status;
     assert_eq!((0..40).map(call).collect::<Vec<_>>(), [200; 40]);
-    let over = proxy.send("POST", CHAT, &[("x-user-id", "alice")], body);
+    let over = proxy.send("POST", CHAT, &[("x-user-id", "alice")], LARGE);
     assert_eq!((over.status, &over.body["error"]["code"]), (429, &"insufficient_quota".into()));
     proxy.end();
     assert_eq!((booked(&home, "alice"), holds(&home)), ((40, 4000), Vec::new()));
@@ -216,8 +217,7 @@ fn nor_for_what_another_proxy_held_for_its_last() {
     let (home, service) = (Home::new(), Service::start(true));
     set(&home, "user:alice:day", "4k");
     let proxies = [Proxy::start(&home, service.address), Proxy::start(&home, service.address)];
-    let body = r#"{"model":"gpt-4o","max_tokens":4096,"messages":[{"role":"user","content":"20 letters of prompt"}]}"#;
-    let call = |nth: usize| proxies[nth % 2].send("POST", CHAT, &[("x-user-id", "alice")], body).status;
+    let call = |nth: usize| proxies[nth % 2].send("POST", CHAT, &[("x-user-id", "alice")], LARGE).status;
     let refused = (0..30).filter(|nth| call(*nth) != 200).count();
     proxies.into_iter().for_each(Proxy::end);
     // The other proxy is given a moment, which may be too short on a busy machine. Without it, a third is refused.

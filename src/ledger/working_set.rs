@@ -130,6 +130,14 @@ impl<Ids: Default> WorkingSet<Ids> {
                 new_keys.push(key);
                 continue;
             }
+            // The end of a hold changes no row, so new calls before and after it stay together.
+            if let Record::Settled(hold) = record {
+                // Otherwise it stays in the batch, see `Books::facts`.
+                if !self.reads_only {
+                    store.put_fact(Space::Hold, &hold.to_string(), None)?;
+                }
+                continue;
+            }
             self.report_new(&mut new_keys, pricer, changes);
             let mark = self.state.row_store.mark();
             let key = match record {
@@ -152,12 +160,9 @@ impl<Ids: Default> WorkingSet<Ids> {
                     self.rekey(store, record)?;
                     None
                 }
-                // These stay in the batch, see `Books::statuses` and `Books::facts`.
-                Record::Status(_) | Record::Settled(_) if self.reads_only => None,
-                Record::Settled(hold) => {
-                    store.put_fact(Space::Hold, &hold.to_string(), None)?;
-                    None
-                }
+                // It stays in the batch, see `Books::statuses`.
+                Record::Status(_) if self.reads_only => None,
+                Record::Settled(_) => None,
                 Record::Status(statement) => {
                     store.write_statuses(&BTreeMap::from([statement.entry()]))?;
                     None

@@ -65,8 +65,10 @@ export function cost(sums, show = usd, unread = 0) {
 
 // A share of a cost in whole per cent. Usage without a price makes it an upper bound, an estimate, or unknown.
 export function share(percent, part, whole) {
-  if (percent === null || (part.unpriced_tokens > 0 && !pico(part.cost_usd ?? "0"))) return { text: "?", share: 0, className: "share" };
-  const mark = whole.unpriced_tokens > 0 ? (part.unpriced_tokens > 0 ? "~" : "≤") : "";
+  // Without any cost, tokens are compared.
+  const isCost = pico(whole.cost_usd) > 0n;
+  if (percent === null || (isCost && part.unpriced_tokens > 0 && !pico(part.cost_usd))) return { text: "?", share: 0, className: "share" };
+  const mark = isCost && whole.unpriced_tokens > 0 ? (part.unpriced_tokens > 0 ? "~" : "≤") : "";
   return { text: `${mark}${percent}%`, share: percent, className: "share" };
 }
 

@@ -29,7 +29,7 @@ export async function update(arg, params) {
   const all = height(pico(total.cost_usd)) || 1;
   const lines = sorted.map(({ row, amount }) => {
     const name = row[by];
-    const percent = Math.round((height(amount) / all) * 100);
+    const percent = pico(total.cost_usd) || !total.unpriced_tokens ? Math.round((height(amount) / all) * 100) : null;
     return [
       { text: name === null ? "–" : by === "project" ? short(name) : name, title: name ?? "", href: name && link("calls", { [by]: exactly(name), since }) },
       number(row.calls), number(row.total_tokens), cost(row, undefined, unread), share(percent, row, total),

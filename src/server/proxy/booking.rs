@@ -65,7 +65,7 @@ pub(super) struct Books {
 #[derive(Clone)]
 pub(super) struct BookingHandle(Arc<Queue>);
 
-/// The way of finished calls to the books.
+/// Where finished calls wait to be booked.
 struct Queue {
     keeping: Arc<Mutex<Keeping>>,
     /// Queue to the thread that writes a slow journal.
@@ -167,7 +167,7 @@ impl BookingHandle {
     }
 
     /// Waits, at most two seconds, until every call handed in so far is booked and its hold has ended. Returns true if
-    /// more calls are booked then than `before`.
+    /// more calls than `before` have been booked by then.
     pub(super) async fn settled(&self, before: u64) -> bool {
         let all_booked = async {
             let all = loop {

@@ -65,10 +65,7 @@ impl BooksThread {
 
     /// Books the remaining calls and ends their holds in one transaction, or else keeps the calls in the spool.
     fn book(&mut self) {
-        // All calls first, because calls in a row are merged together.
-        let calls = self.left.iter().flat_map(|to_book| to_book.calls.iter().cloned().map(Record::Call));
-        let settled = self.left.iter().filter_map(|to_book| to_book.hold.map(Record::Settled));
-        let records: Vec<Record> = calls.chain(settled).collect();
+        let records: Vec<Record> = self.left.iter().flat_map(ToBook::records).collect();
         if !records.is_empty() && !self.is_booked(records) {
             if !keep(self.spool.as_ref(), &self.left) {
                 return self.give_up(WAITING);
@@ -118,13 +115,16 @@ mod tests {
         let spool = folder.path().join("spool.jsonl");
         let (deliver, mut deliveries) = mpsc::channel::<Delivery>(1);
         let from = Attribution::new(Instant::from_timestamp(1, 0).unwrap(), Label::new("proxy"));
-        let call = Call::new(CallKey::from_parts(&["a"]), from, None, Tokens { input: 5, ..Tokens::ZERO });
+        let call = |name: &str| {
+            Call::new(CallKey::from_parts(&[name]), from.clone(), None, Tokens { input: 5, ..Tokens::ZERO })
+        };
+        let to_book = |name, hold| ToBook { calls: vec![call(name)], hold: Some(HoldId::new(hold)) };
         let mut books = BooksThread {
             deliver,
             spool: Some(spool.clone()),
             booked: watch::Sender::default(),
             gaps: Arc::default(),
-            left: vec![ToBook { calls: vec![call], hold: Some(HoldId::new(7)) }],
+            left: vec![to_book("a", 7), to_book("b", 8)],
         };
         let engine = std::thread::spawn(move || {
             let mut records = |reply| {
@@ -136,13 +136,18 @@ mod tests {
             (records(Reply::refusal("the disk is full")), records(Reply::Nothing))
         });
         books.book();
-        assert_eq!((*books.booked.borrow(), books.left.len()), (0, 1));
+        assert_eq!((*books.booked.borrow(), books.left.len()), (0, 2));
         let kept = std::fs::read_to_string(&spool).unwrap();
-        assert!(kept.lines().count() == 1 && kept.contains("\"hold\":\"00000000000000000000000000000007\""), "{kept}");
+        let holds: Vec<bool> =
+            kept.lines().zip([7, 8]).map(|(line, hold)| line.contains(&HoldId::new(hold).to_string())).collect();
+        assert_eq!(holds, [true, true], "{kept}");
         books.book();
         let (first, second) = engine.join().unwrap();
-        assert_eq!((first.len(), second), (2, vec![Record::Settled(HoldId::new(7))]));
-        assert_eq!((*books.booked.borrow(), books.left.len()), (1, 0));
-        assert_eq!(std::fs::read_to_string(&spool).unwrap().lines().count(), 1);
+        let settled = |hold| Record::Settled(HoldId::new(hold));
+        // Each hold follows its call, because the engine's spool pairs them, too.
+        assert_eq!(first, [Record::Call(call("a")), settled(7), Record::Call(call("b")), settled(8)]);
+        assert_eq!(second, [settled(7), settled(8)]);
+        assert_eq!((*books.booked.borrow(), books.left.len()), (2, 0));
+        assert_eq!(std::fs::read_to_string(&spool).unwrap(), kept);
     }
 }
