@@ -20,7 +20,9 @@ fn home() -> Home {
     home.config(
         "[limits]\nday = { usd = 10 }\nsession = { usd = 4 }\n[prices.dollar]\ninput = \"1\"\noutput = \"1\"\n",
     );
-    let before = serde_json::json!({ "at": chrono::Utc::now().to_rfc3339(), "session": "before", "model": "dollar", "output_tokens": 500_000 });
+    // In an earlier second: a time in the first millisecond of the run's own second would be taken for a whole one.
+    let earlier = (chrono::Utc::now() - chrono::Duration::seconds(1)).to_rfc3339();
+    let before = serde_json::json!({ "at": earlier, "session": "before", "model": "dollar", "output_tokens": 500_000 });
     home.write(USAGE_LOG, &format!("{before}\n"));
     home
 }
