@@ -2,15 +2,15 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::PollReason;
-use super::fs::is_out_of_descriptors;
+use super::fs::{Fs, is_out_of_descriptors};
 use super::roots::lies_in;
 use crate::domain::Label;
 
@@ -39,22 +39,27 @@ pub(super) enum Hint {
 
 /// Source of hints for the folders attached to it.
 pub(super) trait Watch: Send {
-    /// Requests hints about a folder, including its subfolders if `deep`. Replaces an earlier request.
-    fn attach(&mut self, folder: &Path, deep: bool) -> Result<(), PollReason>;
+    /// Requests hints about a place from a folder, including its subfolders if `deep`. The folder is the place itself, or
+    /// lies above it. Replaces an earlier request.
+    fn attach(&mut self, place: &Path, folder: &Path, deep: bool) -> Result<(), PollReason>;
 }
 
 /// The operating system's file events.
 pub(super) struct System {
     watcher: RecommendedWatcher,
+    places: Arc<Mutex<Places>>,
+    fs: Arc<dyn Fs>,
 }
 
 impl System {
-    /// Sends hints about these places. If the queue is full, `flooded` is set instead.
-    pub(super) fn new(places: Places, hints: SyncSender<Hint>, flooded: Arc<AtomicBool>) -> Result<Self, PollReason> {
-        let mut pause = PAUSE;
+    /// Sends hints about the places that it is attached to. If the queue is full, `flooded` is set instead.
+    pub(super) fn new(fs: Arc<dyn Fs>, hints: SyncSender<Hint>, flooded: Arc<AtomicBool>) -> Result<Self, PollReason> {
+        let places = Arc::new(Mutex::new(Places::default()));
+        let (ours, mut pause) = (Arc::clone(&places), PAUSE);
         let tell = move |event: notify::Result<Event>| {
             let is_burst = event.as_ref().is_ok_and(is_of_write_ahead_log);
-            for hint in places.hints(event) {
+            let found = lock(&ours).hints(event);
+            for hint in found {
                 if let Err(TrySendError::Full(_)) = hints.try_send(hint) {
                     flooded.store(true, Ordering::Relaxed);
                 }
@@ -67,14 +72,15 @@ impl System {
             }
         };
         match RecommendedWatcher::new(tell, Config::default()) {
-            Ok(watcher) => Ok(Self { watcher }),
+            Ok(watcher) => Ok(Self { watcher, places, fs }),
             Err(error) => Err(reason(&error)),
         }
     }
 }
 
 impl Watch for System {
-    fn attach(&mut self, folder: &Path, deep: bool) -> Result<(), PollReason> {
+    fn attach(&mut self, place: &Path, folder: &Path, deep: bool) -> Result<(), PollReason> {
+        lock(&self.places).add(place.to_owned(), |path| self.fs.canonical(path));
         // Fails if the folder was not attached, which does not matter.
         let _ = self.watcher.unwatch(folder);
         let mode = if deep { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
@@ -82,22 +88,26 @@ impl Watch for System {
     }
 }
 
-/// The roots with their canonical paths, which the system uses.
+fn lock(places: &Mutex<Places>) -> MutexGuard<'_, Places> {
+    places.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The places with their canonical paths, which the system uses.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places(Vec<(PathBuf, PathBuf)>);
 
 impl Places {
-    /// These roots; `canonical` resolves symbolic links.
-    pub(super) fn new(roots: impl Iterator<Item = PathBuf>, canonical: impl Fn(&Path) -> io::Result<PathBuf>) -> Self {
-        let named = |root: PathBuf| {
-            let (there, rest) = root
-                .ancestors()
-                .find_map(|above| Some((canonical(above).ok()?, root.strip_prefix(above).ok()?.to_owned())))
-                .unwrap_or_else(|| (root.clone(), PathBuf::new()));
-            let real = if rest.as_os_str().is_empty() { there } else { there.join(rest) };
-            (real, root)
-        };
-        Self(roots.map(named).collect())
+    /// Adds a place, or resolves a known one again; `canonical` resolves symbolic links.
+    fn add(&mut self, place: PathBuf, canonical: impl Fn(&Path) -> io::Result<PathBuf>) {
+        let (there, rest) = place
+            .ancestors()
+            .find_map(|above| Some((canonical(above).ok()?, place.strip_prefix(above).ok()?.to_owned())))
+            .unwrap_or_else(|| (place.clone(), PathBuf::new()));
+        let real = if rest.as_os_str().is_empty() { there } else { there.join(rest) };
+        match self.0.iter_mut().find(|(_, known)| *known == place) {
+            Some(known) => known.0 = real,
+            None => self.0.push((real, place)),
+        }
     }
 
     /// Converts a system event to hints.
@@ -150,14 +160,16 @@ mod tests {
     use notify::event::{AccessKind, AccessMode, CreateKind, DataChange, Flag, ModifyKind};
 
     fn places() -> Places {
-        Places::new(["/link/logs".into(), "/home/a/.claude/projects".into()].into_iter(), |path| {
+        let mut places = Places::default();
+        for place in ["/link/logs", "/home/a/.claude/projects"] {
             // `/link` leads to `/real`; nothing below `/home` exists yet.
-            match path.to_str() {
+            places.add(place.into(), |path| match path.to_str() {
                 Some("/link/logs") => Ok("/real/logs".into()),
                 Some("/home" | "/") => Ok(path.to_owned()),
                 _ => Err(io::ErrorKind::NotFound.into()),
-            }
-        })
+            });
+        }
+        places
     }
 
     fn hints_for(kind: EventKind, path: &str) -> Vec<Hint> {

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use super::dir_watch::{Hint, Places, System, Watch};
+use super::dir_watch::{Hint, System, Watch};
 use super::live::Live;
 use super::{Event, PollReason, Tails};
 
@@ -105,9 +105,7 @@ impl Reader {
         if tails.polls() {
             return Err(PollReason::Asked);
         }
-        let fs = tails.tools.fs.clone();
-        let roots = tails.roots.iter().map(|root| root.path.to_path_buf());
-        let places = Places::new(roots, |path| fs.canonical(path));
-        System::new(places, teller, self.flooded.clone()).map(|system| Box::new(system) as Box<dyn Watch>)
+        let fs = Arc::clone(&tails.tools.fs);
+        System::new(fs, teller, Arc::clone(&self.flooded)).map(|system| Box::new(system) as Box<dyn Watch>)
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn listed_places(indexes: &[(FormatId, PathBuf)]) -> Vec<(FormatId, L
 /// A file or folder that lists places.
 pub(super) struct Index {
     format: FormatId,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// File id, time and size when it was last read.
     read: Option<(FileId, i64, u64)>,
 }

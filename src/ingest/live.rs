@@ -8,6 +8,7 @@ use super::dir_watch::{Hint, Watch};
 use super::fs::{FileId, FileKind};
 use super::poll_schedule;
 use super::sqlite_names::database_of_wal;
+use super::watching::Watching;
 use super::{Health, PollReason, Progress, ReadBatch, RootState, Tails};
 use crate::domain::one_by_one;
 
@@ -36,9 +37,7 @@ pub enum Event {
 /// It has no thread and no clock. [`Live::step`] is given the time and returns when it must be called next.
 pub(super) struct Live {
     tails: Tails,
-    watch: Result<Box<dyn Watch>, PollReason>,
-    /// The folder that each root's watch is attached to, with its identity.
-    attached: Vec<Option<(PathBuf, FileId)>>,
+    watching: Watching,
     /// Folders to read again, with the time at which to do so.
     again: Vec<(Instant, PathBuf)>,
     due: Due,
@@ -61,14 +60,14 @@ struct Due {
 impl Live {
     /// A live reader. Without a watch it polls.
     pub(super) fn new(tails: Tails, watch: Result<Box<dyn Watch>, PollReason>, now: Instant) -> Self {
-        let attached = tails.roots.iter().map(|_| None).collect();
         let due = Due { hot: now, recent: now, folders: now, everything: now, rescan: now, tell: now };
-        Self { tails, watch, attached, again: Vec::new(), due, changed: now, reported: None }
+        let watching = Watching::new(watch);
+        Self { tails, watching, again: Vec::new(), due, changed: now, reported: None }
     }
 
     /// Reads everything that is there. The watch is attached first, so nothing is missed in between.
     pub(super) fn begin(&mut self, now: Instant, threads: usize, emit: &mut dyn FnMut(Event)) {
-        self.attach();
+        self.watching.attach(&mut self.tails);
         let mut shown: Option<Instant> = None;
         self.tails.catch_up(now, threads, &mut |batch, progress| {
             emit(Event::ReadBatch(Box::new(batch)));
@@ -83,7 +82,7 @@ impl Live {
         }
         self.tails.tools.is_live = true;
         self.tails.seed_recent(NEWEST);
-        self.attach();
+        self.watching.attach(&mut self.tails);
         self.due.everything = now + poll_schedule::TRUST;
         self.due.rescan = self.due.everything;
         self.tell(now, emit);
@@ -120,6 +119,7 @@ impl Live {
         });
         if changed {
             self.changed = now;
+            self.due.everything = self.due.everything.min(now + poll_schedule::EVERYTHING);
         }
         if now >= self.due.tell {
             self.tell(now, emit);
@@ -135,8 +135,11 @@ impl Live {
             self.tails.look(*id, now);
             return;
         }
-        if self.tails.roots.iter().any(|root| root.path.starts_with(path)) {
-            // A root, or a folder above one, has appeared or vanished.
+        let is_of_index =
+            |index: &super::indexes::Index| index.path.starts_with(path) || path.parent() == Some(&index.path);
+        let is_above = self.tails.roots.iter().any(|root| root.path.starts_with(path));
+        if is_above || self.tails.indexes.iter().any(is_of_index) {
+            // A root, or a folder above one, has appeared or vanished, or a list of places has changed.
             self.due.everything = now;
             self.again.extend(poll_schedule::AGAIN.map(|wait| (now + wait, path.to_owned())));
             return;
@@ -166,13 +169,16 @@ impl Live {
                 self.tails.rescan_under(&path, now);
             }
         }
-        let idle = now.saturating_duration_since(self.changed);
+        let mut idle = now.saturating_duration_since(self.changed);
+        if self.tails.has_other_names {
+            idle = idle.min(poll_schedule::UNHEARD);
+        }
         let recent = now + poll_schedule::recent(idle, !self.is_polling());
         if now >= self.due.everything && now >= self.due.rescan {
             self.tails.rescan(now);
             self.tails.look_at_all(now);
-            self.attach();
-            self.due.everything = now + poll_schedule::EVERYTHING;
+            self.watching.attach(&mut self.tails);
+            self.due.everything = now + poll_schedule::everything(idle, !self.is_polling());
             self.due.rescan = now + poll_schedule::SOON;
             // The recently changed files were included.
             (self.due.recent, self.due.hot) = (recent, now + poll_schedule::CLOSELY);
@@ -237,49 +243,6 @@ impl Live {
             }
         }
         self.tails.dirty = true;
-    }
-
-    /// Attaches the watch to roots that are new or have changed, and to folders in which missing roots may appear.
-    fn attach(&mut self) {
-        let fs = self.tails.tools.fs.clone();
-        self.attached.resize(self.tails.roots.len(), None);
-        let folders = self.tails.roots.iter().filter(|root| !root.is_flat).map(|root| root.path.to_path_buf());
-        let deep: Vec<PathBuf> =
-            folders.filter(|path| fs.stat(path).is_ok_and(|stat| stat.sort == FileKind::Folder)).collect();
-        for at in 0..self.tails.roots.len() {
-            let root = &self.tails.roots[at];
-            let found = fs.stat(&root.path).ok();
-            let is_folder = found.is_some_and(|stat| stat.sort == FileKind::Folder);
-            let above =
-                if is_folder { root.path.ancestors() } else { root.path.parent().unwrap_or(&root.path).ancestors() };
-            let Some((target, stat)) = above.into_iter().find_map(|path| Some((path.to_owned(), fs.stat(path).ok()?)))
-            else {
-                continue;
-            };
-            let target = (target, stat.id);
-            if self.attached[at].as_ref() == Some(&target) && (found.is_none() || root.state != RootState::Found) {
-                continue;
-            }
-            let covered = (root.is_flat || !is_folder) && deep.iter().any(|folder| target.0.starts_with(folder));
-            let state = if fs.is_remote(&target.0) {
-                RootState::Polling(PollReason::Remote)
-            } else {
-                match &mut self.watch {
-                    Err(reason) => RootState::Polling(reason.clone()),
-                    Ok(_) if covered => RootState::Live,
-                    Ok(watch) => match watch.attach(&target.0, is_folder && !root.is_flat) {
-                        Ok(()) => RootState::Live,
-                        Err(reason) => RootState::Polling(reason),
-                    },
-                }
-            };
-            self.attached[at] = Some(target);
-            let root = &mut self.tails.roots[at];
-            if found.is_some() && root.state != state {
-                root.state = state;
-                self.tails.dirty = true;
-            }
-        }
     }
 }
 

@@ -25,6 +25,7 @@ mod prefetch;
 mod project;
 #[cfg(target_os = "linux")]
 mod read_dir;
+mod root_stats;
 mod roots;
 mod rotation;
 mod sample_database;
@@ -42,6 +43,7 @@ mod tail;
 mod tails;
 mod unpack;
 mod walk;
+mod watching;
 
 pub use batch::{BadNote, Owner, Progress, ReadBatch, Tallies};
 pub(crate) use delivery::{Content, Delivery, Reply};

@@ -10,6 +10,10 @@ pub(super) const RECENT_FOR: Duration = Duration::from_secs(15 * 60);
 pub(super) const CLOSELY: Duration = Duration::from_millis(250);
 /// Interval of full scans, with or without events.
 pub(super) const EVERYTHING: Duration = Duration::from_secs(30);
+/// Longest interval of checks of files that may be written under a name in a folder that is not watched.
+pub(super) const UNHEARD: Duration = Duration::from_secs(15);
+/// Longest interval of any check while nothing changes and there are events.
+const LONGEST: Duration = Duration::from_secs(10 * 60);
 /// Minimum interval between full scans caused by hints.
 pub(super) const SOON: Duration = Duration::from_secs(1);
 /// Delay before folders are read once more after the first read, after which their times can be trusted. It is longer
@@ -21,13 +25,21 @@ pub(super) const AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::f
 /// Number of folders that are polled as often as files if there are no events.
 const FEW: usize = 500;
 
+/// Interval of full scans, depending on the time since the last change anywhere.
+///
+/// With events a scan is a precaution. Each takes a millisecond or more, because the processor's caches are cold by
+/// then. So while nothing changes, the time between two scans doubles.
+pub(super) fn everything(idle: Duration, has_events: bool) -> Duration {
+    if has_events { idle.clamp(EVERYTHING, LONGEST) } else { EVERYTHING }
+}
+
 /// Polling interval for recently changed files, depending on the time since the last change anywhere.
 pub(super) fn recent(idle: Duration, has_events: bool) -> Duration {
-    Duration::from_secs(match (has_events, idle.as_secs()) {
-        (true, 0..10) | (false, 0..900) => 2,
-        (false, _) => 5,
-        (true, _) => 15,
-    })
+    match (has_events, idle.as_secs()) {
+        (true, 0..10) | (false, 0..900) => Duration::from_secs(2),
+        (false, _) => Duration::from_secs(5),
+        (true, _) => idle.clamp(Duration::from_secs(15), LONGEST),
+    }
 }
 
 /// Polling interval for folders that may have new files, if there are no events.

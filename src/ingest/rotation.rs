@@ -108,6 +108,7 @@ impl Tails {
         if stat.sort != FileKind::File {
             return;
         }
+        self.has_other_names |= stat.links > 1;
         let known = self.known.take(&path, &stat);
         let tail = Tail::new(&path, layout, &stat, known);
         let stat = tail.with_wal(&*self.tools.fs, stat);
@@ -116,8 +117,11 @@ impl Tails {
         let file =
             Followed { tail, pending, round: self.round, detached: false, seen: now, changed: None, failure: None };
         self.files.insert(stat.id, file);
-        if self.started && pending.is_some() {
-            self.mark(stat.id, stat, now);
+        if pending.is_some() {
+            self.waiting.push(stat.id);
+            if self.started {
+                self.mark(stat.id, stat, now);
+            }
         }
         self.dirty = true;
         match self.paths.entry(path.into_os_string()) {

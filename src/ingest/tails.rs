@@ -18,6 +18,7 @@ use super::os_fs::OsFs;
 use super::places::{Folder, Root};
 use super::prefetch::Looking;
 use super::project::Projects;
+use super::root_stats::RootStats;
 use super::tail::{Reached, Tail, Tools};
 use super::{Condition, Owner, Progress, ReadBatch, Roots, Tallies, parallel};
 use crate::domain::sort_by;
@@ -73,6 +74,7 @@ impl Default for Options {
 /// [`Tails::resume`] after a restart, and only new data will be read.
 pub struct Tails {
     pub(super) roots: Vec<Root>,
+    pub(super) root_stats: RootStats,
     /// Files and folders that list further roots.
     pub(super) indexes: Vec<Index>,
     pub(super) tools: Tools,
@@ -86,12 +88,16 @@ pub struct Tails {
     pub(super) tallies: Tallies,
     /// True when the state of the sources may have changed.
     pub(super) dirty: bool,
+    /// True if a file has a second name, or is reached through a link. Writing to it may cause no event.
+    pub(super) has_other_names: bool,
     /// Number of scans of all files.
     pub(super) round: u64,
     /// True after the first read. Files found later are new.
     pub(super) started: bool,
     /// Recently changed files, with possible duplicates.
     pub(super) recent: Vec<FileId>,
+    /// Files that may have new data, with possible duplicates.
+    pub(super) waiting: Vec<FileId>,
     pub(super) options: Options,
     /// Files with open descriptors, least recently used first.
     pub(super) open: VecDeque<FileId>,
@@ -144,6 +150,7 @@ impl Tails {
         };
         Self {
             roots: roots.places().into_iter().map(Root::new).collect(),
+            root_stats: RootStats::default(),
             indexes: roots.indexes.iter().map(Index::new).collect(),
             tools,
             files: FxHashMap::default(),
@@ -153,9 +160,11 @@ impl Tails {
             notes: BTreeMap::new(),
             tallies: Tallies::default(),
             dirty: true,
+            has_other_names: false,
             round: 1,
             started: false,
             recent: Vec::new(),
+            waiting: Vec::new(),
             options,
             open: VecDeque::new(),
             looking: None,
@@ -221,9 +230,11 @@ impl Tails {
 
     /// Reads the files with new data, newest first.
     pub(super) fn read_pending(&mut self, now: Instant, sink: &mut dyn FnMut(ReadBatch)) {
-        let mut waiting: Vec<(i64, FileId)> =
-            self.files.iter().filter_map(|(id, file)| Some((file.pending?.modified_ns, *id))).collect();
+        let waiting = std::mem::take(&mut self.waiting);
+        let modified = |id: FileId| Some((self.files.get(&id)?.pending?.modified_ns, id));
+        let mut waiting: Vec<(i64, FileId)> = waiting.into_iter().filter_map(modified).collect();
         sort_by(&mut waiting, |one, other| other.cmp(one));
+        waiting.dedup();
         let mut queue: VecDeque<FileId> = waiting.into_iter().map(|(_, id)| id).collect();
         while let Some(id) = queue.pop_front() {
             if self.is_stopping() {
@@ -262,9 +273,12 @@ impl Tails {
                 file.pending = None;
                 None
             }
-            Ok(Reached::More) => Some(id),
-            // The live reader gets to it in its next round, because it is still pending.
-            Ok(Reached::Busy) => (!self.tools.is_live).then_some(id),
+            Ok(Reached::Busy) if self.tools.is_live => {
+                // The next round gets to it.
+                self.waiting.push(id);
+                None
+            }
+            Ok(Reached::More | Reached::Busy) => Some(id),
             Ok(Reached::Replaced(stat)) => self.replaced(id, stat, now),
             Err(error) if is_missing(&error) => {
                 self.lost(id, now);
@@ -302,6 +316,7 @@ impl Tails {
                     .is_some_and(|failure| now < failure.again && failure.changed_ns == stat.changed_ns);
                 if file.failure.is_some() && !waits {
                     file.pending = Some(stat);
+                    self.waiting.push(id);
                 } else if !waits && !file.tail.is_read(&stat) {
                     self.mark(id, stat, now);
                 }
@@ -319,6 +334,7 @@ impl Tails {
     pub(super) fn mark(&mut self, id: FileId, stat: Stat, now: Instant) {
         let Some(file) = self.files.get_mut(&id) else { return };
         (file.pending, file.changed) = (Some(stat), Some(now));
+        self.waiting.push(id);
         if self.recent.last() != Some(&id) {
             self.recent.push(id);
         }

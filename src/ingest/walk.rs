@@ -45,6 +45,7 @@ impl Tails {
         let ahead = looking.as_ref().map(Looking::ahead);
         let mut visited = FxHashSet::default();
         visited.reserve(self.folders.len());
+        self.root_stats.start_scan();
         self.read_indexes();
         for at in 0..self.roots.len() {
             if self.is_stopping() {
@@ -53,7 +54,7 @@ impl Tails {
             let Root { ref path, layout, is_flat, .. } = self.roots[at];
             let path = Arc::clone(path);
             let (layout, is_flat) = layout.of_path(&path).unwrap_or((layout, is_flat));
-            let found = self.tools.fs.stat(&path);
+            let found = self.root_stats.stat(&*self.tools.fs, &path);
             self.update_root(at, &found);
             match found {
                 Ok(stat) if stat.sort == FileKind::Folder => {
@@ -277,7 +278,10 @@ impl Tails {
                     let path = folder.join(entry.name);
                     match self.tools.fs.stat(&path) {
                         Ok(stat) if stat.sort == FileKind::Folder && !walk.is_flat => folders.push(path),
-                        Ok(stat) if admitted => self.add_file(path, walk.layout, stat, walk.now),
+                        Ok(stat) if admitted => {
+                            self.has_other_names = true;
+                            self.add_file(path, walk.layout, stat, walk.now);
+                        }
                         Ok(_) => {}
                         Err(error) => {
                             sound = false;
