@@ -8,12 +8,18 @@
 //! join the three (their times sometimes differ by a millisecond). `usage_record.jsonl` sums up sessions and is not
 //! read.
 //!
+//! A turn begins with a line of type `user`, because results of tools have a type of their own, and ends with an
+//! `assistant` line that calls no tool.
+//!
 //! Input includes cached tokens. Thoughts are part of the output if the total is input plus output. A fork copies its
 //! parent's lines with their ids and times, and names the parent in `forkedFrom`. Earlier chats were Gemini CLI's
 //! documents (the agent's source, late 2025). `QWEN_RUNTIME_DIR`, or else `QWEN_HOME`, replaces `~/.qwen` (its
 //! documentation, checked 2026-11-26).
 
 use std::collections::VecDeque;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::answers::{load, save};
 use super::author::Author;
@@ -21,12 +27,13 @@ use super::branch::branch_name;
 use super::count::Count;
 use super::fields::{Named, Seen, Slot, fields};
 use super::gemini_cli;
-use super::json::{self, Flag, Text};
+use super::json::{self, Flag, List, Text};
 use super::keys::{answer_key, qwen_key};
 use super::split::Counts;
 use super::time::Stamp;
+use super::turns::Turns;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
-use crate::domain::{Call, CallKey, Claim, Fidelity, Record, Tokens};
+use crate::domain::{Call, CallKey, Claim, Fidelity, Record, Tokens, Turn};
 
 /// Qwen Code's chats.
 pub(super) struct QwenCode;
@@ -34,6 +41,9 @@ pub(super) struct QwenCode;
 const NAME: &str = "qwen-code";
 /// Needles of events, answers and ledger lines.
 const NEEDLES: [&str; 3] = ["\"ui_telemetry\"", "\"usageMetadata\"", "\"localDate\""];
+/// Length of the beginning of a line that contains its type.
+const HEAD: usize = 320;
+static PROMPT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\",\"type\":\"user\","));
 /// Number of events that an `assistant` line is compared with, because others may come in between.
 const NEAR: usize = 16;
 
@@ -61,8 +71,12 @@ impl Format for QwenCode {
     fn own_needles(&self) -> &'static [&'static str] {
         &NEEDLES
     }
+    fn marks_turn(&self, line: &[u8]) -> bool {
+        PROMPT.find(&line[..line.len().min(HEAD)]).is_some()
+    }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Chat { author: Author::new(NAME), older: gemini_cli::chats(NAME), near: VecDeque::new() })
+        let older = gemini_cli::chats(NAME);
+        Box::new(Chat { author: Author::new(NAME), older, near: VecDeque::new(), turns: Turns::default() })
     }
 }
 
@@ -78,6 +92,9 @@ fields! {
         branch: Text<'a> = "gitBranch",
         model: Text<'a> = "model",
         is_sidechain: Flag = "isSidechain",
+        agent: Seen = "agentId",
+        provenance: Text<'a> = "provenance",
+        message: Message<'a> = "message",
         usage: Usage<'a> = "usageMetadata",
         payload: Payload<'a> = "systemPayload",
         forked_from: Parent<'a> = "forkedFrom",
@@ -92,6 +109,20 @@ fields! {
         duration: Named<'a> = "apiDurationMs",
         history: Seen = "projectHash",
         messages: Seen = "messages",
+    }
+}
+
+fields! {
+    /// What was said.
+    Message {
+        parts: List<Part<'a>> = "parts",
+    }
+}
+
+fields! {
+    /// A part of an answer.
+    Part {
+        call: Seen = "functionCall",
     }
 }
 
@@ -143,6 +174,7 @@ struct Chat {
     older: Box<dyn Reader>,
     /// The counts of the latest events.
     near: VecDeque<[u64; 6]>,
+    turns: Turns,
 }
 
 impl Reader for Chat {
@@ -160,12 +192,21 @@ impl Reader for Chat {
             }
         } else if read.kind.get() == Some("assistant") && !read.usage.is_absent() && !read.uuid.is_absent() {
             if !read.is_sidechain.0 {
+                let calls_tool = read.message.parts.0.iter().any(|part| part.call.is_some());
+                self.turn(&read, (!calls_tool).then_some(Turn::Ended), origin);
                 out.extend(self.answer(&read, origin)?.map(Record::Call));
             }
+        } else if read.kind.get() == Some("user") && !read.uuid.is_absent() {
+            let is_prompt = !read.is_sidechain.0 && read.provenance.get().is_none_or(|by| by == "real_user");
+            self.turn(&read, is_prompt.then_some(Turn::Begun), origin);
         } else {
             return Ok(Reading::NotMine);
         }
         Ok(Reading::Mine)
+    }
+
+    fn statuses(&mut self, out: &mut Vec<Record>) {
+        self.turns.take(self.author.source(), out);
     }
 
     fn state(&self) -> String {
@@ -179,6 +220,13 @@ impl Reader for Chat {
 }
 
 impl Chat {
+    /// Takes note of the start or end of the main thread's turn.
+    fn turn(&mut self, read: &Line<'_>, turn: Option<Turn>, origin: &Origin) {
+        if let (Some(turn), Some(session), true) = (turn, read.session.get(), read.agent.is_none()) {
+            self.turns.note(session, turn, read.at.0.unwrap_or(origin.modified));
+        }
+    }
+
     /// An answer in the telemetry.
     fn event(&mut self, read: &Line<'_>, event: &Event<'_>, origin: &Origin) -> Result<Option<Call>, BadLine> {
         let counts = [&event.input, &event.output, &event.cached, &event.thoughts, &event.total];

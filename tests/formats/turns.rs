@@ -169,3 +169,30 @@ fn an_answer_of_vibe_that_stops_ends_its_turn() {
     assert!(answer("stop"));
     assert!(!answer("tool_call"));
 }
+
+#[test]
+fn qwen_code_works_from_a_prompt_until_an_answer_that_calls_no_tool() {
+    let line = |second: u8, more: &str| {
+        let at = format!(r#""sessionId":"s1","timestamp":"2026-11-10T09:00:{second:02}.000Z""#);
+        format!(r#"{{"uuid":"u{second}","parentUuid":null,{at},{more},"cwd":"/work","version":"0.24.4"}}"#)
+    };
+    let said = |part: &str| format!(r#""message":{{"role":"user","parts":[{part}]}}"#);
+    let text = said(r#"{"text":"the \"functionCall\":{} of it"}"#);
+    let usage = r#""usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":4,"totalTokenCount":7}"#;
+    let call = said(r#"{"text":"I look."},{"functionCall":{"id":"call_1","name":"read_file","args":{}}}"#);
+    let lines = [
+        line(1, &format!(r#""type":"user","provenance":"real_user",{text}"#)),
+        line(2, &format!(r#""type":"assistant",{call},{usage}"#)),
+        line(3, &format!(r#""type":"tool_result","provenance":"tool_result",{}"#, said(r#"{"functionResponse":{}}"#))),
+        line(4, &format!(r#""type":"user","provenance":"system",{text}"#)),
+        line(5, &format!(r#""type":"user","agentId":"a1","isSidechain":true,{text}"#)),
+        line(6, &format!(r#""type":"assistant","agentId":"a1",{text},{usage}"#)),
+        line(7, &format!(r#""type":"assistant",{text},{usage}"#)),
+        line(8, &format!(r#""type":"user",{text}"#)),
+    ];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    // Its format is known from its first line with counts.
+    let lines = [&lines[1..2], &lines].concat();
+    let turns: Vec<_> = turns("qwen-code", "/s1.jsonl", &lines).into_iter().map(|(_, turn)| turn).collect();
+    assert_eq!(turns, [Turn::Begun, Turn::Ended, Turn::Begun]);
+}
