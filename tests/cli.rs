@@ -385,6 +385,28 @@ fn flags_for_everywhere_may_stand_before_the_command_and_after_it() {
 }
 
 #[test]
+fn one_screen_is_coloured_if_that_is_asked_for() {
+    let home = Home::new();
+    let screen = |color: &str, term: &str| {
+        let args = ["--once", "--size", "60x20", "--color", color, "demo"];
+        let out = plain(&home).args(args).env("TERM", term).env("NO_COLOR", "1").output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let colored = screen("always", "xterm-256color");
+    assert!(colored.contains("\u{1b}[38;5;"), "{colored:?}");
+    assert!(screen("always", "xterm").contains("\u{1b}[7m"), "the tab is marked in any case");
+    assert!(!screen("never", "xterm-256color").contains('\u{1b}'));
+    assert!(!screen("auto", "xterm-256color").contains('\u{1b}'), "this is not a terminal");
+    // Nothing else differs.
+    let mut plain = String::new();
+    let mut parts = colored.split('\u{1b}');
+    plain.push_str(parts.next().unwrap());
+    parts.for_each(|part| plain.push_str(part.split_once('m').unwrap().1));
+    let count = |text: &str| text.lines().map(|line| line.trim_end().chars().count()).collect::<Vec<_>>();
+    assert_eq!(count(&plain), count(&screen("never", "xterm")));
+}
+
+#[test]
 fn a_mistyped_word_is_told_what_was_meant() {
     let home = Home::new();
     for (args, meant) in [

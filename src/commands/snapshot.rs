@@ -13,6 +13,7 @@ use crate::domain::{Label, Record};
 use crate::engine::AnyLedger;
 use crate::ledger::{Batch, Ledger};
 use crate::meter::{Meter, Snapshot};
+use crate::theme::Depth;
 use crate::tui::{self, App, Message};
 
 /// Maximum number of rows in the layout for a narrow pane.
@@ -52,8 +53,9 @@ pub(super) fn run(
     let mut options = tui_options::options(context, loaded, args, &roots)?;
     options.notes = unknown.iter().map(|sentence| Label::new(sentence)).collect();
     if args.svg {
-        options.depth = crate::theme::Depth::True;
+        options.depth = Depth::True;
     }
+    let is_colored = options.depth != Depth::None;
     let mut app = App::new(options, now).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     app.update(Message::Summary(Arc::new(meter.summary(now))), now);
     let (columns, mut rows) = args.size.unwrap_or_else(|| size(context));
@@ -63,7 +65,7 @@ pub(super) fn run(
     if args.svg {
         write!(context.out, "{}", tui::as_svg(&app, columns, rows))?;
     } else {
-        let mut lines = tui::as_text(&app, columns, rows);
+        let mut lines = tui::as_text(&app, columns, rows, is_colored);
         while args.compact && lines.last().is_some_and(String::is_empty) {
             lines.pop();
         }

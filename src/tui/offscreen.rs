@@ -1,16 +1,22 @@
 //! Renders one screen without a terminal: as text or SVG.
 
-use ratatui::buffer::Buffer;
+use std::fmt::Write;
+
+use crossterm::style::{ContentStyle, force_color_output};
+use ratatui::backend::IntoCrossterm;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
 
 use super::app::App;
 use super::{draw, svg};
 
-/// The screen at this size as lines of text, without colours.
-pub(crate) fn as_text(app: &App, columns: u16, rows: u16) -> Vec<String> {
+/// The screen at this size as lines of text, with terminal colours if `colored`.
+pub(crate) fn as_text(app: &App, columns: u16, rows: u16, colored: bool) -> Vec<String> {
     let buffer = drawn(app, columns, rows);
-    let width = usize::from(columns.max(1));
-    buffer.content().chunks(width).map(|cells| line(cells).trim_end().to_owned()).collect()
+    let rows = buffer.content().chunks(usize::from(columns.max(1)));
+    let line = |cells: &[Cell]| if colored { colored_line(cells) } else { line(cells).trim_end().to_owned() };
+    rows.map(line).collect()
 }
 
 /// The screen at this size as SVG in its theme's colours.
@@ -23,7 +29,7 @@ fn drawn(app: &App, columns: u16, rows: u16) -> Buffer {
 }
 
 /// Characters of a row. A wide one takes up two cells.
-fn line(cells: &[ratatui::buffer::Cell]) -> String {
+fn line(cells: &[Cell]) -> String {
     let mut out = String::new();
     let mut covered = 0;
     for cell in cells {
@@ -33,6 +39,28 @@ fn line(cells: &[ratatui::buffer::Cell]) -> String {
         }
         out.push_str(cell.symbol());
         covered = crate::text::width(cell.symbol()).saturating_sub(1);
+    }
+    out
+}
+
+/// A row with a colour sequence around each run of cells of one style.
+fn colored_line(cells: &[Cell]) -> String {
+    let is_blank = |cell: &&Cell| {
+        cell.symbol() == " "
+            && cell.bg == Color::Reset
+            && !cell.modifier.intersects(Modifier::REVERSED | Modifier::UNDERLINED)
+    };
+    let blank = cells.iter().rev().take_while(is_blank).count();
+    // The depth has been chosen from the same variables already.
+    force_color_output(true);
+    let seen = |color: Color| Some(color).filter(|color| *color != Color::Reset);
+    let mut out = String::new();
+    for run in cells[..cells.len() - blank].chunk_by(|one, next| one.style() == next.style()) {
+        let Some(Cell { fg, bg, modifier, .. }) = run.first() else { continue };
+        let style = Style { fg: seen(*fg), bg: seen(*bg), add_modifier: *modifier, ..Style::new() };
+        let style: ContentStyle = style.into_crossterm();
+        // Writing to a string never fails.
+        let _ = write!(out, "{}", style.apply(line(run)));
     }
     out
 }
