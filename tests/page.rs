@@ -84,6 +84,14 @@ fn names_from_logs_are_shown_as_text_in_every_view() {
 }
 
 #[test]
+fn shares_of_a_cost_that_is_not_known_whole_are_marked() {
+    let Some(browser) = browser() else { return };
+    let home = Home::new();
+    seed::one_without_a_price(&home);
+    run("shares.cjs", &served(&home), &home, &browser, &[]);
+}
+
+#[test]
 fn the_keyboard_reaches_everything_and_a_call_shows_the_sum_of_explain() {
     let Some(browser) = browser() else { return };
     let home = Home::new();
