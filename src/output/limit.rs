@@ -45,9 +45,8 @@ pub(crate) fn micro(usd: Usd) -> Decimal {
 }
 
 impl AmountJson {
-    /// Rounds to the millionth of a dollar. Evaluation uses the exact amount.
     fn from_amount(amount: &Amount) -> Self {
-        Self { usd: amount.usd.map(micro), tokens: amount.tokens, output_tokens: amount.output_tokens }
+        Self { usd: amount.usd.map(Decimal), tokens: amount.tokens, output_tokens: amount.output_tokens }
     }
 }
 

@@ -44,10 +44,14 @@ pub(crate) struct Entry {
     pub(crate) rounded: u64,
     /// Number of rates that are not numbers, or are negative.
     pub(crate) refused: u64,
+    /// True if text is charged for, but only its input or only its output.
+    pub(crate) is_half: bool,
 }
 
 /// Prefixes of local models, the only ones for which a price of zero is meant literally.
 const LOCAL: &[&str] = &["ollama", "lemonade"];
+/// Modes of models that read text and write text.
+const TEXT: &[&str] = &["chat", "responses", "completion"];
 /// Modes of models that are charged by the token.
 const KINDS: &[&str] =
     &["chat", "responses", "completion", "embedding", "realtime", "audio_transcription", "audio_speech"];
@@ -65,7 +69,8 @@ pub(crate) fn entries(json: &str) -> Result<Vec<(String, Fields<'_>)>, ImportErr
 /// Parses an entry; `None` if it is not priced by the token.
 pub(crate) fn entry(name: &str, fields: &Fields<'_>) -> Option<Entry> {
     let text = |field: &str| fields.get(field).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
-    if text("mode").is_some_and(|mode| !KINDS.contains(&mode.as_str())) {
+    let mode = text("mode");
+    if mode.as_deref().is_some_and(|mode| !KINDS.contains(&mode)) {
         return None;
     }
     let mut entry = Entry {
@@ -83,6 +88,8 @@ pub(crate) fn entry(name: &str, fields: &Fields<'_>) -> Option<Entry> {
     entry.hits(fields);
     entry.ranges(fields);
     entry.multipliers(fields);
+    let [input, output] = entry.sheet.base();
+    entry.is_half = input.is_some() != output.is_some() && mode.is_none_or(|mode| TEXT.contains(&mode.as_str()));
     entry.tidy(name);
     let paid = entry.sheet.base().iter().any(Option::is_some);
     let real = !entry.sheet.is_free() || LOCAL.contains(&entry.provider.as_str());

@@ -21,8 +21,8 @@ pub struct Update {
     pub differences: Vec<Difference>,
     /// Number of values rounded to the nearest pico-dollar.
     pub rounded: u64,
-    /// Number of rates skipped because they are not numbers, or are negative.
-    pub refused: u64,
+    /// Models skipped because a rate is no number or negative, or because only input or only output has a rate.
+    pub skipped: Vec<String>,
 }
 
 /// A model whose price changes with a fetched list.
@@ -56,7 +56,7 @@ impl PriceBook {
     /// Creates an update of this book from a list fetched on this day (LiteLLM's format, as JSON).
     ///
     /// Histories are kept. A new rate applies from `day` on, a newly listed field from the start, and a model that left
-    /// the list keeps its price.
+    /// the list keeps its price, as does one with a rate that cannot be read: without that rate, its tokens would cost nothing.
     ///
     /// # Errors
     /// When the text is not a price list, or the day is not later than that of the built-in list.
@@ -71,11 +71,15 @@ impl PriceBook {
                 histories.insert(name.to_owned(), history);
             }
         }
-        let (mut models, mut rounded, mut refused) = (0, 0, 0);
+        let (mut models, mut rounded, mut skipped) = (0, 0, Vec::new());
         let mut differences = Vec::new();
         for (name, fields) in import::entries(json)? {
             let Some(entry) = import::entry(&name, &fields) else { continue };
-            (models, rounded, refused) = (models + 1, rounded + entry.rounded, refused + entry.refused);
+            if entry.refused > 0 || entry.is_half {
+                skipped.push(name);
+                continue;
+            }
+            (models, rounded) = (models + 1, rounded + entry.rounded);
             let known = match self.line(&name) {
                 Some((found, Line::Prices(history))) if found == name => history,
                 Some(_) | None => History::new(),
@@ -94,11 +98,11 @@ impl PriceBook {
             }
             histories.insert(name, history);
         }
-        if models == 0 {
+        if models == 0 && skipped.is_empty() {
             return Err(ImportError::Empty.into());
         }
         let lines = histories.iter().map(|(name, history)| (name.as_str(), Line::Prices(history.clone()))).collect();
-        Ok(Update { text: table::write(day, lines), models, differences, rounded, refused })
+        Ok(Update { text: table::write(day, lines), models, differences, rounded, skipped })
     }
 
     /// Adds this day's listing to a history that may contain announced prices and hourly rates.
@@ -189,7 +193,7 @@ mod tests {
     #[test]
     fn d16_a_newer_list_holds_from_its_day_and_what_was_before_stays() {
         let update = fresh().update(LIST, day("2026-12-01")).unwrap();
-        assert_eq!((update.models, update.rounded, update.refused), (3, 1, 0));
+        assert_eq!((update.models, update.rounded, update.skipped), (3, 1, Vec::new()));
         let changed: Vec<_> = update.differences.iter().map(|change| change.model.as_str()).collect();
         assert_eq!(changed, ["brand-new", "gpt-4o"]);
         assert_eq!(update.differences[1].before.as_ref().unwrap().rates.input, Usd::from_pico(2_500_000));
@@ -208,6 +212,33 @@ mod tests {
             (explanation.found, explanation.price.unwrap().as_str()),
             (Found::Fetched, "list:gpt-4o@2026-12-01")
         );
+    }
+
+    #[test]
+    fn a_model_with_a_rate_that_cannot_be_read_keeps_its_price() {
+        let rates = |input: &str, output: &str| {
+            format!(r#"{{"mode":"chat","input_cost_per_token":{input},"output_cost_per_token":{output}}}"#)
+        };
+        for broken in [
+            rates("\"oops\"", "0.00001"),
+            rates("-1", "0.00001"),
+            rates("1e300", "0.00001"),
+            rates("0.000001", "\"\""),
+            rates("0.000001", "null"),
+            rates("null", "0.00001"),
+            rates("0.000001", "0.00001,\"cache_read_input_token_cost\":true"),
+            "{\"input_cost_per_token\":0.000001}".to_owned(),
+        ] {
+            let list = format!(r#"{{"gpt-4o":{broken},"unheard-of":{broken},"good":{}}}"#, rates("1e-6", "2e-6"));
+            let update = fresh().update(&list, day("2026-12-01")).unwrap();
+            assert_eq!((update.models, update.skipped.len()), (1, 2), "{broken}");
+            let (book, _) = fresh().with_update(update.text);
+            assert_eq!(million(&book, "gpt-4o", "2026-12-02").as_deref(), Some("2.5"), "{broken}");
+            assert_eq!(million(&book, "unheard-of", "2026-12-02"), None, "{broken}");
+        }
+        // Only input is charged for here.
+        let embedding = r#"{"embed-it":{"mode":"embedding","input_cost_per_token":1e-7}}"#;
+        assert_eq!(fresh().update(embedding, day("2026-12-01")).unwrap().skipped, Vec::<String>::new());
     }
 
     #[test]

@@ -37,9 +37,13 @@ pub(super) fn update(context: &mut Context<'_>, from: &Path) -> Result<Exit, Fai
             "{shown}: {numbers} with unusually many digits, rounded to the nearest pico-dollar a token"
         ));
     }
-    if update.refused > 0 {
-        let rates = text::plural(update.refused, "rate");
-        context.note(&format!("{shown}: {rates} skipped: not a number, or below zero"));
+    if let Some(first) = update.skipped.first() {
+        let models = text::plural(u64::try_from(update.skipped.len()).unwrap_or(u64::MAX), "model");
+        context.note(&format!(
+            "{shown}: {models} skipped, such as {}: a rate is no number or negative, or input or output has none; known \
+             prices are kept",
+            Label::new(first)
+        ));
     }
     let models = u64::try_from(update.models).unwrap_or(u64::MAX);
     let kept = Label::from_path(&target);
