@@ -66,8 +66,7 @@ impl Driver {
         let summary = self.meter.summary(now);
         if is_stale && !self.asked {
             self.asked = true;
-            let rules = Box::new(self.meter.rules().clone());
-            self.requests.push(Request::Snapshot { rules, follow: summary.follow.clone() });
+            self.requests.push(Request::Snapshot(summary.follow.clone()));
         }
         let due = self.alerts.due(&summary.limits, &summary.quotas, now);
         self.requests.extend(due.into_iter().map(|alert| Request::Alert(Box::new(alert))));
@@ -108,7 +107,7 @@ impl Driver {
     /// Takes back a request that the engine had no room for, to send it later. Returns false for a request that the
     /// driver did not make, which is up to its sender.
     pub(crate) fn put_back(&mut self, request: Request) -> bool {
-        let is_own = matches!(request, Request::Snapshot { .. } | Request::Alert(_));
+        let is_own = matches!(request, Request::Snapshot(_) | Request::Alert(_));
         if is_own {
             self.requests.push(request);
         }
@@ -162,7 +161,7 @@ mod tests {
         driver.summary(tomorrow);
         assert_eq!(requested.try_recv(), Ok(Request::Models));
         driver.send(&full);
-        assert!(matches!(requested.try_recv(), Ok(Request::Snapshot { .. })));
+        assert!(matches!(requested.try_recv(), Ok(Request::Snapshot(_))));
         driver.summary(tomorrow);
         driver.send(&full);
         assert!(requested.try_recv().is_err(), "asked twice");

@@ -246,9 +246,8 @@ impl LedgerThread {
 
     fn request(&mut self, request: Request) {
         match request {
-            Request::Snapshot { rules, follow } => {
-                (self.rules, self.follow) = (*rules, follow);
-                self.tell_policy();
+            Request::Snapshot(follow) => {
+                self.follow = follow;
                 self.open_again();
             }
             Request::History(query) => match self.books.report(&query) {

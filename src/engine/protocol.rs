@@ -39,13 +39,9 @@ pub enum Feed {
 /// Requests from the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Request for a new snapshot for the meter. Answered by [`Feed::Snapshot`].
-    Snapshot {
-        /// The meter's rules.
-        rules: Box<Rules>,
-        /// The followed sessions.
-        follow: Follow,
-    },
+    /// Request for a new snapshot for the meter, which follows these sessions. Answered by [`Feed::Snapshot`], by the rules
+    /// of the latest [`Feed::Settings`].
+    Snapshot(Follow),
     /// A ledger query. Answered by [`Feed::Answer`].
     History(Query),
     /// Every model's spending, rates and cheapest alternative. Answered by [`Feed::Models`].

@@ -9,10 +9,10 @@ use super::{Engine, Events, Setup, Stdin};
 use crate::config::{Env, OnError, Overrides, Paths};
 use crate::domain::{Call, HoldId, Record};
 use crate::engine::fixture::{Lock, admit_at_once, books, call, faces, no_prices, now, options, rules, settings};
-use crate::engine::{Admitted, AnyLedger, Doors, Feed, Request};
+use crate::engine::{Admitted, AnyLedger, Doors, Driver, Feed, NewSettings, Request};
 use crate::ingest::{self, Content, Delivery, Reply, Roots};
 use crate::ledger::{Batch, KeyValue, Ledger, Options, Space};
-use crate::meter::{Follow, Rules, Snapshot};
+use crate::meter::{Alerts, Follow, Meter};
 
 struct Running {
     engine: Engine,
@@ -26,10 +26,11 @@ fn start(path: &Path, options: Options, tokens: u64, on_error: OnError) -> Runni
     let opened = AnyLedger::ledger(path, options.clone(), &prices);
     let books = opened.map_or_else(|_| AnyLedger::instead_of(path.to_owned(), options, &prices), |opened| opened.0);
     let rules = rules(&settings);
+    let config = path.with_file_name("config.toml");
     let (engine, events, _) = Engine::start(Setup {
         env: Env::empty(now()),
-        overrides: Overrides::default(),
-        paths: Paths { data: path.parent().map(Path::to_owned), ..Paths::default() },
+        overrides: Overrides { config: Some(config.clone()), ..Overrides::default() },
+        paths: Paths { data: path.parent().map(Path::to_owned), config: Some(config), ..Paths::default() },
         settings,
         prices,
         books,
@@ -70,6 +71,14 @@ impl Running {
                 return taken;
             }
         }
+    }
+
+    /// Sets the limit in the config and waits until it is in force.
+    fn set_limit(&mut self, ledger: &Path, tokens: u64) {
+        let text = format!("[limits.users.\"*\"]\nday = {{ tokens = {tokens} }}\n[gate]\non_error = \"allow\"\n");
+        std::fs::write(ledger.with_file_name("config.toml"), text).unwrap();
+        let amount = |new: &NewSettings| new.rules.limits.first().and_then(|limit| limit.amount.tokens);
+        self.event(|event| matches!(event, Feed::Settings(new) if amount(&new) == Some(tokens)).then_some(()));
     }
 
     /// Waits until the ledger thread has done what it was asked to do.
@@ -181,18 +190,41 @@ fn from_its_second_call_on_the_proxy_asks_a_connection_of_its_own_while_the_limi
     let (over, hold) = admit_at_once(&limits, &call(3, "alice", 1)).unwrap();
     assert!(matches!(&over, Admitted::Over(state) if state.used.as_str() == "120 of 100"), "{over:?}");
     assert_eq!(hold, None);
-    let snapshot = |rules: Rules| Request::Snapshot { rules: Box::new(rules), follow: Follow::Today };
-    let more = rules(&settings(1_000, OnError::Allow));
-    running.engine.requests().blocking_send(snapshot(more)).unwrap();
-    // The answer is sent once the rules are in force.
-    let amount = |shown: &Snapshot| shown.usages.first().and_then(|usage| usage.limit.amount.tokens);
-    running.event(|event| matches!(event, Feed::Snapshot(shown) if amount(&shown) == Some(1_000)).then_some(()));
+    running.set_limit(&path, 1_000);
     assert_eq!(admit_at_once(&limits, &call(4, "alice", 1)), None, "it would decide by the old limit");
     assert!(matches!(running.admit(4, "alice", 1), (Admitted::Go { .. }, Some(_))));
     running.barrier();
     assert!(matches!(admit_at_once(&limits, &call(5, "alice", 1)), Some((Admitted::Go { .. }, Some(_)))));
     running.stop();
     assert_eq!(held(&path), 4);
+}
+
+#[test]
+fn a_snapshot_asked_for_before_the_config_changed_is_of_the_new_limits_and_keeps_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut running = start(&path, options(), 100, OnError::Allow);
+    running.catch_up();
+    // A driver that has seen only the empty config, as an editor leaves it while it saves, asks late.
+    std::fs::write(path.with_file_name("config.toml"), "").unwrap();
+    let old = running.event(|event| match event {
+        Feed::Settings(new) if new.rules.limits.is_empty() => Some(new.rules),
+        _ => None,
+    });
+    let mut driver = Driver::new(Meter::new(old.clone(), now()), Alerts::default(), now());
+    driver.follow(Follow::Today);
+    driver.summary(now());
+    let late = driver.requests();
+    assert_eq!(late, [Request::Snapshot(Follow::Today)]);
+    running.set_limit(&path, 50);
+    for request in late {
+        running.engine.requests().blocking_send(request).unwrap();
+    }
+    running.event(|event| matches!(event, Feed::Snapshot(_)).then_some(()));
+    assert!(running.doors.limits.dimensions().is_some());
+    assert!(matches!(running.admit(1, "alice", 60), (Admitted::Go { .. }, Some(_))));
+    assert!(matches!(running.admit(2, "alice", 1), (Admitted::Over(state), None) if state.used.as_str() == "60 of 50"));
+    running.stop();
 }
 
 #[test]
