@@ -395,6 +395,15 @@ fn unpriced_tokens_are_marked_everywhere() {
     assert!(model.contains(" ? "), "{model}");
     assert!(text.lines().any(|line| line.contains("my-local") && line.contains(" ?  ")), "{text}");
     assert!(text.contains("? 1 unpriced"), "{text}");
+    let mut list = summary();
+    for line in &mut list.sessions {
+        line.row.sums.unpriced_tokens = 1;
+    }
+    let mut list = app_with(options(), list);
+    press(&mut list, &["2"]);
+    let list = shown(&list, 160, 40);
+    let average = list.lines().find(|line| line.contains("api-server") && line.contains('$')).unwrap();
+    assert_eq!(average.matches('≥').count(), 2, "the cost and the average: {average}");
 }
 
 #[test]
@@ -774,6 +783,9 @@ fn a_frozen_picture_stays_and_says_so() {
     more.followed.tokens.output += 1_000_000;
     assert_eq!(app.update(Message::Summary(Arc::new(more)), now()), Next::Stay);
     assert_eq!(shown(&app, 120, 30), frozen);
+    press(&mut app, &[" "]);
+    let live = shown(&app, 120, 30);
+    assert!(live.contains("Tokens: 1,145,230"), "what came meanwhile is shown at once: {live}");
 }
 
 #[test]

@@ -223,23 +223,25 @@ impl HealthState {
     }
 
     /// Records models without a price, and how long the latest new call of each source took to arrive. Returns true if
-    /// there is a new model without a price.
+    /// calls without a price came or went.
     pub(crate) fn booked(&mut self, changes: &[Change], now: Instant) -> bool {
         self.note_lags(changes, now);
-        let before = self.unpriced.len();
+        let mut is_news = false;
         for change in changes {
             let (taken, added) = change.rows();
             for row in taken.into_iter().filter(|row| row.cost == Cost::Unpriced) {
                 let tokens = self.tokens_of(row);
                 *tokens = tokens.saturating_sub(row.call.tokens.total());
+                is_news = true;
             }
             for row in added.into_iter().filter(|row| row.cost == Cost::Unpriced) {
                 let tokens = self.tokens_of(row);
                 *tokens = tokens.saturating_add(row.call.tokens.total());
+                is_news = true;
             }
         }
         self.unpriced.retain(|_, tokens| *tokens > 0);
-        self.unpriced.len() != before
+        is_news
     }
 
     fn note_lags(&mut self, changes: &[Change], now: Instant) {

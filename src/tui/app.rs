@@ -78,6 +78,8 @@ pub struct App {
     /// Column widths that the text of the limits has needed today.
     pub(super) limit_widths: LimitWidths,
     pub(super) picture: Picture,
+    /// The latest summary that came while the picture was frozen.
+    pub(super) missed: Option<Arc<Summary>>,
     pub(super) view: View,
     pub(super) mode: Mode,
     pub(super) pane: Pane,
@@ -131,6 +133,7 @@ impl App {
             fleet_widths: Vec::new(),
             limit_widths: LimitWidths::default(),
             picture: Picture::Live,
+            missed: None,
             view: options.view,
             mode: Mode::Browse,
             pane: Pane::default(),
@@ -228,7 +231,10 @@ impl App {
             Message::Mouse(mouse, area) => self.mouse(mouse, area),
             Message::Feed(feed) => self.feed(feed),
             Message::Summary(summary) => match self.picture {
-                Picture::Frozen => Next::Stay,
+                Picture::Frozen => {
+                    self.missed = Some(summary);
+                    Next::Stay
+                }
                 Picture::Live => {
                     self.show(summary);
                     Next::Redraw

@@ -117,6 +117,9 @@ impl App {
                     Picture::Live => Picture::Frozen,
                     Picture::Frozen => Picture::Live,
                 };
+                if let Some(missed) = self.missed.take() {
+                    self.show(missed);
+                }
             }
             Action::Theme => self.open_themes(),
             Action::Explain => return self.explain(),

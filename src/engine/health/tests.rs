@@ -104,3 +104,19 @@ fn the_lag_of_a_source_is_that_of_the_latest_new_call_of_a_batch() {
     health.booked(&[new("codex", -5)], now());
     assert_eq!(lags(&health)[0].1, 0);
 }
+
+#[test]
+fn every_call_without_a_price_is_told() {
+    let row = |number: &str, tokens: u64| {
+        let from = Attribution::new(now(), Label::new("codex"));
+        let tokens = Tokens { input: tokens, ..Tokens::ZERO };
+        let call = Call::new(CallKey::from_parts(&[number]), from, Some(Label::new("mystery")), tokens);
+        std::sync::Arc::new(Row { call, cost: Cost::Unpriced })
+    };
+    let mut health = HealthState::new(LedgerView::Memory, BTreeMap::new());
+    for (number, tokens) in [("a", 5), ("b", 12)] {
+        assert!(health.booked(&[Change::New(RowChange { before: None, after: row(number, tokens) })], now()));
+        assert!(!health.booked(&[Change::Repeat], now()));
+    }
+    assert_eq!(view(&health).unpriced, [(Label::new("mystery"), 17)]);
+}

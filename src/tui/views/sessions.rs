@@ -141,7 +141,7 @@ fn average(line: &SessionLine) -> String {
     match text::mark(&line.row.sums) {
         text::Mark::Unknown => "?".to_owned(),
         text::Mark::Exact | text::Mark::AtLeast | text::Mark::About => {
-            per_hour(line).map_or_else(|| "–".to_owned(), text::usd)
+            per_hour(line).map_or_else(|| "–".to_owned(), |rate| text::usd_as(rate, &line.row.sums))
         }
     }
 }
