@@ -53,7 +53,7 @@ impl LimitWidths {
         widen(&mut self.left, &text::left(limit));
         widen(&mut self.left_short, &text::left_short(limit));
         widen(&mut self.left_of, &text::left_of(limit));
-        widen(&mut self.percent, &text::percentage(limit.percent));
+        widen(&mut self.percent, &text::percent(limit));
     }
 
     fn add_times(&mut self, limit: &LimitState, now: Instant, zone: Zone) {

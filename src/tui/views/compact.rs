@@ -59,11 +59,13 @@ impl Compact<'_> {
         let limits = app.limits();
         let leading = app.leading_limit();
         let worst = summary.worst_limit().or(leading).or_else(|| limits.first().copied());
-        let mark = match worst.filter(|limit| !limit.is_quiet()).map(|limit| limit.verdict) {
-            Some(Verdict::Near) => "⚠ ",
-            Some(Verdict::Over) => "■ ",
-            Some(Verdict::Under) | None => "",
+        let mark_of = |limit: &LimitState| match limit.verdict {
+            _ if limit.is_quiet() => "",
+            Verdict::Under => "",
+            Verdict::Near => "⚠ ",
+            Verdict::Over => "■ ",
         };
+        let mark = worst.map_or("", mark_of);
         let counter = vec![
             text::counter(sums, summary.growing),
             format!("{} tok {cost}", text::count(tokens)),
@@ -77,8 +79,8 @@ impl Compact<'_> {
         let mut lines = vec![(counter, Role::Accent)];
         if let Some(limit) = worst {
             let title = match limit.verdict {
-                _ if limit.is_quiet() => format!("{} of {} limit used", text::percentage(limit.percent), limit.name),
-                Verdict::Under => format!("{} of {} limit used", text::percentage(limit.percent), limit.name),
+                _ if limit.is_quiet() => format!("{} of {} limit used", text::percent(limit), limit.name),
+                Verdict::Under => format!("{} of {} limit used", text::percent(limit), limit.name),
                 Verdict::Near | Verdict::Over => text::banner_title(limit),
             };
             let further = summary.further_warnings();
@@ -94,9 +96,9 @@ impl Compact<'_> {
                 wordings.push(longer.clone());
             }
             wordings.reverse();
-            wordings.push(format!("{mark}{} {}", limit.name, text::percentage(limit.percent)));
-            wordings.push(format!("{mark}{}", text::percentage(limit.percent)));
-            wordings.push(text::percentage(limit.percent));
+            wordings.push(format!("{mark}{} {}", limit.name, text::percent(limit)));
+            wordings.push(format!("{mark}{}", text::percent(limit)));
+            wordings.push(text::percent(limit));
             wordings.push(mark.trim_end().to_owned());
             lines.push((wordings, role_of(limit)));
         }
@@ -107,21 +109,26 @@ impl Compact<'_> {
             let name = nth.and_then(|nth| names.get(nth)).unwrap_or(&limit.name);
             let short = if text::width(name) > 14 { text::short_name(limit, name) } else { name.clone() };
             let wordings = vec![
-                format!("{} {bar} {:>5}", text::pad(&text::fit_name(&short, 14), 14), text::percentage(limit.percent)),
-                format!("{name} {}", text::percentage(limit.percent)),
+                format!(
+                    "{} {bar} {:>5} {}",
+                    text::pad(&text::fit_name(&short, 14), 14),
+                    text::percent(limit),
+                    mark_of(limit)
+                ),
+                format!("{name} {} {}", text::percent(limit), mark_of(limit)),
             ];
             (wordings, role_of(limit))
         };
         // For the day's limit, show the remaining amount, which is more useful than a long bar.
         let leads = |limit: &LimitState| {
             let (mut wordings, role) = listed(limit);
-            let (left, percent) = (text::left(limit), text::percentage(limit.percent));
+            let (left, percent, mark) = (text::left(limit), text::percent(limit), mark_of(limit));
             let short = text::pad(&text::fit_name(&limit.name, 14), 14);
-            let taken = text::width(&short) + text::width(&left) + 9;
+            let taken = text::width(&short) + text::width(&left) + text::width(mark) + 9;
             let bar = room.checked_sub(taken).filter(|bar| *bar >= 5);
             let bar = bar.map(|bar| limit_bar(limit, bar.min(60), app.now()));
-            let longest = bar.map(|bar| format!("{short} {bar} {percent:>5}  {left}"));
-            wordings.splice(0..0, longest.into_iter().chain([format!("{} {percent}  {left}", limit.name)]));
+            let longest = bar.map(|bar| format!("{short} {bar} {percent:>5} {mark} {left}"));
+            wordings.splice(0..0, longest.into_iter().chain([format!("{} {percent} {mark} {left}", limit.name)]));
             (wordings, role)
         };
         let is_worst = |limit: &&LimitState| worst.is_some_and(|worst| worst.name == limit.name);

@@ -113,7 +113,7 @@ fn of_limit(limit: &LimitState, name: String, now: Instant, zone: Zone) -> Limit
         used: text::banner_amounts(limit),
         left: text::left(limit),
         left_short: text::left_short(limit),
-        per_cent: text::percentage(limit.percent),
+        per_cent: text::percent(limit),
         verdict,
         out_of_force,
         resets: after(text::resets(limit, now, zone), "resets "),

@@ -42,7 +42,7 @@ impl Words {
         Self {
             short_name: text::short_name(limit, &name),
             name,
-            per_cent: format!(" {:>5}{mark}", text::percentage(limit.percent)),
+            per_cent: format!(" {:>5}{mark}", text::percent(limit)),
             left: text::left(limit),
             left_of: text::left_of(limit),
             full,

@@ -32,7 +32,7 @@ impl Live<'_> {
         block.render(area, buffer);
         let elsewhere = app.limits_elsewhere();
         let elsewhere: Vec<String> = (elsewhere.iter().zip(text::row_names(&elsewhere)))
-            .map(|(limit, name)| format!("{name} {}", text::percentage(limit.percent)))
+            .map(|(limit, name)| format!("{name} {}", text::percent(limit)))
             .collect();
         let quotas = &app.summary().quotas;
         if limits.is_empty() && elsewhere.is_empty() && quotas.is_empty() {
