@@ -207,10 +207,8 @@ fn a_snapshot_asked_for_before_the_config_changed_is_of_the_new_limits_and_keeps
     running.catch_up();
     // A driver that has seen only the empty config, as an editor leaves it while it saves, asks late.
     std::fs::write(path.with_file_name("config.toml"), "").unwrap();
-    let old = running.event(|event| match event {
-        Feed::Settings(new) if new.rules.limits.is_empty() => Some(new.rules),
-        _ => None,
-    });
+    let empty = |event| if let Feed::Settings(new) = event { Some(new.rules) } else { None };
+    let old = running.event(|event| empty(event).filter(|rules| rules.limits.is_empty()));
     let mut driver = Driver::new(Meter::new(old.clone(), now()), Alerts::default(), now());
     driver.follow(Follow::Today);
     driver.summary(now());
