@@ -1,10 +1,12 @@
 //! `--plain`: one line per change, for terminals without a full screen, and for log files.
 
+mod call_line;
 mod held;
 mod lines;
 mod printer;
 mod stdout;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -34,7 +36,15 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
     let no_thread = |error: io::Error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}"));
     let mut printer = Printer::start(tui_options::ascii(context)).map_err(no_thread)?;
     let driver = Driver::new(meter, alerts, context.now());
-    let mut lines = Lines { driver, requests, standing: None, held: Held::default(), out: Vec::new() };
+    let mut lines = Lines {
+        driver,
+        requests,
+        standing: None,
+        held: Held::default(),
+        since: context.now(),
+        listed: BTreeMap::new(),
+        out: Vec::new(),
+    };
     let runtime = process::runtime(false).map_err(|error| no_runtime(&error))?;
     let left: Result<Exit, io::Error> = runtime.block_on(async {
         loop {

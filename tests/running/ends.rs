@@ -232,3 +232,20 @@ fn plain_names_the_session_of_each_call_and_prints_a_streamed_answer_once() {
         assert!(call.contains(output), "{call}");
     }
 }
+
+#[test]
+fn plain_lists_the_calls_that_another_process_records() {
+    let home = Home::new();
+    let out = home.write("plain.txt", "");
+    let said = || std::fs::read_to_string(&out).unwrap();
+    let mut child = program(&home, &["--plain"]).stdout(std::fs::File::create(&out).unwrap()).spawn().unwrap();
+    eventually("the first counter", || said().contains("Tokens: ").then_some(()));
+    for input in ["17", "18"] {
+        let args = ["record", "--model", "gpt-4o", "--input", input, "--output", "5"];
+        assert!(program(&home, &args).status().unwrap().success());
+        eventually("the line of a call", || said().contains(&format!("in {input} cache 0 out 5")).then_some(()));
+    }
+    signal(&child, Signal::TERM);
+    assert_eq!(ended_within(&mut child, AT_ONCE).code(), Some(143));
+    assert_eq!(said().matches("cache 0 out 5").count(), 2, "each call once: {}", said());
+}

@@ -1,16 +1,18 @@
 //! The lines: one per call, followed by the counters and the worst limit.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::call_line::call_line;
 use super::held::Held;
 use super::printer::Printer;
 use crate::commands::Context;
-use crate::domain::{Call, Instant, Label, Zone};
+use crate::domain::{CallKey, Instant};
 use crate::engine::{Driver, Feed, Note, Request};
-use crate::ledger::{Change, Row, Sums};
+use crate::ledger::{Change, Row};
 use crate::meter::Summary;
 use crate::text;
 
@@ -22,6 +24,10 @@ pub(crate) struct Lines {
     pub(crate) standing: Option<String>,
     /// Calls that may still grow.
     pub(crate) held: Held,
+    /// When the output began. Earlier calls are not listed, unless this process records them.
+    pub(crate) since: Instant,
+    /// Latest calls that are listed, with their tokens at the time.
+    pub(crate) listed: BTreeMap<CallKey, u64>,
     /// Lines to print.
     pub(crate) out: Vec<u8>,
 }
@@ -31,15 +37,17 @@ impl Lines {
         let now = context.now();
         self.driver.take(&news, now);
         match news {
-            Feed::Snapshot(_) => self.counter(context),
+            Feed::Snapshot(snapshot) => {
+                self.take_in(context, &snapshot.latest, now)?;
+                self.counter(context)
+            }
             Feed::Changes(posted) => {
                 let changed = posted.iter().filter_map(|posted| match posted {
                     Change::New(change) | Change::Grown(change) => Some(&change.after),
                     Change::Repeat | Change::Moved(_) | Change::Gone(_) => None,
                 });
                 for row in changed {
-                    let done = self.held.hold(row, now);
-                    self.write_calls(context, &done)?;
+                    self.call(context, row, now)?;
                 }
                 self.counter(context)
             }
@@ -55,6 +63,26 @@ impl Lines {
             | Feed::Explained(_)
             | Feed::Ended => Ok(()),
         }
+    }
+
+    /// Lists a call, once it has stopped growing.
+    fn call(&mut self, context: &Context<'_>, row: &Arc<Row>, now: Instant) -> io::Result<()> {
+        self.listed.insert(row.call.key, row.call.tokens.total());
+        let done = self.held.hold(row, now);
+        self.write_calls(context, &done)
+    }
+
+    /// Lists the calls that another process has recorded. No change tells of them.
+    fn take_in(&mut self, context: &Context<'_>, latest: &[Arc<Row>], now: Instant) -> io::Result<()> {
+        let listed = std::mem::take(&mut self.listed);
+        self.listed = latest.iter().filter_map(|row| Some((row.call.key, *listed.get(&row.call.key)?))).collect();
+        let since = self.since;
+        for row in latest.iter().filter(|row| row.call.at() >= since) {
+            if self.listed.get(&row.call.key).is_none_or(|tokens| *tokens < row.call.tokens.total()) {
+                self.call(context, row, now)?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes the counters, and the worst limit if it is near or over.
@@ -112,28 +140,4 @@ pub(crate) fn note_line(context: &Context<'_>, note: &Note) -> Vec<u8> {
     }
     bytes.extend_from_slice(format!("tokmeter: {}\n", note.text).as_bytes());
     bytes
-}
-
-/// The session of a call: `api-server 3f2a91c0`.
-fn session_name(call: &Call) -> String {
-    let project = call.from.project.as_deref().map(text::project_short);
-    let session = call.from.session.as_deref().map(text::session_short);
-    let words: Vec<&str> = project.into_iter().chain(session).collect();
-    if words.is_empty() { "no session".to_owned() } else { words.join(" ") }
-}
-
-/// Formats one call.
-pub(crate) fn call_line(row: &Row, zone: Zone) -> String {
-    let (call, tokens) = (&row.call, &row.call.tokens);
-    format!(
-        "{}  {}  {}  in {} cache {} out {}  {}{}",
-        text::clock_seconds(call.at(), zone),
-        session_name(call),
-        call.model.as_ref().map_or("?", Label::as_str),
-        text::count(tokens.input),
-        text::count(tokens.cache_read.saturating_add(tokens.cache_write())),
-        text::count(tokens.output),
-        text::cost_fine(&Sums::from_row(row)),
-        call.from.agent.as_ref().map(|agent| format!("  agent {agent}")).unwrap_or_default(),
-    )
 }
