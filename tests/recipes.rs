@@ -231,3 +231,63 @@ fn the_settings_recipe_is_what_setup_writes() {
     let written = value(&path).to_string().replace(env!("CARGO_BIN_EXE_tokmeter"), "tokmeter");
     assert_eq!(written, value(&recipes().join("claude/settings.json")).to_string());
 }
+
+/// The command lines in a recipe: what follows `tokmeter ` to the end of the quotes or of the shell command, if it begins
+/// with a command's name or an option.
+fn quoted_commands(text: &str, names: &[String]) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for line in text.lines() {
+        for (at, _) in line.match_indices("tokmeter ") {
+            let end = match line[..at].chars().next_back() {
+                Some(quote @ ('`' | '"')) => line[at..].find(quote),
+                _ => line[at..].find(['|', '<', '>', ')', '`']),
+            };
+            let words = &line[at..end.map_or(line.len(), |end| at + end)];
+            let words: Vec<String> = words
+                .split('\'')
+                .enumerate()
+                .flat_map(|(number, part)| match number % 2 {
+                    0 => part.split_whitespace().map(|word| word.trim_matches('"').to_owned()).collect(),
+                    _ => vec![part.to_owned()],
+                })
+                .collect();
+            if words.get(1).is_some_and(|word| word.starts_with("--") || names.contains(word)) {
+                found.push(words);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_command_line_in_a_recipe_is_accepted() {
+    let home = Home::new();
+    let help = run(&home, Path::new(env!("CARGO_BIN_EXE_tokmeter")), &["--help"], None);
+    let help = String::from_utf8(help.stdout).unwrap();
+    let names: Vec<String> =
+        help.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
+    let (mut folders, mut found) = (vec![recipes()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.extend(quoted_commands(&std::fs::read_to_string(path).unwrap(), &names));
+            }
+        }
+    }
+    assert!(found.len() > 12, "{found:?}");
+    for words in found {
+        let asked: Vec<std::ffi::OsString> = words.iter().map(Into::into).collect();
+        if let Err(error) = tokmeter::testing::cli::parse(&asked) {
+            panic!("{words:?}: {error}");
+        }
+        // What an amount is, only the command itself knows.
+        if words[1..].starts_with(&["limits".to_owned(), "set".to_owned()]) {
+            let rest: Vec<&str> = words[1..].iter().map(String::as_str).collect();
+            let ran = run(&home, Path::new(env!("CARGO_BIN_EXE_tokmeter")), &rest, None);
+            assert!(ran.status.success(), "{words:?}: {ran:?}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-// Calls a made-up model until a limit stops it. `tokmeter limits set session 1000` sets one.
+// Calls a made-up model until a limit stops it. `tokmeter limits set session '1000 tokens'` sets one.
 
 import { Meter, OverBudget } from "./tokmeter.mjs";
 
