@@ -8,11 +8,11 @@ mod file;
 use std::io::BufRead as _;
 
 use crate::app::{Context, Exit, Failure};
-use crate::cli::SetupCommand;
+use crate::cli::{SetupArgs, SetupCommand};
 use crate::domain::Label;
 use crate::integrations::claude_code::settings_merge;
 use agent::Agent;
-use edit::Edit;
+use edit::{Edit, quoted};
 use file::Settings;
 
 pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Exit, Failure> {
@@ -37,9 +37,19 @@ pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Ex
     for kept in kept {
         context.note(&kept);
     }
+    let others = args.undo.then(|| edit.other_telemetry(context, settings.text().unwrap_or_default())).flatten();
+    let others = others.map(|url| {
+        let command = undo(agent, &SetupArgs { telemetry: Some(url), ..args.clone() });
+        format!("Its telemetry stays; `{command}` removes it.")
+    });
     if wanted.as_deref() == settings.text() {
-        let why = if args.undo { "it has none of our entries" } else { "it has all our entries already" };
+        let why = match (args.undo, &others) {
+            (true, None) => "it has none of our entries",
+            (true, Some(_)) => "it has neither our status line nor our hooks",
+            (false, _) => "it has all our entries already",
+        };
         writeln!(context.out, "{shown}: {why}; nothing to do")?;
+        others.map_or(Ok(()), |others| writeln!(context.out, "{others}"))?;
         return Ok(Exit::Fine);
     }
     writeln!(context.out, "{shown}:")?;
@@ -53,13 +63,25 @@ pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Ex
     }
     let backup = settings.write(wanted.as_deref(), context.now())?;
     let kept_as = backup.map(|path| Label::from_path(&path));
-    writeln!(
-        context.out,
-        "Written.{}{}",
-        kept_as.map(|path| format!(" The previous file is kept as {path}.")).unwrap_or_default(),
-        if args.undo { "" } else { " It applies to new sessions; `--undo` reverts it." }
-    )?;
+    let next = match others {
+        Some(others) => format!(" {others}"),
+        None if args.undo => String::new(),
+        None => format!(" It applies to new sessions; `{}` reverts it.", undo(agent, &args)),
+    };
+    let kept_as = kept_as.map(|path| format!(" The previous file is kept as {path}.")).unwrap_or_default();
+    writeln!(context.out, "Written.{kept_as}{next}")?;
     Ok(Exit::Fine)
+}
+
+/// The command that removes what these arguments add.
+fn undo(agent: Agent, args: &SetupArgs) -> String {
+    let settings = args.settings.as_ref().map(|path| format!(" --settings {}", quoted(&Label::from_path(path))));
+    let telemetry = args.telemetry.as_ref().map(|url| match url.as_str() {
+        "" => " --telemetry".to_owned(),
+        url => format!(" --telemetry {}", quoted(url)),
+    });
+    let options: String = settings.into_iter().chain(telemetry).collect();
+    format!("tokmeter setup {}{options} --undo", agent.name())
 }
 
 /// Asks on the terminal. Without one, only `--yes` confirms.

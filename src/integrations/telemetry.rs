@@ -82,6 +82,13 @@ pub(crate) fn add(agent: JsonAgent, text: &str, url: &str) -> Result<String, Str
     Ok(format!("{}\n", all.write(0)))
 }
 
+/// The address to which the settings send telemetry, if they have every member for it.
+pub(crate) fn address(agent: JsonAgent, text: &str) -> Option<String> {
+    let (_, inner) = read(agent, text).ok()?;
+    let url: String = serde_json::from_str(inner.get(agent.address())?).ok()?;
+    add(agent, text, &url).is_ok_and(|same| same == text).then_some(url)
+}
+
 /// Removes the members that send telemetry to this address. Others stay.
 ///
 /// # Errors

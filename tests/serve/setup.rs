@@ -57,3 +57,24 @@ fn the_address_is_the_configs_and_telemetry_that_goes_elsewhere_is_left_alone() 
     assert_eq!(setup(&home, &["codex"]).0, Some(64));
     assert_eq!(setup(&home, &["codex", "--telemetry", "ftp://x"]).0, Some(64));
 }
+
+#[test]
+fn what_an_undo_leaves_is_named_with_the_command_that_removes_it() {
+    for (url, command) in [
+        (None, "`tokmeter setup claude --telemetry --undo`"),
+        (Some("http://meter.example:1"), "`tokmeter setup claude --telemetry http://meter.example:1 --undo`"),
+    ] {
+        let home = Home::new();
+        let words: Vec<&str> = ["claude", "--yes", "--telemetry"].into_iter().chain(url).collect();
+        let (_, said) = setup(&home, &words);
+        assert!(said.contains(&format!("{command} reverts it")), "{said}");
+        let (code, said) = setup(&home, &["claude", "--undo", "--yes"]);
+        assert!(code == Some(0) && said.contains("nothing to do") && !said.contains("none of our entries"), "{said}");
+        assert!(said.contains(&format!("Its telemetry stays; {command} removes it")), "{said}");
+        assert!(setup(&home, &["claude", "--yes"]).1.contains("`tokmeter setup claude --undo` reverts it"));
+        assert!(setup(&home, &["claude", "--undo", "--yes"]).1.contains(command), "the hooks are removed");
+        let words: Vec<&str> = words.into_iter().chain(["--undo"]).collect();
+        assert_eq!(setup(&home, &words).0, Some(0));
+        assert!(!text(&home, ".claude/settings.json").contains("OTEL"));
+    }
+}

@@ -13,6 +13,15 @@ pub(super) enum Agent {
 }
 
 impl Agent {
+    /// Its name on the command line.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Claude => "claude",
+            Self::Codex => "codex",
+            Self::Gemini => "gemini",
+        }
+    }
+
     /// Default path of the user's settings.
     pub(super) fn usual_path(self, context: &Context<'_>) -> Result<PathBuf, Failure> {
         let own = |variable: &str, folder: &str| match context.env.var(variable) {

@@ -48,6 +48,13 @@ impl Edit {
         Ok(Merged { text, kept: Vec::new() })
     }
 
+    /// The telemetry that these settings send besides the status line and the hooks.
+    pub(super) fn other_telemetry(&self, context: &Context<'_>, text: &str) -> Option<String> {
+        let Self::Hooks(_) = self else { return None };
+        let url = telemetry::address(JsonAgent::Claude, or_object(text))?;
+        Some(if url == own_url(context) { String::new() } else { url })
+    }
+
     pub(super) fn remove(&self, text: &str) -> Result<String, String> {
         match self {
             Self::Hooks(_) => settings_merge::remove(or_object(text)),
@@ -88,7 +95,7 @@ fn program(context: &Context<'_>) -> String {
 }
 
 /// Quotes a word for the shell.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@%".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
