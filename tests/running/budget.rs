@@ -82,6 +82,10 @@ fn as_json_it_is_the_last_line_of_standard_error() {
     assert_eq!((cost(&said["total"]), cost(&said["today"])), ("3".to_owned(), "3.5".to_owned()));
     assert_eq!((&said["exit_code"], &said["stopped"]), (&0.into(), &false.into()));
     assert_eq!((&said["budget"]["percent"], said["limits"].as_array().unwrap().len()), (&60.into(), 3), "{said}");
+    let out = program(&home, &["run", "--json", "--", "/bin/sh", "-c", "true"]).output().unwrap();
+    let err = String::from_utf8(out.stderr).unwrap();
+    let said: Value = serde_json::from_str(err.lines().last().unwrap()).unwrap();
+    assert_eq!(said.get("budget"), Some(&Value::Null), "{said}");
 }
 
 #[test]

@@ -24,7 +24,6 @@ struct Document {
     exit_code: u8,
     /// True if the budget was spent and the agent was stopped.
     stopped: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<LimitJson>,
     duration_s: i64,
     sessions: Vec<Session>,
