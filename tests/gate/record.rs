@@ -58,7 +58,10 @@ fn what_cannot_be_counted_is_refused_with_its_reason_and_nothing_is_kept() {
         assert!(told.err.contains(why), "{text}: {}", told.err);
     }
     for (words, why) in [
-        (&["record", "--model", "gpt-4o"][..], "how much was used?"),
+        (
+            &["record", "--model", "gpt-4o"][..],
+            "give --input and --output; flags cannot be combined with JSON on standard input",
+        ),
         (&["record", "--input", "5", "--at", "yesterday-ish"], "is not a time"),
         (&["record", "--input", "5", "--cost", "cheap"], "not an amount of dollars"),
         (&["record", "--input", "many"], "invalid value"),

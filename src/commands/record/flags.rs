@@ -47,7 +47,10 @@ pub(crate) fn text_of(args: &RecordArgs) -> Result<Option<String>, Failure> {
     // If only a cost is given, the token counts are unknown, not zero.
     if !fields.keys().any(|name| name.ends_with("_tokens")) {
         if !fields.contains_key("cost_usd") {
-            return Err(Failure::new(Exit::Usage, "how much was used? give --input and --output"));
+            return Err(Failure::new(
+                Exit::Usage,
+                "how much was used? give --input and --output; flags cannot be combined with JSON on standard input",
+            ));
         }
         fields.insert("input_tokens".to_owned(), Value::from(0));
     }
