@@ -583,3 +583,23 @@ fn a_limits_period_may_be_spelled_as_it_is_shown() {
     assert_eq!(out(&["limits", "set", "day", "6usd"]), "day: 6usd (was 5usd)\n");
     assert_eq!(out(&["limits", "unset", "Daily"]), "daily: removed\n");
 }
+
+#[test]
+fn a_file_whose_only_lines_are_quarantined_says_why_they_were_not_counted() {
+    let home = Home::new();
+    let line = native("1", "2026-11-20T10:00:00Z", "claude-opus-5", 7, 3).replace(":7,", ":-10,");
+    home.write("a.jsonl", &line);
+    for args in [&["report", "total", "a.jsonl"][..], &["summary", "latest", "a.jsonl"], &["--once", "a.jsonl"]] {
+        let out = plain(&home).args(args).output().unwrap();
+        let told = String::from_utf8(out.stderr).unwrap();
+        assert_eq!(out.status.code(), Some(65), "{told}");
+        assert!(
+            told.contains("a.jsonl: 1 line, none of which could be counted; line 1: input_tokens is -10"),
+            "{told}"
+        );
+        assert!(!told.contains("known format"), "{told}");
+    }
+    home.write("a.jsonl", &line.repeat(3));
+    let out = plain(&home).args(["report", "total", "a.jsonl"]).output().unwrap();
+    assert!(String::from_utf8(out.stderr).unwrap().contains("`tokmeter audit` lists the others"));
+}

@@ -283,8 +283,13 @@ fn complain_if_empty(books: &Books, paths: &[PathBuf]) -> Result<(), Failure> {
         return Err(Failure::new(Exit::NoInput, format!("{}: no log in it (*.jsonl)", named())));
     }
     if books.tallies.lines > 0 && books.tallies.read == 0 {
-        let known = crate::formats::names().join(", ");
         let lines = crate::text::plural(books.tallies.lines, "line");
+        if let Some(first) = books.bad.first() {
+            let why = format!("{lines}, none of which could be counted; line {}: {}", first.line, first.why);
+            let more = if books.tallies.bad > 1 { "; `tokmeter audit` lists the others" } else { "" };
+            return Err(Failure::new(Exit::NoInput, format!("{}: {why}{more}", first.path)));
+        }
+        let known = crate::formats::names().join(", ");
         return Err(Failure::new(Exit::NoInput, format!("{}: {lines}, none in a known format ({known})", named())));
     }
     Ok(())
