@@ -603,3 +603,14 @@ fn a_file_whose_only_lines_are_quarantined_says_why_they_were_not_counted() {
     let out = plain(&home).args(["report", "total", "a.jsonl"]).output().unwrap();
     assert!(String::from_utf8(out.stderr).unwrap().contains("`tokmeter audit` lists the others"));
 }
+
+#[test]
+fn limits_are_json_with_and_without_show() {
+    let home = Home::new();
+    assert!(plain(&home).args(["limits", "set", "day", "25usd"]).output().unwrap().status.success());
+    let short = json(&home, &["limits", "--json"]);
+    assert_eq!(short["limits"][0]["limit"], "day", "{short}");
+    assert_eq!(short["limits"], json(&home, &["limits", "show", "--json"])["limits"]);
+    let out = plain(&home).args(["limits", "--json", "set", "day", "25usd"]).output().unwrap();
+    assert_eq!(out.status.code(), Some(64));
+}

@@ -134,11 +134,17 @@ calls. An address beyond this machine needs a token, which clients send as x-tok
         command: BenchCommand,
     },
     /// Show and change limits
-    #[command(after_help = "Examples:
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:
   tokmeter limits set day 25usd
   tokmeter limits set user:alice:day 500k
-  tokmeter limits unset day")]
+  tokmeter limits unset day"
+    )]
     Limits {
+        /// As JSON, as `show --json`
+        #[arg(long)]
+        json: bool,
         /// Subcommand; by default show
         #[command(subcommand)]
         command: Option<LimitsCommand>,

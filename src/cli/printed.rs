@@ -23,7 +23,8 @@ impl Cli {
             | Command::Agents { json }
             | Command::Doctor { json }
             | Command::Selftest { json, .. }
-            | Command::Limits { command: Some(LimitsCommand::Show { json }) }
+            | Command::Limits { command: None, json }
+            | Command::Limits { command: Some(LimitsCommand::Show { json }), .. }
             | Command::Ledger { command: Some(LedgerCommand::Info { json }) }
             | Command::Prices { command: Some(PricesCommand::List { json, .. } | PricesCommand::Show { json, .. }) }
             | Command::Proxy(ProxyArgs {
@@ -33,8 +34,8 @@ impl Cli {
             Command::Gate(args) => !args.json && args.hook.is_none(),
             Command::Replay { .. } | Command::Demo { .. } => is_screen,
             Command::Limits {
-                command:
-                    None | Some(LimitsCommand::Set { .. } | LimitsCommand::Unset { .. } | LimitsCommand::Override { .. }),
+                command: Some(LimitsCommand::Set { .. } | LimitsCommand::Unset { .. } | LimitsCommand::Override { .. }),
+                ..
             }
             | Command::Ledger {
                 command:

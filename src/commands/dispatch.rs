@@ -5,7 +5,7 @@ use super::{
     live, mcp, metrics, prices, proxy_keys, reconcile, record, replay, report, run, selftest, serve, setup, signals,
     start, statusline, summary,
 };
-use crate::cli::{self, BenchCommand, Cli, Command, ProxyArgs, ProxyCommand};
+use crate::cli::{self, BenchCommand, Cli, Command, LimitsCommand, ProxyArgs, ProxyCommand};
 use crate::config::Loaded;
 use crate::engine::{self, playback};
 
@@ -23,7 +23,9 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
         Some(Command::Bench { command: BenchCommand::PassThrough { upstream } }) => {
             bench::pass_through(context, upstream)
         }
-        Some(Command::Limits { command }) => limits::run(context, command),
+        Some(Command::Limits { command, json }) => {
+            limits::run(context, command.unwrap_or(LimitsCommand::Show { json }))
+        }
         Some(Command::Prices { command }) => prices::run(context, command),
         Some(Command::Explain { key, json, paths }) => explain::run(context, &key, json, &paths),
         Some(Command::Audit { json, paths }) => audit::run(context, json, &paths),

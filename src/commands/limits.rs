@@ -10,8 +10,8 @@ use crate::commands::ledger;
 use crate::config::{self, LimitKey, edit};
 use crate::domain::Label;
 
-pub(super) fn run(context: &mut Context<'_>, command: Option<LimitsCommand>) -> Result<Exit, Failure> {
-    match command.unwrap_or(LimitsCommand::Show { json: false }) {
+pub(super) fn run(context: &mut Context<'_>, command: LimitsCommand) -> Result<Exit, Failure> {
+    match command {
         LimitsCommand::Show { json } => show::show(context, json),
         LimitsCommand::Set { scope, amount } => set(context, &scope, &amount),
         LimitsCommand::Unset { scope } => unset(context, &scope),
