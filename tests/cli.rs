@@ -614,3 +614,14 @@ fn limits_are_json_with_and_without_show() {
     let out = plain(&home).args(["limits", "--json", "set", "day", "25usd"]).output().unwrap();
     assert_eq!(out.status.code(), Some(64));
 }
+
+#[test]
+fn a_limit_finer_than_a_pico_dollar_is_refused_instead_of_becoming_zero() {
+    let home = Home::new();
+    for amount in ["0.0000000000001usd", "0.1234567890123usd"] {
+        let out = plain(&home).args(["limits", "set", "day", amount]).output().unwrap();
+        let told = String::from_utf8(out.stderr).unwrap();
+        assert_eq!((out.status.code(), told.contains("finer than a pico-dollar")), (Some(64), true), "{told}");
+    }
+    assert!(json(&home, &["limits", "--json"])["limits"].as_array().unwrap().is_empty());
+}

@@ -40,7 +40,10 @@ fn part_of(text: &str) -> Result<Amount, String> {
         .or_else(|| lower.strip_prefix("usd"))
         .or_else(|| ["usd", "dollars", "dollar", "$"].iter().find_map(|unit| lower.strip_suffix(unit)));
     if let Some(number) = dollars {
-        let (usd, _) = parse_usd(number).map_err(|why| format!("{why}; {AMOUNT}"))?;
+        let (usd, exact) = parse_usd(number).map_err(|why| format!("{why}; {AMOUNT}"))?;
+        if !exact {
+            return Err("is finer than a pico-dollar; give at most 12 decimals".to_owned());
+        }
         return Ok(Amount { usd: Some(usd), ..Amount::default() });
     }
     let output = ["output tokens", "output_tokens", "output"].iter().find_map(|unit| lower.strip_suffix(unit));
@@ -150,6 +153,7 @@ mod tests {
             ("12.5 dollars", amount(Some("12.5"), None, None)),
             ("1_000usd", amount(Some("1000"), None, None)),
             ("0usd", amount(Some("0"), None, None)),
+            ("0.0000000000010usd", amount(Some("0.000000000001"), None, None)),
             ("500k", amount(None, Some(500_000), None)),
             ("500K", amount(None, Some(500_000), None)),
             ("1.5M tokens", amount(None, Some(1_500_000), None)),
@@ -183,6 +187,9 @@ mod tests {
             ("1.2345k", "is not whole"),
             ("99999999999999999999k", "is too large"),
             ("NaNusd", "not a decimal number"),
+            // Rounded, the first would be zero and refuse every call.
+            ("0.0000000000001usd", "finer than a pico-dollar; give at most 12 decimals"),
+            ("$0.1234567890123", "finer than a pico-dollar"),
             ("k", "is not an amount"),
             ("5usd + 6usd", "the same kind of amount twice"),
         ];
