@@ -625,3 +625,12 @@ fn a_limit_finer_than_a_pico_dollar_is_refused_instead_of_becoming_zero() {
     }
     assert!(json(&home, &["limits", "--json"])["limits"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn a_size_of_a_screen_is_refused_where_no_screen_is_drawn() {
+    let home = Home::new();
+    for args in [&["--plain", "--size", "80x24"][..], &["--plain", "--svg"], &["--size", "80x24"]] {
+        let out = plain(&home).args(args).arg("-").output().unwrap();
+        assert_eq!(out.status.code(), Some(64), "{args:?}: {out:?}");
+    }
+}

@@ -38,10 +38,10 @@ pub struct LiveArgs {
     #[arg(long, conflicts_with = "plain")]
     pub once: bool,
     /// With --once: draw the screen as an SVG picture instead of text
-    #[arg(long, requires = "once")]
+    #[arg(long, requires = "once", conflicts_with = "plain")]
     pub svg: bool,
     /// With --once: the size of the screen, such as 120x36
-    #[arg(long, value_name = "COLSxROWS", requires = "once", value_parser = parse_size)]
+    #[arg(long, value_name = "COLSxROWS", requires = "once", conflicts_with = "plain", value_parser = parse_size)]
     pub size: Option<(u16, u16)>,
     /// Count in memory only, without the ledger
     #[arg(long)]
