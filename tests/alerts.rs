@@ -222,6 +222,14 @@ fn a_server_that_refuses_is_exit_code_69_and_no_output_has_the_password() {
 }
 
 #[test]
+fn every_channel_that_fails_has_a_line_with_the_programs_name() {
+    let home = home("webhook = \"http://127.0.0.1:1/\"\ncommand = [\"/bin/false\"]\n");
+    let (code, said) = send(&home);
+    assert_eq!((code, said.lines().count()), (Some(69), 2), "{said}");
+    assert!(said.lines().all(|line| line.starts_with("tokmeter: ")), "{said}");
+}
+
+#[test]
 fn two_meters_and_the_clock_send_the_digest_once() {
     let server = Server::start("250 taken");
     // Midnight has always been.

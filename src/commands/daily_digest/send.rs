@@ -50,7 +50,11 @@ pub(in crate::commands) fn run(
             Err(why) => failed.push(why),
         }
     }
-    if failed.is_empty() { Ok(Exit::Fine) } else { Err(Failure::new(Exit::Unavailable, failed.join("\n"))) }
+    let Some(last) = failed.pop() else { return Ok(Exit::Fine) };
+    for why in &failed {
+        context.note(why);
+    }
+    Err(Failure::new(Exit::Unavailable, last))
 }
 
 /// The title and text of a day's digest, for the automatic message.
