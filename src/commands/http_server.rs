@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::app::{Context, Exit, Failure};
 use crate::config::server::TOKEN_VARIABLE;
-use crate::config::{self, Token};
+use crate::config::{self, Token, regular_file};
 use crate::domain::Label;
 use crate::engine::{Destination, Doors, Exporter, owner_of};
 use crate::server::http::{self, Server};
@@ -108,22 +108,23 @@ fn guard(address: SocketAddr, token: Option<&Token>) -> Result<(), Failure> {
 /// The token from the command line, the environment or the config.
 fn token(context: &Context<'_>, file: Option<&Path>) -> Result<Option<Token>, Failure> {
     if let Some(file) = file {
-        return from_file(&context.absolute(file)).map(Some);
+        return from_file("--token-file", &context.absolute(file)).map(Some);
     }
     if let Some(token) = context.env.var(TOKEN_VARIABLE) {
         return Token::new(token).map(Some).map_err(|why| wrong(TOKEN_VARIABLE, &why));
     }
     let server = &context.settings.server;
     match &server.token_file {
-        Some(file) => from_file(file).map(Some),
+        Some(file) => from_file("[server] token_file", file).map(Some),
         None => Ok(server.token.clone()),
     }
 }
 
-fn from_file(path: &Path) -> Result<Token, Failure> {
+/// The token in a file that this flag or setting names.
+fn from_file(setting: &str, path: &Path) -> Result<Token, Failure> {
     let name = Label::from_path(path);
-    let text = crate::config::regular_file::read_text(path, TOKEN_FILE)
-        .map_err(|error| Failure::new(Exit::Config, format!("{name} {error}")))?;
+    let text = regular_file::read_text(path, TOKEN_FILE)
+        .map_err(|error| Failure::new(Exit::Config, format!("{setting}: {name} {}", regular_file::why(&error))))?;
     let line = text.lines().next().unwrap_or_default().trim();
     Token::new(line).map_err(|why| wrong(&name, &why))
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::regular_file::read_text;
+use super::regular_file::{self, read_text};
 use super::{Env, Server};
 
 /// Variable with the headers, in OpenTelemetry's own format: `name=value,name=value`.
@@ -32,7 +32,8 @@ pub(crate) fn otlp_headers(server: &Server, env: &Env) -> Result<Vec<(String, St
 /// Reads one header per line, as `name: value`.
 fn from_file(path: &Path) -> Result<Vec<(String, String)>, String> {
     let name = crate::domain::Label::from_path(path);
-    let text = read_text(path, LONGEST).map_err(|error| format!("{name} {error}"))?;
+    let text = read_text(path, LONGEST)
+        .map_err(|error| format!("[server] otlp_headers_file: {name} {}", regular_file::why(&error)))?;
     let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     lines
         .map(|(at, line)| {

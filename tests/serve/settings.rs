@@ -168,3 +168,14 @@ fn a_name_with_a_comma_or_a_star_can_be_asked_for() {
         assert_eq!(usage["total"]["calls"], calls, "{user}: {usage}");
     }
 }
+
+#[test]
+fn a_token_file_that_is_missing_is_named_with_its_setting() {
+    let home = Home::new();
+    let (code, told) = refused(&home, &["serve", "--token-file", "/nowhere/token"]);
+    let why = "/nowhere/token cannot be read: No such file or directory";
+    assert!(code == Some(78) && told.contains(&format!("tokmeter: --token-file: {why}")), "{told}");
+    home.config("[server]\ntoken_file = \"/nowhere/token\"\n");
+    let (code, told) = refused(&home, &["serve"]);
+    assert!(code == Some(78) && told.contains(&format!("tokmeter: [server] token_file: {why}")), "{told}");
+}
