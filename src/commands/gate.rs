@@ -99,7 +99,7 @@ pub(super) fn evaluate(
         Err(failure) => (GateAnswer::unknown(&failure.message, &context.settings), None),
     };
     if let Some(trouble) = books.as_ref().and_then(|books| books.trouble.as_deref()) {
-        answer.doubt(trouble, &context.settings);
+        answer.doubt_ledger(trouble, &context.settings);
     }
     if let Some(unbooked) = books.as_ref().and_then(|books| books.unbooked.as_deref()) {
         answer.warn(unbooked);

@@ -13,7 +13,7 @@ use crate::output::{self, LimitJson, QuotaJson};
 use crate::text;
 
 /// The gate's answer. Its JSON is the same on the command line and on the socket.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(crate) struct GateAnswer {
     pub(crate) ok: bool,
     pub(crate) schema: u8,
@@ -48,6 +48,9 @@ pub(crate) struct GateAnswer {
     /// Limits that apply to the caller, worst first.
     #[serde(skip)]
     pub(crate) states: Vec<LimitState>,
+    /// False when the call is refused because of the ledger, in which an override cannot be recorded either.
+    #[serde(skip)]
+    pub(crate) is_liftable: bool,
 }
 
 /// The answer for a decision about a caller that may be any of these.
@@ -85,30 +88,24 @@ pub(crate) fn answer(
         left_out: one_by_one(unchecked.into_iter().flat_map(|(_, missing)| missing)),
         unread_files: 0,
         states,
+        is_liftable: true,
     })
 }
 
 impl GateAnswer {
     /// The answer when the ledger cannot be read.
     pub(crate) fn unknown(why: &str, settings: &Settings) -> Self {
-        let mut answer = Self {
-            ok: true,
-            schema: 1,
-            allowed: true,
-            verdict: "unknown",
-            reason: None,
-            limits: Vec::new(),
-            provider_windows: Vec::new(),
-            lifted: None,
-            warning: None,
-            notes: Vec::new(),
-            not_checked: Vec::new(),
-            left_out: BTreeSet::new(),
-            unread_files: 0,
-            states: Vec::new(),
-        };
-        answer.doubt(why, settings);
+        let mut answer =
+            Self { ok: true, schema: 1, allowed: true, verdict: "unknown", is_liftable: true, ..Self::default() };
+        answer.doubt_ledger(why, settings);
         answer
+    }
+
+    /// Marks the answer as possibly wrong because of the ledger.
+    pub(crate) fn doubt_ledger(&mut self, why: &str, settings: &Settings) {
+        let was_allowed = self.allowed;
+        self.doubt(why, settings);
+        self.is_liftable &= self.allowed || !was_allowed;
     }
 
     /// Marks the answer as possibly wrong, and refuses the call if the config says so.

@@ -13,7 +13,8 @@ pub(crate) const LONGEST: usize = 4_000;
 pub(crate) fn refusal(moment: Moment, answer: &GateAnswer, session: Option<&str>) -> Option<Value> {
     let reason = answer.reason.clone().unwrap_or_default();
     // Only the user sees this. The model does not learn how to override its limits.
-    let way_out = session.map(Label::new).map_or_else(String::new, |session| {
+    // An override is recorded in the ledger.
+    let way_out = session.filter(|_| answer.is_liftable).map(Label::new).map_or_else(String::new, |session| {
         format!("\nTo continue this session anyway: tokmeter limits override {session} --reason WHY")
     });
     let for_person = cut(&format!("{reason}{way_out}"));

@@ -85,6 +85,8 @@ fn what_fails_lets_work_go_on_and_says_so_unless_it_must_not() {
     let (answer, _) = blocked("deny").moment("UserPromptSubmit", 1);
     assert_eq!(answer["decision"], "block");
     assert!(answer["reason"].as_str().unwrap().starts_with("Limits cannot be checked:"), "{answer}");
+    // An override is a fact in the ledger that cannot be opened.
+    assert!(!answer.to_string().contains("limits override"), "{answer}");
     assert_eq!(blocked("deny").moment("Stop", 1).0, Value::Null);
 }
 
