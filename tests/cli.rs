@@ -634,3 +634,31 @@ fn a_size_of_a_screen_is_refused_where_no_screen_is_drawn() {
         assert_eq!(out.status.code(), Some(64), "{args:?}: {out:?}");
     }
 }
+
+#[test]
+fn a_session_of_several_users_names_none_and_calls_without_a_session_only_what_all_have() {
+    let home = Home::new();
+    let call = |id: u8, facts: &str| {
+        format!(
+            "{{\"id\":\"{id}\",\"at\":\"2026-11-20T10:00:0{id}Z\",\"model\":\"m\",\"input_tokens\":1,\"output_tokens\":1{facts}}}\n"
+        )
+    };
+    let row = |calls: &[&str]| {
+        let text: String = calls.iter().zip(1..).map(|(facts, id)| call(id, facts)).collect();
+        home.write("a.jsonl", &text);
+        let report = json(&home, &["report", "session", "--json", "a.jsonl"]);
+        assert_eq!(report["rows"].as_array().unwrap().len(), 1, "{report}");
+        let row = |of: &Value| ["user", "project"].map(|key| of[key].as_str().unwrap_or("none").to_owned());
+        if report["rows"][0]["session"].is_string() {
+            assert_eq!(row(&json(&home, &["summary", "--json", "a.jsonl"])), row(&report["rows"][0]));
+        }
+        row(&report["rows"][0])
+    };
+    let (ann, bob) = (r#","user":"ann","project":"/a""#, r#","user":"bob","project":"/b""#);
+    let named = |facts: &str| format!("{facts},\"session\":\"s\"");
+    assert_eq!(row(&[&named(ann), &named(ann)]), ["ann", "/a"]);
+    assert_eq!(row(&[&named(ann), &named(bob)]), ["none", "/a"]);
+    assert_eq!(row(&[ann, ann]), ["ann", "/a"]);
+    assert_eq!(row(&[ann, bob]), ["none", "none"]);
+    assert_eq!(row(&[r#","user":"bob""#, r#","user":"bob","project":"/z""#]), ["bob", "none"]);
+}

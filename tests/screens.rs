@@ -114,6 +114,8 @@ fn session(name: &str, project: &str, minutes_ago: i64, sums: Sums, active: bool
             ended: started + duration,
             project: Some(Label::new(project)),
             user: Some(Label::new("alice")),
+            projects: std::collections::BTreeMap::new(),
+            users: std::collections::BTreeMap::new(),
             models: vec![
                 (Some(Label::new("claude-opus-5")), sums),
                 (Some(Label::new("claude-haiku-5-5")), Sums::default()),

@@ -43,6 +43,7 @@ pub use key_value::{Fact, FactChange, FactEdit, KeyValue, Space};
 pub use maintenance::Repriced;
 pub(crate) use maintenance::{ExportError, ImportError};
 pub use memory::{Memory, MemoryStore};
+pub(crate) use query::common_name;
 pub use query::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow};
 pub use spending::Part;
 pub(crate) use sqlite::Displaced;

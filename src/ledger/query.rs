@@ -164,10 +164,14 @@ pub struct SessionRow {
     pub started: Instant,
     /// Its last call.
     pub ended: Instant,
-    /// Project of the first call that has one.
+    /// Project of the first call that has one; without a session, that of all its calls.
     pub project: Option<Label>,
-    /// User of the first call that has one.
+    /// The user, unless its calls have several; without a session, that of all its calls.
     pub user: Option<Label>,
+    /// Number of calls by project, without a session.
+    pub projects: BTreeMap<Option<Label>, u64>,
+    /// Number of calls by user.
+    pub users: BTreeMap<Option<Label>, u64>,
     /// Models by descending cost, with their sums.
     pub models: Vec<(Option<Label>, Sums)>,
     /// Sums of its sub-agents.
@@ -183,6 +187,15 @@ impl SessionRow {
         self.ended = self.ended.max(other.ended);
         self.in_agents.add(&other.in_agents);
         self.sums.add(&other.sums);
+        for (known, others) in [(&mut self.projects, &other.projects), (&mut self.users, &other.users)] {
+            for (name, calls) in others {
+                *known.entry(name.clone()).or_default() += calls;
+            }
+        }
+        self.user = common_name(&self.users, self.session.is_some());
+        if self.session.is_none() {
+            self.project = common_name(&self.projects, false);
+        }
         for (name, sums) in &other.models {
             match self.models.iter_mut().find(|(known, _)| known == name) {
                 Some((_, known)) => known.add(sums),
@@ -190,4 +203,11 @@ impl SessionRow {
             }
         }
     }
+}
+
+/// The only name among these numbers of calls. Calls without a name prevent it, unless they may have any.
+pub(crate) fn common_name(calls: &BTreeMap<Option<Label>, u64>, any_without: bool) -> Option<Label> {
+    let mut names = calls.keys().flatten();
+    let name = names.next().filter(|_| any_without || !calls.contains_key(&None))?;
+    names.next().is_none().then(|| name.clone())
 }

@@ -199,6 +199,8 @@ mod tests {
                 ended: at(until),
                 project: None,
                 user: None,
+                projects: std::collections::BTreeMap::new(),
+                users: std::collections::BTreeMap::new(),
                 models: Vec::new(),
                 in_agents: Sums::default(),
                 sums,

@@ -22,6 +22,7 @@ mod limit_usage;
 mod live;
 mod model_sums;
 pub(crate) mod overrides;
+mod owner;
 mod pages;
 mod plan;
 mod quiet_hours;

@@ -7,6 +7,7 @@ use super::activity::{Activity, has_ended, is_active, recency};
 use super::fleet::{FleetLine, LISTED, Threads, agent_lines};
 use super::freshness::Freshness;
 use super::model_sums::take_model;
+use super::owner::Owner;
 use super::rate::{KEPT, Minutes, Paces, Spent};
 use super::session_id::SessionId;
 use super::session_line::SessionLine;
@@ -34,8 +35,7 @@ pub(crate) struct Sessions {
 pub(crate) struct Session {
     started: Instant,
     ended: Instant,
-    project: Option<Label>,
-    user: Option<Label>,
+    owner: Owner,
     models: BTreeMap<Option<Label>, Sums>,
     minutes: BTreeMap<Option<Label>, Minutes>,
     in_agents: Sums,
@@ -103,7 +103,7 @@ impl Sessions {
     /// The projects on which more than one of these works.
     pub(crate) fn shared_projects(&self, now: Instant) -> BTreeSet<Label> {
         let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
-        for project in self.of_today(now).filter_map(|(_, session, _)| session.project.as_ref()) {
+        for project in self.of_today(now).filter_map(|(_, session, _)| session.owner.project.as_ref()) {
             if !seen.insert(project) {
                 shared.insert(project.clone());
             }
@@ -138,7 +138,7 @@ impl Sessions {
 
     /// The project of a session.
     pub(crate) fn project(&self, id: &SessionId) -> Option<Label> {
-        self.known.get(id).and_then(|session| session.project.clone())
+        self.known.get(id).and_then(|session| session.owner.project.clone())
     }
 
     /// Adds a call. Returns its session if that was unknown.
@@ -230,8 +230,7 @@ impl Session {
         Self {
             started: row.started,
             ended: row.ended,
-            project: row.project,
-            user: row.user,
+            owner: Owner::open(&row),
             models: row.models.into_iter().collect(),
             minutes: BTreeMap::new(),
             in_agents: row.in_agents,
@@ -245,8 +244,7 @@ impl Session {
         Self {
             started: at,
             ended: at,
-            project: None,
-            user: None,
+            owner: Owner::default(),
             models: BTreeMap::new(),
             minutes: BTreeMap::new(),
             in_agents: Sums::default(),
@@ -257,12 +255,7 @@ impl Session {
 
     fn add(&mut self, row: &Row, today: Span, now: Instant) {
         let (from, sums) = (&row.call.from, Sums::from_row(row));
-        let first = from.at < self.started;
-        for (known, given) in [(&mut self.project, &from.project), (&mut self.user, &from.user)] {
-            if given.is_some() && (known.is_none() || first) {
-                known.clone_from(given);
-            }
-        }
+        self.owner.add(from, from.at < self.started);
         self.started = self.started.min(from.at);
         self.ended = self.ended.max(from.at);
         self.sums.add(&sums);
@@ -286,7 +279,8 @@ impl Session {
             minutes.sub(row.call.at(), &Spent::from(Used::from_sums(&sums, None)));
         }
         let of_thread = self.threads.get_mut(&row.call.from.agent);
-        of_model.and(of_thread.map_or(Freshness::Exact, |thread| thread.sub(row, after, today)))
+        let of_owner = self.owner.sub(&row.call.from);
+        of_model.and(of_owner).and(of_thread.map_or(Freshness::Exact, |thread| thread.sub(row, after, today)))
     }
 
     /// Today's sums over all its threads.
@@ -314,7 +308,7 @@ impl Session {
         let dearest = self.models.iter().max_by_key(|(name, sums)| (sums.cost, sums.tokens.total(), Reverse(*name)));
         FleetLine {
             id: id.clone(),
-            project: self.project.clone(),
+            project: self.owner.project.clone(),
             started: self.started,
             activity: match turn {
                 Some((Turn::Begun, at)) => Activity::at(at, now),
@@ -346,8 +340,10 @@ impl Session {
                 source: id.source.clone(),
                 started: self.started,
                 ended: self.ended,
-                project: self.project.clone(),
-                user: self.user.clone(),
+                project: self.owner.project.clone(),
+                user: self.owner.user(id.session.is_some()),
+                projects: self.owner.projects.clone(),
+                users: self.owner.users.clone(),
                 models,
                 in_agents: self.in_agents,
                 sums: self.sums,

@@ -148,6 +148,8 @@ mod tests {
             ended: started + Duration::seconds(1392),
             project: None,
             user: None,
+            projects: std::collections::BTreeMap::new(),
+            users: std::collections::BTreeMap::new(),
             models: vec![(Some(Label::new("claude-opus-5")), sums)],
             in_agents: Sums::default(),
             sums,

@@ -216,7 +216,7 @@ fn a_session_is_told_by_its_first_calls_and_its_models_dearest_first() {
         let session = report.rows[0].session.as_ref().unwrap();
         assert_eq!(report.rows[0].period, PeriodKey::Session(at(100), Some(Label::new("s"))));
         assert_eq!((session.started, session.ended), (at(100), at(300)));
-        assert_eq!((session.user.as_deref(), session.project.as_deref()), (Some("alice"), Some("/b")));
+        assert_eq!((session.user.as_deref(), session.project.as_deref()), (None, Some("/b")), "two users");
         let models: Vec<_> = session.models.iter().map(|(model, _)| model.as_deref()).collect();
         assert_eq!(models, [Some("opus"), Some("haiku"), None]);
         assert_eq!((session.in_agents.tokens.output, session.sums.tokens.output), (50, 60));

@@ -128,13 +128,29 @@ impl Books {
         models.sort_by(|(one, mine), (other, theirs)| {
             (theirs.cost, theirs.tokens.total()).cmp(&(mine.cost, mine.tokens.total())).then_with(|| one.cmp(other))
         });
+        let is_named = row.call.from.session.is_some();
+        let (mut users, mut projects) = (BTreeMap::new(), BTreeMap::new());
+        for row in &rows {
+            *users.entry(row.call.from.user.clone()).or_default() += 1;
+            if !is_named {
+                *projects.entry(row.call.from.project.clone()).or_default() += 1;
+            }
+        }
+        let only = |calls: &BTreeMap<Option<Label>, u64>| {
+            let names: Vec<&Label> = calls.keys().flatten().collect();
+            let is_of_all = names.len() == 1 && (is_named || !calls.contains_key(&None));
+            is_of_all.then(|| names[0].clone())
+        };
+        let first = rows.iter().find_map(|row| row.call.from.project.clone());
         SessionRow {
             session: row.call.from.session.clone(),
             source: row.call.from.source.clone(),
             started: rows[0].call.at(),
             ended: rows[rows.len() - 1].call.at(),
-            project: rows.iter().find_map(|row| row.call.from.project.clone()),
-            user: rows.iter().find_map(|row| row.call.from.user.clone()),
+            project: if is_named { first } else { only(&projects) },
+            user: only(&users),
+            projects,
+            users,
             models,
             in_agents,
             sums,

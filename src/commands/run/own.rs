@@ -100,6 +100,8 @@ mod tests {
             ended: at,
             project: None,
             user: None,
+            projects: std::collections::BTreeMap::new(),
+            users: std::collections::BTreeMap::new(),
             models: Vec::new(),
             in_agents: Sums::default(),
             sums: Sums::default(),

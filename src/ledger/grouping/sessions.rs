@@ -1,13 +1,15 @@
 //! Session reports.
 
+use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Groups, Stretch, finish, in_order, none_last};
-use crate::domain::{Dimension, Instant, Label, repository_of, sort_by};
+use crate::domain::{Dimension, Instant, Label, one_by_one, repository_of, sort_by};
 use crate::ledger::interner::{Interner, NONE, place};
+use crate::ledger::query::common_name;
 use crate::ledger::{PeriodKey, Query, Report, ReportRow, SessionRow, Sums};
 
 /// Builds a session report. `all_rows` is the number of rows without the limit, if some sessions have no stretches
@@ -87,7 +89,8 @@ struct Conversation {
     ended: Instant,
     source: First,
     project: First,
-    user: First,
+    projects: FxHashMap<u32, u64>,
+    users: FxHashMap<u32, u64>,
     models: Parts<u32>,
     groups: Parts<usize>,
     in_agents: Sums,
@@ -118,7 +121,8 @@ impl Conversation {
             ended: stretch.last,
             source: First::default(),
             project: First::default(),
-            user: First::default(),
+            projects: FxHashMap::default(),
+            users: FxHashMap::default(),
             models: Parts::default(),
             groups: Parts::default(),
             in_agents: Sums::default(),
@@ -132,7 +136,10 @@ impl Conversation {
         self.ended = self.ended.max(stretch.last);
         self.source.see(stretch.first, set[place(Dimension::Source)], names);
         self.project.see(stretch.first, set[place(Dimension::Project)], names);
-        self.user.see(stretch.first, set[place(Dimension::User)], names);
+        if set[place(Dimension::Session)] == NONE {
+            *self.projects.entry(set[place(Dimension::Project)]).or_default() += stretch.sums.calls;
+        }
+        *self.users.entry(set[place(Dimension::User)]).or_default() += stretch.sums.calls;
         self.models.add(set[place(Dimension::Model)], &stretch.sums);
         self.groups.add(group, &stretch.sums);
         if set[place(Dimension::Agent)] != NONE {
@@ -148,21 +155,33 @@ impl Conversation {
             let size = |sums: &Sums| (sums.cost, sums.tokens.total());
             size(theirs).cmp(&size(its)).then_with(|| none_last(one.as_ref(), other.as_ref()))
         });
+        let label = |number: u32| names.label(number).cloned();
+        let users: BTreeMap<_, _> = one_by_one(self.users.iter().map(|(user, calls)| (label(*user), *calls)));
+        let mut projects = BTreeMap::new();
+        for (project, calls) in &self.projects {
+            *projects.entry(label(*project).map(of_repository)).or_default() += calls;
+        }
+        let is_named = session != NONE;
+        let project = || self.project.label(names).map(of_repository);
         SessionRow {
-            session: names.label(session).cloned(),
+            session: label(session),
             source: self.source.label(names).unwrap_or_else(|| Label::new("")),
             started: self.started,
             ended: self.ended,
-            project: self.project.label(names).map(|project| match repository_of(&project) {
-                Some(repository) => Label::new(repository),
-                None => project,
-            }),
-            user: self.user.label(names),
+            project: if is_named { project() } else { common_name(&projects, false) },
+            user: common_name(&users, is_named),
+            projects,
+            users,
             models,
             in_agents: self.in_agents,
             sums: self.sums,
         }
     }
+}
+
+/// A project, or the repository of a worktree.
+fn of_repository(project: Label) -> Label {
+    repository_of(&project).map(Label::new).unwrap_or(project)
 }
 
 /// Groups within a session: usually one or two, but sometimes a hundred thousand.
