@@ -411,6 +411,12 @@ fn a_mistyped_word_is_told_what_was_meant() {
     let home = Home::new();
     for (args, meant) in [
         (&["repotr"][..], "did you mean `tokmeter report`?"),
+        (&["import"], "did you mean `tokmeter ledger import`?"),
+        (&["exprot"], "did you mean `tokmeter ledger export`?"),
+        (&["init"], "did you mean `tokmeter config init`?"),
+        (&["check"], "did you mean `tokmeter prices check` or `tokmeter config check`?"),
+        (&["digest"], "digest: no such file or folder, and not a command; commands: `tokmeter --help` lists them"),
+        (&["alias"], "not a command"),
         (&["report", "moth"], "did you mean `tokmeter report month`?"),
         (&["limits", "set", "dya", "5usd"], "did you mean 'day'?"),
         (&["limits", "set", "day", "25"], "'25' does not say of what: dollars or tokens?"),

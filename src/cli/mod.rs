@@ -54,10 +54,18 @@ pub(crate) fn is_display(error: &clap::Error) -> bool {
     !error.use_stderr()
 }
 
-/// The names of all top-level commands.
+/// The names of all commands, and of those below them with all their words: `ledger`, `ledger import`.
 pub(crate) fn commands() -> Vec<String> {
-    let all = <Cli as clap::CommandFactory>::command();
-    all.get_subcommands().map(|command| command.get_name().to_owned()).collect()
+    fn below(command: &clap::Command, before: &str, names: &mut Vec<String>) {
+        for command in command.get_subcommands().filter(|one| one.get_name() != "help" && !one.is_hide_set()) {
+            let name = format!("{before}{}", command.get_name());
+            below(command, &format!("{name} "), names);
+            names.push(name);
+        }
+    }
+    let mut names = Vec::new();
+    below(&whole_tree(), "", &mut names);
+    names
 }
 
 /// Writes the completion script for a shell.

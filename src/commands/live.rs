@@ -7,6 +7,7 @@ use super::start::{Source, Started, no_runtime, start};
 use super::{Context, Exit, Failure, snapshot, stream, summary, tui_options};
 use crate::app::StopSignals;
 use crate::app::catch_up::LogSelection;
+use crate::app::mistyped::{Slot, mistyped};
 use crate::cli::LiveArgs;
 use crate::config::{self, Loaded};
 use crate::domain::Label;
@@ -21,7 +22,8 @@ const MISSED: Duration = Duration::from_secs(1);
 
 /// Runs the live screen on the selected logs.
 pub(super) fn run(context: &mut Context<'_>, loaded: &Loaded, args: &LiveArgs) -> Result<Exit, Failure> {
-    crate::app::mistyped::mistyped(context, &args.paths, ("tokmeter", "command"), crate::cli::commands)?;
+    let slot = Slot { before: "tokmeter", kind: "command", otherwise: Exit::Usage };
+    mistyped(context, &args.paths, slot, crate::cli::commands)?;
     let selection = LogSelection::from_args(context, &args.paths, args.no_ledger);
     show(context, loaded, args, Source::Logs(selection))
 }

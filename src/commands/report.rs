@@ -11,6 +11,7 @@ pub(super) use self::period::{grain, grain_and_paths};
 use super::report_query::{self, answer};
 use super::{Context, Exit, Failure, daily_digest};
 use crate::app::catch_up::{self, Books, LogSelection};
+use crate::app::mistyped::{Slot, mistyped};
 use crate::app::names::complete;
 use crate::app::sessions::only_session;
 use crate::cli::{ReportArgs, Style, When};
@@ -20,9 +21,8 @@ use crate::output;
 
 pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, Failure> {
     let (grain, paths) = grain_and_paths(&args.words);
-    crate::app::mistyped::mistyped(context, &paths, ("tokmeter report", "period"), || {
-        PERIODS.map(str::to_owned).to_vec()
-    })?;
+    let slot = Slot { before: "tokmeter report", kind: "period", otherwise: Exit::NoInput };
+    mistyped(context, &paths, slot, || PERIODS.map(str::to_owned).to_vec())?;
     let mut filters = args.filters;
     if args.yesterday {
         filters.since = Some(When::DaysAgo(1));

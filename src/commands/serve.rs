@@ -6,12 +6,13 @@ pub(super) mod proxy;
 use super::http_server::{self, proxy as forwarding};
 use super::{Context, Exit, Failure};
 use crate::app::catch_up::LogSelection;
-use crate::app::mistyped::mistyped;
+use crate::app::mistyped::{Slot, mistyped};
 use crate::cli::{LiveArgs, ServeArgs};
 
 /// Serves until a signal arrives. Everything received by then is booked.
 pub(super) fn run(context: &mut Context<'_>, args: ServeArgs) -> Result<Exit, Failure> {
-    mistyped(context, &args.paths, ("tokmeter serve", "command"), Vec::new)?;
+    let slot = Slot { before: "tokmeter serve", kind: "command", otherwise: Exit::Usage };
+    mistyped(context, &args.paths, slot, Vec::new)?;
     let bound = http_server::listen(context, args.listen, args.token_file.as_deref())?;
     let proxy = match args.proxy {
         Some(address) => Some(forwarding::listen(context, address, args.token_file.as_deref(), &args.upstream)?),

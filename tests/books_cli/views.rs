@@ -255,7 +255,7 @@ fn a_word_that_is_neither_a_period_nor_a_file_is_told_which_periods_there_are() 
     let said = home.run(&["foobarbaz"]);
     let expected =
         "tokmeter: foobarbaz: no such file or folder, and not a command; commands: `tokmeter --help` lists them\n";
-    assert_eq!((said.code, said.err.as_str()), (65, expected));
+    assert_eq!((said.code, said.err.as_str()), (64, expected));
     let said = home.run(&["report", "./foo"]);
     assert!(said.code == 65 && !said.err.contains("period"), "{said:?}");
 }
