@@ -668,3 +668,15 @@ fn a_session_of_several_users_names_none_and_calls_without_a_session_only_what_a
     assert_eq!(row(&[ann, bob]), ["none", "none"]);
     assert_eq!(row(&[r#","user":"bob""#, r#","user":"bob","project":"/z""#]), ["bob", "none"]);
 }
+
+#[test]
+fn a_replay_without_a_terminal_prints_what_the_log_holds() {
+    let home = Home::new();
+    let text: String = (0..3).map(|n| native(&n.to_string(), &now(), "claude-opus-5", 1_000, 234)).collect();
+    home.write("a.jsonl", &text);
+    let out = plain(&home).args(["replay", "a.jsonl"]).output().unwrap();
+    let screen = String::from_utf8(out.stdout).unwrap();
+    assert!(screen.contains("3,702") && !screen.contains("Waiting for a first call"), "{screen}");
+    home.write("empty.jsonl", "");
+    assert_eq!(plain(&home).args(["replay", "empty.jsonl"]).output().unwrap().status.code(), Some(65));
+}

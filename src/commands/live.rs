@@ -28,6 +28,11 @@ pub(super) fn run(context: &mut Context<'_>, loaded: &Loaded, args: &LiveArgs) -
     show(context, loaded, args, Source::Logs(selection))
 }
 
+/// True when one screen is printed instead of a live one.
+pub(super) fn is_single(context: &Context<'_>, args: &LiveArgs) -> bool {
+    args.once || (!context.env.terminal[1] && !args.plain)
+}
+
 /// Shows a source: on the full screen, line by line, or once.
 pub(super) fn show(
     context: &mut Context<'_>,
@@ -35,7 +40,7 @@ pub(super) fn show(
     args: &LiveArgs,
     source: Source,
 ) -> Result<Exit, Failure> {
-    if args.once || (!context.env.terminal[1] && !args.plain) {
+    if is_single(context, args) {
         return snapshot::run(context, loaded, args, source);
     }
     let dumb = matches!(context.env.var("TERM"), None | Some("dumb"));

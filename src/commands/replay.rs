@@ -25,6 +25,10 @@ pub(super) fn run(
     if books.ledger.calls(&Filter::default(), 1)?.is_empty() {
         return Err(Failure::new(Exit::NoInput, "no call in it to play back"));
     }
+    if live::is_single(context, args) {
+        // There is nobody to play it to: print what the log holds.
+        return live::show(context, loaded, args, Source::Logs(selection));
+    }
     let ledger = books.ledger;
     // These are merged calls: one that grew while it was streamed is played once.
     let after: Steps = Box::new(move |play| {
