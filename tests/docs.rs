@@ -180,6 +180,29 @@ fn the_completions_know_every_command_and_its_help() {
 }
 
 #[test]
+fn every_manual_page_that_a_page_refers_to_can_be_printed() {
+    let mut open: Vec<Vec<String>> = vec![Vec::new()];
+    let mut count = 0;
+    while let Some(path) = open.pop() {
+        let words: Vec<&str> = std::iter::once("man").chain(path.iter().map(String::as_str)).collect();
+        let page = tokmeter(&words).replace("\\-", "-");
+        let name = [&["tokmeter".to_owned()], &path[..]].concat().join("-");
+        assert!(page.contains(&format!(".TH {name} 1")), "{words:?}: {page}");
+        count += 1;
+        for line in page.lines() {
+            // A command is named by its whole path and the section, such as tokmeter-ledger-export(1).
+            let Some(below) = line.strip_suffix("(1)").and_then(|line| line.strip_prefix(&format!("{name}-"))) else {
+                continue;
+            };
+            if below != "help" && path.first().is_none_or(|first| first != "help") {
+                open.push([&path[..], &[below.to_owned()]].concat());
+            }
+        }
+    }
+    assert!(count > 35, "{count}");
+}
+
+#[test]
 fn the_contract_names_the_measures_of_every_report() {
     let contract = page("contract.md");
     let of_page: Vec<String> =

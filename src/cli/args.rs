@@ -307,7 +307,11 @@ a call was over warns and refuses nothing, unless it is zero.")]
         /// For which shell
         shell: clap_complete::Shell,
     },
-    /// The manual page
-    #[command(after_help = "Example:\n  tokmeter man | man -l -")]
-    Man,
+    /// The manual page, or that of a command
+    #[command(after_help = "Examples:\n  tokmeter man | man -l -\n  tokmeter man ledger export | man -l -")]
+    Man {
+        /// The command
+        #[arg(value_name = "COMMAND")]
+        words: Vec<String>,
+    },
 }

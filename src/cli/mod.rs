@@ -79,12 +79,20 @@ pub(crate) fn completions(shell: clap_complete::Shell, out: &mut dyn std::io::Wr
     out.write_all(&script)
 }
 
-/// Writes the manual page in roff.
+/// Writes the manual page of a command in roff, or of the program without words.
 ///
 /// # Errors
-/// When `out` cannot be written.
-pub(crate) fn man(out: &mut dyn std::io::Write) -> std::io::Result<()> {
-    clap_mangen::Man::new(whole_tree()).render(out)
+/// When `out` cannot be written. `None` if there is no such command.
+pub(crate) fn man(words: &[String], out: &mut dyn std::io::Write) -> std::io::Result<Option<()>> {
+    let tree = whole_tree();
+    let mut command = &tree;
+    for word in words {
+        match command.find_subcommand(word) {
+            Some(found) => command = found,
+            None => return Ok(None),
+        }
+    }
+    clap_mangen::Man::new(command.clone()).render(out).map(Some)
 }
 
 /// All commands with their arguments and subcommands, fully built.
@@ -100,6 +108,13 @@ fn whole_tree() -> clap::Command {
         if let Some(entry) = tree.find_subcommand_mut("help").and_then(|help| help.find_subcommand_mut(&name)) {
             *entry = std::mem::take(entry).subcommands(entries);
         }
+    }
+    // Completions take names that live as long as the program.
+    let names: Vec<&'static str> =
+        tree.get_subcommands().map(|command| &*command.get_name().to_owned().leak()).collect();
+    if let Some(man) = tree.find_subcommand_mut("man") {
+        *man = std::mem::take(man)
+            .mut_arg("words", |words| words.value_parser(clap::builder::PossibleValuesParser::new(names)));
     }
     tree
 }

@@ -65,7 +65,7 @@ impl Cli {
             | Command::Record(_)
             | Command::Metrics
             | Command::Completions { .. }
-            | Command::Man => false,
+            | Command::Man { .. } => false,
         }
     }
 }

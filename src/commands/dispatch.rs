@@ -7,6 +7,7 @@ use super::{
 };
 use crate::cli::{self, BenchCommand, Cli, Command, LimitsCommand, ProxyArgs, ProxyCommand};
 use crate::config::Loaded;
+use crate::domain::Label;
 use crate::engine::{self, playback};
 
 pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> Result<Exit, Failure> {
@@ -49,10 +50,10 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
             cli::completions(shell, context.out)?;
             Ok(Exit::Fine)
         }
-        Some(Command::Man) => {
-            cli::man(context.out)?;
-            Ok(Exit::Fine)
-        }
+        Some(Command::Man { words }) => cli::man(&words, context.out)?.map(|()| Exit::Fine).ok_or_else(|| {
+            let words = Label::new(&words.join(" "));
+            Failure::new(Exit::Usage, format!("there is no command '{words}'; `tokmeter --help` lists them"))
+        }),
         Some(Command::Run { budget, json, command }) => run::run(context, &command, budget.as_deref(), json),
         Some(Command::Demo { speed }) => {
             let engine::Scene { before, after } =
