@@ -680,3 +680,26 @@ fn a_replay_without_a_terminal_prints_what_the_log_holds() {
     home.write("empty.jsonl", "");
     assert_eq!(plain(&home).args(["replay", "empty.jsonl"]).output().unwrap().status.code(), Some(65));
 }
+
+#[test]
+fn upstreams_and_keys_that_would_be_refused_are_found_by_config_check_with_their_place() {
+    let home = Home::new();
+    for (config, place, why) in [
+        ("[proxy]\nupstreams = { \"x\" = \"https://a.b\" }\n", ":2:21: ", "has a prefix that does not begin with /"),
+        ("[proxy]\nupstreams = { \"/\" = \"foo\" }\n", ":2:21: ", "has no https:// or http:// at its beginning"),
+        ("[proxy.upstreams]\n\"/\" = \"ftp://foo\"\n", ":2:7: ", "is neither https:// nor http://"),
+        ("[proxy.upstreams]\n\"/\" = \"https://kim:SECRET@foo\"\n", ":2:7: ", "holds a password"),
+        ("[proxy.upstreams]\n\"/a\" = \"https://a\"\n\"/a/\" = \"https://b\"\n", ":3:9: ", "is the second for"),
+        ("[keys]\nquit = [\"foo-x\"]\n", ":2:8: ", "quit: 'foo-x' is not a key"),
+    ] {
+        home.config(config);
+        let commands = [&["config", "check"][..], &["proxy", "--listen", "127.0.0.1:0"]];
+        for args in &commands[..if config.starts_with("[proxy") { 2 } else { 1 }] {
+            let out = plain(&home).args(*args).output().unwrap();
+            let told = String::from_utf8(out.stderr).unwrap();
+            assert_eq!(out.status.code(), Some(78), "{args:?} {config}: {told}");
+            assert!(told.contains(&format!("config.toml{place}")) && told.contains(why), "{args:?}: {told}");
+            assert!(!told.contains("SECRET"), "{told}");
+        }
+    }
+}

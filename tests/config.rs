@@ -758,3 +758,28 @@ proptest! {
         prop_assert_eq!(load(&text).settings.limits, kept);
     }
 }
+
+#[test]
+fn a_mistake_in_a_login_is_reported_once() {
+    let login = |lines: &str| {
+        report(&load(&format!("[alerts.email]\nserver = \"s\"\nfrom = \"a@b.c\"\nto = [\"d@e.f\"]\n{lines}")))
+    };
+    let together = "'user' and its password go together";
+    for lines in [
+        "user = \"u\"\npassword_command = \"x\"\n",
+        "user = \"u\"\npassword = \"x\"\n",
+        "user = 1\npassword_file = \"/x\"\n",
+        "user = \"u\"\npassword_file = \"/x\"\npassword_command = [\"x\"]\n",
+    ] {
+        let told = login(lines);
+        assert!(!told.is_empty() && !told.contains(together), "{told}");
+    }
+    assert!(login("user = \"u\"\n").contains(together));
+}
+
+#[test]
+fn the_advice_about_a_table_names_its_whole_header_and_each_known_key_once() {
+    assert!(report(&load("[proxy]\nupstreams = \"x\"\n")).contains("give a table: [proxy.upstreams]"));
+    let told = report(&load("[alerts]\nfoo = 1\n"));
+    assert_eq!(told.matches("daily").count(), 1, "{told}");
+}

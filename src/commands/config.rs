@@ -1,5 +1,6 @@
 //! `config`: shows the path and the settings in force, checks the file, or creates one.
 
+use super::http_server::proxy::configured;
 use super::{Context, Exit, Failure, tui_options};
 use crate::cli::ConfigCommand;
 use crate::config::{self, Diagnostic, Loaded, Severity};
@@ -26,11 +27,13 @@ pub(super) fn run(context: &mut Context<'_>, command: Option<ConfigCommand>, loa
             outcome(context, &loaded.problems, false)
         }
         ConfigCommand::Check => {
-            // Check keys and themes too, as the screen does.
+            // Check keys and themes too, as the screen does, and upstreams, as the proxy does.
             let themes = config::themes(&context.paths);
             let (_, refused) = tui_options::check(loaded, &themes);
             let unused = tui_options::unused_themes(loaded, &themes);
-            let problems: Vec<Diagnostic> = loaded.problems.iter().cloned().chain(refused).chain(unused).collect();
+            let (_, upstreams) = configured(loaded);
+            let others = refused.into_iter().chain(unused).chain(upstreams);
+            let problems: Vec<Diagnostic> = loaded.problems.iter().cloned().chain(others).collect();
             let exit = outcome(context, &problems, true)?;
             if exit == Exit::Fine {
                 let there = if path.exists() { "no problem found" } else { "does not exist; the defaults apply" };

@@ -14,12 +14,12 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
     match cli.command {
         Some(Command::Report(args)) => report::run(context, args),
         Some(Command::Summary { words, json, no_ledger }) => summary::run(context, &words, json, no_ledger),
-        Some(Command::Serve(args)) => serve::run(context, args),
+        Some(Command::Serve(args)) => serve::run(context, args, loaded),
         Some(Command::Mcp) => mcp::run(context),
         Some(Command::Proxy(ProxyArgs { command: Some(ProxyCommand::Key { command }), .. })) => {
             proxy_keys::run(context, &command)
         }
-        Some(Command::Proxy(args)) => serve::proxy::run(context, &args),
+        Some(Command::Proxy(args)) => serve::proxy::run(context, &args, loaded),
         Some(Command::Bench { command: BenchCommand::Proxy(args) }) => bench::proxy(context, &args),
         Some(Command::Bench { command: BenchCommand::PassThrough { upstream } }) => {
             bench::pass_through(context, upstream)

@@ -8,14 +8,17 @@ use super::{Context, Exit, Failure};
 use crate::app::catch_up::LogSelection;
 use crate::app::mistyped::{Slot, mistyped};
 use crate::cli::{LiveArgs, ServeArgs};
+use crate::config::Loaded;
 
 /// Serves until a signal arrives. Everything received by then is booked.
-pub(super) fn run(context: &mut Context<'_>, args: ServeArgs) -> Result<Exit, Failure> {
+pub(super) fn run(context: &mut Context<'_>, args: ServeArgs, loaded: &Loaded) -> Result<Exit, Failure> {
     let slot = Slot { before: "tokmeter serve", kind: "command", otherwise: Exit::Usage };
     mistyped(context, &args.paths, slot, Vec::new)?;
     let bound = http_server::listen(context, args.listen, args.token_file.as_deref())?;
     let proxy = match args.proxy {
-        Some(address) => Some(forwarding::listen(context, address, args.token_file.as_deref(), &args.upstream)?),
+        Some(address) => {
+            Some(forwarding::listen(context, loaded, address, args.token_file.as_deref(), &args.upstream)?)
+        }
         None => None,
     };
     let selection = LogSelection::from_args(context, &args.paths, args.no_ledger);

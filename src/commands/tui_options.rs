@@ -83,7 +83,10 @@ pub(super) fn check(loaded: &Loaded, themes: &Themes) -> (Keys, Vec<Diagnostic>)
         Ok(keys) => (keys, Vec::new()),
         Err(wrong) => {
             let place = |message: &String| {
-                let about = bound.iter().find(|binding| message.contains(&format!("'{}'", binding.action)));
+                let names = |action: &str| {
+                    message.contains(&format!("'{action}'")) || message.starts_with(&format!("{action}: "))
+                };
+                let about = bound.iter().find(|binding| names(&binding.action));
                 let key = about.map_or_else(|| "keys".to_owned(), |binding| format!("keys.{}", binding.action));
                 loaded.problem(&key, message)
             };

@@ -50,13 +50,15 @@ fn read_email(reader: &mut TomlReader<'_>, node: &Node<'_, '_>, env: &Env) -> Op
     let to = section.read(reader, "to", "one to 20 addresses, such as [\"alice@example.com\"]", |node| {
         node.texts().filter(|all| (1..=MOST_RECIPIENTS).contains(&all.len()) && all.iter().all(is_mailbox))
     });
+    let before = reader.problems.len();
     let user = section.read(reader, "user", "the name to log in with, or \"\"", |node| node.text().map(str::to_owned));
     let user = user.filter(|user| !user.is_empty());
     let path = |node: &Node<'_, '_>| node.path(env);
-    let ca_file = section.read(reader, "ca_file", "a file, such as \"~/.smtp-ca.pem\"", path);
     let file = section.read(reader, "password_file", "a file, such as \"~/.smtp-password\"", path);
     let expected = "a program and its arguments, such as [\"pass\", \"show\", \"smtp\"]";
     let command = section.read(reader, "password_command", expected, Node::program).filter(|argv| !argv.is_empty());
+    let is_login_clear = reader.problems.len() == before && !SECRETS.iter().any(|secret| table.contains_key(*secret));
+    let ca_file = section.read(reader, "ca_file", "a file, such as \"~/.smtp-ca.pem\"", path);
     section.finish(reader);
     let mut complete = true;
     for (key, is_there) in [("server", server.is_some()), ("from", from.is_some()), ("to", to.is_some())] {
@@ -66,6 +68,7 @@ fn read_email(reader: &mut TomlReader<'_>, node: &Node<'_, '_>, env: &Env) -> Op
         }
         complete &= is_there;
     }
+    let is_twice = file.is_some() && command.is_some();
     let password = match (file, command) {
         (Some(_), Some(_)) => {
             reader.error(node.span.clone(), format!("{NAME}: give 'password_file' or 'password_command', not both"));
@@ -75,7 +78,8 @@ fn read_email(reader: &mut TomlReader<'_>, node: &Node<'_, '_>, env: &Env) -> Op
         (None, Some(command)) => Some(Password::Command(command)),
         (None, None) => None,
     };
-    if user.is_some() != password.is_some() {
+    // What is wrong with one of them has already been reported.
+    if is_login_clear && !is_twice && user.is_some() != password.is_some() {
         reader.error(node.span.clone(), format!("{NAME}: 'user' and its password go together"));
     }
     let is_local = |server: &str| ["localhost", "127.0.0.1", "::1"].contains(&server);

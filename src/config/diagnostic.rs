@@ -161,7 +161,7 @@ impl<'t> Source<'t> {
 /// Keys whose values are never repeated, because people share their config when asking for help.
 const SECRETS: [&str; 6] = ["webhook", "slack", "password", "passwd", "secret", "token"];
 
-/// Where the value of such a key begins in a line.
+/// Where the value of such a key, or an address with a password in it, begins in a line.
 fn secret_at(line: &str) -> Option<usize> {
     let lower = line.to_ascii_lowercase();
     let values = SECRETS.iter().flat_map(|key| lower.match_indices(key).map(|(at, key)| at + key.len()));
@@ -169,7 +169,10 @@ fn secret_at(line: &str) -> Option<usize> {
         let rest = line[end..].trim_start_matches(['"', '\'', ' ', '\t']);
         rest.starts_with('=').then(|| line.len() - rest.len() + 1)
     };
-    values.filter_map(after).min()
+    let has_password =
+        |at: usize| line[at..].split(['"', '\'', '/', ' ']).next().is_some_and(|host| host.contains('@'));
+    let addresses = line.match_indices("://").map(|(at, scheme)| at + scheme.len());
+    values.filter_map(after).chain(addresses.filter(|at| has_password(*at))).min()
 }
 
 /// A character as shown in an excerpt: a space for a tab, a replacement character for an unprintable one.
@@ -226,6 +229,7 @@ mod tests {
             "a = { 'password'='SECRET' }",
             "api_token=\"SECRET\"",
             "WebHook = SECRET",
+            "\"/\" = \"https://kim:SECRET@x\"",
         ] {
             for at in [0, line.len() - 1] {
                 let shown = explained(&format!("{line}\n"), at..line.len());

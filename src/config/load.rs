@@ -237,7 +237,9 @@ fn section<'n, 't>(
 ) -> Option<&'n DeTable<'t>> {
     let node = top.get(key)?;
     if node.table().is_none() {
-        reader.error(node.span.clone(), format!("'{key}' is {}; give a table: [{key}]", reader.describe_value(&node)));
+        let header = top.path_of(key);
+        let found = reader.describe_value(&node);
+        reader.error(node.span.clone(), format!("'{key}' is {found}; give a table: [{header}]"));
     }
     node.table()
 }

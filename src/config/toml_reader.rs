@@ -170,8 +170,15 @@ impl<'n, 't> Section<'n, 't> {
 
     /// The value of a key, which then counts as known.
     pub(crate) fn get(&mut self, key: &'static str) -> Option<Node<'n, 't>> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         self.table.get(key).map(Node::new)
+    }
+
+    /// Dotted path of a key, as in the header of a table.
+    pub(crate) fn path_of(&self, key: &str) -> String {
+        format!("{}{key}", self.path)
     }
 
     /// Reads the value of a key. An invalid value is reported along with what was expected.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::commands::http_server;
 use crate::commands::{Context, Exit, Failure};
+use crate::config::{Diagnostic, Loaded};
 use crate::domain::Label;
 use crate::engine::Doors;
 use crate::server::proxy::{self, Defaults, Gaps, KeyRing, Limited, Proxy, Upstream};
@@ -22,38 +23,65 @@ pub(in crate::commands) struct Bound {
 /// # Errors
 /// When there is no upstream or an address is invalid: exit code 78. Otherwise as for the HTTP server.
 pub(in crate::commands) fn listen(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
+    loaded: &Loaded,
     address: SocketAddr,
     token: Option<&Path>,
     upstreams: &[String],
 ) -> Result<Bound, Failure> {
-    let upstreams = upstreams_of(context, upstreams)?;
+    let upstreams = upstreams_of(context, loaded, upstreams)?;
     Ok(Bound { bound: http_server::listen(context, Some(address), token)?, upstreams })
 }
 
-fn upstreams_of(context: &Context<'_>, given: &[String]) -> Result<Vec<Upstream>, Failure> {
-    let wrong =
-        |text: &str, why: String| Failure::new(Exit::Config, format!("the upstream '{}' {why}", Label::new(text)));
-    let named = given.iter().map(|text| Upstream::parse(text).map_err(|why| wrong(without_password(text), why)));
-    let configured = context.settings.upstreams.iter();
-    let configured = configured.map(|(prefix, url)| {
-        let prefix = if prefix == "/" { "" } else { prefix };
-        Upstream::new(prefix, url).map_err(|why| wrong(without_password(url), why))
-    });
-    let all: Vec<Upstream> =
-        if given.is_empty() { configured.collect::<Result<_, _>>()? } else { named.collect::<Result<_, _>>()? };
+fn upstreams_of(context: &mut Context<'_>, loaded: &Loaded, given: &[String]) -> Result<Vec<Upstream>, Failure> {
+    let all = if given.is_empty() {
+        let (all, problems) = configured(loaded);
+        if !problems.is_empty() {
+            problems.iter().try_for_each(|problem| problem.explain(context.err))?;
+            return Err(Failure::new(Exit::Config, ""));
+        }
+        all
+    } else {
+        let mut all = Vec::new();
+        for text in given {
+            let upstream = Upstream::parse(text).and_then(|upstream| only(&all, upstream)).map_err(|why| {
+                let shown = Label::new(without_password(text));
+                Failure::new(Exit::Config, format!("the upstream '{shown}' {why}"))
+            })?;
+            all.push(upstream);
+        }
+        all
+    };
     if all.is_empty() {
         let why = "name the model service: --upstream https://api.openai.com, or [proxy.upstreams] in the config";
         return Err(Failure::new(Exit::Config, why));
     }
-    for (place, upstream) in all.iter().enumerate() {
-        if all[..place].iter().any(|other| other.prefix == upstream.prefix) {
-            let prefix = if upstream.prefix.is_empty() { "/" } else { &upstream.prefix };
-            let why = format!("two upstreams take the paths below {prefix}; give each a prefix: /openai=https://…");
-            return Err(Failure::new(Exit::Config, why));
+    Ok(all)
+}
+
+/// The upstreams in the config, and what is wrong with others there.
+pub(in crate::commands) fn configured(loaded: &Loaded) -> (Vec<Upstream>, Vec<Diagnostic>) {
+    let (mut all, mut problems) = (Vec::new(), Vec::new());
+    for (prefix, url) in &loaded.settings.upstreams {
+        let upstream = Upstream::new(if prefix == "/" { "" } else { prefix }, url);
+        match upstream.and_then(|upstream| only(&all, upstream)) {
+            Ok(upstream) => all.push(upstream),
+            Err(why) => {
+                let why = format!("proxy.upstreams: '{}' {why}", Label::new(without_password(url)));
+                problems.push(loaded.problem(&format!("proxy.upstreams.{prefix}"), &why));
+            }
         }
     }
-    Ok(all)
+    (all, problems)
+}
+
+/// Rejects an upstream with the prefix of another.
+fn only(others: &[Upstream], upstream: Upstream) -> Result<Upstream, String> {
+    if others.iter().all(|other| other.prefix != upstream.prefix) {
+        return Ok(upstream);
+    }
+    let prefix = if upstream.prefix.is_empty() { "/" } else { &upstream.prefix };
+    Err(format!("is the second for the paths below {prefix}; give each a prefix: /openai=https://…"))
 }
 
 /// The part of an address that may be displayed.
