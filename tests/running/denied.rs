@@ -119,7 +119,7 @@ fn j27_few_processes_end_in_a_sentence() {
         give_away(home.path(), 64_123);
     }
     for processes in [1, 2, 4, 6] {
-        for words in COMMANDS.iter().copied().chain(["--plain --socket run/t.sock logs-that-are-not-there"]) {
+        for words in COMMANDS.iter().copied().chain(["--plain --socket run/t.sock ./logs-that-are-not-there"]) {
             let mut command = Command::new("/usr/bin/prlimit");
             command.arg(format!("--nproc={processes}")).arg(&program).args(words.split(' '));
             command.env_clear().envs(home.vars()).current_dir(home.path());
