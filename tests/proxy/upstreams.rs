@@ -69,6 +69,28 @@ fn an_upstream_that_nobody_vouches_for_gets_nothing() {
 }
 
 #[test]
+fn answers_without_an_id_count_each_whatever_request_id_the_upstream_repeats() {
+    let home = Home::new();
+    let mock = Mock::start(|received, _| {
+        let body = r#"{"object":"list","data":[],"model":"e","usage":{"prompt_tokens":8,"total_tokens":8}}"#;
+        let mut reply = Reply::json(body);
+        // What the client sent, or the same for all.
+        let id = received.headers.get("x-request-id").map_or("req_always_the_same", |id| id.to_str().unwrap());
+        reply.headers.push(("x-request-id", id.to_owned()));
+        reply
+    });
+    let proxy = Running::start(&home, mock.address);
+    for headers in [&[("x-request-id", "trace-77")][..], &[("x-request-id", "req_77")], &[]] {
+        for user in ["alice", "bob", "bob"] {
+            let headers = [headers, &[("x-user-id", user)]].concat();
+            assert_eq!(post(proxy.address, "/v1/embeddings", &headers, br#"{"model":"e","input":"x"}"#).status, 200);
+        }
+    }
+    proxy.end();
+    assert_eq!(counts(&home), [(8, 0); 9]);
+}
+
+#[test]
 fn an_upstream_that_wants_the_length_is_asked_again_with_it_and_remembered() {
     use std::io::Write as _;
 

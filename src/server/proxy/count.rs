@@ -34,7 +34,7 @@ pub(super) struct About {
     pub(super) bytes: u64,
     /// The key by which a client identifies a call that it may repeat.
     pub(super) idempotency: Option<String>,
-    /// The vendor's id of the request.
+    /// The vendor's id of the request, which no other call has.
     pub(super) request: Option<String>,
     /// User, team and organisation for calls that give none.
     pub(super) defaults: Defaults,

@@ -144,7 +144,8 @@ async fn counted(
     let (mut head, body) = answer.into_parts();
     headers::remove_hop_by_hop(&mut head.headers);
     if head.status.is_success() {
-        record.answers(Meter::new(&head.headers), request_id(&head.headers));
+        let request = headers::request_id(&parts.headers, &head.headers).filter(|id| shared.memory.is_new_request(id));
+        record.answers(Meter::new(&head.headers), request.map(str::to_owned));
     } else {
         record.is_free();
     }
@@ -362,11 +363,6 @@ fn unreachable(error: &hyper_util::client::legacy::Error) -> Failed {
 fn overhead(headers: &mut HeaderMap, time: Duration) {
     let micros = time.as_micros();
     headers::insert(headers, OVERHEAD, &format!("{}.{:03}", micros / 1000, micros % 1000));
-}
-
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    let find = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    find("request-id").or_else(|| find("x-request-id"))
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

@@ -55,6 +55,8 @@ static FEATURE: [HeaderName; 1] = [named("x-feature")];
 /// Header that contains several names and values.
 static BAGGAGE: HeaderName = named("baggage");
 static TAGS: HeaderName = named("x-litellm-tags");
+/// Headers with the id of a request, in order of precedence.
+static REQUEST: [HeaderName; 2] = [named("request-id"), named("x-request-id")];
 
 /// Removes hop-by-hop headers, including those listed in `Connection`.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
@@ -134,6 +136,14 @@ fn tag(tags: &str, names: &[&str]) -> Option<String> {
     names.iter().find_map(value)
 }
 
+/// The vendor's id of a request, by which logs elsewhere know it, too. An id that the client sent itself is no such id:
+/// gateways send it back, and a client may use one for many calls.
+pub(super) fn request_id<'a>(sent: &HeaderMap, answer: &'a HeaderMap) -> Option<&'a str> {
+    let ids = REQUEST.iter().filter_map(|name| answer.get(name));
+    let mut own = ids.filter(|id| !sent.values().any(|value| value == *id));
+    own.find_map(|id| id.to_str().ok().filter(|id| id.starts_with("req_")))
+}
+
 /// The key in a header.
 pub(super) fn key(headers: &HeaderMap) -> Option<&str> {
     headers.get(KEY).and_then(|value| value.to_str().ok())
@@ -177,6 +187,21 @@ mod tests {
         let mut left: Vec<&str> = map.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["anthropic-beta", "authorization", "content-length", "x-api-key"]);
+    }
+
+    #[test]
+    fn a_request_is_known_by_its_vendors_id_and_by_no_id_that_the_client_sent() {
+        let id = |sent: &[_], answer: &[_]| {
+            let (sent, answer) = (headers(sent), headers(answer));
+            request_id(&sent, &answer).map(str::to_owned)
+        };
+        let both = [("x-request-id", "0b5e"), ("request-id", "req_1")];
+        assert_eq!(id(&[], &both).as_deref(), Some("req_1"));
+        assert_eq!(id(&[], &[("x-request-id", "req_2")]).as_deref(), Some("req_2"));
+        for sent in [("request-id", "req_1"), ("x-request-id", "req_1"), ("x-trace", "req_1")] {
+            assert_eq!(id(&[sent], &both), None, "{sent:?}");
+        }
+        assert_eq!(id(&[], &both[..1]), None, "an id that no log has");
     }
 
     #[test]

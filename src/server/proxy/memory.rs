@@ -1,7 +1,13 @@
 //! Properties of upstreams that were found by trial.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
+
+use crate::domain::CallKey;
+use crate::formats::keys::request_key;
+
+/// Number of requests whose ids are remembered.
+const REQUESTS: usize = 4096;
 
 /// Known properties of upstreams.
 #[derive(Debug, Default)]
@@ -10,6 +16,15 @@ pub(super) struct Memory {
     refusing: Mutex<HashSet<(usize, Option<String>)>>,
     /// Upstreams that require a content length.
     measuring: Mutex<HashSet<usize>>,
+    /// The ids of the last requests.
+    requests: Mutex<Requests>,
+}
+
+/// Ids of requests, and the order in which they came.
+#[derive(Debug, Default)]
+struct Requests {
+    known: HashSet<CallKey>,
+    order: VecDeque<CallKey>,
 }
 
 impl Memory {
@@ -32,5 +47,36 @@ impl Memory {
     /// Records that the upstream accepted no body of unknown length.
     pub(super) fn measured(&self, upstream: usize) {
         self.measuring.lock().unwrap_or_else(PoisonError::into_inner).insert(upstream);
+    }
+
+    /// Records the id of a request. False if an earlier request had it, so that it identifies neither.
+    pub(super) fn is_new_request(&self, id: &str) -> bool {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = request_key(id);
+        if !requests.known.insert(key) {
+            return false;
+        }
+        requests.order.push_back(key);
+        if requests.order.len() > REQUESTS
+            && let Some(oldest) = requests.order.pop_front()
+        {
+            requests.known.remove(&oldest);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_came_before_is_not_new_as_long_as_it_is_remembered() {
+        let memory = Memory::default();
+        assert!(memory.is_new_request("req_1") && memory.is_new_request("req_2"));
+        assert!(!memory.is_new_request("req_1"));
+        assert!((0..REQUESTS).all(|number| memory.is_new_request(&format!("req_more_{number}"))));
+        assert!(memory.is_new_request("req_1"));
+        assert_eq!(memory.requests.lock().unwrap().known.len(), REQUESTS);
     }
 }
