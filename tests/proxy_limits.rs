@@ -14,6 +14,8 @@ mod common;
 #[cfg(target_os = "linux")]
 #[path = "proxy_limits/full_disk.rs"]
 mod full_disk;
+#[path = "proxy_limits/hidden.rs"]
+mod hidden;
 #[path = "proxy_limits/relay.rs"]
 mod relay;
 #[path = "proxy_limits/service.rs"]

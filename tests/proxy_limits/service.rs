@@ -154,13 +154,20 @@ impl Proxy {
         self.send("POST", path, headers, body)
     }
 
-    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &(impl AsRef<[u8]> + ?Sized),
+    ) -> Answer {
+        let body = body.as_ref();
         let mut stream = TcpStream::connect(self.address).unwrap();
         let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let headers = headers.concat();
         let (length, host) = (body.len(), self.address);
         let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\n{headers}\r\n");
-        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
         let (first, headers, body) = read(&mut BufReader::new(stream)).expect("an answer");
         let status = first.split(' ').nth(1).unwrap().parse().unwrap();
         Answer { status, headers, body: serde_json::from_slice(&body).unwrap_or(Value::Null) }

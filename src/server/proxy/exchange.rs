@@ -119,7 +119,10 @@ async fn counted(
     let gathered = Instant::now();
     let mut record = record(shared, &job, protocol, &parts, &sent);
     let mut near = None;
-    if limited.is_some() && !job.route.is_fetch {
+    if let Some(limited) = limited.filter(|_| !job.route.is_fetch) {
+        if limited.contains(&Dimension::Model) && sent.hides_model() {
+            return Err(Failed::Trouble(Trouble::hidden_model()));
+        }
         let ask = ask(shared, &job, protocol, &sent, length);
         match admitted(shared, ask).await {
             Decision::Go { hold, near: state } => {

@@ -249,6 +249,8 @@ impl Extractor {
                     object.items |= 1;
                 }
             }
+            // A byte order mark.
+            0xef | 0xbb | 0xbf if self.out.is_empty() => {}
             byte if byte.is_ascii_whitespace() => {
                 if self.is_in_scalar {
                     self.is_in_scalar = false;

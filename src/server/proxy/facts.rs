@@ -25,6 +25,8 @@ pub(super) struct Facts {
     pub(super) who: Who,
     /// Number of bytes of text in it.
     pub(super) text: u64,
+    /// True if the body is an object that could be read to its end.
+    pub(super) is_whole: bool,
 }
 
 /// Reads a request's body while it is being forwarded.
@@ -67,8 +69,9 @@ impl Scan {
         let text = self.extractor.facts().text;
         let document = self.extractor.document();
         // If only the beginning of the body is known, use its complete members.
-        let parsed: Option<Map<String, Value>> =
-            serde_json::from_slice(document).ok().or_else(|| serde_json::from_slice(&closed(document)?).ok());
+        let whole: Option<Map<String, Value>> = serde_json::from_slice(document).ok();
+        let is_whole = whole.is_some();
+        let parsed = whole.or_else(|| serde_json::from_slice(&closed(document)?).ok());
         let Some(map) = parsed else { return Facts { text, ..Facts::default() } };
         let count = |name: &str| map.get(name).and_then(Value::as_u64);
         Facts {
@@ -80,6 +83,7 @@ impl Scan {
                 .or_else(|| count("max_tokens")),
             who: who(&map),
             text,
+            is_whole,
         }
     }
 }
@@ -174,6 +178,23 @@ mod tests {
         assert_eq!((found.model.as_deref(), found.is_stream), (Some("m"), true));
         assert_eq!(facts("{\"model\":\"m"), Facts::default());
         assert_eq!(facts("no json"), Facts::default());
+    }
+
+    #[test]
+    fn a_body_may_begin_with_a_byte_order_mark_and_is_whole_only_if_it_can_be_read() {
+        let body = r#"{"model":"m","messages":[]}"#;
+        let found = facts(&format!("\u{feff}{body}"));
+        assert_eq!((found.model.as_deref(), found.is_whole), (Some("m"), true));
+        assert!(facts("{}").is_whole);
+        let wide: Vec<u8> = body.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let deep = format!("{{\"x\":{}1{},\"model\":\"m\"}}", "[".repeat(200), "]".repeat(200));
+        let list = format!("[{body}]");
+        for body in [&wide[..], deep.as_bytes(), list.as_bytes(), b"{\"model\"", b""] {
+            let mut scan = Scan::new(Unpack::Plain);
+            scan.feed(body);
+            let found = scan.facts();
+            assert_eq!((found.model, found.is_whole), (None, false));
+        }
     }
 
     #[test]

@@ -57,6 +57,11 @@ impl Sent {
         self.lock().facts_so_far().cloned().unwrap_or_default()
     }
 
+    /// True if the body may name a model that cannot be read.
+    pub(super) fn hides_model(&self) -> bool {
+        self.lock().facts_so_far().is_none_or(|(facts, _)| facts.model.is_none() && !facts.is_whole)
+    }
+
     /// True when usage was requested on the client's behalf.
     pub(super) fn is_asked(&self) -> bool {
         self.lock().is_asked

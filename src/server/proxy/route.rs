@@ -4,6 +4,7 @@ use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::{Method, Uri};
 
 use super::admission::Protocol;
+use crate::domain::percent_bytes;
 
 /// A model service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,13 +105,14 @@ pub(super) fn route(upstreams: &[Upstream], method: &Method, uri: &Uri) -> Optio
     let path = all.split('?').next().unwrap_or_default();
     let fits = upstreams.iter().enumerate().filter(|(_, upstream)| is_below(path, &upstream.prefix));
     let (place, upstream) = fits.max_by_key(|(_, upstream)| upstream.prefix.len())?;
-    let rest = &all[upstream.prefix.len()..];
+    let uri = upstream.uri(&all[upstream.prefix.len()..])?;
     let path = &path[upstream.prefix.len()..];
-    let is_fetch = method == Method::GET && is_response(path);
-    let called = (method == Method::POST).then(|| protocol(path)).flatten();
+    let ends = Ends::all(uri.path());
+    let is_fetch = method == Method::GET && ends.iter().any(Ends::is_response);
+    let called = (method == Method::POST).then(|| ends.iter().find_map(Ends::protocol)).flatten();
     Some(Route {
         upstream: place,
-        uri: upstream.uri(rest)?,
+        uri,
         protocol: called.or_else(|| is_fetch.then_some(Protocol::Responses)),
         is_fetch,
         is_anthropic: path.contains("/messages") || upstream.authority.as_str().contains("anthropic"),
@@ -118,22 +120,58 @@ pub(super) fn route(upstreams: &[Upstream], method: &Method, uri: &Uri) -> Optio
     })
 }
 
-/// The API of a path, whatever its prefix: `/v1`, `/openai/deployments/NAME`, `/api/v1`.
-fn protocol(path: &str) -> Option<Protocol> {
-    let mut parts = path.trim_end_matches('/').rsplit('/');
-    match (parts.next()?, parts.next()) {
-        ("completions", _) => Some(Protocol::Chat),
-        ("responses", _) | ("compact", Some("responses")) => Some(Protocol::Responses),
-        ("embeddings", _) => Some(Protocol::Embeddings),
-        ("messages", above) if above != Some("threads") => Some(Protocol::Messages),
-        _ => None,
+/// The last two parts of a path, whatever its prefix: `/v1`, `/openai/deployments/NAME`, `/api/v1`.
+#[derive(Debug, PartialEq, Eq)]
+struct Ends {
+    last: String,
+    above: String,
+}
+
+impl Ends {
+    /// What a service may take the path for: it may decode it, ignore the case, `;parameters` and slashes that nothing
+    /// separates, and resolve `.` and `..`, where a part without a name may count or not.
+    fn all(path: &str) -> [Self; 2] {
+        let decoded = percent_bytes(path);
+        let decoded = String::from_utf8_lossy(&decoded);
+        [true, false].map(|is_collapsed| {
+            let mut parts = parts(&decoded, is_collapsed).map(str::to_ascii_lowercase);
+            Self { last: parts.next().unwrap_or_default(), above: parts.next().unwrap_or_default() }
+        })
+    }
+
+    /// The API of a path with these ends.
+    fn protocol(&self) -> Option<Protocol> {
+        match (self.last.as_str(), self.above.as_str()) {
+            ("completions", _) => Some(Protocol::Chat),
+            ("responses", _) | ("compact", "responses") => Some(Protocol::Responses),
+            ("embeddings", _) => Some(Protocol::Embeddings),
+            ("messages", above) if above != "threads" => Some(Protocol::Messages),
+            _ => None,
+        }
+    }
+
+    /// True for the path of a response: `/responses/ID`.
+    fn is_response(&self) -> bool {
+        !self.last.is_empty() && self.above == "responses"
     }
 }
 
-/// True for the path of one response: `/v1/responses/resp_1`.
-fn is_response(path: &str) -> bool {
-    let mut parts = path.trim_end_matches('/').rsplit('/');
-    parts.next().is_some_and(|id| !id.is_empty()) && parts.next() == Some("responses")
+/// The parts of a path that have a name, from the last one on, after `.` and `..` were resolved.
+fn parts(path: &str, is_collapsed: bool) -> impl Iterator<Item = &str> {
+    let mut left_out = 0_usize;
+    path.rsplit(['/', '\\']).map(|part| part.split(';').next().unwrap_or_default()).filter(move |part| match *part {
+        "." => false,
+        ".." => {
+            left_out += 1;
+            false
+        }
+        "" if is_collapsed || left_out == 0 => false,
+        _ if left_out > 0 => {
+            left_out -= 1;
+            false
+        }
+        part => !part.is_empty(),
+    })
 }
 
 /// True for a path that equals `prefix` or is below it.
@@ -180,6 +218,37 @@ mod tests {
         let fetch = route_for(&["http://a.example"], &Method::GET, "/v1/responses/resp_1?stream=true").unwrap();
         assert!(fetch.is_fetch && fetch.protocol == Some(Protocol::Responses));
         assert!(!route_for(&["http://a.example"], &Method::POST, "/v1/responses/compact").unwrap().is_fetch);
+    }
+
+    #[test]
+    fn a_path_that_a_service_may_take_for_that_of_a_call_is_one_and_goes_there_as_it_is() {
+        let of = |path: &str| route_for(&["http://a.example"], &Method::POST, path).unwrap();
+        for path in [
+            "/v1/chat/completion%73",
+            "/v1/chat%2Fcompletions",
+            "/v1/chat/completions/.",
+            "/v1/chat/completions/x/..",
+            "/v1/chat/completions/x/%2e%2E/",
+            "/v1/chat/completions/x/..;y/",
+            "/v1/chat/completions//..",
+            "/v1/chat/completion%73/%ff/..",
+            "/v1/chat/completions;x=1",
+            "/v1//chat//completions//",
+            "/v1/chat/Completions",
+        ] {
+            let route = of(path);
+            assert_eq!((route.protocol, route.uri.path()), (Some(Protocol::Chat), path));
+        }
+        for (path, protocol) in [
+            ("/v1/threads/../messages", Some(Protocol::Messages)),
+            ("/v1/responses;x/compact", Some(Protocol::Responses)),
+            ("/v1/threads/t/../messages", None),
+            ("/v1/chat/completions/..", None),
+            ("/v1/../..", None),
+            ("/v1/messages/count_token%73", None),
+        ] {
+            assert_eq!(of(path).protocol, protocol, "{path}");
+        }
     }
 
     #[test]
