@@ -14,6 +14,8 @@ mod clients;
 mod common;
 #[path = "proxy/dialects.rs"]
 mod dialects;
+#[path = "proxy/early.rs"]
+mod early;
 #[path = "proxy/matrix.rs"]
 mod matrix;
 #[path = "proxy/mock.rs"]

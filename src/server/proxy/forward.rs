@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::admission::{Owner, Who};
 use super::answers::Trouble;
 use super::body::Answer;
+use super::drain;
 use super::exchange::{self, Job};
 use super::headers;
 use super::route::{self, Route};
@@ -22,16 +23,12 @@ use crate::server::loopback::is_loopback;
 pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
     let began = std::time::Instant::now();
     let is_anthropic = request.headers().contains_key("anthropic-version");
-    let own = |trouble: Trouble| Ok(trouble.answer(is_anthropic).map(Answer::Own));
-    if let Some(trouble) = stranger(&shared, &request) {
-        return own(trouble);
-    }
-    let Some(mut route) = route::route(&shared.upstreams, request.method(), request.uri()) else {
-        return own(Trouble::request(StatusCode::NOT_FOUND, "tokmeter: no upstream has this path"));
-    };
-    route.is_anthropic |= is_anthropic;
-    let Some(owner) = owner(&shared, &request, &route) else {
-        return Ok(Trouble::key().answer(route.is_anthropic).map(Answer::Own));
+    let (route, owner) = match admitted(&shared, &request, is_anthropic) {
+        Ok(admitted) => admitted,
+        Err((trouble, is_anthropic)) => {
+            drain::request(request);
+            return Ok(trouble.answer(is_anthropic).map(Answer::Own));
+        }
     };
     let who = who(&request, owner);
     let is_anthropic = route.is_anthropic;
@@ -44,6 +41,26 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
         Ok(answer) => answer,
         Err(_) => Trouble::upstream("tokmeter: the proxy is ending").answer(is_anthropic).map(Answer::Own),
     })
+}
+
+/// Where a request goes and whose it is, or why it goes nowhere, and whether Anthropic's API says so.
+fn admitted(
+    shared: &Shared,
+    request: &Request<Incoming>,
+    is_anthropic: bool,
+) -> Result<(Route, Owner), (Trouble, bool)> {
+    if let Some(trouble) = stranger(shared, request) {
+        return Err((trouble, is_anthropic));
+    }
+    let Some(mut route) = route::route(&shared.upstreams, request.method(), request.uri()) else {
+        let nowhere = Trouble::request(StatusCode::NOT_FOUND, "tokmeter: no upstream has this path");
+        return Err((nowhere, is_anthropic));
+    };
+    route.is_anthropic |= is_anthropic;
+    match owner(shared, request, &route) {
+        Some(owner) => Ok((route, owner)),
+        None => Err((Trouble::key(), route.is_anthropic)),
+    }
 }
 
 /// Why a request is rejected: without a token, only names of this machine are served, and pages of other origins never

@@ -10,6 +10,7 @@ pub(crate) mod bench;
 mod body;
 mod booking;
 mod count;
+mod drain;
 mod events;
 mod exchange;
 mod extractor;

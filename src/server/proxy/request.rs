@@ -10,6 +10,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::admission::Protocol;
+use super::drain;
 use super::facts::{Facts, Scan};
 use super::memory::Memory;
 
@@ -192,6 +193,15 @@ impl Outgoing {
         self.rest = None;
         if let Some(sent) = &self.sent {
             sent.ended();
+        }
+    }
+}
+
+impl Drop for Outgoing {
+    /// It was answered before it was sent.
+    fn drop(&mut self) {
+        if let Some(rest) = self.rest.take() {
+            drain::body(rest);
         }
     }
 }
