@@ -69,6 +69,25 @@ fn an_upstream_that_nobody_vouches_for_gets_nothing() {
 }
 
 #[test]
+fn the_usage_that_the_proxy_asked_for_reaches_no_client_that_did_not_ask_whatever_the_streams_type() {
+    let home = Home::new();
+    let kinds = ["Text/Event-Stream", "text/plain", "application/json"];
+    let mock = Mock::start(move |_, number| {
+        let mut reply = Reply::stream(Api::Chat.stream(number, Usage::Given, false));
+        reply.headers = vec![("content-type", kinds[number].to_owned())];
+        Reply { is_measured: true, ..reply }
+    });
+    let proxy = Running::start(&home, mock.address);
+    for kind in kinds {
+        let answer = post(proxy.address, Api::Chat.path(), &[], &Api::Chat.request(true));
+        assert!(answer.is_whole && answer.header("content-type") == Some(kind));
+        assert!(answer.text().ends_with("data: [DONE]\n\n") && !answer.text().contains("prompt_tokens"), "{kind}");
+    }
+    proxy.end();
+    assert_eq!(counts(&home), [(INPUT, OUTPUT); 3]);
+}
+
+#[test]
 fn answers_without_an_id_count_each_whatever_request_id_the_upstream_repeats() {
     let home = Home::new();
     let mock = Mock::start(|received, _| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Request, Response, StatusCode, Version};
 use tokio::sync::oneshot;
@@ -152,8 +152,8 @@ async fn counted(
     } else {
         record.is_free();
     }
-    let is_stream = is_event_stream(&head.headers);
-    let hide = (sent.is_asked() && is_stream && head.status.is_success()).then(Hide::default);
+    let hides = sent.is_asked() && head.status.is_success();
+    let hide = hides.then(|| Hide::new(&head.headers)).flatten();
     if hide.is_some() {
         head.headers.remove(CONTENT_LENGTH);
     }
@@ -366,11 +366,4 @@ fn unreachable(error: &hyper_util::client::legacy::Error) -> Failed {
 fn overhead(headers: &mut HeaderMap, time: Duration) {
     let micros = time.as_micros();
     headers::insert(headers, OVERHEAD, &format!("{}.{:03}", micros / 1000, micros % 1000));
-}
-
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .is_some_and(|kind| kind.starts_with("text/event-stream"))
 }

@@ -1,6 +1,8 @@
 //! Removes the usage chunk from a stream of chat completions if the client did not request it.
 
 use bytes::{Bytes, BytesMut};
+use hyper::HeaderMap;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -10,6 +12,7 @@ const LONGEST: usize = 64 * 1024;
 /// Holds back an event until it is known not to be that chunk.
 #[derive(Debug, Default)]
 pub(super) struct Hide {
+    what: What,
     /// The event so far.
     held: BytesMut,
     /// True if the event is longer than the chunk can be, so it is passed on as it arrives.
@@ -22,9 +25,51 @@ pub(super) struct Hide {
     last: u8,
 }
 
+/// What the answer is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum What {
+    /// A stream by its headers, unless it begins like JSON.
+    #[default]
+    Stream,
+    /// No stream by its headers, which are wrong if it begins like one.
+    Unknown,
+    /// A stream by its first byte.
+    Events,
+    /// Anything else, which is passed on as it arrives.
+    Other,
+}
+
 impl Hide {
+    /// For an answer with these headers; `None` if it is compressed although no coding was offered, and passes as it is.
+    pub(super) fn new(headers: &HeaderMap) -> Option<Self> {
+        let text = |name| headers.get(name).map_or("", |value| value.to_str().unwrap_or("?")).trim();
+        let coding = text(CONTENT_ENCODING);
+        let kind = text(CONTENT_TYPE).split(';').next().unwrap_or_default().trim_end();
+        let what = if kind.eq_ignore_ascii_case("text/event-stream") { What::Stream } else { What::Unknown };
+        let is_plain = coding.is_empty() || coding.eq_ignore_ascii_case("identity");
+        is_plain.then(|| Self { what, ..Self::default() })
+    }
+
+    /// Decides by the first byte after white space and a byte order mark, as the meter does.
+    fn begin(&mut self, chunk: &[u8]) {
+        let blank = |byte: &&u8| byte.is_ascii_whitespace() || b"\xef\xbb\xbf".contains(byte);
+        self.what = match chunk.iter().find(|byte| !blank(byte)) {
+            None => return,
+            Some(b'{' | b'[') => What::Other,
+            Some(b'd' | b'e' | b'i' | b'r' | b':') => What::Events,
+            Some(_) if self.what == What::Stream => What::Events,
+            Some(_) => What::Other,
+        };
+    }
+
     /// Processes a chunk. Returns the bytes to pass on now.
     pub(super) fn feed(&mut self, chunk: &Bytes) -> Bytes {
+        if matches!(self.what, What::Stream | What::Unknown) {
+            self.begin(chunk);
+        }
+        if self.what == What::Other && self.held.is_empty() {
+            return chunk.clone();
+        }
         let mut out = BytesMut::new();
         let mut begin = 0;
         for (at, byte) in chunk.iter().enumerate() {
@@ -41,6 +86,7 @@ impl Hide {
             self.last = *byte;
         }
         let rest = &chunk[begin..];
+        self.is_long |= self.what == What::Other;
         if self.is_long || self.held.len() + rest.len() > LONGEST {
             self.is_long = true;
             out.extend_from_slice(&std::mem::take(&mut self.held));
@@ -83,7 +129,7 @@ impl Hide {
 enum Data {
     /// None yet, or an incomplete object.
     Open,
-    /// The usage and nothing else: `"choices":[]`.
+    /// The usage and nothing else: `"choices":[]`, or no choices.
     Usage,
     /// Anything else.
     Other,
@@ -94,6 +140,7 @@ fn data_of(event: &[u8]) -> Data {
     struct Chunk {
         choices: Option<Vec<IgnoredAny>>,
         usage: Option<IgnoredAny>,
+        error: Option<IgnoredAny>,
     }
     let mut data = Vec::new();
     for line in event.split(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -102,7 +149,11 @@ fn data_of(event: &[u8]) -> Data {
         }
     }
     match serde_json::from_slice::<Chunk>(&data) {
-        Ok(chunk) if chunk.usage.is_some() && chunk.choices.as_ref().is_some_and(Vec::is_empty) => Data::Usage,
+        Ok(chunk)
+            if chunk.usage.is_some() && chunk.error.is_none() && chunk.choices.as_ref().is_none_or(Vec::is_empty) =>
+        {
+            Data::Usage
+        }
         // A comment belongs to no event.
         Err(_) if data.is_empty() && event.starts_with(b":") => Data::Other,
         Err(error) if error.is_eof() => Data::Open,
@@ -136,6 +187,36 @@ mod tests {
             let crlf = |text: &str| text.replace('\n', "\r\n");
             prop_assert_eq!(hidden(&crlf(&format!("{KEPT}{GONE}{LAST}")), size), crlf(&format!("{KEPT}{LAST}")));
         }
+    }
+
+    #[test]
+    fn a_chunk_without_choices_has_the_usage_alone_and_an_error_has_not() {
+        let gone = "data: {\"id\":\"a\",\"usage\":{\"prompt_tokens\":1}}\n\ndata: {\"choices\":null,\"usage\":{}}\n\n";
+        let error = "data: {\"error\":{},\"usage\":{}}\n\n";
+        assert_eq!(hidden(&format!("{gone}{KEPT}{error}"), 9), format!("{KEPT}{error}"));
+    }
+
+    #[test]
+    fn an_answer_is_a_stream_by_what_it_is_whatever_its_header_says() {
+        let stream = format!("{KEPT}{GONE}{LAST}");
+        let json = "{\"choices\":[],\"usage\":{\"prompt_tokens\":1}}";
+        for kind in ["text/event-stream", "Text/Event-Stream ; charset=utf-8", "text/plain", "application/json"] {
+            let shown = |text: &str, size: usize| {
+                let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())]);
+                let mut hide = Hide::new(&headers).unwrap();
+                let chunks = text.as_bytes().chunks(size).map(Bytes::copy_from_slice).collect::<Vec<_>>();
+                let mut out: Vec<u8> = chunks.iter().flat_map(|chunk| hide.feed(chunk)).collect();
+                out.extend_from_slice(&hide.end());
+                String::from_utf8(out).unwrap()
+            };
+            for size in [1, 7, 500] {
+                for begin in ["", "\u{feff}", "\n"] {
+                    assert_eq!(shown(&format!("{begin}{stream}"), size), format!("{begin}{KEPT}{LAST}"), "{kind}");
+                    assert_eq!(shown(&format!("{begin}{json}"), size), format!("{begin}{json}"), "{kind}");
+                }
+            }
+        }
+        assert!(Hide::new(&HeaderMap::from_iter([(CONTENT_ENCODING, "gzip".parse().unwrap())])).is_none());
     }
 
     #[test]
