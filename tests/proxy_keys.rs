@@ -53,12 +53,15 @@ fn a_key_is_revoked_by_its_name_once() {
         assert!(run(&home, &["add", "--user", "robot", "--name", name]).status.success());
     }
     assert_eq!(run(&home, &["add", "--user", "robot", "--name", "ci"]).status.code(), Some(74));
-    assert!(run(&home, &["revoke", "ci"]).status.success());
+    let first = run(&home, &["revoke", "ci"]);
+    assert!(first.status.success() && !String::from_utf8_lossy(&first.stderr).contains("the last one"), "{first:?}");
     let again = run(&home, &["revoke", "ci"]);
     assert_eq!(again.status.code(), Some(65));
     assert!(String::from_utf8_lossy(&again.stderr).contains("there is no key 'ci'"));
     let revoked: Vec<bool> = keys(&home).as_array().unwrap().iter().map(|key| !key["revoked_at"].is_null()).collect();
     assert_eq!(revoked, [true, false]);
+    let last = String::from_utf8(run(&home, &["revoke", "bench"]).stderr).unwrap();
+    assert!(last.contains("it was the last one, and calls still need a key"), "{last}");
 }
 
 #[test]

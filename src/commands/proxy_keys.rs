@@ -65,7 +65,10 @@ fn revoke(context: &mut Context<'_>, name: &str) -> Result<Exit, Failure> {
     let (path, name) = (path(context)?, Label::new(name));
     match proxy_keys::revoke(&path, &name, context.now()) {
         Ok(true) => {
-            context.note(&format!("key '{name}' is refused from now on"));
+            let is_alive = |keys: Vec<ProxyKey>| keys.iter().any(|key| key.revoked.is_none());
+            let is_last = !proxy_keys::read(&path).is_ok_and(is_alive);
+            let others = if is_last { "; it was the last one, and calls still need a key" } else { "" };
+            context.note(&format!("key '{name}' is refused from now on{others}"));
             Ok(Exit::Fine)
         }
         Ok(false) => {

@@ -2,7 +2,7 @@
 //! request.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::admission::Owner;
@@ -22,34 +22,46 @@ struct Read {
     stamp: Option<Stamp>,
     /// Every key that is not revoked; `None` if the file cannot be read, in which case nobody is admitted.
     keys: Option<HashMap<KeyHash, Owner>>,
+    /// True once there has been a key, even if it was revoked or its file is gone.
+    is_required: bool,
 }
 
 impl KeyRing {
     /// The keys in this file.
     pub(crate) fn new(path: Option<PathBuf>) -> Self {
-        Self { path, read: Mutex::new(Read { stamp: None, keys: Some(HashMap::new()) }) }
+        let mut read = Read { keys: Some(HashMap::new()), ..Read::default() };
+        read.update(path.as_deref());
+        Self { path, read: Mutex::new(read) }
     }
 
-    /// Owner of a presented key. As long as no keys exist, requests without one have an anonymous owner; after that,
-    /// every request needs a key.
+    /// Owner of a presented key. As long as no key was ever made, requests without one have an anonymous owner; after
+    /// that, every request needs a key.
     pub(crate) fn owner(&self, key: Option<&str>) -> Option<Owner> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = self.path.as_deref().and_then(config::stamp);
-        if read.stamp != stamp {
-            *read = Read { stamp, keys: self.path.as_deref().and_then(keys) };
-        }
+        read.update(self.path.as_deref());
         let keys = read.keys.as_ref()?;
         match key {
             Some(key) => keys.get(&KeyHash::from_secret(key)).cloned(),
-            None => keys.is_empty().then(Owner::default),
+            None => (!read.is_required).then(Owner::default),
         }
     }
 }
 
-fn keys(path: &std::path::Path) -> Option<HashMap<KeyHash, Owner>> {
-    let keys = proxy_keys::read(path).ok()?;
-    let alive = keys.into_iter().filter(|key| key.revoked.is_none());
-    Some(alive.map(|key| (key.hash, Owner { key: Some(key.name), user: Some(key.user), team: key.team })).collect())
+impl Read {
+    /// Reads the file again if it has changed.
+    fn update(&mut self, path: Option<&Path>) {
+        let stamp = path.and_then(config::stamp);
+        if self.stamp == stamp {
+            return;
+        }
+        let all = path.and_then(|path| proxy_keys::read(path).ok());
+        self.stamp = stamp;
+        self.is_required |= all.as_ref().is_some_and(|all| !all.is_empty());
+        self.keys = all.map(|all| {
+            let alive = all.into_iter().filter(|key| key.revoked.is_none());
+            alive.map(|key| (key.hash, Owner { key: Some(key.name), user: Some(key.user), team: key.team })).collect()
+        });
+    }
 }
 
 #[cfg(test)]
@@ -58,7 +70,7 @@ mod tests {
     use crate::domain::{Instant, Label};
 
     #[test]
-    fn once_there_is_a_key_every_request_needs_one_until_it_is_revoked() {
+    fn once_there_was_a_key_every_request_needs_one_even_if_all_are_revoked_or_their_file_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.jsonl");
         let ring = KeyRing::new(Some(path.clone()));
@@ -70,7 +82,11 @@ mod tests {
         assert_eq!((ring.owner(Some(&secret)), ring.owner(None)), (Some(owner), None));
         assert_eq!(ring.owner(Some(&secret[..secret.len() - 1])), None);
         assert!(proxy_keys::revoke(&path, &name, Instant::default()).unwrap());
-        assert_eq!((ring.owner(Some(&secret)), ring.owner(None)), (None, Some(Owner::default())));
+        assert_eq!((ring.owner(Some(&secret)), ring.owner(None)), (None, None));
+        assert_eq!(KeyRing::new(Some(path.clone())).owner(None), None, "nor does a new proxy need none");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(ring.owner(None), None);
+        assert_eq!(KeyRing::new(Some(path)).owner(None), Some(Owner::default()), "nobody knows of any");
     }
 
     #[test]
