@@ -16,6 +16,8 @@ mod common;
 mod dialects;
 #[path = "proxy/early.rs"]
 mod early;
+#[path = "proxy/heads.rs"]
+mod heads;
 #[path = "proxy/matrix.rs"]
 mod matrix;
 #[path = "proxy/mock.rs"]

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::forward;
+use super::headers::HEADERS;
 use super::shared::Shared;
 use crate::server::accepting;
 
@@ -68,7 +69,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, watcher: Watcher, mu
         let _ = Box::pin(watcher.watch(builder.serve_connection(TokioIo::new(stream), service))).await;
     } else {
         let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
+        builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(HEADERS);
         let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
     }
 }

@@ -3,11 +3,14 @@
 use hyper::HeaderMap;
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 
 use super::admission::Who;
 use crate::domain::{Label, percent_decoded};
+
+/// Maximum number of headers of a message in HTTP/1.1.
+pub(super) const HEADERS: usize = 512;
 
 /// Header that contains our own key.
 pub(super) const KEY: HeaderName = HeaderName::from_static("x-tokmeter-key");
@@ -34,11 +37,10 @@ static OWN: [HeaderName; 7] = [
     named("x-project"),
 ];
 /// Hop-by-hop headers.
-static HOP: [HeaderName; 8] = [
+static HOP: [HeaderName; 7] = [
     CONNECTION,
     PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION,
-    TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
     named("keep-alive"),
@@ -73,7 +75,7 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    // Keep the permission to send trailers, which are forwarded.
+    // Keep the permission to send trailers, which are forwarded. `Trailer` says which ones there are.
     if headers.get(TE).is_some_and(|value| value != "trailers") {
         headers.remove(TE);
     }
@@ -176,6 +178,7 @@ mod tests {
             ("content-length", "5"),
             ("te", "trailers, deflate"),
             ("transfer-encoding", "chunked"),
+            ("trailer", "x-checksum"),
             ("authorization", "Bearer sk-canary"),
             ("x-api-key", "sk-ant-oat01-canary"),
             ("anthropic-beta", "oauth-2025-04-20"),
@@ -186,7 +189,7 @@ mod tests {
         to_upstream(&mut map);
         let mut left: Vec<&str> = map.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
-        assert_eq!(left, ["anthropic-beta", "authorization", "content-length", "x-api-key"]);
+        assert_eq!(left, ["anthropic-beta", "authorization", "content-length", "trailer", "x-api-key"]);
     }
 
     #[test]

@@ -142,7 +142,10 @@ impl Outgoing {
 
     /// A body that need not be read.
     pub(super) fn unread(rest: Incoming) -> Self {
-        Self { ready: VecDeque::new(), rest: Some(rest), sent: None, may_ask: false, trailers: None }
+        let mut outgoing =
+            Self { ready: VecDeque::new(), rest: Some(rest), sent: None, may_ask: false, trailers: None };
+        outgoing.note_end();
+        outgoing
     }
 
     /// A body that was received earlier.
@@ -235,6 +238,8 @@ impl Body for Outgoing {
     fn size_hint(&self) -> SizeHint {
         let waiting = self.waiting() as u64;
         let rest = match &self.rest {
+            // Only a body whose length is not stated can have trailers.
+            None if self.trailers.is_some() => None,
             None => Some(0),
             // The request for usage makes it longer.
             Some(_) if self.may_ask => None,

@@ -15,6 +15,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::headers::HEADERS;
 use super::request::Outgoing;
 
 /// Timeout for establishing a connection.
@@ -65,7 +66,7 @@ impl Client {
         http.set_keepalive(Some(IDLE));
         http.enforce_http(false);
         let mut builder = Pool::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE);
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).http1_max_headers(HEADERS);
         if !is_secure {
             return Ok(Self::Plain(builder.build(http)));
         }
