@@ -190,6 +190,9 @@ impl Telemetry {
         }
         // Spans, metrics, older names, or not an export at all.
         let export: Value = serde_json::from_slice(body)?;
+        if !signal::has_lists(&export) {
+            return Ok(None);
+        }
         // An empty object is an empty export.
         let is_empty = export.as_object().is_some_and(serde_json::Map::is_empty);
         Ok(self.export(&export, body, origin, out).or_else(|| is_empty.then(Refused::default)))

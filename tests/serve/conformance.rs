@@ -145,8 +145,10 @@ fn errors_are_a_status_in_the_type_of_the_request_and_say_not_to_repeat() {
     type Case = (&'static [(&'static str, &'static str)], &'static [u8], u16);
     let home = Home::new();
     let served = Served::start(&home);
-    let bodies: [Case; 4] = [
+    let bodies: [Case; 6] = [
         (&[], b"{\"resourceLogs\":", 400),
+        (&[], b"{\"resourceLogs\":5}", 400),
+        (&[], b"{\"resourceMetrics\":[5]}", 400),
         (&[], b"\xff\xfe\xfd", 400),
         (&[("content-encoding", "br")], b"{}", 415),
         (&[("content-encoding", "gzip")], b"\x1f\x8b broken", 400),

@@ -114,6 +114,25 @@ fn open_streams_do_not_hold_up_the_end() {
 }
 
 #[test]
+fn a_websocket_is_closed_with_a_frame_when_the_client_closes_it_or_breaks_the_rules() {
+    let home = Home::new();
+    let served = Served::start(&home);
+    let last = |socket: &mut WebSocket<TcpStream>| {
+        std::iter::repeat_with(|| socket.read()).find(|read| !matches!(read, Ok(Message::Text(_) | Message::Ping(_))))
+    };
+    let mut polite = socket(&served.client, "/api/v1/ws");
+    event(&mut polite);
+    polite.close(None).unwrap();
+    assert!(matches!(last(&mut polite), Some(Ok(Message::Close(_)))));
+    let mut rude = socket(&served.client, "/api/v1/ws");
+    event(&mut rude);
+    // A frame with an opcode that does not exist.
+    std::io::Write::write_all(rude.get_mut(), &[0x83, 0x80, 0, 0, 0, 0]).unwrap();
+    let Some(Ok(Message::Close(Some(frame)))) = last(&mut rude) else { panic!("no frame says why") };
+    assert_eq!(u16::from(frame.code), 1002);
+}
+
+#[test]
 fn a_websocket_of_a_page_of_another_origin_or_without_the_handshake_is_refused() {
     let home = Home::new();
     let served = Served::start(&home);

@@ -69,16 +69,26 @@ pub(super) fn of_flat_line(line: &Value) -> Option<Vec<Signal<'_>>> {
     ((is_work || is_agents) && !is_foreign).then(|| vec![signal])
 }
 
+/// Names of the groups of spans and of log records in an export.
+const GROUPS: [&str; 4] = ["resourceSpans", "resource_spans", "resourceLogs", "resource_logs"];
+/// Names of the groups of metrics.
+const METRICS: [&str; 2] = ["resourceMetrics", "resource_metrics"];
+
+/// True if what should be groups of an export are lists of objects.
+pub(super) fn has_lists(export: &Value) -> bool {
+    let groups = GROUPS.iter().chain(&METRICS).filter_map(|name| export.get(name)).filter(|groups| !groups.is_null());
+    let is_list = |groups: &Value| groups.as_array().is_some_and(|all| all.iter().all(Value::is_object));
+    groups.into_iter().all(is_list)
+}
+
 /// The spans and log records in a line of OTLP/JSON; `None` if it is not an export.
 pub(super) fn of_export(line: &Value) -> Option<Vec<Signal<'_>>> {
     let line = line.as_object()?;
-    let groups = ["resourceSpans", "resource_spans", "resourceLogs", "resource_logs"];
-    let metrics = ["resourceMetrics", "resource_metrics"];
-    if !groups.iter().chain(&metrics).any(|group| line.contains_key(*group)) {
+    if !GROUPS.iter().chain(&METRICS).any(|group| line.contains_key(*group)) {
         return None;
     }
     let mut signals = Vec::new();
-    for group in groups.iter().flat_map(|group| list(line, &[group])).filter_map(Value::as_object) {
+    for group in GROUPS.iter().flat_map(|group| list(line, &[group])).filter_map(Value::as_object) {
         let resource = group.get("resource").and_then(|resource| resource.get("attributes"));
         let resource = Rc::new(Attributes::from_json(resource));
         let scopes = [

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -20,6 +20,8 @@ use super::status::Problem;
 
 /// Maximum size of a message from the client in bytes. Clients need not send any.
 const HEARD: usize = 4 * 1024;
+/// How long closing a connection may take.
+const LAST: Duration = Duration::from_secs(1);
 
 /// Opens the WebSocket. With `last_event_id`, skips the events that the client already has.
 pub(super) async fn open(
@@ -46,15 +48,24 @@ async fn serve(mut socket: WebSocket, mut listener: Listener, slowest: Duration,
     let mut alive = tokio::time::interval(ALIVE);
     // After two keep-alive messages without a response, the client is gone.
     let mut unanswered = 0;
-    loop {
+    let why = loop {
         let message = tokio::select! {
             event = listener.next() => match event.map(message) {
                 Some(Some(message)) => message,
                 Some(None) => continue,
-                None => break,
+                None => break None,
             },
             received = socket.recv() => match received {
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                // Reading on sends the reply, until the client disconnects.
+                Some(Ok(Message::Close(_))) => {
+                    let _ = tokio::time::timeout(LAST, async { while let Some(Ok(_)) = socket.recv().await {} }).await;
+                    return;
+                }
+                Some(Err(_)) => {
+                    let reason = "not a message of a WebSocket, or too long".into();
+                    break Some(CloseFrame { code: close_code::PROTOCOL, reason });
+                }
+                None => return,
                 Some(Ok(_)) => {
                     unanswered = 0;
                     continue;
@@ -73,8 +84,8 @@ async fn serve(mut socket: WebSocket, mut listener: Listener, slowest: Duration,
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return,
         }
-    }
-    let _ = tokio::time::timeout(Duration::from_secs(1), socket.send(Message::Close(None))).await;
+    };
+    let _ = tokio::time::timeout(LAST, socket.send(Message::Close(why))).await;
 }
 
 fn message(Event { name, id, data }: Event) -> Option<Message> {
