@@ -12,7 +12,6 @@ use super::RootKind;
 use super::fs::{FileKind, Fs, Listing, inside};
 use super::log_names::admits;
 use super::places::DEEPEST;
-use super::root_stats::RootStats;
 
 /// Folders read ahead. The walk reads any that are missing itself.
 #[derive(Default)]
@@ -53,12 +52,8 @@ impl Prefetch {
 
     /// Reads the roots from last to first, until it reaches the folders that the walk has visited.
     fn read(&self, fs: &dyn Fs, roots: &[(PathBuf, RootKind)]) {
-        let mut stats = RootStats::default();
         for (root, layout) in roots.iter().rev() {
-            if self.over.load(Ordering::Relaxed) {
-                return;
-            }
-            if stats.stat(fs, root).is_ok() && !self.read_below(fs, root, *layout, 0) {
+            if !self.read_below(fs, root, *layout, 0) {
                 return;
             }
         }

@@ -3,7 +3,6 @@
 //! Most of the places where an agent could keep its logs do not exist, and many of them would lie in the same missing
 //! folder. Asking for that folder answers for all of them.
 
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,9 +10,12 @@ use rustc_hash::FxHashMap;
 
 use super::fs::{FileId, Fs, Stat, is_missing};
 
-/// Metadata found during one scan; `None` for paths that do not exist.
+/// Separator of the names in a path.
+const SEPARATOR: u8 = if cfg!(windows) { b'\\' } else { b'/' };
+
+/// Metadata found during one scan, by the bytes of the path; `None` for paths that do not exist.
 #[derive(Default)]
-pub(super) struct RootStats(FxHashMap<OsString, Option<Stat>>);
+pub(super) struct RootStats(FxHashMap<Box<[u8]>, Option<Stat>>);
 
 impl RootStats {
     /// Forgets the answers of the scan before.
@@ -26,27 +28,50 @@ impl RootStats {
     /// # Errors
     /// As reported by the system.
     pub(super) fn stat(&mut self, fs: &dyn Fs, path: &Path) -> io::Result<Stat> {
-        if let Some(known) = self.0.get(path.as_os_str()) {
-            return known.ok_or_else(|| io::ErrorKind::NotFound.into());
+        for end in ends(path) {
+            let known = match self.0.get(&path.as_os_str().as_encoded_bytes()[..end]) {
+                Some(known) => known.is_some(),
+                None => {
+                    !above(path, end).is_some_and(|above| self.ask(fs, above).is_err_and(|error| is_missing(&error)))
+                }
+            };
+            if !known {
+                return Err(io::ErrorKind::NotFound.into());
+            }
         }
-        let above = path.parent().filter(|above| !above.as_os_str().is_empty());
-        let answer = match above.map(|above| self.stat(fs, above)) {
-            Some(Err(error)) if is_missing(&error) => Err(error),
-            Some(Ok(_) | Err(_)) | None => fs.stat(path),
-        };
-        let known = match &answer {
-            Ok(stat) => Some(*stat),
-            Err(error) if is_missing(error) => None,
-            Err(_) => return answer,
-        };
-        self.0.insert(path.as_os_str().to_owned(), known);
-        answer
+        match self.0.get(path.as_os_str().as_encoded_bytes()) {
+            Some(known) => known.ok_or_else(|| io::ErrorKind::NotFound.into()),
+            None => self.ask(fs, path),
+        }
     }
 
     /// The nearest existing folder above a path, or the path itself, with its identity.
     pub(super) fn nearest(&mut self, fs: &dyn Fs, path: &Path) -> Option<(PathBuf, FileId)> {
         path.ancestors().find_map(|path| Some((path.to_owned(), self.stat(fs, path).ok()?.id)))
     }
+
+    fn ask(&mut self, fs: &dyn Fs, path: &Path) -> io::Result<Stat> {
+        let answer = fs.stat(path);
+        let known = match &answer {
+            Ok(stat) => Some(*stat),
+            Err(error) if is_missing(error) => None,
+            Err(_) => return answer,
+        };
+        self.0.insert(path.as_os_str().as_encoded_bytes().into(), known);
+        answer
+    }
+}
+
+/// The lengths of the folders above a path, the topmost first. Splitting the path into its parts would take longer than
+/// asking for them.
+fn ends(path: &Path) -> impl Iterator<Item = usize> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    memchr::memchr_iter(SEPARATOR, bytes).filter(|at| *at > 0 && *at + 1 < bytes.len())
+}
+
+/// The folder of this length above a path.
+fn above(path: &Path, length: usize) -> Option<&Path> {
+    path.ancestors().find(|above| above.as_os_str().len() == length)
 }
 
 #[cfg(test)]
@@ -94,8 +119,8 @@ mod tests {
         };
         let (found, nearest, asked) = scan(&mut stats);
         assert_eq!((found, nearest), ([false; 3], [home.path(); 3].map(Path::to_owned)));
-        // The folders above, and the missing one.
-        assert_eq!(asked, home.path().ancestors().count() + 1);
+        // The missing folder, and those above without the root.
+        assert_eq!(asked, home.path().ancestors().count());
 
         fs::create_dir_all(home.path().join("code/user/b")).unwrap();
         let (found, nearest, _) = scan(&mut stats);
