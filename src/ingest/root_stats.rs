@@ -13,6 +13,9 @@ use super::fs::{FileId, Fs, Stat, is_missing};
 /// Separator of the names in a path.
 const SEPARATOR: u8 = if cfg!(windows) { b'\\' } else { b'/' };
 
+/// Number of paths that the agents' places usually take.
+const USUAL: usize = 96;
+
 /// Metadata found during one scan, by the bytes of the path; `None` for paths that do not exist.
 #[derive(Default)]
 pub(super) struct RootStats(FxHashMap<Box<[u8]>, Option<Stat>>);
@@ -21,6 +24,7 @@ impl RootStats {
     /// Forgets the answers of the scan before.
     pub(super) fn start_scan(&mut self) {
         self.0.clear();
+        self.0.reserve(USUAL);
     }
 
     /// Metadata of a root, or of a folder above one. The folders above are checked first.
@@ -71,7 +75,10 @@ fn ends(path: &Path) -> impl Iterator<Item = usize> {
 
 /// The folder of this length above a path.
 fn above(path: &Path, length: usize) -> Option<&Path> {
-    path.ancestors().find(|above| above.as_os_str().len() == length)
+    match std::str::from_utf8(&path.as_os_str().as_encoded_bytes()[..length]) {
+        Ok(above) => Some(Path::new(above)),
+        Err(_) => path.ancestors().find(|above| above.as_os_str().len() == length),
+    }
 }
 
 #[cfg(test)]
