@@ -38,6 +38,12 @@ impl Tails {
         self.recent.iter().filter_map(changed).any(|changed| now.saturating_duration_since(changed) < within)
     }
 
+    /// True if a file may be written without an event: under a second name, or without a name in a watched folder.
+    pub(super) fn may_miss_events(&self) -> bool {
+        let is_detached = |id| self.files.get(id).is_some_and(|file| file.detached);
+        self.has_other_names || self.recent.iter().any(is_detached)
+    }
+
     /// Treats the newest files as recently changed.
     pub(super) fn seed_recent(&mut self, count: usize) {
         let mut newest: Vec<(i64, FileId)> =

@@ -135,10 +135,7 @@ impl Live {
             self.tails.look(*id, now);
             return;
         }
-        let is_of_index =
-            |index: &super::indexes::Index| index.path.starts_with(path) || path.parent() == Some(&index.path);
-        let is_above = self.tails.roots.iter().any(|root| root.path.starts_with(path));
-        if is_above || self.tails.indexes.iter().any(is_of_index) {
+        if self.leads_to_places(path) {
             // A root, or a folder above one, has appeared or vanished, or a list of places has changed.
             self.due.everything = now;
             self.again.extend(poll_schedule::AGAIN.map(|wait| (now + wait, path.to_owned())));
@@ -160,25 +157,31 @@ impl Live {
         }
     }
 
+    /// True for a root or a folder above one, and for a list of places or a folder in it.
+    fn leads_to_places(&self, path: &Path) -> bool {
+        let mut lists = self.tails.indexes.iter().map(|index| &index.path);
+        self.tails.roots.iter().any(|root| root.path.starts_with(path))
+            || lists.any(|list| list.starts_with(path) || path.parent() == Some(list))
+    }
+
     fn look_where_due(&mut self, now: Instant) {
         let again: Vec<PathBuf> = self.again.extract_if(.., |(due, _)| *due <= now).map(|(_, path)| path).collect();
         for path in one_by_one::<BTreeSet<_>, _>(again) {
-            if self.tails.roots.iter().any(|root| root.path.starts_with(&path)) {
+            if self.leads_to_places(&path) {
                 self.due.everything = self.due.everything.min(now);
             } else {
                 self.tails.rescan_under(&path, now);
             }
         }
-        let mut idle = now.saturating_duration_since(self.changed);
-        if self.tails.has_other_names {
-            idle = idle.min(poll_schedule::UNHEARD);
-        }
-        let recent = now + poll_schedule::recent(idle, !self.is_polling());
+        let idle = now.saturating_duration_since(self.changed);
+        let has_events = !self.is_polling();
+        let pause = if self.tails.may_miss_events() { idle.min(poll_schedule::UNHEARD) } else { idle };
+        let recent = now + poll_schedule::recent(pause, has_events);
         if now >= self.due.everything && now >= self.due.rescan {
             self.tails.rescan(now);
             self.tails.look_at_all(now);
             self.watching.attach(&mut self.tails);
-            self.due.everything = now + poll_schedule::everything(idle, !self.is_polling());
+            self.due.everything = now + poll_schedule::everything(pause, has_events);
             self.due.rescan = now + poll_schedule::SOON;
             // The recently changed files were included.
             (self.due.recent, self.due.hot) = (recent, now + poll_schedule::CLOSELY);
@@ -192,7 +195,7 @@ impl Live {
             self.due.hot = now + poll_schedule::CLOSELY;
         }
         if now >= self.due.folders {
-            if self.is_polling() {
+            if !has_events {
                 self.tails.rescan(now);
             }
             self.due.folders = now + poll_schedule::folders(idle, self.tails.folders.len());

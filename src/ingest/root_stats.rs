@@ -33,13 +33,13 @@ impl RootStats {
     /// As reported by the system.
     pub(super) fn stat(&mut self, fs: &dyn Fs, path: &Path) -> io::Result<Stat> {
         for end in ends(path) {
-            let known = match self.0.get(&path.as_os_str().as_encoded_bytes()[..end]) {
+            let exists = match self.0.get(&path.as_os_str().as_encoded_bytes()[..end]) {
                 Some(known) => known.is_some(),
                 None => {
                     !above(path, end).is_some_and(|above| self.ask(fs, above).is_err_and(|error| is_missing(&error)))
                 }
             };
-            if !known {
+            if !exists {
                 return Err(io::ErrorKind::NotFound.into());
             }
         }
@@ -66,8 +66,7 @@ impl RootStats {
     }
 }
 
-/// The lengths of the folders above a path, the topmost first. Splitting the path into its parts would take longer than
-/// asking for them.
+/// The lengths of the folders above a path, the topmost first, without splitting it into its parts again and again.
 fn ends(path: &Path) -> impl Iterator<Item = usize> {
     let bytes = path.as_os_str().as_encoded_bytes();
     memchr::memchr_iter(SEPARATOR, bytes).filter(|at| *at > 0 && *at + 1 < bytes.len())

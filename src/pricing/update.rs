@@ -21,7 +21,7 @@ pub struct Update {
     pub differences: Vec<Difference>,
     /// Number of values rounded to the nearest pico-dollar.
     pub rounded: u64,
-    /// Models skipped because a rate is no number or negative, or because only input or only output has a rate.
+    /// Models skipped because a rate is not a number or is negative, or because only input or only output has one.
     pub skipped: Vec<String>,
 }
 

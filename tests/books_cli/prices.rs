@@ -48,7 +48,10 @@ fn e13_unusual_digits_are_rounded_and_told_and_what_cannot_be_true_is_refused() 
     home.write("list.json", NEWER);
     let said = home.fine(&["prices", "update", "list.json"]);
     assert!(said.err.contains("1 number with unusually many digits"), "{said:?}");
-    assert!(said.err.contains("1 model skipped, such as below-zero: a rate is no number or negative"), "{said:?}");
+    assert!(
+        said.err.contains("1 model skipped, such as below-zero: a rate is not a number or is negative"),
+        "{said:?}"
+    );
     assert!(said.out.contains("gpt-4o") && said.out.contains("→ $5"), "{said:?}");
     let odd = home.fine(&["prices", "show", "odd-digits", "--json"]).json();
     assert_eq!(odd["history"][0]["input"].to_string(), "0.3");

@@ -40,8 +40,8 @@ pub(super) fn update(context: &mut Context<'_>, from: &Path) -> Result<Exit, Fai
     if let Some(first) = update.skipped.first() {
         let models = text::plural(u64::try_from(update.skipped.len()).unwrap_or(u64::MAX), "model");
         context.note(&format!(
-            "{shown}: {models} skipped, such as {}: a rate is no number or negative, or input or output has none; known \
-             prices are kept",
+            "{shown}: {models} skipped, such as {}: a rate is not a number or is negative, or only input or only output \
+             has one; known prices are kept",
             Label::new(first)
         ));
     }

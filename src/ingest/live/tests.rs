@@ -250,6 +250,23 @@ fn a_file_that_is_written_under_a_name_elsewhere_is_read_within_fifteen_seconds(
 }
 
 #[test]
+#[cfg(unix)]
+fn a_file_that_was_moved_out_of_sight_is_read_within_fifteen_seconds_of_each_write() {
+    let mut scene = Scene::new(Ok(()), with_a_log);
+    scene.append("a.jsonl");
+    scene.step(vec![Hint::Changed(scene.root.join("a.jsonl"))]);
+    scene.pass(Duration::from_secs(60));
+    fs::rename(scene.root.join("a.jsonl"), scene.root.join("../elsewhere")).unwrap();
+    scene.step(vec![Hint::Changed(scene.root.join("a.jsonl"))]);
+    for lines in 3..6 {
+        scene.pass(Duration::from_secs(200));
+        scene.append("../elsewhere");
+        scene.pass(Duration::from_secs(16));
+        assert_eq!(scene.lines, lines);
+    }
+}
+
+#[test]
 fn a12_a_file_that_raced_its_folder_is_found_soon() {
     let mut scene = Scene::new(Ok(()), with_a_log);
     fs::create_dir(scene.root.join("n1")).unwrap();
