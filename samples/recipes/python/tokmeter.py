@@ -1,8 +1,8 @@
 """Meter the calls of a Python program: ask before each call, record after it.
 
-Needs nothing but Python 3.8. With a running tokmeter that has a socket (`tokmeter --socket`, or `tokmeter serve`
-with `[server] socket = true` in the config) it talks to it; without one, limits are asked of the `tokmeter` command and calls are appended to the usage log,
-which every tokmeter reads. A meter that is not there, or stalls, never stops the program.
+Needs nothing but Python 3.8. It talks to a running tokmeter that has a socket (`tokmeter --socket`, or `tokmeter serve`
+with `[server] socket = true` in the config). Without one, it asks the `tokmeter` command about limits and appends calls
+to the usage log, which every tokmeter reads. A meter that is not there, or stalls, never stops the program.
 """
 
 import contextlib
