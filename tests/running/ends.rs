@@ -240,9 +240,10 @@ fn plain_lists_the_calls_that_another_process_records() {
     let said = || std::fs::read_to_string(&out).unwrap();
     let mut child = program(&home, &["--plain"]).stdout(std::fs::File::create(&out).unwrap()).spawn().unwrap();
     eventually("the first counter", || said().contains("Tokens: ").then_some(()));
-    for input in ["17", "18"] {
-        let args = ["record", "--model", "gpt-4o", "--input", input, "--output", "5"];
-        assert!(program(&home, &args).status().unwrap().success());
+    for input in [17, 18] {
+        // A log that only the other process reads.
+        home.write("elsewhere.jsonl", &native(&format!("call-{input}"), &now(), "gpt-4o", input, 5));
+        assert!(program(&home, &["report", "total", "--book", "elsewhere.jsonl"]).status().unwrap().success());
         eventually("the line of a call", || said().contains(&format!("in {input} cache 0 out 5")).then_some(()));
     }
     signal(&child, Signal::TERM);
