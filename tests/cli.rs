@@ -622,6 +622,20 @@ fn limits_are_json_with_and_without_show() {
 }
 
 #[test]
+fn amounts_of_limits_in_json_are_exact() {
+    let home = Home::new();
+    assert!(plain(&home).args(["limits", "set", "day", "1usd"]).output().unwrap().status.success());
+    let call = ["record", "--model", "house-model", "--input", "1", "--output", "0", "--cost", "0.9999996"];
+    assert!(plain(&home).args(call).output().unwrap().status.success());
+    for args in [&["limits", "show", "--json"][..], &["gate", "--json"]] {
+        let shown = json(&home, args);
+        let limit = &shown["limits"][0];
+        assert_eq!((limit["verdict"].as_str(), limit["percent"].as_u64()), (Some("near"), Some(99)), "{shown}");
+        assert_eq!(limit["used"]["usd"].to_string(), "0.9999996", "rounded, it would be reached");
+    }
+}
+
+#[test]
 fn a_limit_finer_than_a_pico_dollar_is_refused_instead_of_becoming_zero() {
     let home = Home::new();
     for amount in ["0.0000000000001usd", "0.1234567890123usd"] {
