@@ -298,6 +298,12 @@ fn g8_a_config_that_becomes_wrong_keeps_the_old_one_and_says_so() {
     home.config("[limits]\nday = { tokens = -1 }\n");
     pty.wait("the error", |screen| screen.contains("config.toml"));
     assert!(pty.screen().contains("1,000 left of 2,000"), "{}", pty.screen());
+    // The message goes after a while; Health says it until the file is right again.
+    pty.send("7");
+    pty.wait_for("▲ Config not applied: ");
+    home.config("[limits]\nday = { tokens = 2_000 }\n");
+    pty.wait("Health without it", |screen| !screen.contains("not applied"));
+    pty.send("1");
     home.config("[limits]\nday = { tokens = 4_000 }\n");
     pty.wait_for("3,000 left of 4,000");
     pty.send("q");

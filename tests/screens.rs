@@ -253,6 +253,7 @@ fn health() -> HealthView {
         bad_total: 3,
         unpriced: vec![(Label::new("my-local-model"), 3_500)],
         ledger: LedgerView::Open(Label::new("~/.local/share/tokmeter/ledger.db")),
+        config_trouble: None,
         prices: Some(Label::new("list of 2026-11-01, 21 days old")),
         awaited: Vec::new(),
         absent: Vec::new(),
@@ -1239,6 +1240,23 @@ fn g8_g9_a_theme_that_breaks_while_running_is_said_and_the_old_one_kept() {
     app.update(Message::Feed(Feed::Settings(Box::new(settings))), now());
     assert_eq!(app.theme(), &before);
     assert!(shown(&app, 120, 30).contains("theme 'gruvbx' is not known; there are: auto, dark"));
+}
+
+#[test]
+fn g8_a_config_that_is_not_applied_shows_at_every_size_until_it_is() {
+    let mut app = app();
+    let trouble = Some(Label::new("config.toml:2: a limit must be above zero (the old settings stay)"));
+    let broken = HealthView { config_trouble: trouble, ..health() };
+    app.update(Message::Feed(Feed::Health(Box::new(broken))), now());
+    for (width, height) in [(200, 60), (120, 36), (80, 24), (60, 12), (40, 10)] {
+        let text = shown(&app, width, height);
+        assert!(text.contains("▲ config error"), "{width}×{height}:\n{text}");
+    }
+    press(&mut app, &["7"]);
+    assert!(shown(&app, 120, 36).contains("▲ Config not applied: config.toml:2: a limit must be above zero"));
+    app.update(Message::Feed(Feed::Health(Box::new(health()))), now());
+    let text = shown(&app, 120, 36);
+    assert!(!text.contains("onfig error") && !text.contains("not applied"), "{text}");
 }
 
 #[test]

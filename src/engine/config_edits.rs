@@ -192,27 +192,30 @@ impl ConfigEdits {
         Some(Feed::Note(Note::new(Tone::Warning, &problem)))
     }
 
-    /// Reads the config again. If it is invalid, reports the problem and keeps the old one.
-    pub(crate) fn reload(&mut self, rules: &Rules) -> Option<Feed> {
+    /// Reads the config again. Returns the new settings, or `None` if they are the same.
+    ///
+    /// # Errors
+    /// What is wrong with the config. The old settings stay in force.
+    pub(crate) fn reload(&mut self, rules: &Rules) -> Result<Option<NewSettings>, Label> {
         let (paths, loaded) = config::load(&self.env, &self.overrides);
-        let wrong = |message: &str| Some(Feed::Note(Note::new(Tone::Danger, message)));
+        let wrong = |problem: &Diagnostic| Label::new(&format!("{problem} (the old settings stay)"));
         if let Some(problem) = loaded.problems.iter().find(|_| !loaded.is_usable(false)) {
-            return wrong(&format!("{problem} (the old settings stay)"));
+            return Err(wrong(problem));
         }
         let themes = config::themes(&paths);
         if let Some(problem) = (self.faces.problem)(&loaded, &themes) {
-            return wrong(&format!("{problem} (the old settings stay)"));
+            return Err(wrong(&problem));
         }
         if loaded.settings == self.settings {
-            return None;
+            return Ok(None);
         }
         self.settings = loaded.settings;
         self.paths = paths;
-        Some(Feed::Settings(Box::new(NewSettings {
+        Ok(Some(NewSettings {
             settings: Box::new(self.settings.clone()),
             themes,
             rules: config::rules(&self.settings, rules.view.clone()),
-        })))
+        }))
     }
 
     /// A sentence about the changed settings that a running meter does not apply; `None` if it applies all of them.

@@ -296,6 +296,13 @@ impl HealthState {
         }
     }
 
+    /// Records what is wrong with the config file, or that nothing is. Returns true if the view has changed.
+    pub(crate) fn config_is(&mut self, trouble: Option<Label>) -> bool {
+        let is_news = self.view.config_trouble != trouble;
+        self.view.config_trouble = trouble;
+        is_news
+    }
+
     /// Replaces the ledger's state.
     pub(crate) fn ledger_is(&mut self, ledger: LedgerView) {
         self.ledger = ledger.clone();

@@ -298,16 +298,22 @@ impl LedgerThread {
 
     fn config(&mut self) {
         let before = self.config_edits.settings.clone();
-        if let Some(news) = self.config_edits.reload(&self.rules) {
-            if let Feed::Settings(settings) = &news {
+        let reloaded = self.config_edits.reload(&self.rules);
+        if self.health.config_is(reloaded.as_ref().err().cloned()) {
+            self.tell_health();
+        }
+        match reloaded {
+            Ok(None) => {}
+            Ok(Some(settings)) => {
                 self.rules.clone_from(&settings.rules);
+                self.tell_policy();
+                self.tell(Feed::Settings(Box::new(settings)));
+                if let Some(late) = self.config_edits.waits_for_next_start(&before) {
+                    self.tell(Feed::Note(Note::new(Tone::Warning, &late)));
+                }
+                self.daily();
             }
-            self.tell_policy();
-            self.tell(news);
-            if let Some(late) = self.config_edits.waits_for_next_start(&before) {
-                self.tell(Feed::Note(Note::new(Tone::Warning, &late)));
-            }
-            self.daily();
+            Err(trouble) => self.tell(Feed::Note(Note::new(Tone::Danger, &trouble))),
         }
     }
 

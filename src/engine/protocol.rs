@@ -174,6 +174,8 @@ pub struct HealthView {
     pub unpriced: Vec<(Label, u64)>,
     /// State of the ledger.
     pub ledger: LedgerView,
+    /// What is wrong with the config file, if the settings from before its last change still apply.
+    pub config_trouble: Option<Label>,
     /// The price list in use and its age.
     pub prices: Option<Label>,
     /// Log locations given by the user that do not exist yet.

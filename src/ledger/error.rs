@@ -56,7 +56,7 @@ impl BooksError {
 #[derive(Debug, thiserror::Error)]
 pub enum BooksError {
     /// Another process held the lock for longer than the timeout.
-    #[error("the ledger {path} is busy; another tokmeter is writing to it")]
+    #[error("the ledger {path} is busy; another process is writing to it")]
     Busy {
         /// Path of the database.
         path: PathBuf,

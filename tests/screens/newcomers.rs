@@ -2,6 +2,7 @@
 
 use super::fleet::{five, limits, made, metered, screen, two};
 use super::*;
+use tokmeter::testing::meter::Activity;
 
 /// The line of the screen that holds these words.
 fn line_of<'t>(text: &'t str, words: &str) -> &'t str {
@@ -94,6 +95,21 @@ fn a_session_without_a_price_has_no_average() {
     let text = shown(&app, 120, 36);
     let line = line_of(&text, "local");
     assert!(!line.contains('$') && line.matches('?').count() == 2, "{line}");
+}
+
+#[test]
+fn a_session_without_a_price_has_no_rate_either() {
+    let mut summary = metered(&two(), Vec::new()).summary(now());
+    summary.fleet[0].today = Sums { unpriced_tokens: 500, ..sums(1, [500, 0, 0, 0, 0, 0], "0", "0") };
+    summary.fleet[0].cost_per_hour = Usd::ZERO;
+    for (activity, unknown) in [(Activity::Working, 2), (Activity::Quiet, 2), (Activity::Waiting, 1)] {
+        summary.fleet[0].activity = activity;
+        let text = shown(&app_with(options(), summary.clone()), 120, 36);
+        let is_row =
+            |line: &&str| ["working", "quiet", "waiting"].iter().any(|word| line.contains(&format!(" {word} ")));
+        let line = text.lines().find(is_row).unwrap();
+        assert!(!line.contains('$') && line.matches('?').count() == unknown, "{activity:?}: {line}");
+    }
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use crate::client::Served;
 use crate::common::Home;
@@ -178,4 +181,24 @@ fn a_token_file_that_is_missing_is_named_with_its_setting() {
     home.config("[server]\ntoken_file = \"/nowhere/token\"\n");
     let (code, told) = refused(&home, &["serve"]);
     assert!(code == Some(78) && told.contains(&format!("tokmeter: [server] token_file: {why}")), "{told}");
+}
+
+#[test]
+fn g8_the_health_names_a_config_that_is_not_applied() {
+    let home = Home::new();
+    let served = Served::start(&home);
+    let health = || served.client.get("/api/v1/health").json();
+    let becomes = |is_right: &dyn Fn(&Value) -> bool| {
+        let end = Instant::now() + Duration::from_secs(30);
+        while !is_right(&health()) {
+            assert!(Instant::now() < end, "waited in vain: {}", health());
+            std::thread::yield_now();
+        }
+    };
+    assert!(health()["config_trouble"].is_null());
+    home.config("[limits]\nday = { tokens = -1 }\n");
+    becomes(&|health| health["config_trouble"].as_str().is_some_and(|why| why.contains("config.toml:2")));
+    assert_eq!(health()["ok"], false);
+    home.config("");
+    becomes(&|health| health["config_trouble"].is_null() && health["ok"] == true);
 }

@@ -9,6 +9,7 @@ export async function update() {
   facts($("health-facts"), [
     ["state", health.ok ? "fine" : "needs attention"],
     ["ledger", [health.ledger, health.ledger_trouble].filter(Boolean).join(": ")],
+    ["config", health.config_trouble ?? ""],
     ["changes seen by", health.watching],
     ["files", number(health.files)],
     ["bad lines", plural(health.bad_lines, "line")],

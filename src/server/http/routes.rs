@@ -157,7 +157,7 @@ pub(super) const ROUTES: [Route; 19] = [
     Route {
         path: "/api/v1/health",
         handler: || get(api::health),
-        operations: &[asks("health", "State of sources and ledger.", &[], &[("200", JSON, "Health")])],
+        operations: &[asks("health", "State of sources, ledger and config.", &[], &[("200", JSON, "Health")])],
     },
     Route {
         path: "/api/v1/gate",

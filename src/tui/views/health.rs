@@ -71,6 +71,7 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
         LedgerView::ReadOnly(why) => (format!("▲ Ledger read-only: {why}"), Role::Warning),
         LedgerView::Failed(why) => (format!("▲ Not booked, and counted all the same: {why}"), Role::Danger),
     });
+    all.extend(health.config_trouble.iter().map(|trouble| (format!("▲ Config not applied: {trouble}"), Role::Danger)));
     all.extend(health.prices.iter().map(|prices| (format!("Prices: {prices}"), Role::Text)));
     all.extend(app.failures.iter().map(|failure| (format!("▲ {failure}"), Role::Danger)));
     // A folder that does not exist yet is not a problem.

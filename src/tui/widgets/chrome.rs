@@ -253,6 +253,9 @@ fn chips(app: &App) -> Vec<(String, Role)> {
         LedgerView::ReadOnly(_) => chips.push(("▲ ledger read-only".to_owned(), Role::Warning)),
         LedgerView::Failed(_) => chips.push(("▲ not booked".to_owned(), Role::Danger)),
     }
+    if health.config_trouble.is_some() {
+        chips.push(("▲ config error".to_owned(), Role::Danger));
+    }
     if !app.failures.is_empty() {
         chips.push(("▲ worker failed".to_owned(), Role::Danger));
     }

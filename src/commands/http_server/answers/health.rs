@@ -1,4 +1,4 @@
-//! `GET /api/v1/health`: the state of the sources and the ledger.
+//! `GET /api/v1/health`: the state of the sources, the ledger and the config.
 
 use crate::domain::rfc3339;
 use crate::engine::{HealthView, LedgerView, SourceView, Watching};
@@ -24,6 +24,7 @@ pub(super) fn document(view: &HealthView) -> impl serde::Serialize + '_ {
         bad_lines: u64,
         ledger: &'static str,
         ledger_trouble: Option<&'a str>,
+        config_trouble: Option<&'a str>,
         unpriced_models: Vec<&'a str>,
         sources: Vec<Source<'a>>,
         notes: Vec<&'a str>,
@@ -42,12 +43,13 @@ pub(super) fn document(view: &HealthView) -> impl serde::Serialize + '_ {
     let source = |source: &'_ SourceView| source.trouble.is_some();
     Document {
         schema: 1,
-        ok: trouble.is_none() && !view.sources.iter().any(source),
+        ok: trouble.is_none() && view.config_trouble.is_none() && !view.sources.iter().any(source),
         watching: words(view.watching),
         files: view.files,
         bad_lines: view.bad_total,
         ledger,
         ledger_trouble: trouble,
+        config_trouble: view.config_trouble.as_deref(),
         unpriced_models: view.unpriced.iter().map(|(model, _)| model.as_str()).collect(),
         sources: view
             .sources

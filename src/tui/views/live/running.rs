@@ -115,7 +115,7 @@ impl Live<'_> {
                     (text::cost_column(&line.today), Role::Text),
                     (text::count(line.today.tokens.total()), Role::Text),
                     (text::count(line.today.calls), Role::Dim),
-                    (rate(line.cost_per_hour, &line.today), Role::Text),
+                    (rate(line.cost_per_hour, &line.today, line.activity), Role::Text),
                     main.map_or_else(|| (String::new(), Role::Dim), context),
                     self.cache(main),
                     (self.when(line.last), Role::Dim),
@@ -133,7 +133,7 @@ impl Live<'_> {
                     (text::cost_column(&agent.today), Role::Dim),
                     (text::count(agent.today.tokens.total()), Role::Dim),
                     (text::count(agent.today.calls), Role::Dim),
-                    (rate(agent.cost_per_hour, &agent.today), Role::Dim),
+                    (rate(agent.cost_per_hour, &agent.today, agent.activity), Role::Dim),
                     context(&agent.last),
                     self.cache(last),
                     (self.when(agent.last.at), Role::Dim),
@@ -175,9 +175,11 @@ fn context(last: &LastCall) -> Cell {
     }
 }
 
-/// Dollars per hour; empty if nothing was spent recently.
-fn rate(cost_per_hour: Usd, of: &Sums) -> String {
-    if cost_per_hour == Usd::ZERO { String::new() } else { text::usd_as(cost_per_hour, of) }
+/// Dollars per hour; empty if nothing was spent recently, `?` at work without a known price.
+fn rate(cost_per_hour: Usd, of: &Sums, activity: Activity) -> String {
+    let is_idle = matches!(activity, Activity::Waiting | Activity::Ended);
+    let is_nothing = cost_per_hour == Usd::ZERO && (is_idle || text::mark(of) != text::Mark::Unknown);
+    if is_nothing { String::new() } else { text::usd_as(cost_per_hour, of) }
 }
 
 fn model(name: Option<&str>) -> String {
