@@ -36,6 +36,11 @@ pub enum Counter {
         /// total plus this.
         own: Tokens,
     },
+    /// The whole session, as it was at one time. What the total grew by since the previous snapshot was used then.
+    Snapshot {
+        /// Start time of the session, which dates its first snapshot.
+        since: Option<Instant>,
+    },
     /// One part of the session. Parts add up, and count only while nothing else is known about the session. Metrics are
     /// such parts, and so are events that repeat a log's calls but share no id with it.
     Piece,
@@ -71,10 +76,15 @@ impl Bill {
     }
 
     /// Joins two readings of one bill, in either order. Keeps the one with more data; if equal, the one that names its
-    /// models, then the one that tells more of its input as cached; if still equal, the earlier.
+    /// models, then the one that tells more of its input as cached; if still equal, the earlier. A snapshot keeps the
+    /// earlier time, so that its row does not move.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
-        if self.order(&other).is_lt() { other } else { self }
+        let (mut most, least) = if self.order(&other).is_lt() { (other, self) } else { (self, other) };
+        if matches!(most.counter, Counter::Snapshot { .. }) {
+            most.from.at = most.from.at.min(least.from.at);
+        }
+        most
     }
 
     fn order(&self, other: &Self) -> Ordering {
@@ -86,6 +96,7 @@ impl Bill {
         };
         let counter = |bill: &Self| match bill.counter {
             Counter::Session { started, since } => (true, started, since, [0; 6]),
+            Counter::Snapshot { since } => (true, None, since, [0; 6]),
             Counter::Run { own } => (false, None, None, own.fields()),
             Counter::Piece => (false, None, None, [0; 6]),
         };
@@ -105,7 +116,7 @@ impl Bill {
     /// Start time of the session, if given.
     pub fn since(&self) -> Option<Instant> {
         match self.counter {
-            Counter::Session { since, .. } => since,
+            Counter::Session { since, .. } | Counter::Snapshot { since } => since,
             Counter::Run { .. } | Counter::Piece => None,
         }
     }

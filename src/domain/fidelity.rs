@@ -5,6 +5,8 @@
 pub enum Fidelity {
     /// The log did not give the model, the split into classes, or the meaning of the service tier.
     Guessed,
+    /// Like [`Fidelity::Summed`], but the model or the lifetimes of its cache writes are a guess.
+    SumGuessed,
     /// The lifetimes of cache writes were derived from the logged cost and the model's price.
     Solved,
     /// The log does not separate cache writes from plain input. If the model charges more for writes, the cost is a
@@ -32,7 +34,7 @@ pub enum Fidelity {
 impl Fidelity {
     /// Every fidelity with its word in the usage log and in exports. Append only: ledger rows store the position in
     /// this list.
-    pub(crate) const STORED: [(Self, &'static str); 9] = [
+    pub(crate) const STORED: [(Self, &'static str); 10] = [
         (Self::Final, ""),
         (Self::LowerBound, "lower_bound"),
         (Self::Guessed, "guessed"),
@@ -42,6 +44,7 @@ impl Fidelity {
         (Self::Summed, "summed"),
         (Self::Refused, "refused"),
         (Self::WritesUnlogged, "writes_unlogged"),
+        (Self::SumGuessed, "sum_guessed"),
     ];
 
     /// Word in the usage log and in exports; empty for the default.
@@ -52,7 +55,7 @@ impl Fidelity {
     /// Name in JSON.
     pub const fn word(self) -> &'static str {
         match self {
-            Self::Guessed => "guessed",
+            Self::Guessed | Self::SumGuessed => "guessed",
             Self::Solved => "solved",
             Self::LowerBound | Self::Unlisted => "lower_bound",
             Self::Summed => "summed",
@@ -75,13 +78,18 @@ impl Fidelity {
     /// True for final counts. They replace an estimate or the interim counts of a stream, whichever is read first.
     /// Solved counts do not qualify: they were an estimate until they were solved.
     pub(crate) fn is_stated(self) -> bool {
-        !matches!(self, Self::Guessed | Self::Solved | Self::LowerBound)
+        !matches!(self, Self::Guessed | Self::SumGuessed | Self::Solved | Self::LowerBound)
+    }
+
+    /// True for several calls in one row, which has no prompt of its own.
+    pub fn is_sum(self) -> bool {
+        matches!(self, Self::Summed | Self::SumGuessed)
     }
 
     /// How the split into classes is known: guessed, solved, or given.
     pub(super) fn split(self) -> u8 {
         match self {
-            Self::Guessed => 0,
+            Self::Guessed | Self::SumGuessed => 0,
             Self::Solved => 1,
             Self::WritesUnlogged
             | Self::LowerBound

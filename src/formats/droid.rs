@@ -2,8 +2,9 @@
 //!
 //! Verified with 0.225.1 against a service with a known bill (2026-11-26): `tokenUsage` is the running total of one
 //! session in disjoint classes and equals the bill. The session's `.jsonl` has no counts. The file is rewritten in
-//! place and dated by `providerLockTimestamp`, because nothing records when the tokens were used. A fork starts at
-//! zero. `inclusiveTokenUsage` adds the totals of child sessions, which have their own files, and is not read; nor are
+//! place after some of the calls. Nothing records when the tokens were used, so the total is dated by
+//! `providerLockTimestamp`, and what it grows by later by the time at which the file was written. A fork starts at zero.
+//! `inclusiveTokenUsage` adds the totals of child sessions, which have their own files, and is not read; nor are
 //! `factoryCredits`, which are not dollars. A user's own model is named by its id, after `custom:`. The project is in
 //! the first line of the `.jsonl`.
 
@@ -17,7 +18,7 @@ use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Seen, Slot, fields};
 use super::json::{self, Text};
-use super::running::{Running, bill};
+use super::running::{Running, snapshot};
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
 use crate::domain::{Record, Tokens};
@@ -36,7 +37,7 @@ impl Format for Droid {
         &[Exactness::Totals]
     }
     fn gaps(&self) -> &'static str {
-        "single calls and their times: a total for each session, dated by its beginning"
+        "single calls: a total for each session, dated by its start and by when it was seen to grow"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let home = env.path("FACTORY_HOME_OVERRIDE").map(|home| home.join(".factory")).or_else(|| env.home(".factory"));
@@ -105,7 +106,11 @@ impl Reader for Settings {
         }
         let model = read.model.get().unwrap_or("unknown");
         let model = model.strip_prefix("custom:").unwrap_or(model).to_owned();
+        let before = self.kept.total.clone();
         self.kept.total.read("", read.usage.tokens()?);
+        if self.kept.total == before {
+            return Ok(Reading::Mine);
+        }
         let whole = self.kept.total.totals().map(|(_, tokens)| tokens).sum::<Tokens>();
         let known: Tokens = self.kept.models.iter().map(|(_, tokens)| Tokens::from_fields(*tokens)).sum();
         let rest = whole.saturating_sub(known);
@@ -116,7 +121,7 @@ impl Reader for Settings {
         let session = origin.stem().strip_suffix(".settings").unwrap_or_else(|| origin.stem());
         let from = self.author.attribution(read.at.0, Some(session), self.cwd.as_deref(), origin);
         let models = self.kept.models.iter().map(|(model, tokens)| (model.as_str(), Tokens::from_fields(*tokens)));
-        out.extend(bill(NAME, from, models).map(Record::Bill));
+        out.extend(snapshot(NAME, from, origin.modified, models).map(Record::Bill));
         Ok(Reading::Mine)
     }
 

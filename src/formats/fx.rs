@@ -3,8 +3,9 @@
 //! Based on the agent's source (`vercel-labs/fx`, `session_usage.zig`, `usage_report.zig`, read 2026-11-26): input
 //! includes cache reads and writes, output includes reasoning, and the total is input plus output. The agent rejects
 //! any snapshot that violates this. (tokscale 4.17 adds the cache to the input.) `events.jsonl` repeats the totals with
-//! each change, and `checkpoint.json` repeats them again. No file lists single requests, so the total is dated at the
-//! session's start, which is the first part of its folder's name. Child sessions are in subfolders and are included in
+//! each change, and `checkpoint.json` repeats them again. No file lists single requests, so the total is dated by the
+//! session's start, which is the first part of its folder's name, and what it grows by later by the time at which the
+//! document was written. Child sessions are in subfolders and are included in
 //! their parent's total.
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
@@ -12,7 +13,7 @@ use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, List, Text};
-use super::running::bill;
+use super::running::snapshot;
 use super::time;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
 use crate::domain::{Record, Tokens};
@@ -30,7 +31,7 @@ impl Format for Fx {
         &[Exactness::Totals]
     }
     fn gaps(&self) -> &'static str {
-        "single calls and their times: a total for each session, dated by its beginning"
+        "single calls: a total for each session, dated by its start and by when it was seen to grow"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         env.home(".fx/sessions").into_iter().map(Location::tree).collect()
@@ -104,7 +105,7 @@ impl Reader for Sessions {
         let session = read.session.get().or_else(|| origin.folder(0));
         let began = session.and_then(|session| session.split('-').next()?.parse().ok()).and_then(time::epoch);
         let from = self.0.from(began, Where { session, ..Where::default() }, origin);
-        out.extend(bill(NAME, from, models).map(Record::Bill));
+        out.extend(snapshot(NAME, from, origin.modified, models).map(Record::Bill));
         Ok(Reading::Mine)
     }
 }

@@ -176,7 +176,7 @@ impl Session {
                 let call = self.call(entry, &entry.usage, model.as_deref(), origin)?;
                 out.extend(call.map(|mut call| {
                     call.from.feature = self.author.label(Some("compaction"));
-                    call.fidelity = if call.model.is_some() { Fidelity::Summed } else { Fidelity::Guessed };
+                    call.fidelity = if call.model.is_some() { Fidelity::Summed } else { Fidelity::SumGuessed };
                     Record::Call(call)
                 }));
             }

@@ -76,8 +76,11 @@ impl Reader for Rows {
             ..author.attribution(call.at, call.session.as_deref(), call.project.as_deref(), origin)
         };
         let model = author.label(call.model.as_deref());
-        let is_whole = matches!(call.fidelity, Fidelity::Final | Fidelity::Summed);
-        let fidelity = if model.is_none() && is_whole { Fidelity::Guessed } else { call.fidelity };
+        let fidelity = match call.fidelity {
+            Fidelity::Final if model.is_none() => Fidelity::Guessed,
+            Fidelity::Summed if model.is_none() => Fidelity::SumGuessed,
+            fidelity => fidelity,
+        };
         out.push(Record::Call(Call {
             quoted: call.quoted,
             latency: call.latency,

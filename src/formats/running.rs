@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Label, Tokens};
+use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Instant, Label, Tokens};
 
 /// The counters of one log, by name. Part of a reader's state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,26 @@ impl Running {
         let whole = |seen: &Seen| Tokens::from_fields(seen.before).saturating_add(Tokens::from_fields(seen.last));
         self.0.iter().map(move |(name, seen)| (name.as_str(), whole(seen)))
     }
+}
+
+/// Seconds in which a total may be seen to grow several times and still be one snapshot.
+const APART: i64 = 60;
+
+/// The bill with a session's totals as they were at this time, when they had last grown; `None` if nothing was used.
+/// `from` is dated by the session's start. What the totals grow by from one snapshot to the next is dated by the later.
+pub(super) fn snapshot<'m>(
+    source: &str,
+    from: Attribution,
+    seen: Instant,
+    models: impl IntoIterator<Item = (&'m str, Tokens)>,
+) -> Option<Bill> {
+    let since = from.at;
+    let at = seen.max(since);
+    let bill = bill(source, Attribution { at, ..from }, models)?;
+    let session = bill.from.session.as_deref().unwrap_or_default();
+    let minute = at.timestamp().div_euclid(APART).to_string();
+    let id = CallKey::from_parts(&[source, "total", session, &minute]);
+    Some(Bill { id, counter: Counter::Snapshot { since: Some(since) }, ..bill })
 }
 
 /// The bill with a session's totals; `None` if nothing was used.

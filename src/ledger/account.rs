@@ -59,7 +59,7 @@ impl Account {
         let bill = &self.bills[&id];
         let order = |id: &CallKey| (size(&self.bills[id]), self.bills[id].from.at, *id);
         match bill.counter {
-            Counter::Session { .. } => {
+            Counter::Session { .. } | Counter::Snapshot { .. } => {
                 let ends = self.ends.map_or((id, id), |(least, most)| {
                     (
                         if order(&id) < order(&least) { id } else { least },
@@ -101,7 +101,7 @@ impl Account {
         let last = self.ends.map(|(_, last)| last);
         let mut bills: Vec<&Bill> = self.runs.iter().chain(&last).filter_map(|id| self.bills.get(id)).collect();
         // Of equal bills the run's comes first, so that its part is not subtracted from it twice.
-        sort_by_key(&mut bills, |bill| (size(bill), matches!(bill.counter, Counter::Session { .. }), bill.id));
+        sort_by_key(&mut bills, |bill| (size(bill), is_whole(bill), bill.id));
         let mut chains: Vec<Chain<'_>> = Vec::new();
         for bill in bills {
             let near = chains.len().saturating_sub(NEAREST);
@@ -155,37 +155,96 @@ impl Account {
         dues.into_values().collect()
     }
 
-    /// The remainder of a total as a call, unless it is zero.
-    pub(super) fn call(&self, due: Due, lifetimes: (u64, u64), horizon: Option<Instant>) -> Option<Call> {
-        let Due { model, mut part, is_split } = due;
-        if part.is_zero() {
+    /// The remainder of a total as calls: one for what it grew by up to each snapshot, and one for the rest. None of
+    /// them is zero.
+    pub(super) fn calls_of(&self, mut due: Due, lifetimes: (u64, u64), horizon: Option<Instant>) -> Vec<Call> {
+        let mut calls = Vec::new();
+        for (snapshot, mut growth) in self.growth(&due.model) {
+            if horizon.is_some_and(|horizon| snapshot.from.at < horizon) {
+                continue;
+            }
+            let mut part = due.part;
+            due.part.take(&mut growth);
+            part.sub(&due.part);
+            if !part.is_zero() {
+                let key = growth_key(snapshot, &due.model);
+                let dated = (snapshot, snapshot.from.at);
+                calls.push(call(key, dated, Due { part, model: due.model.clone(), ..due }, lifetimes));
+            }
+        }
+        calls.extend(self.rest(due, lifetimes, horizon));
+        calls
+    }
+
+    /// What a model's total grew by between snapshots, with the later one of each pair. The first one is dated by the
+    /// session's start, like a total whose growth is not known.
+    fn growth<'b>(&'b self, model: &Label) -> Vec<(&'b Bill, Part)> {
+        let part = |bill: &Bill| {
+            let of_model = bill.models.iter().find(|billed| billed.model == *model);
+            of_model.map(Part::of_bill).unwrap_or_default()
+        };
+        let mut snapshots: Vec<&Bill> =
+            self.bills.values().filter(|bill| matches!(bill.counter, Counter::Snapshot { .. })).collect();
+        if snapshots.is_empty() {
+            return Vec::new();
+        }
+        sort_by_key(&mut snapshots, |bill| (bill.from.at, bill.id));
+        let undated = self.bills.values().filter(|bill| matches!(bill.counter, Counter::Session { .. }));
+        let first = undated.max_by_key(|bill| size(bill)).unwrap_or(snapshots[0]);
+        let mut most = part(first);
+        let mut growth = Vec::new();
+        for snapshot in snapshots {
+            let (mut grown, whole) = (part(snapshot), part(snapshot));
+            grown.take(&mut most.clone());
+            if whole.covers(&most) {
+                most = whole;
+                growth.push((snapshot, grown));
+            }
+        }
+        growth
+    }
+
+    /// The part of a total that no snapshot dates, as a call, unless it is zero.
+    fn rest(&self, due: Due, lifetimes: (u64, u64), horizon: Option<Instant>) -> Option<Call> {
+        if due.part.is_zero() {
             return None;
         }
+        let model = &due.model;
         // The call gets the date of the first bill that names the model. It then only grows, and no day loses cost.
         // Pruned bills are not used.
         let is_kept = |bill: &&Bill| horizon.is_none_or(|horizon| bill.from.at >= horizon);
-        let first = self.firsts.get(&model).and_then(|id| self.bills.get(id)).filter(is_kept).or_else(|| {
-            let named = self.bills.values().filter(|bill| bill.models.iter().any(|billed| billed.model == model));
+        let first = self.firsts.get(model).and_then(|id| self.bills.get(id)).filter(is_kept).or_else(|| {
+            let named = self.bills.values().filter(|bill| bill.models.iter().any(|billed| billed.model == *model));
             named.filter(is_kept).min_by(|one, other| one.from.precedence(&other.from))
         })?;
-        let mut fidelity = Fidelity::Summed;
-        if !is_split && part.cache_write() > 0 {
-            match lifetimes {
-                (0, long) if long > 0 => part.live_an_hour(),
-                (short, 0) if short > 0 => {}
-                (_, _) => fidelity = Fidelity::Guessed,
-            }
-        }
-        let from = Attribution {
-            feature: Some(Label::new(FEATURE)),
-            agent: None,
-            place: first.from.place.as_ref().map(|place| Place { path: place.path.clone(), offset: place.offset }),
-            ..first.from.clone()
+        let began = match first.counter {
+            Counter::Snapshot { since: Some(since) } if horizon.is_none_or(|horizon| since >= horizon) => since,
+            Counter::Snapshot { .. } | Counter::Session { .. } | Counter::Run { .. } | Counter::Piece => first.from.at,
         };
-        let key = row_key(first, &model);
-        let web_searches = part.web_searches();
-        Some(Call { web_searches, fidelity, ..Call::new(key, from, Some(model), part.tokens()) })
+        Some(call(row_key(first, model), (first, began), due, lifetimes))
     }
+}
+
+/// A part of a bill as a call at this time.
+fn call(key: CallKey, (bill, at): (&Bill, Instant), due: Due, lifetimes: (u64, u64)) -> Call {
+    let Due { model, mut part, is_split } = due;
+    let mut fidelity = Fidelity::Summed;
+    if !is_split && part.cache_write() > 0 {
+        match lifetimes {
+            (0, long) if long > 0 => part.live_an_hour(),
+            (short, 0) if short > 0 => {}
+            (_, _) => fidelity = Fidelity::SumGuessed,
+        }
+    }
+    let from = Attribution {
+        at,
+        feature: Some(Label::new(FEATURE)),
+        agent: None,
+        place: bill.from.place.as_ref().map(|place| Place { path: place.path.clone(), offset: place.offset }),
+        ..bill.from.clone()
+    };
+    let web_searches = part.web_searches();
+    Call { web_searches, fidelity, ..Call::new(key, from, Some(model), part.tokens()) }
 }
 
 /// Bills of one counter, each continuing the one before.
@@ -200,7 +259,7 @@ struct Chain<'a> {
 
 impl<'a> Chain<'a> {
     fn new(bill: &'a Bill) -> Self {
-        let is_own = matches!(bill.counter, Counter::Session { .. });
+        let is_own = is_whole(bill);
         Self { first: bill, last: bill, is_own, lifetimes: lifetimes_of(bill) }
     }
 
@@ -216,12 +275,12 @@ impl<'a> Chain<'a> {
     fn extend(&mut self, next: &'a Bill) {
         let so_far = self.lifetimes.and_then(|(short, long)| match next.counter {
             Counter::Run { own } => Some((short + own.cache_write_5m, long + own.cache_write_1h)),
-            Counter::Session { .. } | Counter::Piece => None,
+            Counter::Session { .. } | Counter::Snapshot { .. } | Counter::Piece => None,
         });
         let whole = next.tokens().cache_write();
         self.lifetimes = lifetimes_of(next).or(so_far.filter(|(short, long)| short + long == whole));
         self.last = next;
-        self.is_own |= matches!(next.counter, Counter::Session { .. });
+        self.is_own |= is_whole(next);
     }
 }
 
@@ -238,12 +297,22 @@ pub(super) fn row_key(bill: &Bill, model: &Label) -> CallKey {
     CallKey::from_parts(&["session bill", &*bill.from.source, session, model.as_str()])
 }
 
+/// Key of the row for what a model's total grew by up to a snapshot.
+pub(super) fn growth_key(snapshot: &Bill, model: &Label) -> CallKey {
+    CallKey::from_parts(&["growth of a session bill", &snapshot.id.to_string(), model.as_str()])
+}
+
 /// Start time of a session's counter.
 pub(super) fn started(bill: &Bill) -> Option<i64> {
     match bill.counter {
         Counter::Session { started, .. } => started,
-        Counter::Run { .. } | Counter::Piece => None,
+        Counter::Snapshot { .. } | Counter::Run { .. } | Counter::Piece => None,
     }
+}
+
+/// True for a total of the whole session.
+fn is_whole(bill: &Bill) -> bool {
+    matches!(bill.counter, Counter::Session { .. } | Counter::Snapshot { .. })
 }
 
 /// Sum of the tokens of all models.

@@ -32,6 +32,9 @@ pub(super) struct Written {
     /// Present if the bill covers a single run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     own: Option<[u64; 6]>,
+    /// True if the bill is the session's total at one time, and what it grew by since the previous one was used then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    snapshot: bool,
     /// True if the bill covers part of the session.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     piece: bool,
@@ -55,6 +58,7 @@ impl Written {
         let text = |label: &Option<Label>| label.as_ref().map(ToString::to_string);
         let (started, since, own) = match bill.counter {
             Counter::Session { started, since } => (started, since, None),
+            Counter::Snapshot { since } => (None, since, None),
             Counter::Run { own } => (None, None, Some(own.fields())),
             Counter::Piece => (None, None, None),
         };
@@ -78,6 +82,7 @@ impl Written {
             started,
             since: since.map(rfc3339),
             own,
+            snapshot: matches!(bill.counter, Counter::Snapshot { .. }),
             piece: bill.counter == Counter::Piece,
             models: models.collect(),
         })
@@ -127,7 +132,11 @@ impl Written {
                 None if self.piece => Counter::Piece,
                 None => {
                     let since = self.since.as_deref().map(time).transpose()?;
-                    Counter::Session { started: self.started, since }
+                    if self.snapshot {
+                        Counter::Snapshot { since }
+                    } else {
+                        Counter::Session { started: self.started, since }
+                    }
                 }
             },
             models,

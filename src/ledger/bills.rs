@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::account::{Account, Due, NEAREST, row_key, size, started};
+use super::account::{Account, Due, NEAREST, growth_key, row_key, size, started};
 use super::inherited::Inherited;
 use super::interner::Interner;
 use super::lineage::Families;
 use super::spending::{Part, Spending};
-use crate::domain::{Bill, Billed, Call, CallKey, Instant, Record, one_by_one, sort_by_key};
+use crate::domain::{Bill, Billed, Call, CallKey, Counter, Instant, Record, one_by_one, sort_by_key};
 use crate::pricing::core_name;
 
 /// Upper bound for each token class of a plausible session total.
@@ -213,7 +213,7 @@ impl Bills {
         let (mut calls, mut gone, mut booked) = (Vec::new(), Vec::new(), Vec::new());
         for Share { session, account, dues, .. } in shares {
             let lifetimes = spending.lifetimes(session);
-            let own: Vec<Call> = dues.into_iter().filter_map(|due| account.call(due, lifetimes, horizon)).collect();
+            let own: Vec<Call> = dues.into_iter().flat_map(|due| account.calls_of(due, lifetimes, horizon)).collect();
             let kept: BTreeSet<CallKey> = own.iter().map(|call| call.key).collect();
             gone.extend(account.booked.difference(&kept).copied());
             booked.push((session, kept));
@@ -323,5 +323,10 @@ fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interne
 
 /// Keys of all rows that may exist for a bill.
 pub(super) fn row_keys(bill: &Bill) -> impl Iterator<Item = CallKey> + '_ {
-    bill.models.iter().map(|billed| row_key(bill, &billed.model))
+    let is_snapshot = matches!(bill.counter, Counter::Snapshot { .. });
+    let of_model = move |model| {
+        let of_growth = is_snapshot.then(|| growth_key(bill, model));
+        [row_key(bill, model)].into_iter().chain(of_growth)
+    };
+    bill.models.iter().flat_map(move |billed| of_model(&billed.model))
 }

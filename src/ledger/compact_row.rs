@@ -217,7 +217,8 @@ impl CompactRow {
     /// True when the counts or the price are a guess.
     fn is_guessed(&self) -> bool {
         let has_guessed_price = matches!(self.cost, RowCost::Priced { is_guessed: true, .. });
-        let is_split_guessed = matches!(self.fidelity, Fidelity::Guessed | Fidelity::WritesUnlogged);
+        let is_split_guessed =
+            matches!(self.fidelity, Fidelity::Guessed | Fidelity::SumGuessed | Fidelity::WritesUnlogged);
         is_split_guessed || (has_guessed_price && self.fidelity == Fidelity::Final)
     }
 

@@ -79,7 +79,8 @@ pub fn total(bill: &Bill) -> Option<Whole> {
     let is_own = match bill.counter {
         Counter::Session { .. } => true,
         Counter::Run { own } => !own.is_zero(),
-        Counter::Piece => false,
+        // No other session continues its counter.
+        Counter::Snapshot { .. } | Counter::Piece => false,
     };
     Some(sides(bill.tokens())).filter(|total| is_own && *total != [0; 4])
 }

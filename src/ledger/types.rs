@@ -21,7 +21,8 @@ impl Row {
     pub fn trust(&self) -> Fidelity {
         let trust = self.call.trust();
         let is_price_guessed = trust == Fidelity::Final && self.cost.is_guessed();
-        if is_price_guessed || trust == Fidelity::WritesUnlogged { Fidelity::Guessed } else { trust }
+        let is_split_guessed = matches!(trust, Fidelity::WritesUnlogged | Fidelity::SumGuessed);
+        if is_price_guessed || is_split_guessed { Fidelity::Guessed } else { trust }
     }
 }
 

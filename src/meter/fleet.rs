@@ -65,8 +65,8 @@ pub struct LastCall {
     pub at: Instant,
     /// Model that answered it.
     pub model: Option<Label>,
-    /// Tokens in its prompt, including cached ones: how full the context is.
-    pub context: u64,
+    /// Tokens in its prompt, including cached ones: how full the context is; `None` for several calls in one row.
+    pub context: Option<u64>,
     /// Context size in tokens, as reported by the agent or else as listed for the model; `None` if unknown.
     pub context_size: Option<u64>,
     /// When the cache that it wrote expires; `None` if it wrote none.
@@ -79,7 +79,10 @@ pub struct LastCall {
 impl LastCall {
     pub(crate) fn from_row(row: &Row) -> Self {
         let (call, at) = (&row.call, row.call.at());
-        let kept = if call.tokens.cache_write_1h > 0 {
+        let is_sum = call.fidelity.is_sum();
+        let kept = if is_sum {
+            None
+        } else if call.tokens.cache_write_1h > 0 {
             Some(Duration::hours(1))
         } else {
             (call.tokens.cache_write_5m > 0).then(|| Duration::minutes(5))
@@ -87,7 +90,7 @@ impl LastCall {
         Self {
             at,
             model: call.model.clone(),
-            context: call.tokens.prompt(),
+            context: (!is_sum).then(|| call.tokens.prompt()),
             context_size: call.model.as_deref().and_then(context_size),
             cached_until: kept.and_then(|kept| at.checked_add_signed(kept)),
             ends_turn: call.ends_turn,

@@ -7,7 +7,7 @@ use chrono::Duration;
 
 use super::session_id::SessionId;
 use super::share::{Share, share};
-use crate::domain::{Fidelity, Instant, Label, Tokens, Usd};
+use crate::domain::{Instant, Label, Tokens, Usd};
 use crate::ledger::{Row, Sums};
 
 /// Number of consecutive calls without cache reads after which a session counts as uncached.
@@ -105,7 +105,7 @@ impl SignalWatch {
         let thread = (SessionId::from_call(&row.call), row.call.from.agent.clone());
         match self.threads.get_mut(&thread) {
             // A row that sums up several calls has no prompt.
-            _ if row.call.fidelity == Fidelity::Summed => {}
+            _ if row.call.fidelity.is_sum() => {}
             Some(thread) => self.expired.extend(thread.add(row)),
             None => _ = self.threads.insert(thread, Thread::new(row)),
         }

@@ -7,7 +7,7 @@ use super::lot::{HALF, Lot, counts, halves};
 use super::sheet::{Class, Sheet};
 use super::table::Since;
 use super::{Cost, PriceId, Rates};
-use crate::domain::{Call, Fidelity, Geo, Parts, Ratio, Service, Speed, Tokens, Usd, sort_by};
+use crate::domain::{Call, Geo, Parts, Ratio, Service, Speed, Tokens, Usd, sort_by};
 
 /// Source of a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,7 +107,7 @@ pub(crate) struct Terms<'a> {
 
 /// Length of the call's prompt, which selects the rates; 0 for summed calls, whose prompts are not known to be long.
 pub(crate) fn prompt(call: &Call) -> u64 {
-    if call.fidelity == Fidelity::Summed { 0 } else { call.tokens.prompt() }
+    if call.fidelity.is_sum() { 0 } else { call.tokens.prompt() }
 }
 
 impl Card {

@@ -63,7 +63,7 @@ struct Life {
 
 impl Life {
     /// Every listed call, and the agent's statement after each call.
-    fn records(&self, session: &str) -> Vec<Record> {
+    fn records(&self, session: &str, counter: Counter) -> Vec<Record> {
         let mut records = Vec::new();
         let mut so_far = [("opus", Tokens::ZERO), ("haiku", Tokens::ZERO)];
         for (seconds, (is_listed, model, tokens)) in (0_i64..).zip(&self.calls) {
@@ -76,10 +76,7 @@ impl Life {
                 let name = format!("{session} {seconds}");
                 records.push(Record::Call(made(&name, session, seconds * 600, model, *tokens)));
             }
-            records.push(Record::Bill(Bill {
-                counter: Counter::Session { started: None, since: None },
-                ..bill(session, seconds * 600, &so_far)
-            }));
+            records.push(Record::Bill(Bill { counter: counter.clone(), ..bill(session, seconds * 600, &so_far) }));
         }
         records
     }
@@ -98,13 +95,67 @@ fn life() -> impl Strategy<Value = Life> {
     prop::collection::vec((any::<bool>(), model, tokens), 1..8).prop_map(|calls| Life { calls })
 }
 
+#[test]
+fn what_a_total_grew_by_is_dated_by_the_snapshot_that_shows_it() {
+    let day = 86_400;
+    let snapshot = |seconds, input, since: i64| {
+        let models = [("opus", tokens(input, 10))];
+        Bill { counter: Counter::Snapshot { since: Some(at(since)) }, ..bill("s", seconds, &models) }
+    };
+    // The total of the last one fell: its state was lost.
+    let all = [snapshot(300, 100, 0), snapshot(900, 150, 0), snapshot(day + 5, 400, 60), snapshot(day + 9, 20, 0)];
+    let dated = |books: &dyn Ledger| {
+        let mut rows: Vec<_> = background(books).iter().map(|row| (row.call.at(), row.call.tokens.input)).collect();
+        rows.sort_unstable();
+        rows
+    };
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
+        for mut disk in every_store() {
+            for which in order {
+                disk.post(&batch_of([Record::Bill(all[which].clone())])).unwrap();
+                disk.restart();
+            }
+            assert_eq!(dated(&*disk), [(at(0), 100), (at(900), 50), (at(day + 5), 250)], "{order:?}");
+            assert_eq!(disk.problems(), Vec::<String>::new());
+            // Seen again within the same minute, it has grown: its row keeps its time.
+            let mut again = snapshot(day + 5, 450, 0);
+            again.from.at = at(day + 40);
+            disk.post(&batch_of([Record::Bill(again)])).unwrap();
+            assert_eq!(dated(&*disk)[2..], [(at(day + 5), 300)]);
+            assert_eq!(disk.problems(), Vec::<String>::new());
+        }
+    }
+    // A ledger that knows the total from before there were snapshots keeps it where it is.
+    for mut disk in every_store() {
+        let whole = Bill { counter: Counter::Session { started: None, since: None }, ..snapshot(30, 120, 0) };
+        disk.post(&batch_of([Record::Bill(whole)])).unwrap();
+        disk.post(&batch_of(all[..3].iter().cloned().map(Record::Bill))).unwrap();
+        assert_eq!(dated(&*disk), [(at(30), 120), (at(900), 30), (at(day + 5), 250)]);
+        assert_eq!(disk.problems(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_sum_of_calls_has_no_long_prompt_even_if_its_cache_writes_are_guessed() {
+    let mut books = memory();
+    let models = [("opus", Tokens { input: 900_000, cache_write_5m: 5, ..Tokens::ZERO })];
+    let mut whole = bill("s", 30, &models);
+    whole.models[0].is_split = false;
+    books.post(&batch_of([Record::Bill(whole)])).unwrap();
+    let row = &background(&books)[0];
+    assert_eq!((row.call.fidelity, row.trust()), (Fidelity::SumGuessed, Fidelity::Guessed));
+    assert!(row.call.fidelity.is_sum());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn a_sessions_total_is_its_bill_whatever_is_read_first(
         (lives, shuffled, cuts) in (life(), life()).prop_flat_map(|(one, other)| {
-            let all: Vec<Record> = one.records("s").into_iter().chain(other.records("t")).collect();
+            let whole = one.records("s", Counter::Session { started: None, since: None });
+            let snapshots = other.records("t", Counter::Snapshot { since: Some(at(-60)) });
+            let all: Vec<Record> = whole.into_iter().chain(snapshots).collect();
             let twice = all.iter().cloned().chain(all.clone()).collect::<Vec<_>>();
             (Just([("s", one), ("t", other)]), Just(twice).prop_shuffle(), prop::collection::vec(1_usize..9, 6))
         }),

@@ -48,10 +48,18 @@ pub(crate) fn write_text(explained: &Explained<'_>, zone: Zone, out: &mut dyn io
             out,
             "its session uses more than its log lists call by call: the session's real numbers are higher"
         )?,
-        Fidelity::Summed => writeln!(
-            out,
-            "calls that no log lists one by one: what the session's own bill has beyond the calls that are listed, as one"
-        )?,
+        Fidelity::Summed | Fidelity::SumGuessed => {
+            writeln!(
+                out,
+                "calls that no log lists one by one: what the session's own bill has beyond the calls that are listed, as one"
+            )?;
+            if call.fidelity == Fidelity::SumGuessed {
+                writeln!(
+                    out,
+                    "the model, or for how long its cache writes are kept, is a guess: the log does not say"
+                )?;
+            }
+        }
         Fidelity::LowerBound => writeln!(out, "the agent logs less than it used: the real numbers are higher")?,
         Fidelity::Guessed => {
             writeln!(out, "the model, the split into classes, or the service tier is a guess: the log does not say")?;

@@ -162,11 +162,12 @@ impl Live<'_> {
     }
 }
 
-/// How full the context is: `84k 42%`, without a percentage if its size is unknown. Agents compact it when it is nearly
-/// full.
+/// How full the context is: `84k 42%`, without a percentage if its size is unknown; empty if only sums are known. Agents
+/// compact it when it is nearly full.
 fn context(last: &LastCall) -> Cell {
-    let tokens = text::compact(last.context);
-    match last.context_size.and_then(|size| text::per_cent(last.context, size)) {
+    let Some(context) = last.context else { return (String::new(), Role::Dim) };
+    let tokens = text::compact(context);
+    match last.context_size.and_then(|size| text::per_cent(context, size)) {
         Some(percent) => {
             let role = if percent >= 80 { Role::Warning } else { Role::Dim };
             (format!("{tokens} {percent}%"), role)
