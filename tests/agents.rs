@@ -21,6 +21,8 @@ mod full_speed;
 mod gemini;
 #[path = "agents/goose.rs"]
 mod goose;
+#[path = "agents/growth.rs"]
+mod growth;
 #[path = "agents/homes.rs"]
 mod homes;
 #[path = "agents/listing.rs"]

@@ -6,7 +6,8 @@
 //! `providerLockTimestamp`, and what it grows by later by the time at which the file was written. A fork starts at zero.
 //! `inclusiveTokenUsage` adds the totals of child sessions, which have their own files, and is not read; nor are
 //! `factoryCredits`, which are not dollars. A user's own model is named by its id, after `custom:`. The project is in
-//! the first line of the `.jsonl`.
+//! the first line of the `.jsonl`, which also shows when a turn goes on (each message) and when it ends
+//! (`agent_turn_outcome`, without a time of its own).
 
 use std::path::{Path, PathBuf};
 
@@ -20,14 +21,19 @@ use super::fields::{Seen, Slot, fields};
 use super::json::{self, Text};
 use super::running::{Running, snapshot};
 use super::time::Stamp;
+use super::turns::Turns;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
-use crate::domain::{Record, Tokens};
+use crate::domain::{Instant, Record, Tokens, Turn};
 
 /// Droid's sessions.
 pub(super) struct Droid;
 
 const NAME: &str = "droid";
 const SETTINGS: &str = ".settings.json";
+/// Type of the line at the end of a turn.
+const OUTCOME: &str = "agent_turn_outcome";
+/// Start of a message's line.
+const MESSAGE: &[u8] = br#"{"type":"message","#;
 
 impl Format for Droid {
     fn name(&self) -> &'static str {
@@ -44,7 +50,19 @@ impl Format for Droid {
         home.into_iter().map(|home| Location::tree(home.join("sessions"))).collect()
     }
     fn framing(&self, name: &[u8]) -> Option<Framing> {
+        if name.ends_with(b".jsonl") {
+            return Some(Framing::Lines);
+        }
         (name.ends_with(SETTINGS.as_bytes()) && name.len() > SETTINGS.len()).then_some(Framing::Document)
+    }
+    fn needles(&self) -> &'static [&'static str] {
+        &["\"agent_turn_outcome\""]
+    }
+    fn own_needles(&self) -> &'static [&'static str] {
+        &["\"agent_turn_outcome\""]
+    }
+    fn marks_turn(&self, line: &[u8]) -> bool {
+        line.starts_with(MESSAGE)
     }
     fn project_files(&self, log: &Path) -> Vec<PathBuf> {
         let name = log.file_name().and_then(|name| name.to_str());
@@ -52,13 +70,16 @@ impl Format for Droid {
         session.map(|session| log.with_file_name(format!("{session}.jsonl"))).into_iter().collect()
     }
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Settings { author: Author::new(NAME), cwd: None, kept: Kept::default() })
+        let author = Author::new(NAME);
+        Box::new(Session { author, cwd: None, kept: Kept::default(), turns: Turns::default() })
     }
 }
 
 fields! {
-    /// The settings of a session.
+    /// The settings of a session, or a line of its transcript.
     Line {
+        kind: Text<'a> = "type",
+        sent: Stamp = "timestamp",
         model: Text<'a> = "model",
         at: Stamp = "providerLockTimestamp",
         usage: Usage<'a> = "tokenUsage",
@@ -92,15 +113,21 @@ struct Kept {
     models: Vec<(String, [u64; 6])>,
 }
 
-struct Settings {
+/// Reads a session's settings or its transcript.
+struct Session {
     author: Author,
     cwd: Option<String>,
     kept: Kept,
+    turns: Turns,
 }
 
-impl Reader for Settings {
+impl Reader for Session {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let read: Line<'_> = json::parse(line)?;
+        if let Some((turn, at)) = turn(&read, origin) {
+            self.turns.follow(origin.stem(), turn, at);
+            return Ok(Reading::Mine);
+        }
         if read.usage.is_absent() {
             return Ok(if read.effort.is_none() { Reading::NotMine } else { Reading::Mine });
         }
@@ -130,12 +157,25 @@ impl Reader for Settings {
         self.cwd = json::parse::<Start<'_>>(line).ok().and_then(|start| start.cwd.get().map(str::to_owned));
     }
 
+    fn statuses(&mut self, out: &mut Vec<Record>) {
+        self.turns.take(self.author.source(), out);
+    }
+
     fn state(&self) -> String {
         save(&self.kept)
     }
 
     fn restore(&mut self, state: &str) {
         self.kept = load(state);
+    }
+}
+
+/// What a line of the transcript says about the turn, if anything. It is written after the settings.
+fn turn(read: &Line<'_>, origin: &Origin) -> Option<(Turn, Instant)> {
+    match read.kind.get()? {
+        "message" => Some((Turn::Begun, read.sent.0.unwrap_or(origin.modified))),
+        OUTCOME => Some((Turn::Ended, origin.modified)),
+        _ => None,
     }
 }
 

@@ -19,6 +19,11 @@ impl Turns {
         }
     }
 
+    /// Like [`Turns::note`], for lines whose order is better known than their times.
+    pub(super) fn follow(&mut self, session: &str, turn: Turn, at: Instant) {
+        self.0.insert(Label::new(session), (at, turn));
+    }
+
     /// Takes note of an answer in this session.
     pub(super) fn answered(&mut self, session: &str, at: Instant) {
         if self.0.get(session).is_some_and(|(known, _)| *known <= at) {

@@ -119,7 +119,7 @@ impl Sessions {
         let of_today = self.of_today(now).map(|(id, session, today)| (id, session, today, turn(id, session)));
         let mut lines: Vec<_> = of_today.collect();
         lines.sort_by_key(|(id, session, _, turn)| {
-            let active = if let Some((Turn::Begun, at)) = turn { *at } else { session.ended };
+            let active = turn.map_or(session.ended, |(_, at)| at);
             let activity = Activity::at(active, now).max(Activity::Quiet);
             (activity, Reverse(if activity == Activity::Ended { session.ended } else { session.started }), *id)
         });
@@ -312,7 +312,7 @@ impl Session {
             started: self.started,
             activity: match turn {
                 Some((Turn::Begun, at)) => Activity::at(at, now),
-                Some((Turn::Ended, _)) => Activity::of(self.ended, true, now),
+                Some((Turn::Ended, at)) => Activity::of(at, true, now),
                 None => Activity::of(self.ended, ends_turn, now),
             },
             today,

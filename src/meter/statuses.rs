@@ -61,10 +61,12 @@ impl Statuses {
         is_since.then_some((turn, at))
     }
 
-    /// When the activity of sessions with a prompt that is not answered yet changes without a call.
+    /// When the activity of sessions with a turn that began or ended after their last call changes without a call.
     pub(crate) fn turns(&self) -> impl Iterator<Item = Instant> {
-        let begun = self.turns.values().filter(|(turn, _)| *turn == Turn::Begun);
-        begun.flat_map(|(_, at)| [WORKING, ACTIVE, WAITING].into_iter().filter_map(|kept| at.checked_add_signed(kept)))
+        self.turns.values().flat_map(|(turn, at)| {
+            let kept: &[_] = if *turn == Turn::Begun { &[WORKING, ACTIVE, WAITING] } else { &[WAITING] };
+            kept.iter().filter_map(|kept| at.checked_add_signed(*kept))
+        })
     }
 
     /// Fills in context sizes as agents report them: they know better than the list which of its sizes a model has.

@@ -196,3 +196,27 @@ fn qwen_code_works_from_a_prompt_until_an_answer_that_calls_no_tool() {
     let turns: Vec<_> = turns("qwen-code", "/s1.jsonl", &lines).into_iter().map(|(_, turn)| turn).collect();
     assert_eq!(turns, [Turn::Begun, Turn::Ended, Turn::Begun]);
 }
+
+#[test]
+fn droid_works_with_each_message_until_the_outcome_of_its_turn() {
+    let message = |second: u8, role: &str| {
+        let content = r#"[{"type":"text","text":"\"agent_turn_outcome\""}]"#;
+        let message = format!(r#""message":{{"role":"{role}","content":{content}}}"#);
+        format!(r#"{{"type":"message","id":"m{second}","timestamp":"2026-11-10T09:00:{second:02}.000Z",{message}}}"#)
+    };
+    let outcome = r#"{"type":"agent_turn_outcome","turnId":"m1","reason":"completed","resultKind":"text"}"#.to_owned();
+    let start =
+        r#"{"type":"session_start","id":"s1","title":"agent_turn_outcome","version":2,"cwd":"/work"}"#.to_owned();
+    let lines = [start, outcome.clone(), message(1, "user"), message(2, "assistant"), outcome, message(3, "user")];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let expected = [Turn::Ended, Turn::Begun, Turn::Begun, Turn::Ended, Turn::Begun];
+    assert_eq!(turns("droid", "/s1.jsonl", &lines), expected.map(|turn| ("s1".to_owned(), turn)));
+    // Read at once, the order of the lines counts: an outcome has no time of its own.
+    let (mut reader, mut out) = (Decoder::new(&["droid"]).of_one_program(), Vec::new());
+    for (number, line) in lines.iter().enumerate() {
+        reader.line(line.as_bytes(), &origin(Path::new("/s1.jsonl"), number), &mut out);
+    }
+    reader.statuses(&mut out);
+    let last: Vec<Turn> = reported(out).into_iter().map(|status| status.turn).collect();
+    assert_eq!(last, [Turn::Begun]);
+}
