@@ -128,7 +128,8 @@ impl<'t> Source<'t> {
         let line = self.lines.partition_point(|begin| *begin <= start).saturating_sub(1);
         let begin = self.lines.get(line).copied().unwrap_or(0);
         let line_text = self.text[begin..].split(['\n', '\r']).next().unwrap_or_default();
-        let whole = &line_text[..secret_at(line_text).unwrap_or(line_text.len())];
+        let secret = if is_within_secret(&self.text[..begin]) { Some(0) } else { secret_at(line_text) };
+        let whole = &line_text[..secret.unwrap_or(line_text.len())];
         let before = &self.text[begin..start.min(begin + whole.len())];
         let inside = &self.text[begin + before.len()..end.clamp(begin + before.len(), begin + whole.len())];
 
@@ -173,6 +174,18 @@ fn secret_at(line: &str) -> Option<usize> {
         |at: usize| line[at..].split(['"', '\'', '/', ' ']).next().is_some_and(|host| host.contains('@'));
     let addresses = line.match_indices("://").map(|(at, scheme)| at + scheme.len());
     values.filter_map(after).chain(addresses.filter(|at| has_password(*at))).min()
+}
+
+/// True if the latest of these lines that has a secret only begins its value: a list, a table or a string of several lines.
+fn is_within_secret(lines: &str) -> bool {
+    let (mut begin, mut value) = (0, None);
+    for line in lines.split_inclusive('\n') {
+        value = secret_at(line).map(|at| begin + at).or(value);
+        begin += line.len();
+    }
+    let value = value.map_or("", |at| &lines[at..]);
+    let count = |what: &str| value.matches(what).count();
+    count("[") > count("]") || count("{") > count("}") || ["\"\"\"", "'''"].iter().any(|quotes| count(quotes) % 2 == 1)
 }
 
 /// A character as shown in an excerpt: a space for a tab, a replacement character for an unprintable one.
@@ -236,6 +249,17 @@ mod tests {
                 assert!(!shown.contains("SECRET") && shown.contains('…'), "{shown}");
             }
         }
+        for (before, line) in [
+            ("slack = [", "  \"SECRET\" 5 ]"),
+            ("a = 1\nwebhook = \"\"\"", "SECRET"),
+            ("[x]\ntoken = {", "  a = SECRET }"),
+        ] {
+            let text = format!("{before}\n{line}\n");
+            let shown = explained(&text, text.len() - 2..text.len() - 1);
+            assert!(!shown.contains("SECRET") && shown.contains('…'), "{shown}");
+        }
+        let after = "slack = [\"SECRET\"]\n[limits]\ntokens = 5\n";
+        assert!(explained(after, after.len() - 3..after.len() - 2).contains("tokens = 5"));
         assert!(explained("tokens = 5\n", 0..1).contains("tokens = 5"));
     }
 

@@ -78,6 +78,21 @@ pub(crate) const STATUS: &str = "status:";
 const OF_QUOTAS: &str = "status:quota\t";
 
 impl Quota {
+    /// Hundredths of a per cent, rounded down and at most 999.99 %; `None` below zero. A percentage is read as an exact
+    /// decimal with 12 places, in which a hundredth is 10¹⁰ units.
+    pub(crate) fn hundredths(percent: Usd) -> Option<u32> {
+        let hundredths = u64::try_from(percent.pico() / Self::HUNDREDTH).ok()?;
+        Some(u32::try_from(hundredths).unwrap_or(Self::MOST).min(Self::MOST))
+    }
+
+    /// Usage in per cent, as an exact decimal.
+    pub(crate) fn exact_percent(&self) -> Usd {
+        Usd::from_pico(i128::from(self.used).saturating_mul(Self::HUNDREDTH))
+    }
+
+    const HUNDREDTH: i128 = 10_000_000_000;
+    const MOST: u32 = 99_999;
+
     /// Usage in whole per cent, rounded down.
     pub fn percent(&self) -> u32 {
         self.used / 100

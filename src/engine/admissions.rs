@@ -120,9 +120,14 @@ impl Limits {
             Some(Ok(admitted)) => with_hold(admitted, hold),
             None | Some(Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) => {
                 tracing::warn!("the books do not answer whether a call may be made");
-                (self.policy.borrow().on_error.admitted(None), None)
+                (self.undecided(), None)
             }
         }
+    }
+
+    /// The answer if the ledger gives none: `gate.on_error` decides.
+    pub(crate) fn undecided(&self) -> Admitted {
+        self.policy.borrow().on_error.admitted(None)
     }
 }
 

@@ -74,8 +74,7 @@ fn window(limit: &Limit<'_>, at: Instant) -> Option<(u32, u32, Option<Instant>)>
     }
     let minutes = u32::try_from(limit.minutes.total("window_minutes").ok()?).ok().filter(|minutes| *minutes > 0)?;
     let minutes = if minutes % 60 == 59 { minutes + 1 } else { minutes };
-    // Parsed as an exact decimal with 12 places: a hundredth is 10¹⁰ of its units.
-    let used = u32::try_from(limit.used.0?.pico() / 10_000_000_000).ok()?.min(99_999);
+    let used = Quota::hundredths(limit.used.0?)?;
     let resets_in = limit.resets_in.total("resets_in_seconds").ok().filter(|_| limit.resets_in.is_given());
     let resets_in = resets_in.and_then(|seconds| Duration::try_seconds(i64::try_from(seconds).ok()?));
     let resets_at = limit.resets_at.0.or_else(|| at.checked_add_signed(resets_in?));

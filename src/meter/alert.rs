@@ -327,28 +327,31 @@ impl Alerts {
             self.announced.insert(key, Announced { threshold, period });
         }
         for (key, quota) in windows {
-            due.extend(self.quota_due(key, quota, silent, now).filter(|_| !silent));
+            let alert = self.quota_due(&key, quota, now);
+            if silent {
+                self.held |= quiet && alert.is_some();
+                continue;
+            }
+            if let Some(alert) = &alert {
+                self.announced.insert(key, Announced { threshold: alert.threshold, period: quota.resets_at });
+            }
+            due.extend(alert);
         }
         sort_by_key(&mut due, |alert| std::cmp::Reverse((alert.threshold, alert.percent())));
         due
     }
 
     /// The alert for a provider's window: at 80 and at 100 per cent, once until it resets.
-    fn quota_due(&mut self, key: String, quota: &Quota, silent: bool, now: Instant) -> Option<Alert> {
+    fn quota_due(&self, key: &str, quota: &Quota, now: Instant) -> Option<Alert> {
         let threshold = [100, 80].into_iter().find(|of| quota.percent() >= u32::from(*of) && !quota.is_over(now))?;
         let id = AlertId::from_quota(quota, threshold);
         let period = quota.resets_at;
-        let announced = self.announced.get(&key).filter(|announced| {
+        let announced = self.announced.get(key).filter(|announced| {
             let moved = |(one, other): (Instant, Instant)| (one - other).num_minutes().abs() > 10;
             !announced.period.zip(period).is_some_and(moved)
         });
         if announced.is_some_and(|announced| announced.threshold >= threshold) {
             return None;
-        }
-        if silent {
-            self.held = true;
-        } else {
-            self.announced.insert(key, Announced { threshold, period });
         }
         Some(Alert { id, threshold, about: About::Quota(quota.clone()) })
     }

@@ -186,9 +186,9 @@ impl Outlook<'_> {
     pub(crate) fn ahead(&self, until: Instant) -> Vec<Ahead> {
         let Some(pace) = self.pace(Measure::Usd) else { return Vec::new() };
         let (mut all, mut likely, mut most) = (Vec::new(), 0_i128, 0_i128);
-        self.walk(pace, ONE, None, until, |at, minutes, amount| {
+        self.walk(pace, ONE, None, until, |at, seconds, amount| {
             likely = likely.saturating_add(amount / ONE);
-            let end = at.checked_add_signed(Duration::minutes(minutes)).unwrap_or(until).min(until);
+            let end = at.checked_add_signed(Duration::seconds(seconds)).unwrap_or(until).min(until);
             let width = ONE + spread(pace, end.signed_duration_since(self.now).num_minutes());
             most = most.max(likely.saturating_mul(width) / ONE);
             let least = likely.saturating_mul(ONE) / width;
@@ -255,13 +255,13 @@ impl Outlook<'_> {
     /// When this much more will have been used, if that is before `until`.
     fn reaches(&self, left: i128, pace: Rate, scale: i128, long_run: Option<i128>, until: Instant) -> Option<Instant> {
         let (mut sum, left, mut found) = (0_i128, left.saturating_mul(ONE), None);
-        self.walk(pace, scale, long_run, until, |at, minutes, amount| {
+        self.walk(pace, scale, long_run, until, |at, seconds, amount| {
             let before = sum;
             sum = sum.saturating_add(amount);
             if sum < left {
                 return true;
             }
-            let seconds = i128::from(minutes * 60).saturating_mul(left - before) / amount.max(1);
+            let seconds = i128::from(seconds).saturating_mul(left - before) / amount.max(1);
             let seconds = i64::try_from(seconds).unwrap_or(0);
             found = at.checked_add_signed(Duration::seconds(seconds)).filter(|at| *at < until);
             false
@@ -269,8 +269,8 @@ impl Outlook<'_> {
         found
     }
 
-    /// Steps through the time until `until`. Calls `each` with the start, minutes and expected usage of each step,
-    /// until it returns false.
+    /// Steps through the time until `until`. Calls `each` with the start, seconds and expected usage of each step, until it
+    /// returns false. The last step ends at `until`.
     fn walk(
         &self,
         pace: Rate,
@@ -286,7 +286,7 @@ impl Outlook<'_> {
             let near = at < today_ends;
             let minutes = if near { STEP } else { 60 };
             let next = at.checked_add_signed(Duration::minutes(minutes)).unwrap_or(until).min(until);
-            let length = i128::from((next - at).num_seconds().max(1));
+            let length = (next - at).num_seconds().max(1);
             let ahead = (at - self.now).num_minutes();
             let working = pace.sustained.saturating_add(apart);
             let a_minute = match self.works(at, today, ahead, pace.lasted) {
@@ -294,8 +294,8 @@ impl Outlook<'_> {
                 None => long_run.unwrap_or(0).min(pace.sustained),
             };
             apart = apart.saturating_mul(FADE_STEP) / ONE;
-            let amount = (a_minute.saturating_mul(length) / 60).saturating_mul(scale >> 10) / (ONE >> 10);
-            if !each(at, minutes, amount) {
+            let amount = (a_minute.saturating_mul(length.into()) / 60).saturating_mul(scale >> 10) / (ONE >> 10);
+            if !each(at, length, amount) {
                 return;
             }
             at = next;

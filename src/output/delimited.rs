@@ -144,7 +144,7 @@ fn inert(text: String) -> String {
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
-        if matches!(letter, '|' | '\\' | '`' | '*' | '_' | '<' | '>' | '[' | ']') {
+        if matches!(letter, '|' | '\\' | '`' | '*' | '_' | '~' | '$' | '&' | '<' | '>' | '[' | ']') {
             out.push('\\');
         }
         out.push(letter);
@@ -215,7 +215,8 @@ mod tests {
 
     #[test]
     fn i5_no_letter_of_a_name_means_anything_in_markdown() {
-        let special = "|\\`*_<>[]";
+        // Strikethrough, formulas and entities, too. The other punctuation means nothing within a cell.
+        let special = "|\\`*_~$&<>[]";
         let grid = Grid { columns: vec!["model"], rows: vec![vec![Cell::Name(Label::new(special))]] };
         let mut out = Vec::new();
         markdown(&grid, &mut out).unwrap();

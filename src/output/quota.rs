@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Decimal;
-use crate::domain::{Instant, Quota, Usd, Zone, rfc3339_seconds};
+use crate::domain::{Instant, Quota, Zone, rfc3339_seconds};
 
 /// JSON form of a provider's quota window in `limits`, `gate` and alerts.
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ impl QuotaJson {
             source: quota.source.to_string(),
             name: quota.name.to_string(),
             window_minutes: quota.minutes,
-            used_percent: Decimal(Usd::from_pico(i128::from(quota.used).saturating_mul(10_000_000_000))),
+            used_percent: Decimal(quota.exact_percent()),
             resets_at: quota.resets_at.map(time),
             stated_at: time(quota.seen),
             stale: quota.is_over(now),

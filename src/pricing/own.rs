@@ -186,7 +186,11 @@ fn rule(words: &[&str]) -> Result<Rule, &'static str> {
         "drop" => Rule::Drop(names()?),
         "correct" => {
             let class = words.get(2).and_then(|word| word.chars().next()).ok_or("a class is missing")?;
-            Rule::Correct(names()?, Class::from_letter(class), day(3)?)
+            let class = match class {
+                '*' => None,
+                letter => Some(Class::from_letter(letter).ok_or("the class is not known")?),
+            };
+            Rule::Correct(names()?, class, day(3)?)
         }
         "untier" => Rule::Untier(names()?, day(2)?),
         "fast" => {
@@ -258,6 +262,7 @@ mod tests {
             ("follows a b soon c", 1),
             ("day a", 1),
             ("period a 2026-01-01 o=2", 1),
+            ("correct a z 2025-01-01", 1),
         ] {
             let Err(ImportError::Rule { line: found, .. }) = rules(text) else { panic!("{text}") };
             assert_eq!(found, line, "{text}");

@@ -88,7 +88,9 @@ pub(super) fn parse(text: &str) -> Option<Color> {
     if let Some((_, color, _)) = ANSI.iter().find(|(name, ..)| *name == text) {
         return Some(*color);
     }
-    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii())?;
+    let digits = text
+        .strip_prefix('#')
+        .filter(|digits| digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
     let part = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
     Some(Color::Rgb(part(0)?, part(2)?, part(4)?))
 }
@@ -167,7 +169,7 @@ mod tests {
         assert_eq!(parse("#0a1B2c"), Some(Color::Rgb(10, 27, 44)));
         assert_eq!(parse("bright-red"), Some(Color::LightRed));
         assert_eq!(parse("default"), Some(Color::Reset));
-        for bad in ["", "#12345", "#gggggg", "#é1234", "rot"] {
+        for bad in ["", "#12345", "#gggggg", "#é1234", "#+1+2+3", "rot"] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

@@ -449,6 +449,26 @@ fn work_that_goes_on_is_forecast_alike_before_and_after_a_window_starts_over() {
 }
 
 #[test]
+fn a_limit_that_is_reached_shortly_before_it_resets_is_forecast() {
+    let over = at(NOON);
+    let all = rules(vec![limit(Window::Hour, tokens(10_000))]);
+    for before_reset in [280, 200, 120, 100, 70] {
+        // A thousand tokens a minute for an hour, and 1,000 left until the limit.
+        let now = over - Duration::seconds(before_reset);
+        let mut books = Books::default();
+        for minute in 0..60 {
+            let at = now - Duration::minutes(minute);
+            let is_counted = at >= over - Duration::hours(1);
+            books.tell(call(&format!("{minute}"), at).input(if is_counted && minute == 0 { 0 } else { 1_000 }));
+        }
+        let used = judged(&books, &all, now)[0].used.tokens.unwrap();
+        let all = rules(vec![limit(Window::Hour, tokens(used + 1_000))]);
+        let full = judged(&books, &all, now)[0].projected.map(|(at, _)| (at - now).num_seconds());
+        assert!(full.is_some_and(|full| (50..=75).contains(&full)), "{before_reset} s before its reset: {full:?}");
+    }
+}
+
+#[test]
 fn tokens_without_a_price_are_judged_at_the_fallback_rates_or_marked_as_a_lower_bound() {
     let now = at(NOON);
     let mut books = Books::default();

@@ -91,11 +91,10 @@ fn percent(value: &Value) -> Option<u32> {
     hundredths(value).map(|hundredths| hundredths / 100)
 }
 
-/// A percentage in hundredths, rounded down; `None` for invalid values. Parsed as an exact decimal with 12 places, in
-/// which a hundredth is 10¹⁰ units.
+/// A percentage in hundredths; `None` for invalid values.
 fn hundredths(value: &Value) -> Option<u32> {
     let (number, _) = Usd::parse(&value.as_number()?.to_string()).ok()?;
-    u32::try_from(number.pico() / 10_000_000_000).ok().filter(|hundredths| *hundredths < 100_000)
+    Quota::hundredths(number)
 }
 
 #[cfg(test)]
@@ -117,6 +116,13 @@ mod tests {
         assert!(quotas[0].is_over(Instant::from_timestamp(1_738_425_600, 0).unwrap()));
         assert_eq!(agent.cost, Some(Usd::parse("0.1234").unwrap().0));
         assert_eq!((agent.context, agent.context_size, agent.project.as_deref()), (Some(8), Some(200_000), Some("/w")));
+    }
+
+    #[test]
+    fn a_window_that_is_far_over_is_not_forgotten() {
+        let over = br#"{"session_id":"a","rate_limits":{"five_hour":{"used_percentage":1000,"resets_at":1738425600}}}"#;
+        let agent = Agent::read(over).unwrap();
+        assert_eq!(format!("{agent:?}").matches("used: 99999").count(), 1, "{agent:?}");
     }
 
     #[test]

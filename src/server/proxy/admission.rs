@@ -113,4 +113,7 @@ pub(crate) trait Admission: Send + Sync {
     /// Checks the limits and holds the call's estimated cost, in one transaction. May wait a few milliseconds for the
     /// ledger, so it is called on a separate thread.
     fn admit(&self, ask: &Ask) -> Decision;
+
+    /// The decision if none of the others gives one.
+    fn undecided(&self) -> Decision;
 }

@@ -281,8 +281,10 @@ async fn decided(shared: &Arc<Shared>, ask: &Arc<Ask>) -> Decision {
     }
     let (admission, ask) = (Arc::clone(&shared.admission), Arc::clone(ask));
     let decision = tokio::task::spawn_blocking(move || admission.admit(&ask)).await;
-    // A panic there must not stop anybody's work.
-    decision.unwrap_or(Decision::Go { hold: None, near: None })
+    decision.unwrap_or_else(|error| {
+        tracing::error!(%error, "whether a call may be made was not decided");
+        shared.admission.undecided()
+    })
 }
 
 /// Sends a request. If the client disconnects meanwhile, the request continues for a while.

@@ -62,8 +62,13 @@ impl Admission for Limited {
     fn admit(&self, ask: &Ask) -> Decision {
         decision(self.limits.admit(coming(ask)))
     }
+
+    fn undecided(&self) -> Decision {
+        decision((self.limits.undecided(), None))
+    }
 }
 
+/// What the engine decided.
 fn decision((admitted, hold): (Admitted, Option<HoldId>)) -> Decision {
     match admitted {
         Admitted::Go { near, .. } => Decision::Go { hold, near },

@@ -115,9 +115,14 @@ pub(super) fn route(upstreams: &[Upstream], method: &Method, uri: &Uri) -> Optio
         uri,
         protocol: called.or_else(|| is_fetch.then_some(Protocol::Responses)),
         is_fetch,
-        is_anthropic: path.contains("/messages") || upstream.authority.as_str().contains("anthropic"),
+        is_anthropic: is_messages(path) || upstream.authority.as_str().contains("anthropic"),
         key,
     })
+}
+
+/// True for a path of Anthropic's Messages API. OpenAI's threads and stored completions have messages, too.
+fn is_messages(path: &str) -> bool {
+    path.contains("/messages") && !path.contains("/threads/") && !path.contains("/chat/completions/")
 }
 
 /// The last two parts of a path, whatever its prefix: `/v1`, `/openai/deployments/NAME`, `/api/v1`.
@@ -212,6 +217,13 @@ mod tests {
         assert_eq!(api(Method::POST, "/k/abc/v1/messages?beta=true"), Some(Protocol::Messages));
         for path in ["/v1/messages/count_tokens", "/v1/models", "/v1/messages/batches", "/v1/responses/resp_1/cancel"] {
             assert_eq!(api(Method::POST, path), None, "{path}");
+        }
+        let has_anthropic_errors = |path| route_for(&["http://a.example"], &Method::POST, path).unwrap().is_anthropic;
+        for path in ["/v1/messages", "/v1/messages/count_tokens", "/k/abc/anthropic/v1/messages/batches"] {
+            assert!(has_anthropic_errors(path), "{path}");
+        }
+        for path in ["/v1/threads/t/messages", "/v1/chat/completions/c/messages", "/v1/models"] {
+            assert!(!has_anthropic_errors(path), "{path}");
         }
         assert_eq!(api(Method::GET, "/v1/responses"), None);
         assert_eq!(api(Method::GET, "/v1/responses/resp_1/input_items"), None);
