@@ -92,6 +92,14 @@ fn shares_of_a_cost_that_is_not_known_whole_are_marked() {
 }
 
 #[test]
+fn what_the_page_computes_is_what_the_terminal_shows() {
+    let Some(browser) = browser() else { return };
+    let home = Home::new();
+    seed::months(&home);
+    run("values.cjs", &served(&home), &home, &browser, &[]);
+}
+
+#[test]
 fn the_keyboard_reaches_everything_and_a_call_shows_the_sum_of_explain() {
     let Some(browser) = browser() else { return };
     let home = Home::new();

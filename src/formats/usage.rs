@@ -242,8 +242,8 @@ pub(super) fn given(count: &Count, field: &'static str) -> Result<Option<u64>, B
 
 /// Cache writes by lifetime, short and long.
 ///
-/// With server tools, the split covers only the first round (Claude Code, November 2026). The remainder gets the
-/// lifetime that the split names, or counts as short if it names both or neither.
+/// With server tools, the split covers only the first round (Claude Code, November 2026). The remainder counts as
+/// one-hour writes if the split states that there are no five-minute ones, otherwise as five-minute writes.
 pub(super) fn cache_writes(all: &Count, split: &CacheSplit<'_>) -> Result<(u64, u64), BadLine> {
     let short = split.five_minutes.tokens("ephemeral_5m_input_tokens")?
         + split.half_hour.tokens("ephemeral_30m_input_tokens")?;

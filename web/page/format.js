@@ -27,13 +27,24 @@ function formatter(locale, options) {
 export const number = (value) => Number(value ?? 0).toLocaleString("en-US");
 export const plural = (count, noun) => `${number(count)} ${noun}${Number(count) === 1 ? "" : "s"}`;
 
+// Rounded half to even.
+function halfEven(number, divisor) {
+  const [whole, rest] = [number / divisor, (number % divisor) * 2n];
+  return whole + (rest > divisor || (rest === divisor && whole % 2n) ? 1n : 0n);
+}
+
+// A count as the terminal shows it: `950`, `1.2k`, `98k`.
 export function compact(value) {
-  let rest = Number(value ?? 0);
-  for (const unit of ["", "k", "M", "G", "T"]) {
-    if (rest < 999.5) return unit && rest < 9.95 ? `${rest.toFixed(1).replace(/\.0$/, "")}${unit}` : `${Math.round(rest)}${unit}`;
-    rest /= 1000;
+  const count = BigInt(value ?? 0);
+  if (count < 1000n) return `${count}`;
+  let scale = 1000n;
+  for (const unit of ["k", "M", "G", "T", "P", "E"]) {
+    const tenths = halfEven(count * 10n, scale);
+    if (tenths < 100n) return `${tenths / 10n}${tenths % 10n ? `.${tenths % 10n}` : ""}${unit}`;
+    const whole = halfEven(count, scale);
+    if (whole < 1000n || unit === "E") return `${whole}${unit}`;
+    scale *= 1000n;
   }
-  return `${Math.round(rest)}P`;
 }
 
 const HOURS = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };

@@ -15,12 +15,12 @@ export async function update(_, params) {
   delete only.until;
   chips(document.querySelector("#history .filters"), "history", only);
   const span = Number($("span").value);
+  const today = day(Date.now());
   const [byModel, byDay, recent] = await Promise.all([
-    get("/api/v1/usage", { period: "day", by: "model", since: `${span - 1}d`, ...only }),
+    get("/api/v1/usage", { period: "day", by: "model", since: later(today, 1 - span), ...only }),
     get("/api/v1/usage", { period: "day", since: "371d", order: "desc", ...only }),
     hours(48, only),
   ]);
-  const today = day(Date.now());
   const { series, parts } = stacked(byModel.rows, "day");
   const columns = Array.from({ length: span }, (_, at) => later(today, at - span + 1)).map((name) => ({ label: name.slice(5), name, parts: parts.get(name) ?? [] }));
   bars($("days"), columns, series, byModel.total);

@@ -15,10 +15,10 @@ function amount({ usd: dollars, tokens, output_tokens: output }) {
 function bar({ name, words, percent, mark = "", verdict, times }) {
   const box = element("div", undefined, `limit ${verdict}`);
   const line = element("p");
-  line.append(element("span", name), element("strong", `${mark}${percent === "?" ? percent : number(percent)}%`));
+  line.append(element("span", name), element("strong", percent === "?" ? "?" : `${mark}${number(percent)}%`));
   const track = element("div", undefined, "bar");
   const fill = element("i");
-  fill.style.width = `${Math.min(100, Number(percent))}%`;
+  fill.style.width = `${percent === "?" ? 0 : Math.min(100, Number(percent))}%`;
   track.append(fill);
   box.append(line, track, element("p", [words, ...times].filter(Boolean).join(" · "), "detail"));
   return box;
@@ -26,10 +26,13 @@ function bar({ name, words, percent, mark = "", verdict, times }) {
 
 function ofLimit(limit, now) {
   const mark = limit.lower_bound ? "≥ " : limit.guessed ? "~ " : "";
+  // As on the terminal: not known while nothing that counts has a price.
+  const isDollars = limit.allowed.tokens === undefined && limit.allowed.output_tokens === undefined;
+  const isUnpriced = isDollars && limit.lower_bound && pico(limit.used.usd ?? 0) === 0n;
   return bar({
-    name: [limit.name, limit.subject].filter(Boolean).join(" · "),
-    words: `${mark}${amount(limit.used)} of ${amount(limit.allowed)}`,
-    percent: limit.percent,
+    name: limit.name,
+    words: `${isUnpriced ? "?" : mark + amount(limit.used)} of ${amount(limit.allowed)}`,
+    percent: isUnpriced ? "?" : limit.percent,
     mark,
     verdict: limit.lifted ? "under" : limit.verdict,
     times: [

@@ -25,12 +25,21 @@ function state(text, kind) {
   $("state").className = kind;
 }
 
+// A malformed part of an address names nothing that exists.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 // The address: view, its argument and its parameters.
 function address() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [name, arg] = path.split("/");
   const view = Object.hasOwn(VIEWS, name) ? name : "now";
-  return { view, arg: arg && decodeURIComponent(arg), params: Object.fromEntries(new URLSearchParams(query)) };
+  return { view, arg: arg && decoded(arg), params: Object.fromEntries(new URLSearchParams(query)) };
 }
 
 function lock() {

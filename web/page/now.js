@@ -53,13 +53,14 @@ export function event(summary) {
 
 // The columns of the last hours: an amount for each model.
 export async function hours(count, params = {}) {
-  const { rows, total } = await get("/api/v1/usage", { period: "hour", by: "model", since: `${count}h`, ...params });
-  // Some zones are half an hour off.
-  const shift = rows.length ? Date.parse(rows[0].hour) % HOUR : 0;
+  // The hours of some zones begin at half past or at a quarter.
+  const [minutes, second] = seconds(Date.now()).split(":").slice(1).map(Number);
+  const last = Math.floor(Date.now() / 1000 - minutes * 60 - second) * 1000;
+  const first = last - (count - 1) * HOUR;
+  const { rows, total } = await get("/api/v1/usage", { period: "hour", by: "model", since: new Date(first).toISOString(), ...params });
   for (const row of rows) row.start = Date.parse(row.hour);
   const { series, parts } = stacked(rows, "start");
-  const last = Math.floor((Date.now() - shift) / HOUR) * HOUR + shift;
-  const columns = Array.from({ length: count }, (_, at) => last - (count - 1 - at) * HOUR)
+  const columns = Array.from({ length: count }, (_, at) => first + at * HOUR)
     .map((start) => ({ label: clock(start).slice(0, 2), name: `${clock(start)}–${clock(start + HOUR)}`, parts: parts.get(start) ?? [] }));
   return { columns, series, total };
 }
