@@ -253,6 +253,7 @@ fn health() -> HealthView {
         bad_total: 3,
         unpriced: vec![(Label::new("my-local-model"), 3_500)],
         ledger: LedgerView::Open(Label::new("~/.local/share/tokmeter/ledger.db")),
+        priced_now: Vec::new(),
         config_trouble: None,
         prices: Some(Label::new("list of 2026-11-01, 21 days old")),
         awaited: Vec::new(),
@@ -412,6 +413,7 @@ fn unpriced_tokens_are_marked_everywhere() {
 #[test]
 fn a1_waiting_for_a_first_log_says_where_it_looks_and_how_to_feed_it() {
     let mut app = App::new(options(), now()).unwrap();
+    app.update(Message::Feed(Feed::Progress(None)), now());
     insta::assert_snapshot!(shown(&app, 100, 24));
     let (awaited, notes) = (vec![Label::new("/home/alice/.claude/projects")], vec![Label::new("2 sources gone")]);
     app.update(Message::Feed(Feed::Health(Box::new(HealthView { awaited, notes, ..HealthView::default() }))), now());

@@ -43,6 +43,7 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
         held: Held::default(),
         since: context.now(),
         listed: BTreeMap::new(),
+        counters: String::new(),
         out: Vec::new(),
     };
     let runtime = process::runtime(false).map_err(|error| no_runtime(&error))?;

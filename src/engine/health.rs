@@ -39,6 +39,15 @@ pub(crate) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, Books
         .collect())
 }
 
+/// Those of these models that have a price now.
+pub(crate) fn priced_now<'m>(
+    models: impl Iterator<Item = &'m Label>,
+    prices: &PriceBook,
+    now: Instant,
+) -> impl Iterator<Item = &'m Label> {
+    models.filter(move |model| prices.rates(model, now).is_some())
+}
+
 /// Collects the data for the Health view.
 pub(crate) struct HealthState {
     view: HealthView,
@@ -334,6 +343,7 @@ impl HealthState {
         HealthView {
             bad_lines,
             unpriced: self.unpriced.iter().map(|(model, tokens)| (model.clone(), *tokens)).collect(),
+            priced_now: priced_now(self.unpriced.keys(), prices, now).cloned().collect(),
             prices: Some(Label::new(&prices_words(prices, now))),
             lags: self.lags.iter().map(|(source, lag)| (source.clone(), *lag)).collect(),
             ..view

@@ -172,6 +172,8 @@ pub struct HealthView {
     pub bad_total: u64,
     /// Models without a price, with their tokens.
     pub unpriced: Vec<(Label, u64)>,
+    /// Those of these models that have a price by now. Their calls get it when the ledger is priced again.
+    pub priced_now: Vec<Label>,
     /// State of the ledger.
     pub ledger: LedgerView,
     /// What is wrong with the config file, if the settings from before its last change still apply.

@@ -141,8 +141,8 @@ impl Thread {
         Freshness::stale_if(was_last && !comes_back)
     }
 
-    pub(crate) fn cost_per_hour(&self, now: Instant) -> Usd {
-        self.minutes.rate(now).1
+    pub(crate) fn cost_per_hour(&self, began: i64, now: Instant) -> Usd {
+        self.minutes.rate(began, now).1
     }
 
     /// The times at which its display changes without a call.
@@ -159,7 +159,7 @@ impl Thread {
 }
 
 /// The sub-agents that have not ended, or only minutes ago.
-pub(crate) fn agent_lines(threads: &Threads, now: Instant) -> Vec<AgentLine> {
+pub(crate) fn agent_lines(threads: &Threads, began: i64, now: Instant) -> Vec<AgentLine> {
     let lines = threads.iter().filter_map(|(name, thread)| {
         let last = thread.last.clone()?;
         // Nobody answers a sub-agent that ended its turn.
@@ -167,7 +167,7 @@ pub(crate) fn agent_lines(threads: &Threads, now: Instant) -> Vec<AgentLine> {
         Some(AgentLine {
             name: name.clone()?,
             today: thread.today,
-            cost_per_hour: thread.cost_per_hour(now),
+            cost_per_hour: thread.cost_per_hour(began, now),
             last,
             activity,
         })

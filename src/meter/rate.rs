@@ -167,12 +167,13 @@ impl Minutes {
         self.spent.range(first_of_rate(now)..).next().is_some()
     }
 
-    /// Tokens per minute and dollars per hour over the last [`RATE`] minutes.
+    /// Tokens per minute and dollars per hour over the last [`RATE`] minutes, or the time since all work
+    /// [began](Self::began) in this minute. With one beginning for all, the rates of sessions add up to that of the day.
     ///
     /// Only the log's own minutes count, so suspending the machine or clock jumps cause no peaks.
-    pub(crate) fn rate(&self, now: Instant) -> (u64, Usd) {
-        let tokens = self.rate_of(now, 1, |spent| i128::from(spent.tokens));
-        let pico = self.rate_of(now, 60, |spent| spent.usd.pico());
+    pub(crate) fn rate(&self, began: i64, now: Instant) -> (u64, Usd) {
+        let tokens = self.rate_since(began, now, 1, |spent| i128::from(spent.tokens));
+        let pico = self.rate_since(began, now, 60, |spent| spent.usd.pico());
         (u64::try_from(tokens.max(0)).unwrap_or(u64::MAX), Usd::from_pico(pico.max(0)))
     }
 
@@ -180,6 +181,10 @@ impl Minutes {
     /// length. If the work began within these minutes, only the time since then counts, so that the rate does not start
     /// too low.
     pub(crate) fn rate_of(&self, now: Instant, scale: i128, amount: impl Fn(&Spent) -> i128) -> i128 {
+        self.rate_since(self.began(now), now, scale, amount)
+    }
+
+    fn rate_since(&self, began: i64, now: Instant, scale: i128, amount: impl Fn(&Spent) -> i128) -> i128 {
         let first = first_of_rate(now);
         // Count only the part of the oldest minute that is still in range, so that the rate never rises without a call.
         let left = 60 - i128::from(now.timestamp().rem_euclid(60));
@@ -188,7 +193,7 @@ impl Minutes {
             let seconds = if *minute == first { left } else { 60 };
             sum.saturating_add(amount(spent).saturating_mul(seconds))
         });
-        let since = self.began(now).saturating_mul(60);
+        let since = began.saturating_mul(60);
         let seconds = now.timestamp().saturating_sub(since).clamp(SHORTEST, RATE * 60);
         sum.saturating_mul(scale) / i128::from(seconds)
     }
@@ -213,7 +218,7 @@ impl Minutes {
     }
 
     /// The minute in which the current work began: the first one after a pause as long as the rate's window.
-    fn began(&self, now: Instant) -> i64 {
+    pub(crate) fn began(&self, now: Instant) -> i64 {
         let (mut began, oldest) = (i64::MAX, first_of_rate(now) - RATE);
         for minute in self.spent.range(oldest..=minute_of(now) + AHEAD).rev().map(|(minute, _)| *minute) {
             if began.saturating_sub(minute) > RATE && began < i64::MAX {

@@ -111,20 +111,22 @@ impl Sessions {
         shared
     }
 
-    /// Today's sessions and those that have not ended: active ones, then waiting ones, each with the latest start first,
-    /// then those that have ended, with the latest end first.
-    pub(crate) fn fleet(&self, statuses: &Statuses, now: Instant) -> Vec<FleetLine> {
+    /// Today's sessions and those that have not ended: those at work, with the latest start first, then waiting ones and
+    /// those that have ended, with the latest call first. All work began in the minute `began`.
+    pub(crate) fn fleet(&self, statuses: &Statuses, began: i64, now: Instant) -> Vec<FleetLine> {
         let until = self.trend_until(now);
-        let turn = |id, session: &Session| statuses.turn_since(id, session.ended);
-        let of_today = self.of_today(now).map(|(id, session, today)| (id, session, today, turn(id, session)));
+        let activity = |id, session: &Session| session.activity(statuses.turn_since(id, session.ended), now);
+        let of_today = self.of_today(now).map(|(id, session, today)| (id, session, today, activity(id, session)));
         let mut lines: Vec<_> = of_today.collect();
-        lines.sort_by_key(|(id, session, _, turn)| {
-            let active = turn.map_or(session.ended, |(_, at)| at);
-            let activity = Activity::at(active, now).max(Activity::Quiet);
-            (activity, Reverse(if activity == Activity::Ended { session.ended } else { session.started }), *id)
+        lines.sort_by_key(|(id, session, _, activity)| {
+            let activity = (*activity).max(Activity::Quiet);
+            (activity, Reverse(if activity == Activity::Quiet { session.started } else { session.ended }), *id)
         });
         lines.truncate(LISTED);
-        lines.into_iter().map(|(id, session, today, turn)| session.fleet_line(id, today, turn, until, now)).collect()
+        let line = |(id, session, today, activity): (&SessionId, &Session, Sums, Activity)| {
+            session.fleet_line(id, today, activity, until, (began, now))
+        };
+        lines.into_iter().map(line).collect()
     }
 
     /// The times at which the fleet view changes without a call.
@@ -292,36 +294,44 @@ impl Session {
         today
     }
 
+    /// Whether it works or waits, by its last call and what its log says of its turn since then.
+    fn activity(&self, turn: Option<(Turn, Instant)>, now: Instant) -> Activity {
+        match turn {
+            Some((Turn::Begun, at)) => Activity::at(at, now),
+            Some((Turn::Ended, at)) => Activity::of(at, true, now),
+            None => {
+                let main = self.threads.get(&None).and_then(|thread| thread.last.as_ref());
+                // A sub-agent may go on working.
+                let ends_turn = main.is_some_and(|last| last.ends_turn && last.at == self.ended);
+                Activity::of(self.ended, ends_turn, now)
+            }
+        }
+    }
+
     fn fleet_line(
         &self,
         id: &SessionId,
         today: Sums,
-        turn: Option<(Turn, Instant)>,
+        activity: Activity,
         trend_until: Instant,
-        now: Instant,
+        (began, now): (i64, Instant),
     ) -> FleetLine {
         let minutes = Minutes::of_all(self.minutes.values());
         let main = self.threads.get(&None).and_then(|thread| thread.last.clone());
         let main = main.filter(|last| Activity::at(last.at, now) != Activity::Ended);
-        // A sub-agent may go on working.
-        let ends_turn = main.as_ref().is_some_and(|last| last.ends_turn && last.at == self.ended);
         let dearest = self.models.iter().max_by_key(|(name, sums)| (sums.cost, sums.tokens.total(), Reverse(*name)));
         FleetLine {
             id: id.clone(),
             project: self.owner.project.clone(),
             started: self.started,
-            activity: match turn {
-                Some((Turn::Begun, at)) => Activity::at(at, now),
-                Some((Turn::Ended, at)) => Activity::of(at, true, now),
-                None => Activity::of(self.ended, ends_turn, now),
-            },
+            activity,
             today,
-            cost_per_hour: minutes.rate(now).1,
+            cost_per_hour: minutes.rate(began, now).1,
             last: self.ended,
             model: main.as_ref().map_or_else(|| dearest.and_then(|(name, _)| name.clone()), |last| last.model.clone()),
             main,
             trend: minutes.trend(trend_until, now),
-            agents: agent_lines(&self.threads, now),
+            agents: agent_lines(&self.threads, began, now),
         }
     }
 

@@ -103,7 +103,11 @@ pub struct App {
     /// Workers that failed.
     pub(super) failures: Vec<Label>,
     pub(super) progress: Option<Progress>,
+    /// True once all logs have been read for the first time.
+    pub(super) has_read: bool,
     pub(super) note: Option<(Note, Instant)>,
+    /// True if the note is about the text of the open prompt.
+    pub(super) is_note_of_prompt: bool,
     pub(super) ended: bool,
     pub(super) mouse: bool,
     pub(super) background: Background,
@@ -151,7 +155,9 @@ impl App {
             health: HealthView::default(),
             failures: Vec::new(),
             progress: None,
+            has_read: false,
             note: None,
+            is_note_of_prompt: false,
             ended: false,
             mouse: options.mouse,
             background,
@@ -261,7 +267,10 @@ impl App {
                 self.ask();
                 return Next::Stay;
             }
-            Feed::Progress(progress) => self.progress = progress,
+            Feed::Progress(progress) => {
+                self.has_read |= progress.is_none();
+                self.progress = progress;
+            }
             Feed::Health(health) => {
                 if *health == self.health {
                     return Next::Stay;
@@ -333,6 +342,7 @@ impl App {
         if note.limit.is_some() && note.limit.as_deref() == in_banner {
             return;
         }
+        self.is_note_of_prompt = false;
         self.note = Some((note, self.clock + Duration::seconds(seconds)));
     }
 

@@ -71,10 +71,25 @@ impl App {
         if let Mode::Filter(input) = &self.mode {
             self.filter = input.clone();
         }
+        self.drop_prompt_note();
+    }
+
+    /// Removes what was said about the text of a prompt.
+    fn drop_prompt_note(&mut self) {
+        if std::mem::take(&mut self.is_note_of_prompt) {
+            self.note = None;
+        }
+    }
+
+    /// Says what is wrong with the text of a prompt, until it is changed.
+    fn object(&mut self, why: &str) {
+        self.say(Note::new(Tone::Warning, why));
+        self.is_note_of_prompt = true;
     }
 
     /// Closes the overlay. Drops a filter that was being typed, and restores the theme after a preview.
     pub(super) fn leave(&mut self) {
+        self.drop_prompt_note();
         match std::mem::take(&mut self.mode) {
             Mode::Filter(_) => self.filter.clear(),
             Mode::Themes { before, .. } => self.wear(&before),
@@ -127,7 +142,7 @@ impl App {
                     Ok(_) => self.effects.push(Effect::Ask(Request::SetLimit { scope, amount })),
                     Err(why) => {
                         // Keep the text so that it can be corrected.
-                        self.say(Note::new(Tone::Warning, &format!("'{amount}' {why}")));
+                        self.object(&format!("'{amount}' {why}"));
                         self.mode = Mode::EditLimit { scope, input };
                     }
                 }
@@ -144,7 +159,7 @@ impl App {
                 match parsed {
                     Ok((scope, amount)) => self.effects.push(Effect::Ask(Request::SetLimit { scope, amount })),
                     Err(why) => {
-                        self.say(Note::new(Tone::Warning, &why));
+                        self.object(&why);
                         self.mode = Mode::AddLimit(input);
                     }
                 }

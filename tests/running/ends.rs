@@ -249,4 +249,7 @@ fn plain_lists_the_calls_that_another_process_records() {
     signal(&child, Signal::TERM);
     assert_eq!(ended_within(&mut child, AT_ONCE).code(), Some(143));
     assert_eq!(said().matches("cache 0 out 5").count(), 2, "each call once: {}", said());
+    let said = said();
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines.windows(2).all(|pair| pair[0] != pair[1]), "nothing new is no line: {said}");
 }

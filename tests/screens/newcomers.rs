@@ -105,8 +105,10 @@ fn a_session_without_a_price_has_no_rate_either() {
     for (activity, unknown) in [(Activity::Working, 2), (Activity::Quiet, 2), (Activity::Waiting, 1)] {
         summary.fleet[0].activity = activity;
         let text = shown(&app_with(options(), summary.clone()), 120, 36);
-        let is_row =
-            |line: &&str| ["working", "quiet", "waiting"].iter().any(|word| line.contains(&format!(" {word} ")));
+        let is_row = |line: &&str| {
+            line.starts_with('│')
+                && ["working", "quiet", "waiting"].iter().any(|word| line.contains(&format!(" {word} ")))
+        };
         let line = text.lines().find(is_row).unwrap();
         assert!(!line.contains('$') && line.matches('?').count() == unknown, "{activity:?}: {line}");
     }
@@ -154,4 +156,95 @@ fn a_limit_is_named_by_one_word_wherever_it_is_shown() {
         assert!(text.contains("daily") && text.contains("monthly"), "{text}");
         assert!(!text.contains("│ day ") && !text.contains("│ month "), "{text}");
     }
+}
+
+#[test]
+fn the_rates_of_sessions_add_up_to_the_rate_of_the_day() {
+    let mut calls = two();
+    // A third session has only just begun, and ended already.
+    calls.push(made("docs", "claude-opus-5", None, 45, "0.60"));
+    let mut meter = metered(&calls, Vec::new());
+    let summary = meter.summary(now());
+    let rows: Usd = summary.fleet.iter().map(|line| line.cost_per_hour).fold(Usd::ZERO, |sum, rate| sum + rate);
+    assert_eq!(summary.fleet.len(), 3);
+    let apart = (summary.cost_per_hour.pico() - rows.pico()).abs();
+    assert!(apart <= 3, "{} and {rows}", summary.cost_per_hour);
+    let api = summary.fleet[0].id.clone();
+    meter.follow(Follow::Session(api));
+    let pinned = meter.summary(now());
+    assert_eq!(pinned.cost_per_hour, pinned.fleet[0].cost_per_hour, "pinned or not, one rate");
+}
+
+#[test]
+fn a_session_at_work_is_listed_above_later_ones_that_wait() {
+    let mut calls =
+        vec![made("at-work", "gpt-6.1-sol", None, 1_000, "0.17"), made("at-work", "gpt-6.1-sol", None, 5, "0.2")];
+    for (nth, name) in (0_i64..).zip(["first", "second", "third"]) {
+        let Change::New(mut change) = made(name, "gpt-6.1-sol", None, 100 - nth * 30, "0.3") else { unreachable!() };
+        Arc::make_mut(&mut change.after).call.ends_turn = true;
+        calls.push(Change::New(change));
+    }
+    let summary = metered(&calls, Vec::new()).summary(now());
+    let names: Vec<&str> =
+        summary.fleet.iter().filter_map(|line| line.project.as_deref()?.rsplit('/').next()).collect();
+    assert_eq!(names, ["at-work", "third", "second", "first"]);
+    let text = shown(&app_with(options(), summary), 120, 36);
+    assert!(text.contains("Running · 4 · 3 waiting"), "{text}");
+}
+
+#[test]
+fn spending_rate_and_limit_stay_where_the_screen_is_wide_and_low() {
+    for calls in [five(), two()[..1].to_vec()] {
+        let app = screen(&calls, limits("25"));
+        for (width, height) in (100..=210).step_by(10).flat_map(|width| (14..=30).map(move |height| (width, height))) {
+            let text = shown(&app, width, height);
+            let has_row = text.lines().any(|line| line.starts_with("│ api-server "));
+            let is_whole = text.contains("/h   ") && text.contains("Tokens: ") && text.contains("daily");
+            assert!(has_row && is_whole, "{width}×{height}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_prompts_text_goes_with_the_text() {
+    let mut app = screen(&two(), limits("25"));
+    press(&mut app, &["6", "a", "h", "o", "u", "r", " ", "0", "enter"]);
+    assert!(shown(&app, 120, 36).contains("'0' "), "{}", shown(&app, 120, 36));
+    let wrong = shown(&app, 120, 36);
+    press(&mut app, &["1"]);
+    assert_ne!(shown(&app, 120, 36), wrong);
+    assert!(!shown(&app, 120, 36).contains("'0' "), "the text was changed: {}", shown(&app, 120, 36));
+    press(&mut app, &["ctrl-u", "x", "enter"]);
+    assert!(shown(&app, 120, 36).contains("such as: day 25usd"));
+    press(&mut app, &["esc", "a"]);
+    assert!(!shown(&app, 120, 36).contains("such as: day 25usd"), "{}", shown(&app, 120, 36));
+}
+
+#[test]
+fn the_smallest_screen_is_filtered_too() {
+    let mut app = screen(&two(), Vec::new());
+    assert!(shown(&app, 40, 10).contains("web-frontend"));
+    press(&mut app, &["/", "a", "p", "i", "enter"]);
+    let text = shown(&app, 40, 10);
+    assert!(text.contains("api-server") && !text.contains("web-frontend"), "{text}");
+}
+
+#[test]
+fn the_first_reading_does_not_say_that_it_waits() {
+    let mut app = App::new(options(), now()).unwrap();
+    let text = shown(&app, 100, 24);
+    assert!(text.contains("Reading the logs") && !text.contains("Waiting") && !text.contains("To feed it"), "{text}");
+    app.update(Message::Feed(Feed::Progress(None)), now());
+    let text = shown(&app, 100, 24);
+    assert!(text.contains("Waiting for a first call") && text.contains("To feed it"), "{text}");
+}
+
+#[test]
+fn a_model_that_has_a_price_by_now_is_priced_by_a_command() {
+    let mut app = app();
+    press(&mut app, &["7"]);
+    assert!(shown(&app, 160, 40).contains("give it a price in the config: [prices.\"my-local-model\"]"));
+    let priced = HealthView { priced_now: vec![Label::new("my-local-model")], ..health() };
+    app.update(Message::Feed(Feed::Health(Box::new(priced))), now());
+    assert!(shown(&app, 160, 40).contains("it has a price now: tokmeter ledger reprice"));
 }

@@ -232,7 +232,7 @@ fn a_screen_of_one_project_lists_its_limits_and_says_which_others_are_near() {
     let text = view(Dimension::Project, folder);
     assert!(text.contains("│ daily ") && text.contains("│ web-frontend daily "), "{text}");
     assert!(!text.contains("│ home/kim") && !text.contains("│ srv/kim") && !text.contains("c6160b71"), "{text}");
-    assert!(text.contains("⚠ elsewhere: api-server daily 617%"), "{text}");
+    assert!(text.contains("■ elsewhere: api-server daily 617%"), "{text}");
     // What a pattern may let through is not left out, nor what the filter says nothing of.
     for (name, row) in [("/home/*", "│ api-server daily "), ("*", "│ home/kim/api-server daily ")] {
         let text = view(Dimension::Project, name);

@@ -9,7 +9,7 @@ use crate::config::SocketPath;
 use crate::domain::Label;
 #[cfg(unix)]
 use crate::engine::health::socket::SocketJson;
-use crate::engine::health::{OLD_PRICES, prices_words};
+use crate::engine::health::{OLD_PRICES, priced_now, prices_words};
 use crate::text;
 
 impl Report {
@@ -19,11 +19,16 @@ impl Report {
         let state = if old { State::Attention } else { State::Ok };
         self.say("prices", state, prices_words(&books.prices, now));
         self.unpriced = crate::engine::health::unpriced(&books.ledger)?;
-        let unpriced: Vec<String> = self
-            .unpriced
-            .iter()
-            .map(|(model, tokens)| format!("{model}: {} without a price", text::plural(*tokens, "token")))
-            .collect();
+        let priced: Vec<&Label> = priced_now(self.unpriced.keys(), &books.prices, now).collect();
+        let words = |(model, tokens): (&Label, &u64)| {
+            let advice = if priced.contains(&model) {
+                "it has one now: tokmeter ledger reprice"
+            } else {
+                "give it one under [prices] in the config, or a name that has one under [aliases]"
+            };
+            format!("{model}: {} without a price; {advice}", text::plural(*tokens, "token"))
+        };
+        let unpriced: Vec<String> = self.unpriced.iter().map(words).collect();
         for words in unpriced {
             self.say("prices", State::Attention, words);
         }

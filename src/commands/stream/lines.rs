@@ -28,6 +28,8 @@ pub(crate) struct Lines {
     pub(crate) since: Instant,
     /// Latest calls that are listed, with their tokens at the time.
     pub(crate) listed: BTreeMap<CallKey, u64>,
+    /// The latest line of counters, unless a call was listed after it.
+    pub(crate) counters: String,
     /// Lines to print.
     pub(crate) out: Vec<u8>,
 }
@@ -99,6 +101,7 @@ impl Lines {
 
     fn write_calls(&mut self, context: &Context<'_>, rows: &[Arc<Row>]) -> io::Result<()> {
         for row in rows {
+            self.counters.clear();
             writeln!(self.out, "{}", call_line(row, context.settings.zone))?;
         }
         Ok(())
@@ -115,7 +118,12 @@ impl Lines {
     pub(crate) fn write(&mut self, summary: &Summary) -> io::Result<()> {
         self.standing = standing(summary);
         let limit = self.standing.as_ref().map(|words| format!("   {words}")).unwrap_or_default();
-        writeln!(self.out, "{}{limit}", text::counter(&summary.followed, summary.growing))
+        let counters = format!("{}{limit}", text::counter(&summary.followed, summary.growing));
+        if counters == self.counters {
+            return Ok(());
+        }
+        self.counters = counters;
+        writeln!(self.out, "{}", self.counters)
     }
 
     /// The current summary. Sends its requests to the engine.

@@ -31,14 +31,15 @@ impl Meter {
             (_, Some(session)) => (session.models(), session.minutes(), session.sums),
             (_, None) => (&nothing, &BTreeMap::new(), Sums::default()),
         };
-        let (tokens_per_min, cost_per_hour) = Minutes::of_all(minutes.values()).rate(now);
         let of_followed = |row: &&Arc<Row>| id.as_ref().is_none_or(|id| SessionId::from_call(&row.call) == *id);
         let trend_until = self.sessions.trend_until(now);
         let pace = Minutes::of_all(everything.values());
+        let began = pace.began(now);
+        let (tokens_per_min, cost_per_hour) = Minutes::of_all(minutes.values()).rate(began, now);
         let outlook = Outlook { minutes: &pace, habits: &self.habits, zone: self.rules.zone, now };
         let (by_day_end, by_month_end) = self.ends(&outlook);
         let curve = self.quarters.curve(self.today.0, outlook.ahead(self.today.0.until), now);
-        let mut fleet = self.sessions.fleet(&self.statuses, now);
+        let mut fleet = self.sessions.fleet(&self.statuses, began, now);
         self.statuses.complete(&mut fleet);
         Summary {
             now,
@@ -109,7 +110,7 @@ impl Meter {
         // A limit that stops a waiting session is shown until the session has ended; others only while it is active.
         all.retain(|state| {
             let Some(session) = &state.session else { return true };
-            state.verdict != Verdict::Under
+            state.verdict == Verdict::Over
                 || followed.as_ref() == Some(&session.id)
                 || open.get(&session.id).is_some_and(|last| is_active(*last, now))
         });

@@ -6,6 +6,7 @@ use ratatui::widgets::Widget;
 
 use super::super::Action;
 use super::super::app::App;
+use super::super::rows::FleetRow;
 use super::super::widgets::{Sparks, limit_bar, quota_bar, role_of, role_of_quota};
 use crate::domain::sort_by_key;
 use crate::meter::{Activity, FleetLine, Follow, LimitState, Verdict};
@@ -177,9 +178,10 @@ impl Compact<'_> {
             ));
         }
         let is_second = |limit: &&LimitState| second.is_some_and(|second| second.name == limit.name);
-        lines.extend(
-            limits.iter().filter(|limit| !is_worst(limit) && !is_second(limit)).take(8).map(|limit| listed(limit)),
-        );
+        let others = limits.iter().filter(|limit| !is_worst(limit) && !is_second(limit));
+        // Those that warn come first.
+        let (warning, rest): (Vec<&LimitState>, Vec<&LimitState>) = others.partition(|limit| limit.warns());
+        lines.extend(warning.into_iter().chain(rest).take(8).map(listed));
         for quota in summary.quotas.iter().take(4) {
             let now = app.now();
             let bar = quota_bar(quota, room.saturating_sub(24).clamp(5, 60), now);
@@ -205,8 +207,11 @@ impl Compact<'_> {
     /// the number of those left over.
     fn at_work(&self, room: usize, height: usize) -> Vec<(Vec<String>, Role)> {
         let app = self.0;
-        let mut all: Vec<&FleetLine> =
-            app.summary().fleet.iter().filter(|line| line.activity != Activity::Ended).collect();
+        let fitting = app.fleet_rows().into_iter().filter_map(|row| match row {
+            FleetRow::Session(line) => Some(line),
+            FleetRow::Agent(..) => None,
+        });
+        let mut all: Vec<&FleetLine> = fitting.filter(|line| line.activity != Activity::Ended).collect();
         sort_by_key(&mut all, |line| std::cmp::Reverse((line.today.cost, line.today.tokens.total())));
         let all: Vec<(String, String)> =
             all.into_iter().map(|line| (app.name_of(line), text::cost_column(&line.today))).collect();

@@ -88,13 +88,12 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
         }
     };
     let unpriced = health.unpriced.iter().map(|(model, tokens)| {
-        (
-            format!(
-                "  ? {model}  {} tokens; give it a price in the config: [prices.\"{model}\"]",
-                text::count(*tokens)
-            ),
-            Role::Warning,
-        )
+        let advice = if health.priced_now.contains(model) {
+            "it has a price now: tokmeter ledger reprice".to_owned()
+        } else {
+            format!("give it a price in the config: [prices.\"{model}\"] or [aliases]")
+        };
+        (format!("  ? {model}  {} tokens; {advice}", text::count(*tokens)), Role::Warning)
     });
     section("Models without a price".to_owned(), unpriced.collect());
     let bad = health.bad_lines.iter().map(|bad| (format!("  {}:{}: {}", bad.path, bad.line, bad.why), Role::Warning));

@@ -55,14 +55,16 @@ impl Live<'_> {
             (limits, models, running) = fitting;
         }
         let chart = chart(limits, models, running);
-        let [top, chart, fleet, middle, bottom] = Layout::vertical([
-            Constraint::Length(limits + 2),
-            Constraint::Length(chart),
-            Constraint::Length(running),
-            Constraint::Length(models + 2),
-            Constraint::Min(3),
-        ])
-        .areas(area);
+        // If there is too little room for all, the calls go first, then the models, then sessions.
+        let mut rest = area.height.saturating_sub(limits + 2 + chart);
+        let mut part = |wanted: u16, least: u16| {
+            let part = if wanted.min(rest) < least { 0 } else { wanted.min(rest) };
+            rest -= part;
+            part
+        };
+        let (running, models, bottom) = (part(running, 4), part(models + 2, 3), part(u16::MAX, 3));
+        let [top, chart, fleet, middle, bottom] =
+            Layout::vertical([limits + 2, chart, running + rest, models, bottom].map(Constraint::Length)).areas(area);
         let [head, limits] =
             Layout::horizontal([Constraint::Length(area.width * 9 / 20), Constraint::Min(10)]).areas(top);
         self.head(head, buffer);
@@ -73,10 +75,14 @@ impl Live<'_> {
         if !fleet.is_empty() {
             self.running(fleet, buffer);
         }
-        self.models(middle, buffer);
-        let [detail, calls] = Layout::horizontal([Constraint::Length(36), Constraint::Min(10)]).areas(bottom);
-        self.detail(detail, buffer);
-        self.calls(calls, buffer);
+        if !middle.is_empty() {
+            self.models(middle, buffer);
+        }
+        if !bottom.is_empty() {
+            let [detail, calls] = Layout::horizontal([Constraint::Length(36), Constraint::Min(10)]).areas(bottom);
+            self.detail(detail, buffer);
+            self.calls(calls, buffer);
+        }
     }
 
     /// Panes stacked vertically. The calls shrink first, then the detail, then the models.

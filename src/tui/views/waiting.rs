@@ -31,13 +31,13 @@ impl Widget for &Waiting<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let theme = &app.theme;
-        let block = pane(theme, "Waiting", true);
+        let block = pane(theme, if app.has_read { "Waiting" } else { "Reading" }, true);
         let mut inner = block.inner(area);
         block.render(area, buffer);
         inner.x += 1;
         inner.width = inner.width.saturating_sub(2);
         let mut all = vec![(Role::Accent, "Waiting for a first call; this screen wakes up by itself.".to_owned())];
-        if app.progress.is_some() {
+        if !app.has_read {
             all[0] = (Role::Accent, "Reading the logs; the newest come first.".to_owned());
         }
         if !app.options.only.is_empty() {
@@ -52,8 +52,10 @@ impl Widget for &Waiting<'_> {
             all.push((Role::Dim, "It looks here:".to_owned()));
             all.extend(app.options.looks.iter().map(|path| (Role::Text, format!("  {} {path}", state_of(app, path)))));
         }
-        all.push((Role::Text, String::new()));
-        all.push((Role::Dim, "To feed it:".to_owned()));
+        if app.has_read {
+            all.push((Role::Text, String::new()));
+            all.push((Role::Dim, "To feed it:".to_owned()));
+        }
         let demo = app.options.keys.first(Action::Demo);
         let ways = [
             "  run Claude Code or Codex beside it",
@@ -61,8 +63,10 @@ impl Widget for &Waiting<'_> {
             "  tokmeter record --model gpt-4o --input 500 --output 300",
             "  tokmeter --socket                                one JSON line a call, from any program",
         ];
-        all.extend(ways.map(|way| (Role::Text, way.to_owned())));
-        all.push((Role::Accent, format!("  {demo} plays a demo")));
+        if app.has_read {
+            all.extend(ways.map(|way| (Role::Text, way.to_owned())));
+            all.push((Role::Accent, format!("  {demo} plays a demo")));
+        }
         all.extend(app.health.notes.iter().map(|note| (Role::Warning, note.to_string())));
         let room = usize::from(inner.width);
         // If there are few rows, the empty lines go first.

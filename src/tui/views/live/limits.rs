@@ -10,7 +10,7 @@ use super::super::super::widgets::{limit_lines, lines, pane, styled};
 use super::super::super::{Action, Pane};
 use super::Live;
 use crate::domain::{Quota, sort_by};
-use crate::meter::LimitState;
+use crate::meter::{LimitState, Verdict};
 use crate::text;
 use crate::theme::Role;
 
@@ -31,6 +31,7 @@ impl Live<'_> {
         let mut inner = block.inner(area);
         block.render(area, buffer);
         let elsewhere = app.limits_elsewhere();
+        let is_reached = elsewhere.iter().any(|limit| limit.verdict == Verdict::Over);
         let elsewhere: Vec<String> = (elsewhere.iter().zip(text::row_names(&elsewhere)))
             .map(|(limit, name)| format!("{name} {}", text::percent(limit)))
             .collect();
@@ -46,8 +47,9 @@ impl Live<'_> {
         if !elsewhere.is_empty() && inner.height > 1 {
             inner.height -= 1;
             let line = Rect { y: inner.bottom(), height: 1, ..inner };
-            let others = format!(" ⚠ elsewhere: {}", text::fit_parts(&elsewhere, " · ", room.saturating_sub(14)));
-            lines(buffer, line, [Line::from(styled(theme, Role::Warning, others))]);
+            let (mark, role) = if is_reached { ("■", Role::Danger) } else { ("⚠", Role::Warning) };
+            let others = format!(" {mark} elsewhere: {}", text::fit_parts(&elsewhere, " · ", room.saturating_sub(14)));
+            lines(buffer, line, [Line::from(styled(theme, role, others))]);
         }
         let shown = self.shown_limits(&limits, usize::from(inner.height));
         for (row, nth) in inner.rows().zip(&shown) {

@@ -58,6 +58,8 @@ impl Live<'_> {
         let below = fleet.len().saturating_sub(above + usize::from(height));
         let ended = app.summary().fleet.len() - running;
         let mut title = vec![format!("Running · {}", app.counted(fit.len(), running))];
+        let waiting = fit.iter().filter(|line| line.activity == Activity::Waiting).count();
+        title.extend((waiting > 0 && fit.len() > 1).then(|| format!("{waiting} waiting")));
         title.extend((ended > 0).then(|| format!("{} ended", app.counted(fit_ended.len(), ended))));
         title.extend(app.filtered());
         title.extend((above > 0).then(|| format!("{above} more above")));
