@@ -118,15 +118,13 @@ impl Limits {
         let answered = sent.then(|| answer.recv_timeout(left));
         match answered {
             Some(Ok(admitted)) => with_hold(admitted, hold),
-            None | Some(Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) => {
-                tracing::warn!("the books do not answer whether a call may be made");
-                (self.undecided(), None)
-            }
+            None | Some(Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected)) => (self.undecided(), None),
         }
     }
 
     /// The answer if the ledger gives none: `gate.on_error` decides.
     pub(crate) fn undecided(&self) -> Admitted {
+        tracing::warn!("the books do not answer whether a call may be made");
         self.policy.borrow().on_error.admitted(None)
     }
 }

@@ -359,3 +359,35 @@ fn a_preface_of_http2_that_comes_in_parts_is_one_and_a_method_that_begins_like_i
     proxy.end();
     drop(silent);
 }
+
+#[test]
+fn an_answer_that_comes_before_the_whole_request_was_read_is_passed_on() {
+    let home = Home::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut head) = (stream.unwrap(), [0; 512]);
+            let _ = stream.read(&mut head);
+            let body = r#"{"error":{"message":"too long"}}"#;
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 413 Payload Too Large\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+            let _ = stream.write_all(answer.as_bytes());
+            // Closed with most of the request unread.
+        }
+    });
+    let proxy = Running::start(&home, address);
+    let prompt = "x".repeat(3_000_000);
+    for path in ["/v1/chat/completions", "/v1/responses", "/v1/files"] {
+        for _ in 0..4 {
+            let answer =
+                post(proxy.address, path, &[], format!(r#"{{"model":"gpt-5","input":"{prompt}"}}"#).as_bytes());
+            assert_eq!(answer.status, 413, "{path}: {}", answer.text());
+            assert!(answer.text().contains("too long"), "{path}");
+        }
+    }
+    proxy.end();
+    assert_eq!(booked(&home), Vec::<serde_json::Value>::new());
+}

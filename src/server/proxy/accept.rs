@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::forward;
-use super::headers::HEADERS;
+use super::headers::{HEAD_BYTES, HEADERS};
 use super::shared::Shared;
 use crate::server::accepting;
 
@@ -65,7 +65,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, watcher: Watcher, mu
     let service = service_fn(move |request| forward::answer(Arc::clone(&shared), request));
     if is_http2 {
         let mut builder = http2::Builder::new(TokioExecutor::new());
-        builder.timer(TokioTimer::new());
+        builder.timer(TokioTimer::new()).max_header_list_size(HEAD_BYTES);
         let _ = Box::pin(watcher.watch(builder.serve_connection(TokioIo::new(stream), service))).await;
     } else {
         let mut builder = http1::Builder::new();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Request, Response, StatusCode, Version};
+use hyper::{Request, Response, StatusCode, Version};
 use tokio::sync::oneshot;
 
 use super::admission::{Ask, Decision, Protocol, Refusal, Who};
@@ -62,7 +62,7 @@ type AnswerSender = oneshot::Sender<Response<Answer>>;
 
 /// Makes a request and answers it.
 pub(super) async fn run(shared: Arc<Shared>, job: Job, request: Request<Incoming>, mut sender: AnswerSender) {
-    let (id, is_anthropic) = (job.id.clone(), job.route.is_anthropic);
+    let (id, is_anthropic, began) = (job.id.clone(), job.route.is_anthropic, job.began);
     let client = Client::new(is_anthropic, request.headers());
     let answered = match job.route.protocol {
         Some(protocol) => counted(&shared, job, protocol, request, &mut sender).await,
@@ -75,6 +75,9 @@ pub(super) async fn run(shared: Arc<Shared>, job: Job, request: Request<Incoming
         Err(Failed::Left) => return,
     };
     headers::insert(answer.headers_mut(), CALL_ID, &id);
+    if !answer.headers().contains_key(OVERHEAD) {
+        headers::overhead(answer.headers_mut(), began.elapsed());
+    }
     // If nobody takes the response, its body keeps reading it.
     let _ = sender.send(answer);
 }
@@ -96,7 +99,7 @@ async fn uncounted(
     let arrived = Instant::now();
     let (mut head, body) = answer.into_parts();
     headers::remove_hop_by_hop(&mut head.headers);
-    overhead(&mut head.headers, before + arrived.elapsed());
+    headers::overhead(&mut head.headers, before + arrived.elapsed());
     Ok(Response::from_parts(head, Answer::Relay(Box::new(Relay::new(body, None, None)))))
 }
 
@@ -160,7 +163,7 @@ async fn counted(
     if let Some(near) = &near {
         refusal::warn(job.route.is_anthropic, near, &mut head.headers);
     }
-    overhead(&mut head.headers, before + arrived.elapsed());
+    headers::overhead(&mut head.headers, before + arrived.elapsed());
     Ok(Response::from_parts(head, Answer::Relay(Box::new(Relay::new(body, Some(record), hide)))))
 }
 
@@ -240,7 +243,13 @@ fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Opti
     let (body, defaults) = (&facts.who, &shared.defaults);
     let who = Who {
         user: job.who.user.clone().or_else(|| body.user.clone()).or_else(|| Some(defaults.user.clone())),
-        team: job.who.team.clone().or_else(|| body.team.clone()).or_else(|| defaults.team.clone()),
+        // A key without a team has none that others could name.
+        team: job
+            .who
+            .team
+            .clone()
+            .or_else(|| body.team.clone().filter(|_| job.who.key.is_none()))
+            .or_else(|| defaults.team.clone()),
         session: job.who.session.clone().or_else(|| body.session.clone()),
         agent: job.who.agent.clone().or_else(|| body.agent.clone()),
         project: job.who.project.clone().or_else(|| body.project.clone()),
@@ -281,10 +290,8 @@ async fn decided(shared: &Arc<Shared>, ask: &Arc<Ask>) -> Decision {
     }
     let (admission, ask) = (Arc::clone(&shared.admission), Arc::clone(ask));
     let decision = tokio::task::spawn_blocking(move || admission.admit(&ask)).await;
-    decision.unwrap_or_else(|error| {
-        tracing::error!(%error, "whether a call may be made was not decided");
-        shared.admission.undecided()
-    })
+    // It panicked.
+    decision.unwrap_or_else(|_| shared.admission.undecided())
 }
 
 /// Sends a request. If the client disconnects meanwhile, the request continues for a while.
@@ -363,9 +370,4 @@ fn unreachable(error: &hyper_util::client::legacy::Error) -> Failed {
     // The cause may contain an address, but never a header.
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     Failed::Trouble(Trouble::upstream(format!("tokmeter: the upstream {what}{cause}")))
-}
-
-fn overhead(headers: &mut HeaderMap, time: Duration) {
-    let micros = time.as_micros();
-    headers::insert(headers, OVERHEAD, &format!("{}.{:03}", micros / 1000, micros % 1000));
 }

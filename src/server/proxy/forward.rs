@@ -27,7 +27,10 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
         Ok(admitted) => admitted,
         Err((trouble, is_anthropic)) => {
             drain::request(request);
-            return Ok(trouble.answer(is_anthropic).map(Answer::Own));
+            let mut answer = trouble.answer(is_anthropic).map(Answer::Own);
+            headers::insert(answer.headers_mut(), headers::CALL_ID, &shared.next_id());
+            headers::overhead(answer.headers_mut(), began.elapsed());
+            return Ok(answer);
         }
     };
     let who = who(&request, owner);
@@ -88,8 +91,11 @@ fn owner(shared: &Shared, request: &Request<Incoming>, route: &Route) -> Option<
     shared.admission.owner(presented).filter(|owner| owner.key.is_some())
 }
 
-/// The caller. A key identifies it reliably; headers are used for whatever the key leaves open.
+/// The caller. A key says whose user and team it is, also if it has no team; headers name the rest.
 fn who(request: &Request<Incoming>, owner: Owner) -> Who {
     let named = headers::who(request.headers());
-    Who { user: owner.user.or(named.user), team: owner.team.or(named.team), key: owner.key, ..named }
+    if owner.key.is_some() {
+        return Who { user: owner.user, team: owner.team, key: owner.key, ..named };
+    }
+    Who { user: owner.user.or(named.user), team: owner.team.or(named.team), ..named }
 }

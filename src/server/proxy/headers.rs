@@ -1,9 +1,11 @@
 //! Headers in both directions: hop-by-hop headers and our own are removed, everything else passes unchanged.
 
+use std::time::Duration;
+
 use hyper::HeaderMap;
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+    TE, TRANSFER_ENCODING, UPGRADE,
 };
 
 use super::admission::Who;
@@ -11,6 +13,8 @@ use crate::domain::{Label, percent_decoded};
 
 /// Maximum number of headers of a message in HTTP/1.1.
 pub(super) const HEADERS: usize = 512;
+/// Maximum size of a message's headers in HTTP/2, in bytes. HTTP/1.1 takes heads of several hundred kilobytes, too.
+pub(super) const HEAD_BYTES: u32 = 1 << 20;
 
 /// Header that contains our own key.
 pub(super) const KEY: HeaderName = HeaderName::from_static("x-tokmeter-key");
@@ -70,13 +74,17 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
         .filter_map(|name| name.trim().parse().ok())
         .collect();
     for name in named {
-        // A client must not be able to have the upstream's length or address removed.
-        if name != CONTENT_LENGTH && name != HOST {
+        // A client must not be able to have the upstream's length or address removed. `Connection` has to list `TE`.
+        if name != CONTENT_LENGTH && name != HOST && name != TE {
             headers.remove(name);
         }
     }
     // Keep the permission to send trailers, which are forwarded. `Trailer` says which ones there are.
-    if headers.get(TE).is_some_and(|value| value != "trailers") {
+    let codings = headers.get_all(TE).iter().filter_map(|value| value.to_str().ok());
+    let mut codings = codings.flat_map(|value| value.split(','));
+    if codings.any(|coding| coding.trim().eq_ignore_ascii_case("trailers")) {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    } else {
         headers.remove(TE);
     }
     for name in &HOP {
@@ -93,6 +101,17 @@ pub(super) fn to_upstream(headers: &mut HeaderMap) {
     // Our server has answered it, or will do so.
     headers.remove(EXPECT);
     headers.remove(HOST);
+    join_cookies(headers);
+}
+
+/// Joins cookies in one header. HTTP/2 allows several, HTTP/1.1 does not (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let all: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if all.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&all.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, joined);
+    }
 }
 
 /// The caller, according to the headers.
@@ -151,6 +170,12 @@ pub(super) fn key(headers: &HeaderMap) -> Option<&str> {
     headers.get(KEY).and_then(|value| value.to_str().ok())
 }
 
+/// Says how much time was added before the head of the answer.
+pub(super) fn overhead(headers: &mut HeaderMap, time: Duration) {
+    let micros = time.as_micros();
+    insert(headers, OVERHEAD, &format!("{}.{:03}", micros / 1000, micros % 1000));
+}
+
 /// Inserts a header, unless the value is not valid in a header.
 pub(super) fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
@@ -173,7 +198,7 @@ mod tests {
     #[test]
     fn headers_of_a_hop_and_ours_go_and_credentials_stay() {
         let mut map = headers(&[
-            ("connection", "close, x-hop, content-length"),
+            ("connection", "close, x-hop, content-length, te"),
             ("x-hop", "1"),
             ("content-length", "5"),
             ("te", "trailers, deflate"),
@@ -189,7 +214,11 @@ mod tests {
         to_upstream(&mut map);
         let mut left: Vec<&str> = map.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
-        assert_eq!(left, ["anthropic-beta", "authorization", "content-length", "trailer", "x-api-key"]);
+        assert_eq!(left, ["anthropic-beta", "authorization", "content-length", "te", "trailer", "x-api-key"]);
+        assert_eq!(map[TE], "trailers");
+        let mut map = headers(&[("te", "deflate"), ("cookie", "a=1"), ("cookie", "b=2; c=3")]);
+        to_upstream(&mut map);
+        assert_eq!(map, headers(&[("cookie", "a=1; b=2; c=3")]));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod answers;
 pub(crate) mod bench;
 mod body;
 mod booking;
+mod connection;
 mod count;
 mod drain;
 mod events;

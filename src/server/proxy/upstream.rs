@@ -15,7 +15,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::headers::HEADERS;
+use super::connection::Connector;
+use super::headers::{HEAD_BYTES, HEADERS};
 use super::request::Outgoing;
 
 /// Timeout for establishing a connection.
@@ -27,9 +28,9 @@ const IDLE: Duration = Duration::from_secs(90);
 #[derive(Clone)]
 pub(super) enum Client {
     /// For when no upstream needs TLS.
-    Plain(Pool<HttpConnector, Box<Outgoing>>),
+    Plain(Pool<Connector, Box<Outgoing>>),
     /// TLS with this machine's root certificates, and HTTP/2 if the upstream supports it.
-    Secure(Pool<HttpsConnector<HttpConnector>, Box<Outgoing>>),
+    Secure(Pool<HttpsConnector<Connector>, Box<Outgoing>>),
 }
 
 /// TLS that also trusts the certificates in a file, in addition to the system's.
@@ -65,17 +66,19 @@ impl Client {
         http.set_connect_timeout(Some(CONNECT));
         http.set_keepalive(Some(IDLE));
         http.enforce_http(false);
+        let connector = Connector(http);
         let mut builder = Pool::builder(TokioExecutor::new());
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).http1_max_headers(HEADERS);
+        builder.http2_max_header_list_size(HEAD_BYTES);
         if !is_secure {
-            return Ok(Self::Plain(builder.build(http)));
+            return Ok(Self::Plain(builder.build(connector)));
         }
         let tls = HttpsConnectorBuilder::new();
         let tls = match ca {
             None => tls.with_native_roots()?,
             Some(ca) => tls.with_tls_config(trusting(ca)?),
         };
-        let https = tls.https_or_http().enable_all_versions().wrap_connector(http);
+        let https = tls.https_or_http().enable_all_versions().wrap_connector(connector);
         Ok(Self::Secure(builder.build(https)))
     }
 
