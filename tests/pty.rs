@@ -364,7 +364,7 @@ fn h8_a_session_that_has_ended_long_ago_costs_nothing_to_watch() {
     pty.wait_for("1,000");
     pty.settle(Duration::from_millis(2_500));
     let (bytes, wake_ups) = (pty.written(), pty.wake_ups());
-    // The issue's own measure: thirty seconds.
+    // Long enough that a tick every second would exceed the bound.
     std::thread::sleep(Duration::from_secs(30));
     let (bytes, wake_ups) = (pty.written() - bytes, pty.wake_ups().saturating_sub(wake_ups));
     println!("idle for 30 s: {bytes} bytes, {wake_ups} wake-ups");

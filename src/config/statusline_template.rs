@@ -151,12 +151,12 @@ fn segment(form: &str) -> Result<Vec<Part>, String> {
 }
 
 /// Joins the segments within `room` columns. Whole segments are dropped to fit: the least important first in the
-/// default template, the last first in a user's own.
-pub(crate) fn fitted(mut segments: Vec<Segment>, room: usize, own: bool) -> String {
+/// default template, the last first in a custom one.
+pub(crate) fn fitted(mut segments: Vec<Segment>, room: usize, is_default: bool) -> String {
     let joined =
         |segments: &[Segment]| segments.iter().map(|segment| segment.text.as_str()).collect::<Vec<_>>().join(BETWEEN);
     while segments.len() > 1 && text::width(&joined(&segments)) > room {
-        let least = segments.iter().enumerate().rev().min_by_key(|(_, segment)| if own { weight(segment) } else { 0 });
+        let least = segments.iter().enumerate().rev().min_by_key(|(_, segment)| if is_default { weight(segment) } else { 0 });
         let Some((at, _)) = least else { break };
         segments.remove(at);
     }

@@ -13,7 +13,7 @@ pub enum Place {
     Everywhere,
     /// In the Live view.
     Live,
-    /// In the views with a table: Sessions, Models, Limits, Health.
+    /// In the views with a table: Sessions, Projects, Models, Limits, Health.
     Tables,
     /// In the History view.
     History,

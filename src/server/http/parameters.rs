@@ -83,7 +83,7 @@ const fn query(name: &'static str, flag: &'static str, values: Values, meaning: 
 }
 
 const MEANING: &str =
-    "Only calls with this name. `*` stands for any letters; after a backslash, `*` and a comma are part of the name.";
+    "Only calls with this name. `*` matches any characters; after a backslash, `*` and a comma are part of the name.";
 
 const fn filter(name: &'static str) -> Parameter {
     query(name, name, Values::Texts, MEANING)
@@ -122,19 +122,19 @@ pub(crate) const REPORT: [Parameter; 19] = [
         Values::OneOf(&["asc", "desc"]),
         "Oldest first, or newest first; calls are always newest first.",
     ),
-    query("limit", "limit", Values::Rows, "Most rows; of calls there are 100 without it."),
+    query("limit", "limit", Values::Rows, "Maximum number of rows; the default for calls is 100."),
 ];
 
-/// The unit that each row covers.
+/// The period that each row covers.
 pub(crate) const PERIOD: Parameter = query(
     "period",
     "",
     Values::OneOf(&["hour", "day", "week", "month", "session", "call", "total"]),
-    "The unit that a row sums up; day without it.",
+    "Period covered by each row; `day` by default.",
 );
 
 const fn name(name: &'static str) -> Parameter {
-    query(name, "", Values::Text, "Name in this dimension of the call that is to be made.")
+    query(name, "", Values::Text, "Value of this dimension for the planned call.")
 }
 
 /// Parameters of the gate: every dimension that a limit can have.
@@ -161,7 +161,7 @@ pub(super) const KEY: Parameter = Parameter {
 
 /// The position in the stream, for the WebSocket.
 pub(super) const LAST_EVENT: Parameter =
-    query("last_event_id", "", Values::Text, "Leaves out the events up to this id, which the client has.");
+    query("last_event_id", "", Values::Text, "Id of the last event that the client received; only later ones are sent.");
 
 /// The same as a header, for Server-Sent Events.
 pub(super) const LAST_EVENT_HEADER: Parameter = Parameter {
@@ -169,7 +169,7 @@ pub(super) const LAST_EVENT_HEADER: Parameter = Parameter {
     flag: "",
     place: Place::Header,
     values: Values::Text,
-    meaning: "Leaves out the events up to this id, which the client has.",
+    meaning: "Id of the last event that the client received; only later ones are sent.",
 };
 
 /// The name of one of the page's files.
