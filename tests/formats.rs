@@ -1,11 +1,6 @@
 //! Every sample under `samples/` decodes to its `expected.json`, in any way of reading.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::option_option,
-    missing_docs,
-    reason = "a test that fails here has found what it was looking for"
-)]
+#![allow(clippy::unwrap_used, clippy::option_option, missing_docs, reason = "a panic fails the test")]
 
 #[path = "formats/turns.rs"]
 mod turns;
@@ -76,7 +71,7 @@ fn logs(path: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// The agent in whose place a sample stands, if its logs are known by their place alone.
+/// The agent in whose folder a sample is, if its logs are known by their place alone.
 fn owner(path: &Path) -> Option<FormatId> {
     let folder = path.strip_prefix(samples()).ok()?.components().next()?.as_os_str().to_str()?;
     FormatId::of_name(folder).filter(|id| id.format().is_known_by_place())
@@ -111,7 +106,7 @@ fn decoder(path: &Path) -> Decoder {
     owner(path).map_or_else(|| Decoder::new(&[]), |id| described(id, path))
 }
 
-/// A reader of a file of one agent, with what the files beside it say of it.
+/// A reader of one agent's file, with the names from the files next to it.
 fn described(id: FormatId, path: &Path) -> Decoder {
     let mut decoder = Decoder::of_format(id, &[]);
     for text in id.format().project_files(path).iter().filter_map(|file| fs::read(file).ok()) {

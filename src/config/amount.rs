@@ -57,7 +57,7 @@ fn part_of(text: &str) -> Result<Amount, String> {
     // What has no unit that is known may be dollars as well.
     let count = parse_number(&lower, &format!("{WANTED}, or dollars such as 25usd"))?;
     if lower.ends_with(|last: char| last.is_ascii_digit() || last == '.') {
-        return Err(format!("does not say of what: dollars or tokens? write {lower}usd or {lower} tokens"));
+        return Err(format!("has no unit; write {lower}usd or {lower} tokens"));
     }
     Ok(Amount { tokens: Some(count), ..Amount::default() })
 }

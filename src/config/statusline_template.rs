@@ -131,7 +131,7 @@ fn segment(form: &str) -> Result<Vec<Part>, String> {
             continue;
         }
         let Some((name, after)) = brace.strip_prefix('{').and_then(|inner| inner.split_once('}')) else {
-            return Err(format!("a lone brace in '{form}'; write it twice, or a word in braces"));
+            return Err(format!("unmatched brace in '{form}'; write {{{{ or }}}} for a literal brace"));
         };
         let Some((_, word)) = WORDS.iter().find(|(known, _)| *known == name) else {
             let known: Vec<String> = WORDS.iter().map(|(known, _)| format!("{{{known}}}")).collect();
@@ -156,7 +156,8 @@ pub(crate) fn fitted(mut segments: Vec<Segment>, room: usize, is_default: bool) 
     let joined =
         |segments: &[Segment]| segments.iter().map(|segment| segment.text.as_str()).collect::<Vec<_>>().join(BETWEEN);
     while segments.len() > 1 && text::width(&joined(&segments)) > room {
-        let least = segments.iter().enumerate().rev().min_by_key(|(_, segment)| if is_default { weight(segment) } else { 0 });
+        let least =
+            segments.iter().enumerate().rev().min_by_key(|(_, segment)| if is_default { weight(segment) } else { 0 });
         let Some((at, _)) = least else { break };
         segments.remove(at);
     }

@@ -278,7 +278,7 @@ impl History {
         (self.step.title(first, today), first, self.step.after(first))
     }
 
-    /// True until the ledger has answered every query.
+    /// True while a query is unanswered.
     pub(super) const fn is_asked(&self) -> bool {
         self.asked
     }

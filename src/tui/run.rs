@@ -196,7 +196,8 @@ fn resume(terminal: &mut Terminal, screen: &mut ScreenState) -> io::Result<()> {
 /// When keys cannot be read at all, because the screen could then not be closed.
 fn read_keys(tell: Sender<Happening>) -> io::Result<()> {
     let few = |error: io::Error| {
-        io::Error::other(format!("no key can be read ({error}); may it open more files? (ulimit -n)"))
+        let advice = "the limit on open files may be too low (ulimit -n)";
+        io::Error::other(format!("cannot read keys: {error}; {advice}"))
     };
     crossterm::event::poll(std::time::Duration::ZERO).map_err(few)?;
     let read = move || {

@@ -64,12 +64,12 @@ pub(super) fn check(known: &[&[Parameter]], given: &[(String, String)]) -> Resul
         let Some(parameter) = known.iter().find(|parameter| parameter.name == name) else {
             let names: Vec<&str> = known.iter().map(|parameter| parameter.name).collect();
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            return Err(format!("'{}' is no parameter; there are: {names}", Label::new(name)));
+            return Err(format!("'{}' is not a parameter; there are: {names}", Label::new(name)));
         };
         if let Values::OneOf(words) = parameter.values
             && !words.contains(&value.as_str())
         {
-            return Err(format!("'{}' is no {name}; there are: {}", Label::new(value), words.join(", ")));
+            return Err(format!("'{}' is not a valid {name}; there are: {}", Label::new(value), words.join(", ")));
         }
         if !parameter.is_repeatable() && given[..at].iter().any(|(before, _)| before == name) {
             return Err(format!("'{name}' is given twice"));
@@ -160,8 +160,12 @@ pub(super) const KEY: Parameter = Parameter {
 };
 
 /// The position in the stream, for the WebSocket.
-pub(super) const LAST_EVENT: Parameter =
-    query("last_event_id", "", Values::Text, "Id of the last event that the client received; only later ones are sent.");
+pub(super) const LAST_EVENT: Parameter = query(
+    "last_event_id",
+    "",
+    Values::Text,
+    "Id of the last event that the client received; only later ones are sent.",
+);
 
 /// The same as a header, for Server-Sent Events.
 pub(super) const LAST_EVENT_HEADER: Parameter = Parameter {
@@ -196,12 +200,12 @@ mod tests {
             super::check(&[&[PERIOD, KEY], &REPORT], &given)
         };
         assert_eq!(check(&[("period", "day"), ("user", "a"), ("user", "b"), ("by", "model"), ("by", "user")]), Ok(()));
-        let no_format = "'xml' is no format; there are: json, csv";
+        let no_format = "'xml' is not a valid format; there are: json, csv";
         assert_eq!(check(&[("format", "xml")]), Err(no_format.to_owned()));
         assert_eq!(check(&[("limit", "1"), ("limit", "2")]), Err("'limit' is given twice".to_owned()));
         for wrong in ["usr", "key", "", "Period"] {
             let error = check(&[(wrong, "day")]).unwrap_err();
-            assert!(error.starts_with(&format!("'{wrong}' is no parameter; there are: period, format")), "{error}");
+            assert!(error.starts_with(&format!("'{wrong}' is not a parameter; there are: period, format")), "{error}");
         }
         let none = super::check(&[], &[("x\u{1b}[2J".to_owned(), String::new())]).unwrap_err();
         assert!(none.ends_with("there are: none") && !none.contains('\u{1b}'), "{none:?}");
