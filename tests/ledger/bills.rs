@@ -63,7 +63,7 @@ struct Life {
 
 impl Life {
     /// Every listed call, and the agent's statement after each call.
-    fn records(&self, session: &str, counter: Counter) -> Vec<Record> {
+    fn records(&self, session: &str, counter: &Counter) -> Vec<Record> {
         let mut records = Vec::new();
         let mut so_far = [("opus", Tokens::ZERO), ("haiku", Tokens::ZERO)];
         for (seconds, (is_listed, model, tokens)) in (0_i64..).zip(&self.calls) {
@@ -153,8 +153,8 @@ proptest! {
     #[test]
     fn a_sessions_total_is_its_bill_whatever_is_read_first(
         (lives, shuffled, cuts) in (life(), life()).prop_flat_map(|(one, other)| {
-            let whole = one.records("s", Counter::Session { started: None, since: None });
-            let snapshots = other.records("t", Counter::Snapshot { since: Some(at(-60)) });
+            let whole = one.records("s", &Counter::Session { started: None, since: None });
+            let snapshots = other.records("t", &Counter::Snapshot { since: Some(at(-60)) });
             let all: Vec<Record> = whole.into_iter().chain(snapshots).collect();
             let twice = all.iter().cloned().chain(all.clone()).collect::<Vec<_>>();
             (Just([("s", one), ("t", other)]), Just(twice).prop_shuffle(), prop::collection::vec(1_usize..9, 6))
