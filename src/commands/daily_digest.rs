@@ -120,9 +120,5 @@ fn limits_words(limits: &[LimitState]) -> String {
         .collect()
     };
     let all = [words(Verdict::Over, "reached"), words(Verdict::Near, "near")].concat();
-    if all.is_empty() {
-        "no per-call, daily, weekly or monthly limit near or reached".to_owned()
-    } else {
-        all.join("; ")
-    }
+    if all.is_empty() { "none near or reached (per call, daily, weekly, monthly)".to_owned() } else { all.join("; ") }
 }

@@ -82,7 +82,7 @@ fn choose(runtime_dir: Option<&Path>, usual: &Path, temporary: &Path, uid: u32) 
 
 fn refusal(folder: &Path, why: &str) -> String {
     format!(
-        "{} {why}: a socket there would not be private; set XDG_RUNTIME_DIR, or name one with --socket",
+        "{} {why}: no socket is created there; set XDG_RUNTIME_DIR, or name one with --socket",
         Label::from_path(folder)
     )
 }

@@ -183,7 +183,7 @@ fn weight(segment: &Segment) -> u8 {
 mod tests {
     use super::*;
 
-    fn filled(form: &str, room: usize, own: bool) -> String {
+    fn filled(form: &str, room: usize, is_default: bool) -> String {
         let template = Template::read(form).unwrap();
         let known = [
             (Word::Model, "Opus"),
@@ -193,7 +193,7 @@ mod tests {
             (Word::Project, "日志解析"),
         ];
         let mut value = |word| known.iter().find(|(of, _)| *of == word).map(|(_, value)| (*value).to_owned());
-        fitted(template.fill(&mut value), room, own)
+        fitted(template.fill(&mut value), room, is_default)
     }
 
     #[test]

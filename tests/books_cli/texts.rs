@@ -25,7 +25,7 @@ const SAMPLES: &[(&str, &str, &[Row])] = &[
         // `bash` and `{"a": 1}` are a tool's; counted reasoning is not in the text.
         &[(Some("gpt-5.5"), 0, 80 + 4 + 8, false), (Some("gpt-5.5"), 90, 40, true), (Some("gpt-5.5"), 100, 400, false)],
     ),
-    // A prompt is no answer; `default` names no model.
+    // A prompt is not an answer; `default` names no model.
     (
         "cursor",
         "state.vscdb.sql",

@@ -56,7 +56,7 @@ fn call(proxy: SocketAddr, dice: &mut Dice) -> Option<String> {
     let text = String::from_utf8_lossy(&seen);
     let (head, body) = text.split_once("\r\n\r\n")?;
     assert!(!head.starts_with("HTTP/1.1 429"), "there is room for all: {text}");
-    // A body that broke off is no document.
+    // A body that broke off is not a document.
     serde_json::from_str::<Value>(body).ok()?["id"].as_str().map(str::to_owned)
 }
 

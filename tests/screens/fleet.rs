@@ -209,7 +209,7 @@ fn j28_the_arrow_shows_as_well_for_calls_that_another_process_has_booked() {
     };
     let older = post(&made("api-server", "claude-opus-5", None, 20, "0.41"));
     let mut meter = Meter::open(Rules::new(ZONE), older.clone());
-    assert!(!meter.summary(now()).growing, "what was there before is no growth");
+    assert!(!meter.summary(now()).growing, "calls that were there before are not growth");
     meter.reopen(older);
     assert!(!meter.summary(now()).growing, "nor is it when it is asked for again");
     meter.reopen(post(&made("web-frontend", "gpt-6.1-sol", None, 1, "0.17")));
