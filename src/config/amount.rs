@@ -172,8 +172,8 @@ mod tests {
     fn g3_what_is_no_amount_is_refused_with_the_expected_form() {
         let cases = [
             ("", "is empty"),
-            ("25", "dollars or tokens? write 25usd or 25 tokens"),
-            ("500_000", "dollars or tokens?"),
+            ("25", "has no unit; write 25usd or 25 tokens"),
+            ("500_000", "has no unit; write 500_000usd or 500_000 tokens"),
             ("-1usd", "is negative"),
             ("-5k", "is negative"),
             ("1e99usd", "larger than any amount"),

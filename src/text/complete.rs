@@ -215,7 +215,7 @@ mod tests {
             fleet: vec![fleet_line(&line)],
             ..Summary::empty(at(90))
         };
-        let pauses = "2 stretches of work without the pauses between them";
+        let pauses = "2 stretches of work, pauses excluded";
         assert_eq!(followed_words(&line, &summary).unwrap(), format!("Session: s, today, {pauses}"));
         let mut several = line.clone();
         several.row.session = None;
