@@ -84,7 +84,7 @@ fn summary(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| meter.summary(now()));
 }
 
-/// The Live view at 120×36.
+/// The Fleet view at 120×36.
 #[divan::bench]
 fn live_view(bencher: Bencher<'_, '_>) {
     let (mut meter, _) = meter();
@@ -115,7 +115,7 @@ fn summary_of_ten_thousand_sessions(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| meter.summary(now()));
 }
 
-/// The Live view at 200×60, of 100,000 calls today in 10,000 sessions.
+/// The Fleet view at 200×60, of 100,000 calls today in 10,000 sessions.
 #[divan::bench]
 fn full_frame_of_ten_thousand_sessions(bencher: Bencher<'_, '_>) {
     let app = app(ten_thousand_sessions().summary(now()));

@@ -1,13 +1,8 @@
-//! Agents that keep documents and databases: found by themselves, followed live beside their writers, exact over
+//! Agents that keep documents and databases: found by themselves, followed live while they are written, exact over
 //! restarts and kills.
 
 #![cfg(unix)]
-#![allow(
-    dead_code,
-    missing_docs,
-    clippy::unwrap_used,
-    reason = "a test that fails here has found what it was looking for"
-)]
+#![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "a panic fails the test")]
 
 #[path = "agents/beside.rs"]
 mod beside;

@@ -1,11 +1,6 @@
 //! The daily digest and alerts by mail and web hook: once over all processes, and without a secret in any output.
 
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "a test that fails here has found what it was looking for"
-)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 #[path = "alerts/smtp.rs"]
@@ -159,7 +154,7 @@ fn the_digest_goes_to_a_web_hook_and_through_a_program() {
     for text in [format!("{}\n{}", body["title"].as_str().unwrap(), body["body"].as_str().unwrap()), out] {
         assert!(text.starts_with("tokmeter: ") && text.contains("Requests  1"), "{text}");
     }
-    // What fails is said, and tried again.
+    // A failure is reported, and sending is tried again.
     home.config("timezone = \"UTC\"\n[alerts]\nnotify = \"off\"\ncommand = [\"/bin/false\"]\n");
     let (code, said) = send(&home);
     assert!(code == Some(69) && said.contains("'/bin/false' ended with"), "{said}");

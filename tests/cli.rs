@@ -1,7 +1,7 @@
 //! The program from the command line: exit codes, pipes, missing terminals, and the worked examples.
 
 #![cfg(unix)]
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -419,7 +419,7 @@ fn a_mistyped_word_is_told_what_was_meant() {
         (&["alias"], "not a command"),
         (&["report", "moth"], "did you mean `tokmeter report month`?"),
         (&["limits", "set", "dya", "5usd"], "did you mean 'day'?"),
-        (&["limits", "set", "day", "25"], "'25' does not say of what: dollars or tokens?"),
+        (&["limits", "set", "day", "25"], "'25' has no unit; write 25usd or 25 tokens"),
         (&["limits", "set", "day", "-5usd"], "'-5usd' is negative"),
         (&["report", "--tz", "Mars/Base"], "--tz: 'Mars/Base' is not a time zone"),
     ] {

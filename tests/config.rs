@@ -1,6 +1,6 @@
 //! The config: every mistake is located and explained, and written settings read back the same.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a panic fails the test")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -100,7 +100,7 @@ fn every_good_file_is_read_without_a_word() {
 fn what_is_shown_of_every_good_file_reads_back_as_the_same() {
     for path in files("valid") {
         let loaded = load_file(&path);
-        // Of a web hook or a collector only the host is shown.
+        // Only the host of a web hook or a collector is shown.
         let mut again = load(&shown(&loaded, true));
         let hides = |hook: &Option<String>| hook.as_ref().is_some_and(|hook| hook.ends_with("/…"));
         for (again, before) in [
@@ -436,7 +436,7 @@ fn the_samples_examples_are_right() {
             _ => "",
         }
     };
-    // One address, one way to the password: the first of two that stand below each other.
+    // One address and one way to the password: the first of each pair of lines.
     let mail = lines.iter().position(|line| *line == "[alerts.email]").unwrap();
     let ends = lines.iter().position(|line| line.starts_with("password_command")).unwrap();
     let loaded = load(&lines[mail..ends].join("\n"));

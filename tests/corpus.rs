@@ -1,6 +1,6 @@
 //! The generated logs of the benchmarks are counted exactly, in any store and with any number of threads.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

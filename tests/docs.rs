@@ -1,6 +1,6 @@
 //! Compares the pages under `docs/` with the program and its tests.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -71,7 +71,7 @@ fn every_fault_row_has_a_test_and_every_test_a_row() {
     let is_row = |cell: &String| cell.len() > 1 && cell[1..].parse::<u8>().is_ok();
     let rows: Vec<String> = first_cells(&page("faults.md")).into_iter().filter(is_row).collect();
     let written: BTreeSet<String> = rows.iter().cloned().collect();
-    assert_eq!(rows.len(), written.len(), "a row stands twice");
+    assert_eq!(rows.len(), written.len(), "a row is listed twice");
     let tested = rows_of_tests();
     let missing: Vec<_> = written.difference(&tested).collect();
     let unknown: Vec<_> = tested.difference(&written).collect();

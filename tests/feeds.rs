@@ -1,6 +1,6 @@
 //! The formats of programs and feeds: their samples decode correctly, and no format takes another's lines.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a panic fails the test")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -105,7 +105,7 @@ fn no_format_takes_another_formats_lines() {
         let is_other = |name: &str| name != folder && !are_kin(name, folder);
         for format in anywhere().filter(|format| is_other(format.name())) {
             let mut reader = format.reader();
-            // A line is shown only to formats whose needles stand in it.
+            // A line is passed only to formats of which it contains a needle.
             for line in lines.iter().filter(|line| format.needles().iter().any(|needle| line.contains(needle))) {
                 let mut records = Vec::new();
                 let reading = reader.line(line.as_bytes(), &origin(0), &mut records);

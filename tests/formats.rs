@@ -1,11 +1,6 @@
 //! Every sample under `samples/` decodes to its `expected.json`, in any way of reading.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::option_option,
-    missing_docs,
-    reason = "a test that fails here has found what it was looking for"
-)]
+#![allow(clippy::unwrap_used, clippy::option_option, missing_docs, reason = "a panic fails the test")]
 
 #[path = "formats/turns.rs"]
 mod turns;
@@ -76,13 +71,13 @@ fn logs(path: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// The agent in whose place a sample stands, if its logs are known by their place alone.
+/// The agent in whose folder a sample is, if its logs are known by their place alone.
 fn owner(path: &Path) -> Option<FormatId> {
     let folder = path.strip_prefix(samples()).ok()?.components().next()?.as_os_str().to_str()?;
     FormatId::of_name(folder).filter(|id| id.format().is_known_by_place())
 }
 
-/// How a sample is framed; `None` for a file that is no log.
+/// How a sample is framed; `None` for a file that is not a log.
 fn framing_of(path: &Path) -> Option<Framing> {
     let name = path.file_name().unwrap();
     if name == "expected.json" {
@@ -111,7 +106,7 @@ fn decoder(path: &Path) -> Decoder {
     owner(path).map_or_else(|| Decoder::new(&[]), |id| described(id, path))
 }
 
-/// A reader of a file of one agent, with what the files beside it say of it.
+/// A reader of one agent's file, with the names from the files next to it.
 fn described(id: FormatId, path: &Path) -> Decoder {
     let mut decoder = Decoder::of_format(id, &[]);
     for text in id.format().project_files(path).iter().filter_map(|file| fs::read(file).ok()) {
@@ -389,7 +384,7 @@ fn j29_only_the_first_session_of_a_file_is_known_by_its_first_time_stamp() {
     assert_eq!(claims(&[queued, &early, &late, &other]), [Claim::Copy, Claim::Own, Claim::Own]);
     assert_eq!(claims(&[nameless, &early, &other]), [Claim::Copy, Claim::Copy]);
     assert_eq!(claims(&[&late, &early]), [Claim::Own, Claim::Copy], "the first answer may bear the first time stamp");
-    assert_eq!(claims(&[queued, unstamped]), [Claim::Own], "a line without a time is no copy");
+    assert_eq!(claims(&[queued, unstamped]), [Claim::Own], "a line without a time is not a copy");
     let same = early.replace(r#""type":"assistant""#, r#""type":"assistant","requestSessionId":"a""#);
     let marked = early.replace(r#""type":"assistant""#, r#""type":"assistant","requestSessionId":"z""#);
     assert_eq!(claims(&[queued, &same, &marked]), [Claim::Own, Claim::Maker]);
@@ -530,7 +525,7 @@ fn b4_an_answer_right_behind_a_torn_first_line_counts() {
         let is_value = torn.ends_with(['[', ',']) || torn.ends_with("\":");
         assert_eq!(outputs.as_slice(), if is_value { &[30][..] } else { &[20, 30] }, "cut at {cut}");
     }
-    // Within a line that lacks its end, the message is no line of another format.
+    // Within a line that lacks its end, the message is not a line of another format.
     let end = one.rfind('}').unwrap();
     assert_eq!(fed(&[&one.as_bytes()[..end], two.as_bytes()]).1, [20]);
 }

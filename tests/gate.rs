@@ -5,7 +5,7 @@
     missing_docs,
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "a test that fails here has found what it was looking for; the program it runs has the system's clock"
+    reason = "a panic fails the test; the program it runs has the system's clock"
 )]
 
 mod common;

@@ -2,7 +2,7 @@
 //! everything later.
 
 #![cfg(unix)]
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 

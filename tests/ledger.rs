@@ -1,12 +1,7 @@
 //! The ledger through its interface: the laws of merging, equal answers from every store, and failures of the disk,
 //! other processes and the file.
 
-#![allow(
-    clippy::unwrap_used,
-    missing_docs,
-    unreachable_pub,
-    reason = "a test that fails here has found what it was looking for"
-)]
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "a panic fails the test")]
 
 #[path = "ledger/bills.rs"]
 mod bills;

@@ -1,7 +1,7 @@
 //! Numbers that may be wrong are marked, in text and in JSON, and an audit names the place.
 
 #![cfg(unix)]
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 
@@ -112,7 +112,7 @@ fn calls_written_one_by_one_are_the_document_that_the_whole_report_is() {
     for more in [&[][..], &["--limit", "1"], &["--limit", "2", "--order", "desc", "--by", "user"], &["--user", "carol"]]
     {
         let ask = |whole: &[&str]| out(&home, &[&["report", "call", "--json", "log.jsonl"], more, whole].concat());
-        // Priced anew, it is written at once.
+        // After repricing it is written at once.
         assert_eq!(ask(&[]), ask(&["--reprice"]), "{more:?}");
     }
     std::fs::write(home.file("old.jsonl.gz"), b"\x1f\x8b\x08\0made up").unwrap();

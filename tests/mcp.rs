@@ -1,11 +1,6 @@
 //! `tokmeter mcp`: the protocol, answers that equal the commands', hostile input, a log that grows between questions.
 
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "a test that fails here has found what it was looking for"
-)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a panic fails the test")]
 
 #[path = "mcp/client.rs"]
 mod client;

@@ -1,6 +1,6 @@
 //! Logs compressed with zstd: read completely, counted once, and never partially without a note.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a panic fails the test")]
 
 mod tail_common;
 

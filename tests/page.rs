@@ -1,13 +1,7 @@
 //! The web page of `tokmeter serve` in a real headless Chromium: every view, both themes, three widths, hostile names,
 //! keys, and how soon a call is seen. `docs/pictures/page-*.png` are taken here with `TOKMETER_PICTURES=1`.
 
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    dead_code,
-    clippy::unwrap_used,
-    reason = "a test that fails here has found what it was looking for"
-)]
+#![allow(missing_docs, unreachable_pub, dead_code, clippy::unwrap_used, reason = "a panic fails the test")]
 
 #[path = "serve/client.rs"]
 mod client;

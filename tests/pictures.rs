@@ -1,11 +1,6 @@
 //! The pictures of the README, drawn by the program. `TOKMETER_BLESS=1 cargo test --test pictures` redraws them.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a test that fails here has found what it was looking for"
-)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods, reason = "a panic fails the test")]
 
 use std::fs;
 use std::path::Path;

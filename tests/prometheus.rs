@@ -1,13 +1,7 @@
 //! A real Prometheus scrapes `tokmeter serve`, and answers every query of `contrib/grafana-dashboard.json`; `promtool`
 //! finds nothing to say about the metrics.
 
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    dead_code,
-    clippy::unwrap_used,
-    reason = "a test that fails here has found what it was looking for"
-)]
+#![allow(missing_docs, unreachable_pub, dead_code, clippy::unwrap_used, reason = "a panic fails the test")]
 
 #[path = "serve/client.rs"]
 mod client;
@@ -23,7 +17,7 @@ use client::{Client, Served};
 use common::{Home, native, now};
 use serde_json::{Value, json};
 
-/// True where this program is installed; else the test is skipped, and says so.
+/// True if this program is installed; otherwise the test is skipped with a note.
 #[expect(clippy::disallowed_methods, reason = "CI must not skip what it has installed")]
 fn has(program: &str) -> bool {
     if Command::new(program).arg("--version").output().is_ok_and(|out| out.status.success()) {

@@ -1,11 +1,6 @@
 //! `tokmeter proxy`: the fault matrix against a mock service, identity of bytes, secrets, and what a kill leaves.
 
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "a test that fails here has found what it was looking for"
-)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a panic fails the test")]
 
 #[path = "proxy/bench.rs"]
 mod bench;

@@ -1,12 +1,7 @@
 //! Limits that hold: what goes through the proxy when many call at once, and what is left when it is killed.
 
 #![cfg(unix)]
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "a test that fails here has found what it was looking for"
-)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a panic fails the test")]
 
 #[path = "proxy_limits/clients.rs"]
 mod clients;
@@ -90,7 +85,7 @@ fn of_a_hundred_calls_at_once_no_more_go_through_than_there_is_room_for() {
     set(&home, "user:alice:day", "4k");
     let proxy = Proxy::start(&home, service.address);
     let (went, refused) = storm(&[&proxy], &service, 100);
-    // Of each call a hundred tokens are held, and a hundred booked.
+    // Each call holds a hundred tokens, and a hundred are booked.
     assert_eq!((went, refused, service.count()), (40, 60, 40));
     // Once all are booked the limit is reached, and not only held.
     let over = loop {
@@ -315,7 +310,7 @@ fn a_limit_of_sessions_holds_for_the_session_that_a_body_names_behind_a_long_pro
         proxy.send("POST", CHAT, &[], &body).status
     };
     assert_eq!(call("one"), 200);
-    // What it cost is booked a moment later; until then it is held.
+    // Its cost is booked a moment later, and held until then.
     assert_eq!((call("one"), call("two")), (429, 200));
 }
 

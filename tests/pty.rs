@@ -1,7 +1,7 @@
 //! The whole program in a terminal: display, latency, and what is left behind.
 
 #![cfg(unix)]
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod common;
 #[path = "pty/pace.rs"]
@@ -364,13 +364,13 @@ fn h8_a_session_that_has_ended_long_ago_costs_nothing_to_watch() {
     pty.wait_for("1,000");
     pty.settle(Duration::from_millis(2_500));
     let (bytes, wake_ups) = (pty.written(), pty.wake_ups());
-    // The issue's own measure: thirty seconds.
+    // Long enough that a tick every second would exceed the bound.
     std::thread::sleep(Duration::from_secs(30));
     let (bytes, wake_ups) = (pty.written() - bytes, pty.wake_ups().saturating_sub(wake_ups));
     println!("idle for 30 s: {bytes} bytes, {wake_ups} wake-ups");
-    // A header clock shows minutes, so that one frame may fall into the half minute.
+    // The header clock may cause one frame in this time.
     assert!(bytes < 400, "{bytes} bytes were written");
-    // A look at the files every few seconds; a tick of a second in one thread is thirty.
+    // The files are checked every few seconds; a thread with a tick every second would wake up thirty times.
     assert!(wake_ups < 20, "{wake_ups}");
     pty.send("q");
     assert_eq!(pty.ended(), 0);

@@ -6,7 +6,7 @@
     clippy::unwrap_used,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    reason = "a test that fails here has found what it was looking for; what it cannot run, it says"
+    reason = "a panic fails the test; what it cannot run, it says"
 )]
 
 mod common;
@@ -283,7 +283,7 @@ fn every_command_line_in_a_recipe_is_accepted() {
         if let Err(error) = tokmeter::testing::cli::parse(&asked) {
             panic!("{words:?}: {error}");
         }
-        // What an amount is, only the command itself knows.
+        // Only the command itself knows which amounts are valid.
         if words[1..].starts_with(&["limits".to_owned(), "set".to_owned()]) {
             let rest: Vec<&str> = words[1..].iter().map(String::as_str).collect();
             let ran = run(&home, Path::new(env!("CARGO_BIN_EXE_tokmeter")), &rest, None);

@@ -1,6 +1,6 @@
 //! The screen at every size, in every theme, with any names.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -638,7 +638,7 @@ fn help_lists_every_action_and_searches() {
     }
     press(&mut app, &["f", "r", "e", "e", "z"]);
     let found = shown(&app, 120, 20);
-    assert!(found.contains("Freeze the picture") && !found.contains("Choose a theme"), "{found}");
+    assert!(found.contains("Freeze the screen") && !found.contains("Choose a theme"), "{found}");
     press(&mut app, &["esc"]);
     assert!(shown(&app, 120, 20).contains("Tokens: 145,230"));
 }

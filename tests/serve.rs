@@ -1,11 +1,6 @@
 //! `tokmeter serve`: the OTLP receiver's conformance table, the API, events, and what happens when it is killed.
 
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "a test that fails here has found what it was looking for"
-)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a panic fails the test")]
 
 #[path = "serve/client.rs"]
 mod client;
@@ -275,7 +270,7 @@ fn events_come_with_every_change_and_resume() {
     let line = common::native("now", &now(), "claude-opus-5", 7, 1);
     served.client.post("/api/v1/calls", &[], line.as_bytes());
     let (id, _) = events.find(|(_, summary)| summary["today"]["calls"] == 1).unwrap();
-    // Who has this event already gets the next one first.
+    // A client that already has this event gets the next one first.
     let mut resumed = served.client.events(&id);
     served.client.post("/api/v1/calls", &[], common::native("two", &now(), "claude-opus-5", 7, 1).as_bytes());
     let (next, _) = resumed.next().unwrap();

@@ -1,7 +1,7 @@
 //! The Unix socket under all conditions: section C of the fault list.
 
 #![cfg(unix)]
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test that fails here has found what it was looking for")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -328,7 +328,7 @@ fn j7_a_usage_line_with_a_field_query_is_counted() {
         let text = line(&format!("q{n}")).replace("\"model\"", &format!("{field},\"model\""));
         assert!(told(&stream, &text).contains("\"key\""), "{field}");
     }
-    // An API answer that repeats the query; and usage that cannot be counted is no query either.
+    // An API answer that repeats the query; usage that cannot be counted is not a query either.
     let chat = "{\"query\":\"gate\",\"id\":\"chatcmpl-0123456789abcdef\",\"object\":\"chat.completion\",\"model\":\"gpt-4o\",\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":7}}\n";
     assert!(told(&stream, chat).contains("\"key\""));
     assert!(told(&stream, "{\"query\":\"gate\",\"input_tokens\":-5,\"output_tokens\":1}\n").contains("\"ok\":false"));

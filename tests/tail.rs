@@ -1,6 +1,6 @@
 //! Changes to log files and the expected counts: part A, and the tailer's rows of part B, of the fault matrix.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a panic fails the test")]
 
 mod tail_common;
 
@@ -598,7 +598,7 @@ fn b9_a_line_that_is_too_long_is_bad_even_where_no_format_is_known() {
     assert_eq!((meter.books.tallies.over_long, meter.books.tallies.bad), (2, 2));
     let mut lines: Vec<u64> = meter.books.bad.iter().map(|note| note.line).collect();
     lines.sort_unstable();
-    assert_eq!(lines, [1, 201], "each is named, wherever it stands");
+    assert_eq!(lines, [1, 201], "each is named, wherever it is");
 }
 
 #[test]

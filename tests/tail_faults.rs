@@ -1,6 +1,6 @@
 //! Reading under refusals: errors, too few descriptors, no events; and a live reader with real events.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a panic fails the test")]
 #![allow(clippy::disallowed_methods, reason = "a test may ask the machine")]
 #![cfg(unix)]
 

@@ -1,7 +1,7 @@
 //! The tailer against a model: for any changes to the files in any order, every line present at a check is counted
 //! once, and nothing else is.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test that fails here has found what it was looking for")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a panic fails the test")]
 #![allow(dead_code, reason = "the tests of the tailer share one set of tools, and each uses a part")]
 
 mod tail_common;

@@ -138,7 +138,7 @@ impl KnownNames {
         Ok(&self.0[at])
     }
 
-    /// A sentence for each name in the filter that no call has. A pattern that matches nothing is no mistake there.
+    /// A sentence for each name in the filter that no call has. A pattern that matches nothing is not a mistake there.
     ///
     /// # Errors
     /// When the ledger cannot be read.

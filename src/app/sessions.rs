@@ -41,7 +41,7 @@ pub(crate) fn find_session(
     }
     let fits = named_so(books, filter, wanted, is_session)?;
     let wanted = Label::new(wanted);
-    let none = || format!("no session is '{wanted}' or begins so; `tokmeter report session` lists them");
+    let none = || format!("no session is named '{wanted}' or starts with it; `tokmeter report session` lists them");
     Ok(one(&fits, &wanted, none))
 }
 
@@ -80,7 +80,7 @@ fn latest(books: &dyn Ledger, filter: &Filter) -> Result<Result<Label, Failure>,
     if name.is_none() && !newest.is_empty() {
         name = latest_named(books, filter)?;
     }
-    let none = || Failure::new(Exit::NoInput, "no session yet: no call has been logged that names one");
+    let none = || Failure::new(Exit::NoInput, "no session yet: no logged call names one");
     Ok(name.ok_or_else(none))
 }
 
@@ -91,7 +91,8 @@ fn with_exact_name(books: &dyn Ledger, wanted: &str, filter: &Filter) -> Result<
     Ok(books.calls(&filter, 1)?.first().and_then(|row| row.call.from.session.clone()))
 }
 
-/// The sessions whose names match or, if none does and the words begin with a project, that are shown so: `api 3f2a91c0`.
+/// The sessions whose names match or, if none does and the words begin with a project, that are displayed that way:
+/// `api 3f2a91c0`.
 fn named_so(
     books: &dyn Ledger,
     filter: &Filter,

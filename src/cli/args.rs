@@ -142,7 +142,7 @@ calls. An address beyond this machine needs a token, which clients send as x-tok
   tokmeter limits unset day"
     )]
     Limits {
-        /// As JSON, as `show --json`
+        /// Print JSON, like `show --json`
         #[arg(long)]
         json: bool,
         /// Subcommand; by default show
@@ -154,9 +154,9 @@ calls. An address beyond this machine needs a token, which clients send as x-tok
   tokmeter gate && my-agent
   tokmeter gate --model claude-opus-5 --project ~/api && my-agent
 
-A limit of a model, a project, a session and so on is checked only where the coming call's --model, --project or
---session is named, in full or as the screens show it; a note says which limits were not checked. A call limit that
-a call was over warns and refuses nothing, unless it is zero.")]
+A limit of a model, a project, a session and so on is checked only if you name the call's --model, --project or
+--session, in full or as the screens show it; a note says which limits were not checked. A `call` limit that was
+exceeded only warns, unless it is zero.")]
     Gate(GateArgs),
     /// One line for an agent's status bar, tmux or a shell prompt
     #[command(

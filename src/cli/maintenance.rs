@@ -1,4 +1,4 @@
-//! Arguments of `prices`, `ledger`, `config` and `setup`.
+//! Arguments of `prices`, `ledger` and `config`.
 
 use std::path::PathBuf;
 

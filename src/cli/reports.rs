@@ -29,7 +29,7 @@ pub struct ReportArgs {
     /// Summary of yesterday
     #[arg(long, conflicts_with_all = ["since", "until"])]
     pub yesterday: bool,
-    /// Send it, by the mail server and the web hook under [alerts]
+    /// Send it by every channel under [alerts]: mail, Slack, web hook, command
     #[arg(long, requires = "yesterday", conflicts_with_all = ["json", "csv", "markdown"])]
     pub send: bool,
     /// Read the logs only, without the ledger

@@ -1,4 +1,4 @@
-//! Arguments of `serve` and `proxy`.
+//! Arguments of `serve`, `proxy` and `bench`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

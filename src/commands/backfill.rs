@@ -49,7 +49,8 @@ fn write(context: &mut Context<'_>, estimates: &Estimates) -> Result<(), Failure
         output::plain(&heads.map(str::to_owned), 2, &rows, context.out)?;
         writeln!(
             context.out,
-            "\nOutput tokens by the characters of the text. Half of single calls are as near as 'one call ±'."
+            "\nOutput tokens are estimated from the number of characters. For half of the calls the error is at most \
+             'one call ±'."
         )?;
         if estimates.models.iter().any(|model| !model.is_own_measure) {
             writeln!(context.out, "* measured on the answers of all models: too few of its own have text and count.")?;

@@ -120,5 +120,5 @@ fn limits_words(limits: &[LimitState]) -> String {
         .collect()
     };
     let all = [words(Verdict::Over, "reached"), words(Verdict::Near, "near")].concat();
-    if all.is_empty() { "none of a day, week or month reached".to_owned() } else { all.join("; ") }
+    if all.is_empty() { "none near or reached (per call, daily, weekly, monthly)".to_owned() } else { all.join("; ") }
 }

@@ -74,7 +74,7 @@ fn list(context: &mut Context<'_>, pattern: Option<&str>, json: bool) -> Result<
     let models = u64::try_from(found.len()).unwrap_or(u64::MAX);
     writeln!(
         context.out,
-        "\n{}, dollars per million tokens, list of {}; ~ a day known to half a month; \
+        "\n{}, dollars per million tokens, list of {}; ~ marks a first day known only to within half a month; \
          long prompts, hours and service tiers: tokmeter prices show MODEL",
         text::plural(models, "model"),
         book.as_of()
@@ -85,7 +85,7 @@ fn list(context: &mut Context<'_>, pattern: Option<&str>, json: bool) -> Result<
 /// Similar names as the end of a sentence; empty if there are none.
 pub(super) fn near_words(book: &PriceBook, model: &str) -> String {
     let near = near(book, model);
-    if near.is_empty() { String::new() } else { format!("; near names: {}", near.join(", ")) }
+    if near.is_empty() { String::new() } else { format!("; similar names: {}", near.join(", ")) }
 }
 
 /// Up to five similar names, best match first.

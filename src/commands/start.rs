@@ -36,8 +36,8 @@ pub(super) struct Started {
     pub(super) events: Events,
     /// The meter with the ledger's current numbers.
     pub(super) meter: Meter,
-    /// The HTTP server, if requested. It is stopped before the engine: first no more calls come in, then everything
-    /// received is booked.
+    /// The HTTP server, if requested. It is stopped before the engine, so that no call arrives after the last one is
+    /// booked.
     pub(super) server: Option<Serving>,
     pub(super) roots: Roots,
     /// Sentences about names in the filter that no call has so far.

@@ -33,10 +33,10 @@ pub(super) fn run(context: &mut Context<'_>, format: Option<&str>) -> Result<Exi
 
 /// The line, fitted to the terminal's width.
 fn line(context: &mut Context<'_>, agent: Option<&Agent>, format: Option<&str>) -> String {
-    let own = format.unwrap_or(&context.settings.statusline).to_owned();
+    let custom = format.unwrap_or(&context.settings.statusline).to_owned();
     let usual = if agent.is_some() { WITH_AGENT } else { ALONE };
     let room = context.env.var("COLUMNS").and_then(|columns| columns.trim().parse().ok()).unwrap_or(usize::MAX);
-    let template = match Template::read(if own.is_empty() { usual } else { &own }) {
+    let template = match Template::read(if custom.is_empty() { usual } else { &custom }) {
         Ok(template) => template,
         // Show the mistake in place of the line.
         Err(why) => return text::fit(&format!("tokmeter: {}", super::printable(&why)), room),
@@ -46,11 +46,11 @@ fn line(context: &mut Context<'_>, agent: Option<&Agent>, format: Option<&str>) 
     // A ledger warning matters more than any number, so it gets room first.
     let mark = facts.mark.map(|mark| text::fit(&format!("▲ {mark}"), room));
     let left = mark.as_ref().map_or(room, |mark| room.saturating_sub(text::width(mark) + GAP.chars().count()));
-    let line = statusline_template::fitted(segments, left, own.is_empty());
+    let line = statusline_template::fitted(segments, left, custom.is_empty());
     let line = match mark {
         Some(mark) if line.is_empty() => mark,
         Some(mark) => format!("{line}{GAP}{mark}"),
-        None if line.is_empty() => text::fit(if own.is_empty() { "tokmeter" } else { UNKNOWN }, room),
+        None if line.is_empty() => text::fit(if custom.is_empty() { "tokmeter" } else { UNKNOWN }, room),
         None => line,
     };
     if is_ascii(context) { text::ascii_text(&line) } else { line }

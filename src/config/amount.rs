@@ -57,7 +57,7 @@ fn part_of(text: &str) -> Result<Amount, String> {
     // What has no unit that is known may be dollars as well.
     let count = parse_number(&lower, &format!("{WANTED}, or dollars such as 25usd"))?;
     if lower.ends_with(|last: char| last.is_ascii_digit() || last == '.') {
-        return Err(format!("does not say of what: dollars or tokens? write {lower}usd or {lower} tokens"));
+        return Err(format!("has no unit; write {lower}usd or {lower} tokens"));
     }
     Ok(Amount { tokens: Some(count), ..Amount::default() })
 }
@@ -172,8 +172,8 @@ mod tests {
     fn g3_what_is_no_amount_is_refused_with_the_expected_form() {
         let cases = [
             ("", "is empty"),
-            ("25", "dollars or tokens? write 25usd or 25 tokens"),
-            ("500_000", "dollars or tokens?"),
+            ("25", "has no unit; write 25usd or 25 tokens"),
+            ("500_000", "has no unit; write 500_000usd or 500_000 tokens"),
             ("-1usd", "is negative"),
             ("-5k", "is negative"),
             ("1e99usd", "larger than any amount"),

@@ -174,10 +174,7 @@ impl LimitReader<'_> {
                 .ok(),
             DeValue::Integer(_) | DeValue::Float(_) => {
                 let found = reader.describe_value(node);
-                reader.error(
-                    node.span.clone(),
-                    format!("{label}: {found} does not say of what: dollars or tokens? {AMOUNT}"),
-                );
+                reader.error(node.span.clone(), format!("{label}: {found} has no unit; {AMOUNT}"));
                 None
             }
             DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) => {

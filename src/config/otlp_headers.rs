@@ -23,7 +23,9 @@ pub(crate) fn otlp_headers(server: &Server, env: &Env) -> Result<Vec<(String, St
             header(name, &decoded(value.trim())?)
         };
         return pairs
-            .map(|pair| header(pair).ok_or_else(|| format!("{VARIABLE} is no list of name=value with commas between")))
+            .map(|pair| {
+                header(pair).ok_or_else(|| format!("{VARIABLE} is not a list of name=value, separated by commas"))
+            })
             .collect();
     }
     server.otlp_headers_file.as_deref().map_or_else(|| Ok(Vec::new()), from_file)
@@ -38,7 +40,7 @@ fn from_file(path: &Path) -> Result<Vec<(String, String)>, String> {
     lines
         .map(|(at, line)| {
             let pair = line.split_once(':').and_then(|(name, value)| header(name, value));
-            pair.ok_or_else(|| format!("{name}: line {} is no header; write 'name: value'", at + 1))
+            pair.ok_or_else(|| format!("{name}: line {} is not a header; write 'name: value'", at + 1))
         })
         .collect()
 }

@@ -136,7 +136,7 @@ pub(crate) fn add(
     let mut random = [0; RANDOM];
     ring::rand::SystemRandom::new()
         .fill(&mut random)
-        .map_err(|_| "the system gives no random numbers, of which a key is made".to_owned())?;
+        .map_err(|_| "the system's random number generator failed, so no key can be created".to_owned())?;
     let secret = format!("{MARK}{}", hex(&random));
     append(
         path,

@@ -72,7 +72,7 @@ impl Token {
             return Err(format!("has fewer than {} characters", Self::SHORTEST));
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("has characters that cannot stand in a header; use letters and digits".to_owned());
+            return Err("has characters that are not allowed in a header; use letters and digits".to_owned());
         }
         Ok(Self(text.to_owned()))
     }

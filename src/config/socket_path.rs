@@ -54,7 +54,8 @@ impl SocketPath {
     /// A sentence that names the folder.
     pub(crate) fn prepare(&self) -> Result<(), String> {
         let Some(folder) = self.path.parent().filter(|_| self.own_folder) else { return Ok(()) };
-        make_private_folder(folder).map_err(|error| format!("{} cannot be made: {error}", Label::from_path(folder)))?;
+        make_private_folder(folder)
+            .map_err(|error| format!("{} cannot be created: {error}", Label::from_path(folder)))?;
         private(folder, self.uid).map_err(|why| refusal(folder, &why))
     }
 }
@@ -81,7 +82,7 @@ fn choose(runtime_dir: Option<&Path>, usual: &Path, temporary: &Path, uid: u32) 
 
 fn refusal(folder: &Path, why: &str) -> String {
     format!(
-        "{} {why}: no socket can be kept there; set XDG_RUNTIME_DIR, or name one with --socket",
+        "{} {why}: no socket is created there; set XDG_RUNTIME_DIR, or name one with --socket",
         Label::from_path(folder)
     )
 }
@@ -100,7 +101,7 @@ fn private(folder: &Path, uid: u32) -> Result<(), String> {
         if error.kind() == std::io::ErrorKind::NotFound {
             "does not exist".to_owned()
         } else {
-            format!("cannot be looked at ({error})")
+            format!("cannot be inspected ({error})")
         }
     })?;
     if metadata.is_symlink() {

@@ -131,7 +131,7 @@ fn segment(form: &str) -> Result<Vec<Part>, String> {
             continue;
         }
         let Some((name, after)) = brace.strip_prefix('{').and_then(|inner| inner.split_once('}')) else {
-            return Err(format!("a lone brace in '{form}'; write it twice, or a word in braces"));
+            return Err(format!("unmatched brace in '{form}'; write {{{{ or }}}} for a literal brace"));
         };
         let Some((_, word)) = WORDS.iter().find(|(known, _)| *known == name) else {
             let known: Vec<String> = WORDS.iter().map(|(known, _)| format!("{{{known}}}")).collect();
@@ -151,12 +151,13 @@ fn segment(form: &str) -> Result<Vec<Part>, String> {
 }
 
 /// Joins the segments within `room` columns. Whole segments are dropped to fit: the least important first in the
-/// default template, the last first in a user's own.
-pub(crate) fn fitted(mut segments: Vec<Segment>, room: usize, own: bool) -> String {
+/// default template, the last first in a custom one.
+pub(crate) fn fitted(mut segments: Vec<Segment>, room: usize, is_default: bool) -> String {
     let joined =
         |segments: &[Segment]| segments.iter().map(|segment| segment.text.as_str()).collect::<Vec<_>>().join(BETWEEN);
     while segments.len() > 1 && text::width(&joined(&segments)) > room {
-        let least = segments.iter().enumerate().rev().min_by_key(|(_, segment)| if own { weight(segment) } else { 0 });
+        let least =
+            segments.iter().enumerate().rev().min_by_key(|(_, segment)| if is_default { weight(segment) } else { 0 });
         let Some((at, _)) = least else { break };
         segments.remove(at);
     }
@@ -182,7 +183,7 @@ fn weight(segment: &Segment) -> u8 {
 mod tests {
     use super::*;
 
-    fn filled(form: &str, room: usize, own: bool) -> String {
+    fn filled(form: &str, room: usize, is_default: bool) -> String {
         let template = Template::read(form).unwrap();
         let known = [
             (Word::Model, "Opus"),
@@ -192,7 +193,7 @@ mod tests {
             (Word::Project, "日志解析"),
         ];
         let mut value = |word| known.iter().find(|(of, _)| *of == word).map(|(_, value)| (*value).to_owned());
-        fitted(template.fill(&mut value), room, own)
+        fitted(template.fill(&mut value), room, is_default)
     }
 
     #[test]

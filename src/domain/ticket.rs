@@ -91,7 +91,7 @@ mod tests {
         }
         assert_eq!(TicketPattern::new("issue-([0-9]+)").unwrap().find("kim/issue-481-x"), Some("481"));
         assert_eq!(TicketPattern::new("(?i)shop-[0-9]+").unwrap().find("feature/shop-12"), Some("shop-12"));
-        assert_eq!(TicketPattern::new("x*").unwrap().find("main"), None, "an empty match is no ticket");
+        assert_eq!(TicketPattern::new("x*").unwrap().find("main"), None, "an empty match is not a ticket");
         assert!(TicketPattern::new("[A-").is_err());
     }
 }

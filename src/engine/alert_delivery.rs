@@ -98,7 +98,7 @@ pub(crate) fn deliver(
     }
     let mut delivered = Delivered { claimed: true, ..Delivered::default() };
     // A duplicate alert is better than no alert.
-    let unsure = |error: &BooksError| format!("{error}; another process may say this alert too");
+    let unsure = |error: &BooksError| format!("{error}; another process may deliver this alert as well");
     let claimed = alert.claim(books, now);
     match &claimed {
         Ok(AlertClaim::Ours) => {}

@@ -30,7 +30,7 @@ impl Format for Cursor {
         &[Exactness::Estimates]
     }
     fn gaps(&self) -> &'static str {
-        "cached input, and all of version 3: what is billed stands only in the account's export"
+        "cached input, and all of version 3: the billed usage is only in the account's export"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let config = env.program_config().map(|config| config.join("Cursor/User/globalStorage"));

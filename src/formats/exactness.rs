@@ -45,7 +45,7 @@ impl Exactness {
             Self::Calls => "exact for each call",
             Self::Totals => "a session's running total",
             Self::Cost => "the cost is stated",
-            Self::Credits => "credits, which are no money",
+            Self::Credits => "credits, which are not money",
             Self::Estimates => "an estimate",
         }
     }
@@ -88,7 +88,7 @@ pub(crate) const TOKENLESS: [Tokenless; 13] = [
     Tokenless {
         name: "kiro",
         folders: &[".kiro", ".local/share/kiro-cli", "Library/Application Support/kiro-cli"],
-        gaps: "credits, which are no money, and no tokens; backfill estimates its CLI's output",
+        gaps: "credits, which are not money, and no tokens; backfill estimates its CLI's output",
     },
     Tokenless {
         name: "octofriend",
@@ -98,12 +98,12 @@ pub(crate) const TOKENLESS: [Tokenless; 13] = [
     Tokenless {
         name: "opencodex",
         folders: &[".opencodex"],
-        gaps: "a router's own record of calls that stand in the logs of Codex and the others that use it",
+        gaps: "a router's own record of calls that are also in the logs of Codex and the others that use it",
     },
     Tokenless {
         name: "qoder",
         folders: &[".qoder", ".qoder-cn", ".qoderwork"],
-        gaps: "credits, which are no money; its counts of tokens are zero",
+        gaps: "credits, which are not money; its counts of tokens are zero",
     },
     Tokenless { name: "qwenpaw", folders: &[".qwenpaw", ".copaw"], gaps: "session memory without counts" },
     Tokenless {

@@ -91,8 +91,7 @@ pub trait Format: Sync {
         &[]
     }
 
-    /// A byte string that occurs in those of a file's first lines that the reader must see even though they have no
-    /// needle.
+    /// A byte string that marks the opening lines that the reader needs although they contain no needle.
     fn opening(&self) -> Option<&'static str> {
         None
     }

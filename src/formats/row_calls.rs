@@ -76,10 +76,10 @@ impl Reader for Rows {
             ..author.attribution(call.at, call.session.as_deref(), call.project.as_deref(), origin)
         };
         let model = author.label(call.model.as_deref());
-        let fidelity = match call.fidelity {
-            Fidelity::Final if model.is_none() => Fidelity::Guessed,
-            Fidelity::Summed if model.is_none() => Fidelity::SumGuessed,
-            fidelity => fidelity,
+        let fidelity = match (&model, call.fidelity) {
+            (None, Fidelity::Final) => Fidelity::Guessed,
+            (None, Fidelity::Summed) => Fidelity::SumGuessed,
+            (_, fidelity) => fidelity,
         };
         out.push(Record::Call(Call {
             quoted: call.quoted,

@@ -64,7 +64,7 @@ fn sort_of(kind: FileType) -> FileKind {
     }
 }
 
-#[allow(clippy::useless_conversion, reason = "how wide the fields are depends on the processor")]
+#[allow(clippy::useless_conversion, reason = "field widths depend on the architecture")]
 fn stat_of(stat: &rustix::fs::Stat) -> Stat {
     let time = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
     let rest = |nanoseconds| i64::try_from(nanoseconds).unwrap_or_default();

@@ -54,7 +54,7 @@ impl Bills {
         if known.as_ref() == Some(&joined) {
             return false;
         }
-        // If it is the counter's first bill, the session may share a different counter before and after it.
+        // A new first bill can change which counter the session shares.
         let first_counter = |bills: &Self| bills.accounts.get(&session).and_then(|account| started(account.first()?));
         let was = [first_counter(self), known.as_ref().and_then(started), started(&joined)];
         if let Some(known) = known {

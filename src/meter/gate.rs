@@ -173,20 +173,23 @@ pub(super) fn weigh(
 }
 
 /// The log format, team, organisation and user of a call: the next call of its session has the same.
-pub(crate) fn told_by(call: &Call) -> impl Iterator<Item = (Dimension, &Label)> {
-    let told = [Dimension::Source, Dimension::Team, Dimension::Org, Dimension::User];
-    told.into_iter().filter_map(|of| Some((of, of.label_of(call)?)))
+pub(crate) fn attribution_of_call(call: &Call) -> impl Iterator<Item = (Dimension, &Label)> {
+    let kept = [Dimension::Source, Dimension::Team, Dimension::Org, Dimension::User];
+    kept.into_iter().filter_map(|of| Some((of, of.label_of(call)?)))
 }
 
 /// The same of a session's latest call; empty if it has none.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn told_by_session(books: &dyn Ledger, session: &Label) -> Result<Vec<(Dimension, Label)>, BooksError> {
+pub(crate) fn attribution_of_session(
+    books: &dyn Ledger,
+    session: &Label,
+) -> Result<Vec<(Dimension, Label)>, BooksError> {
     let only = vec![(Dimension::Session, Matcher::exact(session.as_str()))];
     let newest = books.calls(&Filter { only, ..Filter::default() }, 1)?;
-    let told = newest.first().into_iter().flat_map(|row| told_by(&row.call));
-    Ok(told.map(|(of, name)| (of, name.clone())).collect())
+    let names = newest.first().into_iter().flat_map(|row| attribution_of_call(&row.call));
+    Ok(names.map(|(of, name)| (of, name.clone())).collect())
 }
 
 /// Completes a session with its log format: the one in the ledger, or else ours.

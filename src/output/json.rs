@@ -93,7 +93,7 @@ pub(crate) fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// Writes a report in INTERFACE schema 1: flat rows and a total.
+/// Writes a report as JSON, schema 1 of docs/contract.md: flat rows and a total.
 ///
 /// # Errors
 /// When `out` cannot be written.

@@ -27,7 +27,7 @@ pub(crate) fn followed_words(session: &SessionLine, summary: &Summary) -> Option
     let is_today = summary.follow == Follow::Today;
     let pauses = match closing::stretches(summary) {
         0 | 1 => String::new(),
-        several => format!(", {several} stretches of work without the pauses between them"),
+        several => format!(", {several} stretches of work, pauses excluded"),
     };
     if session.row.session.is_some() {
         let words = session_words(&session.row)?;
@@ -215,7 +215,7 @@ mod tests {
             fleet: vec![fleet_line(&line)],
             ..Summary::empty(at(90))
         };
-        let pauses = "2 stretches of work without the pauses between them";
+        let pauses = "2 stretches of work, pauses excluded";
         assert_eq!(followed_words(&line, &summary).unwrap(), format!("Session: s, today, {pauses}"));
         let mut several = line.clone();
         several.row.session = None;

@@ -60,8 +60,8 @@ pub(crate) fn left_short(limit: &LimitState) -> String {
 pub(crate) fn left_of(limit: &LimitState) -> String {
     let words = amounts(limit);
     let Some(amount) = words.first() else { return String::new() };
-    let noun = if amount.left.ends_with("left") { "of " } else { "" };
-    format!("{} {noun}{}", amount.left, amount.allowed)
+    let preposition = if amount.left.ends_with("left") { "of " } else { "" };
+    format!("{} {preposition}{}", amount.left, amount.allowed)
 }
 
 /// When it is forecast to be reached: `full at 16:40`.

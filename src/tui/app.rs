@@ -83,7 +83,7 @@ pub struct App {
     pub(super) view: View,
     pub(super) mode: Mode,
     pub(super) pane: Pane,
-    /// Cursor row of each view, followed by that of each pane of the Live view.
+    /// Cursor row of each view, followed by that of each pane of the Fleet view.
     pub(super) cursors: [usize; View::ALL.len() + 5],
     /// The view in which the pinned session was opened.
     pub(super) pinned_in: View,

@@ -42,7 +42,7 @@ pub(super) fn draw_into(app: &App, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// True when the Live view is drawn in one to four lines, without its header.
+/// True when the Fleet view is drawn in one to four lines, without its header.
 pub(super) fn is_compact(app: &App, area: Rect) -> bool {
     app.view == View::Live && (app.options.compact || area.width < WHOLE.0 || area.height < WHOLE.1)
 }

@@ -237,8 +237,8 @@ fn of_rates(rates: &Rates) -> Vec<String> {
 
 fn of_rate(rate: &str) -> String {
     format!(
-        "pace         {rate}/h: what the last {RATE} minutes cost, or those since it began if they are fewer (but at least \
-         2), as if it went on for an hour"
+        "pace         {rate}/h: the cost of the last {RATE} minutes, or of the time since work began if that is less \
+         (at least 2 minutes), scaled to one hour"
     )
 }
 
@@ -302,11 +302,15 @@ fn of_session(line: &SessionLine, now: Instant, zone: Zone) -> Vec<String> {
     lines
 }
 
+/// How the forecast of the next hours is made.
+pub(super) const FORECAST_BASIS: &str = "the rate of the last 15 minutes, returning to the average of the last \
+     hours within half an hour, in the hours of the day that were active in the past seven days";
+
 /// The data on which a limit's forecast is based.
 fn basis(limit: &LimitState) -> &'static str {
     match limit.limit.window {
         Window::Week | Window::Month | Window::Total if limit.limit.scope.names().is_empty() => {
-            "today goes on at its pace, and each day after it costs what the month's whole days did"
+            "today continues at its rate, and each later day costs the average of this month's whole days"
         }
         Window::Call
         | Window::Session
@@ -317,9 +321,7 @@ fn basis(limit: &LimitState) -> &'static str {
         | Window::Month
         | Window::Total
         | Window::Rolling(_)
-        | Window::Block => {
-            "the last quarter of an hour's rate, returning to that of the last hours, in the usual hours of work"
-        }
+        | Window::Block => FORECAST_BASIS,
     }
 }
 

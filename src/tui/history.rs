@@ -32,7 +32,7 @@ pub(super) struct History {
     /// The query for the previous period, up to the same point in it.
     asked_before: Option<Query>,
     before: Option<Sums>,
-    /// Zone of the pending or answered query; there is at most one at a time.
+    /// True while a query is unanswered; there is at most one at a time.
     asked: bool,
     stale: bool,
 }
@@ -159,7 +159,7 @@ impl Step {
         }
     }
 
-    /// Title of a bar: `Sun 22 Nov`, `week 47`, `Nov 2026`.
+    /// Title of a bar: `Sun 22 Nov`, `week 47 from Mon 16 Nov`, `Nov 2026`.
     pub(super) fn title(self, first: Day, today: Day) -> String {
         match self {
             Self::Day => text::day_name(first, today),
@@ -278,7 +278,7 @@ impl History {
         (self.step.title(first, today), first, self.step.after(first))
     }
 
-    /// True until the ledger has answered every query.
+    /// True while a query is unanswered.
     pub(super) const fn is_asked(&self) -> bool {
         self.asked
     }

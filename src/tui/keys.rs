@@ -11,9 +11,9 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 pub enum Place {
     /// In every view.
     Everywhere,
-    /// In the Live view.
+    /// In the Fleet view.
     Live,
-    /// In the views with a table: Sessions, Models, Limits, Health.
+    /// In the views with a table: Sessions, Projects, Models, Limits, Health.
     Tables,
     /// In the History view.
     History,
@@ -27,7 +27,7 @@ impl Place {
     fn words(self) -> &'static str {
         match self {
             Self::Everywhere => "everywhere",
-            Self::Live => "in the Live view",
+            Self::Live => "in the Fleet view",
             Self::Tables => "in tables",
             Self::History => "in the History view",
         }
@@ -73,7 +73,7 @@ use Place::{Everywhere, History, Live, Tables};
 
 actions! {
     Quit "quit" &[Everywhere], &["q"], "Quit (Ctrl-C always does)";
-    Close "close" &[Everywhere], &["esc"], "Close the innermost thing";
+    Close "close" &[Everywhere], &["esc"], "Close an overlay, clear the filter, or go back";
     Help "help" &[Everywhere], &["?", "f1"], "Show this help";
     ViewLive "view-live" &[Everywhere], &["1"], "Fleet view: everything today, and the sessions at work";
     ViewSessions "view-sessions" &[Everywhere], &["2"], "Sessions view";
@@ -112,8 +112,8 @@ actions! {
     Later "later" &[History], &["]"], "Later";
     Snooze "snooze" &[Everywhere], &["z"], "Alerts of the worst limit off (until it resets, or an hour) or on";
     Unsnooze "unsnooze" &[Everywhere], &["Z"], "Alerts of every limit on again";
-    Freeze "freeze" &[Everywhere], &["space"], "Freeze the picture; counting goes on";
-    Theme "theme" &[Everywhere], &["c"], "Choose a theme, with a look at each";
+    Freeze "freeze" &[Everywhere], &["space"], "Freeze the screen; counting goes on";
+    Theme "theme" &[Everywhere], &["c"], "Choose a theme, with a preview";
     SaveView "save-view" &[Everywhere], &["w"], "Save the view with its filter under a name";
     Copy "copy" &[Everywhere], &["y"], "Copy the row, or the summary (OSC 52)";
     Mouse "mouse" &[Everywhere], &["m"], "Mouse on or off (off lets the terminal select text)";

@@ -128,7 +128,7 @@ impl App {
         self.is_filtered().then(|| format!("no {noun} matches \"{}\"", Label::new(self.filter.text())))
     }
 
-    /// The pane of the Live view that has the keyboard focus.
+    /// The pane of the Fleet view that has the keyboard focus.
     pub(super) fn pane(&self) -> Pane {
         if self.pane == Pane::Running && self.is_pinned() { Pane::Calls } else { self.pane }
     }

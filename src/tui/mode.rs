@@ -80,7 +80,7 @@ impl View {
     }
 }
 
-/// A pane of the Live view that can be scrolled.
+/// A pane of the Fleet view that can be scrolled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Pane {
     /// The sessions, or the calls if one session is pinned.

@@ -44,7 +44,7 @@ impl App {
         self.open(self.view.neighbour(forward))
     }
 
-    /// Leaves the item that was opened last: from a view to the Live view, from a session to all sessions.
+    /// Leaves the item that was opened last: from a view to the Fleet view, from a session to all sessions.
     pub(super) fn up(&mut self) -> Next {
         match (self.view, &self.down) {
             (View::Live, _) if self.of_model.is_some() => {

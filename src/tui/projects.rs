@@ -58,7 +58,7 @@ impl Projects {
         self.stale = true;
     }
 
-    /// True until the ledger has answered every query.
+    /// True while a query is unanswered.
     pub(super) const fn is_asked(&self) -> bool {
         self.waiting > 0
     }

@@ -35,7 +35,7 @@ pub(crate) enum Exit {
     /// By SIGTERM.
     Terminated,
     /// By SIGQUIT.
-    Quitted,
+    QuitSignal,
     /// By SIGHUP, or because the terminal is gone. Nothing can be displayed any more.
     HungUp,
 }
@@ -47,7 +47,7 @@ impl Exit {
             Self::Quit => 0,
             Self::HungUp => 129,
             Self::Interrupted => 130,
-            Self::Quitted => 131,
+            Self::QuitSignal => 131,
             Self::Terminated => 143,
         }
     }
@@ -196,7 +196,8 @@ fn resume(terminal: &mut Terminal, screen: &mut ScreenState) -> io::Result<()> {
 /// When keys cannot be read at all, because the screen could then not be closed.
 fn read_keys(tell: Sender<Happening>) -> io::Result<()> {
     let few = |error: io::Error| {
-        io::Error::other(format!("no key can be read ({error}); may it open more files? (ulimit -n)"))
+        let advice = "the limit on open files may be too low (ulimit -n)";
+        io::Error::other(format!("cannot read keys: {error}; {advice}"))
     };
     crossterm::event::poll(std::time::Duration::ZERO).map_err(few)?;
     let read = move || {
@@ -268,7 +269,7 @@ mod signals {
             tokio::select! {
                 _ = self.hangup.recv() => Signal::Exit(Exit::HungUp),
                 _ = self.interrupt.recv() => Signal::Exit(Exit::Interrupted),
-                _ = self.quit.recv() => Signal::Exit(Exit::Quitted),
+                _ = self.quit.recv() => Signal::Exit(Exit::QuitSignal),
                 _ = self.terminate.recv() => Signal::Exit(Exit::Terminated),
                 _ = self.stop.recv() => Signal::Suspend,
                 _ = self.go_on.recv() => Signal::Resume,

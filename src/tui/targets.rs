@@ -12,7 +12,7 @@ use super::{Action, Pane};
 pub(super) enum Target {
     /// A row of the view's table.
     Row(usize),
-    /// A row of a pane of the Live view.
+    /// A row of a pane of the Fleet view.
     PaneRow(Pane, usize),
     /// The head of a column to sort by.
     Head(SortBy),

@@ -173,8 +173,11 @@ fn on_panic(panic: &PanicHookInfo<'_>, ours: &AtomicBool, report: &dyn Fn(String
         drop(out.write_all(&goodbye()).and_then(|()| out.flush()));
         drop(disable_raw_mode());
     }
-    let message = Label::new(&format!("tokmeter stopped on an error of its own: {words}"));
-    drop(writeln!(io::stderr(), "{message}\nWhat was booked is safe. Please report this with the line above."));
+    let message = Label::new(&format!("tokmeter stopped because of an internal error: {words}"));
+    drop(writeln!(
+        io::stderr(),
+        "{message}\nEverything recorded so far is safe. Please report this with the line above."
+    ));
 }
 
 /// Writes on a thread, so that a blocked terminal delays nothing but the frame.

@@ -1,4 +1,4 @@
-//! Databases behind links, and beside writers that pause for a moment or not at all.
+//! Databases behind links, and databases whose writers pause for a moment or not at all.
 
 use std::collections::BTreeSet;
 use std::fs;

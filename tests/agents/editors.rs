@@ -1,4 +1,4 @@
-//! Agents within an editor: what stands in files beside their logs, and folders that are made for each workspace.
+//! Agents within an editor: files next to their logs, and folders that are created for each workspace.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -148,7 +148,7 @@ fn the_model_of_an_older_task_stands_in_its_metadata_and_the_total_of_an_interru
         .iter()
         .map(|billed| (billed.model.as_str(), billed.tokens.input, billed.tokens.cache_read, billed.tokens.output))
         .collect();
-    // What sub-agents used, which are not there, may be of any model.
+    // The usage of sub-agents whose logs are missing may be of any model.
     assert_eq!(found, [("glm-5", 40, 50, 7), ("unknown", 810, 0, 10)]);
 }
 
@@ -164,7 +164,7 @@ fn totals_of_a_session_keep_what_its_lead_used_beside_its_sub_agents() {
         // Interrupted before any message had counts.
         (r#"{"id":"u1","role":"user","ts":1}"#.to_owned(), usage(90, 7), 90 + 800, 7 + 10),
         (format!("{compacted},{after}"), usage(600, 60), 600 + 800, 60 + 10),
-        // Interrupted later: what is missing of the messages stands in the sum.
+        // Interrupted later: the sum contains what the messages lack.
         (after.clone(), usage(190, 17), 190 + 800, 17 + 10),
         (format!("{compacted},{after}"), usage(690, 67), 690 + 800, 67 + 10),
     ];

@@ -1,4 +1,4 @@
-//! A writer at full speed does not notice that somebody reads beside it.
+//! A writer at full speed is not disturbed by a reader.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -61,12 +61,12 @@ fn k2_k3_a_writer_at_full_speed_is_neither_changed_nor_slowed_and_every_row_is_s
     let batches = seen.join().unwrap();
     follower.join();
     writer.run("PRAGMA wal_checkpoint(TRUNCATE)");
-    let beside = fs::read(&database).unwrap();
+    let followed = fs::read(&database).unwrap();
     writer.close();
 
     assert!(batches > 1, "it was read while it was written");
-    let at = alone.iter().zip(&beside).position(|(one, other)| one != other);
-    assert!(alone.len() == beside.len() && at.is_none(), "the file differs from byte {at:?} on");
+    let at = alone.iter().zip(&followed).position(|(one, other)| one != other);
+    assert!(alone.len() == followed.len() && at.is_none(), "the file differs from byte {at:?} on");
     let median = took[took.len() / 2];
     assert!(median <= 10 * alone_median + Duration::from_millis(2), "{median:?}, alone {alone_median:?}");
 }

@@ -70,7 +70,7 @@ fn k4_a_running_total_is_counted_once_however_often_it_is_read() {
     assert_eq!(books.restart().sums(), (12_000, 600));
     writer.run(&total(15_000, 700));
     assert_eq!(books.restart().sums(), (15_000, 700));
-    // Books that are filled anew come to the same.
+    // A ledger that is filled again has the same totals.
     assert_eq!(Books::on(roots).sums(), (15_000, 700));
     // A deleted session was used all the same.
     writer.run("DELETE FROM sessions");

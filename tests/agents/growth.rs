@@ -58,7 +58,7 @@ fn a_total_that_grows_counts_on_the_day_on_which_it_grew() {
         // The file is copied, and its total is the same.
         write(&home, 4_000, "2026-11-24T09:30:00Z");
         assert_eq!(days(&home, &[]), [is("20", 1_000), is("21", 600), is("23", 2_400)]);
-        // Whoever sees only the last total knows only when the session started.
+        // A reader that sees only the last total knows only when the session started.
         assert_eq!(days(&home, &["--no-ledger"]), [is("20", 4_000)]);
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::common::Home;
 use super::program::database;
 
-/// An agent's samples and where each of them stands below the home folder.
+/// An agent's samples and the place of each below the home folder.
 type Places = (&'static str, &'static [(&'static str, &'static str)]);
 
 const HOMES: [Places; 12] = [

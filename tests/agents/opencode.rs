@@ -1,4 +1,4 @@
-//! OpenCode's database beside the program that writes it.
+//! OpenCode's database while the program writes it.
 
 use std::fs;
 use std::path::Path;
@@ -43,7 +43,7 @@ fn complete(id: u64) -> String {
 
 fn index_apart(folder: &Path) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8>> {
     let mut all = bytes(folder);
-    // Locks of readers stand in it, if they stand anywhere; the writer's own notes, too.
+    // Readers' locks and the writer's own are recorded here.
     all.retain(|path, _| !path.to_string_lossy().ends_with("-shm"));
     all
 }
@@ -123,7 +123,7 @@ fn k2_nothing_in_the_folder_is_made_changed_or_locked() {
     let mut meter = Meter::on(roots);
     let before = index_apart(&folder);
     assert_eq!(meter.rescan().ids(), ["1"]);
-    assert_eq!(index_apart(&folder), before, "beside a running writer");
+    assert_eq!(index_apart(&folder), before, "with a running writer");
     // It waits for nobody, so it would fail if a lock were left.
     writer.run(&insert(2, true));
     writer.run("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -138,7 +138,7 @@ fn k2_nothing_in_the_folder_is_made_changed_or_locked() {
     assert_eq!(meter.restart().rescan().ids(), ["1", "2", "3"]);
     let mut anew = Meter::on(tokmeter::testing::ingest::Roots::only([database.clone()]));
     assert_eq!(anew.rescan().ids(), ["1", "2", "3"], "a log without its index");
-    assert_eq!(bytes(&folder), before, "beside a log without its index");
+    assert_eq!(bytes(&folder), before, "after reading a log without its index");
     Writer::start(&database).close();
     let connection = Connection::open(&database).unwrap();
     connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();

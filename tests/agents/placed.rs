@@ -35,7 +35,7 @@ const PLACES: &[(&str, &str)] = &[
     ("workbuddy", ".workbuddy/projects"),
 ];
 
-/// A transcript of Cowork, and the record of the same session beside it.
+/// A transcript of Cowork, and the record of the same session next to it.
 const COWORK: &str = ".config/Claude/local-agent-mode-sessions/a/w/local_1/.claude/projects/-sessions-1/a.jsonl";
 const AUDIT: &str = ".config/Claude/local-agent-mode-sessions/a/w/local_1/audit.jsonl";
 

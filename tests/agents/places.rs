@@ -109,7 +109,8 @@ impl Fs for Counting {
     }
 }
 
-/// Looks at places that a start may take, of all agents together. A new agent adds one to three; whoever raises this says why.
+/// Looks at places that a start may take, of all agents together. A new agent adds one to three; explain
+/// any increase.
 const MOST_LOOKS: usize = 80;
 
 #[test]
@@ -139,7 +140,7 @@ fn an_agent_that_is_not_there_costs_one_look_at_each_of_its_places() {
     let both = stats.lock().unwrap().len() - all;
     assert!(both <= all + places, "{both} looks of two threads at {places} places");
     assert_eq!(others.load(Ordering::Relaxed), 0, "nothing is listed or opened");
-    // The best of several: other tests run beside this one.
+    // The best of several, because other tests run at the same time.
     let took = (0..50).map(|_| {
         let begun = Instant::now();
         find(Arc::new(OsFs), false);

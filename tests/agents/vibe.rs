@@ -22,7 +22,7 @@ const META: &str =
 
 #[test]
 fn k4_a_session_whose_model_is_known_after_its_first_answer_counts_once() {
-    // Of an earlier run only the total is left, or there was none.
+    // Either only the total of an earlier run is left, or there was no earlier run.
     for (earlier_input, earlier_output) in [(0, 0), (5000, 50)] {
         let (_keep, path, roots) = home();
         let session = path.join(".vibe/logs/session/unified/s-1");

@@ -103,7 +103,7 @@ fn writes_what_it_is_told_when_it_is_run_by_another_test() {
     }
 }
 
-/// A reader may hold the writer's lock for a microsecond, when it has met the index in the middle of a commit. SQLite's
+/// A reader may hold the writer's lock for a microsecond, when it reads the index in the middle of a commit. SQLite's
 /// first pauses are of one and two milliseconds.
 const MOMENT: Duration = Duration::from_millis(20);
 

@@ -1,4 +1,4 @@
-//! A mail server on this machine, for one test: takes what it is told, and refuses what it is asked to refuse.
+//! A mail server on this machine, for one test: accepts mail, or refuses it where the test says so.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -44,7 +44,7 @@ fn what_was_cut_is_estimated_apart_and_can_be_taken_back() {
     assert!(said.contains("~ 397") && said.contains("60 answers"), "{said}");
     let kept = fs::read_to_string(&estimates).unwrap();
     assert!(kept.lines().count() == 2 && !kept.contains("secret"), "{kept}");
-    // No total changes, and each report says what is beside it.
+    // No total changes, and each report names the estimates that it leaves out.
     let after = total(&home);
     assert_eq!((&after["total"], &after["rows"]), (&before["total"], &before["rows"]));
     assert_eq!(after["estimated"], json!({"calls": 2, "output_tokens": 397, "cost_usd": 0.009_925}));

@@ -1,4 +1,4 @@
-//! Branches and tickets as rows and filters, and plans beside a month's usage.
+//! Branches and tickets as rows and filters, and plans compared with a month's usage.
 
 use std::path::Path;
 

@@ -52,7 +52,7 @@ fn of_five_sessions_with_one_limit_json_table_and_summary_name_the_right_one() {
 
 #[test]
 fn limits_and_their_rate_are_of_the_day_and_not_of_the_latest_session() {
-    // Of the two sessions at work the one with the latest call used next to nothing.
+    // Two sessions are at work; the one with the latest call used next to nothing.
     let home = Home::new();
     home.config("[limits]\nsession = { tokens = 1_000 }\n");
     let call = |name: &str, at: &str, tokens: u64| {
@@ -67,11 +67,11 @@ fn limits_and_their_rate_are_of_the_day_and_not_of_the_latest_session() {
     assert!(json["cost_per_hour_usd"].as_f64().unwrap() > 1.0, "{json}");
     let text = home.fine(&["limits"]).out;
     assert!(text.contains("\nIf work goes on as usual: $") && text.contains(" full at\n"), "{text}");
-    // With calls that no price is known of, the amount is a lower bound.
+    // With calls that have no known price, the amount is a lower bound.
     home.log(&line("local", "2026-11-22T11:59:40Z", "my-own-model", 1_000, 0, ",\"session\":\"local\""));
     let text = home.fine(&["limits"]).out;
     assert!(text.contains("\nIf work goes on as usual: ≥ $"), "{text}");
-    // Of the first minute of a session no hour is told.
+    // The first minute of a session gives no hourly rate.
     let summary = |name: &str| home.fine(&["summary", name, "--json"]).json();
     assert_eq!(
         (&summary("busy")["cost_per_hour_usd"], &summary("busy")["operations"]),

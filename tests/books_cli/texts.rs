@@ -25,7 +25,7 @@ const SAMPLES: &[(&str, &str, &[Row])] = &[
         // `bash` and `{"a": 1}` are a tool's; counted reasoning is not in the text.
         &[(Some("gpt-5.5"), 0, 80 + 4 + 8, false), (Some("gpt-5.5"), 90, 40, true), (Some("gpt-5.5"), 100, 400, false)],
     ),
-    // A prompt is no answer; `default` names no model.
+    // A prompt is not an answer; `default` names no model.
     (
         "cursor",
         "state.vscdb.sql",
@@ -57,7 +57,7 @@ const SAMPLES: &[(&str, &str, &[Row])] = &[
     (
         "copilot-vscode",
         "chatSessions/7b1d0c0e-0000-4000-8000-000000000003.jsonl",
-        // What is shown of a tool is not all of it; `read_file` and `{"path": "/a"}` stand in the rounds.
+        // The displayed text of a tool is incomplete; `read_file` and `{"path": "/a"}` are in the rounds.
         &[(GPT, 0, 8, true), (GPT, 0, 15 + 11, false), (GPT, 20, 6 + 9 + 14 + 12 + 40, false)],
     ),
     (
@@ -68,7 +68,7 @@ const SAMPLES: &[(&str, &str, &[Row])] = &[
     ("amazon-q", "data.sqlite3.sql", &[(SONNET, 0, 50, false)]),
 ];
 
-/// The log as its agent has it: a database made of the statements, or the sample where it stands.
+/// The log as its agent has it: a database made of the statements, or the sample in its folder.
 fn log(agent: &str, sample: &str, folder: &Path) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(agent).join(sample);
     let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".sql")) else { return path };

@@ -143,7 +143,7 @@ fn a_name_that_no_call_has_is_told_beside_the_empty_answer() {
         let said = home.fine(&[&["report"], &words[..]].concat());
         assert!(said.out.contains("No calls in this selection.") && said.err.contains(told), "{words:?}: {said:?}");
     }
-    // An empty time span is no mistake, nor is a pattern without matches.
+    // An empty time span is not a mistake, nor is a pattern without matches.
     let said = home.fine(&["report", "--user", "bob", "--since", "2026-11-22T11:59:00Z"]);
     assert_eq!(said.err, "");
     assert_eq!(home.fine(&["report", "--user", "x*"]).err, "");

@@ -76,7 +76,11 @@ fn an_override_is_for_a_session_that_is_known_by_the_name_given() {
     for name in ["nosuchsession", "web efb625ee", "api nosuchsession-1234567", "e x"] {
         let said = run(&home, &["limits", "override", name, "--reason", "release"], "");
         assert_eq!((said.code, said.out.as_str()), (65, ""), "{name}");
-        assert!(said.err.contains(&format!("no session is '{name}'")) && said.err.contains("whole id"), "{}", said.err);
+        assert!(
+            said.err.contains(&format!("no session is named '{name}'")) && said.err.contains("whole id"),
+            "{}",
+            said.err
+        );
         assert_ne!(run(&home, &["limits", "override", name, "--revoke"], "").code, 0, "{name}");
     }
     let help = run(&home, &["limits", "override", "--help"], "").out;

@@ -157,7 +157,7 @@ fn what_the_agent_states_of_its_windows_is_kept_with_its_age_and_said_elsewhere(
     assert_eq!((&found[1]["window_minutes"], &found[1]["used_percent"]), (&10_080.into(), &serde_json::json!(85.25)));
     let listed = run(&home, &["limits"], "").out;
     assert!(listed.contains("claude 5 h") && listed.contains("31%") && listed.contains("just now"), "{listed}");
-    // Another session's line, which states nothing, is told what is known; so is tmux when asked.
+    // A line for another session, which reports nothing, shows the known windows; so does tmux.
     let other = r#"{"session_id":"c8","model":{"display_name":"Opus"}}"#;
     assert!(line(&home, None, &[], other).contains("5h 31% 7d 85%"));
     assert_eq!(line(&home, None, &["--format", "{quota}"], ""), "5h 31% 7d 85%");

@@ -1,4 +1,4 @@
-//! Of several limits that are reached, everything names the same one.
+//! When several limits are reached, every face names the same one.
 
 use serde_json::Value;
 

@@ -63,7 +63,7 @@ struct Life {
 
 impl Life {
     /// Every listed call, and the agent's statement after each call.
-    fn records(&self, session: &str, counter: Counter) -> Vec<Record> {
+    fn records(&self, session: &str, counter: &Counter) -> Vec<Record> {
         let mut records = Vec::new();
         let mut so_far = [("opus", Tokens::ZERO), ("haiku", Tokens::ZERO)];
         for (seconds, (is_listed, model, tokens)) in (0_i64..).zip(&self.calls) {
@@ -153,8 +153,8 @@ proptest! {
     #[test]
     fn a_sessions_total_is_its_bill_whatever_is_read_first(
         (lives, shuffled, cuts) in (life(), life()).prop_flat_map(|(one, other)| {
-            let whole = one.records("s", Counter::Session { started: None, since: None });
-            let snapshots = other.records("t", Counter::Snapshot { since: Some(at(-60)) });
+            let whole = one.records("s", &Counter::Session { started: None, since: None });
+            let snapshots = other.records("t", &Counter::Snapshot { since: Some(at(-60)) });
             let all: Vec<Record> = whole.into_iter().chain(snapshots).collect();
             let twice = all.iter().cloned().chain(all.clone()).collect::<Vec<_>>();
             (Just([("s", one), ("t", other)]), Just(twice).prop_shuffle(), prop::collection::vec(1_usize..9, 6))
@@ -252,7 +252,7 @@ fn a_persons_session_is_a_lower_bound_until_its_bill_is_known() {
             assert_eq!(sums(books, Dimension::Session, "t").lower_bound_calls, 1);
             assert_eq!(total(books).calls, 3);
         }
-        // What is read once more is still settled.
+        // A call that is read again is still settled.
         disk.post(&calls([listed("a", "s"), listed("d", "s")])).unwrap();
         assert_eq!(sums(&*disk, Dimension::Session, "s").lower_bound_calls, 0);
         assert_eq!(disk.problems(), Vec::<String>::new());
@@ -500,7 +500,7 @@ fn k4_a_call_or_a_total_without_a_model_may_be_of_any() {
 
 #[test]
 fn k4_what_is_left_of_a_named_total_keeps_its_name_beside_one_without_a_model() {
-    // A lead of opus that used 90 and stands nowhere else; its sub-agents used 800 of any model.
+    // A lead of opus that used 90, which no log lists; its sub-agents used 800 of any model.
     let whole = bill("s", 30, &[("opus", tokens(90, 90)), ("unknown", tokens(800, 800))]);
     for (first, second) in [("opus", "opus"), ("haiku", "haiku"), ("opus", "haiku"), ("haiku", "opus")] {
         let mut records = vec![

@@ -725,7 +725,7 @@ fn d14_the_latest_sessions_are_shown_and_all_are_counted_without_reading_the_oth
     }
     disk.post(&calls(told)).unwrap();
     drop(disk);
-    // Whoever reads the other sessions finds no name.
+    // A reader of the other sessions finds no name.
     let spoilt = Connection::open(&path).unwrap();
     spoilt.execute_batch("DELETE FROM labels WHERE name LIKE 'session %' AND name < 'session 17'").unwrap();
     let only = |dimension, value: &str| Filter { only: vec![(dimension, Matcher::new(value))], ..Filter::default() };

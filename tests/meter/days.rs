@@ -294,7 +294,7 @@ fn a_month_is_never_forecast_below_one_of_its_days() {
     let summary = Meter::open(rules.clone(), Snapshot::ask(&books, &rules, &Follow::Latest, now).unwrap()).summary(now);
     let (day, month) = (summary.by_day_end.unwrap(), summary.by_month_end.unwrap());
     assert!(month >= day, "{day:?} today, {month:?} in the month");
-    // What the seventeen days before cost is in it, too, and as much for each of the twelve days to come.
+    // It includes the cost of the seventeen days before, and the same for each of the twelve days to come.
     assert_eq!((month - day).rounded(0), 17 + 12);
 }
 

@@ -136,7 +136,7 @@ fn the_rate_is_that_of_the_last_five_minutes_and_nothing_after_them() {
     }
     let last = start + Duration::minutes(19);
     let rates: Vec<u64> = (0..10).map(|idle| meter.summary(last + Duration::minutes(idle)).tokens_per_min).collect();
-    // What is spent in a minute leaves the rate in the course of a minute.
+    // A minute's usage leaves the rate over the course of a minute.
     assert_eq!(rates, [1_200, 1_000, 800, 600, 400, 200, 0, 0, 0, 0]);
     let seconds: Vec<u64> = (0..420).map(|idle| meter.summary(last + Duration::seconds(idle)).tokens_per_min).collect();
     assert!(seconds.windows(2).all(|pair| pair[1] <= pair[0]), "{seconds:?}");

@@ -29,7 +29,7 @@ run(async (browser) => {
   await over.getByRole("button", { name: "Close alert" }).click();
   check((await page.locator("#alerts li.over").count()) === 0, "an alert can be closed");
   check((await near.count()) === 1, "the other one stays");
-  // Another page is told of what comes, not of what was.
+  // Another page shows later alerts, not earlier ones.
   const other = await open(browser, {});
   await other.goto(`${base}/`);
   await other.waitForFunction(() => document.getElementById("state").textContent === "live");

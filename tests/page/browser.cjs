@@ -1,4 +1,4 @@
-// What the scripts of this folder share: a browser, a page that records what it must not do, and checks.
+// Shared by the scripts of this folder: a browser, a page that records forbidden actions, and checks.
 
 const { chromium } = require("playwright-core");
 

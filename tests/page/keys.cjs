@@ -56,7 +56,7 @@ run(async (browser) => {
   for (const bucket of buckets) check(sum.includes(`$${bucket.usd}`), `${bucket.class} is $${bucket.usd} in ${sum}`);
   check(sum.includes(`$${total}`), `the sum is $${total} in ${sum}`);
   await go(page, "#/calls");
-  // What is refreshed keeps the focus.
+  // A refreshed table keeps the focus.
   await page.locator("#calls-table tbody a").nth(3).focus();
   await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
   await page.waitForTimeout(300);

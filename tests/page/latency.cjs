@@ -27,7 +27,7 @@ run(async (browser) => {
     const wanted = (first + at).toLocaleString("en-US");
     const seen = await page.waitForFunction((wanted) => window.seen.get(wanted), wanted, { polling: 20, timeout: 10_000 });
     took.push((await seen.jsonValue()) - wrote);
-    // Whoever writes does not wait for the page.
+    // The writer does not wait for the page.
     await page.waitForTimeout((at * 37) % 130);
   }
   took.sort((a, b) => a - b);

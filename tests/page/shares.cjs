@@ -1,4 +1,4 @@
-// Shares of a cost that is not known whole are marked, and a share that is not known is no number.
+// Shares of a partly known cost are marked, and an unknown share is not a number.
 
 const { check, go, open, run } = require("./browser.cjs");
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::common::Home;
 use crate::running::Running;
 
-/// What one request becomes upstream, and what this answer becomes for the client.
+/// One request as it arrives upstream, and the answer as it arrives at the client.
 fn exchanged(request: &str, answer: String) -> (String, String) {
     let home = Home::new();
     let upstream = TcpListener::bind("127.0.0.1:0").unwrap();

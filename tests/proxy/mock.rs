@@ -174,7 +174,7 @@ async fn answer(
                 }
                 Step::Pause(time) => tokio::time::sleep(time).await,
                 Step::Reset => {
-                    // What was sent before arrives first.
+                    // Let the data that was sent before arrive first.
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     return Some((Err(io::ErrorKind::ConnectionReset.into()), steps));
                 }

@@ -54,7 +54,7 @@ fn an_upstream_that_nobody_vouches_for_gets_nothing() {
     let answer = post(proxy.address, Api::Chat.path(), &[("authorization", "Bearer k")], &Api::Chat.request(false));
     assert_eq!((answer.status, mock.asked().len()), (502, 0), "{answer:?}");
     proxy.end();
-    // A file without a certificate is a mistake that is told at once.
+    // A file without a certificate is reported at once.
     home.write("ca.pem", "nothing");
     let out = home
         .tokmeter()
@@ -93,7 +93,7 @@ fn answers_without_an_id_count_each_whatever_request_id_the_upstream_repeats() {
     let mock = Mock::start(|received, _| {
         let body = r#"{"object":"list","data":[],"model":"e","usage":{"prompt_tokens":8,"total_tokens":8}}"#;
         let mut reply = Reply::json(body);
-        // What the client sent, or the same for all.
+        // The id that the client sent, or the same id for all.
         let id = received.headers.get("x-request-id").map_or("req_always_the_same", |id| id.to_str().unwrap());
         reply.headers.push(("x-request-id", id.to_owned()));
         reply

@@ -1,5 +1,5 @@
-//! The disk is full while calls are made. A limit on the size of files, which is set and lifted while the proxy runs, stands
-//! for the disk: it stops every write beyond it, as any user, in this process alone.
+//! The disk is full while calls are made. A limit on the size of files, which is set and lifted while the proxy runs,
+//! simulates that: it stops every write beyond it, as any user, in this process alone.
 
 use std::time::{Duration, Instant};
 

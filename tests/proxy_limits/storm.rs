@@ -56,7 +56,7 @@ fn call(proxy: SocketAddr, dice: &mut Dice) -> Option<String> {
     let text = String::from_utf8_lossy(&seen);
     let (head, body) = text.split_once("\r\n\r\n")?;
     assert!(!head.starts_with("HTTP/1.1 429"), "there is room for all: {text}");
-    // A body that broke off is no document.
+    // A body that broke off is not a document.
     serde_json::from_str::<Value>(body).ok()?["id"].as_str().map(str::to_owned)
 }
 
@@ -115,7 +115,7 @@ fn after_any_storm_every_call_is_booked_once_and_nothing_is_held() {
     }
     let key = |id: &String| CallKey::from_parts(&["openai", id]).to_string();
     lost += whole.iter().filter(|id| booked.get(&key(id)) != Some(&100)).count();
-    // What killed proxies held has lapsed a quarter of an hour later.
+    // The holds of killed proxies expire after a quarter of an hour.
     for (id, _) in holds(&home) {
         let earlier =
             |fact: Option<&Fact>| fact.map(|fact| Fact { at: fact.at - chrono::Duration::minutes(15), ..fact.clone() });

@@ -207,7 +207,7 @@ def check(run, rows_of):
 def live(binary, kit, run):
     """Rows of a server that follows the home while the kit lets the agent run in it once more."""
     agent, _, version = run.parent.name.rpartition("-")
-    # What was logged before is no part of the new bill.
+    # Earlier calls are not part of the new bill.
     shutil.rmtree(run / "home", ignore_errors=True)
     with tempfile.TemporaryDirectory() as data:
         words = [binary, "--data-dir", data, "serve", "--listen", "127.0.0.1:0"]

@@ -210,7 +210,7 @@ fn plain_names_the_session_of_each_call_and_prints_a_streamed_answer_once() {
     let mut child = program(&home, &["--plain", "--tz", "UTC", "-"]).stdin(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
-    // What stands there at the start is counted and not listed.
+    // A line that is there at the start is counted and not listed.
     writeln!(input, "{}", line("z", 7)).unwrap();
     let mut text = String::new();
     while !text.contains("Tokens: 10") {

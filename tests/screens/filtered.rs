@@ -1,4 +1,4 @@
-//! What a filter shows and hides: sub-agents, titles that say so, and panes in which nothing fits.
+//! Effects of a filter: sub-agents, titles that mention it, and panes without matches.
 
 use super::fleet::{SIZES, limits, made, screen, two};
 use super::*;

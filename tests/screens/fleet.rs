@@ -59,7 +59,7 @@ pub(super) fn limits(day: &str) -> Vec<Limit> {
     ]
 }
 
-/// A meter of the day that has heard of these calls.
+/// A meter of the day with these calls.
 pub(super) fn metered(calls: &[Change], limits: Vec<Limit>) -> Meter {
     let mut meter = Meter::new(Rules { limits, ..Rules::new(ZONE) }, now());
     meter.follow(Follow::Today);
@@ -139,7 +139,7 @@ fn number(text: &str, before: &str) -> Option<u64> {
     digits.replace([',', '.'], "").parse().ok()
 }
 
-/// The number that stands before these words.
+/// The number before these words.
 fn number_before(text: &str, after: &str) -> Option<u64> {
     let (before, _) = text.split_at(text.find(after)?);
     let digits: String =
@@ -209,7 +209,7 @@ fn j28_the_arrow_shows_as_well_for_calls_that_another_process_has_booked() {
     };
     let older = post(&made("api-server", "claude-opus-5", None, 20, "0.41"));
     let mut meter = Meter::open(Rules::new(ZONE), older.clone());
-    assert!(!meter.summary(now()).growing, "what was there before is no growth");
+    assert!(!meter.summary(now()).growing, "calls that were there before are not growth");
     meter.reopen(older);
     assert!(!meter.summary(now()).growing, "nor is it when it is asked for again");
     meter.reopen(post(&made("web-frontend", "gpt-6.1-sol", None, 1, "0.17")));
@@ -234,7 +234,7 @@ fn j28_the_arrow_is_never_beside_a_number_that_fell() {
     assert!(!meter.summary(now()).growing);
     meter.apply(&made("web-frontend", "gpt-6.1-sol", None, 1, "0.41"), now());
     assert!(meter.summary(now()).growing);
-    // At midnight the day's count begins anew.
+    // At midnight the day's count starts at zero.
     meter.follow(Follow::Today);
     let midnight: Instant = "2026-11-22T23:00:00Z".parse().unwrap();
     let late = midnight - Duration::seconds(1);
@@ -289,7 +289,7 @@ fn each_of_five_sessions_with_one_limit_is_named_and_one_that_has_ended_neither_
     assert!(text.contains("⚠ 96% of session api-server limit used"), "{text}");
     let bars = text.lines().filter(|line| line.contains("││ web-frontend ") || line.contains("││ api-server "));
     assert_eq!(bars.count(), 2, "{text}");
-    // The same project twice: told apart by their own names.
+    // The same project twice: distinguished by their own names.
     let mut twin = calls.clone();
     for change in &calls {
         let Change::New(RowChange { after, .. }) = change else { continue };
@@ -323,7 +323,7 @@ fn a_pinned_session_shows_its_own_limits_and_a_line_for_others_that_are_near() {
     let summary = meter.summary(now());
     let followed: Vec<&str> = summary.limits_followed().map(|limit| limit.name.as_str()).collect();
     assert_eq!(followed, ["session web-frontend", "daily"]);
-    // Its own limit stands first and, once it warns, is what the head tells of.
+    // A pinned session's limit comes first and, once it warns, is the one in the head.
     let tight = vec![limited(Window::Session, tokens(100)), limited(Window::Day, tokens(90_000_000))];
     let mut tight = asked(&two(), tight);
     tight.follow(Follow::Session(summary.session.as_ref().unwrap().id()));
@@ -411,7 +411,7 @@ fn a_providers_windows_stand_below_ones_own_limits_and_say_when_they_were_stated
     let filled = bar.iter().filter(|letter| **letter == '█').count();
     assert!(filled.abs_diff(bar.len() * 31 / 100) <= 1 && bar.len() > 20, "{five}");
     assert!(line("claude 7 d").contains("85%"));
-    // What has started over is no longer known, and neither guessed nor warned of.
+    // Usage before a reset says nothing about now: no guess, no warning.
     let over = line("codex 5 h");
     assert!(over.contains('?') && over.contains("was reset 14:00") && !over.contains('█'), "{over}");
 }

@@ -1,4 +1,4 @@
-//! The limits and the forecasts on the Live view: their order, what is left out, and whether they agree.
+//! The limits and the forecasts on the Fleet view: their order, what is left out, and whether they agree.
 
 use super::fleet::{SIZES, limited, limits, made, metered, screen, two};
 use super::*;

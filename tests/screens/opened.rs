@@ -1,4 +1,4 @@
-//! What is opened, followed and explained: where it stays, what comes above it, and which number it is about.
+//! Opening, following and explaining: where the cursor stays, what is shown above, and which number is explained.
 
 use super::fleet::{SIZES, limits, made, metered, screen, two};
 use super::*;
@@ -92,7 +92,7 @@ fn calls_that_come_above_the_chosen_one_are_counted_and_esc_or_home_follows_the_
 fn every_line_of_the_head_is_explained_and_opens_the_day() {
     let cases = [
         (0, ["today · as of", "cache read", "cost         $12.11"]),
-        (1, ["$28.56/h: what the last 5 minutes cost", "left         $12.89 left", "daily limit"]),
+        (1, ["$28.56/h: the cost of the last 5 minutes", "left         $12.89 left", "daily limit"]),
         (2, ["this week", "this month", "by midnight  $37.72"]),
         (3, ["forecast of today · as of", "between $32.67 and $45.25", "full at 14:31 (14:22–14:42)"]),
     ];
@@ -310,5 +310,5 @@ fn wrapped_lines_of_an_explanation_are_continued_below_their_text() {
         tokmeter::testing::text::width(&line[..line.find(words).unwrap()])
     };
     let begin = column("80% and 100%");
-    assert_eq!([column("full at"), column("returning to that"), column("usual hours of work")], [begin; 3], "{text}");
+    assert_eq!([column("full at"), column("to the average of"), column("were active in")], [begin; 3], "{text}");
 }

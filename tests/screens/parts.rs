@@ -21,7 +21,7 @@ fn click(app: &mut App, column: u16, row: u16, area: Rect) -> Next {
     app.update(Message::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }, area), now())
 }
 
-/// Clicks on the first place where these words stand.
+/// Clicks on the first occurrence of these words.
 fn click_on(app: &mut App, words: &str, area: Rect) -> Next {
     let text = text_of(&draw(app, area));
     let (row, line) =
@@ -158,7 +158,7 @@ fn rows_heads_and_keys_are_clickable() {
     assert_eq!(id.session.as_deref(), Some("web-frontend-1"));
     click_on(&mut app, "? help", area);
     assert!(shown(&app, 120, 36).contains("What the marks mean"));
-    // What lies below an overlay is not hit.
+    // A click does not reach what is under an overlay.
     click(&mut app, 60, 20, area);
     assert!(shown(&app, 120, 36).contains("What the marks mean"));
     press(&mut app, &["esc", "2"]);

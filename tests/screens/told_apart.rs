@@ -143,7 +143,7 @@ fn the_smallest_screen_lists_the_dearest_sessions_first_and_says_how_many_more_t
         ["api-server c6160b71  $0.9401", "web-frontend         $0.3800", "api-server 4e21d0aa  $0.0860"],
         "{text}"
     );
-    // The counter says once what the day cost; how much is left of the day stands beside a limit that is nearer.
+    // The day's cost is shown once, in the counter; its remaining amount is shown although another limit is nearer.
     let text = shown(&screen(&calls, limits()), 40, 10);
     assert!(text.starts_with("Tokens: 270,696 ↑ | Cost: $1.41") && !text.contains("today $1.41"), "{text}");
     assert!(text.lines().any(|line| line.starts_with("daily") && line.ends_with("23%  $4.59 left")), "{text}");
@@ -233,7 +233,7 @@ fn a_screen_of_one_project_lists_its_limits_and_says_which_others_are_near() {
     assert!(text.contains("│ daily ") && text.contains("│ web-frontend daily "), "{text}");
     assert!(!text.contains("│ home/kim") && !text.contains("│ srv/kim") && !text.contains("c6160b71"), "{text}");
     assert!(text.contains("■ elsewhere: api-server daily 617%"), "{text}");
-    // What a pattern may let through is not left out, nor what the filter says nothing of.
+    // Rows that a pattern may match, or that the filter does not concern, stay.
     for (name, row) in [("/home/*", "│ api-server daily "), ("*", "│ home/kim/api-server daily ")] {
         let text = view(Dimension::Project, name);
         assert!(text.contains(row) && !text.contains("elsewhere"), "{name}: {text}");

@@ -1,4 +1,4 @@
-//! Who listens: Server-Sent Events and web sockets give the same, and alerts at once.
+//! Listeners: Server-Sent Events and web sockets give the same events, and alerts at once.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -70,7 +70,7 @@ fn an_alert_is_heard_at_once_over_both() {
     assert_eq!(heard.2, near);
     book(&served.client, "b", 200);
     assert!(events.any(|(_, data)| alert(100)(&data)));
-    // Who was away hears what was raised meanwhile, once.
+    // A client that was away gets the alerts raised meanwhile, once.
     let missed = served.client.events(&id).find(|(_, data)| data["threshold"].is_u64()).unwrap();
     assert!(alert(100)(&missed.1), "{missed:?}");
 }

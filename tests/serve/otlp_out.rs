@@ -19,7 +19,7 @@ struct Export {
     body: Vec<u8>,
 }
 
-/// A collector that answers its first requests as it is told, and 200 from then on.
+/// A collector that gives its first requests the given answers, and 200 from then on.
 fn collector(answers: &'static [&'static str]) -> (u16, Receiver<Export>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -99,7 +99,7 @@ fn sums_and_limits_are_sent_as_protobuf_with_the_headers_of_the_file() {
     book(&served.client, "a");
     next(&exports);
     book(&served.client, "b");
-    // What has happened since the last time is sent at the end.
+    // Changes since the last export are sent at the end.
     assert_eq!(served.terminate(), Some(0));
     let last = exports.try_iter().last().expect("a last export");
     assert!(last.head.starts_with("post /v1/metrics http/1.1"), "{}", last.head);
@@ -176,11 +176,11 @@ fn nothing_is_sent_unless_the_config_names_a_collector_and_secrets_are_shown_now
     let ran = home.tokmeter().args(["serve", "--listen", "127.0.0.1:0"]).output().unwrap();
     let said = [shown.stdout, shown.stderr, ran.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
     assert!(
-        said.contains("otlp_endpoint = \"http://127.0.0.1:1/…\"") && said.contains("line 1 is no header"),
+        said.contains("otlp_endpoint = \"http://127.0.0.1:1/…\"") && said.contains("line 1 is not a header"),
         "{said}"
     );
     assert!(ran.status.code() == Some(78) && !said.contains("HUSH"), "{said}");
-    // The variables by which agents are told where to send theirs are not ours.
+    // The variables that tell agents where to send their telemetry do not apply to us.
     let (port, exports) = collector(&[]);
     let endpoint = format!("http://127.0.0.1:{port}");
     let home = Home::new();

@@ -84,7 +84,7 @@ fn each_counts_once(ways: &[Way], session: fn(u64) -> String, is_killed: bool) {
             assert_eq!(served.client.post(path, &[("content-type", JSON)], body.as_bytes()).status, 200, "{path}");
         }
     }
-    // What was logged while this server ran counts by now or after a start.
+    // Calls that were logged while this server ran count now or after a restart.
     drop(served);
     let served = Served::start(&home);
     let usage = served.client.get("/api/v1/usage?period=total&by=session").json();

@@ -12,7 +12,7 @@ export function calendar(box, today, days, params) {
   const amounts = [...days.values()].filter((value) => value > 0n).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   const quartiles = [0.25, 0.5, 0.75].map((part) => amounts[Math.floor(part * amounts.length)] ?? 0n);
   const level = (value) => (value <= 0n ? 0 : 1 + quartiles.filter((edge) => value > edge).length);
-  // As large as the window allows, and never too small for a finger to be near.
+  // As large as the window allows, but at least 13 pixels, so that a day can be tapped.
   const cell = Math.max(13, Math.min(22, Math.floor((box.clientWidth - LEFT) / 53)));
   const weekday = (new Date(`${today}T00:00:00Z`).getUTCDay() + 6) % 7;
   const weeks = 53;
@@ -32,7 +32,7 @@ export function calendar(box, today, days, params) {
       const value = days.get(day);
       const square = svg("rect", { x: LEFT + week * cell, y: 16 + date * cell, width: cell - 2, height: cell - 2, rx: 2, class: `l${value === undefined ? 0 : Math.max(1, level(value))}` });
       square.append(svg("title", {}, value === undefined ? `${day}: no calls` : `${day}: ${usd(value)}`));
-      // The keyboard goes by the table.
+      // Keyboard users use the table below.
       const anchor = value === undefined ? square : svg("a", { href: link("calls", { ...params, since: day, until: day }), tabindex: -1 });
       if (anchor !== square) anchor.append(square);
       picture.append(anchor);
@@ -45,7 +45,7 @@ export function calendar(box, today, days, params) {
     box.replaceChildren(wrap);
     box.tabIndex = 0;
     box.setAttribute("role", "region");
-    // The newest week is what one wants to see.
+    // Scroll to the newest week.
     requestAnimationFrame(() => { box.scrollLeft = box.scrollWidth; });
   }
 }

@@ -7,7 +7,7 @@ export const NAMES = ["user", "team", "project", "agent", "model", "source", "fe
 // The filters among the parameters of the address.
 export const filters = (params) => Object.fromEntries(NAMES.filter((name) => params[name]).map((name) => [name, params[name]]));
 
-// The value of a filter for exactly this name: a star would stand for any letters, and a comma separates names.
+// The value of a filter for exactly this name: a star would match any characters, and a comma would separate names.
 export const exactly = (name) => name && name.replace(/[,*]/g, "\\$&");
 
 // A filter's value as text.

@@ -33,7 +33,7 @@ pub(crate) fn limit_states(
     let (of_models, others): (Vec<Limit>, Vec<Limit>) = std::mem::take(&mut rules.limits).into_iter().partition(about);
     let models = row.models.iter().map(|(model, _)| (&of_models, model.as_ref()));
     let mut all: Vec<LimitState> = Vec::new();
-    #[allow(clippy::mutable_key_type, reason = "a pattern's cache is no part of what it equals")]
+    #[allow(clippy::mutable_key_type, reason = "a pattern's cache does not take part in comparisons")]
     let mut known: HashSet<(Limit, Option<String>)> = HashSet::new();
     for (limits, model) in std::iter::once((&others, None)).chain(models.filter(|_| !of_models.is_empty())) {
         rules.limits.clone_from(limits);

@@ -143,7 +143,7 @@ impl Reading {
             None => unknown = Some(batch.path),
         });
         match unknown {
-            Some(path) => Err(io::Error::other(format!("{path} is no sample"))),
+            Some(path) => Err(io::Error::other(format!("{path} is not a sample"))),
             None => Ok(Self { of_sample }),
         }
     }

@@ -49,10 +49,7 @@ pub(crate) fn write_text(explained: &Explained<'_>, zone: Zone, out: &mut dyn io
             "its session uses more than its log lists call by call: the session's real numbers are higher"
         )?,
         Fidelity::Summed | Fidelity::SumGuessed => {
-            writeln!(
-                out,
-                "calls that no log lists one by one: what the session's own bill has beyond the calls that are listed, as one"
-            )?;
+            writeln!(out, "usage in the session's own total that no log lists as individual calls, shown as one call")?;
             if call.fidelity == Fidelity::SumGuessed {
                 writeln!(
                     out,

@@ -49,10 +49,7 @@ fn reply(context: &mut Context<'_>, loaded: &Loaded, input: &[u8]) -> Result<Opt
     }
     let (mut answer, books) = ask(context, &event);
     if !loaded.is_usable(false) {
-        answer.doubt(
-            "the config is wrong, so that limits may be missing: run `tokmeter config check`",
-            &context.settings,
-        );
+        answer.doubt("the config has errors, so limits may be missing: run `tokmeter config check`", &context.settings);
     }
     if let Some(warning) = &answer.warning {
         context.note(warning);

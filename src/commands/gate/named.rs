@@ -32,11 +32,11 @@ pub(crate) fn named_answer(
 ) -> Result<GateAnswer, BooksError> {
     let mut names: Vec<(Dimension, Label)> =
         names.iter().filter_map(|(of, name)| Some((*of, Label::find(name)?))).collect();
-    let (mut notes, mut told, mut is_one_of_several) = (Vec::new(), Vec::new(), false);
+    let (mut notes, mut of_session, mut is_one_of_several) = (Vec::new(), Vec::new(), false);
     if let Some((_, session)) = names.iter_mut().find(|(of, _)| *of == Dimension::Session) {
         match callers_session(books, session)? {
             Ok(full) => {
-                told = gate::told_by_session(books, &full)?;
+                of_session = gate::attribution_of_session(books, &full)?;
                 *session = full;
             }
             Err(why) => {
@@ -48,7 +48,8 @@ pub(crate) fn named_answer(
     if is_one_of_several {
         names.retain(|(of, _)| *of != Dimension::Session);
     }
-    let known: Vec<(Dimension, &str)> = names.iter().chain(&told).map(|(of, name)| (*of, name.as_str())).collect();
+    let known: Vec<(Dimension, &str)> =
+        names.iter().chain(&of_session).map(|(of, name)| (*of, name.as_str())).collect();
     let caller = caller(settings, &known);
     let is_given = |dimension: Dimension| names.iter().any(|(of, _)| *of == dimension);
     let mut meant = Vec::new();

@@ -34,13 +34,14 @@ pub(crate) fn import(context: &mut Context<'_>, file: &Path) -> Result<Exit, Fai
     }
     let more = imported.refused - u64::try_from(imported.first_refused.len()).unwrap_or(0);
     if more > 0 {
-        context.note(&format!("{} more not imported for such reasons", text::plural(more, "line")));
+        context.note(&format!("{} not imported for similar reasons", text::plural(more, "more line")));
     }
     if imported.refused > 0 && imported.calls == 0 {
         return Err(Failure::new(Exit::NoInput, format!("{shown}: nothing was imported")));
     }
     let refused = match imported.refused {
         0 => String::new(),
+        1 => " 1 line refused: its values are not plausible.".to_owned(),
         lines => format!(" {} refused: their values are not plausible.", text::plural(lines, "line")),
     };
     writeln!(

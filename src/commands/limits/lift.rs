@@ -55,7 +55,7 @@ fn to_lift(books: &dyn Ledger, session: &str) -> Result<(Label, bool), Failure> 
     }
 }
 
-/// The session with an override that has this name or, if it is the only one, begins so. It may have no call.
+/// The session with an override that has this name or, if it is the only one, starts with it. It may have no call.
 fn lifted_so(books: &dyn Ledger, session: &str) -> Result<Option<Label>, Failure> {
     let lifted = overrides::in_force(books)?;
     if let Some(exact) = lifted.iter().find(|lifted| lifted.as_str() == session) {

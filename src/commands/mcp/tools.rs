@@ -61,7 +61,7 @@ impl Tool {
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             return Err(Failure::new(
                 Exit::Usage,
-                format!("'{name}' is no argument of {}; there are: {known}", self.name()),
+                format!("'{name}' is not an argument of {}; there are: {known}", self.name()),
             ));
         }
         let (mut json, mut people) = (Vec::new(), Vec::new());

@@ -39,7 +39,7 @@ impl Started {
     ///
     /// A call on the whole second of the start may have been made before or after it, so only earlier calls decide. A
     /// session that made a call shortly before the start is being used elsewhere. One that was idle counts as resumed
-    /// only if it is in this folder. Calls without a session are not known to be of another, so they count.
+    /// only if it is in this folder. Calls without a session may belong to the run, so they count.
     pub(super) fn is_own(&self, books: &dyn Ledger, row: &SessionRow, is_here: bool) -> Result<bool, BooksError> {
         let Some(only) = own_calls(row) else { return Ok(true) };
         let last_before = |until: Instant| -> Result<Option<Instant>, BooksError> {

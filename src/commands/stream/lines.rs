@@ -74,7 +74,7 @@ impl Lines {
         self.write_calls(context, &done)
     }
 
-    /// Lists the calls that another process has recorded. No change tells of them.
+    /// Lists the calls that another process has recorded. No change event reports them.
     fn take_in(&mut self, context: &Context<'_>, latest: &[Arc<Row>], now: Instant) -> io::Result<()> {
         let listed = std::mem::take(&mut self.listed);
         self.listed = latest.iter().filter_map(|row| Some((row.call.key, *listed.get(&row.call.key)?))).collect();

@@ -129,7 +129,7 @@ impl<'n, 't> ValueReader<'_, '_, 'n, 't> {
         } else {
             let table = self.name.rsplit_once('.').map_or("", |(table, _)| table);
             let expected = "give an address that begins with https:// or http://, or \"\"";
-            self.reader.error(node.span, format!("{table}: '{}' is no web address; {expected}", self.key));
+            self.reader.error(node.span, format!("{table}: '{}' is not a web address; {expected}", self.key));
         }
     }
 

@@ -86,7 +86,7 @@ impl BillCheck {
         }
         // After pruning, the rest of a computed row depends on how it was split before.
         let is_right = is_pruned || self.stored == self.computed;
-        (!is_right).then_some("the calls computed from bills are not what bills have beyond the calls")
+        (!is_right).then_some("the rows computed from bills do not equal the bills minus the logged calls")
     }
 }
 

@@ -166,18 +166,18 @@ impl Ids {
     }
 
     /// The interned id of a kind's database id, if cached.
-    pub(super) fn met_kind(&self, id: i64) -> Option<u32> {
+    pub(super) fn cached_kind(&self, id: i64) -> Option<u32> {
         self.kinds.from.get(&id).copied()
     }
 
     /// The interned id of a set's database id, if cached.
-    pub(super) fn met_session(&self, id: i64) -> Option<u32> {
+    pub(super) fn cached_session(&self, id: i64) -> Option<u32> {
         self.sessions.from.get(&id).copied()
     }
 
     /// The interned id of a set's database id.
     pub(super) fn known_session(&mut self, conn: &Connection, names: &mut Interner, id: i64) -> Result<u32> {
-        if let Some(set) = self.met_session(id) {
+        if let Some(set) = self.cached_session(id) {
             return Ok(set);
         }
         let mut find = conn.prepare_cached("SELECT kind, session, agent, branch FROM sessions WHERE id = ?")?;
@@ -188,7 +188,7 @@ impl Ids {
     /// Interns a set from its row in `sessions`: id, kind, session, agent, branch.
     pub(super) fn learn_session(&mut self, conn: &Connection, names: &mut Interner, row: [i64; 5]) -> Result<u32> {
         let [id, kind, session, agent, branch] = row;
-        if let Some(set) = self.met_session(id) {
+        if let Some(set) = self.cached_session(id) {
             return Ok(set);
         }
         let kind = self.known_kind(conn, names, kind)?;

@@ -114,7 +114,7 @@ impl Source {
                 let mut select = conn.prepare_cached(select)?;
                 let mut found = select.query([days.0, days.1])?;
                 while let Some(row) = found.next()? {
-                    let kind = ids.met_kind(row.get(1)?).ok_or_else(|| damaged("sums of no kind"))?;
+                    let kind = ids.cached_kind(row.get(1)?).ok_or_else(|| damaged("sums of no kind"))?;
                     unpack(row.get(0)?, kind, row.get_ref(2)?.as_blob()?)?;
                 }
             }

@@ -71,8 +71,8 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// The position of a listener whose last event has this id, or the start if the id is from another run. A new
-    /// listener gets the summary, and alerts from now on.
+    /// The position of a listener whose last event has this id. An id from another run, or an invalid one, means a new
+    /// listener, which gets the summary, and alerts from now on.
     pub(super) fn resume(last_id: &str, latest: &Latest) -> Self {
         let numbers: Vec<i64> = last_id.split('-').map_while(|part| part.parse().ok()).collect();
         match numbers.as_slice() {
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!((first.name, first.id.as_str()), ("alert", "7-0-1"));
         latest.alert("second".into());
         assert_eq!(all(&mut Seen::resume(&first.id, &latest), &latest), ["second", "one"]);
-        // For an id from another run only the numbers matter, and an invalid id means a new listener.
+        // An id from another run and an invalid id both mean a new listener.
         for id in ["6-1-1", "nonsense", "7-1", "7-1-1-1", "-", "99999999999999999999-1-1"] {
             assert_eq!(all(&mut Seen::resume(id, &latest), &latest), ["one"], "{id}");
         }

@@ -64,12 +64,12 @@ pub(super) fn check(known: &[&[Parameter]], given: &[(String, String)]) -> Resul
         let Some(parameter) = known.iter().find(|parameter| parameter.name == name) else {
             let names: Vec<&str> = known.iter().map(|parameter| parameter.name).collect();
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            return Err(format!("'{}' is no parameter; there are: {names}", Label::new(name)));
+            return Err(format!("'{}' is not a parameter; there are: {names}", Label::new(name)));
         };
         if let Values::OneOf(words) = parameter.values
             && !words.contains(&value.as_str())
         {
-            return Err(format!("'{}' is no {name}; there are: {}", Label::new(value), words.join(", ")));
+            return Err(format!("'{}' is not a valid {name}; there are: {}", Label::new(value), words.join(", ")));
         }
         if !parameter.is_repeatable() && given[..at].iter().any(|(before, _)| before == name) {
             return Err(format!("'{name}' is given twice"));
@@ -83,7 +83,7 @@ const fn query(name: &'static str, flag: &'static str, values: Values, meaning: 
 }
 
 const MEANING: &str =
-    "Only calls with this name. `*` stands for any letters; after a backslash, `*` and a comma are part of the name.";
+    "Only calls with this name. `*` matches any characters; after a backslash, `*` and a comma are part of the name.";
 
 const fn filter(name: &'static str) -> Parameter {
     query(name, name, Values::Texts, MEANING)
@@ -122,19 +122,19 @@ pub(crate) const REPORT: [Parameter; 19] = [
         Values::OneOf(&["asc", "desc"]),
         "Oldest first, or newest first; calls are always newest first.",
     ),
-    query("limit", "limit", Values::Rows, "Most rows; of calls there are 100 without it."),
+    query("limit", "limit", Values::Rows, "Maximum number of rows; the default for calls is 100."),
 ];
 
-/// The unit that each row covers.
+/// The period that each row covers.
 pub(crate) const PERIOD: Parameter = query(
     "period",
     "",
     Values::OneOf(&["hour", "day", "week", "month", "session", "call", "total"]),
-    "The unit that a row sums up; day without it.",
+    "Period covered by each row; `day` by default.",
 );
 
 const fn name(name: &'static str) -> Parameter {
-    query(name, "", Values::Text, "Name in this dimension of the call that is to be made.")
+    query(name, "", Values::Text, "Value of this dimension for the planned call.")
 }
 
 /// Parameters of the gate: every dimension that a limit can have.
@@ -160,8 +160,12 @@ pub(super) const KEY: Parameter = Parameter {
 };
 
 /// The position in the stream, for the WebSocket.
-pub(super) const LAST_EVENT: Parameter =
-    query("last_event_id", "", Values::Text, "Leaves out the events up to this id, which the client has.");
+pub(super) const LAST_EVENT: Parameter = query(
+    "last_event_id",
+    "",
+    Values::Text,
+    "Id of the last event that the client received; only later ones are sent.",
+);
 
 /// The same as a header, for Server-Sent Events.
 pub(super) const LAST_EVENT_HEADER: Parameter = Parameter {
@@ -169,7 +173,7 @@ pub(super) const LAST_EVENT_HEADER: Parameter = Parameter {
     flag: "",
     place: Place::Header,
     values: Values::Text,
-    meaning: "Leaves out the events up to this id, which the client has.",
+    meaning: "Id of the last event that the client received; only later ones are sent.",
 };
 
 /// The name of one of the page's files.
@@ -196,12 +200,12 @@ mod tests {
             super::check(&[&[PERIOD, KEY], &REPORT], &given)
         };
         assert_eq!(check(&[("period", "day"), ("user", "a"), ("user", "b"), ("by", "model"), ("by", "user")]), Ok(()));
-        let no_format = "'xml' is no format; there are: json, csv";
+        let no_format = "'xml' is not a valid format; there are: json, csv";
         assert_eq!(check(&[("format", "xml")]), Err(no_format.to_owned()));
         assert_eq!(check(&[("limit", "1"), ("limit", "2")]), Err("'limit' is given twice".to_owned()));
         for wrong in ["usr", "key", "", "Period"] {
             let error = check(&[(wrong, "day")]).unwrap_err();
-            assert!(error.starts_with(&format!("'{wrong}' is no parameter; there are: period, format")), "{error}");
+            assert!(error.starts_with(&format!("'{wrong}' is not a parameter; there are: period, format")), "{error}");
         }
         let none = super::check(&[], &[("x\u{1b}[2J".to_owned(), String::new())]).unwrap_err();
         assert!(none.ends_with("there are: none") && !none.contains('\u{1b}'), "{none:?}");

@@ -135,8 +135,8 @@ pub(super) const ROUTES: [Route; 19] = [
             Operation {
                 method: "post",
                 id: "book",
-                summary: "Books calls, one JSON object a line, and answers each line with one. A call that is booked \
-                          already is a repeat, so that a body can be sent again.",
+                summary: "Books calls, one JSON object a line, and answers each line with one. A call that is already \
+                          booked counts as a repeat, so a body can safely be sent again.",
                 parameters: &[],
                 body: &[(LINES, "CallLine"), (JSON, "CallLine")],
                 answers: &[("200", LINES, "Booked"), ("503", LINES, "Booked")],
@@ -152,7 +152,7 @@ pub(super) const ROUTES: [Route; 19] = [
     Route {
         path: "/api/v1/limits",
         handler: || get(api::limits),
-        operations: &[asks("limits", "The limits with their use.", &[], &[("200", JSON, "Limits")])],
+        operations: &[asks("limits", "All limits with their usage.", &[], &[("200", JSON, "Limits")])],
     },
     Route {
         path: "/api/v1/health",
@@ -235,7 +235,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 async fn checked(operations: &'static [Operation], request: Request, next: Next) -> Response {
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
     let operation = operations.iter().find(|operation| operation.method.eq_ignore_ascii_case(method.as_str()));
-    // Replaced letters would ask for another name.
+    // Lossy decoding would silently query a different name.
     let is_text = std::str::from_utf8(&percent_bytes(request.uri().query().unwrap_or_default())).is_ok();
     let refused = operation.and_then(|operation| match Query::<Params>::try_from_uri(request.uri()) {
         _ if !is_text => Some("the parameters are not UTF-8".to_owned()),

@@ -93,7 +93,7 @@ async fn uncounted(
     let outgoing = upstream_request(&parts, &job.route, Outgoing::unread(body), false);
     let before = job.began.elapsed();
     let answer = tokio::select! {
-        answer = shared.client.send(outgoing) => answer.map_err(|error| unreachable(&error))?,
+        answer = shared.client.send(outgoing) => answer.map_err(|error| upstream_failure(&error))?,
         () = sender.closed() => return Err(Failed::Left),
     };
     let arrived = Instant::now();
@@ -145,7 +145,7 @@ async fn counted(
     let arrived = Instant::now();
     let answer = answer.map_err(|error| {
         record.is_free();
-        unreachable(&error)
+        upstream_failure(&error)
     })?;
     let (mut head, body) = answer.into_parts();
     headers::remove_hop_by_hop(&mut head.headers);
@@ -314,7 +314,7 @@ async fn sent_upstream(
     };
     answer.map_err(|error| {
         record.is_free();
-        unreachable(&error)
+        upstream_failure(&error)
     })
 }
 
@@ -365,7 +365,7 @@ fn upstream_request(parts: &Parts, route: &Route, body: Outgoing, is_changed: bo
     request
 }
 
-fn unreachable(error: &hyper_util::client::legacy::Error) -> Failed {
+fn upstream_failure(error: &hyper_util::client::legacy::Error) -> Failed {
     let what = if error.is_connect() { "cannot be reached" } else { "broke off before it answered" };
     // The cause may contain an address, but never a header.
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();

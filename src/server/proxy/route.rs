@@ -133,8 +133,8 @@ struct Ends {
 }
 
 impl Ends {
-    /// What a service may take the path for: it may decode it, ignore the case, `;parameters` and slashes that nothing
-    /// separates, and resolve `.` and `..`, where a part without a name may count or not.
+    /// The ways a service may interpret the path: it may decode it, ignore the case, `;parameters` and repeated
+    /// slashes, and resolve `.` and `..`, where a part without a name may count or not.
     fn all(path: &str) -> [Self; 2] {
         let decoded = percent_bytes(path);
         let decoded = String::from_utf8_lossy(&decoded);

@@ -30,7 +30,6 @@ impl App {
         let mut lines = vec![
             super::of_rate(&text::usd_as(summary.cost_per_hour, &summary.today)),
             format!("             {} tokens a minute in the same time", text::count(summary.tokens_per_min)),
-            "             of work that began within them: over the time since, of at least two".to_owned(),
         ];
         if let Some(limit) = self.leading_limit() {
             lines.push(String::new());
@@ -80,11 +79,7 @@ impl App {
                 None => lines.push(format!("{} limit  not full before it resets, by the same forecast", limit.name)),
             }
         }
-        lines.push(
-            "basis        the last quarter of an hour, returning within half an hour to the rate of the last hours,"
-                .to_owned(),
-        );
-        lines.push("             in the hours in which there was work on the last seven days".to_owned());
+        lines.push(format!("basis        {}", super::FORECAST_BASIS));
         lines
     }
 }

@@ -172,7 +172,7 @@ impl Compact<'_> {
                 vec![
                     format!("{} {trend} {cost}", text::pad(name, name_room)),
                     format!("{name} {cost}"),
-                    text::model_short(name).to_owned(),
+                    name.to_owned(),
                 ],
                 Role::Text,
             ));

@@ -147,13 +147,13 @@ impl History<'_> {
         if most == 0 {
             return notice(buffer, &format!("nothing booked in these {} {}s", BARS, step.name()));
         }
-        let (named, marked) = (u16::from(inner.height >= 8), u16::from(inner.height >= 6));
+        let (day_labels, legend) = (u16::from(inner.height >= 8), u16::from(inner.height >= 6));
         let [chart, marks, days, detail, names] = Layout::vertical([
             Constraint::Min(1),
             Constraint::Length(1),
-            Constraint::Length(named),
+            Constraint::Length(day_labels),
             Constraint::Length(1),
-            Constraint::Length(marked),
+            Constraint::Length(legend),
         ])
         .areas(inner);
         let scale =

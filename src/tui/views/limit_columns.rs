@@ -56,7 +56,7 @@ pub(super) struct LimitColumns {
 impl LimitColumns {
     /// Gives the names what they need, and the bar the rest. Where there is too little room, names are truncated as far as
     /// they still differ, and what other columns also say is left out: first the range of a forecast and the used
-    /// amounts. Then long amounts are rounded, and a mark stands without its word. Times and remaining amounts go last.
+    /// amounts. Then long amounts are rounded, and marks lose their words. Times and remaining amounts go last.
     pub(super) fn fit(rows: &[LimitRow], reserved: &LimitWidths, room: usize) -> Self {
         let widest = |least: usize, of: fn(&LimitRow) -> &String| {
             rows.iter().map(|row| text::width(of(row))).max().unwrap_or(0).max(least)

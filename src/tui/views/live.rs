@@ -1,4 +1,4 @@
-//! The Live view: everything counted today and the active sessions, or one pinned session.
+//! The Fleet view: everything counted today and the active sessions, or one pinned session.
 
 mod calls;
 mod charts;

@@ -58,7 +58,7 @@ impl Widget for &Waiting<'_> {
         }
         let demo = app.options.keys.first(Action::Demo);
         let ways = [
-            "  run Claude Code or Codex beside it",
+            "  run Claude Code or Codex in another terminal",
             "  tokmeter PATH                                    a log file or a folder of them",
             "  tokmeter record --model gpt-4o --input 500 --output 300",
             "  tokmeter --socket                                one JSON line a call, from any program",

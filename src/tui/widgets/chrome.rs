@@ -45,7 +45,8 @@ impl Widget for &Banner<'_> {
         let mut parts = text::banner(worst, app.summary().further_warnings(), app.now(), app.options.zone);
         let room = usize::from(area.width).saturating_sub(1);
         let gap = if room >= 60 { "   " } else { "  " };
-        // That alerts are off comes before what can be seen elsewhere, in long words if the amounts fit beside them.
+        // Say that alerts are off before anything that other panes show too; use the long wording if the amounts still
+        // fit.
         let snoozed = app.snooze_words();
         let title = parts.iter().take(2).map(|part| text::width(part) + gap.len()).sum::<usize>();
         let words = snoozed.iter().find(|words| title + text::width(words) <= room).or(snoozed.last());

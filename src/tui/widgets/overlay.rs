@@ -6,6 +6,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Clear, Widget};
 
 use super::super::app::App;
+use super::super::explain::FORECAST_BASIS;
 use super::super::key_groups::Group;
 use super::super::palette::Entry;
 use super::super::targets::Target;
@@ -37,7 +38,7 @@ impl Widget for &Overlay<'_> {
 const NOTHING: &str = "nothing contains this";
 
 /// Meaning of the marks next to numbers.
-const MARKS: [(&str, &str); 12] = [
+const MARKS: [(&str, &str); 13] = [
     ("↑", "the counter is growing"),
     ("≥", "at least: some tokens are unpriced, or logged only in part"),
     ("~", "about: the model, or how its tokens split, is a guess"),
@@ -48,16 +49,16 @@ const MARKS: [(&str, &str); 12] = [
         "of a session: a call or your prompt within the last minute; within five, a long answer or an agent that has \
          stopped; waiting for you, since its turn ended or for five minutes",
     ),
-    ("● ◐ ◼", "new data is seen at once; by looking; the picture is frozen"),
+    ("● ◐ ◼", "following file events; polling; frozen"),
     ("▲", "something needs attention: see the Health view"),
-    ("╷", "in a limit's bar: how much of its period is over"),
-    (
-        "full at",
-        "the last quarter of an hour's rate, returning within half an hour to that of the last hours, in the usual \
-         hours of work; in brackets from when to when, the rate shown now included; beyond today, days like the \
-         month's whole days",
-    ),
+    ("╷", "in a limit's bar: how much of its period has passed"),
+    ("full at", FORECAST_BASIS),
     ("by midnight", "what today will cost by the same forecast"),
+    (
+        "( – )",
+        "the earliest and the latest forecast, including one at the displayed rate; beyond today, each day is expected \
+         to cost the average of this month's whole days",
+    ),
     ("E Σ $ cr ~", "of an agent: exact, sums only, costs stated by it, credits, estimates"),
 ];
 
@@ -128,9 +129,9 @@ fn explain(app: &App, explanation: &Explanation, area: Rect, buffer: &mut Buffer
 fn palette(app: &App, cursor: usize, search: &Input, area: Rect, buffer: &mut Buffer) {
     let entries = app.palette(search);
     let title = if search.text().is_empty() {
-        "Do what? · type to search, Enter does it".to_owned()
+        "Actions · type to search, Enter runs one".to_owned()
     } else {
-        format!("Do what? · {}", Label::new(search.text()))
+        format!("Actions · {}", Label::new(search.text()))
     };
     let words = |entry: &Entry, room: usize| match entry {
         Entry::Act(action) => {

@@ -30,7 +30,8 @@ pub(crate) fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -
         None => None,
     };
     let model = event.model.as_deref().or_else(|| last.as_ref()?.call.model.as_deref());
-    let told = last.iter().flat_map(|row| gate::told_by(&row.call)).filter(|(of, _)| *of != Dimension::Source);
+    let told =
+        last.iter().flat_map(|row| gate::attribution_of_call(&row.call)).filter(|(of, _)| *of != Dimension::Source);
     let names = [
         (Dimension::Source, Some(SOURCE)),
         (Dimension::Session, event.session.as_deref()),

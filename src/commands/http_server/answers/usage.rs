@@ -21,13 +21,13 @@ pub(super) fn usage(fixed: Option<Grain>, params: &Params, books: &BooksView<'_>
     let mut grain = fixed.unwrap_or(Grain::Day);
     let mut words = vec!["tokmeter".into(), "report".into()];
     for (name, value) in params {
-        let wrong = || Refusal::Question(format!("'{}' is no {}", Label::new(value), Label::new(name)));
+        let wrong = || Refusal::Question(format!("'{}' is not a valid {}", Label::new(value), Label::new(name)));
         let flag = REPORT.iter().find(|parameter| parameter.name == name).map_or("", |parameter| parameter.flag);
         match name.as_str() {
             _ if !flag.is_empty() => words.push(format!("--{flag}={value}").into()),
             "format" => kind = kind_of(value).ok_or_else(wrong)?,
             "period" => grain = grain_of(value).ok_or_else(wrong)?,
-            _ => return Err(Refusal::Question(format!("'{}' is no parameter", Label::new(name)))),
+            _ => return Err(Refusal::Question(format!("'{}' is not a parameter", Label::new(name)))),
         }
     }
     let cli: Cli = crate::cli::parse(&words).map_err(|error| {

@@ -22,7 +22,7 @@ fn long_texts_and_lists_are_left_out_and_counts_are_kept() {
         r#"{"object":"list","data":[{"embedding":[0.25,0.25,0.25,0.25]}],"text":"","usage":{"prompt_tokens":8}}"#
     );
     assert!(facts.has_usage && facts.end == Some(text.len() as u64) && facts.text == TEXT as u64 + 1);
-    assert!(!facts.is_cut, "numbers are no objects");
+    assert!(!facts.is_cut, "numbers are not objects");
 }
 
 #[test]

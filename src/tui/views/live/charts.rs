@@ -1,4 +1,4 @@
-//! The charts of the Live view: the day as a curve, and dollars per hour over the last hours.
+//! The charts of the Fleet view: the day as a curve, and dollars per hour over the last hours.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};

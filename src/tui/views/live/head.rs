@@ -1,4 +1,4 @@
-//! The head of the Live view: spending, rate, and the limit's remaining amount.
+//! The head of the Fleet view: spending, rate, and the limit's remaining amount.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
