@@ -21,7 +21,7 @@ use self::nesting::Spans;
 use self::pieces::{Piece, Pieces};
 use self::signal::Signal;
 use super::keys::content_key;
-use super::{BadLine, Format, Origin, Reader, Reading};
+use super::{BadLine, Format, Origin, Reader, Reading, repair};
 use crate::domain::{Call, CallKey, Labels, Record};
 
 /// Spans and log records, one per line.
@@ -176,8 +176,23 @@ impl Telemetry {
     /// Appends the calls in a JSON export; `None` if it is not an export.
     ///
     /// # Errors
-    /// When it is not JSON.
+    /// When it is not JSON, and does not become JSON by being mended.
     pub(crate) fn json(
+        &mut self,
+        body: &[u8],
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> serde_json::Result<Option<Refused>> {
+        let why = match self.sound_json(body, origin, out) {
+            Ok(refused) => return Ok(refused),
+            Err(why) => why,
+        };
+        // A prompt cut within a character must not cost the calls beside it: the client does not send them again.
+        let mended = repair::mended(body).and_then(|body| self.sound_json(&body, origin, out).ok());
+        mended.ok_or(why)
+    }
+
+    fn sound_json(
         &mut self,
         body: &[u8],
         origin: &Origin,
