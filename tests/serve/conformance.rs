@@ -162,10 +162,14 @@ fn every_coding_is_expanded_and_parameters_of_the_type_are_ignored() {
         ("x-gzip", gzip(text("req_3").as_bytes())),
         ("zstd", zstd(&text("req_4"))),
         ("deflate", deflate(&text("req_5"))),
+        ("deflate", deflate(&text("req_6"))[2..].to_vec()),
+        ("zstd", [b"\x5a\x2a\x4d\x18\x02\0\0\0ab".to_vec(), zstd(&text("req_7"))].concat()),
+        ("gzip, identity", gzip(text("req_8").as_bytes())),
+        ("zstd, gzip", gzip(&zstd(&text("req_9")))),
     ] {
         assert_eq!(served.client.post(LOGS, &[kind, ("content-encoding", coding)], &body).status, 200, "{coding}");
     }
-    assert_eq!(counted(&served.client), (5, 500));
+    assert_eq!(counted(&served.client), (9, 900));
 }
 
 #[test]

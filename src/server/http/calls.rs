@@ -47,8 +47,8 @@ pub(super) async fn book(State(shared): State<Arc<Shared>>, headers: HeaderMap, 
 }
 
 async fn lines(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
-    let coding = Coding::of_headers(headers)?;
-    body::expanded(body::read(body, &shared.bounds).await?, coding, shared.bounds.expanded)
+    let codings = Coding::of_headers(headers)?;
+    body::expanded(body::read(body, &shared.bounds).await?, &codings, shared.bounds.expanded)
 }
 
 fn decoded(shared: &Shared, body: &[u8]) -> Vec<Result<Vec<Record>, Label>> {
