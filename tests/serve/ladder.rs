@@ -274,6 +274,81 @@ fn geminis_two_events_of_an_answer_and_its_metrics_are_one_call() {
     assert_eq!(usage(), [1, 45, 60, 10]);
 }
 
+/// Records or spans with these attributes, of a service.
+fn of_service(service: &str, groups: [&str; 3], all: &[Value]) -> Value {
+    json!({groups[0]: [{
+        "resource": {"attributes": attributes(&[("service.name", service.into())])},
+        groups[1]: [{"scope": {"name": service}, groups[2]: all}],
+    }]})
+}
+
+#[test]
+fn b25_answers_with_equal_counts_are_as_many_as_their_ids_and_prompts() {
+    let home = Home::new();
+    let mut served = Served::start(&home);
+    let counts = [
+        ("input_token_count", 100.into()),
+        ("output_token_count", 20.into()),
+        ("total_token_count", 120.into()),
+        ("duration_ms", 500.into()),
+        ("session.id", Value::from("s-1")),
+        ("model", Value::from("m")),
+    ];
+    let record = |event: &str, own: &[(&str, Value)], second: u64| {
+        let event = ("event.name", event.into());
+        json!({"timeUnixNano": at(second).to_string(), "attributes": attributes(&[&counts[..], own, &[event]].concat())})
+    };
+    let prompt = |id: &str| [("prompt_id", Value::from(id))];
+    let answer = |id: &str| [("response_id", Value::from(id))];
+    let gemini = |own: &[(&str, Value)], second| record("gemini_cli.api_response", own, second);
+    let qwen = |own: &[(&str, Value)], second| record("qwen-code.api_response", own, second);
+    let chat = |id: &str, answer: &str| {
+        json!({
+            "traceId": "5b8efff798038103d269b633813fc60c", "spanId": id, "name": "chat m",
+            "startTimeUnixNano": at(0).to_string(),
+            "attributes": attributes(&[
+                ("gen_ai.operation.name", "chat".into()), ("gen_ai.request.model", "m".into()),
+                ("gen_ai.conversation.id", "s-1".into()), ("gen_ai.response.id", answer.into()),
+                ("gen_ai.usage.input_tokens", 100.into()), ("gen_ai.usage.output_tokens", 20.into()),
+            ]),
+        })
+    };
+    let logs = ["resourceLogs", "scopeLogs", "logRecords"];
+    let exports = [
+        ("/v1/logs", of_service("gemini-cli", logs, &[gemini(&prompt("p1"), 0), gemini(&prompt("p2"), 60)]), 2),
+        // At another time within one prompt, and in another prompt at one time.
+        ("/v1/logs", of_service("gemini-cli", logs, &[gemini(&prompt("p2"), 61), gemini(&prompt("p3"), 61)]), 2),
+        ("/v1/logs", of_service("qwen-code", logs, &[qwen(&answer("r-1"), 0), qwen(&answer("r-2"), 0)]), 2),
+        // The same answer, sent at another time.
+        ("/v1/logs", of_service("qwen-code", logs, &[qwen(&answer("r-2"), 9), qwen(&prompt("p1"), 9)]), 1),
+        (
+            "/v1/traces",
+            of_service(
+                "github-copilot",
+                ["resourceSpans", "scopeSpans", "spans"],
+                &[
+                    chat("4df394fca7d359f2", "chatcmpl-1"),
+                    chat("5c89c184ddad9353", "chatcmpl-2"),
+                    chat("6c89c184ddad9353", "chatcmpl-2"),
+                ],
+            ),
+            2,
+        ),
+    ];
+    let mut calls = 0;
+    for (path, export, more) in &exports {
+        calls += more;
+        post(&served.client, path, export);
+        assert_eq!(counted(&served.client), (calls, calls * 100), "{export}");
+    }
+    served.kill();
+    let served = Served::start(&home);
+    for (path, export, _) in &exports {
+        post(&served.client, path, export);
+    }
+    assert_eq!(counted(&served.client), (calls, calls * 100));
+}
+
 #[test]
 fn copilots_chat_spans_count_and_neither_their_parent_nor_its_metrics_do() {
     let home = Home::new();

@@ -2,6 +2,7 @@
 
 use super::super::BadLine;
 use super::super::keys::{qwen_key, request_key};
+use super::super::time;
 use super::super::usage::{Counts, tier};
 use super::SignalContext;
 use super::gen_ai::attribution;
@@ -156,8 +157,8 @@ fn gemini(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, 
     }
     // The session's chat contains the same answer.
     if let (Some(session), Some(model)) = (&call.from.session, &call.model) {
-        call.key = CallKey::of_gemini(session, model, &tokens);
-        call.alias = Some(call.key);
+        let alias = CallKey::of_gemini(session, model, &tokens);
+        (call.key, call.alias) = (own_key(signal, alias), Some(alias));
     }
     Ok(call)
 }
@@ -181,10 +182,24 @@ fn qwen(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, Ba
     call.from.agent = call.from.agent.or_else(|| context.labels.find(found.text(&["subagent_name"]).as_deref()));
     // The session's chat and the ledger file contain the same answer.
     if let (Some(session), Some(model)) = (&call.from.session, &call.model) {
-        call.key = qwen_key(session, model, call.latency, &tokens);
-        call.alias = Some(call.key);
+        let alias = qwen_key(session, model, call.latency, &tokens);
+        (call.key, call.alias) = (own_key(signal, alias), Some(alias));
     }
     Ok(call)
+}
+
+/// Key of an event whose alias other answers of the session may share: they have another id, or another prompt and
+/// time. The alias itself, if nothing tells them apart.
+fn own_key(signal: &Signal<'_>, alias: CallKey) -> CallKey {
+    let found = &signal.attributes;
+    if let Some(id) = found.text(&["response_id", "gen_ai.response.id"]) {
+        return alias.named(&[&*id]);
+    }
+    // Every exporter has this time to the millisecond.
+    let stated = found.text(&["event.timestamp"]).and_then(|at| time::parse(&at));
+    let Some(at) = stated.or(signal.at) else { return alias };
+    let prompt = found.text(&["prompt_id", "prompt.id"]).unwrap_or_default();
+    alias.named(&[prompt.as_bytes(), &at.timestamp_millis().to_le_bytes()])
 }
 
 /// Fields that all agents' events share. The user's name is the first of `user`. `named` is the answer's alias, by
