@@ -178,8 +178,10 @@ pub(super) fn read(
                 });
                 group.start = [group.start, start].into_iter().flatten().min();
                 group.end = group.end.max(end);
-                let point = group.points.entry(series).or_insert(Point { model, class, tokens: 0 });
+                let point = group.points.entry(series).or_insert(Point { model, class, tokens: 0, time: 0 });
                 point.tokens = point.tokens.saturating_add(tokens);
+                let time = end.and_then(|end| end.timestamp_nanos_opt()).unwrap_or_default();
+                point.time = point.time.max(time);
             }
         }
         for ((session, ..), group) in groups {
@@ -226,7 +228,7 @@ impl Group<'_> {
 /// A part of a session as a bill; `None` if it has no tokens.
 fn bill(id: CallKey, from: Attribution, known: Known, piece: &Piece) -> Option<Bill> {
     let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
-    for Point { model, class, tokens } in piece.points.values() {
+    for Point { model, class, tokens, .. } in piece.points.values() {
         sums.entry(model).or_default().add(class, *tokens);
     }
     let mut models = Vec::with_capacity(sums.len());
@@ -370,6 +372,37 @@ mod tests {
                 assert_eq!(read_all(&[first, &again].concat()), wanted, "{temporality}");
             }
         }
+    }
+
+    #[test]
+    fn b26_a_cumulative_sum_that_falls_at_a_later_time_begins_anew() {
+        let export = |time: u64, input: u64, output: Option<u64>| {
+            let output = output.map(|output| point("output", &json!(output), (0, time)));
+            let points: Vec<Value> = std::iter::once(point("input", &json!(input), (0, time))).chain(output).collect();
+            export("gemini_cli.token.usage", &json!(2), &points)
+        };
+        let tokens = |input, output| Tokens { input, output, ..Tokens::ZERO };
+        let all = [
+            export(10, 100, Some(3)),
+            export(20, 150, Some(4)),
+            // The process has started anew, and has already written more than before.
+            export(30, 40, Some(9)),
+            export(40, 90, Some(11)),
+            export(50, 20, Some(12)),
+        ];
+        let all: Vec<&Value> = all.iter().collect();
+        assert_eq!(read_all(&all[..2]), tokens(150, 4));
+        assert_eq!(read_all(&all[..4]), tokens(240, 15));
+        assert_eq!(read_all(&all), tokens(260, 27));
+        // What is sent again, or arrives late, is earlier than what is known.
+        assert_eq!(read_all(&[&all[..], &all[..]].concat()), tokens(260, 27));
+        assert_eq!(read_all(&[all[0], all[2], all[1], all[3]]), tokens(240, 15));
+        assert_eq!(read_all(&[all[0], all[1], all[3], all[2], all[4]]), tokens(260, 27));
+        assert_eq!(read_all(&[all[1], all[0], all[1]]), tokens(150, 4));
+        // Points of a reset may be exported one by one.
+        let (input, output) = (export(30, 40, None), point("output", &json!(9), (0, 30)));
+        let output = super::tests::export("gemini_cli.token.usage", &json!(2), &[output]);
+        assert_eq!(read_all(&[all[0], all[1], &input, &output, all[3]]), tokens(240, 15));
     }
 
     #[test]
