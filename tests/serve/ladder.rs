@@ -274,6 +274,55 @@ fn geminis_two_events_of_an_answer_and_its_metrics_are_one_call() {
     assert_eq!(usage(), [1, 45, 60, 10]);
 }
 
+#[test]
+fn a_log_record_and_a_span_without_the_services_id_are_one_call() {
+    let counts = [
+        ("session.id", Value::from("s-1")),
+        ("model", "claude-opus-5".into()),
+        ("input_tokens", 100.into()),
+        ("output_tokens", 20.into()),
+    ];
+    let signal = |name: &str, own: &[(&str, Value)], span: Option<u64>| {
+        json!({
+            "traceId": span.map(|_| "5b8efff798038103d269b633813fc60c"), "spanId": span.map(|span| format!("{span:016x}")),
+            "name": name, "body": {"stringValue": name}, "timeUnixNano": at(0).to_string(),
+            "startTimeUnixNano": at(0).to_string(), "attributes": attributes(&[&counts[..], own].concat()),
+        })
+    };
+    let log = |own: &[(&str, Value)], span| {
+        let record = signal("claude_code.api_request", own, span);
+        ("/v1/logs", of_service("claude-code", ["resourceLogs", "scopeLogs", "logRecords"], &[record]))
+    };
+    let span = |own: &[(&str, Value)], span| {
+        let span = signal("claude_code.llm_request", own, Some(span));
+        ("/v1/traces", of_service("claude-code", ["resourceSpans", "scopeSpans", "spans"], &[span]))
+    };
+    let client = |id: &str| [("client_request_id", Value::from(id))];
+    let numbered = |number: u64| [("event.sequence", Value::from(number))];
+    for is_reversed in [false, true] {
+        let home = Home::new();
+        let served = Served::start(&home);
+        let cases = [
+            (vec![log(&client("c1"), Some(1)), span(&client("c1"), 1)], 1),
+            (vec![log(&client("c2"), None), span(&client("c2"), 2)], 1),
+            (vec![log(&[], Some(3)), span(&[], 3)], 1),
+            // The span around two requests is not that of either.
+            (vec![log(&numbered(1), Some(4)), log(&numbered(2), Some(4))], 2),
+        ];
+        let mut calls = 0;
+        for (mut exports, more) in cases {
+            calls += more;
+            if is_reversed {
+                exports.reverse();
+            }
+            for (path, export) in exports.iter().chain(&exports) {
+                post(&served.client, path, export);
+            }
+            assert_eq!(counted(&served.client), (calls, calls * 100), "{exports:?}");
+        }
+    }
+}
+
 /// Records or spans with these attributes, of a service.
 fn of_service(service: &str, groups: [&str; 3], all: &[Value]) -> Value {
     json!({groups[0]: [{
