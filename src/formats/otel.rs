@@ -10,6 +10,7 @@ mod nesting;
 mod pieces;
 mod scalar;
 mod signal;
+mod within;
 
 use std::cell::OnceCell;
 
@@ -22,7 +23,7 @@ use self::pieces::{Piece, Pieces};
 use self::signal::Signal;
 use super::keys::content_key;
 use super::{BadLine, Format, Origin, Reader, Reading, repair};
-use crate::domain::{Call, CallKey, Labels, Record};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Record, Tokens};
 
 /// Spans and log records, one per line.
 #[derive(Debug)]
@@ -250,6 +251,14 @@ impl Signals {
             calls.sort_by_cached_key(|(signal, _)| std::cmp::Reverse(self.spans.depth(signal)));
         }
         out.extend(calls.into_iter().filter_map(|(signal, call)| self.spans.place(signal, call)).map(Record::Call));
+        // The ledger shows nothing under the key of a call that used nothing because it was refused.
+        let from = || Attribution::new(origin.modified, Label::new(self.format));
+        let taken_back = self
+            .spans
+            .take_back()
+            .into_iter()
+            .map(|key| Call { fidelity: Fidelity::Refused, ..Call::new(key, from(), None, Tokens::ZERO) });
+        out.extend(taken_back.map(Record::Call));
         self.spans.trim();
         refused
     }
