@@ -238,6 +238,7 @@ fn real_answers_fit_the_schemas() {
     // Those of requests, and those that stand within others.
     for schema in [
         "CallLine",
+        "CallLines",
         "OtlpExport",
         "Amount",
         "Amounts",

@@ -7,6 +7,8 @@
     reason = "a test that fails here has found what it was looking for"
 )]
 
+#[path = "serve/bodies.rs"]
+mod bodies;
 #[path = "serve/client.rs"]
 mod client;
 #[path = "serve/collector.rs"]
@@ -14,6 +16,8 @@ mod collector;
 mod common;
 #[path = "serve/conformance.rs"]
 mod conformance;
+#[path = "serve/equal_counts.rs"]
+mod equal_counts;
 #[path = "serve/ladder.rs"]
 mod ladder;
 #[path = "serve/listening.rs"]
@@ -221,32 +225,6 @@ fn an_address_beyond_this_machine_needs_a_token() {
     let out = home.tokmeter().args(["serve", "--token-file", short.to_str().unwrap()]).output().unwrap();
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(out.status.code() == Some(78) && !said.contains("secret"), "{said}");
-}
-
-#[test]
-fn a_body_may_be_one_value_over_several_lines_or_a_list() {
-    let home = Home::new();
-    let served = Served::start(&home);
-    let call =
-        |id: &str| -> Value { serde_json::from_str(&common::native(id, &now(), "claude-opus-5", 1_000, 100)).unwrap() };
-    let post = |headers: &[(&str, &str)], body: &str| -> Vec<Value> {
-        let answer = served.client.post("/api/v1/calls", headers, body.as_bytes());
-        assert_eq!(answer.status, 200);
-        answer.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    };
-    let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
-    let kinds: [&[(&str, &str)]; 2] = [&[("content-type", JSON)], &[]];
-    for (number, headers) in kinds.into_iter().enumerate() {
-        let one = post(headers, &pretty(&call(&format!("one-{number}"))));
-        assert_eq!(one.iter().map(|answer| &answer["ok"]).collect::<Vec<_>>(), [true], "{one:?}");
-        let list = json!([call(&format!("two-{number}")), 7, call(&format!("three-{number}"))]);
-        let all = post(headers, &pretty(&list));
-        assert_eq!(all.iter().map(|answer| &answer["ok"]).collect::<Vec<_>>(), [true, false, true], "{all:?}");
-        let again = post(headers, &list.to_string());
-        assert_eq!(again.iter().map(|answer| &answer["repeat"] == true).collect::<Vec<_>>(), [true, false, true]);
-    }
-    assert_eq!(counted(&served.client), (6, 6_000));
-    assert_eq!(served.client.post("/api/v1/calls", &[("content-type", JSON)], b"[]").status, 400);
 }
 
 #[test]

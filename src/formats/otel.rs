@@ -9,6 +9,7 @@ mod metrics;
 mod nesting;
 mod pieces;
 mod scalar;
+mod seen;
 mod signal;
 mod within;
 

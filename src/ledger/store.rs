@@ -326,23 +326,16 @@ pub trait Store {
         if let Some(row) = self.row(names, ids, Table::Shown, key)? {
             return Ok(Some(row));
         }
-        if !self.has_aliases()? {
-            return Ok(None);
-        }
-        let unmerged = self.row(names, ids, Table::Unmerged, key)?.filter(CompactRow::is_telemetry);
-        let Some(alias) = unmerged.and_then(|row| row.alias) else { return Ok(None) };
+        let unmerged = if self.has_aliases()? { self.row(names, ids, Table::Unmerged, key)? } else { None };
+        let telemetry = unmerged.filter(CompactRow::is_telemetry);
+        let Some(alias) = telemetry.and_then(|row| row.alias) else { return Ok(None) };
         let mut rows = Vec::new();
         for key in self.keys_by_alias(names, alias)?.into_iter().chain([alias]) {
-            let row = match self.row(names, ids, Table::Unmerged, key)? {
-                Some(row) => Some(row),
-                None => self.row(names, ids, Table::Shown, key)?,
-            };
-            rows.extend(row);
+            let unmerged = self.row(names, ids, Table::Unmerged, key)?;
+            rows.extend(if unmerged.is_some() { unmerged } else { self.row(names, ids, Table::Shown, key)? });
         }
-        match Twins::new(alias, rows).host_of(key) {
-            Some(host) => self.row(names, ids, Table::Shown, host),
-            None => Ok(None),
-        }
+        let host = Twins::new(alias, rows).host_of(key);
+        host.map_or(Ok(None), |host| self.row(names, ids, Table::Shown, host))
     }
 
     /// Sums by quarter hour of the calls within a filter's times, on any level that separates the filter's dimensions

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::nesting::Seen;
+use super::seen::Seen;
 
 /// Sums of the calls within a span, with no other call in between.
 ///
