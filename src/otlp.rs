@@ -1,5 +1,7 @@
 //! OTLP messages, with the field numbers of opentelemetry-proto 1.9 (read 2026-11-27): the messages that are written,
 //! and the relevant fields of those that are received. All other fields are skipped.
+//!
+//! Texts are bytes, because a message with one invalid byte in one of them must still be readable.
 
 use prost::Message;
 use prost::bytes::Bytes;
@@ -30,16 +32,16 @@ pub(crate) struct Resource {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Scope {
-    #[prost(string, tag = "1")]
-    pub(crate) name: String,
-    #[prost(string, tag = "2")]
-    pub(crate) version: String,
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(crate) name: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(crate) version: Bytes,
 }
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct KeyValue {
-    #[prost(string, tag = "1")]
-    pub(crate) key: String,
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(crate) key: Bytes,
     #[prost(message, optional, tag = "2")]
     pub(crate) value: Option<AnyValue>,
 }
@@ -53,8 +55,8 @@ pub(crate) struct AnyValue {
 /// Lists, maps and bytes are never counts or names, and are skipped.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub(crate) enum Scalar {
-    #[prost(string, tag = "1")]
-    Text(String),
+    #[prost(bytes = "bytes", tag = "1")]
+    Text(Bytes),
     #[prost(bool, tag = "2")]
     Bool(bool),
     #[prost(int64, tag = "3")]
@@ -73,12 +75,12 @@ pub(crate) struct ScopeMetrics {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Metric {
-    #[prost(string, tag = "1")]
-    pub(crate) name: String,
-    #[prost(string, tag = "2")]
-    pub(crate) description: String,
-    #[prost(string, tag = "3")]
-    pub(crate) unit: String,
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(crate) name: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(crate) description: Bytes,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub(crate) unit: Bytes,
     #[prost(oneof = "Data", tags = "5, 7, 9, 10")]
     pub(crate) data: Option<Data>,
 }
@@ -176,4 +178,9 @@ pub(crate) struct ExponentialPoint {
     pub(crate) time: u64,
     #[prost(double, optional, tag = "5")]
     pub(crate) sum: Option<f64>,
+}
+
+/// A text, in which invalid bytes become U+FFFD.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

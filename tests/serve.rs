@@ -2,6 +2,8 @@
 
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a panic fails the test")]
 
+#[path = "serve/bodies.rs"]
+mod bodies;
 #[path = "serve/client.rs"]
 mod client;
 #[path = "serve/collector.rs"]
@@ -9,6 +11,8 @@ mod collector;
 mod common;
 #[path = "serve/conformance.rs"]
 mod conformance;
+#[path = "serve/equal_counts.rs"]
+mod equal_counts;
 #[path = "serve/ladder.rs"]
 mod ladder;
 #[path = "serve/listening.rs"]

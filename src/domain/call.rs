@@ -111,6 +111,11 @@ impl Call {
             .then_with(|| self.parts.cmp(&other.parts))
     }
 
+    /// True for a call that telemetry reports: another log's call with its alias may be the same one.
+    pub fn is_telemetry(&self) -> bool {
+        self.alias.is_some_and(|alias| self.key.is_named(alias))
+    }
+
     /// True for a call that is free because the model refused it.
     pub fn is_refused(&self) -> bool {
         self.fidelity == Fidelity::Refused

@@ -11,6 +11,9 @@ use super::Tokens;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallKey([u8; 16]);
 
+/// Half the length of a key.
+const HALF: usize = 8;
+
 impl CallKey {
     /// The key built from these parts, in this order.
     ///
@@ -34,10 +37,24 @@ impl CallKey {
         Self(std::array::from_fn(|at| self.0[at] ^ root[at]))
     }
 
+    /// Key of one of several calls that may share this alias, from what tells them apart in their own source.
+    ///
+    /// It has half of the alias, by which [`CallKey::is_named`] knows it.
+    #[must_use]
+    pub fn named<P: AsRef<[u8]>>(self, parts: &[P]) -> Self {
+        let Self(own) = Self::from_parts(parts);
+        Self(std::array::from_fn(|at| if at < HALF { own[at] } else { self.0[at] }))
+    }
+
+    /// True for the alias itself, and for the keys that were made from it.
+    pub fn is_named(self, alias: Self) -> bool {
+        self.0[HALF..] == alias.0[HALF..]
+    }
+
     /// Alias of a Gemini CLI answer, built from its session, model and counts, because its chats and its telemetry
     /// share no id.
     ///
-    /// A session's prompt grows from call to call, so no two of its answers have the same counts.
+    /// A session's prompt grows from call to call, so few of its answers have the same counts.
     pub fn of_gemini(session: &str, model: &str, tokens: &Tokens) -> Self {
         let counts = tokens.fields().map(u64::to_le_bytes).concat();
         Self::from_parts(&[b"gemini".as_slice(), session.as_bytes(), model.as_bytes(), &counts])
@@ -75,6 +92,14 @@ mod tests {
     fn the_cut_between_parts_matters() {
         assert_ne!(CallKey::from_parts(&["ab", "c"]), CallKey::from_parts(&["a", "bc"]));
         assert_eq!(CallKey::from_parts(&["ab", "c"]), CallKey::from_parts(&["ab", "c"]));
+    }
+
+    #[test]
+    fn a_key_knows_the_alias_that_it_was_made_from() {
+        let (alias, other) = (CallKey::from_parts(&["a"]), CallKey::from_parts(&["b"]));
+        let keys = [alias, alias.named(&["1"]), alias.named(&["2"]), other.named(&["1"])];
+        assert_eq!(keys.map(|key| key.is_named(alias)), [true, true, true, false]);
+        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[1] != keys[3]);
     }
 
     #[test]

@@ -9,7 +9,9 @@ mod metrics;
 mod nesting;
 mod pieces;
 mod scalar;
+mod seen;
 mod signal;
+mod within;
 
 use std::cell::OnceCell;
 
@@ -21,8 +23,8 @@ use self::nesting::Spans;
 use self::pieces::{Piece, Pieces};
 use self::signal::Signal;
 use super::keys::content_key;
-use super::{BadLine, Format, Origin, Reader, Reading};
-use crate::domain::{Call, CallKey, Labels, Record};
+use super::{BadLine, Format, Origin, Reader, Reading, repair};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Record, Tokens};
 
 /// Spans and log records, one per line.
 #[derive(Debug)]
@@ -176,8 +178,23 @@ impl Telemetry {
     /// Appends the calls in a JSON export; `None` if it is not an export.
     ///
     /// # Errors
-    /// When it is not JSON.
+    /// When it is not JSON, and does not become JSON by being mended.
     pub(crate) fn json(
+        &mut self,
+        body: &[u8],
+        origin: &Origin,
+        out: &mut Vec<Record>,
+    ) -> serde_json::Result<Option<Refused>> {
+        let why = match self.sound_json(body, origin, out) {
+            Ok(refused) => return Ok(refused),
+            Err(why) => why,
+        };
+        // A prompt cut within a character must not cost the calls beside it: the client does not send them again.
+        let mended = repair::mended(body).and_then(|body| self.sound_json(&body, origin, out).ok());
+        mended.ok_or(why)
+    }
+
+    fn sound_json(
         &mut self,
         body: &[u8],
         origin: &Origin,
@@ -235,6 +252,14 @@ impl Signals {
             calls.sort_by_cached_key(|(signal, _)| std::cmp::Reverse(self.spans.depth(signal)));
         }
         out.extend(calls.into_iter().filter_map(|(signal, call)| self.spans.place(signal, call)).map(Record::Call));
+        // The ledger shows nothing under the key of a call that used nothing because it was refused.
+        let from = || Attribution::new(origin.modified, Label::new(self.format));
+        let taken_back = self
+            .spans
+            .take_back()
+            .into_iter()
+            .map(|key| Call { fidelity: Fidelity::Refused, ..Call::new(key, from(), None, Tokens::ZERO) });
+        out.extend(taken_back.map(Record::Call));
         self.spans.trim();
         refused
     }

@@ -9,6 +9,9 @@ use super::{BadLine, json};
 /// Byte order mark that some writers put at the start of a file.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// Numbers that JavaScript and Python write although JSON does not have them.
+const NO_NUMBERS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+
 /// The line without white space and a byte order mark around it.
 pub(crate) fn bare(line: &[u8]) -> &[u8] {
     let line = line.trim_ascii();
@@ -30,8 +33,15 @@ pub(super) fn nuls(line: &[u8]) -> u64 {
     memchr::memchr_iter(0, line).map(|_| 1).sum()
 }
 
+/// A whole document without a byte order mark, and cleaned. `None` if nothing changed.
+pub(super) fn mended(document: &[u8]) -> Option<Vec<u8>> {
+    let bare = bare(document);
+    cleaned(bare).or_else(|| (bare.len() < document.len()).then(|| bare.to_vec()))
+}
+
 /// The line without bytes that make a valid object unreadable: NUL bytes are removed, raw control characters become
-/// spaces, and invalid bytes and escapes become U+FFFD. `None` if nothing changed.
+/// spaces, invalid bytes and escapes become U+FFFD, and numbers that JSON does not have become null. `None` if nothing
+/// changed.
 pub(super) fn cleaned(line: &[u8]) -> Option<Vec<u8>> {
     let mut clean = cleaned_once(line)?;
     // Removing bytes may create a new unpaired escape.
@@ -44,10 +54,18 @@ pub(super) fn cleaned(line: &[u8]) -> Option<Vec<u8>> {
 fn cleaned_once(line: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(line);
     let mut out = String::with_capacity(text.len());
-    let mut letters = text.char_indices();
+    let (mut letters, mut in_text) = (text.char_indices(), false);
     while let Some((at, letter)) = letters.next() {
+        in_text ^= letter == '"';
         match letter {
             '\0' => {}
+            'N' | 'I' | '-' if !in_text => match NO_NUMBERS.iter().find(|name| text[at..].starts_with(**name)) {
+                Some(name) => {
+                    out.push_str("null");
+                    letters.nth(name.len() - 2);
+                }
+                None => out.push(letter),
+            },
             letter if letter < ' ' => out.push(' '),
             '\\' => {
                 let escape = &text[at..];
@@ -162,13 +180,15 @@ mod tests {
 
     #[test]
     fn b5_b8_what_makes_a_sound_object_unreadable_is_taken_out() {
-        let cases: [(&[u8], &[u8]); 6] = [
+        let cases: [(&[u8], &[u8]); 8] = [
             (b"{\"a\0\0\":1}", b"{\"a\":1}"),
             (b"{\"a\":\"x\x1b[1m\ty\"}", b"{\"a\":\"x [1m y\"}"),
             (b"{\"a\":\"\xff\"}", b"{\"a\":\"\xef\xbf\xbd\"}"),
             (br#"{"a":"\ud800"}"#, br#"{"a":"\ufffd"}"#),
             (br#"{"a":"\udc00\ud800\ud800\udc00"}"#, br#"{"a":"\ufffd\ufffd\ud800\udc00"}"#),
             (br#"{"a":"\\ud800","b":"\ud8"}"#, br#"{"a":"\\ud800","b":"\ud8"}"#),
+            (br#"{"a":NaN,"b":[-Infinity,Infinity,-1]}"#, br#"{"a":null,"b":[null,null,-1]}"#),
+            (br#"{"a":"\"NaN","b":"-Infinity"}"#, br#"{"a":"\"NaN","b":"-Infinity"}"#),
         ];
         for (line, clean) in cases {
             let cleaned = cleaned(line).unwrap_or_else(|| line.to_vec());
@@ -229,7 +249,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic(line in prop::collection::vec(prop::sample::select(b"{}[]\"\\:,u dcD80aefn1\0\x1b\xff\xc3".to_vec()), 0..60)) {
+        fn no_bytes_panic(line in prop::collection::vec(prop::sample::select(b"{}[]\"\\:,u dcD80aefNn1\0\x1b\xff\xc3".to_vec()), 0..60)) {
             let clean = cleaned(&line).unwrap_or(line.clone());
             prop_assert!(cleaned(&clean).is_none(), "cleaning twice is cleaning once");
             if let Some((torn, _)) = cut(&line).torn {

@@ -180,6 +180,11 @@ impl CompactRow {
         }
     }
 
+    /// True for a row of telemetry: another log's row with its alias may be the same call.
+    pub(super) fn is_telemetry(&self) -> bool {
+        self.alias.is_some_and(|alias| self.key.is_named(alias))
+    }
+
     /// True for a row with the totals of a whole thread, whose calls may also be stored one by one.
     pub(super) fn sums_up(&self, names: &Interner) -> bool {
         names.value(self.set, Dimension::Source).is_some_and(|source| SUMS_UP.contains(&source.as_str()))

@@ -2,7 +2,9 @@
 //!
 //! A *plain* row is the join of all sightings of one key. Telemetry knows an answer only by its request, so a telemetry
 //! row's alias is its own key. If another row carries that alias (of several, the one with the least key), the two are
-//! one call: that row shows the join of both, and the telemetry's own row is hidden. A row that sums up a whole thread
+//! one call: that row shows the join of both, and the telemetry's own row is hidden. Where the alias may belong to
+//! several answers, telemetry's keys are made from it ([`CallKey::named`]), and `twins.rs` says which rows are one
+//! call. A row that sums up a whole thread
 //! is also hidden if a call of the thread carries its alias, and adds nothing to that call. A refused call and anything
 //! it is joined with are kept but never shown. So the shown rows are a function of the plain rows, and the plain rows
 //! do not depend on the order or repetition of sightings.
@@ -10,12 +12,14 @@
 mod shown;
 mod table;
 mod telemetry;
+mod twins;
 mod watch;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub(super) use self::table::RowTable;
 use self::telemetry::Telemetry;
+pub(super) use self::twins::Twins;
 use super::by_key::Keys;
 use super::compact_row::{CompactRow, RowCost};
 use super::interner::{Interner, NONE};
@@ -29,7 +33,7 @@ pub(super) struct RowStore {
     shown: RowTable,
     /// Keys by the session under whose family they are stored. May include rows that have moved.
     by_session: FxHashMap<u32, Vec<CallKey>>,
-    /// Set once any row's alias equals its key.
+    /// Set once there is any row of telemetry.
     telemetry: Option<Telemetry>,
     /// Previous versions of changed shown rows; `None` while no journal is kept.
     journal: Option<Vec<Before>>,
@@ -77,8 +81,8 @@ impl RowStore {
     /// The row in which a key is shown: its own, or the one it was merged into.
     pub(super) fn shown_for(&self, key: CallKey) -> Option<&CompactRow> {
         self.get(key).or_else(|| {
-            let telemetry = self.telemetry.as_ref()?;
-            telemetry.carriers.get(&key)?.iter().min().and_then(|host| self.get(*host))
+            let alias = self.plain(key)?.alias?;
+            self.twins(alias).host_of(key).and_then(|host| self.get(host))
         })
     }
 
@@ -143,7 +147,7 @@ impl RowStore {
 
     /// Merges one sighting; true if it changed anything.
     pub(super) fn feed(&mut self, sighting: CompactRow, names: &mut Interner) -> bool {
-        if self.telemetry.is_none() && sighting.alias != Some(sighting.key) && !sighting.is_refused() {
+        if self.telemetry.is_none() && !sighting.is_telemetry() && !sighting.is_refused() {
             return match self.shown.get(sighting.key) {
                 Some(known) => {
                     let Some(joined) = known.join(&sighting, names) else { return false };

@@ -15,6 +15,7 @@ use super::grouping::{self, FirstStretches, Stretch};
 use super::inherited::{self, Whole};
 use super::interner::Interner;
 use super::key_value::{Fact, Space};
+use super::row_store::Twins;
 use super::spending::Part;
 use super::{Checkpoint, Order, Query};
 use crate::domain::{Bill, CallKey, Dimension, Filter, Instant, one_by_one};
@@ -325,17 +326,16 @@ pub trait Store {
         if let Some(row) = self.row(names, ids, Table::Shown, key)? {
             return Ok(Some(row));
         }
-        let is_telemetry = |row: Option<CompactRow>| row.is_some_and(|row| row.alias == Some(key));
-        if !self.has_aliases()? || !is_telemetry(self.row(names, ids, Table::Unmerged, key)?) {
-            return Ok(None);
+        let unmerged = if self.has_aliases()? { self.row(names, ids, Table::Unmerged, key)? } else { None };
+        let telemetry = unmerged.filter(CompactRow::is_telemetry);
+        let Some(alias) = telemetry.and_then(|row| row.alias) else { return Ok(None) };
+        let mut rows = Vec::new();
+        for key in self.keys_by_alias(names, alias)?.into_iter().chain([alias]) {
+            let unmerged = self.row(names, ids, Table::Unmerged, key)?;
+            rows.extend(if unmerged.is_some() { unmerged } else { self.row(names, ids, Table::Shown, key)? });
         }
-        for host in one_by_one::<BTreeSet<_>, _>(self.keys_by_alias(names, key)?) {
-            let row = self.row(names, ids, Table::Shown, host)?.filter(|row| row.alias == Some(key));
-            if row.is_some() {
-                return Ok(row);
-            }
-        }
-        Ok(None)
+        let host = Twins::new(alias, rows).host_of(key);
+        host.map_or(Ok(None), |host| self.row(names, ids, Table::Shown, host))
     }
 
     /// Sums by quarter hour of the calls within a filter's times, on any level that separates the filter's dimensions

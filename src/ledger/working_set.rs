@@ -220,7 +220,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         if self.horizon.is_some_and(|horizon| sighting.at < horizon) {
             return Ok(false);
         }
-        if sighting.alias == Some(sighting.key) || sighting.is_refused() {
+        if sighting.is_telemetry() || sighting.is_refused() {
             self.expect_telemetry(store)?;
         }
         self.fetch(store, sighting.key)?;

@@ -30,7 +30,7 @@ const CUMULATIVE: i32 = 2;
 pub(crate) fn otlp(metrics: &Metrics, times: Times) -> Vec<u8> {
     let resource = [("service.name", "tokmeter"), ("service.version", env!("CARGO_PKG_VERSION"))];
     let resource = Resource { attributes: resource.map(|(key, value)| pair(key, value)).into() };
-    let scope = Scope { name: "tokmeter".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let scope = Scope { name: "tokmeter".into(), version: env!("CARGO_PKG_VERSION").into() };
     let metrics = metrics.0.iter().filter(|family| !family.samples.is_empty()).map(|family| metric(family, times));
     let scope = ScopeMetrics { scope: Some(scope), metrics: metrics.collect() };
     Export { groups: vec![Group { resource: Some(resource), scopes: vec![scope.encode_to_vec().into()] }] }
@@ -49,7 +49,7 @@ fn metric(family: &Family, times: Times) -> Metric {
     };
     let name = family.stem();
     let name = name.strip_prefix("tokmeter_").map_or_else(|| name.to_owned(), |rest| format!("tokmeter.{rest}"));
-    Metric { unit: unit(family).to_owned(), description: family.help.to_owned(), data: Some(data), name }
+    Metric { unit: unit(family).into(), description: family.help.into(), data: Some(data), name: name.into() }
 }
 
 /// The unit in UCUM notation.
@@ -94,7 +94,8 @@ fn attributes(labels: &[LabelPair]) -> Vec<KeyValue> {
 }
 
 fn pair(key: &str, value: &str) -> KeyValue {
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(Scalar::Text(value.to_owned())) }) }
+    let value = AnyValue { value: Some(Scalar::Text(value.to_owned().into())) };
+    KeyValue { key: key.to_owned().into(), value: Some(value) }
 }
 
 /// The double closest to a decimal.
@@ -127,14 +128,14 @@ mod tests {
         metrics.begin("tokmeter_limit", Kind::Gauge, "None.");
         let export = Export::decode(otlp(&metrics, times).as_slice()).unwrap();
         let found = ScopeMetrics::decode(export.groups[0].scopes[0].clone()).unwrap().metrics;
-        let named: Vec<_> = found.iter().map(|metric| (metric.name.as_str(), metric.unit.as_str())).collect();
+        let named: Vec<_> = found.iter().map(|metric| (&metric.name[..], &metric.unit[..])).collect();
         assert_eq!(
             named,
             [
-                ("tokmeter.tokens", "{token}"),
-                ("tokmeter.cost_usd", "USD"),
-                ("tokmeter.limit_used_ratio", "1"),
-                ("tokmeter.call_cost_usd", "USD")
+                (b"tokmeter.tokens".as_slice(), b"{token}".as_slice()),
+                (b"tokmeter.cost_usd", b"USD"),
+                (b"tokmeter.limit_used_ratio", b"1"),
+                (b"tokmeter.call_cost_usd", b"USD")
             ]
         );
         let point = |start, value, attributes| Point { start, time: 30_000_000_000, attributes, value: Some(value) };

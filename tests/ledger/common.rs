@@ -144,8 +144,8 @@ pub fn any_call() -> impl Strategy<Value = Call> {
         ]),
     );
     // 0: by its own key · 1: also by a request · 2: only by a request · 3: unique within a family only · 4: also by a
-    // request. Some of the third kind sum up calls that others hold one by one.
-    let named = (0_u8..5, 0_u8..5, 0_u8..4, prop::sample::select(vec!["r", "s", "t", "u"]));
+    // request · 5: one of several of a request. Some of the third kind sum up calls that others hold one by one.
+    let named = (0_u8..6, 0_u8..5, 0_u8..4, prop::sample::select(vec!["r", "s", "t", "u"]));
     let when = (
         prop::sample::select(vec![-90_000_i64, 0, 899, 900, 86_399, 86_400, 172_801]),
         0_u32..2,
@@ -164,6 +164,7 @@ pub fn any_call() -> impl Strategy<Value = Call> {
             1 => (key(&format!("call {own}")), Some(request), None),
             2 => (request, Some(request), None),
             3 => (key(&format!("count {own}")), None, Some(Label::new(family))),
+            5 => (request.named(&[&[own]]), Some(request), None),
             _ => (key(&format!("count {own}")), Some(request), Some(Label::new(family))),
         };
         let source = if kind == 2 && own == 0 { "codex-exec" } else { "test" };

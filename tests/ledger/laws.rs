@@ -181,6 +181,46 @@ fn a_request_named_by_two_answers_is_counted_into_one_of_them() {
 }
 
 #[test]
+fn b25_calls_with_equal_counts_are_matched_one_to_one_with_those_of_telemetry() {
+    let alias = key("counts");
+    let aliased = |own: CallKey, at| {
+        let mut call = call("-", at, 10);
+        (call.key, call.alias) = (own, Some(alias));
+        call
+    };
+    let logged = |number: u8| aliased(key(&format!("msg {number}")), 10 + i64::from(number));
+    let sent = |number: u8| aliased(alias.named(&[[number]]), 11 + i64::from(number));
+    let unnamed = || aliased(alias, 500);
+    let cases = [
+        (vec![sent(1), sent(2)], 2),
+        (vec![sent(1), logged(1), sent(2), logged(2)], 2),
+        (vec![logged(1), logged(2), sent(2), sent(1), unnamed()], 2),
+        (vec![sent(1), sent(2), sent(3), logged(1)], 3),
+        (vec![logged(1), logged(2), logged(3), sent(1)], 3),
+        (vec![unnamed(), sent(1), sent(2)], 2),
+        (vec![unnamed(), logged(1)], 1),
+    ];
+    for (told, wanted) in cases {
+        for backwards in [false, true] {
+            let mut told = told.clone();
+            if backwards {
+                told.reverse();
+            }
+            on_every_ledger(|books| {
+                let mut sums = Sums::default();
+                for call in told.iter().chain(&told) {
+                    add_up(&books.post(&calls([call.clone()])).unwrap(), &mut sums);
+                }
+                assert_eq!((total(books).calls, sums), (wanted, total(books)), "{told:?}");
+                for call in &told {
+                    assert!(books.call(call.key).unwrap().is_some(), "{call:?}");
+                }
+            });
+        }
+    }
+}
+
+#[test]
 fn the_time_of_a_call_is_its_first_and_so_is_its_price() {
     on_every_ledger(|books| {
         books.post(&calls([call("a", 90_000, 7)])).unwrap();

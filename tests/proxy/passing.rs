@@ -244,6 +244,11 @@ fn several_upstreams_and_the_token_of_a_proxy_that_others_can_reach() {
     assert_eq!(two.asked().iter().map(|asked| asked.path.clone()).collect::<Vec<_>>(), ["/v1/models"]);
     let plain = Running::start(&home, one.address);
     assert_eq!(post(plain.address, "/v1/models", &[("origin", "https://evil.example")], b"{}").status, 403);
+    // `post` sends a Host of its own.
+    for second in ["localhost", "evil.example"] {
+        assert_eq!(post(plain.address, "/v1/models", &[("host", second)], b"{}").status, 400, "{second}");
+    }
+    assert_eq!(one.asked().len(), 1);
 }
 
 #[test]

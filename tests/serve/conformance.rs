@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use crate::client::{Served, gzip};
 use crate::common::Home;
+use crate::ladder::{at, metric};
 use crate::{JSON, LOGS, PROTOBUF, counted, export, logs, request};
 
 const TRACES: &str = "/v1/traces";
+const METRICS: &str = "/v1/metrics";
 
 /// A chat span of a library.
 fn chat(trace: &Value, span: &Value, parent: &Value, prompt: u64) -> Value {
@@ -88,6 +90,47 @@ fn counts_may_be_numbers_texts_or_floats_and_never_fractions() {
     assert_eq!(counted(&served.client), (4, 20));
 }
 
+/// Something that JSON does not allow in place of the text `MARK`, or around the whole text.
+fn broken(text: &str) -> Vec<Vec<u8>> {
+    let (before, after) = text.split_once("\"MARK\"").unwrap();
+    let with = |value: &[u8]| [before.as_bytes(), value, after.as_bytes()].concat();
+    let marked = [b"\xef\xbb\xbf", with(b"null").as_slice()].concat();
+    vec![
+        with(b"\"a prompt \\ud83d\""),
+        with(b"\"\xf0\x9f\""),
+        with(b"NaN"),
+        with(b"-Infinity"),
+        with(b"\"\0\x1b\""),
+        marked,
+    ]
+}
+
+#[test]
+fn b8_one_value_that_is_no_json_does_not_cost_the_calls_beside_it() {
+    let home = Home::new();
+    let served = Served::start(&home);
+    let mark = json!({"key": "prompt", "value": {"stringValue": "MARK"}});
+    let bad = json!({"timeUnixNano": "1795730000000000000", "attributes": [mark]});
+    let id = |number: u64| json!(format!("{number:016x}"));
+    for number in 0..6_u64 {
+        let record = request(&format!("req_{number}"), 100);
+        let all = broken(&export(&[bad.clone(), record]).to_string());
+        let answer = served.client.post(LOGS, &[("content-type", JSON)], &all[usize::try_from(number).unwrap()]);
+        assert_eq!((answer.status, answer.text()), (200, "{}".to_owned()), "log records {number}");
+        let mut span = chat(&json!("5b8efff798038103d269b633813fc60c"), &id(number + 1), &json!(null), 100);
+        span["attributes"].as_array_mut().unwrap().push(mark.clone());
+        let all = broken(&spans(&[span]).to_string());
+        let answer = served.client.post(TRACES, &[("content-type", JSON)], &all[usize::try_from(number).unwrap()]);
+        assert_eq!((answer.status, answer.text()), (200, "{}".to_owned()), "spans {number}");
+        let mut sums = metric(&format!("m-{number}"), 1, (at(0), at(60)), &[("input", 100)]);
+        sums["resourceMetrics"][0]["resource"]["attributes"].as_array_mut().unwrap().push(mark.clone());
+        let all = broken(&sums.to_string());
+        let answer = served.client.post(METRICS, &[("content-type", JSON)], &all[usize::try_from(number).unwrap()]);
+        assert_eq!((answer.status, answer.text()), (200, "{}".to_owned()), "metrics {number}");
+    }
+    assert_eq!(counted(&served.client), (18, 1_800));
+}
+
 #[test]
 fn what_is_refused_is_named_by_the_kind_of_the_export() {
     let home = Home::new();
@@ -119,10 +162,14 @@ fn every_coding_is_expanded_and_parameters_of_the_type_are_ignored() {
         ("x-gzip", gzip(text("req_3").as_bytes())),
         ("zstd", zstd(&text("req_4"))),
         ("deflate", deflate(&text("req_5"))),
+        ("deflate", deflate(&text("req_6"))[2..].to_vec()),
+        ("zstd", [b"\x5a\x2a\x4d\x18\x02\0\0\0ab".to_vec(), zstd(&text("req_7"))].concat()),
+        ("gzip, identity", gzip(text("req_8").as_bytes())),
+        ("zstd, gzip", gzip(&zstd(&text("req_9")))),
     ] {
         assert_eq!(served.client.post(LOGS, &[kind, ("content-encoding", coding)], &body).status, 200, "{coding}");
     }
-    assert_eq!(counted(&served.client), (5, 500));
+    assert_eq!(counted(&served.client), (9, 900));
 }
 
 #[test]
@@ -153,7 +200,7 @@ fn errors_are_a_status_in_the_type_of_the_request_and_say_not_to_repeat() {
         (&[("content-encoding", "br")], b"{}", 415),
         (&[("content-encoding", "gzip")], b"\x1f\x8b broken", 400),
     ];
-    for path in [LOGS, TRACES, "/v1/metrics"] {
+    for path in [LOGS, TRACES, METRICS] {
         for (headers, body, status) in bodies {
             for kind in [JSON, PROTOBUF, "application/protobuf"] {
                 let headers = [headers, &[("content-type", kind)]].concat();

@@ -6,7 +6,7 @@ use crate::client::{Client, Served};
 use crate::common::Home;
 use crate::{JSON, counted, export, logs, request};
 
-fn post(client: &Client, path: &str, body: &Value) {
+pub fn post(client: &Client, path: &str, body: &Value) {
     let answer = client.post(path, &[("content-type", JSON)], body.to_string().as_bytes());
     assert_eq!((answer.status, answer.text()), (200, "{}".to_owned()), "{path}");
 }

@@ -48,6 +48,65 @@ fn b24_a_sum_in_a_later_export_does_not_count_however_many_other_spans_lie_betwe
 }
 
 #[test]
+fn b24_a_sum_does_not_count_in_whatever_order_it_and_its_parts_arrive() {
+    let chat = |id, parent, usage| span(id, parent, "chat", Some(usage));
+    let (one, two, sum) = (chat(11, 1, (100, 10)), chat(12, 1, (200, 20)), chat(1, 0, (300, 30)));
+    let (deep, deeper) = (chat(13, 2, (100, 10)), chat(14, 2, (200, 20)));
+    let (step, inner) = (span(2, 1, "step", None), chat(2, 1, (300, 30)));
+    let same = chat(1, 0, (100, 10));
+    let cases: [(&[&Value], (u64, u64)); 8] = [
+        (&[&sum, &one, &two], (2, 300)),
+        (&[&one, &sum, &two], (2, 300)),
+        (&[&sum, &step, &deep, &deeper], (2, 300)),
+        (&[&sum, &deep, &deeper, &step], (2, 300)),
+        (&[&deep, &sum, &step, &deeper], (2, 300)),
+        // Sums within sums.
+        (&[&sum, &deep, &inner, &deeper], (2, 300)),
+        (&[&deeper, &sum, &deep, &inner], (2, 300)),
+        // Two spans of one call, whose middle comes last.
+        (&[&same, &deep, &step], (1, 100)),
+    ];
+    for (number, (spans, wanted)) in cases.into_iter().enumerate() {
+        // A span without counts is remembered with the next call.
+        let is_lasting = spans[..spans.len() - 1].iter().all(|span| **span != step);
+        for is_killed in [false, is_lasting] {
+            let home = Home::new();
+            let mut served = Served::start(&home);
+            for one in spans {
+                post(&served.client, std::slice::from_ref(*one));
+                if is_killed {
+                    served.kill();
+                    served = Served::start(&home);
+                }
+            }
+            assert_eq!(counted(&served.client), wanted, "case {number}");
+            for one in spans {
+                post(&served.client, std::slice::from_ref(*one));
+            }
+            assert_eq!(counted(&served.client), wanted, "case {number}, sent again");
+        }
+    }
+}
+
+#[test]
+fn b24_a_sum_does_not_count_however_many_its_parts_are() {
+    let parts: Vec<Value> = (2..602).map(|id| span(id, 1, "chat", Some((100, 10)))).collect();
+    let sum = [span(1, 0, "chat", Some((60_000, 6_000)))];
+    for exports in [
+        [&parts[..300], &parts[300..], &sum],
+        [&sum, &parts[..300], &parts[300..]],
+        [&parts[..300], &sum, &parts[300..]],
+    ] {
+        let home = Home::new();
+        let served = Served::start(&home);
+        for spans in exports {
+            post(&served.client, spans);
+        }
+        assert_eq!(counted(&served.client), (600, 60_000));
+    }
+}
+
+#[test]
 fn b24_a_sum_does_not_count_behind_a_kill_of_the_server_either() {
     let home = Home::new();
     let mut served = Served::start(&home);

@@ -97,6 +97,8 @@ fn a_name_that_was_made_to_point_here_and_a_page_from_elsewhere_get_nothing() {
             let code = status(&served, &plain(method, path, &headers));
             assert_eq!(code, Some(403), "{method} {path} {headers}");
         }
+        let both = format!("host: {own}\r\nhost: evil.example\r\n");
+        assert_eq!(status(&served, &plain(method, path, &both)), Some(400), "{method} {path}");
     }
     assert_eq!(crate::counted(&served.client), (0, 0));
 }

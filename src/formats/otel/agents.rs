@@ -2,9 +2,11 @@
 
 use super::super::BadLine;
 use super::super::keys::{qwen_key, request_key};
+use super::super::time;
 use super::super::usage::{Counts, tier};
 use super::SignalContext;
 use super::gen_ai::attribution;
+use super::nesting::span_key;
 use super::signal::Signal;
 use crate::domain::{Bill, Billed, Call, CallKey, Counter, Fidelity, Label, Record, Tokens, Usd};
 
@@ -99,9 +101,9 @@ fn claude(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, 
     };
     let micros = found.text(&["cost_usd_micros"]).and_then(|micros| micros.parse().ok()).map(Usd::from_micro);
     let speed = found.text(&["speed"]);
-    // A transcript identifies the same answer by its message, but also has this id.
-    let named = found.text(&["request_id"]).map(|id| request_key(&id));
+    let (named, alias) = claudes_names(signal);
     let mut call = call(signal, context, tokens, &["user.email", "user.account_uuid", "user.id"], named);
+    call.alias = alias;
     call.tier = tier(speed.as_deref(), None, None);
     // The dollar amount is exact to the float's last digit, while micro-dollars are rounded.
     call.quoted = found.usd(&["cost_usd"]).or_else(|| micros.filter(|usd| *usd > Usd::ZERO));
@@ -116,6 +118,25 @@ fn claude(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, 
         call.fidelity = Fidelity::Guessed;
     }
     Ok(call)
+}
+
+/// Key of a request of Claude Code's, if its ids give one, and its alias.
+///
+/// Gateways and clouds return no `request_id`. The log record and the span of a request then share the client's id, and
+/// in older versions only the span. Records of several requests may name one span around them all, so a record keeps a
+/// key of its own, and the span is its alias.
+fn claudes_names(signal: &Signal<'_>) -> (Option<CallKey>, Option<CallKey>) {
+    let found = &signal.attributes;
+    // A transcript identifies the same answer by its message, but also has this id.
+    let request = found.text(&["request_id"]).map(|id| request_key(&id));
+    let clients = || found.text(&["client_request_id"]).map(|id| CallKey::from_parts(&["claude", "client", &*id]));
+    let named = request.or_else(clients);
+    let span = || span_key(signal);
+    match named {
+        Some(named) => (Some(named), Some(named)),
+        None if is_event(signal, "claude_code.", &["llm_request"]) => (span(), span()),
+        None => (None, span()),
+    }
 }
 
 /// Codex: input includes cached tokens, output includes reasoning.
@@ -156,8 +177,8 @@ fn gemini(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, 
     }
     // The session's chat contains the same answer.
     if let (Some(session), Some(model)) = (&call.from.session, &call.model) {
-        call.key = CallKey::of_gemini(session, model, &tokens);
-        call.alias = Some(call.key);
+        let alias = CallKey::of_gemini(session, model, &tokens);
+        (call.key, call.alias) = (own_key(signal, alias), Some(alias));
     }
     Ok(call)
 }
@@ -181,14 +202,28 @@ fn qwen(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, Ba
     call.from.agent = call.from.agent.or_else(|| context.labels.find(found.text(&["subagent_name"]).as_deref()));
     // The session's chat and the ledger file contain the same answer.
     if let (Some(session), Some(model)) = (&call.from.session, &call.model) {
-        call.key = qwen_key(session, model, call.latency, &tokens);
-        call.alias = Some(call.key);
+        let alias = qwen_key(session, model, call.latency, &tokens);
+        (call.key, call.alias) = (own_key(signal, alias), Some(alias));
     }
     Ok(call)
 }
 
-/// Fields that all agents' events share. The user's name is the first of `user`. `named` is the answer's alias, by
-/// which other logs know it.
+/// Key of an event whose alias other answers of the session may share: they have another id, or another prompt and
+/// time. The alias itself, if nothing tells them apart.
+fn own_key(signal: &Signal<'_>, alias: CallKey) -> CallKey {
+    let found = &signal.attributes;
+    if let Some(id) = found.text(&["response_id", "gen_ai.response.id"]) {
+        return alias.named(&[&*id]);
+    }
+    // Every exporter has this time to the millisecond.
+    let stated = found.text(&["event.timestamp"]).and_then(|at| time::parse(&at));
+    let Some(at) = stated.or(signal.at) else { return alias };
+    let prompt = found.text(&["prompt_id", "prompt.id"]).unwrap_or_default();
+    alias.named(&[prompt.as_bytes(), &at.timestamp_millis().to_le_bytes()])
+}
+
+/// Fields that all agents' events share. The user's name is the first of `user`. `named` is the answer's key and alias,
+/// by which other logs know it.
 fn call(
     signal: &Signal<'_>,
     context: &mut SignalContext<'_>,

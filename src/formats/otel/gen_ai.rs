@@ -129,7 +129,8 @@ pub(super) fn call(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Resu
     let request = found.text(&["request_id", "gen_ai.request.id"]).filter(|id| id.starts_with("req_"));
     let mut from = attribution(signal, context);
     from.project = from.project.or_else(|| context.labels.find(signal.resource.text(&["service.name"]).as_deref()));
-    // Copilot CLI writes the same answer to its session's events and to its database, which do not contain span ids.
+    // Copilot CLI writes the same answer to its session's events and to its database, which contain neither the ids of
+    // spans nor those of answers.
     let is_copilots = signal.resource.text(&["service.name"]).as_deref() == Some("github-copilot");
     let copilots = from
         .session
@@ -160,7 +161,12 @@ pub(super) fn call(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Resu
         // The span is the alias. A log record that names the answer and a span that does not thus become one call, in
         // any order and even after a restart.
         alias: copilots.or(request.map(|id| request_key(&id))).or_else(|| span_key(signal)),
-        ..Call::new(copilots.unwrap_or_else(|| key(signal, context)), from, model, tokens)
+        ..Call::new(
+            copilots.map_or_else(|| key(signal, context), |alias| copilots_key(signal, alias)),
+            from,
+            model,
+            tokens,
+        )
     }))
 }
 
@@ -189,8 +195,16 @@ fn first_word(name: &str) -> &str {
     name.split(' ').next().unwrap_or_default()
 }
 
+/// Attributes with the vendor's id of the answer.
+const ANSWER: [&str; 3] = ["gen_ai.response.id", "ai.response.id", "llm.response.id"];
+
+/// Key of an answer of Copilot's whose alias other answers of the session may share.
+fn copilots_key(signal: &Signal<'_>, alias: CallKey) -> CallKey {
+    signal.attributes.text(&ANSWER).map_or(alias, |id| alias.named(&[&*id]))
+}
+
 fn key(signal: &Signal<'_>, context: &SignalContext<'_>) -> CallKey {
-    let id = signal.attributes.text(&["gen_ai.response.id", "ai.response.id", "llm.response.id"]);
+    let id = signal.attributes.text(&ANSWER);
     // Ids that are too short to be unique are not used on their own.
     let named = id.and_then(|id| {
         answer_key(&id).or_else(|| (id.len() >= 20).then(|| CallKey::from_parts(&["otel", "response", &*id])))

@@ -34,12 +34,12 @@ pub(super) fn of_protobuf(export: &[u8]) -> Option<Vec<Signal<'_>>> {
         })?;
         let resource = Rc::new(resource);
         for scope in scopes {
-            let (mut name, mut records) = ("", Vec::new());
+            let (mut name, mut records) = (Cow::default(), Vec::new());
             each(scope, |number, field| {
                 match (number, field) {
                     (1, Field::Bytes(message)) => each(message, |number, field| {
                         if let (1, Field::Bytes(text)) = (number, field) {
-                            name = std::str::from_utf8(text).ok()?;
+                            name = lossy(text);
                         }
                         Some(())
                     })?,
@@ -49,7 +49,7 @@ pub(super) fn of_protobuf(export: &[u8]) -> Option<Vec<Signal<'_>>> {
                 Some(())
             })?;
             for message in records {
-                signals.push(record(message, &resource, name)?);
+                signals.push(record(message, &resource, name.clone())?);
             }
         }
         Some(())
@@ -57,9 +57,9 @@ pub(super) fn of_protobuf(export: &[u8]) -> Option<Vec<Signal<'_>>> {
     Some(signals)
 }
 
-fn record<'v>(message: &'v [u8], resource: &Rc<Attributes<'v>>, scope: &'v str) -> Option<Signal<'v>> {
+fn record<'v>(message: &'v [u8], resource: &Rc<Attributes<'v>>, scope: Cow<'v, str>) -> Option<Signal<'v>> {
     let mut attributes = Attributes::with_room();
-    let (mut at, mut observed, mut body, mut name) = (0, 0, None, "");
+    let (mut at, mut observed, mut body, mut name) = (0, 0, None, Cow::default());
     let (mut trace, mut span): (&[u8], &[u8]) = (&[], &[]);
     each(message, |number, field| {
         let Field::Bytes(bytes) = field else { return Some(()) };
@@ -70,7 +70,7 @@ fn record<'v>(message: &'v [u8], resource: &Rc<Attributes<'v>>, scope: &'v str) 
             9 => trace = bytes,
             10 => span = bytes,
             11 => observed = u64::from_le_bytes(bytes.try_into().ok()?),
-            12 => name = std::str::from_utf8(bytes).ok()?,
+            12 => name = lossy(bytes),
             _ => {}
         }
         Some(())
@@ -80,28 +80,27 @@ fn record<'v>(message: &'v [u8], resource: &Rc<Attributes<'v>>, scope: &'v str) 
         body: body.and_then(Scalar::into_text).unwrap_or_default(),
         trace: id(trace),
         span: id(span),
-        ..of_record(
-            attributes,
-            Rc::clone(resource),
-            scope.into(),
-            name.into(),
-            time::epoch(at).or_else(|| time::epoch(observed)),
-        )
+        ..of_record(attributes, Rc::clone(resource), scope, name, time::epoch(at).or_else(|| time::epoch(observed)))
     })
+}
+
+/// Text in which invalid bytes become U+FFFD: one in a prompt must not cost the export's calls.
+fn lossy(text: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
 }
 
 /// Adds a key with its value.
 fn attribute<'v>(pair: &'v [u8], attributes: &mut Attributes<'v>) -> Option<()> {
-    let (mut key, mut value) = ("", None);
+    let (mut key, mut value) = (Cow::default(), None);
     each(pair, |number, field| {
         match (number, field) {
-            (1, Field::Bytes(bytes)) => key = std::str::from_utf8(bytes).ok()?,
+            (1, Field::Bytes(bytes)) => key = lossy(bytes),
             (2, Field::Bytes(bytes)) => value = any_value(bytes)?,
             _ => {}
         }
         Some(())
     })?;
-    attributes.add(Cow::Borrowed(key), value);
+    attributes.add(key, value);
     Some(())
 }
 
@@ -112,7 +111,7 @@ fn any_value(message: &[u8]) -> Option<Option<Scalar<'_>>> {
     let mut value = None;
     each(message, |number, field| {
         match (number, field) {
-            (1, Field::Bytes(text)) => value = Some(Scalar::Text(std::str::from_utf8(text).ok()?.into())),
+            (1, Field::Bytes(text)) => value = Some(Scalar::Text(lossy(text))),
             (2, Field::Number(truth)) => value = Some(Scalar::Bool(truth != 0)),
             (3, Field::Number(number)) => value = Some(Scalar::Int(number.cast_signed())),
             (4, Field::Bytes(bytes)) => {
@@ -234,6 +233,16 @@ mod tests {
             assert!(of_protobuf(&message[..cut]).is_none(), "{cut}");
         }
         assert!(of_protobuf(b"{\"resourceLogs\":[]}").is_none());
-        assert!(of_protobuf(&field(1, &field(2, &field(2, &field(6, &pair("tokens", &field(1, &[0xFF]))))))).is_none());
+    }
+
+    #[test]
+    fn b8_a_text_with_an_invalid_byte_costs_no_call() {
+        let cut = field(6, &pair("prompt", &field(1, b"abc\xf0\x9f")));
+        let record = field(2, &[cut, field(6, &pair("tokens", &[3 << 3, 7]))].concat());
+        let message = field(1, &field(2, &record));
+        let signals = of_protobuf(&message).unwrap();
+        let attributes = &signals[0].attributes;
+        assert_eq!(attributes.text(&["prompt"]).as_deref(), Some("abc\u{fffd}"));
+        assert_eq!(attributes.count(&["tokens"]).unwrap(), Some(7));
     }
 }

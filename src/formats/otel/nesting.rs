@@ -5,8 +5,10 @@
 //! call made by a tool or agent that was itself called from a chat span is a separate call.
 //!
 //! A span ends, and is exported, before its parent, in the same batch or an earlier one; some exporters reverse the
-//! order. So the last spans of a file are remembered, even across restarts. Spans of calls, tools and agents, and the
-//! spans around them, are remembered longer than a program's many other spans.
+//! order, and collectors and repetitions mix it. So the last spans of a file are remembered, even across restarts. Spans
+//! of calls, tools and agents, and the spans around them, are remembered longer than a program's many other spans, and
+//! the sums of the calls within a span (`within.rs`) as long as any of these. A call that turns out to be the sum of
+//! others, or another report of one, when it has been emitted already, is taken back.
 
 use std::collections::VecDeque;
 
@@ -14,7 +16,9 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::gen_ai;
+use super::seen::{Seen, joined};
 use super::signal::Signal;
+use super::within::Within;
 use crate::domain::{Call, CallKey};
 
 /// Number of spans remembered between lines: a few traces' worth, plus as many older spans that matter to calls.
@@ -30,8 +34,12 @@ pub(super) struct Spans {
     order: VecDeque<u64>,
     /// Older spans that matter to calls, oldest first.
     older: VecDeque<u64>,
-    /// Number of remembered children of each span.
-    within: FxHashMap<u64, usize>,
+    /// Number of remembered children of each span, which itself need not be known.
+    children: FxHashMap<u64, usize>,
+    /// Sums of the calls within each span that has remembered children, known or not.
+    within: FxHashMap<u64, Within>,
+    /// Keys of calls to take back.
+    taken_back: Vec<CallKey>,
     /// True if something has changed since the last call of [`Spans::changed`].
     has_changed: bool,
 }
@@ -56,47 +64,11 @@ enum Kind {
     Call(Seen),
 }
 
-/// A call that has already been emitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Seen {
-    key: [u8; 16],
-    /// The key from before it was joined with another; absent in states from older versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    own: Option<[u8; 16]>,
-    /// True when the key is the vendor's id of the answer.
-    is_named: bool,
-    prompt: u64,
-    input: u64,
-    output: u64,
-    /// True once a nested call shares its key.
-    is_joined: bool,
-}
-
-impl Seen {
-    fn from_call(call: &Call, span: CallKey) -> Self {
-        let tokens = &call.tokens;
-        Self {
-            key: call.key.bytes(),
-            own: Some(call.key.bytes()),
-            is_named: call.key != span,
-            prompt: tokens.prompt(),
-            input: tokens.input,
-            output: tokens.output,
-            is_joined: false,
-        }
-    }
-
-    /// True when an outer span reports the same request: the prompt has the same size (with or without cached tokens)
-    /// or, if one has no prompt, the output is the same.
-    fn is_one_with(&self, within: &Self) -> bool {
-        if self.is_named && within.is_named {
-            return self.key == within.key;
-        }
-        if self.prompt == 0 || within.prompt == 0 {
-            return self.output == within.output;
-        }
-        self.prompt == within.prompt || self.prompt == within.input || self.input == within.prompt
-    }
+/// The state of spans with calls within them.
+#[derive(Default, Serialize, Deserialize)]
+struct State {
+    spans: Vec<(u64, Span)>,
+    within: Vec<(u64, Within)>,
 }
 
 impl Spans {
@@ -110,14 +82,23 @@ impl Spans {
                 Some(span) if span.parent == 0 && parent != 0 => {
                     span.parent = parent;
                     self.has_changed = true;
-                    *self.within.entry(parent).or_default() += 1;
+                    *self.children.entry(parent).or_default() += 1;
+                    self.link(id);
                 }
                 Some(_) => {}
                 // Neither a parent nor a call, so it does not matter to others.
                 None if parent == 0 && kind == (Kind::Other { dropped: false }) => {}
-                None => self.insert(id, Span { parent, kind }),
+                None => {
+                    self.insert(id, Span { parent, kind });
+                    self.link(id);
+                }
             }
         }
+    }
+
+    /// Takes the keys of the calls to take back.
+    pub(super) fn take_back(&mut self) -> Vec<CallKey> {
+        std::mem::take(&mut self.taken_back)
     }
 
     /// Depth of a span among the known ones. Calls are processed innermost first.
@@ -135,12 +116,12 @@ impl Spans {
             None => self.insert(id, Span { parent, kind: Kind::Other { dropped: false } }),
         }
         let mut seen = Seen::from_call(&call, span);
-        let within = self.calls_within(id);
-        if within.len() > 1 && is_sum(&seen, &within) {
+        if self.within(id).add_up_to(&seen) {
             self.set(id, Kind::Other { dropped: true });
             return None;
         }
-        if let Some(inner) = within.iter().find(|inner| seen.is_one_with(inner)) {
+        let within = self.calls_within(id);
+        if let Some((_, inner)) = within.iter().find(|(_, inner)| seen.is_one_with(inner)) {
             seen.is_joined = true;
             seen.key = inner.key;
         } else if let Some((outer, mut around)) = self.call_around(id)
@@ -154,8 +135,73 @@ impl Spans {
         if seen.key != call.key.bytes() {
             call = joined(call, span, &seen);
         }
+        let before = self.share(id);
         self.set(id, Kind::Call(seen));
+        self.change_around(id, before);
         Some(call)
+    }
+
+    /// Sums of the calls within a span.
+    fn within(&self, id: u64) -> Within {
+        self.within.get(&id).copied().unwrap_or(Within::NOTHING)
+    }
+
+    /// What a span adds to the span around it: itself, what is within it, or nothing.
+    fn share(&self, id: u64) -> Within {
+        match self.known.get(&id).map(|span| span.kind) {
+            Some(Kind::Call(seen)) => Within::of(&seen),
+            Some(Kind::Other { .. }) => self.within(id),
+            Some(Kind::Bound) | None => Within::NOTHING,
+        }
+    }
+
+    /// Corrects the sums around a span that added this before, and takes back calls that turn out to be sums.
+    fn change_around(&mut self, id: u64, mut before: Within) {
+        let (mut id, mut after) = (id, self.share(id));
+        for _ in 0..DEEPEST {
+            let Some(parent) = self.known.get(&id).map(|span| span.parent).filter(|parent| *parent != 0) else {
+                return;
+            };
+            if before == after {
+                return;
+            }
+            self.has_changed = true;
+            let within = self.within.entry(parent).or_default();
+            *within = within.with_change(before, after);
+            let within = *within;
+            match self.known.get(&parent).map(|span| span.kind) {
+                Some(Kind::Other { .. }) => {}
+                Some(Kind::Call(seen)) if !seen.is_joined && within.add_up_to(&seen) => {
+                    self.taken_back.push(CallKey::from_bytes(seen.key));
+                    self.set(parent, Kind::Other { dropped: true });
+                    (before, after) = (Within::of(&seen), within);
+                }
+                Some(Kind::Call(_) | Kind::Bound) | None => return,
+            }
+            id = parent;
+        }
+    }
+
+    /// Adds the calls within a span to those around it, now that its parent is known.
+    fn link(&mut self, id: u64) {
+        if self.share(id) == Within::NOTHING {
+            return;
+        }
+        self.change_around(id, Within::NOTHING);
+        let Some((outer, around)) = self.call_around(id).filter(|(_, around)| !around.is_joined) else { return };
+        let within = match self.known.get(&id).map(|span| span.kind) {
+            Some(Kind::Call(seen)) => vec![(id, seen)],
+            Some(Kind::Other { .. } | Kind::Bound) | None => self.calls_within(id),
+        };
+        let Some((inner, seen)) = within.into_iter().find(|(_, inner)| around.is_one_with(inner)) else { return };
+        // Both have been emitted. The one stays that other logs may know, or else the one that knows the cache.
+        let rank = |seen: &Seen| (seen.is_named, seen.prompt.saturating_sub(seen.input));
+        let (kept, other) = if rank(&around) > rank(&seen) { (around, seen) } else { (seen, around) };
+        if kept.key != other.key {
+            self.taken_back.push(CallKey::from_bytes(other.key));
+        }
+        self.set(inner, Kind::Call(Seen { key: kept.key, ..seen }));
+        self.set(outer, Kind::Call(Seen { key: kept.key, is_joined: true, ..around }));
     }
 
     /// Handles another report of a known span: the span sent again, or a log record inside it.
@@ -177,24 +223,33 @@ impl Spans {
     pub(super) fn trim(&mut self) {
         while self.order.len() > KEPT {
             let Some(id) = self.order.pop_front() else { break };
-            let is_leaf = || !self.within.contains_key(&id);
+            let is_leaf = || !self.children.contains_key(&id);
             match self.known.get(&id).map(|span| span.kind) {
                 Some(Kind::Other { dropped: false }) if is_leaf() => self.remove(id),
                 Some(_) => self.older.push_back(id),
                 None => {}
             }
         }
+        // Calls whose last children are not forgotten may turn out to be their sum.
+        let mut waiting = self.older.len();
         while self.older.len() > KEPT {
             let Some(id) = self.older.pop_front() else { break };
-            self.remove(id);
+            let is_call = matches!(self.known.get(&id), Some(Span { kind: Kind::Call(_), .. }));
+            if waiting > 0 && is_call && self.children.contains_key(&id) {
+                self.older.push_back(id);
+            } else {
+                self.remove(id);
+            }
+            waiting = waiting.saturating_sub(1);
         }
     }
 
     fn remove(&mut self, id: u64) {
         let Some(span) = self.known.remove(&id) else { return };
-        if let Some(count) = self.within.get_mut(&span.parent) {
+        if let Some(count) = self.children.get_mut(&span.parent) {
             *count -= 1;
             if *count == 0 {
+                self.children.remove(&span.parent);
                 self.within.remove(&span.parent);
             }
         }
@@ -206,7 +261,11 @@ impl Spans {
             return String::new();
         }
         let spans: Vec<(u64, Span)> = self.ids().filter_map(|id| Some((*id, *self.known.get(id)?))).collect();
-        serde_json::to_string(&spans).unwrap_or_default()
+        if self.within.is_empty() {
+            return serde_json::to_string(&spans).unwrap_or_default();
+        }
+        let within = self.within.iter().map(|(id, within)| (*id, *within)).collect();
+        serde_json::to_string(&State { spans, within }).unwrap_or_default()
     }
 
     /// True if something has changed since the last call.
@@ -222,18 +281,24 @@ impl Spans {
     /// Restores the output of [`Spans::state`].
     pub(super) fn restore(&mut self, state: &str) {
         *self = Self::default();
-        for (id, span) in serde_json::from_str::<Vec<(u64, Span)>>(state).unwrap_or_default() {
+        let state = serde_json::from_str(state).or_else(|_| {
+            // Without calls within spans, the state is that of the spans.
+            serde_json::from_str(state).map(|spans| State { spans, within: Vec::new() })
+        });
+        let State { spans, within } = state.unwrap_or_default();
+        for (id, span) in spans {
             if !self.known.contains_key(&id) {
                 self.insert(id, span);
             }
         }
+        self.within = within.into_iter().filter(|(id, _)| self.children.contains_key(id)).collect();
         self.trim();
         self.has_changed = false;
     }
 
     fn insert(&mut self, id: u64, span: Span) {
         if span.parent != 0 {
-            *self.within.entry(span.parent).or_default() += 1;
+            *self.children.entry(span.parent).or_default() += 1;
         }
         self.known.insert(id, span);
         self.order.push_back(id);
@@ -268,8 +333,8 @@ impl Spans {
     }
 
     /// Calls inside a span with no other call in between, in order of arrival.
-    fn calls_within(&self, id: u64) -> Vec<Seen> {
-        if !self.within.contains_key(&id) {
+    fn calls_within(&self, id: u64) -> Vec<(u64, Seen)> {
+        if self.within(id) == Within::NOTHING {
             return Vec::new();
         }
         let is_within = |inner: u64| {
@@ -285,25 +350,11 @@ impl Spans {
         };
         self.ids()
             .filter_map(|inner| match self.known.get(inner)?.kind {
-                Kind::Call(seen) if *inner != id && is_within(*inner) => Some(seen),
+                Kind::Call(seen) if *inner != id && is_within(*inner) => Some((*inner, seen)),
                 Kind::Call(_) | Kind::Other { .. } | Kind::Bound => None,
             })
             .collect()
     }
-}
-
-/// The call under the key of another sighting. If its alias is its own span, it is dropped, because it would hide the
-/// other's alias.
-fn joined(call: Call, span: CallKey, seen: &Seen) -> Call {
-    let alias = call.alias.filter(|alias| *alias != span || !seen.is_joined);
-    Call { key: CallKey::from_bytes(seen.key), alias, ..call }
-}
-
-/// True when a call's counts equal the sum of the calls inside it.
-fn is_sum(call: &Seen, within: &[Seen]) -> bool {
-    let sum = |count: fn(&Seen) -> u64| within.iter().map(count).fold(0, u64::saturating_add);
-    call.output == sum(|seen| seen.output)
-        && (call.prompt == sum(|seen| seen.prompt) || call.prompt == sum(|seen| seen.input))
 }
 
 /// Key of a call from its span, if nothing else identifies it.

@@ -1,6 +1,7 @@
 //! Decides which rows are shown: plain ones, joins with telemetry of the same alias, or none.
 
 use super::RowStore;
+use super::twins::Twins;
 use crate::domain::CallKey;
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::interner::{Interner, NONE};
@@ -9,38 +10,65 @@ use crate::ledger::spending::session_of;
 impl RowStore {
     /// Recomputes which of the rows with one alias are shown, and merges them.
     pub(super) fn regroup(&mut self, alias: CallKey, names: &mut Interner) {
-        let Some(telemetry) = &self.telemetry else { return };
-        let telemetry_row = self.plain(alias).filter(|plain| plain.alias == Some(alias)).cloned();
-        let carriers = telemetry.carriers.get(&alias).cloned().unwrap_or_default();
-        let host = telemetry_row.as_ref().and_then(|_| carriers.iter().min().copied());
-        let sums_up = telemetry_row.as_ref().is_some_and(|telemetry_row| telemetry_row.sums_up(names));
-        for carrier in carriers {
-            let Some(plain) = self.plain(carrier).cloned() else { continue };
-            match &telemetry_row {
-                Some(telemetry_row) if host == Some(carrier) && !sums_up => {
-                    self.keep_unmerged(plain.clone());
-                    let shown = plain.show_with(telemetry_row, names);
-                    if shown.is_refused() {
-                        self.hide(carrier, names);
-                    } else {
-                        self.show(shown, names);
-                    }
-                }
-                Some(_) | None => {
-                    if !plain.is_refused() && self.drop_unmerged(carrier) {
-                        self.show(plain, names);
-                    }
-                }
+        if self.telemetry.is_none() {
+            return;
+        }
+        let twins = self.twins(alias);
+        let host = twins.host_of_unnamed();
+        // A row that sums up a thread adds nothing to one of its calls.
+        let unnamed = twins.unnamed.as_ref().filter(|unnamed| !unnamed.sums_up(names));
+        let places = twins.named.len().max(twins.others.len());
+        for place in 0..places {
+            let (named, other) = (twins.named.get(place), twins.others.get(place));
+            let Some(row) = other.or(named) else { continue };
+            let joined = other.and(named).into_iter().chain(unnamed.filter(|_| host == Some(row.key)));
+            self.show_joined(row, joined, names);
+            if let (Some(_), Some(named)) = (other, named) {
+                self.keep_unmerged(named.clone());
+                self.hide(named.key, names);
             }
         }
-        if let Some(telemetry_row) = telemetry_row {
+        if let Some(unnamed) = twins.unnamed {
             if host.is_some() {
-                self.keep_unmerged(telemetry_row);
+                self.keep_unmerged(unnamed);
                 self.hide(alias, names);
-            } else if !telemetry_row.is_refused() && self.drop_unmerged(alias) {
-                self.show(telemetry_row, names);
+            } else if !unnamed.is_refused() && self.drop_unmerged(alias) {
+                self.show(unnamed, names);
             }
         }
+    }
+
+    /// Shows a plain row joined with these, or as it is if there are none.
+    fn show_joined<'r>(
+        &mut self,
+        plain: &CompactRow,
+        joined: impl Iterator<Item = &'r CompactRow>,
+        names: &mut Interner,
+    ) {
+        let shown = joined
+            .fold(None, |shown: Option<CompactRow>, row| Some(shown.as_ref().unwrap_or(plain).show_with(row, names)));
+        match shown {
+            Some(shown) => {
+                self.keep_unmerged(plain.clone());
+                if shown.is_refused() {
+                    self.hide(plain.key, names);
+                } else {
+                    self.show(shown, names);
+                }
+            }
+            None => {
+                if !plain.is_refused() && self.drop_unmerged(plain.key) {
+                    self.show(plain.clone(), names);
+                }
+            }
+        }
+    }
+
+    /// The plain rows with this alias.
+    pub(super) fn twins(&self, alias: CallKey) -> Twins {
+        let carriers = self.telemetry.as_ref().and_then(|telemetry| telemetry.carriers.get(&alias));
+        let keys = std::iter::once(alias).chain(carriers.into_iter().flatten().copied());
+        Twins::new(alias, keys.filter_map(|key| self.plain(key).cloned()))
     }
 
     pub(super) fn put_plain(&mut self, plain: CompactRow, names: &Interner) {

@@ -45,13 +45,19 @@ impl Sqlite {
         let mut host = conn.prepare(
             "SELECT a.session FROM calls c JOIN apart a ON a.hash = c.hash AND a.rest = c.rest WHERE c.alias = ?",
         )?;
+        let mut is_shown = conn.prepare("SELECT 1 FROM calls WHERE hash = ?1 AND rest = ?2")?;
         let mut select = conn.prepare("SELECT hash, rest, session, body ->> 9, alias FROM apart")?;
         let mut found = select.query([])?;
         while let Some(row) = found.next()? {
-            let (key, session, charge): (CallKey, i64, u32) =
-                (key([row.get(0)?, row.get(1)?]), row.get(2)?, row.get(3)?);
-            let is_telemetry = charge & OWN_ALIAS != 0 || row.get::<_, Option<[u8; 16]>>(4)? == Some(key.bytes());
-            if is_telemetry && let Some(shown) = host.query_row([key.bytes()], |row| row.get(0)).optional()? {
+            let halves = [row.get(0)?, row.get(1)?];
+            let (key, session, charge): (CallKey, i64, u32) = (key(halves), row.get(2)?, row.get(3)?);
+            let alias = row.get::<_, Option<[u8; 16]>>(4)?.map(CallKey::from_bytes);
+            let alias = alias.or((charge & OWN_ALIAS != 0).then_some(key)).filter(|alias| key.is_named(*alias));
+            // A telemetry row may itself show one that cannot tell its calls apart.
+            if let Some(alias) = alias
+                && !is_shown.exists(halves)?
+                && let Some(shown) = host.query_row([alias.bytes()], |row| row.get(0)).optional()?
+            {
                 *counts.entry((shown, session)).or_default() += 1;
             }
         }

@@ -28,7 +28,7 @@ impl<Ids: Default> WorkingSet<Ids> {
             }
             aliases.extend(call.alias);
         }
-        if records.iter().any(|record| matches!(record, Record::Call(call) if call.alias == Some(call.key))) {
+        if records.iter().any(|record| matches!(record, Record::Call(call) if call.is_telemetry())) {
             self.expect_telemetry(store)?;
         }
         if self.telemetry {
@@ -121,7 +121,8 @@ mod tests {
         let request = CallKey::from_parts(&["request", &answer.to_string()]);
         let message = CallKey::from_parts(&["message", &answer.to_string()]);
         let (key, alias, source) = match kind {
-            0..=5 => (request, Some(request), "otlp"),
+            0..=3 => (request, Some(request), "otlp"),
+            4 | 5 => (request.named(&[[kind]]), Some(request), "otlp"),
             6 | 7 => (message, Some(request), "claude-code"),
             _ => (message, None, "claude-code"),
         };

@@ -10,36 +10,40 @@ use ruzstd::decoding::StreamingDecoder;
 use super::bounds::Bounds;
 use super::status::Problem;
 
+/// Maximum number of codings of a body, one around the other.
+const MOST_CODINGS: usize = 2;
+
 /// Content coding of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coding {
-    /// Not compressed.
-    Identity,
     /// gzip, with one or several members.
     Gzip,
-    /// zlib.
+    /// zlib, or what it wraps.
     Deflate,
     /// Zstandard.
     Zstd,
 }
 
 impl Coding {
-    /// The coding given in a request.
+    /// The codings given in a request, in the order in which they were applied. None for a body as it is.
     ///
     /// # Errors
-    /// 415 for an unknown coding.
-    pub(super) fn of_headers(headers: &HeaderMap) -> Result<Self, Problem> {
-        let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(Self::Identity) };
-        match value.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-            "" | "identity" => Ok(Self::Identity),
-            "gzip" | "x-gzip" => Ok(Self::Gzip),
-            "deflate" => Ok(Self::Deflate),
-            "zstd" => Ok(Self::Zstd),
-            _ => Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unknown content encoding; there are: gzip, deflate, zstd",
-            )),
+    /// 415 for an unknown coding, and for too many.
+    pub(super) fn of_headers(headers: &HeaderMap) -> Result<Vec<Self>, Problem> {
+        let mut all = Vec::new();
+        let refusal = |why: &str| Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
+        for value in headers.get_all(header::CONTENT_ENCODING) {
+            for name in value.to_str().unwrap_or("?").split(',') {
+                all.push(match name.trim().to_ascii_lowercase().as_str() {
+                    "" | "identity" => continue,
+                    "gzip" | "x-gzip" => Self::Gzip,
+                    "deflate" => Self::Deflate,
+                    "zstd" => Self::Zstd,
+                    _ => return refusal("unknown content encoding; there are: gzip, deflate, zstd"),
+                });
+            }
         }
+        if all.len() > MOST_CODINGS { refusal("the body is encoded more than twice") } else { Ok(all) }
     }
 }
 
@@ -63,13 +67,42 @@ pub(super) async fn read(body: Body, bounds: &Bounds) -> Result<Vec<u8>, Problem
 /// Decompresses a body.
 ///
 /// # Errors
-/// 413 when the result exceeds the bound, 400 when the data is damaged.
-pub(super) fn expanded(body: Vec<u8>, coding: Coding, most: u64) -> Result<Vec<u8>, Problem> {
-    match coding {
-        Coding::Identity => Ok(body),
+/// 413 when the result of any coding exceeds the bound, 400 when the data is damaged.
+pub(super) fn expanded(body: Vec<u8>, codings: &[Coding], most: u64) -> Result<Vec<u8>, Problem> {
+    codings.iter().rev().try_fold(body, |body, coding| match coding {
         Coding::Gzip => all_of(flate2::read::MultiGzDecoder::new(body.as_slice()), most),
-        Coding::Deflate => all_of(flate2::read::ZlibDecoder::new(body.as_slice()), most),
+        Coding::Deflate if is_zlib(&body) => all_of(flate2::read::ZlibDecoder::new(body.as_slice()), most),
+        // Some clients leave the wrapping out.
+        Coding::Deflate => bare_deflate(&body, most),
         Coding::Zstd => frames(&body, most),
+    })
+}
+
+/// True if the bytes begin with a header of zlib (RFC 1950, 2.2).
+fn is_zlib(body: &[u8]) -> bool {
+    matches!(body, [method, flags, ..] if method & 0xf == 8 && u16::from_be_bytes([*method, *flags]) % 31 == 0)
+}
+
+/// Decompresses data without zlib's header and checksum. Without the checksum, only the end tells that it is whole.
+fn bare_deflate(body: &[u8], most: u64) -> Result<Vec<u8>, Problem> {
+    let mut decoder = flate2::Decompress::new(false);
+    let mut out = Vec::with_capacity(body.len().saturating_mul(4).min(1 << 20));
+    loop {
+        let (before, begun) = (decoder.total_out(), decoder.total_in());
+        let rest = usize::try_from(begun).ok().and_then(|at| body.get(at..)).unwrap_or_default();
+        let status = decoder.decompress_vec(rest, &mut out, flate2::FlushDecompress::None).map_err(|_| damaged())?;
+        if decoder.total_out() > most {
+            return Err(too_large(most));
+        }
+        match status {
+            flate2::Status::StreamEnd => return Ok(out),
+            flate2::Status::Ok | flate2::Status::BufError => {
+                if out.len() < out.capacity() && (before, begun) == (decoder.total_out(), decoder.total_in()) {
+                    return Err(damaged());
+                }
+                out.reserve(out.len().max(1 << 12));
+            }
+        }
     }
 }
 
@@ -83,21 +116,37 @@ fn all_of(source: impl Read, most: u64) -> Result<Vec<u8>, Problem> {
 fn frames(mut body: &[u8], most: u64) -> Result<Vec<u8>, Problem> {
     let mut out = Vec::new();
     loop {
-        let decoder = StreamingDecoder::new(&mut body).map_err(|_| damaged())?;
-        append(decoder, &mut out, most)?;
+        if let Some(behind) = behind_skippable(body)? {
+            body = behind;
+        } else {
+            let decoder = StreamingDecoder::new(&mut body).map_err(|_| damaged())?;
+            append(decoder, &mut out, most)?;
+        }
         if body.is_empty() {
             return Ok(out);
         }
     }
 }
 
+/// What follows a frame that is not data (RFC 8878, 3.1.2); `None` for any other frame.
+fn behind_skippable(body: &[u8]) -> Result<Option<&[u8]>, Problem> {
+    let [0x50..=0x5f, 0x2a, 0x4d, 0x18, frame @ ..] = body else { return Ok(None) };
+    let (length, frame) = frame.split_first_chunk().ok_or_else(damaged)?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| damaged())?;
+    frame.get(length..).map(Some).ok_or_else(damaged)
+}
+
 fn append(source: impl Read, out: &mut Vec<u8>, most: u64) -> Result<(), Problem> {
     let room = most.saturating_sub(out.len() as u64);
     let read = source.take(room + 1).read_to_end(out).map_err(|_| damaged())?;
     if read as u64 > room {
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body expands to more than {most} bytes")));
+        return Err(too_large(most));
     }
     Ok(())
+}
+
+fn too_large(most: u64) -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body expands to more than {most} bytes"))
 }
 
 fn damaged() -> Problem {
@@ -125,31 +174,86 @@ mod tests {
     #[test]
     fn concatenated_members_and_frames_are_one_body() {
         let both = [gzip(b"{\"resource"), gzip(b"Logs\":[]}")].concat();
-        assert_eq!(expanded(both, Coding::Gzip, MOST).unwrap(), b"{\"resourceLogs\":[]}");
+        assert_eq!(expanded(both, &[Coding::Gzip], MOST).unwrap(), b"{\"resourceLogs\":[]}");
         let both = [zstd(b"{\"resource"), zstd(b"Logs\":[]}")].concat();
-        assert_eq!(expanded(both, Coding::Zstd, MOST).unwrap(), b"{\"resourceLogs\":[]}");
+        assert_eq!(expanded(both, &[Coding::Zstd], MOST).unwrap(), b"{\"resourceLogs\":[]}");
+    }
+
+    /// Deflated data without zlib's header and checksum.
+    fn bare(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn deflated_data_may_lack_its_wrapping_and_never_its_end() {
+        let long: Vec<u8> = (0..200_000_u32).flat_map(|number| (number / 7).to_le_bytes()).collect();
+        for text in [b"".as_slice(), b"{\"resourceLogs\":[]}", &long] {
+            let mut body = bare(text);
+            assert_eq!(expanded(body.clone(), &[Coding::Deflate], MOST).unwrap(), text);
+            body.pop();
+            assert_eq!(expanded(body, &[Coding::Deflate], MOST).unwrap_err().status, StatusCode::BAD_REQUEST);
+        }
+    }
+
+    #[test]
+    fn frames_without_data_are_skipped() {
+        let skipped = |number: u8| [&[0x50 + number, 0x2a, 0x4d, 0x18, 3, 0, 0, 0], b"abc".as_slice()].concat();
+        let body = [skipped(0), zstd(b"{\"resource"), skipped(15), zstd(b"Logs\":[]}"), skipped(3)].concat();
+        assert_eq!(expanded(body, &[Coding::Zstd], MOST).unwrap(), b"{\"resourceLogs\":[]}");
+        let mut cut = skipped(0);
+        cut.pop();
+        assert_eq!(expanded(cut, &[Coding::Zstd], MOST).unwrap_err().status, StatusCode::BAD_REQUEST);
+    }
+
+    #[test]
+    fn codings_are_undone_from_the_last_to_the_first() {
+        let codings = |values: &[&'static str]| {
+            let values = values.iter().map(|value| (header::CONTENT_ENCODING, value.parse().unwrap()));
+            Coding::of_headers(&values.collect())
+        };
+        for values in [["gzip, identity", ""], ["", "gzip"], [" Identity ,x-gzip", "identity"]] {
+            assert_eq!(codings(&values).unwrap(), [Coding::Gzip], "{values:?}");
+        }
+        for values in [vec!["zstd,gzip"], vec!["zstd", "gzip"]] {
+            let body = gzip(&zstd(b"{}"));
+            assert_eq!(expanded(body, &codings(&values).unwrap(), MOST).unwrap(), b"{}", "{values:?}");
+        }
+        assert_eq!(codings(&[]).unwrap(), []);
+        for values in [vec!["br"], vec!["gzip", "br"], vec!["gzip, gzip, gzip"], vec!["gzip\u{80}"]] {
+            let refusal = codings(&values).unwrap_err();
+            assert_eq!(refusal.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{values:?}");
+        }
     }
 
     #[test]
     fn a_bomb_is_refused_while_it_expands() {
         let most = usize::try_from(MOST).unwrap();
         let (over, fits) = (vec![0; most + 1], vec![0; most]);
-        for (coding, pack) in [(Coding::Gzip, gzip as fn(&[u8]) -> Vec<u8>), (Coding::Zstd, zstd)] {
-            assert_eq!(expanded(pack(&over), coding, MOST).unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
-            assert_eq!(expanded(pack(&fits), coding, MOST).unwrap().len(), most);
+        let packs = [(Coding::Gzip, gzip as fn(&[u8]) -> Vec<u8>), (Coding::Zstd, zstd), (Coding::Deflate, bare)];
+        for (coding, pack) in packs {
+            assert_eq!(expanded(pack(&over), &[coding], MOST).unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
+            assert_eq!(expanded(pack(&fits), &[coding], MOST).unwrap().len(), most);
+            if coding == Coding::Deflate {
+                continue;
+            }
             // The bound applies to all members together.
             let two = [pack(&fits), pack(b"x")].concat();
-            assert_eq!(expanded(two, coding, MOST).unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
+            assert_eq!(expanded(two, &[coding], MOST).unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
         }
     }
 
     #[test]
     fn a_damaged_body_is_the_clients_fault() {
         for coding in [Coding::Gzip, Coding::Deflate, Coding::Zstd] {
-            assert_eq!(expanded(b"not compressed".to_vec(), coding, MOST).unwrap_err().status, StatusCode::BAD_REQUEST);
+            assert_eq!(
+                expanded(b"not compressed".to_vec(), &[coding], MOST).unwrap_err().status,
+                StatusCode::BAD_REQUEST
+            );
         }
         let mut cut = gzip(b"{\"resourceLogs\":[]}");
         cut.truncate(cut.len() - 5);
-        assert_eq!(expanded(cut, Coding::Gzip, MOST).unwrap_err().status, StatusCode::BAD_REQUEST);
+        assert_eq!(expanded(cut, &[Coding::Gzip], MOST).unwrap_err().status, StatusCode::BAD_REQUEST);
     }
 }

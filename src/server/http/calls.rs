@@ -1,4 +1,5 @@
-//! `POST /api/v1/calls`: the lines of the socket protocol over HTTP, answered line by line.
+//! `POST /api/v1/calls`: the lines of the socket protocol over HTTP, answered line by line. A body that is one JSON
+//! value may have it over several lines; a list has a call in each element.
 
 use std::sync::Arc;
 
@@ -6,6 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use super::body::{self, Coding};
@@ -47,8 +49,8 @@ pub(super) async fn book(State(shared): State<Arc<Shared>>, headers: HeaderMap, 
 }
 
 async fn lines(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
-    let coding = Coding::of_headers(headers)?;
-    body::expanded(body::read(body, &shared.bounds).await?, coding, shared.bounds.expanded)
+    let codings = Coding::of_headers(headers)?;
+    body::expanded(body::read(body, &shared.bounds).await?, &codings, shared.bounds.expanded)
 }
 
 fn decoded(shared: &Shared, body: &[u8]) -> Vec<Result<Vec<Record>, Label>> {
@@ -56,7 +58,7 @@ fn decoded(shared: &Shared, body: &[u8]) -> Vec<Result<Vec<Record>, Label>> {
     let projects = Projects::default();
     let mut all = Vec::new();
     let mut offset = 0;
-    for line in body.split(|byte| *byte == b'\n') {
+    for line in cut(body) {
         let origin = Origin { path: Label::new("http"), offset, modified: shared.now() };
         offset = offset.saturating_add(line.len() as u64 + 1);
         let line = formats::bare(line);
@@ -77,6 +79,18 @@ fn decoded(shared: &Shared, body: &[u8]) -> Vec<Result<Vec<Record>, Label>> {
         all.push(Ok(records));
     }
     all
+}
+
+/// The objects in the body: the elements of a list, the body itself if it is one object, and otherwise its lines.
+fn cut(body: &[u8]) -> Vec<&[u8]> {
+    let whole = formats::bare(body);
+    if let Ok(all) = serde_json::from_slice::<Vec<&RawValue>>(whole) {
+        return all.into_iter().map(|value| value.get().as_bytes()).collect();
+    }
+    if serde_json::from_slice::<&RawValue>(whole).is_ok() {
+        return vec![whole];
+    }
+    body.split(|byte| *byte == b'\n').collect()
 }
 
 async fn deliver(shared: &Shared, records: Vec<Record>) -> Option<Reply> {

@@ -49,6 +49,10 @@ fn refusal(token: Option<&Token>, path: &str, headers: &HeaderMap) -> Option<Pro
     if !is_known && token.is_some() && !is_open(path) {
         return Some(Problem::new(StatusCode::UNAUTHORIZED, "send the token as Authorization: Bearer …"));
     }
+    // A second name could be the one that the next server goes by (RFC 9112, 3.2).
+    if headers.get_all(header::HOST).iter().nth(1).is_some() {
+        return Some(Problem::new(StatusCode::BAD_REQUEST, "send one Host"));
+    }
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let host = text(header::HOST);
     // Without a token, only names of this machine are served, because any other name was made to point here.
@@ -89,6 +93,17 @@ mod tests {
             assert_eq!(status(None, "/metrics", &[("host", host)]), 403, "{host}");
         }
         assert_eq!(status(None, "/metrics", &[]), 403);
+    }
+
+    #[test]
+    fn a_request_with_two_names_of_its_host_is_malformed() {
+        let token = Token::new("0123456789abcdef").unwrap();
+        for second in ["evil.example", "localhost:4318"] {
+            let both = [("host", "localhost:4318"), ("host", second), ("authorization", "Bearer 0123456789abcdef")];
+            assert_eq!(status(None, "/metrics", &both), 400, "{second}");
+            assert_eq!(status(Some(&token), "/metrics", &both), 400, "{second}");
+            assert_eq!(status(None, "/healthz", &both), 400, "{second}");
+        }
     }
 
     #[test]

@@ -71,8 +71,8 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// The position of a listener whose last event has this id. An id from another run, or an invalid one, means a new
-    /// listener, which gets the summary, and alerts from now on.
+    /// The position of a listener whose last event has this id. One that comes back from another run has seen none of
+    /// this run's alerts, and gets those that are kept. A new listener gets the summary, and alerts from now on.
     pub(super) fn resume(last_id: &str, latest: &Latest) -> Self {
         let numbers: Vec<i64> = last_id.split('-').map_while(|part| part.parse().ok()).collect();
         match numbers.as_slice() {
@@ -80,6 +80,7 @@ impl Seen {
                 summary: u64::try_from(*summary).unwrap_or(0).min(latest.summaries),
                 alerts: u64::try_from(*alerts).unwrap_or(0).min(latest.alerts),
             },
+            [_, _, _] => Self { summary: 0, alerts: 0 },
             _ => Self { summary: 0, alerts: latest.alerts },
         }
     }
@@ -135,8 +136,11 @@ mod tests {
         assert_eq!((first.name, first.id.as_str()), ("alert", "7-0-1"));
         latest.alert("second".into());
         assert_eq!(all(&mut Seen::resume(&first.id, &latest), &latest), ["second", "one"]);
-        // An id from another run and an invalid id both mean a new listener.
-        for id in ["6-1-1", "nonsense", "7-1", "7-1-1-1", "-", "99999999999999999999-1-1"] {
+        // An id from another run says nothing about this one's events, and an invalid id means a new listener.
+        for id in ["6-1-1", "6-1-900", "8-0-0"] {
+            assert_eq!(all(&mut Seen::resume(id, &latest), &latest), ["first", "second", "one"], "{id}");
+        }
+        for id in ["nonsense", "7-1", "7-1-1-1", "-", "99999999999999999999-1-1"] {
             assert_eq!(all(&mut Seen::resume(id, &latest), &latest), ["one"], "{id}");
         }
         assert_eq!(all(&mut Seen::resume("7-900-900", &latest), &latest), Vec::<String>::new());

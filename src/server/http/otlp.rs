@@ -66,7 +66,7 @@ async fn take(
     is_json: bool,
     signals: Signals,
 ) -> Result<Decoded, Problem> {
-    let coding = Coding::of_headers(headers)?;
+    let codings = Coding::of_headers(headers)?;
     // Checked before the body is read, so that the amount of waiting data is bounded.
     let busy = || Problem::busy("the meter is busy; send this again");
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -75,7 +75,7 @@ async fn take(
     let place = shared.telemetry.try_reserve().map_err(|_| busy())?;
     let body = body::read(body, &shared.bounds).await?;
     let (done, decoded) = oneshot::channel();
-    place.send(Export { body, coding, is_json, signals, done });
+    place.send(Export { body, codings, is_json, signals, done });
     let closing = || Problem::busy("the meter is closing; send this again");
     let mut decoded = decoded.await.map_err(|_| closing())??;
     let Some(mut booked) = decoded.booked.take() else { return Ok(decoded) };

@@ -6,7 +6,7 @@ use prost::bytes::Bytes;
 use prost::{DecodeError, Message};
 use serde_json::{Map, Value, json};
 
-use crate::otlp::{Export, Group, KeyValue, Scalar, Scope, ScopeMetrics};
+use crate::otlp::{Export, Group, KeyValue, Scalar, Scope, ScopeMetrics, text};
 
 /// Kind of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +35,8 @@ struct Span {
     id: Vec<u8>,
     #[prost(bytes = "vec", tag = "4")]
     parent: Vec<u8>,
-    #[prost(string, tag = "5")]
-    name: String,
+    #[prost(bytes = "bytes", tag = "5")]
+    name: Bytes,
     #[prost(fixed64, tag = "7")]
     start: u64,
     #[prost(fixed64, tag = "8")]
@@ -53,7 +53,7 @@ pub(super) fn spans(bytes: Bytes) -> Result<Value, DecodeError> {
     to_json(bytes, ["resourceSpans", "scopeSpans"], |scope| {
         let ScopeSpans { scope, spans } = ScopeSpans::decode(scope)?;
         let spans: Vec<Value> = spans.into_iter().map(span).collect();
-        let scope = json!({"name": scope.unwrap_or_default().name});
+        let scope = json!({"name": text(&scope.unwrap_or_default().name)});
         Ok(object([("scope", scope), ("spans", Value::Array(spans))]))
     })
 }
@@ -94,7 +94,7 @@ fn span(span: Span) -> Value {
     insert_text(&mut object, "traceId", hex(&span.trace));
     insert_text(&mut object, "spanId", hex(&span.id));
     insert_text(&mut object, "parentSpanId", hex(&span.parent));
-    insert_text(&mut object, "name", span.name);
+    insert_text(&mut object, "name", text(&span.name));
     insert_time(&mut object, "startTimeUnixNano", span.start);
     insert_time(&mut object, "endTimeUnixNano", span.end);
     object.insert("attributes".to_owned(), attributes(span.attributes));
@@ -104,12 +104,12 @@ fn span(span: Span) -> Value {
 fn attributes(all: Vec<KeyValue>) -> Value {
     let scalars = all.into_iter().filter_map(|KeyValue { key, value }| {
         let value = match value?.value? {
-            Scalar::Text(text) => Value::String(text),
+            Scalar::Text(bytes) => Value::String(text(&bytes)),
             Scalar::Bool(is) => Value::Bool(is),
             Scalar::Int(number) => Value::from(number),
             Scalar::Double(number) => serde_json::Number::from_f64(number).map(Value::Number)?,
         };
-        Some((key, value))
+        Some((text(&key), value))
     });
     Value::Object(scalars.collect())
 }
@@ -167,8 +167,8 @@ mod tests {
     #[test]
     fn a_message_becomes_the_other_encodings_json() {
         let text = |key: &str, value: &str| KeyValue {
-            key: key.into(),
-            value: Some(AnyValue { value: Some(Scalar::Text(value.into())) }),
+            key: key.to_owned().into(),
+            value: Some(AnyValue { value: Some(Scalar::Text(value.to_owned().into())) }),
         };
         let count = KeyValue {
             key: "gen_ai.usage.output_tokens".into(),
@@ -198,6 +198,21 @@ mod tests {
                 }]}],
             }]})
         );
+    }
+
+    #[test]
+    fn b8_a_text_with_an_invalid_byte_is_no_error() {
+        let broken = Some(AnyValue { value: Some(Scalar::Text(Bytes::from_static(b"abc\xf0\x9f"))) });
+        let attributes = vec![KeyValue { key: "prompt".into(), value: broken }];
+        let span = Span { name: Bytes::from_static(b"chat\xff"), attributes: attributes.clone(), ..Span::default() };
+        let scope = ScopeSpans { scope: None, spans: vec![span] }.encode_to_vec();
+        let export = Export { groups: vec![Group { resource: None, scopes: vec![scope.into()] }] };
+        let read = &spans(export.encode_to_vec().into()).unwrap()["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+        assert_eq!(read, &json!({"name": "chat\u{fffd}", "attributes": {"prompt": "abc\u{fffd}"}}));
+        let resource = Some(Resource { attributes });
+        let export = Export { groups: vec![Group { resource, scopes: Vec::new() }] };
+        let read = &metrics(export.encode_to_vec().into()).unwrap()["resourceMetrics"][0]["resource"]["attributes"];
+        assert_eq!(read, &json!({"prompt": "abc\u{fffd}"}));
     }
 
     #[test]

@@ -135,10 +135,10 @@ pub(super) const ROUTES: [Route; 19] = [
             Operation {
                 method: "post",
                 id: "book",
-                summary: "Books calls, one JSON object a line, and answers each line with one. A call that is already \
-                          booked counts as a repeat, so a body can safely be sent again.",
+                summary: "Books calls, one JSON object a line or a list of them, and answers each with a line. A call that \
+                          is already booked counts as a repeat, so a body can safely be sent again.",
                 parameters: &[],
-                body: &[(LINES, "CallLine"), (JSON, "CallLine")],
+                body: &[(LINES, "CallLine"), (JSON, "CallLines")],
                 answers: &[("200", LINES, "Booked"), ("503", LINES, "Booked")],
                 errors: "Problem",
             },

@@ -23,8 +23,8 @@ const QUEUE: usize = 256;
 pub(super) struct Export {
     /// The body as it arrived.
     pub(super) body: Vec<u8>,
-    /// Its compression.
-    pub(super) coding: Coding,
+    /// Its compressions, in the order in which they were applied.
+    pub(super) codings: Vec<Coding>,
     /// True for JSON, false for protobuf.
     pub(super) is_json: bool,
     /// Its kind.
@@ -55,11 +55,11 @@ pub(super) fn start(
         let mut reader =
             Reader { telemetry: Telemetry::new(), projects: Projects::default(), offset: 0, owner, expanded };
         let mut is_new = true;
-        while let Some(Export { body, coding, is_json, signals, done }) = queue.blocking_recv() {
+        while let Some(Export { body, codings, is_json, signals, done }) = queue.blocking_recv() {
             if std::mem::take(&mut is_new) {
                 reader.telemetry.restore(&state_of(&ask));
             }
-            let decoded = reader.decode(body, coding, is_json, signals, clock());
+            let decoded = reader.decode(body, &codings, is_json, signals, clock());
             let decoded = decoded.map(|(records, refused, why)| {
                 let booked = (!records.is_empty()).then(|| {
                     let (reply, booked) = oneshot::channel();
@@ -100,12 +100,12 @@ impl Reader {
     fn decode(
         &mut self,
         body: Vec<u8>,
-        coding: Coding,
+        codings: &[Coding],
         is_json: bool,
         signals: Signals,
         now: Instant,
     ) -> Result<(Vec<Record>, u64, String), Problem> {
-        let body = Bytes::from(body::expanded(body, coding, self.expanded)?);
+        let body = Bytes::from(body::expanded(body, codings, self.expanded)?);
         let malformed = |why: &dyn std::fmt::Display| Problem::new(StatusCode::BAD_REQUEST, why.to_string());
         let origin = Origin { path: Label::new("telemetry"), offset: self.offset, modified: now };
         self.offset += 1;

@@ -69,6 +69,10 @@ fn admitted(
 /// Why a request is rejected: without a token, only names of this machine are served, and pages of other origins never
 /// are.
 fn stranger(shared: &Shared, request: &Request<Incoming>) -> Option<Trouble> {
+    // A second name could be the one that the upstream goes by (RFC 9112, 3.2).
+    if request.headers().get_all(HOST).iter().nth(1).is_some() {
+        return Some(Trouble::request(StatusCode::BAD_REQUEST, "tokmeter: send one Host"));
+    }
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let host = text(HOST).or_else(|| request.uri().authority().map(hyper::http::uri::Authority::as_str));
     if shared.token.is_none() && !host.is_some_and(is_loopback) {

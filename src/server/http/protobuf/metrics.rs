@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::attributes;
-use crate::otlp::{Data, ExponentialPoint, HistogramPoint, KeyValue, Measured, Metric, Point};
+use crate::otlp::{Data, ExponentialPoint, HistogramPoint, KeyValue, Measured, Metric, Point, text};
 
 /// The JSON form of a metric. Kinds that contain no sum have no data.
 pub(super) fn to_json(metric: Metric) -> Value {
-    let mut object = json!({"name": metric.name});
+    let mut object = json!({"name": text(&metric.name)});
     match metric.data {
         Some(Data::Sum(sum)) => {
             let points: Vec<Value> = sum.points.into_iter().map(number).collect();

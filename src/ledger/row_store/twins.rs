@@ -1,0 +1,55 @@
+//! The rows that share an alias, and which of them are one call.
+//!
+//! Telemetry that has an id of its own for each answer, but none that another log has, is matched one to one in order
+//! of time: answers with equal counts stay as many as the log that knows most of them has. Telemetry without such an
+//! id cannot tell them apart. It adds nothing to what is known of them.
+
+use crate::domain::CallKey;
+use crate::ledger::compact_row::CompactRow;
+
+/// The plain rows with one alias.
+#[derive(Debug, Default)]
+pub(in crate::ledger) struct Twins {
+    /// The telemetry row whose key is the alias.
+    pub(super) unnamed: Option<CompactRow>,
+    /// Telemetry rows with keys of their own.
+    pub(super) named: Vec<CompactRow>,
+    /// Rows of other logs. Each is one call with the named row at its place, if there is one.
+    pub(super) others: Vec<CompactRow>,
+}
+
+impl Twins {
+    /// Sorts the plain rows with this alias by what they are.
+    pub(in crate::ledger) fn new(alias: CallKey, rows: impl IntoIterator<Item = CompactRow>) -> Self {
+        let mut twins = Self::default();
+        for row in rows.into_iter().filter(|row| row.alias == Some(alias)) {
+            if row.key == alias {
+                twins.unnamed = Some(row);
+            } else if row.is_telemetry() {
+                twins.named.push(row);
+            } else {
+                twins.others.push(row);
+            }
+        }
+        for rows in [&mut twins.named, &mut twins.others] {
+            rows.sort_unstable_by_key(|row| (row.at, row.key));
+            rows.dedup_by_key(|row| row.key);
+        }
+        twins
+    }
+
+    /// The row that shows the unnamed one.
+    pub(super) fn host_of_unnamed(&self) -> Option<CallKey> {
+        let least = |rows: &[CompactRow]| rows.iter().map(|row| row.key).min();
+        least(&self.others).or_else(|| least(&self.named))
+    }
+
+    /// The row in which one of these is shown, if that is another.
+    pub(in crate::ledger) fn host_of(&self, key: CallKey) -> Option<CallKey> {
+        if self.unnamed.as_ref().is_some_and(|row| row.key == key) {
+            return self.host_of_unnamed();
+        }
+        let place = self.named.iter().position(|row| row.key == key)?;
+        self.others.get(place).map(|row| row.key)
+    }
+}
