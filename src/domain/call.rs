@@ -111,6 +111,12 @@ impl Call {
             .then_with(|| self.parts.cmp(&other.parts))
     }
 
+    /// True for a sighting that concerns other rows than that of its key: its alias is its own key or that of attempts,
+    /// or it is refused.
+    pub(crate) fn is_grouped(&self) -> bool {
+        self.is_refused() || self.alias.is_some_and(|alias| alias == self.key || alias.is_of_attempts())
+    }
+
     /// True for a call that is free because the model refused it.
     pub fn is_refused(&self) -> bool {
         self.fidelity == Fidelity::Refused

@@ -209,6 +209,11 @@ impl CompactRow {
         self.fidelity == Fidelity::Refused
     }
 
+    /// See [`Call::is_grouped`].
+    pub(super) fn is_grouped(&self) -> bool {
+        self.is_refused() || self.alias.is_some_and(|alias| alias == self.key || alias.is_of_attempts())
+    }
+
     /// The rarely used parts of the counts.
     pub(super) fn parts(&self) -> Parts {
         self.rare.as_ref().map_or(Parts::NONE, |rare| rare.parts)

@@ -3,9 +3,10 @@
 //! A *plain* row is the join of all sightings of one key. Telemetry knows an answer only by its request, so a telemetry
 //! row's alias is its own key. If another row carries that alias (of several, the one with the least key), the two are
 //! one call: that row shows the join of both, and the telemetry's own row is hidden. A row that sums up a whole thread
-//! is also hidden if a call of the thread carries its alias, and adds nothing to that call. A refused call and anything
-//! it is joined with are kept but never shown. So the shown rows are a function of the plain rows, and the plain rows
-//! do not depend on the order or repetition of sightings.
+//! is also hidden if a call of the thread carries its alias, and adds nothing to that call. All rows with the alias of
+//! a client's attempts are one call: the one with the least key shows their join, and the others are hidden. A refused
+//! call and anything it is joined with are kept but never shown, except for the other attempts at it. So the shown rows
+//! are a function of the plain rows, and the plain rows do not depend on the order or repetition of sightings.
 
 mod shown;
 mod table;
@@ -29,7 +30,7 @@ pub(super) struct RowStore {
     shown: RowTable,
     /// Keys by the session under whose family they are stored. May include rows that have moved.
     by_session: FxHashMap<u32, Vec<CallKey>>,
-    /// Set once any row's alias equals its key.
+    /// Set once rows are grouped by alias.
     telemetry: Option<Telemetry>,
     /// Previous versions of changed shown rows; `None` while no journal is kept.
     journal: Option<Vec<Before>>,
@@ -78,7 +79,13 @@ impl RowStore {
     pub(super) fn shown_for(&self, key: CallKey) -> Option<&CompactRow> {
         self.get(key).or_else(|| {
             let telemetry = self.telemetry.as_ref()?;
-            telemetry.carriers.get(&key)?.iter().min().and_then(|host| self.get(*host))
+            let attempts =
+                telemetry.unmerged.get(&key).and_then(|row| row.alias).filter(|alias| alias.is_of_attempts());
+            let Some(alias) = attempts else {
+                return telemetry.carriers.get(&key)?.iter().min().and_then(|host| self.get(*host));
+            };
+            let carriers = telemetry.carriers.get(&alias).map_or(&[][..], Vec::as_slice);
+            carriers.iter().chain([&alias]).find_map(|host| self.get(*host))
         })
     }
 
@@ -143,7 +150,7 @@ impl RowStore {
 
     /// Merges one sighting; true if it changed anything.
     pub(super) fn feed(&mut self, sighting: CompactRow, names: &mut Interner) -> bool {
-        if self.telemetry.is_none() && sighting.alias != Some(sighting.key) && !sighting.is_refused() {
+        if self.telemetry.is_none() && !sighting.is_grouped() {
             return match self.shown.get(sighting.key) {
                 Some(known) => {
                     let Some(joined) = known.join(&sighting, names) else { return false };

@@ -325,12 +325,11 @@ pub trait Store {
         if let Some(row) = self.row(names, ids, Table::Shown, key)? {
             return Ok(Some(row));
         }
-        let is_telemetry = |row: Option<CompactRow>| row.is_some_and(|row| row.alias == Some(key));
-        if !self.has_aliases()? || !is_telemetry(self.row(names, ids, Table::Unmerged, key)?) {
-            return Ok(None);
-        }
-        for host in one_by_one::<BTreeSet<_>, _>(self.keys_by_alias(names, key)?) {
-            let row = self.row(names, ids, Table::Shown, host)?.filter(|row| row.alias == Some(key));
+        let hidden = if self.has_aliases()? { self.row(names, ids, Table::Unmerged, key)? } else { None };
+        let alias = hidden.and_then(|row| row.alias).filter(|alias| *alias == key || alias.is_of_attempts());
+        let Some(alias) = alias else { return Ok(None) };
+        for host in one_by_one::<BTreeSet<_>, _>(self.keys_by_alias(names, alias)?) {
+            let row = self.row(names, ids, Table::Shown, host)?.filter(|row| row.alias == Some(alias));
             if row.is_some() {
                 return Ok(row);
             }

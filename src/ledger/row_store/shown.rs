@@ -10,6 +10,9 @@ impl RowStore {
     /// Recomputes which of the rows with one alias are shown, and merges them.
     pub(super) fn regroup(&mut self, alias: CallKey, names: &mut Interner) {
         let Some(telemetry) = &self.telemetry else { return };
+        if alias.is_of_attempts() {
+            return self.regroup_attempts(alias, names);
+        }
         let telemetry_row = self.plain(alias).filter(|plain| plain.alias == Some(alias)).cloned();
         let carriers = telemetry.carriers.get(&alias).cloned().unwrap_or_default();
         let host = telemetry_row.as_ref().and_then(|_| carriers.iter().min().copied());
@@ -40,6 +43,34 @@ impl RowStore {
             } else if !telemetry_row.is_refused() && self.drop_unmerged(alias) {
                 self.show(telemetry_row, names);
             }
+        }
+    }
+
+    /// Shows the rows with this alias as one: the join of all, in the row with the least key.
+    fn regroup_attempts(&mut self, alias: CallKey, names: &mut Interner) {
+        let Some(telemetry) = &self.telemetry else { return };
+        let mut keys = telemetry.carriers.get(&alias).cloned().unwrap_or_default();
+        keys.sort_unstable();
+        // Attempts without an id of their own have the alias as their key.
+        keys.push(alias);
+        // Refused ones are hidden anyway, and do not make the others free.
+        let is_one = |row: &&CompactRow| row.alias == Some(alias) && !row.is_refused();
+        let mut attempts = keys.iter().filter_map(|key| self.plain(*key)).filter(is_one).cloned();
+        let Some(first) = attempts.next() else { return };
+        let others: Vec<CompactRow> = attempts.collect();
+        let host = first.key;
+        if others.is_empty() {
+            if self.drop_unmerged(host) {
+                self.show(first, names);
+            }
+            return;
+        }
+        let shown = others.iter().fold(first.clone(), |shown, other| shown.show_with(other, names));
+        self.keep_unmerged(first);
+        self.show(shown, names);
+        for other in others {
+            self.hide(other.key, names);
+            self.keep_unmerged(other);
         }
     }
 

@@ -28,7 +28,7 @@ impl<Ids: Default> WorkingSet<Ids> {
             }
             aliases.extend(call.alias);
         }
-        if records.iter().any(|record| matches!(record, Record::Call(call) if call.alias == Some(call.key))) {
+        if records.iter().any(|record| matches!(record, Record::Call(call) if call.is_grouped())) {
             self.expect_telemetry(store)?;
         }
         if self.telemetry {
@@ -120,8 +120,12 @@ mod tests {
     fn sighting((answer, kind, output): (u8, u8, u64)) -> Record {
         let request = CallKey::from_parts(&["request", &answer.to_string()]);
         let message = CallKey::from_parts(&["message", &answer.to_string()]);
+        let attempts = CallKey::of_attempts(&["attempts", &(answer % 3).to_string()]);
         let (key, alias, source) = match kind {
-            0..=5 => (request, Some(request), "otlp"),
+            0..=3 => (request, Some(request), "otlp"),
+            // Attempts of a client, with ids of their own or none.
+            4 => (attempts, Some(attempts), "proxy"),
+            5 => (CallKey::from_parts(&["attempt", &(output % 3).to_string()]), Some(attempts), "proxy"),
             6 | 7 => (message, Some(request), "claude-code"),
             _ => (message, None, "claude-code"),
         };
