@@ -38,8 +38,9 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// For a body with this coding.
+    /// For a body with this coding. What is compressed twice may hide something: services differ in what they undo.
     pub(super) fn new(unpack: Unpack) -> Self {
+        let unpack = if matches!(unpack, Unpack::Twice(_)) { Unpack::Unknown } else { unpack };
         Self { unpack, extractor: Extractor::new(Depth::Request), bytes: 0 }
     }
 
