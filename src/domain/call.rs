@@ -113,7 +113,13 @@ impl Call {
 
     /// True for a call that telemetry reports: another log's call with its alias may be the same one.
     pub fn is_telemetry(&self) -> bool {
-        self.alias.is_some_and(|alias| self.key.is_named(alias))
+        self.alias.is_some_and(|alias| !alias.is_of_attempts() && self.key.is_named(alias))
+    }
+
+    /// True for a sighting that concerns other rows than that of its key: it is telemetry's, its alias is that of
+    /// attempts, or it is refused.
+    pub(crate) fn is_grouped(&self) -> bool {
+        self.is_refused() || self.is_telemetry() || self.alias.is_some_and(CallKey::is_of_attempts)
     }
 
     /// True for a call that is free because the model refused it.

@@ -13,6 +13,8 @@ pub struct CallKey([u8; 16]);
 
 /// Half the length of a key.
 const HALF: usize = 8;
+/// The first bytes of an alias of attempts.
+const ATTEMPTS: [u8; 4] = [0xff; 4];
 
 impl CallKey {
     /// The key built from these parts, in this order.
@@ -26,6 +28,20 @@ impl CallKey {
             hash.update(part);
         }
         Self(hash.digest128().to_be_bytes())
+    }
+
+    /// Alias of a client's attempts at one call, which may all have been answered, each with an id of its own. Of two
+    /// aliases of a row the greater one is kept, and this kind is greater than any other.
+    pub fn of_attempts<P: AsRef<[u8]>>(parts: &[P]) -> Self {
+        let Self(mut bytes) = Self::from_parts(parts);
+        bytes[..ATTEMPTS.len()].copy_from_slice(&ATTEMPTS);
+        Self(bytes)
+    }
+
+    /// True for an alias of attempts, all of which are one call. Other keys are hashes, of which one in four billion
+    /// begins like it.
+    pub fn is_of_attempts(self) -> bool {
+        self.0.starts_with(&ATTEMPTS)
     }
 
     /// The key relative to a root session: calls that a fork replays from its parent keep the parent's key.
@@ -100,6 +116,13 @@ mod tests {
         let keys = [alias, alias.named(&["1"]), alias.named(&["2"]), other.named(&["1"])];
         assert_eq!(keys.map(|key| key.is_named(alias)), [true, true, true, false]);
         assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[1] != keys[3]);
+    }
+
+    #[test]
+    fn an_alias_of_attempts_is_known_as_one_and_greater_than_other_keys() {
+        let (alias, key) = (CallKey::of_attempts(&["a"]), CallKey::from_parts(&["a"]));
+        assert!(alias.is_of_attempts() && !key.is_of_attempts() && alias > key);
+        assert_ne!(alias, CallKey::of_attempts(&["b"]));
     }
 
     #[test]

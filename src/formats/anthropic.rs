@@ -47,6 +47,9 @@ struct Begun {
     session: Option<String>,
     /// Counts in the order of [`Tokens::fields`].
     tokens: [u64; 6],
+    /// The counts that were stated first, which are part of the key.
+    #[serde(default)]
+    first: Option<[u64; 6]>,
     web_searches: u32,
     speed: Option<String>,
     /// True once the lifetimes of cache writes are known.
@@ -221,6 +224,7 @@ impl Begun {
             model: message.model.get().map(str::to_owned),
             session: frame.session.clone(),
             tokens: [0; 6],
+            first: None,
             web_searches: 0,
             speed: usage.speed.get().map(str::to_owned),
             has_lifetimes: false,
@@ -230,27 +234,31 @@ impl Begun {
             geo: usage.geo.get().map(str::to_owned),
         };
         begun.grow(usage)?;
+        begun.first = Some(begun.tokens);
         Ok(begun)
     }
 
-    /// Applies later usage. Its counts are cumulative, so they replace the earlier ones.
+    /// Applies later usage. Its counts are cumulative, so they replace the earlier ones. A zero replaces a part of the
+    /// prompt only if another part has grown: some services fill in zeros for what they stated before.
     fn grow(&mut self, usage: &Usage<'_>) -> Result<(), BadLine> {
         let mut tokens = Tokens::from_fields(self.tokens);
-        let replace = |old: &mut u64, count: &Count, field: &'static str| {
+        let written = usage.cache_creation.tokens("cache_creation_input_tokens")?;
+        let has_grown = usage.input.tokens("input_tokens")? > tokens.input
+            || usage.cache_read.tokens("cache_read_input_tokens")? > tokens.cache_read
+            || written > tokens.cache_write();
+        let replace = |old: &mut u64, count: &Count, field: &'static str, may_be_zero: bool| {
             let new = count.tokens(field)?;
-            if count.is_given() {
+            if count.is_given() && (new > 0 || may_be_zero) {
                 *old = new;
             }
             Ok::<(), BadLine>(())
         };
-        replace(&mut tokens.input, &usage.input, "input_tokens")?;
-        replace(&mut tokens.cache_read, &usage.cache_read, "cache_read_input_tokens")?;
-        replace(&mut tokens.output, &usage.output, "output_tokens")?;
-        replace(&mut tokens.reasoning, &usage.output_details.reasoning, "thinking_tokens")?;
+        replace(&mut tokens.input, &usage.input, "input_tokens", has_grown)?;
+        replace(&mut tokens.cache_read, &usage.cache_read, "cache_read_input_tokens", has_grown)?;
+        replace(&mut tokens.output, &usage.output, "output_tokens", true)?;
+        replace(&mut tokens.reasoning, &usage.output_details.reasoning, "thinking_tokens", true)?;
         self.has_lifetimes |= !usage.cache_split.is_absent();
-        if !usage.cache_split.is_absent()
-            || usage.cache_creation.tokens("cache_creation_input_tokens")? > tokens.cache_write()
-        {
+        if !usage.cache_split.is_absent() || written > tokens.cache_write() {
             (tokens.cache_write_5m, tokens.cache_write_1h) = cache_writes(&usage.cache_creation, &usage.cache_split)?;
         }
         tokens.reasoning = tokens.reasoning.min(tokens.output);
@@ -282,7 +290,7 @@ impl Begun {
     }
 
     /// Key of the message. Gateways repeat or invent ids, so for ids that are not Anthropic's, the input must match
-    /// too.
+    /// too, as it was first stated: a later event of the stream may correct it.
     fn key(&self, line: &[u8]) -> CallKey {
         if self.id.is_empty() {
             return content_key("anthropic", line);
@@ -290,8 +298,9 @@ impl Begun {
         if self.id.starts_with("msg_") {
             return message_key(&self.id);
         }
-        let Tokens { input, cache_read, .. } = Tokens::from_fields(self.tokens);
-        let written = Tokens::from_fields(self.tokens).cache_write();
+        let first = Tokens::from_fields(self.first.unwrap_or(self.tokens));
+        let Tokens { input, cache_read, .. } = first;
+        let written = first.cache_write();
         CallKey::from_parts(&["anthropic", &self.id, &input.to_string(), &cache_read.to_string(), &written.to_string()])
     }
 }

@@ -182,7 +182,7 @@ impl CompactRow {
 
     /// True for a row of telemetry: another log's row with its alias may be the same call.
     pub(super) fn is_telemetry(&self) -> bool {
-        self.alias.is_some_and(|alias| self.key.is_named(alias))
+        self.alias.is_some_and(|alias| !alias.is_of_attempts() && self.key.is_named(alias))
     }
 
     /// True for a row with the totals of a whole thread, whose calls may also be stored one by one.
@@ -212,6 +212,11 @@ impl CompactRow {
     /// True for a refused call, which is free and not shown: see [`Fidelity::Refused`].
     pub(super) fn is_refused(&self) -> bool {
         self.fidelity == Fidelity::Refused
+    }
+
+    /// See [`Call::is_grouped`].
+    pub(super) fn is_grouped(&self) -> bool {
+        self.is_refused() || self.is_telemetry() || self.alias.is_some_and(CallKey::is_of_attempts)
     }
 
     /// The rarely used parts of the counts.

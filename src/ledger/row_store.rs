@@ -4,10 +4,11 @@
 //! row's alias is its own key. If another row carries that alias (of several, the one with the least key), the two are
 //! one call: that row shows the join of both, and the telemetry's own row is hidden. Where the alias may belong to
 //! several answers, telemetry's keys are made from it ([`CallKey::named`]), and `twins.rs` says which rows are one
-//! call. A row that sums up a whole thread
-//! is also hidden if a call of the thread carries its alias, and adds nothing to that call. A refused call and anything
-//! it is joined with are kept but never shown. So the shown rows are a function of the plain rows, and the plain rows
-//! do not depend on the order or repetition of sightings.
+//! call. A row that sums up a whole thread is also hidden if a call of the thread carries its alias, and adds nothing to
+//! that call. All rows with the alias of a client's attempts are one call: the one with the least key shows their join,
+//! and the others are hidden. A refused call and anything it is joined with are kept but never shown, except for the
+//! other attempts at it. So the shown rows are a function of the plain rows, and the plain rows do not depend on the
+//! order or repetition of sightings.
 
 mod shown;
 mod table;
@@ -33,7 +34,7 @@ pub(super) struct RowStore {
     shown: RowTable,
     /// Keys by the session under whose family they are stored. May include rows that have moved.
     by_session: FxHashMap<u32, Vec<CallKey>>,
-    /// Set once there is any row of telemetry.
+    /// Set once rows are grouped by alias.
     telemetry: Option<Telemetry>,
     /// Previous versions of changed shown rows; `None` while no journal is kept.
     journal: Option<Vec<Before>>,
@@ -82,6 +83,11 @@ impl RowStore {
     pub(super) fn shown_for(&self, key: CallKey) -> Option<&CompactRow> {
         self.get(key).or_else(|| {
             let alias = self.plain(key)?.alias?;
+            if alias.is_of_attempts() {
+                let telemetry = self.telemetry.as_ref()?;
+                let carriers = telemetry.carriers.get(&alias).map_or(&[][..], Vec::as_slice);
+                return carriers.iter().chain([&alias]).find_map(|host| self.get(*host));
+            }
             self.twins(alias).host_of(key).and_then(|host| self.get(host))
         })
     }
@@ -147,7 +153,7 @@ impl RowStore {
 
     /// Merges one sighting; true if it changed anything.
     pub(super) fn feed(&mut self, sighting: CompactRow, names: &mut Interner) -> bool {
-        if self.telemetry.is_none() && !sighting.is_telemetry() && !sighting.is_refused() {
+        if self.telemetry.is_none() && !sighting.is_grouped() {
             return match self.shown.get(sighting.key) {
                 Some(known) => {
                     let Some(joined) = known.join(&sighting, names) else { return false };

@@ -326,15 +326,15 @@ pub trait Store {
         if let Some(row) = self.row(names, ids, Table::Shown, key)? {
             return Ok(Some(row));
         }
-        let unmerged = if self.has_aliases()? { self.row(names, ids, Table::Unmerged, key)? } else { None };
-        let telemetry = unmerged.filter(CompactRow::is_telemetry);
-        let Some(alias) = telemetry.and_then(|row| row.alias) else { return Ok(None) };
+        let hidden = if self.has_aliases()? { self.row(names, ids, Table::Unmerged, key)? } else { None };
+        let hidden = hidden.filter(CompactRow::is_grouped).and_then(|row| row.alias);
+        let Some(alias) = hidden else { return Ok(None) };
         let mut rows = Vec::new();
         for key in self.keys_by_alias(names, alias)?.into_iter().chain([alias]) {
             let unmerged = self.row(names, ids, Table::Unmerged, key)?;
             rows.extend(if unmerged.is_some() { unmerged } else { self.row(names, ids, Table::Shown, key)? });
         }
-        let host = Twins::new(alias, rows).host_of(key);
+        let host = Twins::host_among(alias, rows, key);
         host.map_or(Ok(None), |host| self.row(names, ids, Table::Shown, host))
     }
 

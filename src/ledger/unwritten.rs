@@ -11,7 +11,7 @@ use super::row_store::RowStore;
 use super::store::{Store, Stored};
 use super::working_set::WorkingSet;
 use super::{Batch, Change};
-use crate::domain::{CallKey, Record};
+use crate::domain::{Call, CallKey, Record};
 use crate::pricing::Pricer;
 
 /// Unwritten calls joined with one version of the ledger.
@@ -60,7 +60,7 @@ impl<Ids: Default> Unwritten<Ids> {
         let mut working_set = WorkingSet::of_a_reader(names.clone());
         working_set.open(store)?;
         let rows = || gathered.state.row_store.plain_rows();
-        if rows().any(|row| row.is_telemetry() || row.is_refused()) {
+        if rows().any(CompactRow::is_grouped) {
             working_set.find_carriers(store, rows().filter_map(|row| row.alias).collect())?;
         }
         gathered.join(store, &mut working_set, pricer)?;
@@ -84,7 +84,7 @@ impl<Ids: Default> Unwritten<Ids> {
         let calls = || {
             batch.records.iter().filter_map(|record| if let Record::Call(call) = record { Some(call) } else { None })
         };
-        if self.working_set.has_telemetry() || calls().any(|call| call.is_telemetry() || call.is_refused()) {
+        if self.working_set.has_telemetry() || calls().any(Call::is_grouped) {
             self.working_set.find_carriers(store, calls().filter_map(|call| call.alias).collect())?;
         }
         self.working_set.state.row_store.keep_journal();

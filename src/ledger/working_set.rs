@@ -220,7 +220,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         if self.horizon.is_some_and(|horizon| sighting.at < horizon) {
             return Ok(false);
         }
-        if sighting.is_telemetry() || sighting.is_refused() {
+        if sighting.is_grouped() {
             self.expect_telemetry(store)?;
         }
         self.fetch(store, sighting.key)?;
@@ -332,7 +332,7 @@ impl<Ids: Default> WorkingSet<Ids> {
         Ok(())
     }
 
-    /// Indexes aliases from the first telemetry on. Refusals are stored in the same way as telemetry.
+    /// Indexes aliases from the first telemetry on. Refusals and attempts are stored in the same way as telemetry.
     fn expect_telemetry(&mut self, store: &impl Store<Ids = Ids>) -> Stored<()> {
         if !self.telemetry {
             if !self.reads_only {

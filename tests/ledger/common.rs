@@ -144,8 +144,9 @@ pub fn any_call() -> impl Strategy<Value = Call> {
         ]),
     );
     // 0: by its own key · 1: also by a request · 2: only by a request · 3: unique within a family only · 4: also by a
-    // request · 5: one of several of a request. Some of the third kind sum up calls that others hold one by one.
-    let named = (0_u8..6, 0_u8..5, 0_u8..4, prop::sample::select(vec!["r", "s", "t", "u"]));
+    // request · 5: one of several of a request · 6: also by a client's attempts · 7: only by attempts. Some of the third
+    // kind sum up calls that others hold one by one.
+    let named = (0_u8..8, 0_u8..5, 0_u8..4, prop::sample::select(vec!["r", "s", "t", "u"]));
     let when = (
         prop::sample::select(vec![-90_000_i64, 0, 899, 900, 86_399, 86_400, 172_801]),
         0_u32..2,
@@ -158,14 +159,17 @@ pub fn any_call() -> impl Strategy<Value = Call> {
         let (model, tokens, web_searches, quoted, fidelity) = what;
         let (kind, own, request, family) = named;
         let (seconds, nanos, offset, ends_turn) = when;
+        let attempts = CallKey::of_attempts(&["attempts", &(request % 2).to_string()]);
         let request = key(&format!("request {request}"));
         let (key, alias, lineage) = match kind {
             0 => (key(&format!("call {own}")), None, None),
             1 => (key(&format!("call {own}")), Some(request), None),
             2 => (request, Some(request), None),
             3 => (key(&format!("count {own}")), None, Some(Label::new(family))),
+            4 => (key(&format!("count {own}")), Some(request), Some(Label::new(family))),
             5 => (request.named(&[&[own]]), Some(request), None),
-            _ => (key(&format!("count {own}")), Some(request), Some(Label::new(family))),
+            6 => (key(&format!("call {own}")), Some(attempts), None),
+            _ => (attempts, Some(attempts), None),
         };
         let source = if kind == 2 && own == 0 { "codex-exec" } else { "test" };
         Call {

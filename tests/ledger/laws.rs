@@ -1,7 +1,7 @@
 //! The ledger is a function of the set of records.
 
 use proptest::prelude::*;
-use tokmeter::testing::domain::{CallKey, Dimension, Filter, Label, Matcher, Record, Span, Usd, Zone};
+use tokmeter::testing::domain::{Call, CallKey, Dimension, Fidelity, Filter, Label, Matcher, Record, Span, Usd, Zone};
 use tokmeter::testing::ledger::{Change, Grain, Ledger, Memory, Order, PeriodKey, Query, Space, Sqlite, Sums};
 use tokmeter::testing::pricing::Pricer;
 
@@ -158,6 +158,30 @@ fn telemetry_and_transcript_of_one_request_are_one_call() {
             assert_eq!((total(books).calls, total(books).tokens.output, sums), (1, most, total(books)));
             assert_eq!((rows(books)[0].call.key, rows(books)[0].call.at()), (key("msg"), at(10)));
             assert_eq!(books.call(request).unwrap(), books.call(key("msg")).unwrap());
+        });
+    }
+}
+
+#[test]
+fn all_attempts_at_one_call_are_one_call_in_every_order() {
+    let attempts = CallKey::of_attempts(&["attempts"]);
+    let attempt = |name: &str, output| Call { alias: Some(attempts), ..call(name, 10, output) };
+    let without_id = Call { key: attempts, fidelity: Fidelity::Guessed, ..attempt("-", 900) };
+    let refused = Call { fidelity: Fidelity::Refused, ..attempt("refused", 0) };
+    let mut told = vec![attempt("one", 40), without_id, attempt("two", 20), refused, attempt("three", 30)];
+    for _ in 0..told.len() {
+        told.rotate_left(1);
+        on_every_ledger(|books| {
+            let mut sums = Sums::default();
+            for call in told.iter().chain(&told) {
+                add_up(&books.post(&calls([call.clone()])).unwrap(), &mut sums);
+            }
+            assert_eq!((total(books).calls, total(books).tokens.output, sums), (1, 40, total(books)));
+            let host = ["one", "two", "three"].map(key).into_iter().min().unwrap();
+            assert_eq!(rows(books)[0].call.key, host);
+            for name in [key("one"), key("two"), key("three"), attempts] {
+                assert_eq!(books.call(name).unwrap().unwrap().call.key, host);
+            }
         });
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::common::Home;
 use crate::dialects::{Api, INPUT, OUTPUT, PROMPT_ESTIMATE, TEXT, THREE_TEXTS_ESTIMATE, TWO_TEXTS_ESTIMATE, Usage};
-use crate::mock::{Mock, Reply, Step};
+use crate::mock::{Mock, Received, Reply, Step};
 use crate::running::{Running, booked, leave_after, post, read, sent};
 
 /// A call in the books: input, output, and how sure it is.
@@ -267,6 +267,28 @@ fn a_call_is_repeated_with_the_same_key(api: Api) {
     expect(&home, &[EXACT, EXACT]);
 }
 
+fn a_call_is_repeated_after_a_kill_and_through_another_proxy(api: Api) {
+    let home = Home::new();
+    let script = move |_: &Received, number: usize| match number {
+        // Cut off after two texts.
+        0 | 2 => {
+            Reply::stream(api.stream(number, Usage::Given, false).into_iter().take(4).chain([Step::Reset]).collect())
+        }
+        _ => Reply::stream(api.stream(number, Usage::Given, false)),
+    };
+    let mock = Mock::start(script);
+    let again = |proxy: &Running| post(proxy.address, api.path(), &[("idempotency-key", "one")], &api.request(true));
+    let mut killed = Running::start(&home, mock.address);
+    let other = Running::start(&home, mock.address);
+    assert!(!again(&killed).is_whole);
+    killed.kill();
+    let next = Running::start(&home, mock.address);
+    assert!(again(&next).is_whole && !again(&other).is_whole && again(&other).is_whole && again(&next).is_whole);
+    next.end();
+    other.end();
+    expect(&home, &[EXACT]);
+}
+
 /// A test for each API.
 macro_rules! cases {
     ($($case:ident)*) => {
@@ -295,4 +317,5 @@ cases! {
     the_reader_is_slow
     the_proxy_is_killed_before_the_call_is_booked
     a_call_is_repeated_with_the_same_key
+    a_call_is_repeated_after_a_kill_and_through_another_proxy
 }

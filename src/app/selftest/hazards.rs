@@ -111,6 +111,7 @@ pub(crate) const HAZARDS: [Hazard; 8] = [
         samples: &[
             "anthropic/stream.jsonl",
             "anthropic/truncated.jsonl",
+            "anthropic/corrected.jsonl",
             "anthropic/streamed-refusal.jsonl",
             "openai/stream.jsonl",
             "openai/wrapped.jsonl",

@@ -39,8 +39,12 @@ impl<B: Backing> Books<B> {
                 let WorkingSet { state, ids, .. } = working_set;
                 store.apply(&mut state.names, ids, &Delta { rows: delta, ..Delta::default() }, step)?;
                 if has_aliases {
-                    let keys = old.iter().flat_map(|row| [Some(row.key), row.alias]).flatten();
-                    remove_unmerged(store, working_set, keys, step)?;
+                    let own = old.iter().flat_map(|row| [Some(row.key), row.alias]).flatten();
+                    let mut keys: Vec<CallKey> = own.collect();
+                    for alias in old.iter().filter_map(|row| row.alias).filter(|alias| alias.is_of_attempts()) {
+                        keys.extend(store.keys_by_alias(&working_set.state.names, alias)?);
+                    }
+                    remove_unmerged(store, working_set, keys.into_iter(), step)?;
                 }
                 Ok(is_before(&rows, before))
             })?;

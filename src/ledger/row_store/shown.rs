@@ -13,6 +13,9 @@ impl RowStore {
         if self.telemetry.is_none() {
             return;
         }
+        if alias.is_of_attempts() {
+            return self.regroup_attempts(alias, names);
+        }
         let twins = self.twins(alias);
         let host = twins.host_of_unnamed();
         // A row that sums up a thread adds nothing to one of its calls.
@@ -69,6 +72,34 @@ impl RowStore {
         let carriers = self.telemetry.as_ref().and_then(|telemetry| telemetry.carriers.get(&alias));
         let keys = std::iter::once(alias).chain(carriers.into_iter().flatten().copied());
         Twins::new(alias, keys.filter_map(|key| self.plain(key).cloned()))
+    }
+
+    /// Shows the rows with this alias as one: the join of all, in the row with the least key.
+    fn regroup_attempts(&mut self, alias: CallKey, names: &mut Interner) {
+        let Some(telemetry) = &self.telemetry else { return };
+        let mut keys = telemetry.carriers.get(&alias).cloned().unwrap_or_default();
+        keys.sort_unstable();
+        // Attempts without an id of their own have the alias as their key.
+        keys.push(alias);
+        // Refused ones are hidden anyway, and do not make the others free.
+        let is_one = |row: &&CompactRow| row.alias == Some(alias) && !row.is_refused();
+        let mut attempts = keys.iter().filter_map(|key| self.plain(*key)).filter(is_one).cloned();
+        let Some(first) = attempts.next() else { return };
+        let others: Vec<CompactRow> = attempts.collect();
+        let host = first.key;
+        if others.is_empty() {
+            if self.drop_unmerged(host) {
+                self.show(first, names);
+            }
+            return;
+        }
+        let shown = others.iter().fold(first.clone(), |shown, other| shown.show_with(other, names));
+        self.keep_unmerged(first);
+        self.show(shown, names);
+        for other in others {
+            self.hide(other.key, names);
+            self.keep_unmerged(other);
+        }
     }
 
     pub(super) fn put_plain(&mut self, plain: CompactRow, names: &Interner) {

@@ -20,7 +20,7 @@ pub(in crate::ledger) struct Twins {
 
 impl Twins {
     /// Sorts the plain rows with this alias by what they are.
-    pub(in crate::ledger) fn new(alias: CallKey, rows: impl IntoIterator<Item = CompactRow>) -> Self {
+    pub(super) fn new(alias: CallKey, rows: impl IntoIterator<Item = CompactRow>) -> Self {
         let mut twins = Self::default();
         for row in rows.into_iter().filter(|row| row.alias == Some(alias)) {
             if row.key == alias {
@@ -38,6 +38,16 @@ impl Twins {
         twins
     }
 
+    /// The row among these plain rows with one alias in which a hidden one is shown.
+    pub(in crate::ledger) fn host_among(alias: CallKey, rows: Vec<CompactRow>, key: CallKey) -> Option<CallKey> {
+        if alias.is_of_attempts() {
+            let is_one = |row: &&CompactRow| row.alias == Some(alias) && !row.is_refused();
+            let host = |row: &CompactRow| (row.key == alias, row.key);
+            return rows.iter().filter(is_one).map(host).min().map(|(_, key)| key);
+        }
+        Self::new(alias, rows).host_of(key)
+    }
+
     /// The row that shows the unnamed one.
     pub(super) fn host_of_unnamed(&self) -> Option<CallKey> {
         let least = |rows: &[CompactRow]| rows.iter().map(|row| row.key).min();
@@ -45,7 +55,7 @@ impl Twins {
     }
 
     /// The row in which one of these is shown, if that is another.
-    pub(in crate::ledger) fn host_of(&self, key: CallKey) -> Option<CallKey> {
+    pub(super) fn host_of(&self, key: CallKey) -> Option<CallKey> {
         if self.unnamed.as_ref().is_some_and(|row| row.key == key) {
             return self.host_of_unnamed();
         }

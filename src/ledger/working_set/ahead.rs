@@ -28,7 +28,7 @@ impl<Ids: Default> WorkingSet<Ids> {
             }
             aliases.extend(call.alias);
         }
-        if records.iter().any(|record| matches!(record, Record::Call(call) if call.is_telemetry())) {
+        if records.iter().any(|record| matches!(record, Record::Call(call) if call.is_grouped())) {
             self.expect_telemetry(store)?;
         }
         if self.telemetry {
@@ -120,9 +120,13 @@ mod tests {
     fn sighting((answer, kind, output): (u8, u8, u64)) -> Record {
         let request = CallKey::from_parts(&["request", &answer.to_string()]);
         let message = CallKey::from_parts(&["message", &answer.to_string()]);
+        let attempts = CallKey::of_attempts(&["attempts", &(answer % 3).to_string()]);
         let (key, alias, source) = match kind {
             0..=3 => (request, Some(request), "otlp"),
-            4 | 5 => (request.named(&[[kind]]), Some(request), "otlp"),
+            4 => (request.named(&[[kind]]), Some(request), "otlp"),
+            // Attempts of a client, with ids of their own or none.
+            5 => (attempts, Some(attempts), "proxy"),
+            8 => (CallKey::from_parts(&["attempt", &(output % 3).to_string()]), Some(attempts), "proxy"),
             6 | 7 => (message, Some(request), "claude-code"),
             _ => (message, None, "claude-code"),
         };

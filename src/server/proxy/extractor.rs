@@ -53,6 +53,8 @@ struct Container {
     is_text: bool,
     /// True inside a usage object.
     is_usage: bool,
+    /// True for the request's stream options.
+    is_options: bool,
 }
 
 /// The key of the next value.
@@ -63,6 +65,7 @@ struct Key {
     is_kind: bool,
     is_error: bool,
     is_kept: bool,
+    is_options: bool,
 }
 
 /// The copier.
@@ -82,7 +85,8 @@ pub(super) struct Extractor {
     key: Key,
     /// Depth of the container whose content is left out.
     muted: Option<usize>,
-    is_in_scalar: bool,
+    /// Where the current number or word starts in `out`.
+    scalar: Option<usize>,
     facts: Facts,
 }
 
@@ -99,6 +103,8 @@ pub(super) struct Facts {
     pub(super) text: u64,
     /// Number of input bytes at which the document ended, once it has.
     pub(super) end: Option<u64>,
+    /// Number of input bytes before the last brace of the outermost `stream_options`, if it is an object.
+    pub(super) options_end: Option<u64>,
     /// True if objects were left out because there are too many of them.
     pub(super) is_cut: bool,
     /// True if the document is too long or too deep to keep.
@@ -126,7 +132,7 @@ impl Extractor {
             name: Vec::new(),
             key: Key::default(),
             muted: None,
-            is_in_scalar: false,
+            scalar: None,
             facts: Facts::default(),
         }
     }
@@ -228,6 +234,7 @@ impl Extractor {
     fn outside(&mut self, byte: u8) {
         match byte {
             b'"' => {
+                self.scalar = None;
                 self.begin_item(false);
                 self.is_key = self.key_is_next();
                 self.push(b'"');
@@ -237,12 +244,13 @@ impl Extractor {
             b'{' | b'[' => self.begin(byte == b'{', byte),
             b'}' | b']' => self.end(byte),
             b',' => {
-                self.is_in_scalar = false;
+                self.end_scalar();
                 self.key = Key::default();
                 self.next_item();
                 self.push(b',');
             }
             b':' => {
+                self.scalar = None;
                 self.push(b':');
                 if let Some(object) = self.open.last_mut().filter(|open| open.is_object) {
                     // A value follows. While the number of items is even, a key is next.
@@ -251,18 +259,23 @@ impl Extractor {
             }
             // A byte order mark.
             0xef | 0xbb | 0xbf if self.out.is_empty() => {}
-            byte if byte.is_ascii_whitespace() => {
-                if self.is_in_scalar {
-                    self.is_in_scalar = false;
-                }
-            }
+            byte if byte.is_ascii_whitespace() => self.end_scalar(),
             byte => {
-                if !self.is_in_scalar {
-                    self.is_in_scalar = true;
+                if self.scalar.is_none() {
+                    self.scalar = Some(self.out.len());
                     self.begin_item(true);
                 }
                 self.push(byte);
             }
+        }
+    }
+
+    /// Ends a number or a word. `NaN` and the infinities, which some services write, are no JSON and become null.
+    fn end_scalar(&mut self) {
+        let Some(begin) = self.scalar.take().filter(|_| self.muted.is_none()) else { return };
+        if matches!(self.out.get(begin..), Some(b"NaN" | b"Infinity" | b"-Infinity")) {
+            self.out.truncate(begin);
+            self.out.extend_from_slice(b"null");
         }
     }
 
@@ -278,14 +291,16 @@ impl Extractor {
     }
 
     fn begin(&mut self, is_object: bool, byte: u8) {
+        self.scalar = None;
         self.begin_item(false);
         let above = self.open.last().copied();
         let is_usage = self.key.is_usage || above.is_some_and(|above| above.is_usage);
         self.facts.has_usage |= self.key.is_usage && is_object;
         self.facts.has_error |= self.key.is_error;
         let is_text = !is_object && (self.key.is_text || above.is_some_and(|above| above.is_text));
+        let is_options = self.key.is_options && is_object;
         self.push(byte);
-        self.open.push(Container { is_object, items: 0, has_scalars: false, is_text, is_usage });
+        self.open.push(Container { is_object, items: 0, has_scalars: false, is_text, is_usage, is_options });
         let is_out = match self.depth {
             Depth::Request => self.open.len() > 1 && !self.key.is_kept,
             Depth::Answer => self.open.len() > 2 && !is_usage && self.out.len() > ENOUGH,
@@ -298,11 +313,13 @@ impl Extractor {
     }
 
     fn end(&mut self, byte: u8) {
-        self.is_in_scalar = false;
+        self.end_scalar();
         if self.muted == Some(self.open.len()) {
             self.muted = None;
         }
-        self.open.pop();
+        if self.open.pop().is_some_and(|open| open.is_options) {
+            self.facts.options_end = Some(self.facts.bytes);
+        }
         self.push(byte);
         self.key = Key::default();
         if self.open.is_empty() {
@@ -344,7 +361,8 @@ fn key(name: &[u8], depth: usize) -> Key {
         is_usage: name == b"usage",
         is_kind: depth == 1 && name == b"type",
         is_error: depth <= 2 && name == b"error",
-        is_kept: depth == 1 && (name == b"metadata" || name == b"stream_options"),
+        is_kept: depth == 1 && [b"metadata".as_slice(), b"stream_options", b"conversation"].contains(&name),
+        is_options: depth == 1 && name == b"stream_options",
     }
 }
 

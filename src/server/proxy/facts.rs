@@ -17,8 +17,8 @@ pub(super) struct Facts {
     pub(super) model: Option<String>,
     /// True if the response should be streamed.
     pub(super) is_stream: bool,
-    /// True if the request has stream options for usage.
-    pub(super) has_stream_options: bool,
+    /// What it says about usage in a stream.
+    pub(super) usage: UsageOption,
     /// Maximum output tokens.
     pub(super) most_output: Option<u64>,
     /// The caller, according to the body.
@@ -27,6 +27,18 @@ pub(super) struct Facts {
     pub(super) text: u64,
     /// True if the body is an object that could be read to its end.
     pub(super) is_whole: bool,
+}
+
+/// What a request says about usage in a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum UsageOption {
+    /// It has no stream options.
+    #[default]
+    Missing,
+    /// Its stream options, which end with the brace at this position, do not mention usage.
+    Unsaid { end: u64, is_empty: bool },
+    /// It asks for usage or declines it, or its stream options cannot be completed.
+    Said,
 }
 
 /// Reads a request's body while it is being forwarded.
@@ -38,8 +50,9 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// For a body with this coding.
+    /// For a body with this coding. What is compressed twice may hide something: services differ in what they undo.
     pub(super) fn new(unpack: Unpack) -> Self {
+        let unpack = if matches!(unpack, Unpack::Twice(_)) { Unpack::Unknown } else { unpack };
         Self { unpack, extractor: Extractor::new(Depth::Request), bytes: 0 }
     }
 
@@ -77,7 +90,7 @@ impl Scan {
         Facts {
             model: map.get("model").and_then(Value::as_str).map(str::to_owned),
             is_stream: map.get("stream") == Some(&Value::Bool(true)),
-            has_stream_options: map.contains_key("stream_options"),
+            usage: usage_option(&map, self.extractor.facts().options_end),
             most_output: count("max_completion_tokens")
                 .or_else(|| count("max_output_tokens"))
                 .or_else(|| count("max_tokens")),
@@ -97,7 +110,7 @@ impl Facts {
 
     /// True when usage has to be requested for a stream of chat completions.
     pub(super) fn wants_usage(&self, protocol: Protocol) -> bool {
-        protocol == Protocol::Chat && self.is_stream && !self.has_stream_options
+        protocol == Protocol::Chat && self.is_stream && self.usage != UsageOption::Said
     }
 }
 
@@ -126,6 +139,17 @@ fn closed(document: &[u8]) -> Option<Vec<u8>> {
     Some(whole)
 }
 
+/// What the body says about usage, whose stream options end at this position.
+fn usage_option(map: &Map<String, Value>, end: Option<u64>) -> UsageOption {
+    match (map.get("stream_options"), end) {
+        (None, None) => UsageOption::Missing,
+        (Some(Value::Object(options)), Some(end)) if !options.contains_key("include_usage") => {
+            UsageOption::Unsaid { end, is_empty: options.is_empty() }
+        }
+        (_, _) => UsageOption::Said,
+    }
+}
+
 fn who(map: &Map<String, Value>) -> Who {
     let label = |value: Option<&Value>| value.and_then(Value::as_str).and_then(Label::find);
     let notes = map.get("metadata").and_then(Value::as_object);
@@ -138,10 +162,12 @@ fn who(map: &Map<String, Value>) -> Who {
         Some(own) => label(own.get("session_id")),
         None => user_text.split_once("_session_").map(|(_, session)| Label::new(session)),
     };
+    // Of the Responses API: an id, or an object with one.
+    let conversation = map.get("conversation").and_then(|value| label(Some(value)).or_else(|| label(value.get("id"))));
     Who {
         user: user.filter(|_| own.is_none() && session.is_none()),
         team: note(&["team_id", "team"]),
-        session: note(&["session_id", "session", "conversation_id"]).or(session),
+        session: note(&["session_id", "session", "conversation_id"]).or(session).or(conversation),
         agent: note(&["agent_id", "agent"]),
         project: note(&["project_id", "project"]),
         feature: note(&["feature"]),
@@ -169,7 +195,29 @@ mod tests {
         assert_eq!((found.most_output, found.input(999)), (Some(9), 2));
         let name = |label: &Option<Label>| label.as_ref().map(|label| label.as_str().to_owned()).unwrap_or_default();
         assert_eq!([&found.who.user, &found.who.team, &found.who.session].map(name), ["alice", "web", "s"]);
-        assert!(!facts(r#"{"stream":true,"stream_options":null}"#).wants_usage(Protocol::Chat));
+        for conversation in [r#""conv_1""#, r#"{"id":"conv_1"}"#] {
+            let found = facts(&format!(r#"{{"conversation":{conversation},"input":"hi"}}"#));
+            assert_eq!(name(&found.who.session), "conv_1");
+        }
+    }
+
+    #[test]
+    fn usage_is_asked_for_unless_the_request_mentions_it() {
+        let said = |options: &str| {
+            let found = facts(&format!(r#"{{"stream":true{options}}}"#));
+            (found.usage, found.wants_usage(Protocol::Chat))
+        };
+        let unsaid = |end, is_empty| (UsageOption::Unsaid { end, is_empty }, true);
+        assert_eq!(said(""), (UsageOption::Missing, true));
+        assert_eq!(said(r#","stream_options":{"include_obfuscation":false}"#), unsaid(60, false));
+        assert_eq!(said(r#","stream_options":{ }"#), unsaid(34, true));
+        for options in ["null", "7", "[]", r#"{"include_usage":false}"#, r#"{"include_usage":null,"a":1}"#] {
+            assert_eq!(said(&format!(r#","stream_options":{options}"#)), (UsageOption::Said, false), "{options}");
+        }
+        let deep = r#","x":{"stream_options":{"a":1}}"#;
+        assert_eq!(said(deep), (UsageOption::Missing, true));
+        let twice = r#","stream_options":{"include_usage":true},"stream_options":{}"#;
+        assert_eq!(said(twice), unsaid(73, true), "the last one counts");
     }
 
     #[test]

@@ -223,8 +223,8 @@ impl Seen {
         if facts.end.is_none() {
             return;
         }
-        // A keep-alive event contains no id.
-        if self.first.is_none() && facts.kind != b"ping" {
+        // A keep-alive event contains no id, and only the start of a message has its input.
+        if facts.kind == b"message_start" || (self.first.is_none() && facts.kind != b"ping") {
             self.first = Some(extractor.document().to_vec());
         }
         if facts.has_usage {
@@ -321,6 +321,20 @@ mod tests {
             let seen = meter.seen();
             assert!(seen.is_whole && seen.is_cut && seen.usage.len() == 1, "{kind}");
         }
+    }
+
+    #[test]
+    fn a_message_begins_with_its_start_whatever_comes_before_and_after() {
+        let mut meter = meter("text/event-stream");
+        meter.feed(
+            b"data: {\"type\":\"hello\"}\n\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"n\":1}}}\n\n",
+        );
+        for _ in 0..2 * KEPT {
+            meter.feed(b"data: {\"type\":\"message_delta\",\"usage\":{\"n\":2}}\n\n");
+        }
+        let seen = meter.seen();
+        assert_eq!(seen.first.unwrap(), br#"{"type":"message_start","message":{"usage":{"n":1}}}"#);
+        assert_eq!(seen.usage.len(), KEPT);
     }
 
     #[test]

@@ -11,11 +11,14 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::admission::Protocol;
 use super::drain;
-use super::facts::{Facts, Scan};
+use super::facts::{Facts, Scan, UsageOption};
 use super::memory::Memory;
 
-/// Requests usage for a stream of chat completions.
+/// Requests usage for a stream of chat completions: as a member of the body, and of stream options that have other
+/// members or none.
 const ASK: &[u8] = br#","stream_options":{"include_usage":true}"#;
+const ASK_ALSO: &[u8] = br#","include_usage":true"#;
+const ASK_ONLY: &[u8] = br#""include_usage":true"#;
 /// Number of bytes of a request kept, in order to send it again without that addition.
 const KEPT: usize = 32 * 1024 * 1024;
 
@@ -100,16 +103,22 @@ impl Sent {
         let before = scan.bytes();
         let was_open = scan.end().is_none();
         scan.feed(&chunk);
-        // The position of the last brace in this chunk.
-        let brace = scan.end().filter(|_| was_open && may_ask).and_then(|end| usize::try_from(end - before - 1).ok());
-        let mut is_wanted = || {
-            known.facts_so_far().is_some_and(|(facts, _)| {
-                facts.wants_usage(Protocol::Chat) && !self.memory.refuses(self.upstream, facts.model.as_deref())
-            })
+        // The position of the last brace.
+        let Some(brace) = scan.end().filter(|_| was_open && may_ask).map(|end| end - 1) else { return vec![chunk] };
+        let Some((facts, _)) = known.facts_so_far() else { return vec![chunk] };
+        if !facts.wants_usage(Protocol::Chat) || self.memory.refuses(self.upstream, facts.model.as_deref()) {
+            return vec![chunk];
+        }
+        let (at, ask) = match facts.usage {
+            UsageOption::Unsaid { end, is_empty: false } => (end, ASK_ALSO),
+            UsageOption::Unsaid { end, is_empty: true } => (end, ASK_ONLY),
+            UsageOption::Missing | UsageOption::Said => (brace, ASK),
         };
-        let Some(brace) = brace.filter(|brace| *brace < chunk.len() && is_wanted()) else { return vec![chunk] };
+        // Stream options may have been passed on before.
+        let at = at.checked_sub(before).and_then(|at| usize::try_from(at).ok());
+        let Some(at) = at.filter(|at| *at < chunk.len()) else { return vec![chunk] };
         known.is_asked = true;
-        vec![chunk.slice(..brace), Bytes::from_static(ASK), chunk.slice(brace..)]
+        vec![chunk.slice(..at), Bytes::from_static(ask), chunk.slice(at..)]
     }
 }
 
@@ -253,6 +262,37 @@ impl Body for Outgoing {
 mod tests {
     use super::*;
     use crate::server::proxy::unpack::Unpack;
+
+    fn passed(chunks: &[&'static str]) -> (String, bool) {
+        let sent = Sent::new(Scan::new(Unpack::Plain), false, Arc::default(), 0);
+        let passed: Vec<u8> =
+            chunks.iter().flat_map(|chunk| sent.pass(Bytes::from_static(chunk.as_bytes()), true)).flatten().collect();
+        (String::from_utf8(passed).unwrap(), sent.is_asked())
+    }
+
+    #[test]
+    fn usage_is_asked_for_within_stream_options_if_there_are_some_and_nothing_else_changes() {
+        let asked = |text: &str| (text.to_owned(), true);
+        assert_eq!(
+            passed(&["{\"stream\":true", " }\n"]),
+            asked("{\"stream\":true ,\"stream_options\":{\"include_usage\":true}}\n")
+        );
+        assert_eq!(
+            passed(&["{\"stream\":true,\"stream", "_options\":{\"a\":{}}}"]),
+            asked("{\"stream\":true,\"stream_options\":{\"a\":{},\"include_usage\":true}}")
+        );
+        assert_eq!(
+            passed(&["{\"stream_options\":{ },\"stream\":true}"]),
+            asked("{\"stream_options\":{ \"include_usage\":true},\"stream\":true}")
+        );
+        for body in [
+            &["{\"stream_options\":{},", "\"stream\":true}"][..],
+            &["{\"stream\":true,\"stream_options\":{\"include_usage\":false}}"],
+            &["{\"stream\":false,\"stream_options\":{}}"],
+        ] {
+            assert_eq!(passed(body), (body.concat(), false));
+        }
+    }
 
     #[test]
     fn facts_are_those_of_all_that_came_whenever_they_are_asked_for() {

@@ -84,7 +84,7 @@ pub(super) struct Route {
     pub(super) uri: Uri,
     /// The API, if the call should be counted.
     pub(super) protocol: Option<Protocol>,
-    /// True if it only fetches a response that was made in the background.
+    /// True if it only fetches or cancels a response that was made in the background.
     pub(super) is_fetch: bool,
     /// The API's family, for errors.
     pub(super) is_anthropic: bool,
@@ -108,7 +108,8 @@ pub(super) fn route(upstreams: &[Upstream], method: &Method, uri: &Uri) -> Optio
     let uri = upstream.uri(&all[upstream.prefix.len()..])?;
     let path = &path[upstream.prefix.len()..];
     let ends = Ends::all(uri.path());
-    let is_fetch = method == Method::GET && ends.iter().any(Ends::is_response);
+    let is_fetch = method == Method::GET && ends.iter().any(Ends::is_response)
+        || method == Method::POST && ends.iter().any(Ends::is_cancelling);
     let called = (method == Method::POST).then(|| ends.iter().find_map(Ends::protocol)).flatten();
     Some(Route {
         upstream: place,
@@ -125,11 +126,12 @@ fn is_messages(path: &str) -> bool {
     path.contains("/messages") && !path.contains("/threads/") && !path.contains("/chat/completions/")
 }
 
-/// The last two parts of a path, whatever its prefix: `/v1`, `/openai/deployments/NAME`, `/api/v1`.
+/// The last three parts of a path, whatever its prefix: `/v1`, `/openai/deployments/NAME`, `/api/v1`.
 #[derive(Debug, PartialEq, Eq)]
 struct Ends {
     last: String,
     above: String,
+    top: String,
 }
 
 impl Ends {
@@ -140,7 +142,8 @@ impl Ends {
         let decoded = String::from_utf8_lossy(&decoded);
         [true, false].map(|is_collapsed| {
             let mut parts = parts(&decoded, is_collapsed).map(str::to_ascii_lowercase);
-            Self { last: parts.next().unwrap_or_default(), above: parts.next().unwrap_or_default() }
+            let mut next = || parts.next().unwrap_or_default();
+            Self { last: next(), above: next(), top: next() }
         })
     }
 
@@ -158,6 +161,11 @@ impl Ends {
     /// True for the path of a response: `/responses/ID`.
     fn is_response(&self) -> bool {
         !self.last.is_empty() && self.above == "responses"
+    }
+
+    /// True for the path that cancels a response and answers with it: `/responses/ID/cancel`.
+    fn is_cancelling(&self) -> bool {
+        self.last == "cancel" && self.top == "responses"
     }
 }
 
@@ -215,7 +223,7 @@ mod tests {
         assert_eq!(api(Method::POST, "/v1/responses/compact"), Some(Protocol::Responses));
         assert_eq!(api(Method::POST, "/v1/embeddings"), Some(Protocol::Embeddings));
         assert_eq!(api(Method::POST, "/k/abc/v1/messages?beta=true"), Some(Protocol::Messages));
-        for path in ["/v1/messages/count_tokens", "/v1/models", "/v1/messages/batches", "/v1/responses/resp_1/cancel"] {
+        for path in ["/v1/messages/count_tokens", "/v1/models", "/v1/messages/batches", "/v1/responses/resp_1/x"] {
             assert_eq!(api(Method::POST, path), None, "{path}");
         }
         let has_anthropic_errors = |path| route_for(&["http://a.example"], &Method::POST, path).unwrap().is_anthropic;
@@ -230,6 +238,9 @@ mod tests {
         let fetch = route_for(&["http://a.example"], &Method::GET, "/v1/responses/resp_1?stream=true").unwrap();
         assert!(fetch.is_fetch && fetch.protocol == Some(Protocol::Responses));
         assert!(!route_for(&["http://a.example"], &Method::POST, "/v1/responses/compact").unwrap().is_fetch);
+        let cancel = |method| route_for(&["http://a.example"], &method, "/v1/responses/resp_1/cancel").unwrap();
+        assert!(cancel(Method::POST).is_fetch && cancel(Method::POST).protocol == Some(Protocol::Responses));
+        assert_eq!(cancel(Method::GET).protocol, None);
     }
 
     #[test]

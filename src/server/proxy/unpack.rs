@@ -1,17 +1,16 @@
 //! Decompresses the copy of a response while it streams.
 
-use std::io::Write as _;
+mod zstd;
+
+use std::io::Write;
 
 use brotli_decompressor::DecompressorWriter;
-use flate2::write::{MultiGzDecoder, ZlibDecoder};
+use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use hyper::HeaderMap;
 use hyper::header::CONTENT_ENCODING;
-use ruzstd::decoding::FrameDecoder;
 
-/// Number of bytes needed to read the header of a Zstandard frame.
-const ZSTD_HEAD: usize = 18;
-/// Maximum window size of a Zstandard frame. Frames with a larger one are not decompressed.
-const ZSTD_WINDOW: u64 = 8 * 1024 * 1024;
+use self::zstd::Zstd;
+
 /// Number of bytes decompressed at a time.
 const STEP: usize = 16 * 1024;
 
@@ -21,64 +20,100 @@ pub(super) enum Unpack {
     Plain,
     /// gzip, with one or several members.
     Gzip(Box<MultiGzDecoder<Vec<u8>>>),
-    /// zlib.
-    Deflate(Box<ZlibDecoder<Vec<u8>>>),
+    /// `deflate`, of which at most this byte is known: the second one tells whether it has zlib's frame, as it should.
+    Deflate(Option<u8>),
+    /// `deflate` with zlib's frame.
+    Zlib(Box<ZlibDecoder<Vec<u8>>>),
+    /// `deflate` without a frame, which some services send.
+    Bare(Box<DeflateDecoder<Vec<u8>>>),
     Brotli(Box<DecompressorWriter<Vec<u8>>>),
-    /// Zstandard, with the bytes that do not form a complete block yet.
-    Zstd(Box<FrameDecoder>, Vec<u8>),
+    Zstd(Box<Zstd>),
+    /// Compressed twice: the decoders in the order in which the bytes pass through them.
+    Twice(Box<[Self; 2]>),
     /// Another coding, or damaged data.
     Unknown,
 }
 
 impl Unpack {
-    /// The decoder for the coding given in a response.
+    /// The decoder for the codings given in the headers. They are listed in the order in which they were applied.
     pub(super) fn of_headers(headers: &HeaderMap) -> Self {
-        let Some(value) = headers.get(CONTENT_ENCODING) else { return Self::Plain };
-        match value.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        let mut all = Self::Plain;
+        for value in headers.get_all(CONTENT_ENCODING) {
+            let Ok(value) = value.to_str() else { return Self::Unknown };
+            for name in value.split(',') {
+                all = match (Self::of_coding(name.trim()), all) {
+                    (Self::Plain, all) => all,
+                    (next, Self::Plain) => next,
+                    (Self::Unknown, _) | (_, Self::Twice(_) | Self::Unknown) => return Self::Unknown,
+                    (next, first) => Self::Twice(Box::new([next, first])),
+                };
+            }
+        }
+        all
+    }
+
+    fn of_coding(name: &str) -> Self {
+        match name.to_ascii_lowercase().as_str() {
             "" | "identity" => Self::Plain,
             "gzip" | "x-gzip" => Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
-            "deflate" => Self::Deflate(Box::new(ZlibDecoder::new(Vec::new()))),
+            "deflate" => Self::Deflate(None),
             "br" => Self::Brotli(Box::new(DecompressorWriter::new(Vec::new(), STEP))),
-            "zstd" => {
-                let mut decoder = FrameDecoder::new();
-                decoder.set_max_window_size(ZSTD_WINDOW);
-                Self::Zstd(Box::new(decoder), Vec::new())
-            }
+            "zstd" => Self::Zstd(Box::default()),
             _ => Self::Unknown,
         }
     }
 
     /// True when the copy cannot be read.
     pub(super) fn is_unknown(&self) -> bool {
-        matches!(self, Self::Unknown)
+        match self {
+            Self::Unknown => true,
+            Self::Twice(both) => both.iter().any(Self::is_unknown),
+            Self::Plain
+            | Self::Gzip(_)
+            | Self::Deflate(_)
+            | Self::Zlib(_)
+            | Self::Bare(_)
+            | Self::Brotli(_)
+            | Self::Zstd(_) => false,
+        }
     }
 
     /// Decompresses a chunk and passes the result on.
     pub(super) fn feed(&mut self, chunk: &[u8], mut take: impl FnMut(&[u8])) {
+        if matches!(self, Self::Plain) {
+            return take(chunk);
+        }
+        self.expand(chunk, &mut take);
+    }
+
+    fn expand(&mut self, chunk: &[u8], take: &mut dyn FnMut(&[u8])) {
         let is_sound = match self {
             Self::Plain => {
                 take(chunk);
                 true
             }
-            // In small steps, so that a chunk that expands a thousandfold needs little memory.
-            Self::Gzip(decoder) => chunk.chunks(1024).all(|step| {
-                let written = decoder.write_all(step).and_then(|()| decoder.flush());
-                handed_on(decoder.get_mut(), &mut take);
-                written.is_ok()
-            }),
-            Self::Deflate(decoder) => chunk.chunks(1024).all(|step| {
-                let written = decoder.write_all(step).and_then(|()| decoder.flush());
-                handed_on(decoder.get_mut(), &mut take);
-                written.is_ok()
-            }),
-            Self::Brotli(decoder) => chunk.chunks(1024).all(|step| {
-                let written = decoder.write_all(step).and_then(|()| decoder.flush());
-                handed_on(decoder.get_mut(), &mut take);
-                written.is_ok()
-            }),
-            Self::Zstd(decoder, pending) => {
-                pending.extend_from_slice(chunk);
-                zstd(decoder, pending, &mut take)
+            Self::Gzip(decoder) => expanded(decoder.as_mut(), MultiGzDecoder::get_mut, chunk, take),
+            Self::Deflate(first) => {
+                let (first, begin) = (*first, first.iter().chain(chunk).copied().take(2).collect::<Vec<u8>>());
+                match *begin.as_slice() {
+                    [first, second] => *self = Self::of_begin(first, second),
+                    [first] => *self = Self::Deflate(Some(first)),
+                    _ => {}
+                }
+                if begin.len() < 2 {
+                    return;
+                }
+                self.expand(first.as_slice(), take);
+                return self.expand(chunk, take);
+            }
+            Self::Zlib(decoder) => expanded(decoder.as_mut(), ZlibDecoder::get_mut, chunk, take),
+            Self::Bare(decoder) => expanded(decoder.as_mut(), DeflateDecoder::get_mut, chunk, take),
+            Self::Brotli(decoder) => expanded(decoder.as_mut(), DecompressorWriter::get_mut, chunk, take),
+            Self::Zstd(decoder) => decoder.feed(chunk, take),
+            Self::Twice(both) => {
+                let [first, second] = both.as_mut();
+                first.expand(chunk, &mut |bytes| second.expand(bytes, take));
+                true
             }
             Self::Unknown => false,
         };
@@ -86,41 +121,50 @@ impl Unpack {
             *self = Self::Unknown;
         }
     }
-}
 
-fn handed_on(out: &mut Vec<u8>, take: &mut impl FnMut(&[u8])) {
-    take(out);
-    out.clear();
-}
-
-/// Decodes the complete blocks in the pending bytes.
-fn zstd(decoder: &mut FrameDecoder, pending: &mut Vec<u8>, take: &mut impl FnMut(&[u8])) -> bool {
-    let mut out = vec![0; STEP];
-    if decoder.blocks_decoded() == 0 && pending.len() < ZSTD_HEAD {
-        return true;
-    }
-    loop {
-        let Ok((read, written)) = decoder.decode_from_to(pending, &mut out) else { return false };
-        if read > pending.len() {
-            // A checksum, the rest of which is still to come.
-            return true;
-        }
-        pending.drain(..read);
-        take(out.get(..written).unwrap_or_default());
-        if written == 0 && (read == 0 || pending.is_empty()) && decoder.can_collect() == 0 {
-            return true;
+    /// The decoder for `deflate` that begins with these bytes (RFC 1950, section 2.2). Without a frame, the first one
+    /// would begin a block with padding that is not zero.
+    fn of_begin(first: u8, second: u8) -> Self {
+        let is_zlib = first & 0x8f == 8 && u16::from_be_bytes([first, second]).is_multiple_of(31);
+        if is_zlib {
+            Self::Zlib(Box::new(ZlibDecoder::new(Vec::new())))
+        } else {
+            Self::Bare(Box::new(DeflateDecoder::new(Vec::new())))
         }
     }
+}
+
+/// Decompresses in small steps, so that a chunk that expands a thousandfold needs little memory.
+fn expanded<D: Write>(
+    decoder: &mut D,
+    out: fn(&mut D) -> &mut Vec<u8>,
+    chunk: &[u8],
+    take: &mut dyn FnMut(&[u8]),
+) -> bool {
+    chunk.chunks(1024).all(|step| {
+        let written = decoder.write_all(step).and_then(|()| decoder.flush());
+        let out = out(decoder);
+        take(out);
+        out.clear();
+        written.is_ok()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
     const TEXT: &str = "{\"usage\":{\"prompt_tokens\":7}}\n";
 
-    fn unpacked(coding: &'static str, bytes: &[u8], cut: usize) -> (String, bool) {
-        let headers = HeaderMap::from_iter([(CONTENT_ENCODING, coding.parse().unwrap())]);
+    fn unpacked(codings: &'static str, bytes: &[u8], cut: usize) -> (String, bool) {
+        let mut headers = HeaderMap::new();
+        for line in codings.split('/') {
+            headers.append(CONTENT_ENCODING, line.parse().unwrap());
+        }
         let mut unpack = Unpack::of_headers(&headers);
         let mut out = Vec::new();
         for piece in bytes.chunks(cut) {
@@ -132,17 +176,60 @@ mod tests {
     #[test]
     fn every_coding_is_expanded_however_it_is_cut() {
         let text = TEXT.repeat(3000);
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        gzip.write_all(text.as_bytes()).unwrap();
-        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-        zlib.write_all(text.as_bytes()).unwrap();
-        let zstd = ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
-        let cases = [("gzip", gzip.finish().unwrap()), ("deflate", zlib.finish().unwrap()), ("zstd", zstd)];
+        let zstd = compress_to_vec(text.as_bytes(), CompressionLevel::Fastest);
+        let raw = with(DeflateEncoder::new(Vec::new(), Compression::fast()), text.as_bytes()).finish().unwrap();
+        let cases =
+            [("gzip", gzip(text.as_bytes())), ("deflate", zlib(text.as_bytes())), ("zstd", zstd), ("deflate", raw)];
         for (coding, bytes) in cases {
             for cut in [1, 7, 1000, 1 << 20] {
                 assert!(unpacked(coding, &bytes, cut) == (text.clone(), false), "{coding} {cut}");
             }
         }
+    }
+
+    #[test]
+    fn several_codings_in_one_line_or_more_are_undone_in_reverse_order() {
+        let once = gzip(TEXT.as_bytes());
+        let twice = zlib(&once);
+        for (codings, bytes) in [
+            ("gzip, identity", &once),
+            ("identity/ GZIP ,", &once),
+            ("gzip, deflate", &twice),
+            ("gzip/identity/deflate", &twice),
+        ] {
+            for cut in [1, 5, 1000] {
+                assert_eq!(unpacked(codings, bytes, cut), (TEXT.to_owned(), false), "{codings} {cut}");
+            }
+        }
+        assert!(unpacked("gzip, gzip, deflate", &twice, 1000).1 && unpacked("gzip, compress", &twice, 1000).1);
+        assert!(unpacked("deflate, gzip", &twice, 1000).1, "the wrong order");
+    }
+
+    #[test]
+    fn zstandard_may_have_several_frames_empty_ones_and_ones_to_be_skipped() {
+        let frame = |text: &str| compress_to_vec(text.as_bytes(), CompressionLevel::Fastest);
+        let skipped = |length: u8| {
+            let head = [0x5a, 0x2a, 0x4d, 0x18, length, 0, 0, 0];
+            [head.as_slice(), &vec![7; usize::from(length)]].concat()
+        };
+        let (begin, end) = TEXT.split_at(3);
+        let bytes = [skipped(5), frame(begin), frame(""), skipped(0), skipped(200), frame(end), skipped(1)].concat();
+        for cut in [1, 3, 10, 1000] {
+            assert_eq!(unpacked("zstd", &bytes, cut), (TEXT.to_owned(), false), "{cut}");
+        }
+    }
+
+    fn with<W: Write>(mut encoder: W, bytes: &[u8]) -> W {
+        encoder.write_all(bytes).unwrap();
+        encoder
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        with(GzEncoder::new(Vec::new(), Compression::fast()), bytes).finish().unwrap()
+    }
+
+    fn zlib(bytes: &[u8]) -> Vec<u8> {
+        with(ZlibEncoder::new(Vec::new(), Compression::fast()), bytes).finish().unwrap()
     }
 
     #[test]

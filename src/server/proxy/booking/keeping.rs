@@ -1,6 +1,5 @@
 //! Counts a finished call, writes it to the journal and passes it on to be booked.
 
-use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,43 +9,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::{Finished, Gaps, IDLE, ToBook, keep};
-use crate::domain::{Call, CallKey, Fidelity, HoldId};
-use crate::server::proxy::count::{self, About};
+use crate::domain::{Call, Fidelity, HoldId};
+use crate::server::proxy::count::{self, About, Firsts};
 use crate::server::proxy::journal::Journal;
 use crate::server::proxy::meter::Seen;
 
-/// Number of client-given names of calls that are remembered.
-const REPEATS: usize = 10_000;
 /// Duration of a write that means the disk is slow, and for how long it is then treated as slow.
 const SLOW: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
-
-/// Keys of calls, by the names that their clients gave them.
-#[derive(Debug, Default)]
-struct Repeats {
-    known: HashMap<CallKey, CallKey>,
-    order: VecDeque<CallKey>,
-}
-
-impl Repeats {
-    /// The key of the first attempt with this name.
-    fn key(&mut self, name: CallKey, key: CallKey) -> CallKey {
-        // An estimate has the name as its key, and is joined with the answer in the ledger.
-        if key == name {
-            return key;
-        }
-        if let Some(known) = self.known.get(&name) {
-            return *known;
-        }
-        if self.order.len() == REPEATS
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        self.order.push_back(name);
-        self.known.insert(name, key);
-        key
-    }
-}
 
 /// Keeps finished calls until they have been booked.
 pub(super) struct Keeping {
@@ -62,7 +31,8 @@ pub(super) struct Keeping {
     /// Number of calls passed to it, and number that it has booked.
     written: u64,
     booked: watch::Receiver<u64>,
-    repeats: Repeats,
+    /// Requests, by the ids of their answers.
+    ids: Firsts,
     gaps: Arc<Gaps>,
     /// The disk was slow. Do not wait for it until this time.
     slow_until: Option<Instant>,
@@ -83,7 +53,7 @@ impl Keeping {
             waiting: Some(waiting),
             written: 0,
             booked,
-            repeats: Repeats::default(),
+            ids: Firsts::default(),
             gaps,
             slow_until: None,
         }
@@ -137,10 +107,7 @@ impl Keeping {
     }
 
     fn counted(&mut self, seen: &Seen, about: &About) -> Vec<Call> {
-        let mut calls = count::calls(seen, about);
-        if let (Some(name), Some(call)) = (about.repeat_key(), calls.first_mut()) {
-            call.key = self.repeats.key(name, call.key);
-        }
+        let calls = count::calls(seen, about, &mut self.ids);
         if calls.iter().any(|call| call.fidelity == Fidelity::Guessed) {
             self.gaps.estimated.fetch_add(1, Ordering::Relaxed);
         }

@@ -66,6 +66,16 @@ fn usage_that_is_null_is_none_and_an_error_is_seen() {
     assert!(extract(Depth::Answer, r#"{"response":{"error":{"code":"x"}}}"#).1.has_error);
 }
 
+#[test]
+fn numbers_that_json_does_not_have_become_null_and_nothing_else_does() {
+    let text = r#"{"a":NaN,"b":[ -Infinity , Infinity,1,2,3,NaN],"c":"NaN","NaN":-1,"d":{"e":NaN},"f":[NaN]}"#;
+    let want = r#"{"a":null,"b":[null,null,1,2],"c":"NaN","NaN":-1,"d":{"e":null},"f":[null]}"#;
+    assert_eq!(extract(Depth::Answer, text).0, want);
+    assert_eq!(extract(Depth::Answer, r#"{"a":NaNs}"#).0, r#"{"a":NaNs}"#);
+    let in_request = r#"{"model":"m","messages":[NaN],"temperature":NaN}"#;
+    assert_eq!(extract(Depth::Request, in_request).0, r#"{"model":"m","messages":[],"temperature":null}"#);
+}
+
 proptest! {
     #[test]
     fn nothing_depends_on_where_the_bytes_are_cut(cuts in prop::collection::vec(1_usize..9, 1..60)) {

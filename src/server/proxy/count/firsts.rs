@@ -1,0 +1,32 @@
+//! Remembers what each name was first given to.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::domain::CallKey;
+
+/// Number of names that are remembered.
+const MOST: usize = 10_000;
+
+/// The first value of each of the last names.
+#[derive(Debug, Default)]
+pub(in crate::server::proxy) struct Firsts {
+    known: HashMap<CallKey, CallKey>,
+    order: VecDeque<CallKey>,
+}
+
+impl Firsts {
+    /// The value that this name was given first, which is `value` for a new name.
+    pub(in crate::server::proxy) fn first(&mut self, name: CallKey, value: CallKey) -> CallKey {
+        if let Some(known) = self.known.get(&name) {
+            return *known;
+        }
+        if self.order.len() == MOST
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        self.order.push_back(name);
+        self.known.insert(name, value);
+        value
+    }
+}

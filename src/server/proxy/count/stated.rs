@@ -1,0 +1,87 @@
+//! The counts that a response states, as the log formats read them, and an estimate of those that it does not.
+
+mod completed;
+
+use serde_json::{Value, json};
+
+use super::{About, SOURCE};
+use crate::domain::{Call, Fidelity, Label, Record};
+use crate::formats::{Decoder, Origin};
+use crate::server::proxy::admission::Protocol;
+use crate::server::proxy::facts::tokens_of;
+use crate::server::proxy::meter::Seen;
+
+/// The calls reported by the response: its own, and anything charged on top of it.
+pub(super) fn calls(seen: &Seen, about: &About) -> Vec<Call> {
+    let begin =
+        seen.first.iter().filter(|first| about.protocol == Protocol::Messages && seen.usage.front() != Some(*first));
+    let (calls, read) = decoded(about, begin.chain(&seen.usage).map(Vec::as_slice));
+    let has_model = calls.first().is_some_and(|call| call.model.is_some());
+    if seen.usage.is_empty() || (read >= seen.usage.len() && has_model) {
+        return calls;
+    }
+    // Some services leave out what logs need in order to recognise a format, but the proxy knows the API.
+    let documents = completed::documents(seen, about);
+    let (more, _) = decoded(about, documents.iter().map(Vec::as_slice));
+    if more.is_empty() { calls } else { more }
+}
+
+/// Decodes documents of this API, and counts those that report the response's own call. That is the first call in each:
+/// whatever ids they have, they are about the same one, and the last one knows most.
+fn decoded<'a>(about: &About, documents: impl Iterator<Item = &'a [u8]>) -> (Vec<Call>, usize) {
+    let name = if about.protocol == Protocol::Messages { "anthropic" } else { "openai" };
+    let mut decoder = Decoder::new(&[name]);
+    let origin = Origin { path: Label::new(SOURCE), offset: 0, modified: about.at };
+    let (mut calls, mut records, mut read): (Vec<Call>, _, _) = (Vec::new(), Vec::new(), 0);
+    for document in documents {
+        // Anything that cannot be counted is estimated.
+        let _ = decoder.line(document, &origin, &mut records);
+        let mut found =
+            records.drain(..).filter_map(|record| if let Record::Call(call) = record { Some(call) } else { None });
+        let Some(own) = found.next() else { continue };
+        read += 1;
+        match calls.first_mut() {
+            None => calls.push(own),
+            // A refusal is free whatever comes after it.
+            Some(known) if known.is_refused() => {}
+            Some(known) => *known = Call { key: known.key, ..own },
+        }
+        for other in found {
+            match calls[1..].iter_mut().find(|known| known.key == other.key) {
+                Some(known) => *known = known.clone().join(other),
+                None => calls.push(other),
+            }
+        }
+    }
+    (calls, read)
+}
+
+/// A call whose counts are estimated.
+pub(super) fn estimated(seen: &Seen, about: &About) -> Vec<Call> {
+    let first: Value = seen.first.as_deref().and_then(|first| serde_json::from_slice(first).ok()).unwrap_or_default();
+    let named = ["response", "message"].iter().find_map(|name| first.get(name)).unwrap_or(&first);
+    let field = |name: &str| named.get(name).cloned().unwrap_or_default();
+    let model = named.get("model").and_then(Value::as_str).or(about.facts.model.as_deref()).unwrap_or_default();
+    let (input, output) = (about.facts.input(about.bytes), tokens_of(seen.text));
+    let line = match about.protocol {
+        Protocol::Messages => json!({
+            "type": "message", "role": "assistant", "id": field("id"), "model": model,
+            "usage": {"input_tokens": input, "output_tokens": output},
+        }),
+        Protocol::Responses => json!({
+            "object": "response", "id": field("id"), "created_at": field("created_at"), "model": model,
+            "usage": {"input_tokens": input, "output_tokens": output, "total_tokens": input + output},
+        }),
+        Protocol::Chat | Protocol::Embeddings => json!({
+            "object": "chat.completion", "id": field("id"), "created": field("created"), "model": model,
+            "usage": {"prompt_tokens": input, "completion_tokens": output},
+        }),
+    };
+    let (mut calls, _) = decoded(about, std::iter::once(line.to_string().as_bytes()));
+    // A response in the background is made after this answer, which is no stream.
+    let is_to_come = matches!(first.get("status").and_then(Value::as_str), Some("queued" | "in_progress"));
+    for call in &mut calls {
+        call.fidelity = if is_to_come && seen.is_whole { Fidelity::LowerBound } else { Fidelity::Guessed };
+    }
+    calls
+}
