@@ -233,7 +233,7 @@ fn b12_the_sound_records_of_a_batch_count_beside_an_absurd_one() {
 #[test]
 fn b16_a_stream_whose_deltas_come_after_a_restart_is_one_answer() {
     let lines: Vec<String> = lines_of("anthropic").into_iter().filter(|line| line.contains("usage\":{\"")).collect();
-    let start = lines.iter().position(|line| line.contains("message_start")).unwrap();
+    let start = lines.iter().position(|line| line.contains("msg_01Sample00000000000020")).unwrap();
     let mut first = reader("anthropic");
     let mut records = Vec::new();
     first.line(lines[start].as_bytes(), &origin(0), &mut records).unwrap();

@@ -294,6 +294,10 @@ fn a_limit_holds_for_whatever_a_body_names_behind_a_long_prompt() {
     ] {
         let body = format!(r#"{{"messages":[{{"role":"user","content":"{prompt}"}}],{last}}}"#);
         assert_eq!(proxy.send("POST", CHAT, &[], &body).status, status, "{last}");
+        // A name that comes first is not the one that counts.
+        let first = r#""model":"gpt-4o-mini","metadata":{"user_id":"bob"}"#;
+        let body = format!(r#"{{{first},"messages":[{{"role":"user","content":"{prompt}"}}],"user":"carol"}}"#);
+        assert_eq!(proxy.send("POST", CHAT, &[], &body).status, 429);
     }
     assert_eq!(service.count(), 3);
 }

@@ -119,11 +119,8 @@ impl Lines {
         self.standing = standing(summary);
         let limit = self.standing.as_ref().map(|words| format!("   {words}")).unwrap_or_default();
         let counters = format!("{}{limit}", text::counter(&summary.followed, summary.growing));
-        if counters == self.counters {
-            return Ok(());
-        }
-        self.counters = counters;
-        writeln!(self.out, "{}", self.counters)
+        let before = std::mem::replace(&mut self.counters, counters);
+        if before == self.counters { Ok(()) } else { writeln!(self.out, "{}", self.counters) }
     }
 
     /// The current summary. Sends its requests to the engine.

@@ -204,17 +204,18 @@ async fn gather(
     Ok(())
 }
 
-/// True while the rest of the body may name something that a limit depends on.
+/// True while the rest of the body may name something that a limit depends on. A body may name its caller in several
+/// places, of which the first is not the one that counts (`user` after `metadata`), so only the whole body says.
 fn may_matter(limited: &[Dimension], who: &Who, facts: &Facts) -> bool {
-    let body = &facts.who;
+    let is_open = |name: &Option<Label>| name.is_none() && !facts.is_whole;
     let unknown = [
         (Dimension::Model, facts.model.is_none()),
-        (Dimension::User, who.user.is_none() && body.user.is_none()),
-        (Dimension::Team, who.team.is_none() && body.team.is_none()),
-        (Dimension::Session, who.session.is_none() && body.session.is_none()),
-        (Dimension::Agent, who.agent.is_none() && body.agent.is_none()),
-        (Dimension::Project, who.project.is_none() && body.project.is_none()),
-        (Dimension::Feature, who.feature.is_none() && body.feature.is_none()),
+        (Dimension::User, is_open(&who.user)),
+        (Dimension::Team, is_open(&who.team) && who.key.is_none()),
+        (Dimension::Session, is_open(&who.session)),
+        (Dimension::Agent, is_open(&who.agent)),
+        (Dimension::Project, is_open(&who.project)),
+        (Dimension::Feature, is_open(&who.feature)),
     ];
     unknown.into_iter().any(|(dimension, is_unknown)| is_unknown && limited.contains(&dimension))
 }
