@@ -49,7 +49,7 @@ impl Stream {
                 self.is_closed = true;
                 Poll::Ready(Ok(length))
             }
-            result => result,
+            result @ (Poll::Ready(_) | Poll::Pending) => result,
         }
     }
 }
