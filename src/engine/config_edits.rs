@@ -49,6 +49,8 @@ pub(crate) struct ConfigEdits {
     pub(crate) paths: Paths,
     /// Settings in force.
     pub(crate) settings: Settings,
+    /// Settings at the start. Some of them stay in force until the next one.
+    pub(crate) at_start: Settings,
     /// Functions of higher-level modules.
     pub(crate) faces: Faces,
     /// Queue of the ledger thread, which receives the demo's calls.
@@ -218,20 +220,26 @@ impl ConfigEdits {
         }))
     }
 
-    /// A sentence about the changed settings that a running meter does not apply; `None` if it applies all of them.
+    /// A sentence about the changed settings that a running meter does not apply; `None` if it applies all of them. One
+    /// that is again as it was at the start is in force.
     pub(crate) fn waits_for_next_start(&self, before: &Settings) -> Option<String> {
-        let now = &self.settings;
-        let all = [
-            ("user", before.user != now.user),
-            ("team", before.team != now.team),
-            ("org", before.org != now.org),
-            ("logs", before.logs != now.logs),
-            ("homes", before.homes != now.homes),
-            ("cost", before.cost != now.cost),
-            ("prices", before.prices != now.prices),
-            ("aliases", before.aliases != now.aliases),
-            ("server", before.server != now.server),
-            ("proxy", (&before.upstreams, &before.upstream_ca) != (&now.upstreams, &now.upstream_ca)),
+        let has_changed = |of: &dyn Fn(&Settings, &Settings) -> bool| {
+            of(before, &self.settings) && of(&self.at_start, &self.settings)
+        };
+        let all: [(&str, bool); 10] = [
+            ("user", has_changed(&|one, other| one.user != other.user)),
+            ("team", has_changed(&|one, other| one.team != other.team)),
+            ("org", has_changed(&|one, other| one.org != other.org)),
+            ("logs", has_changed(&|one, other| one.logs != other.logs)),
+            ("homes", has_changed(&|one, other| one.homes != other.homes)),
+            ("cost", has_changed(&|one, other| one.cost != other.cost)),
+            ("prices", has_changed(&|one, other| one.prices != other.prices)),
+            ("aliases", has_changed(&|one, other| one.aliases != other.aliases)),
+            ("server", has_changed(&|one, other| one.server != other.server)),
+            (
+                "proxy",
+                has_changed(&|one, other| (&one.upstreams, &one.upstream_ca) != (&other.upstreams, &other.upstream_ca)),
+            ),
         ];
         let late: Vec<&str> = all.into_iter().filter(|(_, has_changed)| *has_changed).map(|(name, _)| name).collect();
         (!late.is_empty())

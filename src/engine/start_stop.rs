@@ -196,6 +196,7 @@ impl Engine {
                 env: setup.env.clone(),
                 overrides: setup.overrides,
                 paths: setup.paths,
+                at_start: setup.settings.clone(),
                 settings: setup.settings,
                 faces: setup.faces,
                 work: messages.downgrade(),

@@ -275,7 +275,12 @@ impl App {
                 if *health == self.health {
                     return Next::Stay;
                 }
+                let trouble = self.health.config_trouble.take();
                 self.health = *health;
+                if trouble.is_some() && self.health.config_trouble.is_none() {
+                    // Replaces the error, which would stay for a while.
+                    self.say(Note::new(Tone::Plain, "the config is right again and applied"));
+                }
             }
             Feed::Note(note) => self.say(note),
             Feed::Settings(settings) => {

@@ -56,6 +56,7 @@ fn harness(path: &Path, tokens: u64) -> Harness {
             env: env.clone(),
             overrides: Overrides::default(),
             paths: Paths { data: path.parent().map(Path::to_owned), ..Paths::default() },
+            at_start: settings.clone(),
             settings,
             faces: faces(),
             work: sender.downgrade(),
@@ -201,14 +202,18 @@ fn a_batch_that_is_answered_by_a_snapshot_counts_in_the_state_of_health() {
 #[test]
 fn changes_of_the_config_that_wait_for_the_next_start_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let edits = harness(&folder.path().join("ledger.db"), 100).thread.config_edits;
+    let mut edits = harness(&folder.path().join("ledger.db"), 100).thread.config_edits;
     let mut before = edits.settings.clone();
     before.limits.clear();
     assert_eq!(edits.waits_for_next_start(&before), None);
     before.user = Label::new("another");
     before.aliases.push(("a".to_owned(), "b".to_owned()));
+    edits.at_start = before.clone();
     let late = edits.waits_for_next_start(&before).unwrap();
     assert_eq!(late, "changed in the config, but applied from the next start on: user, aliases");
+    // What is again as it was at the start is in force.
+    let changed = std::mem::replace(&mut edits.settings, before);
+    assert_eq!(edits.waits_for_next_start(&changed), None);
 }
 
 #[test]
