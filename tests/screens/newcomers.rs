@@ -248,3 +248,13 @@ fn a_model_that_has_a_price_by_now_is_priced_by_a_command() {
     app.update(Message::Feed(Feed::Health(Box::new(priced))), now());
     assert!(shown(&app, 160, 40).contains("it has a price now: tokmeter ledger reprice"));
 }
+
+#[test]
+fn a_call_shows_what_it_wrote_to_the_cache_where_there_is_room() {
+    let app = screen(&two(), Vec::new());
+    let is_call = |line: &&str| line.contains("14:01:50") && line.contains("in 12 ");
+    let text = shown(&app, 200, 60);
+    let line = text.lines().find(is_call).unwrap_or_else(|| panic!("{text}"));
+    assert!(line.contains("cache 84,112    write 4,904   out 1,204"), "{line}");
+    assert!(!text.lines().any(|line| line.contains("write 0")), "{text}");
+}

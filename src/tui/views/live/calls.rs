@@ -18,11 +18,12 @@ impl Live<'_> {
         let app = self.0;
         // If several sessions are shown, the caller's name takes the room of the input count.
         let who = if app.is_pinned() { 7 } else { 18 };
-        let columns: [Column; 7] = [
+        let columns: [Column; 8] = [
             Column::name("time", 8, 12, 2),
             Column::name("model", 10, 20, 1),
             Column::number("in", 9, 6),
             Column::number("cache", 13, 5),
+            Column::number("write", 13, 7),
             Column::number("out", 10, 4),
             Column::number("cost", 10, 0),
             Column::name("who", who, 30, 3),
@@ -73,6 +74,7 @@ impl Live<'_> {
                     (call.model.as_deref().map_or("?", text::model_short).to_owned(), Role::Text),
                     (format!("in {}", text::count(tokens.input)), Role::Dim),
                     (format!("cache {}", text::compact_above(tokens.cache_read, 7)), Role::Dim),
+                    (written(tokens.cache_write()), Role::Dim),
                     (format!("out {}", text::count(tokens.output)), Role::Text),
                     (cost, cost_role),
                     (who, Role::Dim),
@@ -82,6 +84,11 @@ impl Live<'_> {
         let grid = Grid { theme, columns: &columns, rows, cursor, sorted: None, heads: false, least: &[] };
         grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::PaneRow(Pane::Calls, nth)), |_, _| {});
     }
+}
+
+/// Tokens written to the cache, which cost more than the others; empty if there are none.
+fn written(tokens: u64) -> String {
+    if tokens == 0 { String::new() } else { format!("write {}", text::compact_above(tokens, 7)) }
 }
 
 /// The caller within the displayed session.
