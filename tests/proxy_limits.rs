@@ -364,6 +364,8 @@ fn a_key_says_who_calls_and_its_limits_and_those_of_its_team_count() {
     let proxy = Proxy::start(&home, service.address);
     let refused = proxy.call(CHAT, &[]);
     assert_eq!((refused.status, &refused.body["error"]["code"]), (401, &"invalid_api_key".into()));
+    assert_eq!(refused.header("x-tokmeter-call-id").len(), 32);
+    assert!(refused.header("x-tokmeter-overhead-ms").contains('.'), "{}", refused.header("x-tokmeter-overhead-ms"));
     let refused = proxy.call("/v1/messages", &[("x-tokmeter-key", "tm-guess")]);
     assert_eq!((refused.status, &refused.body["error"]["type"]), (401, &"authentication_error".into()));
     assert_eq!(proxy.send("GET", "/v1/models", &[], "").status, 401);
@@ -373,12 +375,19 @@ fn a_key_says_who_calls_and_its_limits_and_those_of_its_team_count() {
     let by_bob = || proxy.call(&format!("/k/{bob}{CHAT}"), &[]);
     let until_refused = |call: &dyn Fn() -> service::Answer| (0..100).take_while(|_| call().status == 200).count();
     assert_eq!((until_refused(&by_alice), until_refused(&by_bob)), (10, 10), "her own limit, and that of the team");
+    assert!(by_bob().header("x-tokmeter-overhead-ms").contains('.'));
+    // A key without a team has none that others name.
+    let out = home.tokmeter().args(["proxy", "key", "add", "--user", "dave"]).output().unwrap();
+    let dave = String::from_utf8(out.stdout).unwrap().trim().to_owned();
+    let body = r#"{"model":"gpt-4o","max_tokens":95,"messages":[],"metadata":{"team":"web"}}"#;
+    let by_dave = proxy.send("POST", CHAT, &[("x-tokmeter-key", &dave), ("x-team-id", "web")], body);
+    assert_eq!(by_dave.status, 200, "the limit of the team is not his");
     home.tokmeter().args(["proxy", "key", "revoke", "alice"]).assert().success();
     assert_eq!((by_alice().status, by_bob().status), (401, 429));
     proxy.end();
     assert_eq!(
-        [booked(&home, "alice"), booked(&home, "bob"), booked(&home, "carol")],
-        [(10, 1000), (10, 1000), (1, 100)]
+        [booked(&home, "alice"), booked(&home, "bob"), booked(&home, "carol"), booked(&home, "dave")],
+        [(10, 1000), (10, 1000), (1, 100), (1, 100)]
     );
     let out = home.tokmeter().args(["report", "total", "--json", "--team", "web"]).output().unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&out.stdout).unwrap()["total"]["calls"], 20);

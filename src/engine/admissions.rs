@@ -162,3 +162,19 @@ fn fresh() -> HoldId {
     let half = || u128::from(RandomState::new().hash_one(std::process::id()));
     HoldId::new(half() << 64 | half())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_that_gives_no_answer_lets_the_config_decide() {
+        let undecided = |on_error| {
+            let (admit, _) = mpsc::channel(1);
+            let policy = watch::channel(Policy { limited: None, on_error }).1;
+            Limits { admit, policy, second_books: Arc::default() }.undecided()
+        };
+        assert!(matches!(undecided(OnError::Deny), Admitted::Denied));
+        assert!(matches!(undecided(OnError::Allow), Admitted::Go { is_held: false, .. }));
+    }
+}

@@ -197,7 +197,7 @@ impl ConfigEdits {
     /// Reads the config again. Returns the new settings, or `None` if they are the same.
     ///
     /// # Errors
-    /// What is wrong with the config. The old settings stay in force.
+    /// The first error in the config. The old settings stay in force.
     pub(crate) fn reload(&mut self, rules: &Rules) -> Result<Option<NewSettings>, Label> {
         let (paths, loaded) = config::load(&self.env, &self.overrides);
         let wrong = |problem: &Diagnostic| Label::new(&format!("{problem} (the old settings stay)"));
@@ -223,25 +223,9 @@ impl ConfigEdits {
     /// A sentence about the changed settings that a running meter does not apply; `None` if it applies all of them. One
     /// that is again as it was at the start is in force.
     pub(crate) fn waits_for_next_start(&self, before: &Settings) -> Option<String> {
-        let has_changed = |of: &dyn Fn(&Settings, &Settings) -> bool| {
-            of(before, &self.settings) && of(&self.at_start, &self.settings)
-        };
-        let all: [(&str, bool); 10] = [
-            ("user", has_changed(&|one, other| one.user != other.user)),
-            ("team", has_changed(&|one, other| one.team != other.team)),
-            ("org", has_changed(&|one, other| one.org != other.org)),
-            ("logs", has_changed(&|one, other| one.logs != other.logs)),
-            ("homes", has_changed(&|one, other| one.homes != other.homes)),
-            ("cost", has_changed(&|one, other| one.cost != other.cost)),
-            ("prices", has_changed(&|one, other| one.prices != other.prices)),
-            ("aliases", has_changed(&|one, other| one.aliases != other.aliases)),
-            ("server", has_changed(&|one, other| one.server != other.server)),
-            (
-                "proxy",
-                has_changed(&|one, other| (&one.upstreams, &one.upstream_ca) != (&other.upstreams, &other.upstream_ca)),
-            ),
-        ];
-        let late: Vec<&str> = all.into_iter().filter(|(_, has_changed)| *has_changed).map(|(name, _)| name).collect();
+        let since = |then: &Settings| late_settings(then, &self.settings).into_iter();
+        let both = since(before).zip(since(&self.at_start)).filter(|((_, lately), (_, ever))| *lately && *ever);
+        let late: Vec<&str> = both.map(|((name, _), _)| name).collect();
         (!late.is_empty())
             .then(|| format!("changed in the config, but applied from the next start on: {}", late.join(", ")))
     }
@@ -267,6 +251,22 @@ impl ConfigEdits {
         let path = self.paths.config.as_ref().ok_or("there is no place for a config: HOME is not set")?;
         config::change(path, edit)
     }
+}
+
+/// The settings that a running meter does not change, and whether they differ.
+fn late_settings(one: &Settings, other: &Settings) -> [(&'static str, bool); 10] {
+    [
+        ("user", one.user != other.user),
+        ("team", one.team != other.team),
+        ("org", one.org != other.org),
+        ("logs", one.logs != other.logs),
+        ("homes", one.homes != other.homes),
+        ("cost", one.cost != other.cost),
+        ("prices", one.prices != other.prices),
+        ("aliases", one.aliases != other.aliases),
+        ("server", one.server != other.server),
+        ("proxy", (&one.upstreams, &one.upstream_ca) != (&other.upstreams, &other.upstream_ca)),
+    ]
 }
 
 fn edit_result(edited: Result<(), String>, done: &str) -> Vec<Feed> {

@@ -176,7 +176,7 @@ pub struct HealthView {
     pub priced_now: Vec<Label>,
     /// State of the ledger.
     pub ledger: LedgerView,
-    /// What is wrong with the config file, if the settings from before its last change still apply.
+    /// The first error in the config file, if the settings from before its last change still apply.
     pub config_trouble: Option<Label>,
     /// The price list in use and its age.
     pub prices: Option<Label>,

@@ -170,7 +170,7 @@ impl Reader for Session {
     }
 }
 
-/// What a line of the transcript says about the turn, if anything. It is written after the settings.
+/// Start or end of the turn according to a line of the transcript, which is written after the settings.
 fn turn(read: &Line<'_>, origin: &Origin) -> Option<(Turn, Instant)> {
     match read.kind.get()? {
         "message" => Some((Turn::Begun, read.sent.0.unwrap_or(origin.modified))),

@@ -176,7 +176,7 @@ impl Account {
         calls
     }
 
-    /// What a model's total grew by between snapshots, with the later one of each pair. The first one is dated by the
+    /// Growth of a model's total between snapshots, with the later one of each pair. The first one is dated by the
     /// session's start, like a total whose growth is not known.
     fn growth<'b>(&'b self, model: &Label) -> Vec<(&'b Bill, Part)> {
         let part = |bill: &Bill| {

@@ -806,5 +806,6 @@ fn the_cost_of_a_sum_does_not_depend_on_how_long_it_is() {
     };
     let third = cost(Fidelity::Final, Tokens { input: 100_000, ..Tokens::ZERO });
     assert_eq!(cost(Fidelity::Summed, long), third.times(3));
+    assert_eq!(cost(Fidelity::SumGuessed, long), third.times(3));
     assert!(cost(Fidelity::Final, long) > third.times(3), "one prompt of this length costs more");
 }

@@ -268,6 +268,8 @@ fn a_client_of_http_2_is_served_on_one_connection() {
             tokio::spawn(async move {
                 let request = hyper::Request::post(format!("http://{address}/v1/responses"))
                     .header("x-user-id", format!("user-{number}"))
+                    // As HTTP/1.1 takes them, too.
+                    .header("x-long", "v".repeat(20_000))
                     .body(Full::new(Bytes::from(Api::Responses.request(true))))
                     .unwrap();
                 let answer = sender.send_request(request).await.unwrap();
@@ -280,6 +282,8 @@ fn a_client_of_http_2_is_served_on_one_connection() {
             call.await.unwrap();
         }
     });
+    // Closes the connection, whose end the proxy would wait for.
+    drop(runtime);
     proxy.end();
     let rows = booked(&home);
     assert_eq!(rows.iter().filter(|row| row["output_tokens"] == OUTPUT).count(), 20);

@@ -2,6 +2,7 @@
 
 use super::fleet::{five, limits, made, metered, screen, two};
 use super::*;
+use tokmeter::testing::domain::Fidelity;
 use tokmeter::testing::meter::Activity;
 
 /// The line of the screen that holds these words.
@@ -257,4 +258,17 @@ fn a_call_shows_what_it_wrote_to_the_cache_where_there_is_room() {
     let line = text.lines().find(is_call).unwrap_or_else(|| panic!("{text}"));
     assert!(line.contains("cache 84,112    write 4,904   out 1,204"), "{line}");
     assert!(!text.lines().any(|line| line.contains("write 0")), "{text}");
+}
+
+#[test]
+fn a_row_for_several_calls_has_no_context_and_no_cache_countdown() {
+    let Change::New(mut change) = made("summed", "claude-opus-5", None, 20, "0.41") else { unreachable!() };
+    let whole = shown(&screen(&[Change::New(change.clone())], Vec::new()), 200, 60);
+    assert!(line_of(&whole, "● working").contains("89k 8%  15:01:50"), "{whole}");
+    for fidelity in [Fidelity::Summed, Fidelity::SumGuessed] {
+        Arc::make_mut(&mut change.after).call.fidelity = fidelity;
+        let text = shown(&screen(&[Change::New(change.clone())], Vec::new()), 200, 60);
+        let line = line_of(&text, "● working");
+        assert!(!line.contains("89k") && !line.contains("15:01:50"), "{line}");
+    }
 }

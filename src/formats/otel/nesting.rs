@@ -146,7 +146,7 @@ impl Spans {
         self.within.get(&id).copied().unwrap_or(Within::NOTHING)
     }
 
-    /// What a span adds to the span around it: itself, what is within it, or nothing.
+    /// The part of a span in the span around it: itself, the calls within it, or nothing.
     fn share(&self, id: u64) -> Within {
         match self.known.get(&id).map(|span| span.kind) {
             Some(Kind::Call(seen)) => Within::of(&seen),

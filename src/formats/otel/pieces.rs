@@ -4,7 +4,7 @@
 //! or under several resources of one request. All of them belong to one part, which grows with each: the ledger keeps
 //! the largest reading of a part. A point that arrives again changes nothing, however the exports are split then.
 //!
-//! A sum whose start is unknown, or stays the same, falls when its process starts anew. Whatever is later than that
+//! A sum whose start is unknown, or stays the same, falls when its process restarts. Whatever is later than that
 //! belongs to a new part. An old point that arrives again is earlier than the one that is known.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -73,13 +73,13 @@ impl Pieces {
         points: BTreeMap<u64, Point>,
     ) -> Vec<(CallKey, Piece)> {
         let mut touched = BTreeSet::new();
-        // A process that starts anew resets all its sums. Some may already be larger than before.
+        // A process that restarts resets all its sums. Some may already be larger than before.
         for (series, point) in &points {
             if let Some(home) = self.home(*series, id, point.time)
                 && let Some(known) = self.known.get(&home).and_then(|piece| piece.points.get(series))
                 && point.has_fallen_from(known)
             {
-                self.begin_anew(home, point.time);
+                self.start_part(home, point.time);
             }
         }
         for (series, point) in points {
@@ -133,7 +133,7 @@ impl Pieces {
     }
 
     /// Begins the part after this one, or moves its beginning to this earlier time.
-    fn begin_anew(&mut self, home: CallKey, time: i64) {
+    fn start_part(&mut self, home: CallKey, time: i64) {
         let Some(piece) = self.known.get_mut(&home) else { return };
         self.has_changed = true;
         let own = CallKey::from_parts(&[b"metric again".as_slice(), &home.bytes(), &time.to_le_bytes()]);

@@ -1,4 +1,4 @@
-//! What is remembered of a call that has been emitted, to recognise another report of it.
+//! The remembered parts of a call that has been emitted, by which another report of it is recognised.
 
 use serde::{Deserialize, Serialize};
 

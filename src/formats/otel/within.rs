@@ -18,7 +18,7 @@ pub(super) struct Within {
 impl Within {
     pub(super) const NOTHING: Self = Self { calls: 0, prompt: 0, input: 0, output: 0 };
 
-    /// What a call adds to the span around it.
+    /// The part of a call in the span around it.
     pub(super) fn of(call: &Seen) -> Self {
         Self { calls: 1, prompt: call.prompt, input: call.input, output: call.output }
     }

@@ -128,7 +128,7 @@ fn frames(mut body: &[u8], most: u64) -> Result<Vec<u8>, Problem> {
     }
 }
 
-/// What follows a frame that is not data (RFC 8878, 3.1.2); `None` for any other frame.
+/// The bytes behind a skippable frame (RFC 8878, 3.1.2); `None` for any other frame.
 fn behind_skippable(body: &[u8]) -> Result<Option<&[u8]>, Problem> {
     let [0x50..=0x5f, 0x2a, 0x4d, 0x18, frame @ ..] = body else { return Ok(None) };
     let (length, frame) = frame.split_first_chunk().ok_or_else(damaged)?;

@@ -35,6 +35,24 @@ pub(crate) struct Who {
     pub(crate) key: Option<Label>,
 }
 
+impl Who {
+    /// The caller whose limits count and under whom the call is booked: as headers and key say, else as the request's
+    /// body says, else as configured. A key without a team has none that a body could name.
+    pub(super) fn completed(&self, body: &Self, defaults: &Defaults) -> Self {
+        let pick = |own: &Option<Label>, body: &Option<Label>| own.clone().or_else(|| body.clone());
+        let team = if self.key.is_some() { self.team.clone() } else { pick(&self.team, &body.team) };
+        Self {
+            user: pick(&self.user, &body.user).or_else(|| Some(defaults.user.clone())),
+            team: team.or_else(|| defaults.team.clone()),
+            session: pick(&self.session, &body.session),
+            agent: pick(&self.agent, &body.agent),
+            project: pick(&self.project, &body.project),
+            feature: pick(&self.feature, &body.feature),
+            key: self.key.clone(),
+        }
+    }
+}
+
 /// User, team and organisation for calls that give none, from the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Defaults {

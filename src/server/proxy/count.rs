@@ -206,19 +206,18 @@ fn answer_id(seen: &Seen) -> Option<String> {
 }
 
 fn attribute(call: &mut Call, about: &About) {
-    let (who, body) = (&about.who, &about.facts.who);
     // The answer's own names do not count: limits, which are checked before it, do not know them.
-    let pick = |header: &Option<Label>, body: &Option<Label>| header.clone().or_else(|| body.clone());
+    let who = about.who.completed(&about.facts.who, &about.defaults);
     // A transcript knows more about the session, but not whose key was used.
-    let is_named = who.user.is_some() || who.team.is_some();
+    let is_named = about.who.user.is_some() || about.who.team.is_some();
     call.from = Attribution {
-        user: Some(about.user().clone()),
-        team: pick(&who.team, &body.team).or_else(|| about.defaults.team.clone()),
+        user: who.user,
+        team: who.team,
         org: about.defaults.org.clone(),
-        session: pick(&who.session, &body.session),
-        agent: pick(&who.agent, &body.agent),
-        project: pick(&who.project, &body.project),
-        feature: pick(&who.feature, &body.feature),
+        session: who.session,
+        agent: who.agent,
+        project: who.project,
+        feature: who.feature,
         place: Some(Place { path: Label::new(&format!("{SOURCE} {}", about.id)), offset: 0 }),
         claim: if is_named { Claim::Own } else { Claim::Maker },
         ..Attribution::new(about.at, Label::new(SOURCE))

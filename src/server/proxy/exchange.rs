@@ -241,22 +241,8 @@ fn record(shared: &Shared, job: &Job, protocol: Protocol, parts: &Parts, sent: &
 
 fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Option<u64>) -> Ask {
     let (facts, bytes) = sent.facts_so_far();
-    let (body, defaults) = (&facts.who, &shared.defaults);
-    let who = Who {
-        user: job.who.user.clone().or_else(|| body.user.clone()).or_else(|| Some(defaults.user.clone())),
-        // A key without a team has none that others could name.
-        team: job
-            .who
-            .team
-            .clone()
-            .or_else(|| body.team.clone().filter(|_| job.who.key.is_none()))
-            .or_else(|| defaults.team.clone()),
-        session: job.who.session.clone().or_else(|| body.session.clone()),
-        agent: job.who.agent.clone().or_else(|| body.agent.clone()),
-        project: job.who.project.clone().or_else(|| body.project.clone()),
-        feature: job.who.feature.clone().or_else(|| body.feature.clone()),
-        key: job.who.key.clone(),
-    };
+    let defaults = &shared.defaults;
+    let who = job.who.completed(&facts.who, defaults);
     // If the body has not arrived completely, use its announced length.
     let is_whole = length.is_none_or(|length| length <= bytes);
     let input = if is_whole { facts.input(bytes) } else { Facts::default().input(length.unwrap_or(bytes)) };

@@ -17,7 +17,7 @@ pub(super) struct Facts {
     pub(super) model: Option<String>,
     /// True if the response should be streamed.
     pub(super) is_stream: bool,
-    /// What it says about usage in a stream.
+    /// Whether it asks for usage in a stream.
     pub(super) usage: UsageOption,
     /// Maximum output tokens.
     pub(super) most_output: Option<u64>,
@@ -29,7 +29,7 @@ pub(super) struct Facts {
     pub(super) is_whole: bool,
 }
 
-/// What a request says about usage in a stream.
+/// Whether a request asks for usage in a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum UsageOption {
     /// It has no stream options.
@@ -139,7 +139,7 @@ fn closed(document: &[u8]) -> Option<Vec<u8>> {
     Some(whole)
 }
 
-/// What the body says about usage, whose stream options end at this position.
+/// Whether the body asks for usage; its stream options end at this position.
 fn usage_option(map: &Map<String, Value>, end: Option<u64>) -> UsageOption {
     match (map.get("stream_options"), end) {
         (None, None) => UsageOption::Missing,

@@ -68,7 +68,7 @@ impl Admission for Limited {
     }
 }
 
-/// What the engine decided.
+/// The engine's decision.
 fn decision((admitted, hold): (Admitted, Option<HoldId>)) -> Decision {
     match admitted {
         Admitted::Go { near, .. } => Decision::Go { hold, near },

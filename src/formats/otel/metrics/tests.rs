@@ -41,7 +41,7 @@ fn a_delta_that_is_sent_again_has_the_same_name_and_the_next_one_another() {
 }
 
 #[test]
-fn a_cumulative_sum_keeps_its_name_until_it_starts_anew() {
+fn a_cumulative_sum_keeps_its_name_until_its_process_restarts() {
     for temporality in [json!(2), json!("AGGREGATION_TEMPORALITY_CUMULATIVE"), json!(null)] {
         let sent = |times| read(&export("claude_code.token.usage", &temporality, &[point("input", &json!(5), times)]));
         assert_eq!(sent((10, 20))[0].id, sent((10, 30))[0].id);
@@ -107,7 +107,7 @@ fn points_of_an_interval_count_once_however_they_are_split_and_sent_again() {
 }
 
 #[test]
-fn b26_a_cumulative_sum_that_falls_at_a_later_time_begins_anew() {
+fn b26_a_cumulative_sum_that_falls_at_a_later_time_starts_a_new_part() {
     let export = |time: u64, input: u64, output: Option<u64>| {
         let output = output.map(|output| point("output", &json!(output), (0, time)));
         let points: Vec<Value> = std::iter::once(point("input", &json!(input), (0, time))).chain(output).collect();
@@ -117,7 +117,7 @@ fn b26_a_cumulative_sum_that_falls_at_a_later_time_begins_anew() {
     let all = [
         export(10, 100, Some(3)),
         export(20, 150, Some(4)),
-        // The process has started anew, and has already written more than before.
+        // The process has restarted, and has already written more than before.
         export(30, 40, Some(9)),
         export(40, 90, Some(11)),
         export(50, 20, Some(12)),
