@@ -36,7 +36,9 @@ fn measure(name: &str, every: usize, form: Form, records: usize) {
     let bodies: Vec<Vec<u8>> = (0..records / EACH).map(|at| body(at * EACH, every, form)).collect();
     let bytes: usize = bodies.iter().map(Vec::len).sum();
     let home = tempfile::tempdir().expect("a folder for the ledger");
-    let mut server = Command::new(env!("CARGO_BIN_EXE_tokmeter"))
+    #[expect(clippy::disallowed_methods, reason = "another build of the program may be measured")]
+    let program = std::env::var_os("CARGO_BIN_EXE_tokmeter").unwrap_or(env!("CARGO_BIN_EXE_tokmeter").into());
+    let mut server = Command::new(program)
         .args(["serve", "--listen", "127.0.0.1:0"])
         .env_clear()
         .env("HOME", home.path())
@@ -63,8 +65,7 @@ fn measure(name: &str, every: usize, form: Form, records: usize) {
     let (_, total) = ask(&address, "/api/v1/usage?period=total");
     assert!(total.contains(&format!("\"calls\":{calls},")), "expected {calls} calls: {total}");
     let peak = peak_mib(&server);
-    let _ = server.kill();
-    let _ = server.wait();
+    end(&mut server);
     let (all, size) = (records as f64, bytes / records);
     println!(
         "{name:8} {form:8?} {size:5} B each: {:>7.0} records/s, {:>7.0} per second of one core, {peak} MiB at most",
@@ -120,6 +121,16 @@ fn ask(address: &str, path: &str) -> (bool, String) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     (answer.starts_with("HTTP/1.1 200"), answer)
+}
+
+/// Asks the server to end, so that it writes its profile if it was built to write one.
+fn end(server: &mut Child) {
+    #[cfg(unix)]
+    rustix::process::kill_process(rustix::process::Pid::from_child(server), rustix::process::Signal::TERM)
+        .expect("a server that runs");
+    #[cfg(not(unix))]
+    server.kill().expect("a server that runs");
+    server.wait().expect("a server that ends");
 }
 
 /// Seconds of processor time so far.

@@ -113,17 +113,17 @@ fn two_proxies_on_one_ledger_let_no_more_through_than_one() {
     assert_eq!((booked(&home, "alice"), holds(&home)), ((40, 4000), Vec::new()));
 }
 
-#[test]
-fn what_a_killed_proxy_held_counts_until_it_lapses() {
-    let (home, service) = (Home::new(), Service::start(false));
+/// A proxy that was killed while alice's call of 100 tokens was under way; and its journal.
+fn killed_under_way(home: &Home, service: &Service) -> std::path::PathBuf {
     home.config("[limits.users.alice]\nday = { tokens = 100 }\n");
-    let proxy = Proxy::start(&home, service.address);
+    let proxy = Proxy::start(home, service.address);
+    let journal = home.path().join(format!(".local/share/tokmeter/proxy/{}-0.jsonl", proxy.pid().as_raw_nonzero()));
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             let call = std::panic::AssertUnwindSafe(|| proxy.call(CHAT, &[("x-user-id", "alice")]));
             std::panic::catch_unwind(call).is_err()
         });
-        while service.count() == 0 {
+        while !std::fs::read_to_string(&journal).unwrap().contains("began") {
             std::thread::yield_now();
         }
         rustix::process::kill_process(proxy.pid(), rustix::process::Signal::KILL).unwrap();
@@ -131,11 +131,34 @@ fn what_a_killed_proxy_held_counts_until_it_lapses() {
     });
     drop(proxy);
     service.open();
-    let gate = |home: &Home| home.tokmeter().args(["gate", "--user", "alice"]).output().unwrap();
-    let refused = gate(&home);
+    let refused = gate(home);
     assert_eq!(refused.status.code(), Some(2));
     let why = String::from_utf8(refused.stderr).unwrap();
     assert!(why.contains("100 of 100") && why.contains("calls under way included"), "{why}");
+    journal
+}
+
+fn gate(home: &Home) -> std::process::Output {
+    home.tokmeter().args(["gate", "--user", "alice"]).output().unwrap()
+}
+
+#[test]
+fn what_a_killed_proxy_held_ends_when_the_next_one_books_its_calls() {
+    let (home, service) = (Home::new(), Service::start(false));
+    killed_under_way(&home, &service);
+    let again = Proxy::start(&home, service.address);
+    assert_eq!(again.call(CHAT, &[("x-user-id", "alice")]).status, 200);
+    again.end();
+    let (calls, tokens) = booked(&home, "alice");
+    // What the call that broke off had sent, by its size.
+    assert!(calls == 2 && (101..200).contains(&tokens), "{calls} calls, {tokens} tokens");
+    assert!(holds(&home).is_empty());
+}
+
+#[test]
+fn what_a_killed_proxy_held_lapses_if_its_journal_is_gone() {
+    let (home, service) = (Home::new(), Service::start(false));
+    std::fs::remove_file(killed_under_way(&home, &service)).unwrap();
     let again = Proxy::start(&home, service.address);
     assert_eq!(again.call(CHAT, &[("x-user-id", "alice")]).status, 429, "a new process sees it");
     // A quarter of an hour later.

@@ -256,6 +256,55 @@ fn the_proxy_is_killed_before_the_call_is_booked(api: Api) {
     assert_eq!(std::fs::read_dir(ledger.with_file_name("proxy")).unwrap().count(), 0);
 }
 
+/// The journals of the proxies of this home, as text.
+fn journals(home: &Home) -> String {
+    let folder = home.path().join(".local/share/tokmeter/proxy");
+    let files = std::fs::read_dir(folder).unwrap();
+    files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap_or_default()).collect()
+}
+
+/// Kills the proxy once its journal contains this text. The next proxy books the call that was under way, as far as it was
+/// known, and books it once; an answer under the same key takes its place.
+fn killed_under_way(api: Api, reply: Reply, noted: &str, expected: (u64, u64, &str)) {
+    let home = Home::new();
+    let whole = Reply::stream(api.stream(0, Usage::Given, false));
+    let mock = Mock::start(move |_, number| if number == 0 { reply.clone() } else { whole.clone() });
+    let mut proxy = Running::start(&home, mock.address);
+    let other = Running::start(&home, mock.address);
+    let _stream = sent(proxy.address, api.path(), &[("idempotency-key", "one")], &api.request(true));
+    while !journals(&home).contains(noted) {
+        std::thread::yield_now();
+    }
+    // No reader of logs takes it for a call that has ended.
+    expect(&home, &[]);
+    proxy.kill();
+    expect(&home, &[]);
+    Running::start(&home, mock.address).end();
+    expect(&home, &[expected]);
+    assert_eq!(booked(&home)[0]["latency_ms"], serde_json::Value::Null);
+    Running::start(&home, mock.address).end();
+    expect(&home, &[expected]);
+    let again = post(other.address, api.path(), &[("idempotency-key", "one")], &api.request(true));
+    assert!(again.is_whole && again.status == 200, "{again:?}");
+    other.end();
+    expect(&home, &[EXACT]);
+    assert!(journals(&home).is_empty());
+}
+
+fn the_proxy_is_killed_before_the_answer(api: Api) {
+    let reply = Reply { delay: Duration::from_secs(60), ..Reply::stream(api.stream(0, Usage::Given, false)) };
+    killed_under_way(api, reply, "began", (PROMPT_ESTIMATE, 0, "guessed"));
+}
+
+fn the_proxy_is_killed_within_the_answer(api: Api) {
+    let mut steps = api.begin(0, Usage::Given);
+    // One text twice as long as all before it.
+    steps.extend([api.delta(0, &TEXT.repeat(200), Usage::Given), STALL]);
+    let expected = (cut(api).0, TWO_TEXTS_ESTIMATE * 100, "guessed");
+    let noted = format!(r#"\"output_tokens\":{}"#, expected.1);
+    killed_under_way(api, Reply::stream(steps), &noted, expected);
+}
+
 fn a_call_is_repeated_with_the_same_key(api: Api) {
     let home = Home::new();
     let mock = Mock::start(move |_, number| Reply::stream(api.stream(number, Usage::Given, false)));
@@ -316,6 +365,8 @@ cases! {
     an_event_has_ten_megabytes
     the_reader_is_slow
     the_proxy_is_killed_before_the_call_is_booked
+    the_proxy_is_killed_before_the_answer
+    the_proxy_is_killed_within_the_answer
     a_call_is_repeated_with_the_same_key
     a_call_is_repeated_after_a_kill_and_through_another_proxy
 }

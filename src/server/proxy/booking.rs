@@ -42,7 +42,7 @@ pub(super) enum Finished {
     /// It was answered, in full or in part.
     Answered { seen: Seen, about: Box<About>, hold: Option<HoldId> },
     /// It costs nothing.
-    Nothing(HoldId),
+    Nothing { id: String, hold: Option<HoldId> },
 }
 
 /// Counters of calls that the ledger does not have exactly.
@@ -137,13 +137,22 @@ impl Drop for Books {
 }
 
 impl BookingHandle {
+    /// Notes a call under way, so that it is booked as it was `seen` if this proxy is killed before the call ends. Returns
+    /// false if that would have to wait; the caller may try again.
+    pub(super) fn note(&self, seen: &Seen, about: &About, hold: Option<HoldId>) -> bool {
+        let Ok(mut keeping) = self.0.keeping.try_lock() else { return false };
+        if !keeping.is_slow() {
+            keeping.note(seen, about, hold);
+        }
+        true
+    }
+
     /// Takes a call without waiting. `None` if it is on disk already, otherwise a receiver that completes when it is.
     pub(super) fn hand_in(&self, finished: Finished) -> Option<oneshot::Receiver<()>> {
         if let Ok(mut keeping) = self.0.keeping.try_lock()
             && !keeping.is_slow()
         {
-            keeping.keep(finished);
-            let is_first = keeping.is_first();
+            let is_first = keeping.keep(finished);
             drop(keeping);
             // Calls that end meanwhile are passed on with it.
             if is_first {

@@ -137,9 +137,9 @@ async fn counted(
     }
     let is_changed = may_ask && (sent.is_asked() || !outgoing.is_whole());
     let request = upstream_request(&parts, &job.route, outgoing, is_changed);
-    record.sends();
+    let noted = record.sends(length);
     let before = gathered.elapsed();
-    let answer = sent_upstream(shared, request, sender, &mut record).await?;
+    let answer = sent_upstream(shared, request, noted, sender, &mut record).await?;
     let answer = asked_again(shared, &job, &parts, &sent, answer, is_changed).await;
     sent.answered();
     let arrived = Instant::now();
@@ -281,14 +281,24 @@ async fn decided(shared: &Arc<Shared>, ask: &Arc<Ask>) -> Decision {
     decision.unwrap_or_else(|_| shared.admission.undecided())
 }
 
-/// Sends a request. If the client disconnects meanwhile, the request continues for a while.
+/// Sends a request, and notes the call while the upstream works. If the client disconnects meanwhile, the request
+/// continues for a while.
 async fn sent_upstream(
     shared: &Shared,
     request: Request<Outgoing>,
+    noted: impl Future<Output = ()>,
     sender: &mut AnswerSender,
     record: &mut CallRecord,
 ) -> Result<Response<Incoming>, Failed> {
-    let sending = shared.client.send(request);
+    let sending = async {
+        let answer = shared.client.send(request);
+        tokio::pin!(answer);
+        tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            () = noted => answer.await,
+        }
+    };
     tokio::pin!(sending);
     let answer = tokio::select! {
         biased;

@@ -1,8 +1,12 @@
 //! The journal: each call is on disk before the last byte of its response is passed on, so a killed proxy loses none.
 //!
 //! Every proxy has its own journal, which it empties once its calls have been booked. The next proxy moves the calls
-//! that a killed one left behind to the spool, which is read like any other log.
+//! that a killed one left behind to the spool, which is read like any other log. It also has the calls under way, each
+//! as it would be estimated if it ended now; of these the spool gets the ones that did not end.
 
+mod under_way;
+
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -25,6 +29,10 @@ pub(super) struct Journal {
     file: File,
     path: PathBuf,
     bytes: u64,
+    /// The lines of the calls under way, by their ids.
+    under_way: BTreeMap<String, String>,
+    /// Lines that could not be written: the ends of such calls.
+    unwritten: String,
 }
 
 impl Journal {
@@ -50,7 +58,9 @@ impl Journal {
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
             match options.open(&path) {
-                Ok(file) if lock(&file) => return Ok(Self { file, path, bytes: 0 }),
+                Ok(file) if lock(&file) => {
+                    return Ok(Self { file, path, bytes: 0, under_way: BTreeMap::new(), unwritten: String::new() });
+                }
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
                 Ok(_) | Err(_) => {}
             }
@@ -58,15 +68,38 @@ impl Journal {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Appends the calls of a response in a single write, and with the last of them the amount held for them: another
-    /// process may book them from here, and must not count them twice.
+    /// Appends a call under way, as it is to be booked if this proxy is killed before the call ends. Replaces what was
+    /// written for the same id.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(super) fn write(&mut self, calls: &[Call], hold: Option<HoldId>) -> io::Result<()> {
-        let held = |at: usize| hold.filter(|_| at + 1 == calls.len());
-        let line = |(at, call)| formats::kept_line(call, None, held(at)) + "\n";
-        let text: String = calls.iter().enumerate().map(line).collect();
+    pub(super) fn begin(&mut self, id: &str, calls: &[Call], hold: Option<HoldId>) -> io::Result<()> {
+        let line = under_way::began(id, kept_lines(calls, hold));
+        self.append(&line)?;
+        self.under_way.insert(id.to_owned(), line);
+        Ok(())
+    }
+
+    /// Appends the calls of a response and the end of its call in a single write, and with the last of them the amount
+    /// held for them: another process may book them from here, and must not count them twice.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn end(&mut self, id: &str, calls: &[Call], hold: Option<HoldId>) -> io::Result<()> {
+        let mut text = std::mem::take(&mut self.unwritten);
+        text.extend(kept_lines(calls, hold).map(|line| line + "\n"));
+        if self.under_way.remove(id).is_some() {
+            text += &under_way::ended(id);
+        }
+        let written = self.append(&text);
+        if written.is_err() {
+            self.unwritten =
+                text.lines().filter(|line| under_way::is_end(line)).map(|line| line.to_owned() + "\n").collect();
+        }
+        written
+    }
+
+    fn append(&mut self, text: &str) -> io::Result<()> {
         let written = self.file.write_all(text.as_bytes());
         if written.is_ok() {
             self.bytes += text.len() as u64;
@@ -77,10 +110,13 @@ impl Journal {
         written
     }
 
-    /// Called when every call in it has been booked. Empties it if it is long.
+    /// Called when every call in it that has ended has been booked. Empties it if it is long, but for the calls under way.
     pub(super) fn booked(&mut self) {
         if self.bytes >= FULL && self.file.set_len(0).is_ok() {
             self.bytes = 0;
+            self.unwritten.clear();
+            let open: String = self.under_way.values().map(String::as_str).collect();
+            let _ = self.append(&open);
         }
     }
 
@@ -88,6 +124,12 @@ impl Journal {
     pub(super) fn remove(self) {
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+/// The lines of calls as a log has them; the last one names the amount held for them.
+fn kept_lines(calls: &[Call], hold: Option<HoldId>) -> impl Iterator<Item = String> {
+    let held = move |at: usize| hold.filter(|_| at + 1 == calls.len());
+    calls.iter().enumerate().map(move |(at, call)| formats::kept_line(call, None, held(at)))
 }
 
 /// Moves the calls in a journal that no process is writing to the spool.
@@ -99,7 +141,7 @@ fn take_over(path: &Path, spool: &Path) -> io::Result<()> {
     let mut text = Vec::new();
     (&mut file).take(LONGEST).read_to_end(&mut text)?;
     // A line that was cut off was never acknowledged.
-    ingest::append_lines(spool, &text)?;
+    ingest::append_lines(spool, &under_way::to_book(&text))?;
     std::fs::remove_file(path)
 }
 
@@ -137,10 +179,10 @@ mod tests {
         earlier.remove();
         std::fs::remove_file(&spool).unwrap();
         let mut killed = Journal::open(folder.path(), &spool).unwrap();
-        killed.write(&[call("a"), call("b")], Some(HoldId::new(7))).unwrap();
+        killed.end("1", &[call("a"), call("b")], Some(HoldId::new(7))).unwrap();
         killed.file.write_all(b"{\"cut").unwrap();
         let mut alive = Journal::open(folder.path(), &spool).unwrap();
-        alive.write(&[call("c")], None).unwrap();
+        alive.end("1", &[call("c")], None).unwrap();
         assert!(!spool.exists() && journals(folder.path()).len() == 2);
         drop(killed);
         let next = Journal::open(folder.path(), &spool).unwrap();
@@ -156,13 +198,36 @@ mod tests {
     fn a_long_journal_is_emptied_once_its_calls_are_booked() {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(folder.path(), &folder.path().join("spool.jsonl")).unwrap();
-        journal.write(&[call("a")], None).unwrap();
+        journal.end("1", &[call("a")], None).unwrap();
         journal.booked();
         assert!(std::fs::metadata(&journal.path).unwrap().len() > 0);
         journal.bytes = FULL;
         journal.booked();
         assert_eq!(std::fs::metadata(&journal.path).unwrap().len(), 0);
-        journal.write(&[call("b")], None).unwrap();
+        journal.end("2", &[call("b")], None).unwrap();
         assert_eq!(std::fs::read_to_string(&journal.path).unwrap().lines().count(), 1);
+    }
+
+    #[test]
+    fn calls_under_way_stay_when_it_is_emptied_and_their_ends_are_written_late_rather_than_never() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("spool.jsonl");
+        let mut journal = Journal::open(folder.path(), &spool).unwrap();
+        for id in ["open", "ended"] {
+            journal.begin(id, &[call(id)], Some(HoldId::new(7))).unwrap();
+        }
+        journal.bytes = FULL;
+        journal.booked();
+        // As on a full disk.
+        let file = std::mem::replace(&mut journal.file, File::open(&journal.path).unwrap());
+        assert!(journal.end("ended", &[call("booked")], None).is_err());
+        journal.file = file;
+        journal.end("other", &[call("other")], None).unwrap();
+        drop(journal);
+        Journal::open(folder.path(), &spool).unwrap().remove();
+        let text = std::fs::read_to_string(&spool).unwrap();
+        let lines = [("other", None), ("open", Some(HoldId::new(7)))];
+        let lines = lines.map(|(name, hold)| formats::kept_line(&call(name), None, hold) + "\n");
+        assert_eq!(text, lines.concat());
     }
 }

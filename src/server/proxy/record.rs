@@ -1,6 +1,9 @@
-//! The record of a call in progress. However the call ends, it is handed in exactly once to be booked.
+//! The record of a call in progress. However the call ends, it is handed in exactly once to be booked. The journal is told
+//! of it when its request has been sent, and again whenever twice as much of the response has arrived, so that a killed
+//! proxy loses nothing that a service charges for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -9,6 +12,9 @@ use super::booking::{BookingHandle, Finished};
 use super::count::About;
 use super::meter::{Meter, Seen};
 use super::request::Sent;
+
+/// How soon to try again to note a call while another one is being written to the journal.
+const AGAIN: Duration = Duration::from_millis(1);
 
 pub(super) struct CallRecord {
     /// Reads the response, once there is one.
@@ -20,6 +26,9 @@ pub(super) struct CallRecord {
     booking: BookingHandle,
     began: std::time::Instant,
     state: State,
+    /// Number of chunks of the response, and the size of the response when it was last noted.
+    chunks: u64,
+    noted: u64,
     /// The proxy does not exit while this is alive.
     _alive: mpsc::Sender<()>,
 }
@@ -42,7 +51,18 @@ impl CallRecord {
         alive: mpsc::Sender<()>,
         began: std::time::Instant,
     ) -> Self {
-        Self { meter: None, about, sent, hold: None, booking, began, state: State::Unsent, _alive: alive }
+        Self {
+            meter: None,
+            about,
+            sent,
+            hold: None,
+            booking,
+            began,
+            state: State::Unsent,
+            chunks: 0,
+            noted: 0,
+            _alive: alive,
+        }
     }
 
     /// Sets the amount held for it.
@@ -50,9 +70,21 @@ impl CallRecord {
         self.hold = hold;
     }
 
-    /// Called when the request is sent upstream.
-    pub(super) fn sends(&mut self) {
+    /// Called when the request, whose body has this announced length, is sent upstream. The returned future notes the call,
+    /// and is to be polled after the request.
+    pub(super) fn sends(&mut self, length: Option<u64>) -> impl Future<Output = ()> + use<> {
         self.state = State::Sent;
+        let (about, sent, booking, hold) =
+            (self.about.clone(), Arc::clone(&self.sent), self.booking.clone(), self.hold);
+        async move {
+            // The connection gets the request first.
+            tokio::task::yield_now().await;
+            let (facts, bytes) = sent.facts_so_far();
+            let about = About { facts, bytes: bytes.max(length.unwrap_or(0)), ..about };
+            while !booking.note(&Seen::default(), &about, hold) {
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
     }
 
     /// Called when nothing was charged.
@@ -68,10 +100,29 @@ impl CallRecord {
 
     /// Reads a part of the response. Returns true once its end has been seen.
     pub(super) fn feed(&mut self, chunk: &[u8]) -> bool {
-        self.meter.as_mut().is_some_and(|meter| {
-            meter.feed(chunk);
-            meter.is_whole()
-        })
+        let Some(meter) = &mut self.meter else { return false };
+        meter.feed(chunk);
+        let is_whole = meter.is_whole();
+        self.chunks += 1;
+        // The first chunk is often the whole response.
+        if self.state == State::Sent && !is_whole && self.chunks > 1 && meter.bytes() / 2 >= self.noted {
+            self.note();
+        }
+        is_whole
+    }
+
+    /// Notes in the journal what has arrived so far.
+    fn note(&mut self) {
+        let Some(meter) = &mut self.meter else { return };
+        let (seen, bytes) = (meter.seen(), meter.bytes());
+        if self.booking.note(&seen, &self.about_so_far(), self.hold) {
+            self.noted = bytes;
+        }
+    }
+
+    fn about_so_far(&self) -> About {
+        let (facts, bytes) = self.sent.facts_so_far();
+        About { latency: self.began.elapsed(), facts, bytes, ..self.about.clone() }
     }
 
     /// Number of bytes of the response received.
@@ -93,18 +144,15 @@ impl CallRecord {
             return None;
         }
         if self.state == State::Unsent {
-            if let Some(hold) = self.hold.take() {
-                let _ = self.booking.hand_in(Finished::Nothing(hold));
-            }
+            let _ = self.booking.hand_in(Finished::Nothing { id: self.about.id.clone(), hold: self.hold.take() });
             self.state = State::HandedIn(0);
             return None;
         }
         let usage = self.meter.as_ref().map_or(0, Meter::usage_events);
         self.state = State::HandedIn(usage);
         let seen = self.meter.as_mut().map_or_else(Seen::default, Meter::seen);
-        let (facts, bytes) = self.sent.facts_so_far();
-        let about = About { latency: self.began.elapsed(), facts, bytes, ..self.about.clone() };
-        self.booking.hand_in(Finished::Answered { seen, about: Box::new(about), hold: self.hold.take() })
+        let about = Box::new(self.about_so_far());
+        self.booking.hand_in(Finished::Answered { seen, about, hold: self.hold.take() })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Counts a finished call, writes it to the journal and passes it on to be booked.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -73,28 +74,44 @@ impl Keeping {
         self.slow_until.is_some_and(|until| Instant::now() < until)
     }
 
-    /// Writes a call to the journal. [`Keeping::pass_on`] then passes it on.
-    pub(super) fn keep(&mut self, finished: Finished) {
-        match finished {
-            Finished::Answered { seen, about, hold } => {
-                let calls = self.counted(&seen, &about);
-                self.write(&calls, hold);
-                self.to_book.push(ToBook { calls, hold });
-            }
-            Finished::Nothing(hold) => self.to_book.push(ToBook { calls: Vec::new(), hold: Some(hold) }),
+    /// Writes a call under way to the journal, counted as if it ended now.
+    pub(super) fn note(&mut self, seen: &Seen, about: &About, hold: Option<HoldId>) {
+        // Its id may turn out to be another call's, which only its end decides.
+        let mut calls = count::calls(seen, about, &mut Firsts::default());
+        for call in &mut calls {
+            call.latency = None;
+        }
+        if !calls.is_empty() {
+            self.write(|journal| journal.begin(&about.id, &calls, hold));
         }
     }
 
-    /// True if the call that was just kept is the only one waiting to be passed on.
-    pub(super) fn is_first(&self) -> bool {
-        self.to_book.len() == 1
+    /// Writes a call to the journal. [`Keeping::pass_on`] then passes it on. Returns true if it is the only one waiting
+    /// for that.
+    pub(super) fn keep(&mut self, finished: Finished) -> bool {
+        let to_book = match finished {
+            Finished::Answered { seen, about, hold } => {
+                let calls = self.counted(&seen, &about);
+                self.write(|journal| journal.end(&about.id, &calls, hold));
+                ToBook { calls, hold }
+            }
+            Finished::Nothing { id, hold } => {
+                self.write(|journal| journal.end(&id, &[], hold));
+                ToBook { calls: Vec::new(), hold }
+            }
+        };
+        let is_anything = !to_book.calls.is_empty() || to_book.hold.is_some();
+        if is_anything {
+            self.to_book.push(to_book);
+        }
+        is_anything && self.to_book.len() == 1
     }
 
-    fn write(&mut self, calls: &[Call], hold: Option<HoldId>) {
+    fn write(&mut self, write: impl FnOnce(&mut Journal) -> io::Result<()>) {
         let Some(journal) = &mut self.journal else { return };
         let began = Instant::now();
         // If this fails, the call is booked all the same. Only a kill would lose it.
-        let _ = journal.write(calls, hold);
+        let _ = write(journal);
         self.took(began.elapsed(), Instant::now());
     }
 
