@@ -150,8 +150,10 @@ pub struct Matcher {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Kind {
     Exact,
-    /// Matches the dated versions of a model, too.
-    Dated,
+    /// Matches a model in any spelling, with its dated versions.
+    Model,
+    /// A pattern for models in any spelling.
+    ModelPattern,
     Pattern,
     /// Compares the ticket in a branch's name.
     Ticket(TicketPattern, Box<Matcher>),
@@ -168,11 +170,12 @@ impl Matcher {
         Self { text, kind }
     }
 
-    /// Matches a model and its dated versions: `gpt-4o` also matches `gpt-4o-2024-08-06`. A `*` works as in
-    /// [`Matcher::new`].
+    /// Matches a model and its dated versions, whatever the case of its letters and whoever serves it: `gpt-4o` also
+    /// matches `gpt-4o-2024-08-06`, `GPT-4o` and `openai/gpt-4o`. A `*` works as in [`Matcher::new`].
     pub(crate) fn model(pattern: &str) -> Self {
         let matcher = Self::new(pattern);
-        if matcher.is_glob() { matcher } else { Self { kind: Kind::Dated, ..matcher } }
+        let kind = if matcher.is_glob() { Kind::ModelPattern } else { Kind::Model };
+        Self { kind, ..matcher }
     }
 
     /// Matches branches whose ticket matches the text, by the rules of [`Matcher::new`].
@@ -192,33 +195,49 @@ impl Matcher {
 
     /// True for a pattern that can match several names.
     pub fn is_glob(&self) -> bool {
-        self.kind == Kind::Pattern
+        matches!(self.kind, Kind::Pattern | Kind::ModelPattern)
     }
 
     /// True when the whole name matches.
     pub fn matches(&self, name: &str) -> bool {
         match &self.kind {
-            Kind::Exact => return self.text == name,
-            Kind::Dated => return self.text == name || undated(name) == Some(&self.text),
-            Kind::Ticket(pattern, wanted) => return pattern.find(name).is_some_and(|ticket| wanted.matches(ticket)),
-            Kind::Pattern => {}
+            Kind::Exact => self.text == name,
+            Kind::Pattern => fits(&self.text, name),
+            Kind::Model => spellings(name).any(|name| {
+                name.eq_ignore_ascii_case(&self.text)
+                    || undated(name).is_some_and(|name| name.eq_ignore_ascii_case(&self.text))
+            }),
+            Kind::ModelPattern => {
+                let text = self.text.to_ascii_lowercase();
+                spellings(&name.to_ascii_lowercase()).any(|name| fits(&text, name))
+            }
+            Kind::Ticket(pattern, wanted) => pattern.find(name).is_some_and(|ticket| wanted.matches(ticket)),
         }
-        let mut parts = self.text.split('*');
-        let first = parts.next().unwrap_or_default();
-        let Some(mut rest) = name.strip_prefix(first) else { return false };
-        let mut parts: Vec<&str> = parts.collect();
-        let Some(last) = parts.pop() else { return rest.is_empty() };
-        for part in parts {
-            let Some(at) = rest.find(part) else { return false };
-            rest = &rest[at + part.len()..];
-        }
-        rest.ends_with(last)
     }
 
     /// The original text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
+}
+
+/// True when the whole name fits the pattern, in which `*` stands for any run of characters.
+fn fits(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+/// A model's name, and what follows each slash in it: who serves the model comes before.
+fn spellings(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(name), |name| name.split_once('/').map(|(_, rest)| rest))
 }
 
 /// Selects calls.
@@ -280,6 +299,22 @@ mod tests {
         let dated = Matcher::model("gpt-4o-2024-08-06");
         assert!(dated.matches("gpt-4o-2024-08-06") && !dated.matches("gpt-4o"));
         assert!(Matcher::model("gpt-*").matches("gpt-5"));
+    }
+
+    #[test]
+    fn a_model_is_meant_in_every_spelling() {
+        for model in ["gpt-4o", "GPT-4o", "gpt-*"].map(Matcher::model) {
+            for name in ["gpt-4o", "GPT-4O", "openai/gpt-4o", "openrouter/openai/GPT-4o-2024-08-06"] {
+                assert!(model.matches(name), "{} on {name}", model.as_str());
+            }
+            for name in ["my-gpt-4o", "gpt-4o/other", "openai", ""] {
+                let is_like = model.is_glob() && name.starts_with("gpt-");
+                assert_eq!(model.matches(name), is_like, "{} on {name}", model.as_str());
+            }
+        }
+        // Who names the service means that service.
+        let served = Matcher::model("openai/gpt-4o");
+        assert!(served.matches("openrouter/openai/gpt-4o") && !served.matches("gpt-4o"));
     }
 
     #[test]

@@ -69,3 +69,71 @@ fn with_a_limit_for_a_model_a_body_that_may_hide_it_is_refused() {
         assert_eq!(send(&proxy, coding, body).status, 200);
     }
 }
+
+/// A body that names its model first and last, with a prompt of this many bytes in between.
+fn twice(first: &str, last: &str, prompt: usize) -> Vec<u8> {
+    let prompt = "a".repeat(prompt);
+    format!(r#"{{"model":{first},"messages":[{{"role":"user","content":"{prompt}"}}],{last}}}"#).into_bytes()
+}
+
+#[test]
+fn with_a_limit_for_a_model_a_body_that_names_two_models_is_refused_however_long_it_is() {
+    let (home, service) = (Home::new(), Service::start(true));
+    let deep = format!(r#""x":{}1{},"model":"gpt-4o""#, "[".repeat(200), "]".repeat(200));
+    let mini = r#""gpt-4o-mini""#;
+    let bodies: [(Vec<u8>, u16); 9] = [
+        (twice(mini, r#""model":"gpt-4o""#, 9), 400),
+        (twice(mini, r#""model":"gpt-4o""#, 600_000), 400),
+        (twice(mini, r#""mod\u0065l":"gpt-4o""#, 9), 400),
+        (twice(mini, r#""MODEL":"gpt-4o""#, 9), 400),
+        (twice(mini, r#""model":null"#, 9), 400),
+        (twice(mini, &deep, 9), 400),
+        (twice(r#""gpt-4o""#, r#""model":"gpt-4o""#, 600_000), 429),
+        (twice(mini, r#""model":"gpt-4o-mini""#, 600_000), 200),
+        (twice(mini, r#""metadata":{"model":"gpt-4o"},"tools":[{"model":"gpt-4o"}]"#, 9), 200),
+    ];
+    set(&home, "model:gpt-4o:day", "0usd");
+    let proxy = Proxy::start(&home, service.address);
+    for (body, status) in &bodies {
+        let answer = proxy.send("POST", CHAT, &[], body);
+        let what = String::from_utf8_lossy(&body[body.len().saturating_sub(60)..]);
+        assert_eq!(answer.status, *status, "…{what}: {answer:?}");
+        if *status == 400 {
+            assert_eq!(answer.body["error"]["type"], "invalid_request_error");
+        }
+    }
+    assert_eq!(service.count(), 2);
+    // A long one ends before the part that names the other model, so the service never has all of it.
+    let answer = proxy.send("POST", "/v1/messages", &[], &twice(mini, r#""model":"gpt-4o""#, 33 << 20));
+    assert_eq!((answer.status, &answer.body["error"]["type"]), (400, &"invalid_request_error".into()));
+    assert!(answer.body["error"]["message"].as_str().unwrap().contains("one of another model"), "{answer:?}");
+    assert_eq!(proxy.send("POST", "/v1/messages", &[], &twice(mini, r#""x":1"#, 33 << 20)).status, 200);
+    assert_eq!(service.count(), 3);
+    proxy.end();
+    // Without a limit for a model, they pass as they are.
+    home.tokmeter().args(["limits", "unset", "model:gpt-4o:day"]).assert().success();
+    set(&home, "day", "100usd");
+    let proxy = Proxy::start(&home, service.address);
+    for (body, _) in &bodies {
+        assert_eq!(proxy.send("POST", CHAT, &[], body).status, 200);
+    }
+}
+
+#[test]
+fn a_limit_for_a_model_holds_in_whatever_spelling_it_is_asked_for() {
+    for limit in ["model:gpt-4o:day", "model:GPT-4o:day", "model:gpt-4*:day"] {
+        let (home, service) = (Home::new(), Service::start(true));
+        set(&home, limit, "50 tokens");
+        let proxy = Proxy::start(&home, service.address);
+        // The limit is reached by calls that are booked under the name in the answer.
+        assert_eq!(proxy.call(CHAT, &[]).status, 200);
+        proxy.end();
+        let proxy = Proxy::start(&home, service.address);
+        for model in ["gpt-4o", "GPT-4O", "openai/gpt-4o", "openrouter/openai/gpt-4o-2024-08-06"] {
+            let body = format!(r#"{{"model":"{model}","messages":[]}}"#);
+            assert_eq!(proxy.send("POST", CHAT, &[], body.as_bytes()).status, 429, "{model} by {limit}");
+        }
+        let other = proxy.send("POST", CHAT, &[], br#"{"model":"o3","messages":[]}"#);
+        assert_eq!((other.status, service.count()), (200, 2), "{limit}");
+    }
+}

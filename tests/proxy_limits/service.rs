@@ -105,10 +105,29 @@ fn read(reader: &mut impl BufRead) -> Option<(String, Headers, Vec<u8>)> {
         let Some((name, value)) = line.split_once(':') else { break };
         headers.push((name.to_lowercase(), value.trim().to_owned()));
     }
+    if headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked") {
+        return Some((first, headers, chunks(reader)?));
+    }
     let length = headers.iter().find(|(name, _)| name == "content-length");
     let mut body = vec![0; length.map_or(0, |(_, length)| length.parse().unwrap())];
     reader.read_exact(&mut body).ok()?;
     Some((first, headers, body))
+}
+
+/// A body in chunks; `None` if it does not come to its end.
+fn chunks(reader: &mut impl BufRead) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut size = String::new();
+        reader.read_line(&mut size).ok()?;
+        let size = usize::from_str_radix(size.trim_end(), 16).ok()?;
+        let mut chunk = vec![0; size + 2];
+        reader.read_exact(&mut chunk).ok()?;
+        if size == 0 {
+            return Some(body);
+        }
+        body.extend(&chunk[..size]);
+    }
 }
 
 /// `tokmeter proxy`, killed when dropped.

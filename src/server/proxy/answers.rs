@@ -56,6 +56,13 @@ impl Trouble {
         Self::request(StatusCode::BAD_REQUEST, why)
     }
 
+    /// There are limits for models, and services differ in which model the request names.
+    pub(super) fn two_models() -> Self {
+        let why = "tokmeter: there is a limit for a model, and services may take this request for one of another model: \
+                   name it once, as \"model\"";
+        Self::request(StatusCode::BAD_REQUEST, why)
+    }
+
     /// The response.
     pub(super) fn answer(&self, is_anthropic: bool) -> Response<Full<Bytes>> {
         let body = if is_anthropic {

@@ -123,8 +123,11 @@ async fn counted(
     let mut record = record(shared, &job, protocol, &parts, &sent);
     let mut near = None;
     if let Some(limited) = limited.filter(|_| !job.route.is_fetch) {
-        if limited.contains(&Dimension::Model) && sent.hides_model() {
-            return Err(Failed::Trouble(Trouble::hidden_model()));
+        if limited.contains(&Dimension::Model) {
+            if let Some(trouble) = sent.hidden_model() {
+                return Err(Failed::Trouble(trouble));
+            }
+            sent.allows_one_model();
         }
         let ask = ask(shared, &job, protocol, &sent, length);
         match admitted(shared, ask).await {
@@ -139,7 +142,12 @@ async fn counted(
     let request = upstream_request(&parts, &job.route, outgoing, is_changed);
     let noted = record.sends(length);
     let before = gathered.elapsed();
-    let answer = sent_upstream(shared, request, noted, sender, &mut record).await?;
+    let answer = sent_upstream(shared, request, noted, sender, &mut record).await;
+    if sent.is_cut() {
+        record.is_free();
+        return Err(Failed::Trouble(Trouble::two_models()));
+    }
+    let answer = answer?;
     let answer = asked_again(shared, &job, &parts, &sent, answer, is_changed).await;
     sent.answered();
     let arrived = Instant::now();
@@ -205,7 +213,8 @@ async fn gather(
 }
 
 /// True while the rest of the body may name something that a limit depends on. A body may name its caller in several
-/// places, of which the first is not the one that counts (`user` after `metadata`), so only the whole body says.
+/// places, of which the first is not the one that counts (`user` after `metadata`), so only the whole body says. A second
+/// model ends the body where it shows.
 fn may_matter(limited: &[Dimension], who: &Who, facts: &Facts) -> bool {
     let is_open = |name: &Option<Label>| name.is_none() && !facts.is_whole;
     let unknown = [

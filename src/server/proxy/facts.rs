@@ -1,5 +1,8 @@
 //! Facts from a request's body: the model, whether it streams, the caller.
 
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::admission::{Protocol, Who};
@@ -7,14 +10,19 @@ use super::extractor::{Depth, Extractor};
 use super::unpack::Unpack;
 use crate::domain::Label;
 
+/// Key of the model.
+const MODEL: &str = "model";
 /// Average number of bytes of text per token, for estimates.
 const BYTES_PER_TOKEN: u64 = 4;
 
 /// Facts of a request's body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
-    /// The model.
+    /// The model. Of several, the last.
     pub(super) model: Option<String>,
+    /// True if services may differ in which model they take it to name: two different ones, or one under a key with
+    /// other letters than `model`, which some (in Go) accept.
+    pub(super) is_ambiguous: bool,
     /// True if the response should be streamed.
     pub(super) is_stream: bool,
     /// Whether it asks for usage in a stream.
@@ -72,6 +80,11 @@ impl Scan {
         matches!(self.unpack, Unpack::Plain)
     }
 
+    /// True if the body is too long or too deep to be read to its end.
+    pub(super) fn gave_up(&self) -> bool {
+        self.extractor.facts().is_given_up
+    }
+
     /// Number of bytes received.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
@@ -82,13 +95,14 @@ impl Scan {
         let text = self.extractor.facts().text;
         let document = self.extractor.document();
         // If only the beginning of the body is known, use its complete members.
-        let whole: Option<Map<String, Value>> = serde_json::from_slice(document).ok();
+        let whole: Option<Members> = serde_json::from_slice(document).ok();
         let is_whole = whole.is_some();
         let parsed = whole.or_else(|| serde_json::from_slice(&closed(document)?).ok());
-        let Some(map) = parsed else { return Facts { text, ..Facts::default() } };
+        let Some(Members { map, is_ambiguous }) = parsed else { return Facts { text, ..Facts::default() } };
         let count = |name: &str| map.get(name).and_then(Value::as_u64);
         Facts {
             model: map.get("model").and_then(Value::as_str).map(str::to_owned),
+            is_ambiguous,
             is_stream: map.get("stream") == Some(&Value::Bool(true)),
             usage: usage_option(&map, self.extractor.facts().options_end),
             most_output: count("max_completion_tokens")
@@ -98,6 +112,41 @@ impl Scan {
             text,
             is_whole,
         }
+    }
+}
+
+/// The members of a body.
+struct Members {
+    /// Of several with one key, the last.
+    map: Map<String, Value>,
+    is_ambiguous: bool,
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(Collect)
+    }
+}
+
+/// Collects the members of a body.
+struct Collect;
+
+impl<'de> Visitor<'de> for Collect {
+    type Value = Members;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Members, A::Error> {
+        let mut found = Members { map: Map::new(), is_ambiguous: false };
+        while let Some((key, value)) = members.next_entry::<String, Value>()? {
+            let is_model = key == MODEL;
+            let is_other = found.map.get(MODEL).is_some_and(|known| *known != value);
+            found.is_ambiguous |= if is_model { is_other } else { key.eq_ignore_ascii_case(MODEL) };
+            found.map.insert(key, value);
+        }
+        Ok(found)
     }
 }
 
@@ -242,6 +291,24 @@ mod tests {
             scan.feed(body);
             let found = scan.facts();
             assert_eq!((found.model, found.is_whole), (None, false));
+        }
+    }
+
+    #[test]
+    fn a_body_that_names_two_models_or_one_under_another_spelling_of_the_key_is_ambiguous() {
+        let cases = [
+            (r#"{"model":"a","x":1,"model":"b"}"#, Some("b"), true),
+            (r#"{"model":"a","mod\u0065l":"b"}"#, Some("b"), true),
+            (r#"{"model":"a","model":null}"#, None, true),
+            (r#"{"model":"a","Model":"a"}"#, Some("a"), true),
+            (r#"{"MODEL":"a"}"#, None, true),
+            (r#"{"model":"a","model":"a"}"#, Some("a"), false),
+            (r#"{"model":"a","metadata":{"model":"b"},"tools":[{"model":"c"}],"models":["d"]}"#, Some("a"), false),
+            (r#"{"model":"a","messages":[],"model":"b","input":""#, Some("b"), true),
+        ];
+        for (text, model, is_ambiguous) in cases {
+            let found = facts(text);
+            assert_eq!((found.model.as_deref(), found.is_ambiguous), (model, is_ambiguous), "{text}");
         }
     }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::admission::Protocol;
+use super::answers::Trouble;
 use super::drain;
 use super::facts::{Facts, Scan, UsageOption};
 use super::memory::Memory;
@@ -43,6 +44,10 @@ struct Known {
     kept: Option<(Vec<Bytes>, usize)>,
     /// True if all of it has been received.
     is_whole: bool,
+    /// True if a limit depends on the model.
+    one_model: bool,
+    /// True if a part that names another model was left out, with all that follows.
+    is_cut: bool,
 }
 
 impl Sent {
@@ -61,9 +66,26 @@ impl Sent {
         self.lock().facts_so_far().cloned().unwrap_or_default()
     }
 
-    /// True if the body may name a model that cannot be read.
-    pub(super) fn hides_model(&self) -> bool {
-        self.lock().facts_so_far().is_none_or(|(facts, _)| facts.model.is_none() && !facts.is_whole)
+    /// The error if the body may name a model that cannot be read, or two of them.
+    pub(super) fn hidden_model(&self) -> Option<Trouble> {
+        let mut known = self.lock();
+        let Some((facts, _)) = known.facts_so_far().cloned() else { return Some(Trouble::hidden_model()) };
+        if facts.is_ambiguous {
+            return Some(Trouble::two_models());
+        }
+        // Of a longer body, the rest is read while it is forwarded.
+        let is_readable = facts.is_whole || (facts.model.is_some() && !known.is_whole && !known.gave_up());
+        (!is_readable).then(Trouble::hidden_model)
+    }
+
+    /// From now on the body ends before a part that names another model or cannot be read.
+    pub(super) fn allows_one_model(&self) {
+        self.lock().one_model = true;
+    }
+
+    /// True if the body ended before such a part.
+    pub(super) fn is_cut(&self) -> bool {
+        self.lock().is_cut
     }
 
     /// True when usage was requested on the client's behalf.
@@ -103,8 +125,16 @@ impl Sent {
         let before = scan.bytes();
         let was_open = scan.end().is_none();
         scan.feed(&chunk);
+        let end = scan.end();
+        if known.one_model {
+            let is_ambiguous = known.facts_so_far().is_some_and(|(facts, _)| facts.is_ambiguous);
+            known.is_cut |= is_ambiguous || known.gave_up();
+            if known.is_cut {
+                return Vec::new();
+            }
+        }
         // The position of the last brace.
-        let Some(brace) = scan.end().filter(|_| was_open && may_ask).map(|end| end - 1) else { return vec![chunk] };
+        let Some(brace) = end.filter(|_| was_open && may_ask).map(|end| end - 1) else { return vec![chunk] };
         let Some((facts, _)) = known.facts_so_far() else { return vec![chunk] };
         if !facts.wants_usage(Protocol::Chat) || self.memory.refuses(self.upstream, facts.model.as_deref()) {
             return vec![chunk];
@@ -123,6 +153,11 @@ impl Sent {
 }
 
 impl Known {
+    /// True if the body is too long or too deep to be read to its end.
+    fn gave_up(&self) -> bool {
+        self.scan.as_ref().is_some_and(Scan::gave_up)
+    }
+
     fn facts_so_far(&mut self) -> Option<&(Facts, u64)> {
         let scan = self.scan.as_ref()?;
         if self.facts.as_ref().is_none_or(|(_, bytes)| *bytes != scan.bytes()) {
@@ -187,12 +222,23 @@ impl Outgoing {
                         Some(sent) => self.ready.extend(sent.pass(chunk, self.may_ask)),
                         None => self.ready.push_back(chunk),
                     }
-                    self.note_end();
+                    if self.is_cut() {
+                        if let Some(rest) = self.rest.take() {
+                            drain::body(rest);
+                        }
+                    } else {
+                        self.note_end();
+                    }
                 }
                 Err(trailers) => self.trailers = Some(trailers),
             },
         }
         Poll::Ready(Ok(true))
+    }
+
+    /// True if it ends before a part that must not be sent.
+    fn is_cut(&self) -> bool {
+        self.sent.as_ref().is_some_and(|sent| sent.is_cut())
     }
 
     fn note_end(&mut self) {
@@ -220,18 +266,22 @@ impl Drop for Outgoing {
 
 impl Body for Outgoing {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         loop {
             if let Some(chunk) = self.ready.pop_front() {
                 if !chunk.is_empty() {
                     return Poll::Ready(Some(Ok(Frame::data(chunk))));
                 }
                 continue;
+            }
+            if self.is_cut() {
+                // The upstream must not take it for a whole one.
+                return Poll::Ready(Some(Err("the body names two models".into())));
             }
             if self.rest.is_none() {
                 return Poll::Ready(self.trailers.take().map(Ok));
@@ -241,7 +291,7 @@ impl Body for Outgoing {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_none() && self.ready.iter().all(Bytes::is_empty) && self.trailers.is_none()
+        self.rest.is_none() && self.ready.iter().all(Bytes::is_empty) && self.trailers.is_none() && !self.is_cut()
     }
 
     fn size_hint(&self) -> SizeHint {
