@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Attribution, CallKey, Instant, Label, Tokens};
+use super::{Attribution, CallKey, Instant, Label, Tokens, Usd};
 
 /// An agent's own running total for one session, per model.
 ///
@@ -36,9 +36,13 @@ pub enum Counter {
         /// total plus this.
         own: Tokens,
     },
-    /// The whole session, as it was at one time. What the total grew by since the previous snapshot was used then.
+    /// The whole session, as it was at one time. What the total grew by since the previous snapshot was used then. If
+    /// the bill names a sub-agent or a feature, it is the whole of that, and adds to what the session used itself.
+    ///
+    /// A total with one model is counted under the current model: those that it was counted under before keep what they
+    /// had.
     Snapshot {
-        /// Start time of the session, which dates its first snapshot.
+        /// Start time of the session, which dates its first snapshot. Without it, the first one dates itself.
         since: Option<Instant>,
     },
     /// One part of the session. Parts add up, and count only while nothing else is known about the session. Metrics are
@@ -57,11 +61,21 @@ pub struct Billed {
     pub is_split: bool,
     /// Web searches.
     pub web_searches: u32,
+    /// Cost according to the agent, if it gives one.
+    pub quoted: Option<Usd>,
+    /// True when the split into classes is a guess.
+    pub is_guessed: bool,
 }
 
 impl Billed {
     /// Model name used for a total that names no model.
     pub const UNNAMED: &str = "unknown";
+
+    /// The total of a model that has counts and nothing else. The lifetimes of its cache writes are not known.
+    pub fn new(model: &str, tokens: Tokens) -> Self {
+        let model = Label::new(model);
+        Self { model, tokens, is_split: false, web_searches: 0, quoted: None, is_guessed: false }
+    }
 
     /// True when the total names no model, so its calls may belong to any model.
     pub fn is_unnamed(&self) -> bool {
@@ -91,7 +105,10 @@ impl Bill {
         let contents = |bill: &Self| {
             let models = bill.models.iter();
             models
-                .map(|billed| (billed.model.clone(), billed.tokens.fields(), billed.is_split, billed.web_searches))
+                .map(|billed| {
+                    let counts = (billed.tokens.fields(), billed.is_split, billed.web_searches);
+                    (billed.model.clone(), counts, billed.quoted, billed.is_guessed)
+                })
                 .collect::<Vec<_>>()
         };
         let counter = |bill: &Self| match bill.counter {

@@ -158,7 +158,7 @@ pub(super) fn bill(
         let Some(model) = &context.model else { return Ok(None) };
         let is_split = !line.usage.cache_split.is_absent();
         let (tokens, web_searches) = (own.tokens, own.web_searches);
-        models.push(Billed { model: Label::new(model), tokens, is_split, web_searches });
+        models.push(Billed { is_split, web_searches, ..Billed::new(model, tokens) });
     }
     if let [only] = &mut models[..] {
         only.borrow_lifetimes(own.tokens);
@@ -194,19 +194,16 @@ impl ModelUsage<'_> {
         let long = self.one_hour.total("cacheCreationEphemeral1hInputTokens")?;
         let rest = written.saturating_sub(short.saturating_add(long));
         let searches = self.searches.total("webSearchRequests")?;
-        Ok(Billed {
-            model: Label::new(model),
-            tokens: Tokens {
-                input: self.input.total("inputTokens")?,
-                cache_read: self.cache_read.total("cacheReadInputTokens")?,
-                cache_write_5m: short.saturating_add(rest),
-                cache_write_1h: long,
-                output,
-                reasoning: self.thinking.total("thinkingTokens")?.min(output),
-            },
-            is_split: rest == 0,
-            web_searches: u32::try_from(searches).unwrap_or(u32::MAX),
-        })
+        let tokens = Tokens {
+            input: self.input.total("inputTokens")?,
+            cache_read: self.cache_read.total("cacheReadInputTokens")?,
+            cache_write_5m: short.saturating_add(rest),
+            cache_write_1h: long,
+            output,
+            reasoning: self.thinking.total("thinkingTokens")?.min(output),
+        };
+        let web_searches = u32::try_from(searches).unwrap_or(u32::MAX);
+        Ok(Billed { is_split: rest == 0, web_searches, ..Billed::new(model, tokens) })
     }
 }
 

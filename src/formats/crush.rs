@@ -3,10 +3,10 @@
 //!
 //! Based on the agent's source (`internal/agent/agent.go`, `internal/projects/projects.go`,
 //! `internal/db/sql/sessions.sql`, read 2026-11-26): `cost` grows with each step. `prompt_tokens` and
-//! `completion_tokens` are overwritten by the latest step and only show how full the context is. So a session is one
-//! row with a cost and no tokens, which is a lower bound. The cost of a sub-agent is added to the session that called
-//! it, which has no parent; the others are skipped. Times are in seconds. If a session is deleted, the ledger keeps its
-//! row.
+//! `completion_tokens` are overwritten by the latest step and only show how full the context is. So a session
+//! is a running total of its cost without tokens, which is a lower bound. It is dated by `updated_at`. The cost of a
+//! sub-agent is added to the session that called it, which has no parent; the others are skipped. Times are in seconds.
+//! If a session is deleted, the ledger keeps its rows.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use super::exactness::Exactness;
 use super::fields::fields;
 use super::json::{self, List, Text};
-use super::row_calls::{self, RowCall};
+use super::row_totals::{self, RowTotal};
 use super::rows::at;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, RowQuery, Schema, Value};
-use crate::domain::{CallKey, Fidelity, Tokens};
+use crate::domain::{Billed, Tokens};
 
 /// Crush's sessions.
 pub(super) struct Crush;
@@ -32,7 +32,7 @@ impl Format for Crush {
         &[Exactness::Totals, Exactness::Cost]
     }
     fn gaps(&self) -> &'static str {
-        "tokens and models: a session's cost alone, dated by its beginning"
+        "tokens and models: a session's cost alone, dated by when it grew"
     }
     /// Without a list of projects, the home folder itself is one.
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
@@ -60,14 +60,15 @@ impl Format for Crush {
         }
         let folder = schema.column("sessions", "workspace_cwd");
         let sql = format!(
-            "SELECT sessions.rowid, sessions.updated_at * 1000, sessions.id, sessions.created_at, sessions.cost, {folder} \
+            "SELECT sessions.rowid, sessions.updated_at * 1000, sessions.id, sessions.created_at, sessions.cost, {folder}, \
+             sessions.updated_at \
              FROM sessions WHERE sessions.parent_session_id IS NULL AND sessions.cost > 0 \
              AND (sessions.rowid > ?1 OR sessions.updated_at * 1000 >= ?2)"
         );
         Some(vec![RowQuery { table: "sessions", sql }])
     }
     fn reader(&self) -> Box<dyn Reader> {
-        row_calls::reader(NAME, session)
+        row_totals::reader(NAME, session)
     }
 }
 
@@ -86,18 +87,20 @@ fields! {
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "as every reader of rows")]
-fn session<'a>(_query: usize, row: &[Value<'a>], origin: &Origin) -> Result<Option<RowCall<'a>>, BadLine> {
+fn session<'a>(_query: usize, row: &[Value<'a>], origin: &Origin) -> Result<Option<RowTotal<'a>>, BadLine> {
     let Some(id) = at(row, 2).text() else { return Ok(None) };
     let project = at(row, 5).text().map(Cow::Borrowed).or_else(|| {
         let above = origin.path.strip_suffix("crush.db")?.strip_suffix(['/', '\\'])?.strip_suffix(".crush")?;
         Some(Cow::Owned(above.trim_end_matches(['/', '\\']).to_owned()))
     });
-    Ok(Some(RowCall {
-        at: at(row, 3).time(),
-        session: Some(Cow::Borrowed(id)),
+    let cost = Billed { quoted: at(row, 4).usd(), ..Billed::new(Billed::UNNAMED, Tokens::ZERO) };
+    Ok(Some(RowTotal {
+        session: Cow::Borrowed(id),
+        agent: None,
+        feature: None,
         project,
-        quoted: at(row, 4).usd(),
-        fidelity: Fidelity::LowerBound,
-        ..RowCall::new(CallKey::from_parts(&[NAME, id]), Tokens::ZERO)
+        began: at(row, 3).time(),
+        last: at(row, 6).time(),
+        models: vec![cost],
     }))
 }

@@ -4,8 +4,9 @@
 //! `usage_ledger` has one row per request, including compactions. Rows are never changed, and their numbers are never
 //! reused. Before that, and still today, `sessions.accumulated_*` count a session as a whole. The part of that counter
 //! beyond the rows of `usage_ledger` is reported as the session's total, from which our ledger subtracts the requests
-//! it knows. It is dated at the session's creation, because nothing records when it was used. Rows of `usage_ledger`
-//! that only carry the older counter forward (`cost_source` is `carried_forward`) are part of that remainder.
+//! it knows. With `usage_ledger`, it was used before that table existed, and is dated at the session's creation, because
+//! nothing records when. Without, it grows with the session, and is dated by `updated_at`. Rows of `usage_ledger` that
+//! only carry the older counter forward (`cost_source` is `carried_forward`) are part of that remainder.
 //!
 //! `input_tokens` includes cached tokens, both read and written (`get_usage`). If the total exceeds input plus output,
 //! the rest is reasoning. A counter that falls was reset, and its earlier value is kept. Session ids are unique only
@@ -21,6 +22,7 @@ use super::exactness::Exactness;
 use super::fields::fields;
 use super::json::{self, Text};
 use super::rows::at;
+use super::running::dated;
 use super::split::Counts;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading, RowQuery, Schema, Value};
 use crate::domain::{
@@ -45,7 +47,7 @@ impl Format for Goose {
         &[Exactness::Calls, Exactness::Totals, Exactness::Cost]
     }
     fn gaps(&self) -> &'static str {
-        "single calls before schema 15"
+        "single calls before schema 15: a total for each session, dated by when it grew"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let folders = match env.absolute("GOOSE_PATH_ROOT") {
@@ -87,7 +89,10 @@ impl Format for Goose {
         } else {
             "NULL".to_owned()
         };
-        let totals = format!("SELECT NULL, NULL, sessions.id, {about}, {counts}, {listed} FROM sessions");
+        let totals = format!(
+            "SELECT NULL, NULL, sessions.id, {about}, {counts}, {listed}, {} FROM sessions",
+            session("updated_at")
+        );
         let mut queries = vec![RowQuery { table: "sessions", sql: totals }];
         if has_ledger {
             let counts = COUNTS.map(row).join(", ");
@@ -213,17 +218,17 @@ impl Sessions {
             *tokens = tokens.saturating_add(split(part).0);
         }
         let mut from = self.attribution(session, row, origin);
-        from.at = at(row, 3).time().unwrap_or(origin.modified);
+        let began = at(row, 3).time();
+        from.at = began.unwrap_or(origin.modified);
+        let models = models.into_iter().map(|(model, tokens)| Billed::new(&model, tokens)).collect();
+        if at(row, 11) == Value::Null {
+            let saved = at(row, 12).time();
+            from.at = saved.max(began).unwrap_or(origin.modified);
+            return Ok(dated(NAME, from, began.filter(|_| saved.is_none()), models));
+        }
         let made = at(row, 3).text().unwrap_or_default();
-        Ok(Some(Bill {
-            id: CallKey::from_parts(&[NAME, "total", session, made]),
-            from,
-            counter: Counter::Session { started: None, since: None },
-            models: models
-                .into_iter()
-                .map(|(model, tokens)| Billed { model: Label::new(&model), tokens, is_split: false, web_searches: 0 })
-                .collect(),
-        }))
+        let id = CallKey::from_parts(&[NAME, "total", session, made]);
+        Ok(Some(Bill { id, from, counter: Counter::Session { started: None, since: None }, models }))
     }
 
     fn attribution(&mut self, session: &str, row: &[Value<'_>], origin: &Origin) -> Attribution {

@@ -3,18 +3,20 @@
 //! Based on the agent's source (`hermes_state.py`, `agent/usage_pricing.py`, read 2026-11-26) and tokscale's reader
 //! (commit 0d0d778): the table `session_model_usage` has a running total for each session, model, provider and task.
 //! Before it existed, there were only the session totals in `sessions`, which still repeat it. A session with any row
-//! in the newer table is counted from those rows alone. The classes are disjoint; reasoning is part of the output. A
-//! compaction continues in a new session. `actual_cost_usd` is the amount the provider charged, `estimated_cost_usd`
-//! the agent's own guess.
+//! in the newer table is counted from those rows alone. The rows of a session and task are one running total by model,
+//! dated by the latest `last_seen`; without it, by the session's last message. The classes are disjoint; reasoning is
+//! part of the output. A compaction continues in a new session. `actual_cost_usd` is the amount the provider charged,
+//! `estimated_cost_usd` the agent's own guess.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::exactness::Exactness;
-use super::row_calls::{self, RowCall};
+use super::row_totals::{self, RowTotal};
 use super::rows::at;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, RowQuery, Schema, Value};
-use crate::domain::{CallKey, Fidelity, Tokens};
+use crate::domain::{Billed, Tokens, Usd};
 
 /// Hermes Agent's sessions.
 pub(super) struct Hermes;
@@ -33,7 +35,7 @@ impl Format for Hermes {
         &[Exactness::Totals, Exactness::Cost]
     }
     fn gaps(&self) -> &'static str {
-        "single calls: a total for each session and model, dated by its beginning"
+        "single calls: a total for each session and model, dated by when it grew"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         home(env).into_iter().map(Location::flat).collect()
@@ -52,10 +54,9 @@ impl Format for Hermes {
         if !schema.has("sessions", &["id", "model", "started_at", "input_tokens", "output_tokens"]) {
             return None;
         }
-        let facts = |table: &str| {
-            let counts = COUNTS.map(|column| schema.column(table, column)).join(", ");
-            let costs = ["actual_cost_usd", "estimated_cost_usd"].map(|column| schema.column(table, column)).join(", ");
-            format!("{counts}, {costs}, {}", schema.column("sessions", "cwd"))
+        let counts = |table: &str| {
+            let costs = ["actual_cost_usd", "estimated_cost_usd"];
+            COUNTS.iter().chain(&costs).map(|column| schema.column(table, column)).collect::<Vec<_>>().join(", ")
         };
         let has_models = schema.has(USAGE, &["session_id", "model", "input_tokens", "output_tokens"]);
         let beyond = if has_models {
@@ -63,28 +64,36 @@ impl Format for Hermes {
         } else {
             ""
         };
+        let (ended, cwd) = (schema.column("sessions", "ended_at"), schema.column("sessions", "cwd"));
+        let last = if schema.has("messages", &["session_id", "timestamp"]) {
+            format!("COALESCE((SELECT MAX(timestamp) FROM messages WHERE session_id = sessions.id), {ended})")
+        } else {
+            ended
+        };
         let totals = format!(
-            "SELECT NULL, NULL, sessions.id, sessions.model, sessions.started_at, {} FROM sessions{beyond}",
-            facts("sessions")
+            "SELECT NULL, NULL, sessions.id, NULL, sessions.started_at, {last}, {cwd}, \
+             json_array(json_array(sessions.model, {})) FROM sessions{beyond}",
+            counts("sessions")
         );
         let mut queries = vec![RowQuery { table: "sessions", sql: totals }];
         if has_models {
             let column = |name: &str| schema.column(USAGE, name);
             let (first, last, task) = (column("first_seen"), column("last_seen"), column("task"));
-            let route = ["billing_provider", "billing_base_url", "billing_mode"].map(column).join(", ");
+            let changed = format!("CAST({last} * 1000 AS INTEGER)");
             let sql = format!(
-                "SELECT {USAGE}.rowid, CAST({last} * 1000 AS INTEGER), {USAGE}.session_id, {USAGE}.model, \
-                 COALESCE({first}, sessions.started_at), {}, {task}, {route} FROM {USAGE} \
-                 LEFT JOIN sessions ON sessions.id = {USAGE}.session_id \
-                 WHERE {USAGE}.rowid > ?1 OR COALESCE(CAST({last} * 1000 AS INTEGER), ?2) >= ?2",
-                facts(USAGE)
+                "SELECT MAX({USAGE}.rowid), MAX({changed}), {USAGE}.session_id, {task}, \
+                 MIN(COALESCE({first}, sessions.started_at)), MAX({last}), {cwd}, \
+                 json_group_array(json_array({USAGE}.model, {})) FROM {USAGE} \
+                 LEFT JOIN sessions ON sessions.id = {USAGE}.session_id GROUP BY {USAGE}.session_id, {task} \
+                 HAVING MAX({USAGE}.rowid) > ?1 OR MAX(COALESCE({changed}, ?2)) >= ?2",
+                counts(USAGE)
             );
             queries.push(RowQuery { table: USAGE, sql });
         }
         Some(queries)
     }
     fn reader(&self) -> Box<dyn Reader> {
-        row_calls::reader(NAME, total)
+        row_totals::reader(NAME, total)
     }
 }
 
@@ -92,29 +101,51 @@ fn home(env: &Env<'_>) -> Option<PathBuf> {
     env.path("HERMES_HOME").or_else(|| env.home(".hermes"))
 }
 
-fn total<'a>(query: usize, row: &[Value<'a>], _origin: &Origin) -> Result<Option<RowCall<'a>>, BadLine> {
-    let Some(session) = at(row, 2).text() else { return Ok(None) };
+fn total<'a>(_query: usize, row: &[Value<'a>], _origin: &Origin) -> Result<Option<RowTotal<'a>>, BadLine> {
+    let (Some(session), Some(parts)) = (at(row, 2).text(), at(row, 7).text()) else { return Ok(None) };
+    let wrong = |_| BadLine::WrongType { field: USAGE, expected: "counts of tokens" };
+    let parts: Vec<Vec<serde_json::Value>> = serde_json::from_str(parts).map_err(wrong)?;
+    let mut models: BTreeMap<String, Billed> = BTreeMap::new();
+    for part in &parts {
+        let part: Vec<Value<'_>> = part.iter().map(value).collect();
+        let name = at(&part, 0).text().unwrap_or(Billed::UNNAMED);
+        let billed = models.entry(name.to_owned()).or_insert_with(|| Billed::new(name, Tokens::ZERO));
+        billed.tokens = billed.tokens.saturating_add(tokens(&part)?);
+        let quoted = at(&part, 6).usd().or_else(|| at(&part, 7).usd());
+        billed.quoted = [billed.quoted, quoted].into_iter().flatten().reduce(|one: Usd, other| one + other);
+    }
+    Ok(Some(RowTotal {
+        session: Cow::Borrowed(session),
+        agent: None,
+        feature: at(row, 3).text().map(Cow::Borrowed),
+        project: at(row, 6).text().map(Cow::Borrowed),
+        began: at(row, 4).time(),
+        last: at(row, 5).time(),
+        models: models.into_values().collect(),
+    }))
+}
+
+/// The counts of a part, which follow its model.
+fn tokens(part: &[Value<'_>]) -> Result<Tokens, BadLine> {
     let mut counts = [0; 5];
     for (place, name) in COUNTS.into_iter().enumerate() {
-        counts[place] = at(row, 5 + place).count().total(name)?;
+        counts[place] = at(part, 1 + place).count().total(name)?;
     }
     let [input, output, cache_read, cache_write_5m, reasoning] = counts;
-    let reasoning = reasoning.min(output);
-    let tokens = Tokens { input, cache_read, cache_write_5m, cache_write_1h: 0, output, reasoning };
-    let name = |place: usize| at(row, place).text().unwrap_or_default();
-    let key = if query == 0 {
-        CallKey::from_parts(&[NAME, session])
-    } else {
-        CallKey::from_parts(&[NAME, session, name(3), name(13), name(14), name(15), name(16)])
-    };
-    Ok(Some(RowCall {
-        at: at(row, 4).time(),
-        model: at(row, 3).text().map(Cow::Borrowed),
-        session: Some(Cow::Borrowed(session)),
-        project: at(row, 12).text().map(Cow::Borrowed),
-        feature: at(row, 13).text().map(Cow::Borrowed),
-        quoted: at(row, 10).usd().or_else(|| at(row, 11).usd()),
-        fidelity: Fidelity::Summed,
-        ..RowCall::new(key, tokens)
-    }))
+    Ok(Tokens { input, cache_read, cache_write_5m, cache_write_1h: 0, output, reasoning: reasoning.min(output) })
+}
+
+/// A column's value in a list.
+fn value(json: &serde_json::Value) -> Value<'_> {
+    match json {
+        serde_json::Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => Value::Integer(whole),
+            (None, real) => real.map_or(Value::Null, Value::Real),
+        },
+        serde_json::Value::String(text) => Value::Text(text),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Array(_)
+        | serde_json::Value::Object(_) => Value::Null,
+    }
 }

@@ -100,6 +100,7 @@ mod reasonix;
 mod registry;
 mod repair;
 mod row_calls;
+mod row_totals;
 mod rows;
 mod running;
 mod saved_state;

@@ -1,4 +1,4 @@
-//! A reader for databases in which each row is a call, or a running total of a session that only grows.
+//! A reader for databases in which each row is a call.
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Instant, Label, Tokens};
+use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Instant, Tokens};
 
 /// The counters of one log, by name. Part of a reader's state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ impl Running {
     }
 }
 
-/// Seconds in which a total may be seen to grow several times and still be one snapshot.
+/// Seconds within which a total may grow several times and still be one snapshot.
 const APART: i64 = 60;
 
 /// The bill with a session's totals as they were at this time, when they had last grown; `None` if nothing was used.
@@ -52,12 +52,22 @@ pub(super) fn snapshot<'m>(
     models: impl IntoIterator<Item = (&'m str, Tokens)>,
 ) -> Option<Bill> {
     let since = from.at;
-    let at = seen.max(since);
-    let bill = bill(source, Attribution { at, ..from }, models)?;
-    let session = bill.from.session.as_deref().unwrap_or_default();
-    let minute = at.timestamp().div_euclid(APART).to_string();
-    let id = CallKey::from_parts(&[source, "total", session, &minute]);
-    Some(Bill { id, counter: Counter::Snapshot { since: Some(since) }, ..bill })
+    let models = models.into_iter().map(|(model, tokens)| Billed::new(model, tokens)).collect();
+    dated(source, Attribution { at: seen.max(since), ..from }, Some(since), models)
+}
+
+/// The bill with a session's totals as the log dates them (`from.at`); `None` if nothing was used. If `from` names a
+/// sub-agent or a feature, they are the totals of that alone. The first one is dated by `since`, or else by its own time.
+pub(super) fn dated(source: &str, from: Attribution, since: Option<Instant>, mut models: Vec<Billed>) -> Option<Bill> {
+    let session = from.session.as_deref()?;
+    let minute = from.at.timestamp().div_euclid(APART).to_string();
+    let scope = [&from.agent, &from.feature].map(|label| label.as_deref().unwrap_or_default());
+    let id = match scope {
+        ["", ""] => CallKey::from_parts(&[source, "total", session, &minute]),
+        [agent, feature] => CallKey::from_parts(&[source, "total", session, &minute, agent, feature]),
+    };
+    models.retain(|billed| !billed.tokens.is_zero() || billed.quoted.is_some());
+    (!models.is_empty()).then_some(Bill { id, from, counter: Counter::Snapshot { since }, models })
 }
 
 /// The bill with a session's totals; `None` if nothing was used.
@@ -70,7 +80,7 @@ pub(super) fn bill<'m>(
     let models: Vec<Billed> = models
         .into_iter()
         .filter(|(_, tokens)| !tokens.is_zero())
-        .map(|(model, tokens)| Billed { model: Label::new(model), tokens, is_split: false, web_searches: 0 })
+        .map(|(model, tokens)| Billed::new(model, tokens))
         .collect();
     (!models.is_empty()).then(|| Bill {
         id: CallKey::from_parts(&[source, "total", session.as_str()]),

@@ -7,7 +7,8 @@
 //! includes cached tokens. The model and the project are in the session's `meta.json`, which may be written after the
 //! first answer: that answer is then emitted again, with its model.
 //!
-//! Earlier versions (its source, early 2026) had the session's running total in `stats` of `meta.json`.
+//! Earlier versions (its source, early 2026) had the session's running total in `stats` of `meta.json`, and nothing
+//! else. It is dated by the session's start, and what it grows by later by the time at which the document was written.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,7 @@ use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, fields};
 use super::json::{self, List, Text};
-use super::running::{Running, bill};
+use super::running::{Running, bill, snapshot};
 use super::split::Counts;
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
@@ -269,7 +270,10 @@ impl Journal {
             return Ok(());
         }
         let own = session.id.get().map_or_else(|| session_of(origin), str::to_owned);
-        self.state_total(&own, session.created, tokens, origin, out);
+        let whole = self.whole(&own, tokens);
+        let from = self.author.attribution(session.created.0, Some(&own), self.cwd.as_deref(), origin);
+        let model = self.model.as_deref().unwrap_or(Billed::UNNAMED);
+        out.extend(bill(NAME, from, [(model, whole)]).map(Record::Bill));
         Ok(())
     }
 
@@ -281,17 +285,22 @@ impl Journal {
         self.cwd = read.environment.cwd.get().map(str::to_owned);
         self.model = read.config.model.get().map(str::to_owned);
         if !tokens.is_zero() {
-            self.state_total(read.session.get().unwrap_or_default(), read.started, tokens, origin, out);
+            let session = read.session.get().unwrap_or_default();
+            let before = self.running.clone();
+            let whole = self.whole(session, tokens);
+            if self.running != before {
+                let from = self.author.attribution(read.started.0, Some(session), self.cwd.as_deref(), origin);
+                let model = self.model.as_deref().unwrap_or(Billed::UNNAMED);
+                out.extend(snapshot(NAME, from, origin.modified, [(model, whole)]).map(Record::Bill));
+            }
         }
         Ok(())
     }
 
-    fn state_total(&mut self, session: &str, at: Stamp, tokens: Tokens, origin: &Origin, out: &mut Vec<Record>) {
+    /// A session's total over all resets, which is now this much.
+    fn whole(&mut self, session: &str, tokens: Tokens) -> Tokens {
         self.running.read(session, tokens);
-        let whole: Tokens = self.running.totals().filter(|(name, _)| *name == session).map(|(_, tokens)| tokens).sum();
-        let from = self.author.attribution(at.0, Some(session), self.cwd.as_deref(), origin);
-        let model = self.model.as_deref().unwrap_or(Billed::UNNAMED);
-        out.extend(bill(NAME, from, [(model, whole)]).map(Record::Bill));
+        self.running.totals().filter(|(name, _)| *name == session).map(|(_, tokens)| tokens).sum()
     }
 }
 

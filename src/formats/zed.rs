@@ -3,8 +3,9 @@
 //! Based on the editor's source (`crates/agent/src/db.rs`, `thread.rs`), as quoted by codeburn (commit 957eff0) and
 //! tokscale (1eb74c5), read 2026-11-26: a row contains a thread as JSON, plain or compressed with zstd.
 //! `cumulative_token_usage` counts every request. `request_token_usage` keeps only the latest request of each turn, and
-//! is used if the other is missing. The classes are disjoint. Requests have no time, so a thread is one row, dated by
-//! its creation, under its current model. A sub-agent's thread names its parent. Agents that Zed only displays (ACP)
+//! is used if the other is missing. The classes are disjoint. Requests have no time, so a thread is a running total,
+//! dated by `updated_at`, when it was last saved. It grows under its current model. A sub-agent's thread names its
+//! parent. Agents that Zed only displays (ACP)
 //! are not in this database and write their own logs; so does LM Studio. An imported thread was used elsewhere.
 
 use std::borrow::Cow;
@@ -14,10 +15,10 @@ use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, Within, fields};
 use super::json::{self, Flag, Text};
-use super::row_calls::{self, RowCall};
+use super::row_totals::{self, RowTotal};
 use super::rows::at;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, RowQuery, Schema, Value};
-use crate::domain::{CallKey, Fidelity, Tokens};
+use crate::domain::{Billed, Tokens};
 
 /// Zed's threads.
 pub(super) struct Zed;
@@ -32,7 +33,7 @@ impl Format for Zed {
         &[Exactness::Totals]
     }
     fn gaps(&self) -> &'static str {
-        "single calls and their times: a total for each thread; external agents log themselves"
+        "single calls: a total for each thread, dated by when it was saved; external agents log themselves"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let name = if env.is_windows() || env.is_macos() { "Zed/threads" } else { "zed/threads" };
@@ -58,7 +59,7 @@ impl Format for Zed {
         Some(vec![RowQuery { table: "threads", sql }])
     }
     fn reader(&self) -> Box<dyn Reader> {
-        row_calls::reader(NAME, thread)
+        row_totals::reader(NAME, thread)
     }
 }
 
@@ -103,7 +104,7 @@ impl Usage<'_> {
     }
 }
 
-fn thread<'a>(_query: usize, row: &[Value<'a>], _origin: &Origin) -> Result<Option<RowCall<'a>>, BadLine> {
+fn thread<'a>(_query: usize, row: &[Value<'a>], _origin: &Origin) -> Result<Option<RowTotal<'a>>, BadLine> {
     let (Some(id), Some(data)) = (at(row, 2).text(), at(row, 4).bytes()) else { return Ok(None) };
     let thread: Thread<'a> = json::parse(data)?;
     if thread.is_absent() {
@@ -121,13 +122,13 @@ fn thread<'a>(_query: usize, row: &[Value<'a>], _origin: &Origin) -> Result<Opti
         }
     }
     let parent = at(row, 6).text();
-    Ok(Some(RowCall {
-        at: at(row, 5).time().or_else(|| at(row, 3).time()),
-        model: thread.model.name.0,
-        session: Some(Cow::Borrowed(parent.unwrap_or(id))),
+    Ok(Some(RowTotal {
+        session: Cow::Borrowed(parent.unwrap_or(id)),
         agent: parent.map(|_| Cow::Borrowed(id)),
+        feature: None,
         project: at(row, 7).text().and_then(|folders| folders.lines().next()).map(Cow::Borrowed),
-        fidelity: Fidelity::Summed,
-        ..RowCall::new(CallKey::from_parts(&[NAME, id]), tokens)
+        began: at(row, 5).time(),
+        last: at(row, 3).time(),
+        models: vec![Billed::new(thread.model.name.get().unwrap_or(Billed::UNNAMED), tokens)],
     }))
 }

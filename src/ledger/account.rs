@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::snapshots::{Snapshots, is_of_session, size};
 use super::spending::Part;
-use crate::domain::{
-    Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Place, Tokens, sort_by_key,
-};
+use crate::domain::{Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Place, sort_by_key};
 
 /// Feature name of the row for a session's unlisted calls.
 const FEATURE: &str = "background";
@@ -30,10 +29,42 @@ pub(super) struct Account {
 }
 
 /// One model's total in a session, minus the part already accounted for.
+#[derive(Clone)]
 pub(super) struct Due {
     pub(super) model: Label,
     pub(super) part: Part,
-    pub(super) is_split: bool,
+    is_split: bool,
+    is_guessed: bool,
+    /// True when the total has counts, so that a cost without any is not a call.
+    is_counted: bool,
+}
+
+/// Totals by model while they are added up.
+#[derive(Default)]
+struct Dues<'b>(BTreeMap<&'b Label, Due>);
+
+impl<'b> Dues<'b> {
+    fn add(&mut self, billed: &'b Billed, lifetimes: Option<(u64, u64)>) {
+        let due = self.0.entry(&billed.model).or_insert_with(|| Due {
+            model: billed.model.clone(),
+            part: Part::default(),
+            is_split: true,
+            is_guessed: false,
+            is_counted: false,
+        });
+        let mut tokens = billed.tokens;
+        let mut is_split = billed.is_split || tokens.cache_write() == 0;
+        if let Some((short, long)) = lifetimes.filter(|(short, long)| !is_split && short + long == tokens.cache_write())
+        {
+            (tokens.cache_write_5m, tokens.cache_write_1h) = (short, long);
+            is_split = true;
+        }
+        let part = Part::of_bill(&Billed { tokens, ..billed.clone() });
+        due.part.add(&part);
+        due.is_split &= is_split;
+        due.is_guessed |= billed.is_guessed;
+        due.is_counted |= part.is_counted();
+    }
 }
 
 impl Account {
@@ -59,6 +90,7 @@ impl Account {
         let bill = &self.bills[&id];
         let order = |id: &CallKey| (size(&self.bills[id]), self.bills[id].from.at, *id);
         match bill.counter {
+            Counter::Snapshot { .. } if !is_of_session(bill) => {}
             Counter::Session { .. } | Counter::Snapshot { .. } => {
                 let ends = self.ends.map_or((id, id), |(least, most)| {
                     (
@@ -71,12 +103,20 @@ impl Account {
             Counter::Run { .. } => _ = self.runs.insert(id),
             Counter::Piece => _ = self.pieces.insert(id),
         }
+        if !is_of_session(bill) {
+            return;
+        }
         for billed in &bill.models {
             let is_first = |known: &CallKey| bill.from.precedence(&self.bills[known].from).is_lt();
             if self.firsts.get(&billed.model).is_none_or(is_first) {
                 self.firsts.insert(billed.model.clone(), id);
             }
         }
+    }
+
+    /// The snapshots of its totals.
+    pub(super) fn snapshots(&self) -> Snapshots<'_> {
+        Snapshots::of(&self.bills)
     }
 
     /// The session's totals per model.
@@ -91,11 +131,12 @@ impl Account {
     /// amount for the first bill of any other counter.
     pub(super) fn dues<'b>(
         &self,
+        snapshots: &Snapshots<'_>,
         is_known: bool,
         counted: Option<&'b [Billed]>,
         of_run: impl Fn(&Bill) -> Option<&'b [Billed]>,
     ) -> Vec<Due> {
-        if !is_known && self.ends.is_none() && self.runs.is_empty() {
+        if !is_known && self.ends.is_none() && self.runs.is_empty() && snapshots.others.is_empty() {
             return self.sum_of_pieces();
         }
         let last = self.ends.map(|(_, last)| last);
@@ -113,95 +154,60 @@ impl Account {
         let of_runs =
             chains.iter().filter(|chain| counted.is_none() || !chain.is_own).filter_map(|chain| of_run(chain.first));
         let inherited: Vec<&[Billed]> = counted.into_iter().chain(of_runs).collect();
-        let mut dues: BTreeMap<&Label, Due> = BTreeMap::new();
-        for (billed, lifetimes) in
-            chains.iter().flat_map(|chain| chain.last.models.iter().map(|billed| (billed, chain.lifetimes)))
-        {
-            let due = dues.entry(&billed.model).or_insert_with(|| Due {
-                model: billed.model.clone(),
-                part: Part::default(),
-                is_split: true,
-            });
-            let mut tokens = billed.tokens;
-            let mut is_split = billed.is_split || tokens.cache_write() == 0;
-            if let Some((short, long)) =
-                lifetimes.filter(|(short, long)| !is_split && short + long == tokens.cache_write())
-            {
-                (tokens.cache_write_5m, tokens.cache_write_1h) = (short, long);
-                is_split = true;
-            }
-            due.part.add(&Part::new(tokens, billed.web_searches));
-            due.is_split &= is_split;
+        let mut dues = Dues::default();
+        for chain in &chains {
+            snapshots.models_of(chain.last).iter().for_each(|billed| dues.add(billed, chain.lifetimes));
+        }
+        for bill in &snapshots.others {
+            snapshots.models_of(bill).iter().for_each(|billed| dues.add(billed, None));
         }
         for billed in inherited.into_iter().flatten() {
-            if let Some(due) = dues.get_mut(&billed.model) {
+            if let Some(due) = dues.0.get_mut(&billed.model) {
                 due.part.take(&mut Part::of_bill(billed));
             }
         }
-        dues.into_values().collect()
+        dues.0.into_values().collect()
     }
 
     fn sum_of_pieces(&self) -> Vec<Due> {
-        let mut dues: BTreeMap<&Label, Due> = BTreeMap::new();
-        for billed in self.pieces.iter().filter_map(|id| self.bills.get(id)).flat_map(|bill| &bill.models) {
-            let due = dues.entry(&billed.model).or_insert_with(|| Due {
-                model: billed.model.clone(),
-                part: Part::default(),
-                is_split: true,
-            });
-            due.part.add(&Part::of_bill(billed));
-            due.is_split &= billed.is_split || billed.tokens.cache_write() == 0;
-        }
-        dues.into_values().collect()
+        let mut dues = Dues::default();
+        let models = self.pieces.iter().filter_map(|id| self.bills.get(id)).flat_map(|bill| &bill.models);
+        models.for_each(|billed| dues.add(billed, None));
+        dues.0.into_values().collect()
     }
 
     /// The remainder of a total as calls: one for what it grew by up to each snapshot, and one for the rest. None of
     /// them is zero.
-    pub(super) fn calls_of(&self, mut due: Due, lifetimes: (u64, u64), horizon: Option<Instant>) -> Vec<Call> {
-        let mut calls = Vec::new();
-        for (snapshot, mut growth) in self.growth(&due.model) {
-            if horizon.is_some_and(|horizon| snapshot.from.at < horizon) {
+    pub(super) fn calls_of(
+        &self,
+        mut due: Due,
+        snapshots: &Snapshots<'_>,
+        lifetimes: (u64, u64),
+        horizon: Option<Instant>,
+    ) -> Vec<Call> {
+        let mut calls: Vec<Call> = Vec::new();
+        for growth in snapshots.growth.iter().filter(|growth| growth.model == due.model) {
+            let (snapshot, at) = (growth.snapshot, growth.at);
+            if horizon.is_some_and(|horizon| at < horizon) {
                 continue;
             }
             let mut part = due.part;
-            due.part.take(&mut growth);
+            due.part.take(&mut growth.part.clone());
             part.sub(&due.part);
-            if !part.is_zero() {
+            if !part.is_zero() && part.is_counted() == due.is_counted {
                 let key = growth_key(snapshot, &due.model);
-                let dated = (snapshot, snapshot.from.at);
-                calls.push(call(key, dated, Due { part, model: due.model.clone(), ..due }, lifetimes));
+                calls.push(call(key, (snapshot, at), Due { part, ..due.clone() }, lifetimes));
+            } else if !has_paid(&mut calls, &part) {
+                due.part.add(&part);
             }
+        }
+        if due.is_counted && !due.part.is_counted() {
+            // Without a call of the bill's, the listed calls have its cost.
+            has_paid(&mut calls, &due.part);
+            return calls;
         }
         calls.extend(self.rest(due, lifetimes, horizon));
         calls
-    }
-
-    /// Growth of a model's total between snapshots, with the later one of each pair. The first one is dated by the
-    /// session's start, like a total whose growth is not known.
-    fn growth<'b>(&'b self, model: &Label) -> Vec<(&'b Bill, Part)> {
-        let part = |bill: &Bill| {
-            let of_model = bill.models.iter().find(|billed| billed.model == *model);
-            of_model.map(Part::of_bill).unwrap_or_default()
-        };
-        let mut snapshots: Vec<&Bill> =
-            self.bills.values().filter(|bill| matches!(bill.counter, Counter::Snapshot { .. })).collect();
-        if snapshots.is_empty() {
-            return Vec::new();
-        }
-        sort_by_key(&mut snapshots, |bill| (bill.from.at, bill.id));
-        let undated = self.bills.values().filter(|bill| matches!(bill.counter, Counter::Session { .. }));
-        let first = undated.max_by_key(|bill| size(bill)).unwrap_or(snapshots[0]);
-        let mut most = part(first);
-        let mut growth = Vec::new();
-        for snapshot in snapshots {
-            let (mut grown, whole) = (part(snapshot), part(snapshot));
-            grown.take(&mut most.clone());
-            if whole.covers(&most) {
-                most = whole;
-                growth.push((snapshot, grown));
-            }
-        }
-        growth
     }
 
     /// The part of a total that no snapshot dates, as a call, unless it is zero.
@@ -225,26 +231,39 @@ impl Account {
     }
 }
 
+/// Adds a cost that was stated after its tokens to the last call. False without any.
+fn has_paid(calls: &mut [Call], part: &Part) -> bool {
+    let Some(call) = calls.last_mut() else { return false };
+    call.quoted = [call.quoted, part.quoted()].into_iter().flatten().reduce(|one, other| one + other);
+    true
+}
+
 /// A part of a bill as a call at this time.
 fn call(key: CallKey, (bill, at): (&Bill, Instant), due: Due, lifetimes: (u64, u64)) -> Call {
-    let Due { model, mut part, is_split } = due;
-    let mut fidelity = Fidelity::Summed;
-    if !is_split && part.cache_write() > 0 {
+    let Due { model, mut part, is_split, is_guessed, is_counted } = due;
+    let mut fidelity = if is_guessed { Fidelity::SumGuessed } else { Fidelity::Summed };
+    if !is_counted {
+        // A cost alone tells less than was used.
+        fidelity = Fidelity::LowerBound;
+    } else if !is_split && part.cache_write() > 0 {
         match lifetimes {
             (0, long) if long > 0 => part.live_an_hour(),
             (short, 0) if short > 0 => {}
             (_, _) => fidelity = Fidelity::SumGuessed,
         }
     }
+    let is_snapshot = matches!(bill.counter, Counter::Snapshot { .. });
+    let of_scope = |label: &Option<Label>| label.clone().filter(|_| is_snapshot);
     let from = Attribution {
         at,
-        feature: Some(Label::new(FEATURE)),
-        agent: None,
+        feature: Some(of_scope(&bill.from.feature).unwrap_or_else(|| Label::new(FEATURE))),
+        agent: of_scope(&bill.from.agent),
         place: bill.from.place.as_ref().map(|place| Place { path: place.path.clone(), offset: place.offset }),
         ..bill.from.clone()
     };
-    let web_searches = part.web_searches();
-    Call { web_searches, fidelity, ..Call::new(key, from, Some(model), part.tokens()) }
+    let model = Some(model).filter(|model| is_counted || model.as_str() != Billed::UNNAMED);
+    let (web_searches, quoted) = (part.web_searches(), part.quoted());
+    Call { web_searches, quoted, fidelity, ..Call::new(key, from, model, part.tokens()) }
 }
 
 /// Bills of one counter, each continuing the one before.
@@ -313,19 +332,4 @@ pub(super) fn started(bill: &Bill) -> Option<i64> {
 /// True for a total of the whole session.
 fn is_whole(bill: &Bill) -> bool {
     matches!(bill.counter, Counter::Session { .. } | Counter::Snapshot { .. })
-}
-
-/// Sum of the tokens of all models.
-pub(super) fn size(bill: &Bill) -> u64 {
-    bill.tokens().total()
-}
-
-impl Part {
-    pub(super) fn of_bill(billed: &Billed) -> Self {
-        Self::new(billed.tokens, billed.web_searches)
-    }
-
-    pub(super) fn of_tokens(tokens: Tokens) -> Self {
-        Self::new(tokens, 0)
-    }
 }

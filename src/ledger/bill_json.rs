@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::bills::MOST;
-use crate::domain::{Attribution, Bill, Billed, Counter, Instant, Label, Place, Tokens, rfc3339, sort_by};
+use crate::domain::{Attribution, Bill, Billed, Counter, Instant, Label, Place, Tokens, Usd, rfc3339, sort_by};
+
+/// Upper bound for the cost of a plausible session.
+const DEAREST: Usd = Usd::from_micro(1_000_000_000_000);
 
 /// JSON form of a bill, in the column `body` and in exports.
 #[derive(Serialize, Deserialize)]
@@ -20,6 +23,11 @@ pub(super) struct Written {
     team: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     org: Option<String>,
+    /// The sub-agent and the feature of which a snapshot is the total.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    feature: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +58,17 @@ struct WrittenModel {
     #[serde(default)]
     searches: u32,
     split: bool,
+    /// Dollars, according to the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quoted_usd: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    guessed: bool,
+}
+
+/// An amount that an agent gives for a total.
+fn usd(text: &str) -> Result<Usd, String> {
+    let (usd, _) = Usd::parse(text).map_err(|error| format!("'{text}': {error}"))?;
+    if usd.is_negative() || usd > DEAREST { Err(format!("a bill quotes {usd}")) } else { Ok(usd) }
 }
 
 impl Written {
@@ -67,7 +86,11 @@ impl Written {
             tokens: billed.tokens.fields(),
             searches: billed.web_searches,
             split: billed.is_split,
+            quoted_usd: billed.quoted.map(|usd| usd.to_string()),
+            guessed: billed.is_guessed,
         });
+        let is_snapshot = matches!(bill.counter, Counter::Snapshot { .. });
+        let of_scope = |label: &Option<Label>| text(label).filter(|_| is_snapshot);
         Some(Self {
             id: bill.id.to_string(),
             at: rfc3339(bill.from.at),
@@ -77,12 +100,14 @@ impl Written {
             user: text(&bill.from.user),
             team: text(&bill.from.team),
             org: text(&bill.from.org),
+            agent: of_scope(&bill.from.agent),
+            feature: of_scope(&bill.from.feature),
             path: bill.from.place.as_ref().map(|place| place.path.to_string()),
             offset: bill.from.place.as_ref().map(|place| place.offset),
             started,
             since: since.map(rfc3339),
             own,
-            snapshot: matches!(bill.counter, Counter::Snapshot { .. }),
+            snapshot: is_snapshot,
             piece: bill.counter == Counter::Piece,
             models: models.collect(),
         })
@@ -106,6 +131,8 @@ impl Written {
                 tokens,
                 is_split: written.split,
                 web_searches: written.searches,
+                quoted: written.quoted_usd.as_deref().map(usd).transpose()?,
+                is_guessed: written.guessed,
             });
         }
         sort_by(&mut models, |one, other| one.model.cmp(&other.model));
@@ -124,6 +151,8 @@ impl Written {
                 user: label(&self.user),
                 team: label(&self.team),
                 org: label(&self.org),
+                agent: label(&self.agent),
+                feature: label(&self.feature),
                 place: path.map(|path| Place { path, offset: self.offset.unwrap_or(0) }),
                 ..Attribution::new(time(&self.at)?, Label::new(&self.source))
             },

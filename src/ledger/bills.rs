@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::account::{Account, Due, NEAREST, growth_key, row_key, size, started};
+use super::account::{Account, Due, NEAREST, growth_key, row_key, started};
 use super::inherited::Inherited;
 use super::interner::Interner;
 use super::lineage::Families;
+use super::snapshots::{Snapshots, size};
 use super::spending::{Part, Spending};
 use crate::domain::{Bill, Billed, Call, CallKey, Counter, Instant, Record, one_by_one, sort_by_key};
 use crate::pricing::core_name;
@@ -195,9 +196,11 @@ impl Bills {
             // Calls of a sub-agent or fork may be booked under another session.
             let is_known = families.storage_root(*session) != *session
                 || spending.parts_of(*session).any(|(_, part)| !part.is_zero());
-            let mut dues = account.dues(is_known, counted, |bill| self.inherited.inherited_by(*session, bill, names));
+            let of_run = |bill: &Bill| self.inherited.inherited_by(*session, bill, names);
+            let snapshots = account.snapshots();
+            let mut dues = account.dues(&snapshots, is_known, counted, of_run);
             let over = subtract(&mut dues, spending, *session, names);
-            shares.push(Share { session: *session, account, dues, over });
+            shares.push(Share { session: *session, account, snapshots, dues, over });
         }
         // It is not always known which session made a call. Usage beyond a session's bill belongs to a relative.
         for giver in 0..shares.len() {
@@ -211,9 +214,10 @@ impl Bills {
             }
         }
         let (mut calls, mut gone, mut booked) = (Vec::new(), Vec::new(), Vec::new());
-        for Share { session, account, dues, .. } in shares {
+        for Share { session, account, snapshots, dues, .. } in shares {
             let lifetimes = spending.lifetimes(session);
-            let own: Vec<Call> = dues.into_iter().flat_map(|due| account.calls_of(due, lifetimes, horizon)).collect();
+            let of_due = |due| account.calls_of(due, &snapshots, lifetimes, horizon);
+            let own: Vec<Call> = dues.into_iter().flat_map(of_due).collect();
             let kept: BTreeSet<CallKey> = own.iter().map(|call| call.key).collect();
             gone.extend(account.booked.difference(&kept).copied());
             booked.push((session, kept));
@@ -256,6 +260,7 @@ impl Bills {
 struct Share<'a> {
     session: u32,
     account: &'a Account,
+    snapshots: Snapshots<'a>,
     dues: Vec<Due>,
     /// Usage of its calls beyond its bill, by normalised model name.
     over: BTreeMap<String, Part>,

@@ -23,6 +23,7 @@ mod query;
 mod reading;
 mod row_pricer;
 mod row_store;
+mod snapshots;
 mod spending;
 mod sqlite;
 mod store;

@@ -4,15 +4,17 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::compact_row::CompactRow;
 use super::interner::{Interner, NONE, place};
-use crate::domain::{CallKey, Dimension, Fidelity, Tokens, sort_by};
+use crate::domain::{Billed, Call, CallKey, Dimension, Fidelity, Tokens, Usd, sort_by};
 
-/// Tokens and web searches.
+/// Tokens, web searches, and the cost that an agent gives for a total.
 ///
 /// Arithmetic wraps, so that a row can always be subtracted again. Real sums are far below the limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Part {
     classes: [u64; 6],
     searches: u64,
+    /// In pico-dollars.
+    quoted: u64,
 }
 
 /// Indexes into [`Tokens::fields`].
@@ -21,18 +23,31 @@ const LONG: usize = 3;
 
 impl Part {
     pub(super) fn new(tokens: Tokens, web_searches: u32) -> Self {
-        Self { classes: tokens.fields(), searches: web_searches.into() }
+        Self { classes: tokens.fields(), searches: web_searches.into(), quoted: 0 }
+    }
+
+    pub(super) fn of_bill(billed: &Billed) -> Self {
+        Self { quoted: pico(billed.quoted), ..Self::new(billed.tokens, billed.web_searches) }
+    }
+
+    pub(super) fn of_tokens(tokens: Tokens) -> Self {
+        Self::new(tokens, 0)
+    }
+
+    /// A row computed from a bill.
+    pub(super) fn of_call(call: &Call) -> Self {
+        Self { quoted: pico(call.quoted), ..Self::new(call.tokens, call.web_searches) }
     }
 
     /// The stored form.
-    pub fn fields(&self) -> [u64; 7] {
+    pub fn fields(&self) -> [u64; 8] {
         let [input, read, short, long, output, reasoning] = self.classes;
-        [input, read, short, long, output, reasoning, self.searches]
+        [input, read, short, long, output, reasoning, self.searches, self.quoted]
     }
 
     /// Converts from the stored form.
-    pub fn from_fields([input, read, short, long, output, reasoning, searches]: [u64; 7]) -> Self {
-        Self { classes: [input, read, short, long, output, reasoning], searches }
+    pub fn from_fields([input, read, short, long, output, reasoning, searches, quoted]: [u64; 8]) -> Self {
+        Self { classes: [input, read, short, long, output, reasoning], searches, quoted }
     }
 
     pub(super) fn add(&mut self, other: &Self) {
@@ -48,6 +63,7 @@ impl Part {
             *mine = change(*mine, theirs);
         }
         self.searches = change(self.searches, other.searches);
+        self.quoted = change(self.quoted, other.quoted);
     }
 
     /// Subtracts the common part from both.
@@ -61,6 +77,7 @@ impl Part {
         common(&mut mine[SHORT], &mut theirs[LONG]);
         common(&mut mine[LONG], &mut theirs[SHORT]);
         common(&mut self.searches, &mut other.searches);
+        common(&mut self.quoted, &mut other.quoted);
     }
 
     /// Subtracts the common searches from both.
@@ -79,10 +96,15 @@ impl Part {
         [input, read, short.saturating_add(long), output, self.searches]
     }
 
-    /// True when all counts are zero, ignoring reasoning, which is part of the output.
+    /// True when all counts and the cost are zero, ignoring reasoning, which is part of the output.
     pub(super) fn is_zero(&self) -> bool {
+        !self.is_counted() && self.quoted == 0
+    }
+
+    /// True when there are tokens or searches, which have a price of their own.
+    pub(super) fn is_counted(&self) -> bool {
         let [input, read, short, long, output, _] = self.classes;
-        [input, read, short, long, output, self.searches] == [0; 6]
+        [input, read, short, long, output, self.searches] != [0; 6]
     }
 
     pub(super) fn cache_write(&self) -> u64 {
@@ -104,6 +126,15 @@ impl Part {
     pub(super) fn web_searches(&self) -> u32 {
         u32::try_from(self.searches).unwrap_or(u32::MAX)
     }
+
+    /// The cost, if there is one.
+    pub(super) fn quoted(&self) -> Option<Usd> {
+        (self.quoted > 0).then(|| Usd::from_pico(self.quoted.into()))
+    }
+}
+
+fn pico(quoted: Option<Usd>) -> u64 {
+    quoted.map_or(0, |usd| u64::try_from(usd.pico().max(0)).unwrap_or(u64::MAX))
 }
 
 fn common(mine: &mut u64, theirs: &mut u64) {
@@ -239,9 +270,11 @@ impl Spending {
     }
 }
 
-/// Counts of one row.
+/// Counts of one row. Only the cost of a total is compared with a bill's.
 pub(super) fn part(row: &CompactRow) -> Part {
-    Part::new(row.tokens, row.web_searches)
+    let is_total = row.fidelity.is_sum() || row.tokens.is_zero();
+    let quoted = row.rare.as_ref().and_then(|rare| rare.quoted).filter(|_| is_total);
+    Part { quoted: pico(quoted), ..Part::new(row.tokens, row.web_searches) }
 }
 
 pub(super) fn session_of(row: &CompactRow, names: &Interner) -> u32 {

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::common::Home;
 
+/// Start of each session.
+const START: &str = "2026-11-20T09:00:00Z";
 const SESSION: &str = "d0d00001-0000-4000-8000-000000000009";
 
 /// Writes a document as at this time.
@@ -34,18 +36,117 @@ fn fx(home: &Home, input: u64, at: &str) {
     write(home, ".fx/sessions/1795165200000-1-abc/usage-v2.json", &document, at);
 }
 
-/// The days with their input tokens.
-fn days(home: &Home, more: &[&str]) -> Vec<(String, u64)> {
+fn codewhale(home: &Home, input: u64, at: &str) {
+    let about =
+        json!({"id": SESSION, "created_at": START, "updated_at": at, "total_tokens": input, "model": "glm-5.2"});
+    // The file may be written much later than the session.
+    write(home, &format!(".codewhale/sessions/{SESSION}.json"), &json!({"metadata": about}), "2026-11-30T00:00:00Z");
+}
+
+/// Runs statements in an agent's database.
+fn run(home: &Home, path: &str, sql: &str) {
+    rusqlite::Connection::open(home.file(path)).unwrap().execute_batch(sql).unwrap();
+}
+
+fn goose(home: &Home, input: u64, at: &str) {
+    let sql = format!(
+        "CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, working_dir TEXT, created_at TIMESTAMP, \
+         updated_at TIMESTAMP, accumulated_total_tokens INTEGER, accumulated_input_tokens INTEGER, \
+         accumulated_output_tokens INTEGER, model_config_json TEXT); \
+         REPLACE INTO sessions VALUES ('20261120_1', '/home/kim/shop', '{START}', '{at}', {input} + 1, {input}, 1, \
+         '{{\"model_name\":\"gpt-5.2\"}}')"
+    );
+    run(home, ".local/share/goose/sessions/sessions.db", &sql);
+}
+
+/// A thread of Zed's, which counts under its current model.
+fn thread(home: &Home, (id, parent, model): (&str, &str, &str), input: u64, at: &str) {
+    let model = json!({"provider": "zed.dev", "model": model});
+    let usage = json!({"input_tokens": input, "output_tokens": 1});
+    let data = json!({"model": model, "cumulative_token_usage": usage, "request_token_usage": {}});
+    let sql = format!(
+        "CREATE TABLE IF NOT EXISTS threads (id TEXT PRIMARY KEY, updated_at TEXT, data_type TEXT, data BLOB, \
+         parent_id TEXT, created_at TEXT); \
+         INSERT INTO threads VALUES ('{id}', '{at}', 'json', CAST('{data}' AS BLOB), {parent}, '{START}') \
+         ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, data = excluded.data"
+    );
+    run(home, ".local/share/zed/threads/threads.db", &sql);
+}
+
+fn zed(home: &Home, input: u64, at: &str) {
+    thread(home, ("z1", "NULL", "claude-opus-5"), input, at);
+}
+
+fn seconds(at: &str) -> i64 {
+    chrono::DateTime::parse_from_rfc3339(at).unwrap().timestamp()
+}
+
+/// Hermes' table of sessions.
+const HERMES: &str = "CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, model TEXT, started_at REAL, ended_at REAL, \
+                      input_tokens INTEGER, output_tokens INTEGER, estimated_cost_usd REAL);";
+
+fn hermes(home: &Home, input: u64, at: &str) {
+    let (start, at) = (seconds(START), seconds(at));
+    let sql = format!(
+        "{HERMES} CREATE TABLE IF NOT EXISTS session_model_usage (session_id TEXT, model TEXT, task TEXT, \
+         input_tokens INTEGER, output_tokens INTEGER, estimated_cost_usd REAL, first_seen REAL, last_seen REAL, \
+         PRIMARY KEY (session_id, model, task)); \
+         REPLACE INTO sessions VALUES ('h1', 'our-model', {start}, NULL, {input}, 1, 0); \
+         INSERT INTO session_model_usage VALUES ('h1', 'our-model', '', {input}, 1, {input} / 1000.0, {start}, {at}) \
+         ON CONFLICT DO UPDATE SET input_tokens = {input}, estimated_cost_usd = {input} / 1000.0, last_seen = {at}"
+    );
+    run(home, ".hermes/state.db", &sql);
+}
+
+/// Hermes before it had totals by model and their times.
+fn older_hermes(home: &Home, input: u64, at: &str) {
+    let (start, at) = (seconds(START), seconds(at));
+    let sql = format!(
+        "{HERMES} CREATE TABLE IF NOT EXISTS messages (session_id TEXT, timestamp REAL); \
+         REPLACE INTO sessions VALUES ('h1', 'our-model', {start}, NULL, {input}, 1, {input} / 1000.0); \
+         INSERT INTO messages VALUES ('h1', {at})"
+    );
+    run(home, ".hermes/state.db", &sql);
+}
+
+fn crush(home: &Home, thousandths: u64, at: &str) {
+    let (start, at) = (seconds(START), seconds(at));
+    let sql = format!(
+        "CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, parent_session_id TEXT, cost REAL, \
+         updated_at INTEGER, created_at INTEGER); \
+         INSERT INTO sessions VALUES ('c1', NULL, {thousandths} / 1000.0, {at}, {start}) \
+         ON CONFLICT DO UPDATE SET cost = excluded.cost, updated_at = {at}"
+    );
+    run(home, ".crush/crush.db", &sql);
+}
+
+/// A report by day, and the rows' values of this measure.
+fn report(home: &Home, measure: &str, more: &[&str]) -> Vec<(String, String)> {
     let report = [&["report", "day", "--json", "--since", "2026-11-01"], more].concat();
     let out = home.tokmeter().args(report).output().unwrap();
     let report: Value = serde_json::from_slice(&out.stdout).unwrap();
-    let day = |row: &Value| (row["day"].as_str().unwrap().to_owned(), row["input_tokens"].as_u64().unwrap());
-    report["rows"].as_array().unwrap().iter().map(day).collect()
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let row = |row: &Value| (text(&row["day"]), text(&row[measure]));
+    report["rows"].as_array().unwrap().iter().map(row).collect()
+}
+
+/// The days with their input tokens.
+fn days(home: &Home, more: &[&str]) -> Vec<(String, u64)> {
+    let rows = report(home, "input_tokens", more).into_iter();
+    rows.map(|(day, tokens)| (day, tokens.parse().unwrap())).collect()
 }
 
 #[test]
 fn a_total_that_grows_counts_on_the_day_on_which_it_grew() {
-    for write in [droid, fx] {
+    for (write, states_its_time) in [
+        (droid as fn(&Home, u64, &str), false),
+        (fx, false),
+        (codewhale, true),
+        (goose, true),
+        (zed, true),
+        (hermes, true),
+        (older_hermes, true),
+    ] {
         let home = Home::new();
         let is = |day: &str, input| (format!("2026-11-{day}"), input);
         write(&home, 1_000, "2026-11-20T10:00:00Z");
@@ -58,7 +159,54 @@ fn a_total_that_grows_counts_on_the_day_on_which_it_grew() {
         // The file is copied, and its total is the same.
         write(&home, 4_000, "2026-11-24T09:30:00Z");
         assert_eq!(days(&home, &[]), [is("20", 1_000), is("21", 600), is("23", 2_400)]);
-        // A reader that sees only the last total knows only when the session started.
-        assert_eq!(days(&home, &["--no-ledger"]), [is("20", 4_000)]);
+        // A reader that sees only the last total knows when the log says that it was written, or when the session began.
+        let day = if states_its_time { "24" } else { "20" };
+        assert_eq!(days(&home, &["--no-ledger"]), [is(day, 4_000)]);
+        let verified = home.tokmeter().args(["ledger", "verify"]).output().unwrap();
+        assert_eq!(verified.status.code(), Some(0), "{verified:?}");
     }
+}
+
+#[test]
+fn a_cost_that_grows_counts_on_the_day_on_which_it_grew() {
+    for write in [crush, hermes, older_hermes] {
+        let home = Home::new();
+        let is = |day: &str, cost: &str| (format!("2026-11-{day}"), cost.to_owned());
+        let costs = |more: &[&str]| report(&home, "cost_usd", more);
+        write(&home, 1_000, "2026-11-20T10:00:00Z");
+        assert_eq!(costs(&[]), [is("20", "1")]);
+        write(&home, 1_250, "2026-11-21T00:01:00Z");
+        assert_eq!(costs(&[]), [is("20", "1"), is("21", "0.25")]);
+        write(&home, 1_500, "2026-11-21T00:01:30Z");
+        write(&home, 4_000, "2026-11-23T09:30:00Z");
+        assert_eq!(costs(&[]), [is("20", "1"), is("21", "0.25"), is("23", "2.75")]);
+        assert_eq!(costs(&["--no-ledger"]), [is("23", "4")]);
+        let verified = home.tokmeter().args(["ledger", "verify"]).output().unwrap();
+        assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+    }
+}
+
+#[test]
+fn a_thread_leaves_its_first_model_what_it_used_and_adds_to_that_of_its_sub_agents() {
+    let home = Home::new();
+    let of = |by: &str| {
+        let out = home.tokmeter().args(["report", "total", "--json", "--by", by]).output().unwrap();
+        let report: Value = serde_json::from_slice(&out.stdout).unwrap();
+        let row = |row: &Value| (row[by].as_str().unwrap_or("-").to_owned(), row["input_tokens"].as_u64().unwrap());
+        let mut rows: Vec<_> = report["rows"].as_array().unwrap().iter().map(row).collect();
+        rows.sort();
+        rows
+    };
+    let is = |name: &str, input| (name.to_owned(), input);
+    thread(&home, ("z1", "NULL", "claude-opus-5"), 1_000, "2026-11-20T10:00:00Z");
+    thread(&home, ("z2", "'z1'", "claude-opus-5"), 70, "2026-11-20T10:10:00Z");
+    assert_eq!(of("model"), [is("claude-opus-5", 1_070)]);
+    thread(&home, ("z1", "NULL", "claude-haiku-4-5"), 1_300, "2026-11-21T10:00:00Z");
+    thread(&home, ("z2", "'z1'", "claude-opus-5"), 90, "2026-11-22T10:00:00Z");
+    assert_eq!(of("model"), [is("claude-haiku-4-5", 300), is("claude-opus-5", 1_090)]);
+    assert_eq!((of("session"), of("agent")), (vec![is("z1", 1_390)], vec![is("-", 1_300), is("z2", 90)]));
+    let is = |day: &str, input| (format!("2026-11-{day}"), input);
+    assert_eq!(days(&home, &[]), [is("20", 1_070), is("21", 300), is("22", 20)]);
+    thread(&home, ("z1", "NULL", "claude-opus-5"), 1_400, "2026-11-22T10:00:00Z");
+    assert_eq!(days(&home, &[]), [is("20", 1_070), is("21", 300), is("22", 120)]);
 }

@@ -1,6 +1,6 @@
 //! Agents with databases are found at their places, and those that are not there cost next to nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -74,18 +74,20 @@ fn each_database_is_found_at_its_place_and_comes_to_what_its_sample_does() {
 fn a_project_or_profile_that_is_listed_later_is_followed_from_then_on() {
     let (_keep, path, roots) = home();
     let mut meter = Meter::on(roots);
-    assert!(meter.rescan().books.calls.is_empty());
+    // One for each session and kind of work.
+    let bills = |meter: &Meter| meter.books.bills.iter().map(|bill| bill.id).collect::<BTreeSet<_>>().len();
+    assert!(meter.rescan().books.bills.is_empty());
     let project = path.join("till");
     database(&project.join(".crush/crush.db"), "crush/crush.sql");
-    assert!(meter.rescan().books.calls.is_empty(), "nothing names the project");
+    assert!(meter.rescan().books.bills.is_empty(), "nothing names the project");
     write(&path.join(".local/share/crush/projects.json"), &projects(&[&project]));
     database(&path.join(".hermes/profiles/coder/state.db"), "hermes/older/state.sql");
-    assert_eq!(meter.rescan().books.calls.len(), 2 + 1);
-    let from: Vec<_> = meter.books.calls.values().filter_map(|call| call.from.project.as_deref()).collect();
+    assert_eq!(bills(meter.rescan()), 2 + 1);
+    let from: Vec<_> = meter.books.bills.iter().filter_map(|bill| bill.from.project.as_deref()).collect();
     assert_eq!(from, [project.to_str().unwrap(); 2]);
     write(&path.join(".local/share/crush/projects.json"), "{\"projects\": [");
     database(&path.join(".hermes/profiles/writer/state.db"), "hermes/state.sql");
-    assert_eq!(meter.rescan().books.calls.len(), 3 + 4, "a list that cannot be read takes no place away");
+    assert_eq!(bills(meter.rescan()), 3 + 3, "a list that cannot be read takes no place away");
 }
 
 /// The real file system, with what is asked of it.

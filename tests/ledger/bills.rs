@@ -12,7 +12,7 @@ use tokmeter::testing::pricing::{Cost, Pricer};
 
 use super::common::{Prices, at, batch_of, call, calls, key, prices, rows, total};
 use super::durable::{TO_SCHEMA_4, assert_alike, books, opened, to_schema_3};
-use super::stores::every_store;
+use super::stores::{AnyBooks as _, every_store};
 
 fn tokens(input: u64, output: u64) -> Tokens {
     Tokens { input, output, cache_write_1h: input, ..Tokens::ZERO }
@@ -20,12 +20,7 @@ fn tokens(input: u64, output: u64) -> Tokens {
 
 /// A session's statement at this second.
 fn bill(session: &str, seconds: i64, models: &[(&str, Tokens)]) -> Bill {
-    let models = models.iter().map(|(model, tokens)| Billed {
-        model: Label::new(model),
-        tokens: *tokens,
-        is_split: true,
-        web_searches: 0,
-    });
+    let models = models.iter().map(|(model, tokens)| Billed { is_split: true, ..Billed::new(model, *tokens) });
     Bill {
         id: CallKey::from_parts(&[session, &format!("{seconds}")]),
         from: Attribution {
@@ -132,6 +127,112 @@ fn what_a_total_grew_by_is_dated_by_the_snapshot_that_shows_it() {
         disk.post(&batch_of(all[..3].iter().cloned().map(Record::Bill))).unwrap();
         assert_eq!(dated(&*disk), [(at(30), 120), (at(900), 30), (at(day + 5), 250)]);
         assert_eq!(disk.problems(), Vec::<String>::new());
+    }
+}
+
+/// A snapshot of a total with a cost, in cents.
+fn quoted(seconds: i64, model: &str, tokens: Tokens, cents: i64) -> Bill {
+    let mut bill = Bill { counter: Counter::Snapshot { since: None }, ..bill("s", seconds, &[(model, tokens)]) };
+    bill.models[0].quoted = Some(Usd::from_micro(cents * 10_000));
+    bill
+}
+
+/// Rows by day: tokens and cents.
+type Days = Vec<(i64, u64, i128)>;
+
+#[test]
+fn a_cost_is_shared_among_what_its_total_grew_by() {
+    let day = 86_400;
+    let cents = |books: &dyn Ledger| {
+        let mut rows: Vec<_> = rows(books)
+            .iter()
+            .map(|row| (row.call.at(), row.call.tokens.input, row.call.quoted.unwrap_or_default()))
+            .collect();
+        rows.sort_unstable();
+        rows.into_iter().map(|(at, input, usd)| (at.timestamp() / day, input, usd.pico() / 10_000_000_000)).collect()
+    };
+    let none = Tokens::ZERO;
+    let cases: [([Bill; 3], Days); 4] = [
+        // Without tokens there is only the cost.
+        (
+            [quoted(9, "unknown", none, 10), quoted(day, "unknown", none, 25), quoted(2 * day, "unknown", none, 30)],
+            vec![(0, 0, 10), (1, 0, 15), (2, 0, 5)],
+        ),
+        (
+            [
+                quoted(9, "opus", tokens(5, 1), 10),
+                quoted(day, "opus", tokens(7, 1), 25),
+                quoted(2 * day, "opus", tokens(8, 1), 30),
+            ],
+            vec![(0, 5, 10), (1, 2, 15), (2, 1, 5)],
+        ),
+        // The cost of tokens is known later, or turns out to be lower.
+        (
+            [
+                quoted(9, "opus", tokens(5, 1), 10),
+                quoted(day, "opus", tokens(7, 1), 10),
+                quoted(2 * day, "opus", tokens(7, 1), 30),
+            ],
+            vec![(0, 5, 10), (1, 2, 20)],
+        ),
+        (
+            [
+                quoted(9, "opus", tokens(5, 1), 10),
+                quoted(day, "opus", tokens(7, 1), 25),
+                quoted(2 * day, "opus", tokens(8, 1), 20),
+            ],
+            vec![(0, 5, 5), (1, 2, 15), (2, 1, 0)],
+        ),
+    ];
+    for (bills, expected) in cases {
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            for mut disk in every_store() {
+                for which in order {
+                    disk.post(&batch_of([Record::Bill(bills[which].clone())])).unwrap();
+                    disk.restart();
+                }
+                let found: Days = cents(&*disk);
+                assert_eq!(found, expected, "{order:?}");
+                assert_eq!(disk.problems(), Vec::<String>::new());
+                let mut copy = memory();
+                copy.import_lines(&disk.exported()).unwrap();
+                assert_alike(&copy, &*disk).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_total_that_an_older_version_recorded_as_a_call_is_part_of_the_bill() {
+    let day = 86_400;
+    let old = |model: Option<&str>, tokens, cents: i64, fidelity| Call {
+        model: model.map(Label::new),
+        quoted: Some(Usd::from_micro(cents * 10_000)),
+        fidelity,
+        ..made("row", "s", 10, "opus", tokens)
+    };
+    for (call, bills) in [
+        (
+            old(Some("opus"), tokens(5, 1), 10, Fidelity::Summed),
+            [quoted(day, "opus", tokens(7, 1), 25), quoted(2 * day, "opus", tokens(10, 2), 40)],
+        ),
+        (
+            old(None, Tokens::ZERO, 10, Fidelity::LowerBound),
+            [quoted(day, "unknown", Tokens::ZERO, 25), quoted(2 * day, "unknown", Tokens::ZERO, 40)],
+        ),
+    ] {
+        for mut disk in every_store() {
+            disk.post(&calls([call.clone()])).unwrap();
+            for bill in &bills {
+                disk.restart();
+                disk.post(&batch_of([Record::Bill(bill.clone())])).unwrap();
+                let whole = total(&*disk);
+                let quoted: Usd = rows(&*disk).iter().filter_map(|row| row.call.quoted).sum();
+                assert_eq!((whole.tokens, Some(quoted)), (bill.tokens(), bill.models[0].quoted));
+                assert_eq!(disk.problems(), Vec::<String>::new());
+            }
+            assert_eq!(total(&*disk).calls, 3);
+        }
     }
 }
 

@@ -204,7 +204,7 @@ pub fn any_call() -> impl Strategy<Value = Call> {
 pub fn any_bill() -> impl Strategy<Value = Record> {
     let model = |name: &'static str| {
         (prop::array::uniform6(0_u64..12), any::<bool>(), 0_u32..3).prop_map(move |(tokens, is_split, web_searches)| {
-            Billed { model: Label::new(name), tokens: Tokens::from_fields(tokens), is_split, web_searches }
+            Billed { is_split, web_searches, ..Billed::new(name, Tokens::from_fields(tokens)) }
         })
     };
     let models = (prop::option::of(model("haiku")), model("opus[1m]"));

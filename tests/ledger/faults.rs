@@ -22,7 +22,7 @@ use super::durable::{TO_SCHEMA_4, books, opened};
 /// The statement of session `s` at this second.
 fn bill(seconds: i64, output: u64) -> Record {
     let tokens = Tokens { input: 150, output, ..Tokens::ZERO };
-    let opus = Billed { model: Label::new("opus"), tokens, is_split: true, web_searches: 0 };
+    let opus = Billed { is_split: true, ..Billed::new("opus", tokens) };
     let from = Attribution { session: Some(Label::new("s")), ..Attribution::new(at(seconds), Label::new("test")) };
     let counter = Counter::Session { started: Some(7), since: None };
     Record::Bill(Bill { id: key(&format!("bill {seconds}")), from, counter, models: vec![opus] })

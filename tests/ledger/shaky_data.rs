@@ -13,7 +13,7 @@ pub struct Data {
     pub has_aliases: bool,
     pub descents: BTreeSet<(Label, Label)>,
     pub bills: BTreeMap<(Label, CallKey), Bill>,
-    pub spent: BTreeMap<(Label, Option<Label>), [u64; 7]>,
+    pub spent: BTreeMap<(Label, Option<Label>), [u64; 8]>,
     pub files: BTreeMap<PathBuf, Checkpoint>,
     pub statuses: BTreeMap<String, String>,
     pub horizon: Option<Instant>,

@@ -72,7 +72,7 @@ impl Agent {
 fn piece(call: Call) -> Option<Bill> {
     call.from.session.as_ref().filter(|_| !call.tokens.is_zero())?;
     let model = call.model.unwrap_or_else(|| Label::new("unknown"));
-    let billed = Billed { model, tokens: call.tokens, is_split: true, web_searches: 0 };
+    let billed = Billed { is_split: true, ..Billed::new(model.as_str(), call.tokens) };
     Some(Bill { id: call.key, from: call.from, counter: Counter::Piece, models: vec![billed] })
 }
 

@@ -237,7 +237,7 @@ fn bill(id: CallKey, from: Attribution, known: Known, piece: &Piece) -> Option<B
         if !tokens.is_zero() {
             // The metrics do not give the lifetimes of cache writes.
             let is_split = tokens.cache_write() == 0;
-            models.push(Billed { model: Label::new(model), tokens, is_split, web_searches: 0 });
+            models.push(Billed { is_split, ..Billed::new(model, tokens) });
         }
     }
     (!models.is_empty()).then_some(Bill { id, from, counter: Counter::Piece, models })

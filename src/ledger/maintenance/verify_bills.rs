@@ -54,8 +54,7 @@ impl BillCheck {
         let mut computed = Rows::default();
         for family in all.take_due(billed.iter().copied()) {
             let (calls, _) = all.unlisted_calls(&family, &spending, horizon, names, &families);
-            computed
-                .extend(calls.iter().map(|call| (call.key, (call.at(), Part::new(call.tokens, call.web_searches)))));
+            computed.extend(calls.iter().map(|call| (call.key, (call.at(), Part::of_call(call)))));
         }
         let (of_rows, stored) = (Sums::default(), Rows::default());
         Ok(Self { billed, kept, of_rows, keys, computed, stored, is_pruned: horizon.is_some() })

@@ -15,6 +15,9 @@ use crate::ledger::inherited::Whole;
 use crate::ledger::interner::Interner;
 use crate::ledger::spending::Part;
 
+/// Number of counts in the stored sums of a session. A cost may follow.
+const COUNTS: usize = 7;
+
 /// A session's bills.
 pub(super) fn of_session(conn: &Connection, names: &Interner, ids: &mut Ids, session: u32) -> Result<Vec<Bill>> {
     let Some(id) = ids.stored_label(conn, names, session)? else { return Ok(Vec::new()) };
@@ -132,11 +135,21 @@ pub(super) fn write(
 }
 
 fn put_sums(conn: &Connection, session: i64, model: i64, part: &Part) -> Result<()> {
-    let sums = serde_json::to_string(&part.fields()).map_err(|_| damaged("the sums of a session"))?;
+    // Without a cost as versions write it that do not know of one.
+    let fields = part.fields();
+    let written = if part.quoted().is_none() { &fields[..COUNTS] } else { &fields[..] };
+    let sums = serde_json::to_string(written).map_err(|_| damaged("the sums of a session"))?;
     let put = "INSERT OR REPLACE INTO spent(session, model, sums) VALUES(?, ?, ?)";
     conn.prepare_cached(put)?.execute(params![session, model, sums]).map(drop)
 }
 
 fn sums_of(fields: &str) -> Result<Part> {
-    serde_json::from_str(fields).map(Part::from_fields).map_err(|_| damaged("the sums of a session"))
+    let damaged = || damaged("the sums of a session");
+    let written: Vec<u64> = serde_json::from_str(fields).map_err(|_| damaged())?;
+    let mut fields = [0; COUNTS + 1];
+    if !(COUNTS..=COUNTS + 1).contains(&written.len()) {
+        return Err(damaged());
+    }
+    fields[..written.len()].copy_from_slice(&written);
+    Ok(Part::from_fields(fields))
 }

@@ -116,7 +116,7 @@ mod tests {
         let model = Label::new("gemini-3.1-pro");
         let from = Attribution { session: Some(Label::new(session)), ..Attribution::new(at, Label::new("otlp")) };
         let id = CallKey::from_parts(&["piece", session]);
-        let models = vec![Billed { model, tokens, is_split: true, web_searches: 0 }];
+        let models = vec![Billed { is_split: true, ..Billed::new(model.as_str(), tokens) }];
         Record::Bill(Bill { id, from, counter: Counter::Piece, models })
     }
 
