@@ -47,13 +47,15 @@ pub struct SessionStatus {
     pub seen: Instant,
 }
 
-/// An agent's report on the turn of its main thread.
+/// An agent's report on a turn of its main thread or of a sub-agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnStatus {
     /// The log format.
     pub source: Label,
     /// The session.
     pub session: Label,
+    /// The sub-agent; `None` for the main thread.
+    pub agent: Option<Label>,
     /// What happened.
     pub turn: Turn,
     /// When it happened.
@@ -67,6 +69,8 @@ pub enum Turn {
     Begun,
     /// The agent has answered or was interrupted, and waits for its user.
     Ended,
+    /// The agent's process ends with this turn, or has ended: nobody prompts it again.
+    Closed,
 }
 
 /// Prefix of the names of session reports.
@@ -159,8 +163,9 @@ impl Status {
                 let (size, cost) = (text(context_size.map(i128::from)), text(cost.map(Usd::pico)));
                 (format!("{OF_SESSIONS}{source}\t{session}"), format!("{seen:015}\t{size}\t{cost}"))
             }
-            Self::Turn(TurnStatus { source, session, turn, .. }) => {
-                (format!("{OF_TURNS}{source}\t{session}"), format!("{seen:015}\t{}", turn.name()))
+            Self::Turn(TurnStatus { source, session, agent, turn, .. }) => {
+                let agent = agent.as_ref().map(|agent| format!("\t{agent}")).unwrap_or_default();
+                (format!("{OF_TURNS}{source}\t{session}{agent}"), format!("{seen:015}\t{}", turn.name()))
             }
         }
     }
@@ -171,11 +176,13 @@ impl Status {
         let seen = Instant::from_timestamp_millis(values.next()?.parse().ok()?)?;
         let first = values.next()?;
         if let Some(name) = name.strip_prefix(OF_TURNS) {
-            let (source, session) = name.split_once('\t')?;
+            let (source, thread) = name.split_once('\t')?;
+            let (session, agent) = thread.split_once('\t').map_or((thread, None), |(own, agent)| (own, Some(agent)));
             let turn = Turn::from_name(first)?;
             return Some(Self::Turn(TurnStatus {
                 source: Label::new(source),
                 session: Label::new(session),
+                agent: agent.map(Label::new),
                 turn,
                 seen,
             }));
@@ -222,11 +229,12 @@ impl Turn {
         match self {
             Self::Begun => "begun",
             Self::Ended => "ended",
+            Self::Closed => "closed",
         }
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        [Self::Begun, Self::Ended].into_iter().find(|turn| turn.name() == name)
+        [Self::Begun, Self::Ended, Self::Closed].into_iter().find(|turn| turn.name() == name)
     }
 }
 
@@ -245,10 +253,11 @@ mod tests {
             let (source, session) = (Label::new("claude-code"), Label::new("a b"));
             Status::Session(SessionStatus { source, session, context_size, cost, seen: at(7) })
         };
-        let turn = |turn, seen| {
+        let turn_of = |agent: Option<&str>, turn, seen| {
             let (source, session) = (Label::new("claude-code"), Label::new("a b"));
-            Status::Turn(TurnStatus { source, session, turn, seen: at(seen) })
+            Status::Turn(TurnStatus { source, session, agent: agent.map(Label::new), turn, seen: at(seen) })
         };
+        let turn = |turn, seen| turn_of(None, turn, seen);
         let all = [
             quota(9, 10_000, Some(at(1_800_000_000))),
             quota(1_764_194_400, 0, None),
@@ -256,6 +265,8 @@ mod tests {
             session(Some(200_000), Some(Usd::from_micro(12_340))),
             turn(Turn::Ended, 8),
             turn(Turn::Begun, 9),
+            turn(Turn::Closed, 10),
+            turn_of(Some("explore"), Turn::Ended, 10),
         ];
         for status in &all {
             let (name, value) = status.entry();
@@ -265,6 +276,7 @@ mod tests {
         assert!(all[0].entry().1 < all[1].entry().1);
         assert!(all[4].entry().1 < all[5].entry().1);
         assert_ne!(all[3].entry().0, all[4].entry().0);
+        assert_ne!(all[6].entry().0, all[7].entry().0);
         for strange in ["", "status:", "status:quota\tcodex", "status:session\tx", "status:turn\tcodex\tx"] {
             assert_eq!(Status::from_entry(strange, "000000000000001\t1\t"), None, "{strange}");
         }

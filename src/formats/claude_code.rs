@@ -185,6 +185,9 @@ impl Reader for Transcript {
         }
         if call.from.agent.is_none() {
             self.turns.answered(session, call.at());
+            if answer.message.ends_turn() && parsed.is_print() && matches!(claim, Claim::Own) {
+                self.turns.note(session, Turn::Closed, call.at());
+            }
         }
         if !booked.is_nothing() || is_refused {
             out.push(Record::Call(call));

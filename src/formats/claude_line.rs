@@ -155,6 +155,11 @@ impl Line<'_> {
         }
     }
 
+    /// True for a line of `claude -p`, whose process ends with its turn.
+    pub(super) fn is_print(&self) -> bool {
+        self.entrypoint.get() == Some("sdk-cli")
+    }
+
     /// True when its timestamp may be the first one of a transcript.
     pub(super) fn may_open(&self) -> bool {
         let is_snapshot = self.kind.get() == Some("file-history-snapshot");

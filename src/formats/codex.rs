@@ -106,12 +106,12 @@ impl Reader for Rollout {
                 self.stated.turn(Turn::Begun, line.at.0.unwrap_or(origin.modified));
             }
             (Some("event_msg"), Some("task_complete")) => {
-                self.stated.turn(Turn::Ended, line.at.0.unwrap_or(origin.modified));
+                self.stated.turn(self.thread.turn_end(), line.at.0.unwrap_or(origin.modified));
                 self.end_turn(&line, origin, out);
             }
             (Some("event_msg"), Some("turn_aborted")) => {
                 self.thread.abort();
-                self.stated.turn(Turn::Ended, line.at.0.unwrap_or(origin.modified));
+                self.stated.turn(self.thread.turn_end(), line.at.0.unwrap_or(origin.modified));
                 // A sub-agent's last turn: no later call can carry the lower-bound mark.
                 if self.thread.agent.is_some() {
                     self.end_turn(&line, origin, out);

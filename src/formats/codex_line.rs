@@ -45,6 +45,7 @@ fields! {
         role: Text<'a> = "agent_role",
         git: Git<'a> = "git",
         source: Source<'a> = "source",
+        originator: Text<'a> = "originator",
         limits: Limits<'a> = "rate_limits",
     }
 }

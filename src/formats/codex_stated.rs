@@ -50,19 +50,20 @@ impl Stated {
         self.turn = Some((turn, at));
     }
 
-    /// Appends the reports. A sub-agent's context and turns are not its session's.
+    /// Appends the reports. A sub-agent's context is not its session's.
     pub(super) fn take(&mut self, source: &Label, thread: &Thread, out: &mut Vec<Record>) {
         out.extend(self.quotas.drain(..).map(|quota| Record::Status(Status::Quota(quota))));
         let (session, turn) = (self.session.take(), self.turn.take());
-        let (Some(own), None) = (&thread.own, &thread.agent) else { return };
+        let Some(own) = &thread.own else { return };
         let of = || (source.clone(), Label::new(thread.root.as_deref().unwrap_or(own)));
-        out.extend(session.map(|seen| {
+        out.extend(session.filter(|_| thread.agent.is_none()).map(|seen| {
             let ((source, session), context_size) = (of(), thread.context_size);
             Record::Status(Status::Session(SessionStatus { source, session, context_size, cost: None, seen }))
         }));
         out.extend(turn.map(|(turn, seen)| {
             let (source, session) = of();
-            Record::Status(Status::Turn(TurnStatus { source, session, turn, seen }))
+            let agent = thread.agent.as_deref().map(Label::new);
+            Record::Status(Status::Turn(TurnStatus { source, session, agent, turn, seen }))
         }));
     }
 }

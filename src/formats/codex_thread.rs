@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::branch::branch_name;
 use super::codex_line::{Line, Payload};
 use super::codex_usage::Totals;
-use crate::domain::{Label, Record};
+use crate::domain::{Label, Record, Turn};
+
+/// Name under which `codex exec` writes its rollouts.
+const EXEC: &str = "codex_exec";
 
 /// State collected from the lines read so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -37,6 +40,9 @@ pub(super) struct Thread {
     pub(super) unlogged: bool,
     /// True if a call of this thread has been counted.
     pub(super) begun: bool,
+    /// True if `codex exec` made it, whose process ends with its turn.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_exec: bool,
 }
 
 impl Thread {
@@ -52,6 +58,7 @@ impl Thread {
             self.cwd = payload.cwd.get().map(str::to_owned);
             self.branch = branch_name(payload.git.branch.get()).map(str::to_owned);
             self.model = payload.model.get().map(str::to_owned);
+            self.is_exec = payload.originator.get() == Some(EXEC);
         }
         let own = self.own.as_deref().unwrap_or(id);
         let copied = (own, id);
@@ -98,6 +105,11 @@ impl Thread {
         let is_recorded = std::mem::take(&mut self.recorded)
             || payload.compacted_by.get().is_some_and(|id| self.response.as_deref() == Some(id));
         self.unlogged |= payload.message.get().is_none() && !is_recorded;
+    }
+
+    /// What the end of a turn means for the thread.
+    pub(super) fn turn_end(&self) -> Turn {
+        if self.is_exec { Turn::Closed } else { Turn::Ended }
     }
 
     /// Handles an aborted turn. Where answers are recorded individually, the one in progress is billed but not recorded

@@ -150,6 +150,7 @@ impl Reader for Events {
                     self.kept.stated.read(&model, metric.usage.totals()?);
                 }
                 out.extend(self.total(&read, origin).map(Record::Bill));
+                self.turn(Turn::Closed, &read, origin);
             }
             _ => {}
         }

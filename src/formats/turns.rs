@@ -34,7 +34,7 @@ impl Turns {
     /// Appends the reports.
     pub(super) fn take(&mut self, source: &Label, out: &mut Vec<Record>) {
         let report = |(session, (seen, turn))| {
-            Record::Status(Status::Turn(TurnStatus { source: source.clone(), session, turn, seen }))
+            Record::Status(Status::Turn(TurnStatus { source: source.clone(), session, agent: None, turn, seen }))
         };
         out.extend(std::mem::take(&mut self.0).into_iter().map(report));
     }

@@ -159,17 +159,20 @@ impl Thread {
 }
 
 /// The sub-agents that have not ended, or only minutes ago.
-pub(crate) fn agent_lines(threads: &Threads, began: i64, now: Instant) -> Vec<AgentLine> {
+pub(crate) fn agent_lines(
+    threads: &Threads,
+    activity: impl Fn(&Label, &LastCall) -> Activity,
+    began: i64,
+    now: Instant,
+) -> Vec<AgentLine> {
     let lines = threads.iter().filter_map(|(name, thread)| {
-        let last = thread.last.clone()?;
-        // Nobody answers a sub-agent that ended its turn.
-        let activity = if last.ends_turn { Activity::Ended } else { Activity::at(last.at, now) };
+        let (name, last) = (name.clone()?, thread.last.clone()?);
         Some(AgentLine {
-            name: name.clone()?,
+            activity: activity(&name, &last),
+            name,
             today: thread.today,
             cost_per_hour: thread.cost_per_hour(began, now),
             last,
-            activity,
         })
     });
     lines.filter(|line| line.activity != Activity::Ended || is_active(line.last.at, now)).collect()

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::activity::{Activity, has_ended, is_active, recency};
-use super::fleet::{FleetLine, LISTED, Threads, agent_lines};
+use super::fleet::{FleetLine, LISTED, LastCall, Threads, agent_lines};
 use super::freshness::Freshness;
 use super::model_sums::take_model;
 use super::owner::Owner;
@@ -15,7 +15,7 @@ use super::share::{Share, shares};
 use super::statuses::Statuses;
 use super::summary::ModelLine;
 use super::used::Used;
-use crate::domain::{Instant, Label, Span, Turn, one_by_one, sort_by};
+use crate::domain::{Instant, Label, Span, one_by_one, sort_by};
 use crate::ledger::{Row, SessionRow, Sums};
 
 /// Maximum number of sessions in a summary.
@@ -115,7 +115,7 @@ impl Sessions {
     /// those that have ended, with the latest call first. All work began in the minute `began`.
     pub(crate) fn fleet(&self, statuses: &Statuses, began: i64, now: Instant) -> Vec<FleetLine> {
         let until = self.trend_until(now);
-        let activity = |id, session: &Session| session.activity(statuses.turn_since(id, session.ended), now);
+        let activity = |id, session: &Session| statuses.activity(id, session.ended, session.ends_turn(), now);
         let of_today = self.of_today(now).map(|(id, session, today)| (id, session, today, activity(id, session)));
         let mut lines: Vec<_> = of_today.collect();
         lines.sort_by_key(|(id, session, _, activity)| {
@@ -124,7 +124,7 @@ impl Sessions {
         });
         lines.truncate(LISTED);
         let line = |(id, session, today, activity): (&SessionId, &Session, Sums, Activity)| {
-            session.fleet_line(id, today, activity, until, (began, now))
+            session.fleet_line(id, today, activity, statuses, until, (began, now))
         };
         lines.into_iter().map(line).collect()
     }
@@ -294,18 +294,10 @@ impl Session {
         today
     }
 
-    /// Whether it works or waits, by its last call and what its log says of its turn since then.
-    fn activity(&self, turn: Option<(Turn, Instant)>, now: Instant) -> Activity {
-        match turn {
-            Some((Turn::Begun, at)) => Activity::at(at, now),
-            Some((Turn::Ended, at)) => Activity::of(at, true, now),
-            None => {
-                let main = self.threads.get(&None).and_then(|thread| thread.last.as_ref());
-                // A sub-agent may go on working.
-                let ends_turn = main.is_some_and(|last| last.ends_turn && last.at == self.ended);
-                Activity::of(self.ended, ends_turn, now)
-            }
-        }
+    /// True when its last call ended its turn. Without that of the main thread, a sub-agent may go on working.
+    fn ends_turn(&self) -> bool {
+        let main = self.threads.get(&None).and_then(|thread| thread.last.as_ref());
+        main.is_some_and(|last| last.ends_turn && last.at == self.ended)
     }
 
     fn fleet_line(
@@ -313,10 +305,16 @@ impl Session {
         id: &SessionId,
         today: Sums,
         activity: Activity,
+        statuses: &Statuses,
         trend_until: Instant,
         (began, now): (i64, Instant),
     ) -> FleetLine {
         let minutes = Minutes::of_all(self.minutes.values());
+        // No sub-agent outlives the process of its session.
+        let agent_activity = |agent: &Label, last: &LastCall| match activity {
+            Activity::Ended => Activity::Ended,
+            Activity::Working | Activity::Quiet | Activity::Waiting => statuses.agent_activity(id, agent, last, now),
+        };
         let main = self.threads.get(&None).and_then(|thread| thread.last.clone());
         let main = main.filter(|last| Activity::at(last.at, now) != Activity::Ended);
         let dearest = self.models.iter().max_by_key(|(name, sums)| (sums.cost, sums.tokens.total(), Reverse(*name)));
@@ -331,7 +329,7 @@ impl Session {
             model: main.as_ref().map_or_else(|| dearest.and_then(|(name, _)| name.clone()), |last| last.model.clone()),
             main,
             trend: minutes.trend(trend_until, now),
-            agents: agent_lines(&self.threads, began, now),
+            agents: agent_lines(&self.threads, agent_activity, began, now),
         }
     }
 

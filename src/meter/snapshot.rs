@@ -15,6 +15,7 @@ use super::overrides;
 use super::rate::{KEPT, Paces, Spent};
 use super::recent::{Recent, minute_of};
 use super::session_id::SessionId;
+use super::statuses::Statuses;
 use super::summary::Follow;
 use super::used::Used;
 use super::window::Window;
@@ -273,7 +274,10 @@ pub fn states(
             let filter = Filter { since: Some(quarter_start(since)), ..Filter::default() };
             let rows = books.report(&Query { filter, ..Query::new(Grain::Session, rules.zone) })?.rows;
             let sessions = rows.iter().filter_map(|row| row.session.as_ref());
-            sessions.filter(|session| session.ended >= since).map(|session| SessionId::from_row(session)).collect()
+            let sessions = sessions.filter(|session| session.ended >= since);
+            let statuses = Statuses::new(books.statuses()?);
+            let open = sessions.map(|row| (SessionId::from_row(row), row.ended));
+            open.filter(|(id, last)| !statuses.is_closed(id, *last)).map(|(id, _)| id).collect()
         }
         None => Vec::new(),
     };

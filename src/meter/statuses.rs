@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::activity::{ACTIVE, WAITING, WORKING};
-use super::fleet::FleetLine;
+use super::activity::{ACTIVE, Activity, WAITING, WORKING};
+use super::fleet::{FleetLine, LastCall};
 use super::session_id::SessionId;
 use crate::domain::{Instant, Label, Quota, Status, Turn};
 
@@ -13,8 +13,8 @@ pub(crate) struct Statuses {
     quotas: Vec<Quota>,
     /// Context size of each session, by log format and name.
     sizes: BTreeMap<(Label, Label), u64>,
-    /// The latest start or end of a turn, by log format and session.
-    turns: BTreeMap<(Label, Label), (Turn, Instant)>,
+    /// The latest start or end of a turn, by log format, session and sub-agent.
+    turns: BTreeMap<(Label, Label, Option<Label>), (Turn, Instant)>,
 }
 
 impl Statuses {
@@ -28,7 +28,7 @@ impl Statuses {
                     sizes.extend(status.context_size.map(|size| ((status.source, status.session), size)));
                 }
                 Status::Turn(status) => {
-                    turns.insert((status.source, status.session), (status.turn, status.seen));
+                    turns.insert((status.source, status.session, status.agent), (status.turn, status.seen));
                 }
             }
         }
@@ -45,20 +45,45 @@ impl Statuses {
         self.quotas.iter().filter_map(|quota| quota.resets_at)
     }
 
-    /// The start of a session's turn after this last call, or its end since then.
-    pub(crate) fn turn_since(&self, id: &SessionId, last: Instant) -> Option<(Turn, Instant)> {
+    /// The start of a turn after this last call, or its end since then: of a session's main thread or of a sub-agent.
+    fn turn_since(&self, id: &SessionId, agent: Option<&Label>, last: Instant) -> Option<(Turn, Instant)> {
         if self.turns.is_empty() {
             return None;
         }
-        let (turn, at) = *self.turns.get(&(id.source.clone(), id.session.clone()?))?;
+        let (turn, at) = *self.turns.get(&(id.source.clone(), id.session.clone()?, agent.cloned()))?;
         // A report is stored in milliseconds.
         let (last, reported) = (last.timestamp_millis(), at.timestamp_millis());
         let is_since = match turn {
             // An answer may have the time at which it began, and its agent may report that as well.
             Turn::Begun => last < reported,
-            Turn::Ended => last <= reported,
+            Turn::Ended | Turn::Closed => last <= reported,
         };
         is_since.then_some((turn, at))
+    }
+
+    /// Whether a session works or waits, by its last call and what its log says of its turn since then.
+    pub(crate) fn activity(&self, id: &SessionId, last: Instant, ends_turn: bool, now: Instant) -> Activity {
+        match self.turn_since(id, None, last) {
+            Some((Turn::Begun, at)) => Activity::at(at, now),
+            Some((Turn::Ended, at)) => Activity::of(at, true, now),
+            Some((Turn::Closed, _)) => Activity::Ended,
+            None => Activity::of(last, ends_turn, now),
+        }
+    }
+
+    /// The same for a sub-agent. It has ended with its turn, because nobody answers it.
+    pub(crate) fn agent_activity(&self, id: &SessionId, agent: &Label, last: &LastCall, now: Instant) -> Activity {
+        match self.turn_since(id, Some(agent), last.at) {
+            Some((Turn::Begun, at)) => Activity::at(at, now),
+            Some((Turn::Ended | Turn::Closed, _)) => Activity::Ended,
+            None if last.ends_turn => Activity::Ended,
+            None => Activity::at(last.at, now),
+        }
+    }
+
+    /// True when the agent's process has ended since this last call of the session, by any of its threads.
+    pub(crate) fn is_closed(&self, id: &SessionId, last: Instant) -> bool {
+        matches!(self.turn_since(id, None, last), Some((Turn::Closed, _)))
     }
 
     /// When the activity of sessions with a turn that began or ended after their last call changes without a call.

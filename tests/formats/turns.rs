@@ -20,13 +20,19 @@ pub(crate) fn reported(records: Vec<Record>) -> Vec<TurnStatus> {
 
 /// The starts and ends of turns in these lines of one file of this format, each line read by itself.
 fn turns(format: &str, path: &str, lines: &[&str]) -> Vec<(String, Turn)> {
+    turns_of_threads(format, path, lines).into_iter().map(|(session, _, turn)| (session, turn)).collect()
+}
+
+/// The same with the sub-agent.
+fn turns_of_threads(format: &str, path: &str, lines: &[&str]) -> Vec<(String, Option<String>, Turn)> {
     let file = Path::new(path);
     let (mut reader, mut out) = (Decoder::new(&[format]).of_one_program(), Vec::new());
     for (number, line) in lines.iter().enumerate() {
         reader.line(line.as_bytes(), &origin(file, number), &mut out);
         reader.statuses(&mut out);
     }
-    reported(out).into_iter().map(|status| (status.session.to_string(), status.turn)).collect()
+    let agent = |status: &TurnStatus| status.agent.as_ref().map(ToString::to_string);
+    reported(out).into_iter().map(|status| (status.session.to_string(), agent(&status), status.turn)).collect()
 }
 
 #[test]
@@ -90,6 +96,41 @@ fn an_answered_prompt_is_not_reported() {
 }
 
 #[test]
+fn a_run_that_answers_one_prompt_ends_with_its_turn() {
+    let answer = |entrypoint: &str, second: u8, stop: &str| {
+        let usage = r#""usage":{"input_tokens":3,"output_tokens":4}"#;
+        let message = format!(r#""message":{{"id":"msg_{second}","model":"m",{usage},"stop_reason":"{stop}"}}"#);
+        let at = format!(r#""timestamp":"2026-11-10T09:00:{second:02}.000Z","sessionId":"s1""#);
+        format!(r#"{{"type":"assistant","entrypoint":"{entrypoint}",{message},{at}}}"#)
+    };
+    let of = |lines: &[String]| {
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        turns("claude-code", "s1.jsonl", &lines).into_iter().map(|(_, turn)| turn).collect::<Vec<_>>()
+    };
+    let run = [answer("sdk-cli", 1, "tool_use"), answer("sdk-cli", 2, "end_turn")];
+    assert_eq!(of(&run), [Turn::Closed]);
+    assert_eq!(of(&run.clone().map(|line| line.replace("sdk-cli", "cli"))), []);
+    assert_eq!(of(&run.map(|line| line.replace("\"entry", "\"isSidechain\":true,\"entry"))), []);
+    let rollout = |originator: &str, agent: &str| {
+        let at = r#""timestamp":"2026-11-10T09:00:01.000Z""#;
+        let meta = format!(
+            r#"{{{at},"type":"session_meta","payload":{{"id":"t1","originator":"{originator}","cwd":"/w"{agent}}}}}"#
+        );
+        let event = |kind: &str| format!(r#"{{{at},"type":"event_msg","payload":{{"type":"{kind}","turn_id":"1"}}}}"#);
+        let lines = [meta, event("task_started"), event("task_complete")];
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        turns_of_threads("codex", "rollout.jsonl", &lines)
+    };
+    let of_main = |end| [Turn::Begun, end].map(|turn| ("t1".to_owned(), None, turn));
+    assert_eq!(rollout("codex_exec", ""), of_main(Turn::Closed));
+    assert_eq!(rollout("codex_cli_rs", ""), of_main(Turn::Ended));
+    // A sub-agent's turns are reported under its session.
+    let of_agent = r#","session_id":"t0","agent_nickname":"Euclid""#;
+    let expected = [Turn::Begun, Turn::Ended].map(|turn| ("t0".to_owned(), Some("Euclid".to_owned()), turn));
+    assert_eq!(rollout("codex_cli_rs", of_agent), expected);
+}
+
+#[test]
 fn opencode_works_from_a_prompt_until_its_answer_is_complete() {
     let rows = |session: &str, rows: &[&str], parent: Option<&str>| {
         let (mut reader, mut out) = (Decoder::of_format(FormatId::of_name("opencode").unwrap(), &[]), Vec::new());
@@ -141,15 +182,17 @@ fn copilot_waits_once_a_turn_has_ended_and_no_other_has_begun() {
     };
     let start = r#"{"type":"session.start","data":{"sessionId":"s1","context":{"cwd":"/work"}},"id":"e0"}"#.to_owned();
     let of_agent = r#","agentId":"a1""#;
+    let metrics = r#""modelMetrics":{"m":{"usage":{"inputTokens":3,"outputTokens":4}}}"#;
     let lines = [
         start,
         event("user.message", 1, ""),
         event("assistant.turn_start", 2, ""),
         event("assistant.turn_end", 3, of_agent),
         event("assistant.turn_end", 4, ""),
+        event("session.shutdown", 5, "").replace(r#""turnId":"0""#, metrics),
     ];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    let seen: Vec<(String, Turn)> = [Turn::Begun, Turn::Begun, Turn::Ended].map(|turn| ("s1".to_owned(), turn)).into();
+    let seen = [Turn::Begun, Turn::Begun, Turn::Ended, Turn::Closed].map(|turn| ("s1".to_owned(), turn));
     assert_eq!(turns("copilot", "/home/u/.copilot/session-state/s1/events.jsonl", &lines), seen);
 }
 

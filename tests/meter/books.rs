@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use chrono::{Duration, Timelike};
 use tokmeter::testing::domain::{
-    Attribution, Call, CallKey, Dimension, Filter, Instant, Label, Record, Tokens, Usd, Zone, day_of, month_of, week_of,
+    Attribution, Call, CallKey, Dimension, Filter, Instant, Label, Record, Status, Tokens, Usd, Zone, day_of, month_of,
+    week_of,
 };
 use tokmeter::testing::ledger::{
     Batch, BooksError, Change, Checkpoint, Decide, Fact, FactChange, Grain, KeyValue, Ledger, Order, PeriodKey, Query,
@@ -80,6 +81,8 @@ pub fn row(told: Told) -> Arc<Row> {
 #[derive(Default)]
 pub struct Books {
     pub rows: BTreeMap<CallKey, Arc<Row>>,
+    /// The reports of agents.
+    pub statuses: Vec<Status>,
 }
 
 impl Books {
@@ -194,6 +197,9 @@ impl KeyValue for Books {
 }
 
 impl Ledger for Books {
+    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
+        Ok(self.statuses.clone())
+    }
     fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
         let calls = batch.records.iter().filter_map(|record| match record {
             Record::Call(call) => Some(call.clone()),

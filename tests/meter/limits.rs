@@ -1,7 +1,7 @@
 //! Limits: exactly when one is near or over, for which subject, and when it alerts.
 
 use chrono::{Duration, NaiveTime};
-use tokmeter::testing::domain::{Dimension, Instant, Label, Matcher, Quota, Span, Usd, Zone};
+use tokmeter::testing::domain::{Dimension, Instant, Label, Matcher, Quota, Span, Status, Turn, TurnStatus, Usd, Zone};
 use tokmeter::testing::meter::{
     Alerts, Amount, CallContext, Follow, Limit, LimitState, Measure, Meter, QuietHours, Rules, Scope, Snapshot,
     Verdict, Window, states,
@@ -64,6 +64,30 @@ fn a_limit_that_stops_a_waiting_session_is_shown_until_the_session_has_ended() {
     assert_eq!(shown(5), [("over".to_owned(), false)]);
     assert_eq!(shown(59), [("over".to_owned(), false)]);
     assert_eq!(shown(60), []);
+}
+
+#[test]
+fn a_limit_of_a_session_whose_process_has_ended_is_gone_until_the_session_goes_on() {
+    let mut books = Books::default();
+    books.tell(call("a", at(NOON)).session("over").input(1_200));
+    books.tell(call("b", at(NOON)).session("open").input(1_100));
+    let rules = rules(vec![limit(Window::Session, tokens(1_000))]);
+    let shown = |books: &Books, now: Instant| {
+        let names = |states: &[LimitState]| states.iter().filter_map(|state| state.subject.clone()).collect::<Vec<_>>();
+        let snapshot = Snapshot::ask(books, &rules, &Follow::Today, now).unwrap();
+        let metered = names(&Meter::open(rules.clone(), snapshot).limits(now));
+        assert_eq!(metered, names(&states(books, &rules, None, now).unwrap()));
+        metered
+    };
+    let later = |seconds| at(NOON) + Duration::seconds(seconds);
+    assert_eq!(shown(&books, later(2)), ["over", "open"]);
+    let (source, session) = (Label::new("test"), Label::new("over"));
+    books.statuses =
+        vec![Status::Turn(TurnStatus { source, session, agent: None, turn: Turn::Closed, seen: later(1) })];
+    assert_eq!(shown(&books, later(2)), ["open"]);
+    // Its user resumes it.
+    books.tell(call("c", later(3)).session("over").input(1));
+    assert_eq!(shown(&books, later(4)), ["over", "open"]);
 }
 
 #[test]

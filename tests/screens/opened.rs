@@ -45,6 +45,7 @@ fn a_model_of_a_pinned_session_opens_its_calls_in_that_session_and_esc_leads_bac
     // Another session is not narrowed.
     press(&mut app, &["tab", "down", "enter"]);
     app.update(Message::Summary(Arc::new(metered(&two(), limits("25")).summary(now()))), now());
+    press(&mut app, &["esc"]);
     assert!(shown(&app, 120, 36).contains("╭ Calls ─"));
 }
 
@@ -103,6 +104,10 @@ fn every_line_of_the_head_is_explained_and_opens_the_day() {
         press(&mut app, &["e"]);
         let text = shown(&app, 120, 36);
         assert!(words.iter().all(|words| text.contains(words)), "line {line}:\n{text}");
+        // Every figure of the head is explained, whichever line the cursor is on.
+        let whole = shown(&app, 120, 90);
+        assert!(cases.iter().flat_map(|(_, words)| &words[1..]).all(|words| whole.contains(words)), "{whole}");
+        assert!(whole.contains("last call    $0.41, of opus-5 at 14:01"), "{whole}");
         for (width, height) in SIZES {
             let _ = shown(&app, width, height);
         }
@@ -237,12 +242,38 @@ fn an_agent_whose_log_says_it_on_a_line_of_its_own_waits_until_its_next_call() {
         let mut meter = metered(&calls, Vec::new());
         let (source, session) = (Label::new("codex"), Label::new("web-1"));
         let seen = now() - Duration::seconds(seconds_ago);
-        meter.state(vec![Status::Turn(TurnStatus { source, session, turn, seen })]);
+        meter.state(vec![Status::Turn(TurnStatus { source, session, agent: None, turn, seen })]);
         state_in(&shown(&app_with(options(), meter.summary(now())), 120, 36), "codex ")
     };
     assert_eq!(state(Turn::Ended, 30), "○ waiting");
     assert_eq!(state(Turn::Ended, 20), "○ waiting");
     assert_eq!(state(Turn::Ended, 31), "● working");
+}
+
+#[test]
+fn a_session_whose_process_has_ended_takes_its_sub_agents_with_it_unless_one_goes_on() {
+    let states = |reports: &[(Option<&str>, Turn, i64)], agents_last: i64| {
+        let calls = [
+            made("web", "gpt-6.1-sol", None, 30, "0.41"),
+            made("web", "gpt-6.1-luna", Some("Euclid"), agents_last, "0.02"),
+        ];
+        let mut meter = metered(&calls, Vec::new());
+        let report = |(agent, turn, seconds_ago): &(Option<&str>, Turn, i64)| {
+            let (source, session) = (Label::new("codex"), Label::new("web-1"));
+            let seen = now() - Duration::seconds(*seconds_ago);
+            Status::Turn(TurnStatus { source, session, agent: agent.map(Label::new), turn: *turn, seen })
+        };
+        meter.state(reports.iter().map(report).collect());
+        let text = shown(&app_with(options(), meter.summary(now())), 120, 36);
+        [state_in(&text, "codex "), state_in(&text, "Euclid")]
+    };
+    let closed = (None, Turn::Closed, 10);
+    assert_eq!(states(&[closed], 20), ["ended", "ended"]);
+    assert_eq!(states(&[closed], 5), ["● working", "● working"]);
+    // The turns of a sub-agent are its own.
+    assert_eq!(states(&[(None, Turn::Ended, 10)], 20), ["○ waiting", "● working"]);
+    assert_eq!(states(&[(Some("Euclid"), Turn::Ended, 10)], 20), ["● working", "ended"]);
+    assert_eq!(states(&[(Some("Euclid"), Turn::Begun, 10)], 200), ["● working", "● working"]);
 }
 
 #[test]
@@ -256,7 +287,7 @@ fn an_agent_works_from_the_prompt_on() {
         let Change::New(last) = calls.last().unwrap() else { panic!() };
         let (source, session) = (last.after.call.from.source.clone(), last.after.call.from.session.clone().unwrap());
         let seen = now() - Duration::seconds(seconds_ago);
-        meter.state(vec![Status::Turn(TurnStatus { source, session, turn: Turn::Begun, seen })]);
+        meter.state(vec![Status::Turn(TurnStatus { source, session, agent: None, turn: Turn::Begun, seen })]);
         let until = meter.changes_at(now());
         (state_in(&shown(&app_with(options(), meter.summary(now())), 120, 36), "claude-code  opus-5"), until)
     };
@@ -278,7 +309,7 @@ fn a_session_with_a_prompt_is_listed_with_those_at_work() {
         let (source, session) = (web.after.call.from.source.clone(), web.after.call.from.session.clone().unwrap());
         let report = |seconds_ago| {
             let seen = now() - Duration::seconds(seconds_ago);
-            Status::Turn(TurnStatus { source: source.clone(), session: session.clone(), turn, seen })
+            Status::Turn(TurnStatus { source: source.clone(), session: session.clone(), agent: None, turn, seen })
         };
         meter.state(seen.map(report).into_iter().collect());
         meter.summary(now()).fleet[0].project.clone().unwrap().to_string()
@@ -294,7 +325,13 @@ fn an_answer_that_has_the_time_of_its_start_is_not_taken_for_one_in_progress() {
     let Change::New(last) = &calls[0] else { panic!() };
     let (source, session) = (last.after.call.from.source.clone(), last.after.call.from.session.clone().unwrap());
     let mut meter = metered(&calls, Vec::new());
-    meter.state(vec![Status::Turn(TurnStatus { source, session, turn: Turn::Begun, seen: last.after.call.at() })]);
+    meter.state(vec![Status::Turn(TurnStatus {
+        source,
+        session,
+        agent: None,
+        turn: Turn::Begun,
+        seen: last.after.call.at(),
+    })]);
     let text = shown(&app_with(options(), meter.summary(now())), 120, 36);
     assert_eq!(state_in(&text, "claude-code  opus-5"), "○ waiting");
 }

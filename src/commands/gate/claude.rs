@@ -17,8 +17,9 @@ use crate::app::catch_up::Books;
 use crate::commands::summary::write_text;
 use crate::commands::{Context, Exit, Failure, stdin};
 use crate::config::Loaded;
-use crate::domain::{Dimension, Filter, Label, Matcher};
+use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Record, Status, Turn, TurnStatus};
 use crate::integrations::claude_code::hook_input::{Event, Moment};
+use crate::ledger::{Batch, Ledger as _};
 use crate::meter::SessionLine;
 use crate::meter::closing::{log_of, session_row};
 use crate::meter::{Verdict, claim_warning};
@@ -42,7 +43,10 @@ fn reply(context: &mut Context<'_>, loaded: &Loaded, input: &[u8]) -> Result<Opt
         // Blocking a stop would make the agent continue, and spend more.
         Moment::Stop | Moment::SubagentStop | Moment::Other => return Ok(None),
         Moment::SessionEnd => {
-            let (_, books) = ask(context, &event);
+            let (_, mut books) = ask(context, &event);
+            if let Some(books) = &mut books {
+                note_end(&event, books, context.now());
+            }
             return summary(context, &event, books.as_ref()).map(|()| None);
         }
         Moment::UserPromptSubmit | Moment::PreToolUse | Moment::PostToolBatch | Moment::SessionStart => {}
@@ -100,6 +104,15 @@ fn fresh(context: &Context<'_>, answer: &GateAnswer, event: &Event, books: Optio
         }
     }
     fresh
+}
+
+/// Records that the session has ended: its limits no longer warn, and its sub-agents have ended with it.
+fn note_end(event: &Event, books: &mut Books, now: Instant) {
+    let Some(session) = event.session.as_deref().map(Label::new) else { return };
+    let closed = TurnStatus { source: Label::new(SOURCE), session, agent: None, turn: Turn::Closed, seen: now };
+    let records = vec![Record::Status(Status::Turn(closed))];
+    // If it cannot be stored, the session ends an hour after its last call.
+    let _ = books.ledger.post(&Batch { records, files: Vec::new() });
 }
 
 /// Writes the session's summary to standard error.

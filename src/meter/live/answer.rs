@@ -95,7 +95,8 @@ impl Meter {
 
     fn limit_states(&self, outlook: &Outlook<'_>) -> Vec<LimitState> {
         let now = outlook.now;
-        let open: BTreeMap<&SessionId, Instant> = one_by_one(self.sessions.not_ended(now));
+        let open = self.sessions.not_ended(now).filter(|(id, last)| !self.statuses.is_closed(id, *last));
+        let open: BTreeMap<&SessionId, Instant> = one_by_one(open);
         let followed = self.followed(now);
         let shared = self.sessions.shared_projects(now);
         let sessions = |id: &SessionId| {

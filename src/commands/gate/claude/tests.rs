@@ -72,6 +72,23 @@ fn a_session_that_ends_is_summed_up_for_the_person() {
 }
 
 #[test]
+fn a_session_that_ends_is_recorded_as_ended() {
+    let turns = |moment: &str| {
+        let machine = Machine::new("");
+        machine.moment(moment, 1);
+        let prices = crate::pricing::PriceBook::new(Vec::new(), Vec::new(), crate::pricing::CostMode::Auto);
+        let path = machine.home.path().join("data/ledger.db");
+        let books =
+            crate::ledger::open(&path, crate::ledger::Options::new(now()), std::sync::Arc::new(prices)).unwrap();
+        books.books.statuses().unwrap()
+    };
+    let (source, session) = (Label::new(SOURCE), Label::new("s"));
+    let closed = TurnStatus { source, session, agent: None, turn: Turn::Closed, seen: now() };
+    assert_eq!(turns("SessionEnd"), [Status::Turn(closed)]);
+    assert_eq!(turns("PostToolBatch"), []);
+}
+
+#[test]
 fn what_fails_lets_work_go_on_and_says_so_unless_it_must_not() {
     // A file where the data folder should be, so that no user can open the ledger.
     let blocked = |on_error: &str| {
