@@ -267,7 +267,10 @@ fn a_limit_for_a_name_that_no_call_has_is_set_and_the_name_is_said() {
     assert_eq!(run(&home, &["report"], "").code, 0);
     let said = run(&home, &["limits", "set", "model:opus-5-5:day", "20usd"], "");
     assert_eq!((said.code, said.out.as_str()), (0, "model:opus-5-5:day: 20usd (was 30usd)\n"));
-    assert_eq!(said.err, "tokmeter: no call has model 'opus-5-5'; did you mean 'claude-opus-5-5'?\n");
+    assert_eq!(
+        said.err,
+        "tokmeter: the limit is set, but no call has model 'opus-5-5' yet; did you mean 'claude-opus-5-5'?\n"
+    );
     assert_eq!(run(&home, &["limits", "unset", "model:opus-5-5:day"], "").out, "model:opus-5-5:day: removed\n");
     // A new limit takes the name that the screens show, as the gate does.
     let said = run(&home, &["limits", "set", "model:opus-5-5:day", "20usd"], "");
@@ -278,7 +281,10 @@ fn a_limit_for_a_name_that_no_call_has_is_set_and_the_name_is_said() {
     assert!(said.err.contains("no call has model 'opus-5-6'"), "{}", said.err);
     let said = run(&home, &["limits", "set", "model:opus-*:day", "20usd"], "");
     assert_eq!((said.code, said.out.as_str()), (0, "model:opus-*:day: 20usd\n"));
-    assert_eq!(said.err, "tokmeter: no call has model 'opus-*'; did you mean 'claude-opus-*'?\n");
+    assert_eq!(
+        said.err,
+        "tokmeter: the limit is set, but no call has model 'opus-*' yet; did you mean 'claude-opus-*'?\n"
+    );
     for scope in ["model:claude-opus-5-5:day", "model:claude-*:day", "user:*:model:claude-*:day", "team:*:day", "day"] {
         assert_eq!(run(&home, &["limits", "set", scope, "20usd"], "").err, "", "{scope}");
     }

@@ -70,13 +70,26 @@ impl Names {
 
     /// `no call has model 'opus-6'; did you mean 'claude-opus-5'?`; `None` if a call has the name, or no call has any.
     fn unknown(&self, asked: &Matcher) -> Option<String> {
+        let hint = self.hint(asked)?;
+        Some(format!("no call has {} '{}'{hint}", self.dimension, Label::new(asked.as_str())))
+    }
+
+    /// The same about the name in a limit, which is set all the same.
+    fn unknown_in_limit(&self, asked: &Matcher) -> Option<String> {
+        let hint = self.hint(asked)?;
+        let name = Label::new(asked.as_str());
+        Some(format!("the limit is set, but no call has {} '{name}' yet{hint}", self.dimension))
+    }
+
+    /// What was probably meant by a name that no call has, or the names that there are; may be empty.
+    fn hint(&self, asked: &Matcher) -> Option<String> {
         if self.all.is_empty() || self.all.iter().any(|name| asked.matches(name)) {
             return None;
         }
         let pattern = if asked.is_glob() { self.closest_pattern(asked) } else { None };
-        let (dimension, asked) = (self.dimension, asked.as_str());
+        let asked = asked.as_str();
         let several: Vec<&str> = self.shown_as(asked).into_iter().map(Label::as_str).collect();
-        let hint = match several.as_slice() {
+        Some(match several.as_slice() {
             [_, _, ..] => format!("; there are: {}", several.join(", ")),
             _ => match pattern.as_deref().or_else(|| self.closest(asked)) {
                 Some(meant) => format!("; did you mean '{meant}'?"),
@@ -85,8 +98,7 @@ impl Names {
                 }
                 None => String::new(),
             },
-        };
-        Some(format!("no call has {dimension} '{}'{hint}", Label::new(asked)))
+        })
     }
 
     /// The pattern that was probably meant: `claude-haiku-*` for `haiku-*`, which matches names as they are shown.
@@ -143,18 +155,18 @@ impl KnownNames {
     /// # Errors
     /// When the ledger cannot be read.
     pub(crate) fn unknown_in(&mut self, books: &dyn Ledger, filter: &Filter) -> Result<Vec<String>, BooksError> {
-        self.unknown_of(books, filter.only.iter().filter(|(_, asked)| !asked.is_glob()))
+        let mut all = Vec::new();
+        for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
+            all.extend(self.names_by(books, *dimension)?.unknown(asked));
+        }
+        Ok(all)
     }
 
-    /// A sentence for each of these names and patterns that no call has.
-    fn unknown_of<'a>(
-        &mut self,
-        books: &dyn Ledger,
-        only: impl Iterator<Item = &'a (Dimension, Matcher)>,
-    ) -> Result<Vec<String>, BooksError> {
+    /// A sentence for each name and pattern of a limit that no call has.
+    fn unknown_in_limit(&mut self, books: &dyn Ledger, filter: &Filter) -> Result<Vec<String>, BooksError> {
         let mut all = Vec::new();
-        for (dimension, asked) in only {
-            all.extend(self.names_by(books, *dimension)?.unknown(asked));
+        for (dimension, asked) in &filter.only {
+            all.extend(self.names_by(books, *dimension)?.unknown_in_limit(asked));
         }
         Ok(all)
     }
@@ -249,7 +261,7 @@ pub(crate) fn limit_in_full(
         return Ok((key.clone(), Vec::new()));
     }
     let mut known = if is_set { KnownNames::default() } else { complete(books, &mut filter)? };
-    let sentences = known.unknown_of(books, filter.only.iter())?;
+    let sentences = known.unknown_in_limit(books, &filter)?;
     let scope = Scope { only: filter.only, each: key.scope.each };
     Ok((LimitKey { scope, window: key.window }, sentences))
 }

@@ -26,10 +26,9 @@ fn set(context: &mut Context<'_>, scope: &str, amount: &str) -> Result<Exit, Fai
     let env = context.env.clone();
     let (key, sentences) = in_full(context, &key);
     let before = context.settings.limits.iter().find(|limit| LimitKey::from_limit(limit) == key.expanded(&env));
-    let before = before.map(|limit| limit.amount).filter(|before| *before != amount);
+    let before = before.map(|limit| limit.amount);
     change(context, |text| edit::set_limit(text, &env, &key.expanded(&env), &amount, None))?;
-    let before = before.map(|before| format!(" (was {})", config::amount_text(&before))).unwrap_or_default();
-    writeln!(context.out, "{}: {}{before}", key.as_spelled(scope), config::amount_text(&amount))?;
+    writeln!(context.out, "{}: {}", key.as_spelled(scope), config::amount_change(&amount, before.as_ref()))?;
     for sentence in &sentences {
         context.note(sentence);
     }

@@ -125,6 +125,12 @@ pub(crate) fn amount_text(amount: &Amount) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" + ")
 }
 
+/// A new amount, and the one that it replaces: `5usd (was 3usd)`.
+pub(crate) fn amount_change(amount: &Amount, before: Option<&Amount>) -> String {
+    let was = before.filter(|before| *before != amount).map(|before| format!(" (was {})", amount_text(before)));
+    amount_text(amount) + &was.unwrap_or_default()
+}
+
 fn short_count(count: u64) -> String {
     match count {
         0 => "0".to_owned(),

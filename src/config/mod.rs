@@ -32,8 +32,8 @@ mod toml_writer;
 mod trust;
 mod values;
 
-pub(crate) use amount::amount_text;
 pub use amount::parse_amount;
+pub(crate) use amount::{amount_change, amount_text};
 pub(crate) use diagnostic::{Diagnostic, Place};
 pub use diagnostic::{Severity, Where};
 pub use email::{Email, Password, Tls};

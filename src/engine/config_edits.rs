@@ -13,7 +13,7 @@ use crate::config::{self, Diagnostic, Env, LimitKey, Loaded, Overrides, Paths, S
 use crate::domain::{Instant, Label, Zone};
 use crate::engine::{Feed, NewSettings, Note, Request, Tone};
 use crate::ledger::{BooksError, CLAIM_LASTS, Ledger, Row};
-use crate::meter::{Alert, Rules};
+use crate::meter::{Alert, Amount, Rules};
 use crate::pricing::PriceBook;
 use crate::theme::{Background, Themes};
 
@@ -70,19 +70,20 @@ impl ConfigEdits {
     pub(crate) fn ask(&mut self, request: Request, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
         match request {
             Request::SetLimit { scope, amount } => match self.set_limit(&scope, &amount, books) {
-                Ok((key, sentences)) => {
-                    let mut news = edit_result(Ok(()), &format!("{key}: {amount}"));
-                    news.extend(sentences.iter().map(|sentence| Feed::Note(Note::new(Tone::Warning, sentence))));
-                    news
-                }
+                // One note, because a second one would replace the first.
+                Ok(done) => vec![Feed::Note(Note::new(
+                    if done.len() > 1 { Tone::Warning } else { Tone::Plain },
+                    &done.join("; "),
+                ))],
                 Err(message) => edit_result(Err(message), ""),
             },
             Request::UnsetLimit { scope } => {
                 let env = self.env.clone();
-                let edited = scope
-                    .parse::<LimitKey>()
-                    .and_then(|key| self.change(|text| edit::unset_limit(text, &env, &key.expanded(&env))));
-                edit_result(edited, &format!("{scope}: removed"))
+                let key = scope.parse::<LimitKey>().map(|key| key.expanded(&env));
+                let was = key.as_ref().ok().and_then(|key| self.amount_of(key));
+                let was = was.map(|was| format!(" (was {})", config::amount_text(&was))).unwrap_or_default();
+                let edited = key.and_then(|key| self.change(|text| edit::unset_limit(text, &env, &key)));
+                edit_result(edited, &format!("{scope}: removed{was}"))
             }
             Request::Theme(name) => match self.keep_theme(&name) {
                 Ok(()) => Vec::new(),
@@ -109,14 +110,23 @@ impl ConfigEdits {
         }
     }
 
-    /// Sets a limit in the config. Also returns a sentence for each name in it that no call has.
-    fn set_limit(&self, scope: &str, amount: &str, books: &dyn Ledger) -> Result<(LimitKey, Vec<String>), String> {
+    /// Sets a limit in the config. Returns what was set and what that replaces, followed by a sentence for each name in
+    /// it that no call has.
+    fn set_limit(&self, scope: &str, amount: &str, books: &dyn Ledger) -> Result<Vec<String>, String> {
         let amount = config::parse_amount(amount).map_err(|why| format!("'{amount}' {why}"))?;
         let key = scope.parse::<LimitKey>()?.expanded(&self.env);
-        let is_set = self.settings.limits.iter().any(|limit| LimitKey::from_limit(limit) == key);
+        let is_set = self.amount_of(&key).is_some();
         let (key, sentences) = (self.faces.in_full)(books, &key, is_set).unwrap_or((key, Vec::new()));
+        let before = self.amount_of(&key);
         self.change(|text| edit::set_limit(text, &self.env, &key, &amount, None))?;
-        Ok((key, sentences))
+        let set = format!("{key}: {}", config::amount_change(&amount, before.as_ref()));
+        Ok(std::iter::once(set).chain(sentences).collect())
+    }
+
+    /// The amount of a limit in the config.
+    fn amount_of(&self, key: &LimitKey) -> Option<Amount> {
+        let same = self.settings.limits.iter().find(|limit| LimitKey::from_limit(limit) == *key);
+        same.map(|limit| limit.amount)
     }
 
     /// Answers a query from the socket, as JSON.

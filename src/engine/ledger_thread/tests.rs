@@ -18,7 +18,7 @@ use crate::engine::health::HealthState;
 use crate::engine::inbox::LedgerMessage;
 use crate::engine::lifecycle::Lifecycle;
 use crate::engine::log_reader::Control;
-use crate::engine::{AnyLedger, Feed, Scrape};
+use crate::engine::{AnyLedger, Feed, Request, Scrape, Tone};
 use crate::ingest::{Event, ReadBatch, Tallies};
 use crate::ledger::{Batch, Ledger};
 use crate::meter::Follow;
@@ -214,6 +214,29 @@ fn changes_of_the_config_that_wait_for_the_next_start_are_named() {
     // What is again as it was at the start is in force.
     let changed = std::mem::replace(&mut edits.settings, before);
     assert_eq!(edits.waits_for_next_start(&changed), None);
+}
+
+#[test]
+fn a_limit_that_replaces_another_says_which_and_one_that_counts_nothing_yet_is_set_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut edits = harness(&folder.path().join("ledger.db"), 100).thread.config_edits;
+    let mut books = AnyLedger::memory(&no_prices());
+    edits.paths.config = Some(folder.path().join("config.toml"));
+    let mut ask = |request| match edits.ask(request, &mut books, now()).as_slice() {
+        [Feed::Note(note)] => (note.text.to_string(), note.tone),
+        other => panic!("{other:?}"),
+    };
+    let set = |scope: &str, amount: &str| Request::SetLimit { scope: scope.to_owned(), amount: amount.to_owned() };
+    let plain = |text: &str| (text.to_owned(), Tone::Plain);
+    assert_eq!(ask(set("user:*:day", "50usd")), plain("user:*:day: 50usd (was 100 tokens)"));
+    assert_eq!(ask(set("week", "$5")), plain("week: 5usd"));
+    let removed = Request::UnsetLimit { scope: "user:*:day".to_owned() };
+    assert_eq!(ask(removed), plain("user:*:day: removed (was 100 tokens)"));
+    edits.faces.in_full = |_, key, _| Ok((key.clone(), vec!["the limit is set, but no call has it yet".to_owned()]));
+    let mut ask = |request| edits.ask(request, &mut books, now());
+    let news = ask(set("model:opus:day", "5usd"));
+    let [Feed::Note(note)] = news.as_slice() else { panic!("{news:?}") };
+    assert_eq!(note.text.as_str(), "model:opus:day: 5usd; the limit is set, but no call has it yet");
 }
 
 #[test]
