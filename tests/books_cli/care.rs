@@ -127,6 +127,26 @@ fn an_audit_accounts_for_every_line_over_paths_and_over_everything() {
 }
 
 #[test]
+fn an_audit_tells_the_prices_of_today_from_what_calls_are_recorded_with() {
+    let home = Home::new();
+    home.log(&line("one", "2026-11-22T10:00:00Z", "in-house", 70, 7, ""));
+    home.fine(&["report"]);
+    let said = home.fine(&["audit"]).out;
+    assert!(said.contains("77  tokens recorded without a price\n") && !said.contains("a price today"), "{said}");
+    home.config("[prices.\"in-house\"]\ninput = 1\noutput = 2\n");
+    let said = home.fine(&["audit"]).out;
+    assert!(said.contains("every call has a price today"), "{said}");
+    assert!(
+        said.contains("77  tokens recorded without a price; they may have one now: tokmeter ledger reprice"),
+        "{said}"
+    );
+    assert_eq!(home.fine(&["audit", "--json"]).json()["ledger"]["unpriced_tokens"], 77);
+    home.fine(&["ledger", "reprice", "--yes"]);
+    assert!(!home.fine(&["audit"]).out.contains("recorded without"));
+    assert!(!Home::new().fine(&["audit"]).out.contains("Every line"));
+}
+
+#[test]
 fn an_audit_names_the_sessions_whose_limits_were_lifted_and_why() {
     let home = Home::new();
     home.log(&three_calls());

@@ -15,6 +15,8 @@ use crate::meter::overrides::{self, Override};
 #[derive(Serialize)]
 pub(crate) struct LedgerTotals {
     pub(crate) calls: u64,
+    /// Tokens of calls that were recorded without a price, even if today's list has one.
+    pub(crate) unpriced_tokens: u64,
     /// Number of calls in the ledger that are no longer in any log.
     pub(crate) only_in_ledger: u64,
     pub(crate) files_gone: u64,
@@ -34,6 +36,7 @@ impl LedgerTotals {
         let limits_lifted = overrides::all(&books)?;
         Ok(Some(Self {
             calls: info.sums.calls,
+            unpriced_tokens: info.sums.unpriced_tokens,
             only_in_ledger: 0,
             files_gone: u64::try_from(gone.len()).unwrap_or(u64::MAX),
             first_files_gone: gone.into_iter().take(PLACES).collect(),

@@ -54,7 +54,7 @@ pub(super) fn write(context: &mut Context<'_>, audit: &Audit, json: bool) -> Res
     writeln!(out, "All of it: {}, {cost}\n", text::plural(audit.total_tokens, "token"))?;
     write_troubles(out, audit)?;
     if let Some(totals) = &audit.ledger {
-        write_ledger_totals(out, totals, zone)?;
+        write_ledger_totals(out, totals, audit.unpriced_tokens, zone)?;
     }
     Ok(Exit::Fine)
 }
@@ -78,8 +78,9 @@ fn write_troubles(out: &mut dyn io::Write, audit: &Audit) -> io::Result<()> {
     for (count, nouns, what) in facts {
         fact(out, count, nouns, what)?;
     }
-    if facts.iter().all(|(count, ..)| *count == 0) && audit.notes.is_empty() {
-        writeln!(out, "Every line was counted in full, at a known price.")?;
+    // The logs are read at today's prices. What calls are recorded with is the ledger's.
+    if facts.iter().all(|(count, ..)| *count == 0) && audit.notes.is_empty() && audit.calls > 0 {
+        writeln!(out, "Every line was counted in full, and every call has a price today.")?;
     }
     for model in &audit.unpriced {
         let name = model.model.as_ref().map_or("(no model named)", Label::as_str);
@@ -111,9 +112,18 @@ fn fact(out: &mut dyn io::Write, count: u64, [one, several]: [&str; 2], what: &s
     writeln!(out, "{:>12}  {noun} {what}", text::count(count))
 }
 
-fn write_ledger_totals(out: &mut dyn io::Write, totals: &LedgerTotals, zone: Zone) -> io::Result<()> {
+/// Writes the ledger's totals. `unpriced_today` is the number of tokens in the logs without a price today.
+fn write_ledger_totals(
+    out: &mut dyn io::Write,
+    totals: &LedgerTotals,
+    unpriced_today: u64,
+    zone: Zone,
+) -> io::Result<()> {
     writeln!(out, "\nLedger: {}", text::plural(totals.calls, "call"))?;
     fact(out, totals.only_in_ledger, ["call", "calls"], "more than the logs hold: their logs are gone")?;
+    let can_reprice = totals.unpriced_tokens > unpriced_today;
+    let hint = if can_reprice { "; they may have one now: tokmeter ledger reprice" } else { "" };
+    fact(out, totals.unpriced_tokens, ["token", "tokens"], &format!("recorded without a price{hint}"))?;
     fact(out, totals.files_gone, ["log", "logs"], "read once and gone since")?;
     for path in &totals.first_files_gone {
         writeln!(out, "  {path}")?;
