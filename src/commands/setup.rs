@@ -33,6 +33,9 @@ pub(super) fn run(context: &mut Context<'_>, command: SetupCommand) -> Result<Ex
         let merged = settings.with_ours(|text| edit.add(text))?;
         (Some(merged.text), merged.kept)
     };
+    if args.telemetry.is_some() && !args.undo {
+        context.note(agent.what_stops_it());
+    }
     let shown = Label::from_path(&path);
     for kept in kept {
         context.note(&kept);

@@ -35,6 +35,21 @@ fn every_agents_settings_are_shown_written_and_restored_to_the_letter() {
 }
 
 #[test]
+fn setup_says_what_stops_an_agent_because_telemetry_does_not() {
+    let home = Home::new();
+    let (budget, proxy) = ("`tokmeter run --budget 5usd -- codex`", "`tokmeter proxy`");
+    let (code, said) = setup(&home, &["codex"]);
+    assert!(code == Some(64) && said.contains("counted without any setup"), "{said}");
+    let (done, written) = setup(&home, &["codex", "--telemetry", "--yes"]);
+    assert!(done == Some(0) && written.contains("Written."), "{written}");
+    for said in [said, written] {
+        assert!(said.contains("No limit stops Codex") && said.contains(budget) && said.contains(proxy), "{said}");
+    }
+    assert!(setup(&home, &["claude", "--telemetry", "--yes"]).1.contains("the hooks of `tokmeter setup claude` do"));
+    assert!(!setup(&home, &["codex", "--telemetry", "--undo", "--yes"]).1.contains("No limit"));
+}
+
+#[test]
 fn settings_that_were_not_there_are_made_and_removed_again() {
     for (agent, file) in [("claude", ".claude/settings.json"), ("codex", ".codex/config.toml")] {
         let home = Home::new();
@@ -54,7 +69,6 @@ fn the_address_is_the_configs_and_telemetry_that_goes_elsewhere_is_left_alone() 
     assert_eq!(settings["env"]["OTEL_EXPORTER_OTLP_ENDPOINT"], "http://127.0.0.1:9999");
     let (code, said) = setup(&home, &["claude", "--yes", "--telemetry", "http://other.example"]);
     assert!(code == Some(65) && said.contains("http://127.0.0.1:9999"), "{code:?} {said}");
-    assert_eq!(setup(&home, &["codex"]).0, Some(64));
     assert_eq!(setup(&home, &["codex", "--telemetry", "ftp://x"]).0, Some(64));
 }
 

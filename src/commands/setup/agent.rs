@@ -22,6 +22,23 @@ impl Agent {
         }
     }
 
+    /// What stops it at a limit, since telemetry does not.
+    pub(super) fn what_stops_it(self) -> &'static str {
+        match self {
+            Self::Claude => {
+                "No limit stops Claude Code through its telemetry; the hooks of `tokmeter setup claude` do."
+            }
+            Self::Codex => {
+                "No limit stops Codex through it: tokmeter has no hook for it. `tokmeter run --budget 5usd -- codex` ends Codex at a \
+                 budget, and `tokmeter proxy` refuses its calls once a limit is reached."
+            }
+            Self::Gemini => {
+                "No limit stops Gemini CLI through it: tokmeter has no hook for it. `tokmeter run --budget 5usd -- gemini` ends it \
+                 at a budget."
+            }
+        }
+    }
+
     /// Default path of the user's settings.
     pub(super) fn usual_path(self, context: &Context<'_>) -> Result<PathBuf, Failure> {
         let own = |variable: &str, folder: &str| match context.env.var(variable) {

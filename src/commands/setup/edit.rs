@@ -27,7 +27,9 @@ impl Edit {
             return match agent {
                 Agent::Claude => Ok(Edit::Hooks(program(context))),
                 Agent::Codex | Agent::Gemini => {
-                    Err(Failure::new(Exit::Usage, "only telemetry can be set up for this agent; add --telemetry"))
+                    let needs_none = "its logs are counted without any setup, and only telemetry can be set up for it: \
+                                      add --telemetry.";
+                    Err(Failure::new(Exit::Usage, format!("{needs_none} {}", agent.what_stops_it())))
                 }
             };
         };
