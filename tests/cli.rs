@@ -381,7 +381,8 @@ fn flags_for_everywhere_may_stand_before_the_command_and_after_it() {
     let out = plain(&home).args(["--once", "logs"]).output().unwrap();
     assert!(out.status.success(), "{out:?}");
     let out = plain(&home).args(["--once", "--size", "60x20", "demo"]).output().unwrap();
-    assert!(String::from_utf8_lossy(&out.stdout).contains("api-server"), "{out:?}");
+    let shown = String::from_utf8_lossy(&out.stdout);
+    assert!(shown.contains("api-server") && shown.contains("demo"), "{out:?}");
 }
 
 #[test]

@@ -189,7 +189,7 @@ fn a_beginning_that_several_sessions_have_names_none_and_the_answer_says_what_is
         (said.code, said.err.as_str()),
         (
             0,
-            "tokmeter: 2 sessions begin with '3f2a91c0'; give more of the name\n\
+            "tokmeter: 2 sessions match '3f2a91c0'; give more of the name\n\
              tokmeter: limits not checked: session (give --session)\n"
         )
     );

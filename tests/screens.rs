@@ -81,7 +81,7 @@ fn sums(calls: u64, tokens: [u64; 6], cost: &str, saved: &str) -> Sums {
 fn call(model: &str, seconds_ago: i64, tokens: [u64; 6], cost: Option<&str>, agent: Option<&str>) -> CallLine {
     let at = now() - Duration::seconds(seconds_ago);
     let from = Attribution {
-        session: Some(Label::new("3f2a91c0-1111-4222-8333-444455556666")),
+        session: Some(Label::new("11112222-1111-4222-8333-44443f2a91c0")),
         agent: agent.map(Label::new),
         ..Attribution::new(at, Label::new("claude-code"))
     };
@@ -160,7 +160,7 @@ fn dollars(text: &str) -> Amount {
     Amount { usd: Some(usd(text)), ..Amount::default() }
 }
 
-const SESSION: &str = "3f2a91c0-1111-4222-8333-444455556666";
+const SESSION: &str = "11112222-1111-4222-8333-44443f2a91c0";
 
 /// One session that was pinned.
 fn summary() -> Summary {
@@ -182,10 +182,10 @@ fn summary() -> Summary {
     let id = SessionId { source: Label::new("claude-code"), session: Some(Label::new(SESSION)) };
     Summary {
         follow: Follow::Session(id),
-        session: Some(session("3f2a91c0-1111-4222-8333-444455556666", "/home/alice/api-server", 23, both, true)),
+        session: Some(session("11112222-1111-4222-8333-44443f2a91c0", "/home/alice/api-server", 23, both, true)),
         sessions: vec![
-            session("3f2a91c0-1111-4222-8333-444455556666", "/home/alice/api-server", 23, both, true),
-            session("77777777-1111-4222-8333-444455556666", "/home/alice/web", 300, haiku, false),
+            session("11112222-1111-4222-8333-44443f2a91c0", "/home/alice/api-server", 23, both, true),
+            session("11112222-1111-4222-8333-444477777777", "/home/alice/web", 300, haiku, false),
             session("nightly", "/srv/batch", 2000, opus, false),
         ],
         all: both,
@@ -451,7 +451,7 @@ fn the_sessions_view() {
     app.effects();
     press(&mut app, &["enter"]);
     let Some(Effect::Follow(Follow::Session(id))) = app.effects().into_iter().next() else { panic!("follows nothing") };
-    assert_eq!(id.session.unwrap().as_str(), "77777777-1111-4222-8333-444455556666");
+    assert_eq!(id.session.unwrap().as_str(), "11112222-1111-4222-8333-444477777777");
 }
 
 #[test]

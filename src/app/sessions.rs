@@ -41,7 +41,8 @@ pub(crate) fn find_session(
     }
     let fits = named_so(books, filter, wanted, is_session)?;
     let wanted = Label::new(wanted);
-    let none = || format!("no session is named '{wanted}' or starts with it; `tokmeter report session` lists them");
+    let none =
+        || format!("no session is named '{wanted}', or begins or ends with it; `tokmeter report session` lists them");
     Ok(one(&fits, &wanted, none))
 }
 
@@ -121,7 +122,7 @@ fn one(fits: &[Label], wanted: &Label, none: impl FnOnce() -> String) -> Result<
         [] => Err(Failure::new(Exit::NoInput, none())),
         several => Err(Failure::new(
             Exit::Usage,
-            format!("{} sessions begin with '{wanted}'; give more of the name", several.len()),
+            format!("{} sessions match '{wanted}'; give more of the name", several.len()),
         )),
     }
 }

@@ -34,7 +34,7 @@ pub enum LimitsCommand {
   tokmeter limits override 3f2a91c0 --revoke"
     )]
     Override {
-        /// The session, by its id, the beginning of it, or as the screens show it; before its first call by its whole id
+        /// The session, by its id, the beginning or end of it, or as it is shown; before its first call by its whole id
         #[arg(value_name = "SESSION")]
         session: String,
         /// Why
@@ -75,7 +75,7 @@ pub struct GateArgs {
     /// For this feature; without one, limits of features are not checked
     #[arg(long, value_name = "NAME")]
     pub feature: Option<String>,
-    /// For this session, by its id, as the screens show it, or by 8 characters or more of its beginning; without one,
+    /// For this session, by its id, as it is shown, or by 8 characters or more of its beginning or end; without one,
     /// limits of sessions are not checked
     #[arg(long, value_name = "ID")]
     pub session: Option<String>,

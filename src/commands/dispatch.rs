@@ -64,7 +64,7 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
                 context,
                 loaded,
                 &cli.live,
-                start::Source::Played { before, after: playback::listed(after), speed },
+                start::Source::Played { command: "demo", before, after: playback::listed(after), speed },
             )
         }
         Some(Command::Replay { file, speed }) => replay::run(context, loaded, &cli.live, &file, speed),

@@ -53,12 +53,17 @@ pub(super) fn show(
     // Install this before the socket can be reached, so that calls received there are written whatever signal arrives.
     let mut ending = StopSignals::watch();
     let bound = args.listen.map(|listen| super::http_server::listen(context, listen.address(), None)).transpose()?;
+    let played = if let Source::Played { command, .. } = &source { Some(*command) } else { None };
     let started = start(context, args, rules, source, bound)?;
     if args.plain || dumb {
         started.unknown_names.iter().for_each(|sentence| context.note(sentence));
+        if let Some(played) = played {
+            context.note(&format!("{played}: nothing is booked"));
+        }
         return stream::run(context, started, ending);
     }
     let mut options = tui_options::options(context, loaded, args, &started.roots)?;
+    options.played = played;
     options.notes = started.unknown_names.iter().map(|sentence| Label::new(sentence)).collect();
     let app = App::new(options, context.now()).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     let alerts = config::meter_alerts(&context.settings);

@@ -39,5 +39,5 @@ pub(super) fn run(
             play(Step { after: at - last.replace(at).unwrap_or(at), call: row.call.clone() })
         });
     });
-    live::show(context, loaded, args, Source::Played { before: Vec::new(), after, speed })
+    live::show(context, loaded, args, Source::Played { command: "replay", before: Vec::new(), after, speed })
 }

@@ -32,15 +32,16 @@ pub(super) fn run(
         &context.settings.ticket,
         context.settings.week_start,
     ));
-    let (ledger, roots) = match source {
+    let (ledger, roots, played) = match source {
         Source::Logs(selection) => {
-            (catch_up::open_and_catch_up(context, &selection, args.book)?.ledger, catch_up::roots(context, &selection)?)
+            let ledger = catch_up::open_and_catch_up(context, &selection, args.book)?.ledger;
+            (ledger, catch_up::roots(context, &selection)?, None)
         }
-        Source::Played { before, .. } => {
+        Source::Played { command, before, .. } => {
             let mut books = AnyLedger::memory(&context.prices());
             let records = before.into_iter().map(Record::Call).collect();
             books.post(&Batch { records, files: Vec::new() })?;
-            (books, catch_up::roots(context, &LogSelection::Everything)?)
+            (books, catch_up::roots(context, &LogSelection::Everything)?, Some(command))
         }
     };
     let unknown = complete(&ledger, &mut rules.view)?.unknown_in(&ledger, &rules.view)?;
@@ -52,6 +53,7 @@ pub(super) fn run(
     let mut meter = Meter::open(rules, snapshot);
     let mut options = tui_options::options(context, loaded, args, &roots)?;
     options.notes = unknown.iter().map(|sentence| Label::new(sentence)).collect();
+    options.played = played;
     if args.svg {
         options.depth = Depth::True;
     }

@@ -21,6 +21,8 @@ pub(super) enum Source {
     Logs(LogSelection),
     /// Calls that are played `speed` times as fast as they happened.
     Played {
+        /// The command that plays them.
+        command: &'static str,
         /// Calls before the start of the playback.
         before: Vec<Call>,
         /// Calls to play.
@@ -55,7 +57,7 @@ pub(super) fn start(
     let prices = context.prices();
     let (selection, before, played) = match source {
         Source::Logs(selection) => (selection, Vec::new(), None),
-        Source::Played { before, after, speed } => (LogSelection::Paths(Vec::new()), before, Some((after, speed))),
+        Source::Played { before, after, speed, .. } => (LogSelection::Paths(Vec::new()), before, Some((after, speed))),
     };
     let roots = catch_up::roots(context, &selection)?;
     let destination = if bound.is_some() { http_server::destination(context)? } else { None };

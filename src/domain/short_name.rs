@@ -16,24 +16,36 @@ pub(crate) fn is_project(project: &str, words: &str) -> bool {
     before.is_some_and(|before| before.is_empty() || before.ends_with(['/', '\\']))
 }
 
-/// The short form of a session id: `3f2a91c0-…` is shown as `3f2a91c0`. The first digits of a UUID of version 7 are a
-/// time, which sessions of the same minute share, so its last digits are used instead. Other names are shown whole.
+/// The short form of a session id: the last eight digits of a UUID. The first ones tell agents' sessions apart less well:
+/// in version 7 they are a time, which sessions of the same minute share. Other names are shown whole.
 pub(crate) fn session_short(session: &str) -> &str {
-    let digits = |part: &str, count: usize| part.len() == count && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let parts: Vec<&str> = session.split('-').collect();
-    let [first, second, third, fourth, last] = parts.as_slice() else { return session };
-    let is_uuid = digits(first, 8) && digits(second, 4) && digits(third, 4) && digits(fourth, 4) && digits(last, 12);
-    match (is_uuid, third.starts_with('7')) {
-        (false, _) => session,
-        (true, false) => first,
-        (true, true) => &last[4..],
+    match uuid_end(session) {
+        Some(last) => &last[4..],
+        None => session,
     }
 }
 
-/// True when a session's name starts with this text, or has it as its short form.
-pub(crate) fn is_session(session: &str, words: &str) -> bool {
-    session.starts_with(words) || (session_short(session) == words && session != words)
+/// The last part of a UUID; `None` for any other name.
+fn uuid_end(session: &str) -> Option<&str> {
+    let digits = |part: &str, count: usize| part.len() == count && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let parts: Vec<&str> = session.split('-').collect();
+    let [first, second, third, fourth, last] = parts.as_slice() else { return None };
+    let is_uuid = digits(first, 8) && digits(second, 4) && digits(third, 4) && digits(fourth, 4) && digits(last, 12);
+    is_uuid.then_some(*last)
 }
+
+/// True when a session's name starts with this text, or is a UUID that ends with it, as the screens show it.
+pub(crate) fn is_session(session: &str, words: &str) -> bool {
+    session.starts_with(words) || is_end(session, words, ENDS)
+}
+
+/// True when this text is the end of a session's UUID, and has at least this many characters.
+fn is_end(session: &str, words: &str, least: usize) -> bool {
+    words.len() >= least && session.ends_with(words) && uuid_end(session).is_some()
+}
+
+/// Minimum length of the end of a UUID by which a session can be named.
+const ENDS: usize = 4;
 
 /// True when this text can be the whole id of a session, as agents make them: a UUID, or a long word with digits.
 pub(crate) fn may_be_session_id(words: &str) -> bool {
@@ -45,7 +57,7 @@ pub(crate) fn may_be_session_id(words: &str) -> bool {
 /// Minimum length of a text that can be the whole id of a session.
 const WHOLE: usize = 16;
 
-/// Minimum length of a prefix by which a caller of the gate can name a session.
+/// Minimum length of the beginning or end by which a caller of the gate can name a session.
 const CALLERS: usize = 8;
 
 /// True when this text can be a session's short form, or a prefix of its name that a caller of the gate can give. The
@@ -54,12 +66,12 @@ pub(crate) fn may_be_short(words: &str) -> bool {
     words.chars().count() >= CALLERS && session_short(words) == words
 }
 
-/// True when a caller of the gate means this session by its short form, or by a prefix of at least 8 characters. The
-/// prefix must be followed by more than digits, because `nightly-1` is not `nightly-10`.
+/// True when a caller of the gate means this session by its short form or a longer end of its UUID, or by a prefix of at
+/// least 8 characters. The prefix must be followed by more than digits, because `nightly-1` is not `nightly-10`.
 pub(crate) fn is_callers_session(session: &str, words: &str) -> bool {
     let is_beginning =
         || session.strip_prefix(words).is_some_and(|rest| !rest.bytes().all(|byte| byte.is_ascii_digit()));
-    may_be_short(words) && (session_short(session) == words || is_beginning())
+    may_be_short(words) && (session == words || is_end(session, words, CALLERS) || is_beginning())
 }
 
 /// A model's name without the vendor prefix and the date: `claude-haiku-4-5-20251001` becomes `haiku-4-5`.
@@ -91,11 +103,24 @@ mod tests {
         }
         assert_eq!(project_short("/home/alice/api-server/"), "api-server");
         assert_eq!(project_short("/"), "/");
-        assert_eq!(session_short("3f2a91c0-1111-4222-8333-444455556666"), "3f2a91c0");
+        assert_eq!(session_short("3f2a91c0-1111-4222-8333-444455556666"), "55556666");
         let (one, other) = ("0195c0de-0000-7000-8000-0000a1b2c3d4", "0195c0de-0000-7000-8000-0000a1b2c3d5");
         assert_eq!((session_short(one), session_short(other)), ("a1b2c3d4", "a1b2c3d5"));
         assert_eq!(session_short("my-session"), "my-session");
         assert_eq!(session_short("deadbeef-and-more"), "deadbeef-and-more");
+    }
+
+    #[test]
+    fn what_is_shown_of_a_session_names_it() {
+        let (random, timed) = ("3f2a91c0-1111-4222-8333-444455556666", "0195c0de-0000-7000-8000-0000a1b2c3d4");
+        for session in [random, timed, "ses_4f2b", "my-session", "run-1"] {
+            assert!(is_session(session, session_short(session)), "{session}");
+        }
+        for words in ["3f2a91c0", "3f2a", "6666", "444455556666", "3f2a91c0-1111"] {
+            assert!(is_session(random, words) && !is_session(timed, words), "{words}");
+        }
+        // The end of a name that is no UUID may be a number.
+        assert!(!is_session("nightly-2026", "2026") && !is_session(random, "666"));
     }
 
     #[test]
@@ -108,6 +133,9 @@ mod tests {
             (uuid, "3f2a91c0", true),
             (uuid, "3f2a91c0-11", true),
             (uuid, "3f2a91c", false),
+            (uuid, "55556666", true),
+            (uuid, "444455556666", true),
+            (uuid, "5556666", false),
             (timed, "a1b2c3d4", true),
             (timed, "0195c0de-0000", true),
             ("3f2a91c0-1111-4222-8333-444455556666-and-more", uuid, false),

@@ -1,6 +1,6 @@
 //! Limits as text: phrases of the banner and labels of bars.
 
-use super::{compact_above, count, moment, percentage, usd, usd_short, width};
+use super::{compact, compact_above, count, moment, percentage, usd, usd_short, width};
 use crate::domain::{Instant, Span, Usd, Zone, sort_by_key};
 use crate::meter::{LimitState, Measure, Verdict, Window};
 
@@ -46,6 +46,11 @@ pub(crate) fn used_of(limit: &LimitState) -> String {
     amounts(limit).first().map(|amount| format!("{} of {}", amount.used, amount.allowed)).unwrap_or_default()
 }
 
+/// Used and allowed in a few columns: `$12/$25`, `3.9M/5M`; only the amount closest to its limit.
+pub(crate) fn used_short(limit: &LimitState) -> String {
+    amounts(limit).first().map(|amount| amount.short.clone()).unwrap_or_default()
+}
+
 /// The remaining part of a limit's nearest amount: `$4.25 left`, `$0.40 over`.
 pub(crate) fn left(limit: &LimitState) -> String {
     amounts(limit).first().map(|amount| amount.left.clone()).unwrap_or_default()
@@ -77,6 +82,8 @@ struct Words {
     used: String,
     allowed: String,
     left: String,
+    /// Used and allowed, rounded.
+    short: String,
 }
 
 /// The limit's amounts, closest to their limit first.
@@ -104,7 +111,10 @@ fn amounts_within(limit: &LimitState, columns: usize) -> Vec<Words> {
             format!("{}{} left", bound.replace('≥', "≤"), rest(most - spent))
         };
         let used_words = if is_unpriced(limit) { "?".to_owned() } else { format!("{bound}{}", usd(spent)) };
-        let words = Words { noun: "Cost", used: used_words, allowed: usd(most), left };
+        let used_in_short =
+            if is_unpriced(limit) { "?".to_owned() } else { format!("{}{}", bound.trim_end(), usd_short(spent)) };
+        let short = format!("{used_in_short}/{}", usd_short(most));
+        let words = Words { noun: "Cost", used: used_words, allowed: usd(most), left, short };
         all.push((nearness(positive(spent), positive(most)), words));
     }
     let counts = [("Tokens", allowed.tokens, used.tokens), ("Output", allowed.output_tokens, used.output_tokens)];
@@ -116,7 +126,8 @@ fn amounts_within(limit: &LimitState, columns: usize) -> Vec<Words> {
         } else {
             format!("{} left", compact_above(most - spent, columns))
         };
-        let words = Words { noun, used: count(spent), allowed: count(most), left };
+        let short = format!("{}/{}", compact(spent), compact(most));
+        let words = Words { noun, used: count(spent), allowed: count(most), left, short };
         all.push((nearness(spent.into(), most.into()), words));
     }
     sort_by_key(&mut all, |(near, _)| std::cmp::Reverse(*near));
@@ -320,6 +331,9 @@ mod tests {
         both.used.usd = Usd::parse("2.5").ok().map(|(usd, _)| usd);
         assert_eq!(banner_amounts(&both), "Tokens: 400,000 / 500,000 · Cost: ≥ $2.50 / $25.00");
         assert_eq!(used_of(&both), "400,000 of 500,000");
+        assert_eq!(used_short(&both), "400k/500k");
+        both.limit.amount.tokens = None;
+        assert_eq!(used_short(&both), "≥$2.50/$25");
     }
 
     #[test]

@@ -189,7 +189,7 @@ impl App {
     }
 }
 
-/// The short id of a session: `3f2a91c0`.
+/// The short id of a session: `55556666`.
 fn short_name(id: &SessionId) -> String {
     id.session.as_deref().map_or("no name", text::session_short).to_owned()
 }
@@ -325,7 +325,18 @@ fn basis(limit: &LimitState) -> &'static str {
     }
 }
 
+/// A limit's amounts, what it counts, when it warns, and its forecast.
 fn of_limit(limit: &LimitState, now: Instant, zone: Zone) -> Vec<String> {
+    let mut lines = of_amounts(limit, now, zone);
+    if let Some(full) = text::forecast_short(limit, now, zone).filter(|_| limit.verdict != Verdict::Over) {
+        lines.push(format!("forecast     {full}"));
+        lines.push(format!("             {}", basis(limit)));
+    }
+    lines
+}
+
+/// The same without the forecast.
+fn of_amounts(limit: &LimitState, now: Instant, zone: Zone) -> Vec<String> {
     let mut lines = vec![
         format!("set by       tokmeter limits set {}", limit.limit.scope.key(limit.limit.window)),
         format!("used         {}", text::banner_amounts(limit)),
@@ -338,10 +349,6 @@ fn of_limit(limit: &LimitState, now: Instant, zone: Zone) -> Vec<String> {
     }
     let warns: Vec<String> = limit.limit.warn_at.iter().map(|at| format!("{at}%")).collect();
     lines.push(format!("warns at     {} and 100%", warns.join(", ")));
-    if let Some(full) = text::forecast_short(limit, now, zone).filter(|_| limit.verdict != Verdict::Over) {
-        lines.push(format!("forecast     {full}"));
-        lines.push(format!("             {}", basis(limit)));
-    }
     if limit.lower_bound {
         lines.push("             at least so much: some tokens are unpriced or logged only in part".to_owned());
     }

@@ -11,6 +11,8 @@ pub(super) struct LimitWidths {
     pub(super) name: usize,
     /// `Cost: $20.00 / $25.00`.
     pub(super) used: usize,
+    /// `$20/$25`.
+    pub(super) used_short: usize,
     /// `$4.25 left`.
     pub(super) left: usize,
     /// The same, rounded if it is long: `25M left`.
@@ -28,9 +30,15 @@ pub(super) struct LimitWidths {
 }
 
 impl LimitWidths {
-    /// Widens the columns for these numbers, and never narrows them. Limits at the same index in `before` are already
-    /// included.
+    /// Widens the columns for these numbers. They only become narrower when a limit has been changed or removed, whose
+    /// amounts nothing shows any more. Limits at the same index in `before` are already included.
     pub(super) fn with(mut self, before: &[LimitState], summary: &Summary, now: Instant, zone: Zone) -> Self {
+        let is_kept = |before: &LimitState| summary.limits.iter().any(|limit| limit.limit == before.limit);
+        let has_lost_one = !before.iter().all(is_kept);
+        let before = if has_lost_one { &[] } else { before };
+        if has_lost_one {
+            self = Self::default();
+        }
         let limits: Vec<&LimitState> = summary.limits.iter().collect();
         for (place, (limit, name)) in limits.iter().zip(text::row_names(&limits)).enumerate() {
             widen(&mut self.name, &name);
@@ -50,6 +58,7 @@ impl LimitWidths {
 
     fn add_amounts(&mut self, limit: &LimitState) {
         widen(&mut self.used, &text::banner_amounts(limit));
+        widen(&mut self.used_short, &text::used_short(limit));
         widen(&mut self.left, &text::left(limit));
         widen(&mut self.left_short, &text::left_short(limit));
         widen(&mut self.left_of, &text::left_of(limit));

@@ -60,6 +60,8 @@ pub struct Options {
     pub is_in_tmux: bool,
     /// Views saved under a name.
     pub views: Vec<SavedView>,
+    /// The command whose calls are shown if they are not booked: `demo`, `replay`.
+    pub played: Option<&'static str>,
     /// True if dollars are API prices and not the amounts actually paid.
     pub api_equivalent: bool,
 }
@@ -87,6 +89,7 @@ impl Options {
             is_remote: false,
             is_in_tmux: false,
             views: Vec::new(),
+            played: None,
             api_equivalent: false,
         }
     }

@@ -77,6 +77,7 @@ impl App {
                     return Next::Stay;
                 }
                 self.effects.push(Effect::Ask(Request::Demo));
+                self.options.played = Some("demo");
             }
             Action::Sort => self.sort = (self.sort.0.next(), self.sort.1),
             Action::Reverse => self.sort.1 = !self.sort.1,

@@ -228,7 +228,7 @@ fn plain_names_the_session_of_each_call_and_prints_a_streamed_answer_once() {
     let calls: Vec<&str> = calls.into_iter().filter(|call| !call.contains("out 7 ")).collect();
     assert_eq!(calls.len(), 2, "{text}");
     for (call, output) in calls.iter().zip(["out 300", "out 50"]) {
-        assert!(call.starts_with("12:00:00  api-server 3f2a91c0  claude-opus-5"), "{call}");
+        assert!(call.starts_with("12:00:00  api-server 55556666  claude-opus-5"), "{call}");
         assert!(call.contains(output), "{call}");
     }
 }

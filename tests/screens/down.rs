@@ -74,7 +74,7 @@ fn the_projects_view_says_what_each_project_cost_and_opens_its_sessions() {
     press(&mut app, &["esc"]);
     assert!(shown(&app, 120, 36).contains("pinned"), "until the numbers of the day have come");
     app.update(Message::Summary(app_on(&books).summary().clone().into()), now());
-    assert!(shown(&app, 120, 36).contains("Running"));
+    assert!(shown(&app, 120, 36).contains(" running ─"));
     press(&mut app, &["2"]);
     assert!(shown(&app, 120, 12).contains("Sessions · 4"), "the whole list is not narrowed");
 }

@@ -175,7 +175,9 @@ proptest! {
                     prop_assert!(percent >= 100 || filled < cells, "full at {percent}%: {line}");
                     seen += 1;
                 }
-                prop_assert!(seen >= 2, "{key} at {width}×{height} has {seen} bars:\n{text}");
+                // In 40 columns, the Limits view has the amounts in place of the bars.
+                let has_bars = key == "1" || width >= 60;
+                prop_assert!(seen >= 2 || !has_bars, "{key} at {width}×{height} has {seen} bars:\n{text}");
             }
         }
     }

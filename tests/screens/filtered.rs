@@ -41,7 +41,7 @@ fn a_pane_in_which_nothing_fits_says_so_at_every_size() {
         }
     }
     let text = shown(&filtered("1", "xyzzy"), 120, 36);
-    assert!(text.contains("Running · 0 of 2 · filtered") && text.contains("no call matches \"xyzzy\""), "{text}");
+    assert!(text.contains("╭ 0 of 2 running · filtered") && text.contains("no call matches \"xyzzy\""), "{text}");
 }
 
 #[test]
@@ -69,15 +69,15 @@ fn a_model_that_does_not_fit_is_not_a_model_that_is_not_there() {
 #[test]
 fn a_filtered_list_counts_what_it_shows_of_all() {
     let text = shown(&filtered("1", "web"), 120, 36);
-    assert!(text.contains("Running · 1 of 2 · filtered"), "{text}");
+    assert!(text.contains("╭ 1 of 2 running · filtered"), "{text}");
     let mut ended = two();
     ended.push(made("docs", "claude-opus-5", None, 7_000, "0.10"));
     let mut app = screen(&ended, limits("25"));
-    assert!(shown(&app, 120, 36).contains("Running · 2 · 1 ended ─"));
+    assert!(shown(&app, 120, 36).contains("╭ 2 running · 1 ended ─"));
     press(&mut app, &["/"]);
     app.update(Message::Paste("web".to_owned()), now());
     press(&mut app, &["enter"]);
-    assert!(shown(&app, 120, 36).contains("Running · 1 of 2 · 0 of 1 ended · filtered"));
+    assert!(shown(&app, 120, 36).contains("╭ 1 of 2 running · 0 of 1 ended · filtered"));
     let text = shown(&filtered("6", "monthly"), 120, 36);
     assert!(text.contains("Limits · 1 of 4 · filtered"), "{text}");
     let mut app = super::app();

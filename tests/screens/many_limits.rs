@@ -1,6 +1,6 @@
 //! The Limits view with many limits of every kind, whose names are long and alike.
 
-use super::fleet::{limited, made, metered};
+use super::fleet::{SIZES, limited, limits, made, metered, screen, two};
 use super::*;
 
 /// Limits of everybody, a user, projects, a model, sub-agents, sessions and runs: with room, near, reached and unpriced.
@@ -72,17 +72,35 @@ fn names_get_the_spare_width_and_differ_at_every_width_and_only_they_are_cut() {
     ] {
         assert!(text.contains(whole), "{whole}\n{text}");
     }
+    assert!(shown(&app, 40, 36).contains("│ daily         ≥$14/$25        56%    │"));
     for width in 40..=200 {
         let text = shown(&app, width, 36);
         let rows: Vec<&str> = text.lines().skip_while(|line| !line.contains("│ limit")).skip(1).take(15).collect();
         let names: BTreeSet<&str> = rows.iter().filter_map(|row| row.split(['█', '░', '╷', '$']).next()).collect();
         assert_eq!((rows.len(), names.len()), (15, 15), "{width}\n{text}");
         for row in rows {
-            let numbers = row.find(['$', ':', '█', '░']).map_or("", |at| &row[at..]);
+            let numbers = row.find(['$', ':', '█', '░', '/']).map_or("", |at| &row[at..]);
             assert!(!numbers.is_empty() && !numbers.contains('…'), "{width}: {row}");
             let per_cent = row.split_whitespace().find_map(|word| word.strip_suffix('%')?.parse::<u64>().ok());
             let is_over = per_cent.is_some_and(|per_cent| per_cent >= 100);
             assert_eq!(row.contains('■'), is_over, "{width}: {row}");
+        }
+    }
+}
+
+#[test]
+fn a_huge_amount_widens_the_columns_only_while_its_limit_is_there() {
+    let summary = |day: &str| Arc::new(metered(&two(), limits(day)).summary(now()));
+    let mut app = screen(&two(), limits("25"));
+    press(&mut app, &["6"]);
+    for view in ["6", "1"] {
+        press(&mut app, &[view]);
+        for (width, height) in SIZES {
+            let before = shown(&app, width, height);
+            app.update(Message::Summary(summary("123456789012345")), now());
+            assert_ne!(shown(&app, width, height), before);
+            app.update(Message::Summary(summary("25")), now());
+            assert_eq!(shown(&app, width, height), before);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Obstacles for people who see the screen for the first time.
 
-use super::fleet::{five, limits, made, metered, screen, two};
+use super::fleet::{SIZES, five, limits, made, metered, screen, two};
 use super::*;
 use tokmeter::testing::domain::Fidelity;
 use tokmeter::testing::meter::Activity;
@@ -123,7 +123,7 @@ fn a_search_without_a_hit_says_so_and_a_new_filter_begins_anew() {
     press(&mut app, &["esc", "/", "w", "e", "b", "enter"]);
     let text = shown(&app, 120, 36);
     let is_listed = |text: &str| text.lines().any(|line| line.contains("│ api-server ") && line.contains("working"));
-    assert!(line_of(&text, "Running").contains("Running · 1 of 2 · filtered") && !is_listed(&text), "{text}");
+    assert!(line_of(&text, "running").contains("╭ 1 of 2 running · filtered") && !is_listed(&text), "{text}");
     press(&mut app, &["/", "a", "p", "i", "enter"]);
     assert!(is_listed(&shown(&app, 120, 36)), "{}", shown(&app, 120, 36));
 }
@@ -190,7 +190,7 @@ fn a_session_at_work_is_listed_above_later_ones_that_wait() {
         summary.fleet.iter().filter_map(|line| line.project.as_deref()?.rsplit('/').next()).collect();
     assert_eq!(names, ["at-work", "third", "second", "first"]);
     let text = shown(&app_with(options(), summary), 120, 36);
-    assert!(text.contains("Running · 4 · 3 waiting"), "{text}");
+    assert!(text.contains("╭ 4 running · 3 waiting"), "{text}");
 }
 
 #[test]
@@ -271,4 +271,27 @@ fn a_row_for_several_calls_has_no_context_and_no_cache_countdown() {
         let line = line_of(&text, "● working");
         assert!(!line.contains("89k") && !line.contains("15:01:50"), "{line}");
     }
+}
+
+#[test]
+fn a_demo_says_so_at_every_size_and_no_number_makes_room_for_it() {
+    let at = |played, compact, (width, height): (u16, u16)| {
+        let summary = metered(&two(), limits("14")).summary(now());
+        shown(&app_with(Options { played, compact, ..options() }, summary), width, height)
+    };
+    let numbers = |text: &str| -> Vec<String> {
+        let words = text.split([' ', '\n', '│']).filter(|word| word.contains(|letter: char| letter.is_ascii_digit()));
+        words.map(str::to_owned).collect()
+    };
+    for (compact, size) in SIZES.map(|size| (false, size)).into_iter().chain([(true, (80, 4)), (false, (30, 6))]) {
+        let (plain, demo) = (at(None, compact, size), at(Some("demo"), compact, size));
+        assert!(demo.contains("demo") && !plain.contains("demo"), "{size:?}: {demo}");
+        let missing: Vec<String> = numbers(&plain).into_iter().filter(|word| !numbers(&demo).contains(word)).collect();
+        assert_eq!(missing, Vec::<String>::new(), "{size:?}: {demo}");
+    }
+    assert!(at(Some("demo"), false, (120, 36)).contains("╭ Today · demo: nothing is booked ─"));
+    // As soon as its key is pressed.
+    let mut app = App::new(options(), now()).unwrap();
+    press(&mut app, &["d"]);
+    assert!(shown(&app, 100, 24).lines().next().unwrap().contains("demo"));
 }

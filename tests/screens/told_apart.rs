@@ -8,7 +8,7 @@ fn of(folder: &str, project: &str, id: &str, seconds_ago: i64, cost: &str) -> Ch
     let Change::New(mut change) = made(project, "claude-opus-5", None, seconds_ago, cost) else { unreachable!() };
     let call = &mut Arc::make_mut(&mut change.after).call;
     call.key = CallKey::from_parts(&[folder, project, id, &seconds_ago.to_string()]);
-    call.from.session = Some(Label::new(&format!("{id}-1111-4222-8333-444455556666")));
+    call.from.session = Some(Label::new(&format!("3f2a91c0-1111-4222-8333-4444{id}")));
     call.from.project = Some(Label::new(&format!("{folder}/{project}")));
     Change::New(change)
 }
@@ -36,7 +36,7 @@ fn running_stays_at_its_newest_session_until_the_cursor_is_moved() {
     };
     assert_eq!(rows(&text).first().unwrap(), "project-15", "{text}");
     let below = 16 - rows(&text).len();
-    assert!(below > 0 && title(&text, "Running").contains(&format!("Running · 16 · {below} more below")), "{text}");
+    assert!(below > 0 && title(&text, "16").contains(&format!("╭ 16 running · {below} more below")), "{text}");
     // Once it is moved, the cursor stays on its session, and what is above it is counted.
     press(&mut app, &["down"]);
     for nth in 16..36_i64 {
@@ -46,11 +46,11 @@ fn running_stays_at_its_newest_session_until_the_cursor_is_moved() {
     let text = shown(&app, 80, 24);
     assert_eq!(rows(&text).last().unwrap(), "project-14", "{text}");
     let above = 22 - rows(&text).len();
-    assert!(title(&text, "Running").contains(&format!("Running · 36 · {above} more above · 14 more below")), "{text}");
+    assert!(title(&text, "36").contains(&format!("╭ 36 running · {above} more above · 14 more below")), "{text}");
     // Elsewhere the list begins at its top again.
     press(&mut app, &["tab"]);
     let text = shown(&app, 80, 24);
-    assert!(rows(&text)[0] == "project-35" && !title(&text, "Running").contains("above"), "{text}");
+    assert!(rows(&text)[0] == "project-35" && !title(&text, "36").contains("above"), "{text}");
 }
 
 /// Two sessions of one project and one of another of the same name, with limits for each.
@@ -115,8 +115,19 @@ fn the_rows_of_limits_beside_the_day_name_a_project_without_its_folders() {
 }
 
 #[test]
+fn a_session_has_one_short_id_on_the_whole_screen() {
+    let text = shown(&app(), 120, 36);
+    assert!(text.contains("api-server · 3f2a91c0 ") && text.contains("│ Session     3f2a91c0 "), "{text}");
+    for (width, height) in [(60, 20), (80, 24), (100, 30), (120, 36), (200, 60)] {
+        let text = shown(&app(), width, height);
+        let whole = text.matches("11112222-1111-4222-8333-44443f2a91c0").count();
+        assert_eq!(text.matches("11112222").count(), whole, "{text}");
+    }
+}
+
+#[test]
 fn a_list_of_sessions_keeps_their_ids_at_every_width() {
-    let ids = ["c6160b71", "4e21d0aa"].map(|id| format!("{id}-1111-4222-8333-444455556666"));
+    let ids = ["c6160b71", "4e21d0aa"].map(|id| format!("3f2a91c0-1111-4222-8333-4444{id}"));
     let one = sums(11, [1_204, 84_112, 0, 4_904, 8_000, 0], "1234.80", "9.31");
     let sessions = ids.map(|id| session(&id, "/home/kim/web-frontend", 23, one, true)).to_vec();
     let mut app = app_with(options(), Summary { sessions, session: None, follow: Follow::Today, ..summary() });

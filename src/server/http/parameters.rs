@@ -113,7 +113,7 @@ pub(crate) const REPORT: [Parameter; 19] = [
     filter("feature"),
     filter("org"),
     filter("source"),
-    query("session", "session", Values::Text, "Only this session, by its id or a beginning of it, or `latest`."),
+    query("session", "session", Values::Text, "Only this session, by its id, the beginning or end of it, or `latest`."),
     filter("branch"),
     filter("ticket"),
     query(

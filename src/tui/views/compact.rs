@@ -21,10 +21,16 @@ impl Widget for &Compact<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let theme = &self.0.theme;
         let room = usize::from(area.width);
+        // Invented calls say so on the first line that has room left, and push no number out.
+        let mut played = self.0.options.played;
         for (row, (wordings, role)) in area.rows().zip(self.lines(room, usize::from(area.height))) {
             let shown =
                 wordings.iter().find(|wording| (1..=room).contains(&text::width(wording))).map_or("…", String::as_str);
-            buffer.set_stringn(row.x, row.y, shown, room, theme.style(role));
+            let (end, _) = buffer.set_stringn(row.x, row.y, shown, room, theme.style(role));
+            let place = usize::from(end - row.x) + 2;
+            if let Some(word) = played.take_if(|word| place + text::width(word) <= room) {
+                buffer.set_stringn(end + 2, row.y, word, room - place, theme.style(Role::Warning));
+            }
         }
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct LimitRow {
     /// The name without the word `session`.
     pub(super) short_name: String,
     pub(super) used: String,
+    /// Used and allowed, rounded.
+    pub(super) used_short: String,
     pub(super) left: String,
     /// The remaining amount rounded, if it is long.
     pub(super) left_short: String,
@@ -43,6 +45,7 @@ pub(super) struct LimitColumns {
     name: usize,
     has_whole_names: bool,
     used: usize,
+    has_exact_used: bool,
     left: usize,
     has_exact_left: bool,
     pub(super) bar: usize,
@@ -56,7 +59,8 @@ pub(super) struct LimitColumns {
 impl LimitColumns {
     /// Gives the names what they need, and the bar the rest. Where there is too little room, names are truncated as far as
     /// they still differ, and what other columns also say is left out: first the range of a forecast and the used
-    /// amounts. Then long amounts are rounded, and marks lose their words. Times and remaining amounts go last.
+    /// amounts. Then long amounts are rounded, and marks lose their words. Then times go, and what is left of an amount and
+    /// the bar make room for the amount itself.
     pub(super) fn fit(rows: &[LimitRow], reserved: &LimitWidths, room: usize) -> Self {
         let widest = |least: usize, of: fn(&LimitRow) -> &String| {
             rows.iter().map(|row| text::width(of(row))).max().unwrap_or(0).max(least)
@@ -64,6 +68,7 @@ impl LimitColumns {
         let without = |width: usize, word: &str| width.saturating_sub(text::width(word));
         let name = widest(reserved.name.max(5), |row| &row.name);
         let (used, left) = (widest(reserved.used, |row| &row.used), widest(reserved.left, |row| &row.left));
+        let used_short = widest(reserved.used_short, |row| &row.used_short);
         let left_short = widest(reserved.left_short, |row| &row.left_short);
         let per_cent = widest(reserved.percent.max(5), |row| &row.per_cent);
         let resets = match widest(without(reserved.resets, "resets "), |row| &row.resets) {
@@ -81,15 +86,21 @@ impl LimitColumns {
         let short = Self { left: left_short, has_exact_left: false, ..all };
         let marks = Self { verdict: VERDICT.1, ..short };
         let few = Self { full: 0, ..marks };
+        let amounts = Self { resets: 0, left: 0, used: used_short, bar: 0, ..few };
+        // A name of which this much is left still says what it limits.
+        let least = cut_short.min(8);
         let steps = [
-            Self { name, used, full: band, has_band: true, bar: 10, ..all },
-            Self { name: cut_more, used, ..all },
+            Self { name, used, has_exact_used: true, full: band, has_band: true, bar: 10, ..all },
+            Self { name: cut_more, used, has_exact_used: true, ..all },
             Self { name: cut, ..all },
             Self { name: cut, ..short },
             Self { name: cut, ..marks },
             Self { name: cut_short, ..marks },
             Self { name: cut_short, ..few },
             Self { name: cut_short, resets: 0, ..few },
+            Self { name: cut_short, bar: 6, ..amounts },
+            Self { name: cut_short, ..amounts },
+            Self { name: least, ..amounts },
             Self { name: cut_short, resets: 0, left: 0, ..few },
         ];
         let fitting = steps.into_iter().find(|columns| columns.width() <= room);
@@ -139,6 +150,7 @@ impl LimitColumns {
     /// The cells of a row, with this name and this bar.
     pub(super) fn cells(&self, row: LimitRow, name: String, bar: String) -> Vec<Cell> {
         let left = if self.has_exact_left { row.left } else { row.left_short };
+        let used = if self.has_exact_used { row.used } else { row.used_short };
         let has_words = self.verdict == VERDICT.0;
         let verdict = match (has_words, row.out_of_force) {
             (true, "") => row.verdict.to_owned(),
@@ -153,7 +165,7 @@ impl LimitColumns {
         };
         let cells = [
             (name, Role::Text),
-            (row.used, Role::Text),
+            (used, Role::Text),
             (left, Role::Text),
             (bar, row.role),
             (row.per_cent, row.role),

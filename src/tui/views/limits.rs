@@ -111,6 +111,7 @@ fn of_limit(limit: &LimitState, name: String, now: Instant, zone: Zone) -> Limit
         short_name: text::short_name(limit, &name),
         name,
         used: text::banner_amounts(limit),
+        used_short: text::used_short(limit),
         left: text::left(limit),
         left_short: text::left_short(limit),
         per_cent: text::percent(limit),
@@ -147,6 +148,7 @@ fn of_quota(quota: &Quota, now: Instant, zone: Zone) -> LimitRow {
         short_name: text::quota_name(quota),
         // A fixed time, which needs no ticking clock.
         used: format!("stated {}", text::moment(quota.seen, now, zone)),
+        used_short: String::new(),
         left_short: left.clone(),
         left,
         per_cent: used,

@@ -13,13 +13,18 @@ use crate::meter::Verdict;
 use crate::text;
 use crate::theme::{Role, Theme};
 
-/// `● live`, `◐ polling`, `◼ frozen`, `○ done`.
-pub(super) fn state(app: &App) -> (&'static str, Role) {
-    match (app.picture, app.ended, app.health.watching) {
+/// `● live`, `◐ polling`, `◼ frozen`, `○ done`; `● demo` while calls are played, `◼ demo, frozen`.
+pub(super) fn state(app: &App) -> (String, Role) {
+    let (words, role) = match (app.picture, app.ended, app.health.watching) {
         (Picture::Frozen, ..) => ("◼ frozen", Role::Warning),
         (Picture::Live, true, _) | (Picture::Live, false, Watching::Off) => ("○ done", Role::Dim),
         (Picture::Live, false, Watching::Live) => ("● live", Role::Good),
         (Picture::Live, false, Watching::Polling) => ("◐ polling", Role::Good),
+    };
+    match (app.options.played, words.split_once(' ')) {
+        (Some(played), Some((mark, _))) if app.picture == Picture::Live => (format!("{mark} {played}"), Role::Warning),
+        (Some(played), Some((mark, state))) => (format!("{mark} {played}, {state}"), Role::Warning),
+        (Some(_), None) | (None, _) => (words.to_owned(), role),
     }
 }
 
@@ -140,7 +145,7 @@ impl Widget for &Footer<'_> {
         let mut chips = chips(app);
         if !self.has_header {
             let (state, role) = state(app);
-            chips.insert(0, (state.to_owned(), role));
+            chips.insert(0, (state, role));
         }
         let chips_width = |chips: &[(String, Role)]| {
             chips.iter().map(|(chip, _)| text::width(chip) + 3).sum::<usize>().saturating_sub(2)

@@ -42,5 +42,5 @@ fn a_summary_is_of_the_names_that_the_screens_show() {
         let (answer, expected) = (ask(names.clone()), session.map(|nth| sessions[nth]));
         assert_eq!((&answer["ok"], answer["session"]["session"].as_str()), (&json!(true), expected), "{names}");
     }
-    assert_eq!(ask(json!({"session": "3f2a91"}))["error"], "2 sessions begin with '3f2a91'; give more of the name");
+    assert_eq!(ask(json!({"session": "3f2a91"}))["error"], "2 sessions match '3f2a91'; give more of the name");
 }

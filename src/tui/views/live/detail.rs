@@ -56,7 +56,11 @@ impl Live<'_> {
             }
             rows.push(("Started", text::moment_full(session.row.started, app.now(), app.options.zone)));
             rows.extend(session.row.project.as_ref().map(|project| ("Project", project.to_string())));
-            rows.extend(session.row.session.as_ref().map(|name| ("Session", name.to_string())));
+            // The whole id, or what is shown of it everywhere: its beginning would be another name.
+            let whole = |name: &&str| text::width(name) <= value_room;
+            let name = session.row.session.as_deref();
+            let name = name.filter(whole).or(name.map(text::session_short));
+            rows.extend(name.map(|name| ("Session", name.to_owned())));
         } else {
             rows.extend(summary.by_day_end.map(|end| ("By midnight", text::usd_as(end, &summary.today))));
             rows.push(("This week", text::cost(&summary.week)));

@@ -28,7 +28,9 @@ impl Live<'_> {
             (None, Follow::Today | Follow::Latest | Follow::Session(_)) => "Today",
         };
         let has_keys = self.has_keys(Pane::Head);
-        let title = [title.to_owned(), format!("$/h of the last {RATE} min")];
+        let played = app.options.played.map(|played| format!("{played}: nothing is booked"));
+        let title: Vec<String> =
+            std::iter::once(title.to_owned()).chain(played).chain([format!("$/h of the last {RATE} min")]).collect();
         let title = text::fit_parts(&title, " · ", usize::from(area.width).saturating_sub(4));
         let block = pane(theme, &title, has_keys);
         let mut inner = block.inner(area);

@@ -57,7 +57,7 @@ impl Live<'_> {
         let above = cursor.map_or(0, |cursor| top_for(cursor, height));
         let below = fleet.len().saturating_sub(above + usize::from(height));
         let ended = app.summary().fleet.len() - running;
-        let mut title = vec![format!("Running · {}", app.counted(fit.len(), running))];
+        let mut title = vec![format!("{} running", app.counted(fit.len(), running))];
         let waiting = fit.iter().filter(|line| line.activity == Activity::Waiting).count();
         title.extend((waiting > 0 && fit.len() > 1).then(|| format!("{waiting} waiting")));
         title.extend((ended > 0).then(|| format!("{} ended", app.counted(fit_ended.len(), ended))));
