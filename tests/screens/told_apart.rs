@@ -82,7 +82,7 @@ fn rows_are_told_apart_at_every_width() {
     let mut app = screen(&calls, limits);
     for width in 60..=200 {
         let text = shown(&app, width, 40);
-        let running: Vec<&str> = text.lines().skip_while(|line| !line.contains("╭ Running")).collect();
+        let running: Vec<&str> = text.lines().skip_while(|line| !line.contains(" running ─")).collect();
         for id in ["c6160b71", "4e21d0aa"] {
             assert!(running.iter().any(|line| line.contains(&format!("r {id}"))), "Running, {width}, {id}:\n{text}");
         }
