@@ -229,7 +229,8 @@ impl Turn {
         match self {
             Self::Begun => "begun",
             Self::Ended => "ended",
-            Self::Closed => "closed",
+            // Of two reports of the same moment, the later one by name counts.
+            Self::Closed => "exited",
         }
     }
 

@@ -103,6 +103,7 @@ impl Reader for Rollout {
             (Some("event_msg"), Some("token_count")) => self.count(&line, origin, out)?,
             (Some("event_msg"), Some("thread_settings_applied")) => self.thread.set(&line.payload),
             (Some("event_msg"), Some("task_started")) => {
+                self.thread.begin_turn();
                 self.stated.turn(Turn::Begun, line.at.0.unwrap_or(origin.modified));
             }
             (Some("event_msg"), Some("task_complete")) => {

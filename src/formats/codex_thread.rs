@@ -42,7 +42,10 @@ pub(super) struct Thread {
     pub(super) begun: bool,
     /// True if `codex exec` made it, whose process ends with its turn.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(super) is_exec: bool,
+    is_exec: bool,
+    /// True if it has begun a turn.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    has_turned: bool,
 }
 
 impl Thread {
@@ -105,6 +108,12 @@ impl Thread {
         let is_recorded = std::mem::take(&mut self.recorded)
             || payload.compacted_by.get().is_some_and(|id| self.response.as_deref() == Some(id));
         self.unlogged |= payload.message.get().is_none() && !is_recorded;
+    }
+
+    /// Called when a turn begins. After its first, a thread that `codex exec` made has been resumed, and nothing tells by what.
+    pub(super) fn begin_turn(&mut self) {
+        self.is_exec &= !self.has_turned;
+        self.has_turned = true;
     }
 
     /// What the end of a turn means for the thread.

@@ -54,6 +54,10 @@ impl Format for Crush {
     fn framing(&self, name: &[u8]) -> Option<Framing> {
         (name == b"crush.db").then_some(Framing::Sqlite)
     }
+    /// Totals were calls before.
+    fn revision(&self) -> u32 {
+        1
+    }
     fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
         if !schema.has("sessions", &["id", "parent_session_id", "cost", "created_at", "updated_at"]) {
             return None;

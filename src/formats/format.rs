@@ -69,6 +69,11 @@ pub trait Format: Sync {
         8 * 1024
     }
 
+    /// Increased when rows of a database become other records, so that all of them are read again.
+    fn revision(&self) -> u32 {
+        0
+    }
+
     /// The queries for a database with this schema; `None` if the schema is unknown.
     fn queries(&self, _schema: &Schema) -> Option<Vec<RowQuery>> {
         None

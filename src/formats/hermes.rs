@@ -50,6 +50,10 @@ impl Format for Hermes {
     fn framing(&self, name: &[u8]) -> Option<Framing> {
         (name == b"state.db").then_some(Framing::Sqlite)
     }
+    /// Totals were calls before.
+    fn revision(&self) -> u32 {
+        1
+    }
     fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
         if !schema.has("sessions", &["id", "model", "started_at", "input_tokens", "output_tokens"]) {
             return None;

@@ -5,8 +5,8 @@
 //! `cumulative_token_usage` counts every request. `request_token_usage` keeps only the latest request of each turn, and
 //! is used if the other is missing. The classes are disjoint. Requests have no time, so a thread is a running total,
 //! dated by `updated_at`, when it was last saved. It grows under its current model. A sub-agent's thread names its
-//! parent. Agents that Zed only displays (ACP)
-//! are not in this database and write their own logs; so does LM Studio. An imported thread was used elsewhere.
+//! parent. Agents that Zed only displays (ACP) are not in this database and write their own logs; so does LM Studio. An
+//! imported thread was used elsewhere.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -44,6 +44,10 @@ impl Format for Zed {
     }
     fn framing(&self, name: &[u8]) -> Option<Framing> {
         (name == b"threads.db").then_some(Framing::Sqlite)
+    }
+    /// Totals were calls before.
+    fn revision(&self) -> u32 {
+        1
     }
     fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
         if !schema.has("threads", &["id", "updated_at", "data_type", "data"]) {

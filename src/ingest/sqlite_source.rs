@@ -47,6 +47,8 @@ struct Cursor {
 struct Saved {
     /// The format that read it; empty in checkpoints from earlier versions.
     format: String,
+    /// [`crate::formats::Format::revision`] at that time.
+    revision: u32,
     cursors: Vec<Cursor>,
     reader: String,
 }
@@ -165,10 +167,11 @@ impl Tail {
         let schema = begin(&database.connection).and_then(|()| schema_of(&database.connection));
         let Some((format, queries)) = self.queries(&schema.map_err(|error| why(&error))?) else { return Ok(None) };
         self.format = Some(format);
-        let name = format.format().name();
+        let (name, revision) = (format.format().name(), format.format().revision());
         let mut saved: Saved = serde_json::from_str(&self.state.reader).unwrap_or_default();
-        if saved.format != name && !saved.format.is_empty() {
-            // Another agent's database had the same tables before.
+        let is_of_another = saved.format != name && !saved.format.is_empty();
+        if is_of_another || saved.revision != revision {
+            // Another agent's database had the same tables before, or an earlier version read it.
             saved = Saved::default();
         }
         let mut decoder = self.decoder(tools);
@@ -180,7 +183,7 @@ impl Tail {
         let mut pass = Pass { tail: self, tools, builder, held: Vec::new(), hand };
         let is_whole = pass.read(database, &queries, &mut cursors)?;
         let Pass { builder, held, .. } = pass;
-        let state = Saved { format: name.to_owned(), cursors, reader: String::new() };
+        let state = Saved { format: name.to_owned(), revision, cursors, reader: String::new() };
         Ok(Some(Rows { builder, held, is_whole, saved, state }))
     }
 

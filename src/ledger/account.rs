@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::snapshots::{Snapshots, is_of_session, size};
 use super::spending::Part;
-use crate::domain::{Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Place, sort_by_key};
+use crate::domain::{
+    Attribution, Bill, Billed, Call, CallKey, Counter, Fidelity, Instant, Label, Place, Usd, sort_by_key,
+};
 
 /// Feature name of the row for a session's unlisted calls.
 const FEATURE: &str = "background";
@@ -35,6 +37,8 @@ pub(super) struct Due {
     pub(super) part: Part,
     is_split: bool,
     is_guessed: bool,
+    /// True when the total has a cost, so that no part of it is priced.
+    is_quoted: bool,
     /// True when the total has counts, so that a cost without any is not a call.
     is_counted: bool,
 }
@@ -50,6 +54,7 @@ impl<'b> Dues<'b> {
             part: Part::default(),
             is_split: true,
             is_guessed: false,
+            is_quoted: false,
             is_counted: false,
         });
         let mut tokens = billed.tokens;
@@ -63,6 +68,7 @@ impl<'b> Dues<'b> {
         due.part.add(&part);
         due.is_split &= is_split;
         due.is_guessed |= billed.is_guessed;
+        due.is_quoted |= part.quoted().is_some();
         due.is_counted |= part.is_counted();
     }
 }
@@ -240,7 +246,7 @@ fn has_paid(calls: &mut [Call], part: &Part) -> bool {
 
 /// A part of a bill as a call at this time.
 fn call(key: CallKey, (bill, at): (&Bill, Instant), due: Due, lifetimes: (u64, u64)) -> Call {
-    let Due { model, mut part, is_split, is_guessed, is_counted } = due;
+    let Due { model, mut part, is_split, is_guessed, is_quoted, is_counted } = due;
     let mut fidelity = if is_guessed { Fidelity::SumGuessed } else { Fidelity::Summed };
     if !is_counted {
         // A cost alone tells less than was used.
@@ -262,7 +268,7 @@ fn call(key: CallKey, (bill, at): (&Bill, Instant), due: Due, lifetimes: (u64, u
         ..bill.from.clone()
     };
     let model = Some(model).filter(|model| is_counted || model.as_str() != Billed::UNNAMED);
-    let (web_searches, quoted) = (part.web_searches(), part.quoted());
+    let (web_searches, quoted) = (part.web_searches(), part.quoted().or(is_quoted.then_some(Usd::ZERO)));
     Call { web_searches, quoted, fidelity, ..Call::new(key, from, model, part.tokens()) }
 }
 

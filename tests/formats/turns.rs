@@ -111,19 +111,23 @@ fn a_run_that_answers_one_prompt_ends_with_its_turn() {
     assert_eq!(of(&run), [Turn::Closed]);
     assert_eq!(of(&run.clone().map(|line| line.replace("sdk-cli", "cli"))), []);
     assert_eq!(of(&run.map(|line| line.replace("\"entry", "\"isSidechain\":true,\"entry"))), []);
-    let rollout = |originator: &str, agent: &str| {
+    let rollout_of = |originator: &str, agent: &str, turns: usize| {
         let at = r#""timestamp":"2026-11-10T09:00:01.000Z""#;
         let meta = format!(
             r#"{{{at},"type":"session_meta","payload":{{"id":"t1","originator":"{originator}","cwd":"/w"{agent}}}}}"#
         );
         let event = |kind: &str| format!(r#"{{{at},"type":"event_msg","payload":{{"type":"{kind}","turn_id":"1"}}}}"#);
-        let lines = [meta, event("task_started"), event("task_complete")];
+        let mut lines = vec![meta];
+        lines.extend((0..turns).flat_map(|_| [event("task_started"), event("task_complete")]));
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         turns_of_threads("codex", "rollout.jsonl", &lines)
     };
+    let rollout = |originator: &str, agent: &str| rollout_of(originator, agent, 1);
     let of_main = |end| [Turn::Begun, end].map(|turn| ("t1".to_owned(), None, turn));
     assert_eq!(rollout("codex_exec", ""), of_main(Turn::Closed));
     assert_eq!(rollout("codex_cli_rs", ""), of_main(Turn::Ended));
+    // Resumed, perhaps by a person.
+    assert_eq!(rollout_of("codex_exec", "", 2).last(), of_main(Turn::Ended).last());
     // A sub-agent's turns are reported under its session.
     let of_agent = r#","session_id":"t0","agent_nickname":"Euclid""#;
     let expected = [Turn::Begun, Turn::Ended].map(|turn| ("t0".to_owned(), Some("Euclid".to_owned()), turn));

@@ -138,13 +138,9 @@ impl Drop for Books {
 
 impl BookingHandle {
     /// Notes a call under way, so that it is booked as it was `seen` if this proxy is killed before the call ends. Returns
-    /// false if that would have to wait; the caller may try again.
+    /// false if that would have to wait, or failed; the caller may try again.
     pub(super) fn note(&self, seen: &Seen, about: &About, hold: Option<HoldId>) -> bool {
-        let Ok(mut keeping) = self.0.keeping.try_lock() else { return false };
-        if !keeping.is_slow() {
-            keeping.note(seen, about, hold);
-        }
-        true
+        self.0.keeping.try_lock().is_ok_and(|mut keeping| keeping.note(seen, about, hold))
     }
 
     /// Takes a call without waiting. `None` if it is on disk already, otherwise a receiver that completes when it is.
@@ -161,8 +157,9 @@ impl BookingHandle {
             return None;
         }
         let (sender, written) = oneshot::channel();
+        let is_call = matches!(finished, Finished::Answered { .. });
         if self.0.finished.try_send((Box::new(finished), sender)).is_err() {
-            self.0.gaps.lost.fetch_add(1, Ordering::Relaxed);
+            self.0.gaps.lost.fetch_add(is_call.into(), Ordering::Relaxed);
             return None;
         }
         Some(written)
@@ -233,7 +230,7 @@ fn look_after(keeping: &Mutex<Keeping>, arriving: &Receiver<(Box<Finished>, ones
         }
         let mut keeping = lock();
         keeping.pass_on();
-        keeping.shorten();
+        keeping.tidy();
         keeping.open_journal();
     }
     lock().end();

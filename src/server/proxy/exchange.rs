@@ -143,9 +143,9 @@ async fn counted(
     let noted = record.sends(length);
     let before = gathered.elapsed();
     let answer = sent_upstream(shared, request, noted, sender, &mut record).await;
-    if sent.is_cut() {
+    if let Some(trouble) = sent.cut() {
         record.is_free();
-        return Err(Failed::Trouble(Trouble::two_models()));
+        return Err(Failed::Trouble(trouble));
     }
     let answer = answer?;
     let answer = asked_again(shared, &job, &parts, &sent, answer, is_changed).await;

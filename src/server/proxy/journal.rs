@@ -31,7 +31,7 @@ pub(super) struct Journal {
     bytes: u64,
     /// The lines of the calls under way, by their ids.
     under_way: BTreeMap<String, String>,
-    /// Lines that could not be written: the ends of such calls.
+    /// Lines about such calls that could not be written, as on a full disk.
     unwritten: String,
 }
 
@@ -57,6 +57,9 @@ impl Journal {
             options.append(true).create_new(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            // Others may read it (1), and not take it over while this process runs.
+            #[cfg(windows)]
+            std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, 1);
             match options.open(&path) {
                 Ok(file) if lock(&file) => {
                     return Ok(Self { file, path, bytes: 0, under_way: BTreeMap::new(), unwritten: String::new() });
@@ -86,17 +89,23 @@ impl Journal {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn end(&mut self, id: &str, calls: &[Call], hold: Option<HoldId>) -> io::Result<()> {
-        let mut text = std::mem::take(&mut self.unwritten);
-        text.extend(kept_lines(calls, hold).map(|line| line + "\n"));
-        if self.under_way.remove(id).is_some() {
-            text += &under_way::ended(id);
-        }
-        let written = self.append(&text);
-        if written.is_err() {
-            self.unwritten =
-                text.lines().filter(|line| under_way::is_end(line)).map(|line| line.to_owned() + "\n").collect();
+        let lines: String = kept_lines(calls, hold).map(|line| line + "\n").collect();
+        let end = self.under_way.remove(id).map(|_| under_way::ended(id)).unwrap_or_default();
+        let written = self.append(&[self.unwritten.as_str(), &lines, &end].concat());
+        if written.is_ok() {
+            self.unwritten.clear();
+        } else {
+            self.unwritten += &end;
         }
         written
+    }
+
+    /// Tries again to write what could not be written.
+    pub(super) fn retry(&mut self) {
+        let lines = std::mem::take(&mut self.unwritten);
+        if self.append(&lines).is_err() {
+            self.unwritten = lines;
+        }
     }
 
     fn append(&mut self, text: &str) -> io::Result<()> {
@@ -112,11 +121,12 @@ impl Journal {
 
     /// Called when every call in it that has ended has been booked. Empties it if it is long, but for the calls under way.
     pub(super) fn booked(&mut self) {
-        if self.bytes >= FULL && self.file.set_len(0).is_ok() {
+        let open: String = self.under_way.values().map(String::as_str).collect();
+        // While many calls are under way, little would be won.
+        if self.bytes >= FULL.max(4 * open.len() as u64) && self.file.set_len(0).is_ok() {
             self.bytes = 0;
-            self.unwritten.clear();
-            let open: String = self.under_way.values().map(String::as_str).collect();
-            let _ = self.append(&open);
+            self.unwritten = open;
+            self.retry();
         }
     }
 
@@ -151,7 +161,7 @@ fn lock(file: &File) -> bool {
     rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
-/// On systems without such locks, a journal that is being written cannot be removed.
+/// On Windows, a journal that another process is writing cannot be opened for that.
 #[cfg(not(unix))]
 fn lock(_: &File) -> bool {
     true

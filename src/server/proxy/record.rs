@@ -1,6 +1,6 @@
-//! The record of a call in progress. However the call ends, it is handed in exactly once to be booked. The journal is told
-//! of it when its request has been sent, and again whenever twice as much of the response has arrived, so that a killed
-//! proxy loses nothing that a service charges for.
+//! The record of a call in progress. However the call ends, it is handed in exactly once to be booked. In case that the
+//! proxy is killed, the journal is told of the call when its request has been sent, and again whenever twice as much of the
+//! response has arrived.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,9 @@ use super::count::About;
 use super::meter::{Meter, Seen};
 use super::request::Sent;
 
-/// How soon to try again to note a call while another one is being written to the journal.
-const AGAIN: Duration = Duration::from_millis(1);
+/// How soon to try again to note a call: first, because another one is being written to the journal, and at most, while the
+/// disk is slow or full.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(1));
 
 pub(super) struct CallRecord {
     /// Reads the response, once there is one.
@@ -26,6 +27,8 @@ pub(super) struct CallRecord {
     booking: BookingHandle,
     began: std::time::Instant,
     state: State,
+    /// True if the journal may have been told of it.
+    is_noted: bool,
     /// Number of chunks of the response, and the size of the response when it was last noted.
     chunks: u64,
     noted: u64,
@@ -59,6 +62,7 @@ impl CallRecord {
             booking,
             began,
             state: State::Unsent,
+            is_noted: false,
             chunks: 0,
             noted: 0,
             _alive: alive,
@@ -74,6 +78,7 @@ impl CallRecord {
     /// and is to be polled after the request.
     pub(super) fn sends(&mut self, length: Option<u64>) -> impl Future<Output = ()> + use<> {
         self.state = State::Sent;
+        self.is_noted = true;
         let (about, sent, booking, hold) =
             (self.about.clone(), Arc::clone(&self.sent), self.booking.clone(), self.hold);
         async move {
@@ -81,8 +86,10 @@ impl CallRecord {
             tokio::task::yield_now().await;
             let (facts, bytes) = sent.facts_so_far();
             let about = About { facts, bytes: bytes.max(length.unwrap_or(0)), ..about };
+            let (mut wait, most) = AGAIN;
             while !booking.note(&Seen::default(), &about, hold) {
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(wait).await;
+                wait = most.min(wait * 2);
             }
         }
     }
@@ -144,7 +151,10 @@ impl CallRecord {
             return None;
         }
         if self.state == State::Unsent {
-            let _ = self.booking.hand_in(Finished::Nothing { id: self.about.id.clone(), hold: self.hold.take() });
+            let hold = self.hold.take();
+            if hold.is_some() || self.is_noted {
+                let _ = self.booking.hand_in(Finished::Nothing { id: self.about.id.clone(), hold });
+            }
             self.state = State::HandedIn(0);
             return None;
         }

@@ -46,8 +46,17 @@ struct Known {
     is_whole: bool,
     /// True if a limit depends on the model.
     one_model: bool,
-    /// True if a part that names another model was left out, with all that follows.
-    is_cut: bool,
+    /// Why a part was left out, with all that follows.
+    cut: Option<Cut>,
+}
+
+/// A part of a body after which its model is not certain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    /// It names another model.
+    TwoModels,
+    /// It cannot be read.
+    Unreadable,
 }
 
 impl Sent {
@@ -83,9 +92,12 @@ impl Sent {
         self.lock().one_model = true;
     }
 
-    /// True if the body ended before such a part.
-    pub(super) fn is_cut(&self) -> bool {
-        self.lock().is_cut
+    /// The error if the body ended before such a part.
+    pub(super) fn cut(&self) -> Option<Trouble> {
+        self.lock().cut.map(|cut| match cut {
+            Cut::TwoModels => Trouble::two_models(),
+            Cut::Unreadable => Trouble::hidden_model(),
+        })
     }
 
     /// True when usage was requested on the client's behalf.
@@ -127,9 +139,8 @@ impl Sent {
         scan.feed(&chunk);
         let end = scan.end();
         if known.one_model {
-            let is_ambiguous = known.facts_so_far().is_some_and(|(facts, _)| facts.is_ambiguous);
-            known.is_cut |= is_ambiguous || known.gave_up();
-            if known.is_cut {
+            known.cut = known.cut.or_else(|| known.unsure_of_model());
+            if known.cut.is_some() {
                 return Vec::new();
             }
         }
@@ -156,6 +167,18 @@ impl Known {
     /// True if the body is too long or too deep to be read to its end.
     fn gave_up(&self) -> bool {
         self.scan.as_ref().is_some_and(Scan::gave_up)
+    }
+
+    /// Why the model is no longer certain.
+    fn unsure_of_model(&mut self) -> Option<Cut> {
+        let gave_up = self.gave_up();
+        let facts = self.facts_so_far().map(|(facts, _)| facts);
+        if facts.is_some_and(|facts| facts.is_ambiguous) {
+            return Some(Cut::TwoModels);
+        }
+        // What is sent in parts has named it.
+        let is_readable = !gave_up && facts.is_some_and(|facts| facts.model.is_some());
+        (!is_readable).then_some(Cut::Unreadable)
     }
 
     fn facts_so_far(&mut self) -> Option<&(Facts, u64)> {
@@ -238,7 +261,7 @@ impl Outgoing {
 
     /// True if it ends before a part that must not be sent.
     fn is_cut(&self) -> bool {
-        self.sent.as_ref().is_some_and(|sent| sent.is_cut())
+        self.sent.as_ref().is_some_and(|sent| sent.lock().cut.is_some())
     }
 
     fn note_end(&mut self) {
@@ -281,7 +304,7 @@ impl Body for Outgoing {
             }
             if self.is_cut() {
                 // The upstream must not take it for a whole one.
-                return Poll::Ready(Some(Err("the body names two models".into())));
+                return Poll::Ready(Some(Err("the rest of the body may name another model".into())));
             }
             if self.rest.is_none() {
                 return Poll::Ready(self.trailers.take().map(Ok));
@@ -309,51 +332,4 @@ impl Body for Outgoing {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::server::proxy::unpack::Unpack;
-
-    fn passed(chunks: &[&'static str]) -> (String, bool) {
-        let sent = Sent::new(Scan::new(Unpack::Plain), false, Arc::default(), 0);
-        let passed: Vec<u8> =
-            chunks.iter().flat_map(|chunk| sent.pass(Bytes::from_static(chunk.as_bytes()), true)).flatten().collect();
-        (String::from_utf8(passed).unwrap(), sent.is_asked())
-    }
-
-    #[test]
-    fn usage_is_asked_for_within_stream_options_if_there_are_some_and_nothing_else_changes() {
-        let asked = |text: &str| (text.to_owned(), true);
-        assert_eq!(
-            passed(&["{\"stream\":true", " }\n"]),
-            asked("{\"stream\":true ,\"stream_options\":{\"include_usage\":true}}\n")
-        );
-        assert_eq!(
-            passed(&["{\"stream\":true,\"stream", "_options\":{\"a\":{}}}"]),
-            asked("{\"stream\":true,\"stream_options\":{\"a\":{},\"include_usage\":true}}")
-        );
-        assert_eq!(
-            passed(&["{\"stream_options\":{ },\"stream\":true}"]),
-            asked("{\"stream_options\":{ \"include_usage\":true},\"stream\":true}")
-        );
-        for body in [
-            &["{\"stream_options\":{},", "\"stream\":true}"][..],
-            &["{\"stream\":true,\"stream_options\":{\"include_usage\":false}}"],
-            &["{\"stream\":false,\"stream_options\":{}}"],
-        ] {
-            assert_eq!(passed(body), (body.concat(), false));
-        }
-    }
-
-    #[test]
-    fn facts_are_those_of_all_that_came_whenever_they_are_asked_for() {
-        let sent = Sent::new(Scan::new(Unpack::Plain), false, Arc::default(), 0);
-        let known = |sent: &Sent| {
-            let (facts, bytes) = sent.facts_so_far();
-            (facts.model, facts.is_stream, bytes)
-        };
-        sent.pass(Bytes::from_static(b"{\"model\":\"m\","), false);
-        assert_eq!(known(&sent), (Some("m".to_owned()), false, 13));
-        sent.pass(Bytes::from_static(b"\"stream\":true}"), false);
-        assert_eq!(known(&sent), (Some("m".to_owned()), true, 27));
-    }
-}
+mod tests;

@@ -74,16 +74,17 @@ impl Keeping {
         self.slow_until.is_some_and(|until| Instant::now() < until)
     }
 
-    /// Writes a call under way to the journal, counted as if it ended now.
-    pub(super) fn note(&mut self, seen: &Seen, about: &About, hold: Option<HoldId>) {
+    /// Writes a call under way to the journal, counted as if it ended now. Returns false if the disk is slow or full.
+    pub(super) fn note(&mut self, seen: &Seen, about: &About, hold: Option<HoldId>) -> bool {
+        if self.is_slow() {
+            return false;
+        }
         // Its id may turn out to be another call's, which only its end decides.
         let mut calls = count::calls(seen, about, &mut Firsts::default());
         for call in &mut calls {
             call.latency = None;
         }
-        if !calls.is_empty() {
-            self.write(|journal| journal.begin(&about.id, &calls, hold));
-        }
+        calls.is_empty() || self.write(|journal| journal.begin(&about.id, &calls, hold))
     }
 
     /// Writes a call to the journal. [`Keeping::pass_on`] then passes it on. Returns true if it is the only one waiting
@@ -107,12 +108,14 @@ impl Keeping {
         is_anything && self.to_book.len() == 1
     }
 
-    fn write(&mut self, write: impl FnOnce(&mut Journal) -> io::Result<()>) {
-        let Some(journal) = &mut self.journal else { return };
+    /// Writes to the journal, if there is to be one. Returns false if that failed: a call is booked all the same, and only
+    /// a kill would lose it.
+    fn write(&mut self, write: impl FnOnce(&mut Journal) -> io::Result<()>) -> bool {
+        let Some(journal) = &mut self.journal else { return self.folder.is_none() };
         let began = Instant::now();
-        // If this fails, the call is booked all the same. Only a kill would lose it.
-        let _ = write(journal);
+        let is_written = write(journal).is_ok();
         self.took(began.elapsed(), Instant::now());
+        is_written
     }
 
     /// Records the duration of a write. After a slow one the disk is not waited for, however fast the next ones are.
@@ -153,8 +156,11 @@ impl Keeping {
         self.written
     }
 
-    /// Empties the journal if it is long and every call in it has been booked.
-    pub(super) fn shorten(&mut self) {
+    /// Writes what could not be written before, and empties the journal if it is long and every call in it has been booked.
+    pub(super) fn tidy(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.retry();
+        }
         if self.to_book.is_empty()
             && *self.booked.borrow() == self.written
             && let Some(journal) = &mut self.journal

@@ -35,11 +35,6 @@ pub(super) fn ended(id: &str) -> String {
     line(&Ended { ended: id.to_owned() })
 }
 
-/// True for a line written by [`ended`].
-pub(super) fn is_end(line: &str) -> bool {
-    line.starts_with(ENDED)
-}
-
 fn line(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default() + "\n"
 }
