@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the program that is shipped: optimised by what train.sh runs. Half a million branches are counted, the code that
-# runs often becomes faster, and the code that hardly ever runs smaller.
+# Builds the program that is shipped, with profile-guided optimisation: code that runs often in train.sh becomes faster, and
+# code that hardly ever runs smaller.
 #
 #   bash benches/optimized.sh        leaves the program in target/HOST/dist/tokmeter, where HOST is rustc's name of this machine
 #

@@ -39,6 +39,10 @@ service=127.0.0.1:$((20000 + RANDOM % 10000))
 address=127.0.0.1:$((30000 + RANDOM % 10000))
 run proxy --listen "$address" --upstream "http://$service" &
 proxy=$!
+until (exec 3<>"/dev/tcp/${address/://}") 2>/dev/null; do
+  kill -0 "$proxy"
+  sleep 0.1
+done
 run bench proxy --calls "$calls" --service "$service" --compare "trained=$address"
 kill -TERM "$(pgrep -P "$proxy" || echo "$proxy")"
 wait "$proxy"

@@ -170,7 +170,7 @@ impl Matcher {
         Self { text, kind }
     }
 
-    /// Matches a model and its dated versions, whatever the case of its letters and whoever serves it: `gpt-4o` also
+    /// Matches a model and its dated versions, in upper or lower case and from any provider: `gpt-4o` also
     /// matches `gpt-4o-2024-08-06`, `GPT-4o` and `openai/gpt-4o`. A `*` works as in [`Matcher::new`].
     pub(crate) fn model(pattern: &str) -> Self {
         let matcher = Self::new(pattern);
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_is_meant_in_every_spelling() {
+    fn a_model_matches_in_every_spelling() {
         for model in ["gpt-4o", "GPT-4o", "gpt-*"].map(Matcher::model) {
             for name in ["gpt-4o", "GPT-4O", "openai/gpt-4o", "openrouter/openai/GPT-4o-2024-08-06"] {
                 assert!(model.matches(name), "{} on {name}", model.as_str());

@@ -121,9 +121,12 @@ impl Journal {
 
     /// Called when every call in it that has ended has been booked. Empties it if it is long, but for the calls under way.
     pub(super) fn booked(&mut self) {
+        if self.bytes < FULL {
+            return;
+        }
         let open: String = self.under_way.values().map(String::as_str).collect();
         // While many calls are under way, little would be won.
-        if self.bytes >= FULL.max(4 * open.len() as u64) && self.file.set_len(0).is_ok() {
+        if self.bytes >= 4 * open.len() as u64 && self.file.set_len(0).is_ok() {
             self.bytes = 0;
             self.unwritten = open;
             self.retry();

@@ -1,6 +1,6 @@
-//! The record of a call in progress. However the call ends, it is handed in exactly once to be booked. In case that the
-//! proxy is killed, the journal is told of the call when its request has been sent, and again whenever twice as much of the
-//! response has arrived.
+//! The record of a call in progress. However the call ends, it is handed in exactly once to be booked. In case the
+//! proxy is killed, the call is written to the journal when its request has been sent, and again whenever the response has
+//! doubled in size.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(super) struct CallRecord {
     booking: BookingHandle,
     began: std::time::Instant,
     state: State,
-    /// True if the journal may have been told of it.
+    /// True if it may have been written to the journal as a call under way.
     is_noted: bool,
     /// Number of chunks of the response, and the size of the response when it was last noted.
     chunks: u64,
