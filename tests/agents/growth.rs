@@ -187,6 +187,29 @@ fn a_cost_that_grows_counts_on_the_day_on_which_it_grew() {
 }
 
 #[test]
+fn a_database_that_an_earlier_version_read_as_calls_is_read_again() {
+    let home = Home::new();
+    crush(&home, 1_000, "2026-11-21T10:00:00Z");
+    let costs = || report(&home, "cost_usd", &[]);
+    let is = |day: &str, cost: &str| (format!("2026-11-{day}"), cost.to_owned());
+    assert_eq!(costs(), [is("21", "1")]);
+    // Rows before the position to which it has been read.
+    let add = |number: i64| {
+        let start = seconds(START);
+        let sql = format!(
+            "INSERT INTO sessions (rowid, id, cost, updated_at, created_at) VALUES ({number}, 'c{number}', 2.0, {start}, {start})"
+        );
+        run(&home, ".crush/crush.db", &sql);
+    };
+    add(-1);
+    assert_eq!(costs(), [is("21", "1")]);
+    let of_earlier = r#"UPDATE files SET reader = replace(reader, '"revision":1,', '') WHERE reader LIKE '%crush%'"#;
+    run(&home, ".local/share/tokmeter/ledger.db", of_earlier);
+    add(-2);
+    assert_eq!(costs(), [is("20", "4"), is("21", "1")]);
+}
+
+#[test]
 fn a_thread_leaves_its_first_model_what_it_used_and_adds_to_that_of_its_sub_agents() {
     let home = Home::new();
     let of = |by: &str| {
