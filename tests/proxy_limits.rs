@@ -123,11 +123,15 @@ fn killed_under_way(home: &Home, service: &Service) -> std::path::PathBuf {
             let call = std::panic::AssertUnwindSafe(|| proxy.call(CHAT, &[("x-user-id", "alice")]));
             std::panic::catch_unwind(call).is_err()
         });
-        while !std::fs::read_to_string(&journal).unwrap().contains("began") {
+        let is_noted = || std::fs::read_to_string(&journal).unwrap().contains("began");
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while !is_noted() && std::time::Instant::now() < end {
             std::thread::yield_now();
         }
+        let was_noted = is_noted();
         rustix::process::kill_process(proxy.pid(), rustix::process::Signal::KILL).unwrap();
         assert!(waiting.join().unwrap(), "the call broke off");
+        assert!(was_noted, "the call is in the journal");
     });
     drop(proxy);
     service.open();

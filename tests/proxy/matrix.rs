@@ -272,7 +272,9 @@ fn killed_under_way(api: Api, reply: Reply, noted: &str, expected: (u64, u64, &s
     let mut proxy = Running::start(&home, mock.address);
     let other = Running::start(&home, mock.address);
     let _stream = sent(proxy.address, api.path(), &[("idempotency-key", "one")], &api.request(true));
+    let start = std::time::Instant::now();
     while !journals(&home).contains(noted) {
+        assert!(start.elapsed() < Duration::from_secs(30), "{noted} is not noted: {}", journals(&home));
         std::thread::yield_now();
     }
     // No reader of logs takes it for a call that has ended.
