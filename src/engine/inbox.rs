@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use super::admissions::Admit;
 use super::protocol::Request;
 use super::questions::Question;
-use crate::ingest::{Delivery, Event};
+use crate::ingest::{Delivery, Event, ReadBatch};
 
 /// Capacity of the queues to the ledger thread and to the screen.
 pub(crate) const QUEUE: usize = 256;
@@ -40,6 +40,8 @@ pub(crate) enum LedgerMessage {
 pub(crate) struct Inbox {
     /// From the log reader and all other senders.
     pub(crate) messages: mpsc::Receiver<LedgerMessage>,
+    /// The message after the batches that were last taken together.
+    pub(crate) after_batches: Option<LedgerMessage>,
     /// From the interface.
     pub(crate) requests: mpsc::Receiver<Request>,
     /// From the socket and the HTTP server.
@@ -62,12 +64,29 @@ pub(super) enum Item {
 impl Inbox {
     /// The next piece of work; `None` once there are no senders left.
     pub(super) async fn next(&mut self) -> Option<Item> {
+        if let Some(message) = self.after_batches.take() {
+            return Some(Item::Message(message));
+        }
         tokio::select! {
             message = self.messages.recv() => message.map(Item::Message),
             Some(request) = self.requests.recv() => Some(Item::Request(request)),
             Some(delivery) = self.deliveries.recv() => Some(Item::Delivery(delivery)),
             Some(question) = self.questions.recv() => Some(Item::Question(question)),
             Some(admit) = self.admissions.recv() => Some(Item::Admit(admit)),
+        }
+    }
+
+    /// The next batch of the log reader, if it is the next message and has already arrived.
+    pub(super) fn next_batch(&mut self) -> Option<ReadBatch> {
+        if self.after_batches.is_some() {
+            return None;
+        }
+        match self.messages.try_recv().ok()? {
+            LedgerMessage::Ingest(Event::ReadBatch(batch)) => Some(*batch),
+            other => {
+                self.after_batches = Some(other);
+                None
+            }
         }
     }
 

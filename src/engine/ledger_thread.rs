@@ -120,15 +120,15 @@ impl LedgerThread {
                     self.stop(&done);
                     return;
                 }
-                Item::Message(message) => self.message(message),
+                Item::Message(message) => self.message(message, &mut inbox),
             }
         }
     }
 
-    fn message(&mut self, message: LedgerMessage) {
+    fn message(&mut self, message: LedgerMessage, inbox: &mut Inbox) {
         match message {
             LedgerMessage::Ingest(event) if self.course.ending.load(Ordering::SeqCst) && can_wait(&event) => {}
-            LedgerMessage::Ingest(event) => self.event(event),
+            LedgerMessage::Ingest(event) => self.event(event, inbox),
             LedgerMessage::Config => self.config(),
             LedgerMessage::Late(text) => self.tell(Feed::Note(Note::new(Tone::Warning, &text))),
             LedgerMessage::Ledger => self.look_at_ledger(),
@@ -159,9 +159,10 @@ impl LedgerThread {
         let _ = done.send(());
     }
 
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: Event, inbox: &mut Inbox) {
         match event {
-            Event::ReadBatch(batch) => self.batch(*batch),
+            Event::ReadBatch(batch) if self.state.caught_up => self.batches(*batch, inbox),
+            Event::ReadBatch(batch) => self.absorb(*batch),
             Event::Progress(progress) if !self.state.caught_up => self.progress(progress),
             Event::Progress(_) => {}
             Event::Health(health) => {

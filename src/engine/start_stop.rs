@@ -214,7 +214,8 @@ impl Engine {
             scrape: Scrape::new(now),
             state: State::default(),
         };
-        let inbox = Inbox { messages: inbox, requests: requested, deliveries, questions, admissions };
+        let inbox =
+            Inbox { messages: inbox, after_batches: None, requests: requested, deliveries, questions, admissions };
         let ledger_thread = spawn("books", move || ledger_thread.run(inbox))?;
         let reading = match setup.played {
             None => {

@@ -1,5 +1,6 @@
 //! File system events. They are only hints: totals are correct even if every event is lost.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use rustc_hash::FxHashMap;
 
 use super::PollReason;
 use super::fs::{Fs, is_out_of_descriptors};
@@ -92,9 +94,28 @@ fn lock(places: &Mutex<Places>) -> MutexGuard<'_, Places> {
     places.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The places with their canonical paths, which the system uses.
+/// The places.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Places(Vec<(PathBuf, PathBuf)>);
+pub(super) struct Places {
+    /// Each with its canonical path, which the system uses, in front.
+    all: Vec<(PathBuf, PathBuf)>,
+    /// What is known of the paths in a folder, by the folder: it is named with each of their events.
+    folders: FxHashMap<OsString, Inside>,
+}
+
+/// Most folders that are remembered at a time.
+const FOLDERS: usize = 4096;
+
+/// Where all the paths in a folder lie.
+#[derive(Clone, Copy, Debug)]
+enum Inside {
+    /// In no place, and leading to none.
+    Elsewhere,
+    /// In a place, under the name that we use.
+    Ours,
+    /// In the place at this index, under its canonical path.
+    Canonical(usize),
+}
 
 impl Places {
     /// Adds a place, or resolves a known one again; `canonical` resolves symbolic links.
@@ -104,16 +125,17 @@ impl Places {
             .find_map(|above| Some((canonical(above).ok()?, place.strip_prefix(above).ok()?.to_owned())))
             .unwrap_or_else(|| (place.clone(), PathBuf::new()));
         let real = if rest.as_os_str().is_empty() { there } else { there.join(rest) };
-        match self.0.iter_mut().find(|(_, known)| *known == place) {
+        self.folders.clear();
+        match self.all.iter_mut().find(|(_, known)| *known == place) {
             Some(known) => known.0 = real,
-            None => self.0.push((real, place)),
+            None => self.all.push((real, place)),
         }
     }
 
     /// Converts a system event to hints.
     ///
     /// Reads are ignored, because otherwise our own reads would wake us.
-    fn hints(&self, event: notify::Result<Event>) -> Vec<Hint> {
+    fn hints(&mut self, event: notify::Result<Event>) -> Vec<Hint> {
         let event = match event {
             Ok(event) => event,
             Err(error) => return vec![Hint::Broken(reason(&error)), Hint::Rescan],
@@ -128,8 +150,41 @@ impl Places {
     }
 
     /// The path under the name we use, if it is in a root or leads to one.
-    fn ours(&self, path: &Path) -> Option<PathBuf> {
-        self.0.iter().find_map(|(real, root)| {
+    fn ours(&mut self, path: &Path) -> Option<PathBuf> {
+        let Some(folder) = path.parent() else { return self.search(path) };
+        let inside = match self.folders.get(folder.as_os_str()) {
+            Some(known) => *known,
+            None => {
+                let Some(inside) = self.inside(folder) else { return self.search(path) };
+                if self.folders.len() >= FOLDERS {
+                    self.folders.clear();
+                }
+                self.folders.insert(folder.into(), inside);
+                inside
+            }
+        };
+        match inside {
+            Inside::Elsewhere => None,
+            Inside::Ours => Some(path.to_owned()),
+            Inside::Canonical(at) => {
+                let (real, root) = self.all.get(at)?;
+                path.strip_prefix(real).ok().map(|rest| root.join(rest))
+            }
+        }
+    }
+
+    /// Where the paths in a folder lie; `None` if that differs, because some lead to a place.
+    fn inside(&self, folder: &Path) -> Option<Inside> {
+        if self.all.iter().any(|(real, root)| lies_in(root, folder) || lies_in(real, folder)) {
+            return None;
+        }
+        let holds = |(real, root): &(PathBuf, PathBuf)| lies_in(folder, root) || lies_in(folder, real);
+        let Some(at) = self.all.iter().position(holds) else { return Some(Inside::Elsewhere) };
+        Some(if lies_in(folder, &self.all[at].1) { Inside::Ours } else { Inside::Canonical(at) })
+    }
+
+    fn search(&self, path: &Path) -> Option<PathBuf> {
+        self.all.iter().find_map(|(real, root)| {
             if lies_in(path, root) || lies_in(root, path) {
                 return Some(path.to_owned());
             }
@@ -195,6 +250,26 @@ mod tests {
             assert_eq!(hints_for(changed, path), [Hint::Changed("/link/logs/p/a.jsonl".into())]);
         }
         assert_eq!(hints_for(changed, "/home/a/.bash_history"), []);
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_folder_holds_for_every_path_in_it_and_until_a_place_is_added() {
+        let changed = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        let mut places = places();
+        let mut hints = |path: &str| places.hints(Ok(Event::new(changed).add_path(path.into())));
+        for _ in 0..2 {
+            assert_eq!(hints("/real/logs/p/a.jsonl"), [Hint::Changed("/link/logs/p/a.jsonl".into())]);
+            assert_eq!(hints("/real/logs/p"), [Hint::Changed("/link/logs/p".into())]);
+            assert_eq!(hints("/real/logs"), [Hint::Changed("/link/logs".into())]);
+            assert_eq!(hints("/home/a/.claude/projects/p/b.jsonl").len(), 1);
+            // One name in this folder leads to a place, the other does not.
+            assert_eq!(hints("/home/a/.claude").len(), 1);
+            assert_eq!(hints("/home/a/.bash_history"), []);
+            assert_eq!(hints("/data/ledger.db-wal"), []);
+        }
+        places.add("/data".into(), |path| Ok(path.to_owned()));
+        let event = Event::new(changed).add_path("/data/ledger.db-wal".into());
+        assert_eq!(places.hints(Ok(event)), [Hint::Changed("/data/ledger.db-wal".into())]);
     }
 
     #[test]

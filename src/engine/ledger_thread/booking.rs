@@ -3,28 +3,50 @@
 use super::LedgerThread;
 use crate::domain::Record;
 use crate::engine::Feed;
+use crate::engine::inbox::Inbox;
 use crate::ingest::ReadBatch;
 use crate::ledger::{Batch, Change, Ledger};
 
+/// Number of records from logs that are written in one transaction. The last batch may exceed it.
+const TOGETHER: usize = 1024;
+
 impl LedgerThread {
-    /// Handles a batch from the reader: writes it, or buffers it during the first read.
-    pub(super) fn batch(&mut self, batch: ReadBatch) {
-        let troubled = self.health.batch(&batch);
-        self.state.unread_again |= batch.file.is_none();
-        let batch = Batch::from(batch);
-        if self.state.caught_up {
-            self.post(&batch);
-        } else {
-            self.state.absorbed = true;
-            if self.is_full() {
-                self.leave_out();
-            } else if let Err(error) = self.books.absorb(&batch) {
-                self.failed(&error);
-            }
+    /// Buffers a batch of the first read.
+    pub(super) fn absorb(&mut self, batch: ReadBatch) {
+        let (batch, is_troubled) = self.take(batch);
+        self.state.absorbed = true;
+        if self.is_full() {
+            self.leave_out();
+        } else if let Err(error) = self.books.absorb(&batch) {
+            self.failed(&error);
         }
-        if troubled {
+        if is_troubled {
             self.tell_health();
         }
+    }
+
+    /// Writes a batch, and those that have arrived after it, in one transaction.
+    pub(super) fn batches(&mut self, first: ReadBatch, inbox: &mut Inbox) {
+        let (mut together, mut is_troubled) = self.take(first);
+        while together.records.len() < TOGETHER
+            && let Some(next) = inbox.next_batch()
+        {
+            let (batch, troubled) = self.take(next);
+            together.records.extend(batch.records);
+            together.files.extend(batch.files);
+            is_troubled |= troubled;
+        }
+        self.post(&together);
+        if is_troubled {
+            self.tell_health();
+        }
+    }
+
+    /// What is to be written of a batch, and whether it had bad lines.
+    fn take(&mut self, batch: ReadBatch) -> (Batch, bool) {
+        self.state.unread_again |= batch.file.is_none();
+        let is_troubled = self.health.batch(&batch);
+        (Batch::from(batch), is_troubled)
     }
 
     /// Writes a batch and sends the changes to the screen.

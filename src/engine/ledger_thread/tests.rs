@@ -15,7 +15,7 @@ use crate::engine::config_edits::ConfigEdits;
 use crate::engine::daily::Daily;
 use crate::engine::fixture::{admit_at_once, books, call, faces, no_prices, now, options, rules, settings};
 use crate::engine::health::HealthState;
-use crate::engine::inbox::LedgerMessage;
+use crate::engine::inbox::{Inbox, Item, LedgerMessage};
 use crate::engine::lifecycle::Lifecycle;
 use crate::engine::log_reader::Control;
 use crate::engine::{AnyLedger, Feed, Request, Scrape, Tone};
@@ -29,10 +29,9 @@ struct Harness {
     thread: LedgerThread,
     limits: Limits,
     events: mpsc::Receiver<Feed>,
-    messages: mpsc::Receiver<LedgerMessage>,
-    _sender: mpsc::Sender<LedgerMessage>,
+    inbox: Inbox,
+    sender: mpsc::Sender<LedgerMessage>,
     control: mpsc::UnboundedReceiver<Control>,
-    _admissions: mpsc::Receiver<Admit>,
 }
 
 /// A thread on this ledger, with a limit of this many tokens per day for each user. The logs have not been read yet.
@@ -75,14 +74,22 @@ fn harness(path: &Path, tokens: u64) -> Harness {
         state: State::default(),
     };
     let limits = Limits { admit, policy: policies, second_books };
-    Harness { thread, limits, events, messages, _sender: sender, control, _admissions: admissions }
+    let inbox = Inbox {
+        messages,
+        after_batches: None,
+        requests: mpsc::channel(1).1,
+        deliveries: mpsc::channel(1).1,
+        questions: mpsc::channel(1).1,
+        admissions,
+    };
+    Harness { thread, limits, events, inbox, sender, control }
 }
 
 impl Harness {
     /// The same thread after the logs have been read and a first call was admitted.
     fn caught_up(path: &Path) -> Self {
         let mut harness = harness(path, 1_000_000);
-        harness.thread.event(Event::CaughtUp);
+        harness.event(Event::CaughtUp);
         harness.admit(1, 1);
         harness.events();
         harness
@@ -104,14 +111,11 @@ impl Harness {
 
     /// Delivers calls from a log.
     fn read(&mut self, calls: Vec<Call>) {
-        self.thread.event(Event::ReadBatch(Box::new(ReadBatch {
-            path: Label::new("/logs/a.jsonl"),
-            records: calls.into_iter().map(Record::Call).collect(),
-            file: None,
-            bad: Vec::new(),
-            unknown: Vec::new(),
-            tallies: Tallies::default(),
-        })));
+        self.event(read(calls));
+    }
+
+    fn event(&mut self, event: Event) {
+        self.thread.event(event, &mut self.inbox);
     }
 
     /// The events since the last call.
@@ -128,12 +132,24 @@ impl Harness {
     /// Waits for the delayed message and handles it.
     fn look_again(&mut self) {
         let until = Clock::now() + Duration::from_secs(10);
-        while !matches!(self.messages.try_recv(), Ok(LedgerMessage::Look)) {
+        while !matches!(self.inbox.messages.try_recv(), Ok(LedgerMessage::Look)) {
             assert!(Clock::now() < until, "no look was put off");
             std::thread::sleep(Duration::from_millis(5));
         }
-        self.thread.message(LedgerMessage::Look);
+        self.thread.message(LedgerMessage::Look, &mut self.inbox);
     }
+}
+
+/// Calls from a log.
+fn read(calls: Vec<Call>) -> Event {
+    Event::ReadBatch(Box::new(ReadBatch {
+        path: Label::new("/logs/a.jsonl"),
+        records: calls.into_iter().map(Record::Call).collect(),
+        file: None,
+        bad: Vec::new(),
+        unknown: Vec::new(),
+        tallies: Tallies::default(),
+    }))
 }
 
 /// Books a call from another process.
@@ -154,7 +170,7 @@ fn while_the_proxy_writes_another_process_is_looked_for_after_a_look_that_came_t
     harness.thread.state.caught_up = false;
     harness.look_again();
     assert_eq!(harness.snapshots(), [] as [u64; 0]);
-    harness.thread.event(Event::CaughtUp);
+    harness.event(Event::CaughtUp);
     harness.events();
     book(&path, 1);
     harness.hold();
@@ -269,9 +285,28 @@ fn calls_of_a_first_reading_count_against_limits_before_they_are_written() {
     assert_eq!(admit_at_once(&harness.limits, &call(3, "alice", 1)), None, "it would not see the call");
     let over = harness.admit(3, 1);
     assert!(matches!(&over, Admitted::Over(state) if state.used.as_str() == "151 of 100"), "{over:?}");
-    harness.thread.event(Event::CaughtUp);
+    harness.event(Event::CaughtUp);
     assert!(matches!(harness.admit(4, 1), Admitted::Over(_)));
     assert!(matches!(admit_at_once(&harness.limits, &call(5, "alice", 1)), Some((Admitted::Over(_), None))));
+}
+
+#[test]
+fn batches_that_have_arrived_are_written_together_and_before_the_message_behind_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut harness = Harness::caught_up(&folder.path().join("ledger.db"));
+    let waiting = [read(vec![call(2, "alice", 1)]), read(vec![call(3, "bob", 1)])].map(LedgerMessage::Ingest);
+    for message in waiting.into_iter().chain([LedgerMessage::Config]) {
+        harness.sender.try_send(message).unwrap();
+    }
+    harness.sender.try_send(LedgerMessage::Ingest(read(vec![call(4, "bob", 1)]))).unwrap();
+    harness.read(vec![call(1, "alice", 1)]);
+    let changes = |event| if let Feed::Changes(changes) = event { Some(changes.len()) } else { None };
+    assert_eq!(harness.events().into_iter().filter_map(changes).collect::<Vec<_>>(), [3]);
+    assert!(harness.inbox.next_batch().is_none(), "the config comes first");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let next = runtime.block_on(harness.inbox.next());
+    assert!(matches!(next, Some(Item::Message(LedgerMessage::Config))));
+    assert!(harness.inbox.next_batch().is_some());
 }
 
 #[test]
@@ -284,7 +319,7 @@ fn d7_a_ledger_that_is_replaced_during_the_first_reading_is_noticed_behind_it() 
         let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
     }
     std::fs::rename(&other, &path).unwrap();
-    harness.thread.event(Event::CaughtUp);
+    harness.event(Event::CaughtUp);
     assert!(matches!(harness.control.try_recv(), Ok(Control::Restart(_))), "the logs are read again");
 }
 
@@ -319,7 +354,7 @@ fn d7_a_ledger_that_is_removed_or_replaced_is_noticed_without_a_call() {
     let again = harness.control.try_recv();
     assert!(matches!(&again, Ok(Control::Restart(files)) if files.is_empty()), "the logs are read again");
     harness.read(vec![call(1, "alice", 1)]);
-    harness.thread.event(Event::CaughtUp);
+    harness.event(Event::CaughtUp);
     assert_eq!(harness.snapshots(), [3]);
     // The next is made by another process, which has it open meanwhile.
     remove();
@@ -327,7 +362,7 @@ fn d7_a_ledger_that_is_removed_or_replaced_is_noticed_without_a_call() {
     let batch = |number| Batch { records: vec![Record::Call(call(number, "bob", 1))], files: Vec::new() };
     elsewhere.post(&batch(4)).unwrap();
     harness.thread.look_at_ledger();
-    harness.thread.event(Event::CaughtUp);
+    harness.event(Event::CaughtUp);
     assert_eq!(harness.snapshots(), [1]);
     elsewhere.post(&batch(5)).unwrap();
     harness.thread.look_at_ledger();

@@ -64,16 +64,19 @@ impl Store for Connection {
     type Ids = Ids;
 
     fn begin(&self, access: Access) -> Stored<()> {
-        Ok(self.execute_batch(match access {
+        let begin = match access {
             Access::Read => "BEGIN",
             // A draft of a new ledger already holds a transaction.
             Access::Write if !self.is_autocommit() => return Ok(()),
             Access::Write => "BEGIN IMMEDIATE",
-        })?)
+        };
+        self.prepare_cached(begin)?.execute([])?;
+        Ok(())
     }
 
     fn commit(&self) -> Stored<()> {
-        Ok(self.execute_batch("COMMIT")?)
+        self.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
     }
 
     fn roll_back(&self) {
@@ -84,7 +87,7 @@ impl Store for Connection {
     }
 
     fn version(&self) -> Stored<i64> {
-        Ok(self.pragma_query_value(None, "data_version", |row| row.get(0))?)
+        Ok(self.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?)
     }
 
     fn horizon(&self) -> Stored<Option<Instant>> {
