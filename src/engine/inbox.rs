@@ -81,13 +81,12 @@ impl Inbox {
         if self.after_batches.is_some() {
             return None;
         }
-        match self.messages.try_recv().ok()? {
-            LedgerMessage::Ingest(Event::ReadBatch(batch)) => Some(*batch),
-            other => {
-                self.after_batches = Some(other);
-                None
-            }
+        let message = self.messages.try_recv().ok()?;
+        if let LedgerMessage::Ingest(Event::ReadBatch(batch)) = message {
+            return Some(*batch);
         }
+        self.after_batches = Some(message);
+        None
     }
 
     /// Work that has already arrived from the interface, the socket or the HTTP server.
