@@ -487,7 +487,9 @@ fn a_plan_has_a_price_from_a_day_on_and_a_ticket_is_a_regular_expression() {
 
 fn name() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z]{1,6}", "[ -~]{1,8}", Just("日本".to_owned()), Just("a.b".to_owned()), Just("*".to_owned())]
-        .prop_filter("a name is not blank", |name| !name.trim().is_empty() && name != "~" && !name.starts_with("~/"))
+        .prop_filter("a name is not blank", |name| {
+            !name.trim().is_empty() && name != "~" && !name.starts_with("~/") && !name.ends_with(['/', '\\'])
+        })
 }
 
 fn usd() -> impl Strategy<Value = Usd> {

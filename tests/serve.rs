@@ -262,6 +262,18 @@ fn every_answer_is_the_commands_own() {
         assert_eq!(answer.status, status, "{path}");
         assert_eq!(answer.json()["ok"], false, "{path}");
     }
+    served.client.post("/api/v1/calls", &[], common::native("b", &now(), "gpt-4o", 10, 1).as_bytes());
+    // Calls are newest first, unless the order is given; CSV cannot say that rows are left out.
+    let calls = |more: &str| served.client.get(&format!("/api/v1/usage?period=call{more}")).json()["rows"].clone();
+    let (newest, oldest) = (calls(""), calls("&order=asc"));
+    assert_eq!(newest, calls("&order=desc"));
+    let reversed: Vec<Value> = newest.as_array().unwrap().iter().rev().cloned().collect();
+    assert_eq!(oldest.as_array().unwrap(), &reversed);
+    assert_eq!(oldest, command(&["report", "call", "--json"])["rows"]);
+    assert_eq!(served.client.get("/api/v1/usage?period=call&format=csv").status, 400);
+    assert_eq!(served.client.get("/api/v1/usage?period=call&format=csv&limit=5&order=asc").body, {
+        home.tokmeter().args(["report", "call", "--csv", "--limit", "5"]).output().unwrap().stdout
+    });
 }
 
 #[test]

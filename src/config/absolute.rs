@@ -22,5 +22,7 @@ pub(crate) fn absolute(env: &Env, path: &Path) -> PathBuf {
 
 /// The path with a leading `~` expanded; `None` without one, or without a home.
 pub(crate) fn expanded(env: &Env, path: &Path) -> Option<PathBuf> {
-    Some(env.home.as_ref()?.join(path.strip_prefix("~").ok()?))
+    let rest = path.strip_prefix("~").ok()?;
+    // Joined with nothing, the home folder would end with a slash.
+    Some(env.home.as_ref()?.join(rest).components().collect())
 }

@@ -6,10 +6,9 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::Env;
-use super::absolute::expanded;
 use super::amount::{AMOUNT, parse_amount, parse_count, parse_usd};
 use super::diagnostic::{quoted, suggestion};
-use super::scope::{LimitKey, TABLES, WINDOWS, matcher, scope, window, windows};
+use super::scope::{LimitKey, TABLES, WINDOWS, matcher, project, scope, window, windows};
 use super::toml_reader::{Node, TomlReader};
 use crate::domain::{Dimension, Matcher, sort_by};
 use crate::meter::{Amount, Limit, Scope, Window};
@@ -118,11 +117,8 @@ impl LimitReader<'_> {
                 reader.error(node.span.clone(), expected);
                 continue;
             };
-            let home = if dimension == Dimension::Project { expanded(self.env, name.as_ref()) } else { None };
-            only.push((
-                dimension,
-                home.map_or_else(|| matcher(dimension, name), |path| matcher(dimension, &path.to_string_lossy())),
-            ));
+            let is_project = dimension == Dimension::Project;
+            only.push((dimension, if is_project { project(self.env, name) } else { matcher(dimension, name) }));
             self.table(reader, inner, only, &path);
             only.pop();
         }

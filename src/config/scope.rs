@@ -8,7 +8,7 @@ use chrono::Duration;
 use super::Env;
 use super::absolute::expanded;
 use super::diagnostic::{quoted, suggestion};
-use crate::domain::{Dimension, Label, Matcher, sort_by_key};
+use crate::domain::{Dimension, Label, Matcher, sort_by_key, without_slash};
 use crate::meter::{Limit, Scope, Window};
 
 /// Identifies a limit by scope and window.
@@ -54,14 +54,14 @@ impl LimitKey {
         Self { scope: limit.scope.clone(), window: limit.window }
     }
 
-    /// Expands `~/` in a project to the home folder, as in calls.
+    /// Projects as in calls: `~` stands for the home folder, and none ends with a slash.
     #[must_use]
     pub fn expanded(&self, env: &Env) -> Self {
-        let project = |(dimension, names): &(Dimension, Matcher)| {
-            let home = if *dimension == Dimension::Project { expanded(env, names.as_str().as_ref()) } else { None };
-            (*dimension, home.map_or_else(|| names.clone(), |path| matcher(*dimension, &path.to_string_lossy())))
+        let named = |(dimension, names): &(Dimension, Matcher)| {
+            let is_project = *dimension == Dimension::Project;
+            (*dimension, if is_project { project(env, names.as_str()) } else { names.clone() })
         };
-        let scope = Scope { only: self.scope.only.iter().map(project).collect(), each: self.scope.each };
+        let scope = Scope { only: self.scope.only.iter().map(named).collect(), each: self.scope.each };
         Self { scope, window: self.window }
     }
 
@@ -97,6 +97,14 @@ pub(crate) fn scope(mut only: Vec<(Dimension, Matcher)>) -> Scope {
     sort_by_key(&mut only, |(dimension, _)| TABLES.iter().position(|(of, _)| of == dimension));
     let each = only.iter().any(|(_, names)| names.as_str() == "*");
     Scope { only, each }
+}
+
+/// A project's name or pattern: `~` stands for the home folder, and a slash at the end means nothing.
+pub(super) fn project(env: &Env, name: &str) -> Matcher {
+    match expanded(env, name.as_ref()) {
+        Some(path) => matcher(Dimension::Project, &path.to_string_lossy()),
+        None => matcher(Dimension::Project, without_slash(name)),
+    }
 }
 
 /// A matcher with the name cleaned as in calls.

@@ -39,7 +39,7 @@ pub(crate) use label::Labels;
 pub(crate) use model_name::undated;
 pub use parts::Parts;
 pub(crate) use percent::{percent_bytes, percent_decoded};
-pub(crate) use project::{project_of, repository_of};
+pub(crate) use project::{project_of, repository_of, without_slash};
 pub use record::Record;
 pub(crate) use rfc3339::{rfc3339, rfc3339_millis, rfc3339_seconds};
 pub(crate) use short_name::{

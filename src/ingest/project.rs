@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::fs::{FileKind, Fs, fill};
 use super::os_fs::OsFs;
-use crate::domain::{Call, Label, Record, repository_of};
+use crate::domain::{Call, Label, Record, repository_of, without_slash};
 use crate::formats::{Decoder, FormatId};
 
 /// Maximum number of bytes read from a `.git` file, in which git writes one line with a path.
@@ -81,9 +81,12 @@ impl Projects {
         if let Some(known) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(folder) {
             return known.clone();
         }
-        let found = match repository_of(folder) {
+        let (name, found) = (without_slash(folder), repository_of(folder));
+        let found = match found.filter(|found| *found != name) {
             Some(repository) => Some(Label::new(repository)),
-            None => linked(&*self.fs, Path::new(folder.as_str())).map(|repository| Label::from_path(&repository)),
+            None => linked(&*self.fs, Path::new(name))
+                .map(|repository| Label::from_path(&repository))
+                .or_else(|| found.map(Label::new)),
         };
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.clone(), found.clone());
         found
@@ -91,10 +94,10 @@ impl Projects {
 }
 
 /// The repository of a folder inside a linked worktree.
+///
 /// A linked worktree has a file `.git`, instead of a folder, with the line
 /// `gitdir: <repository>/.git/worktrees/<name>`. A submodule has one that leads to `.git/modules`, and is a project of
 /// its own (git 2.47, gitrepository-layout).
-/// gitrepository-layout).
 fn linked(fs: &dyn Fs, folder: &Path) -> Option<PathBuf> {
     if !folder.is_absolute() {
         return None;

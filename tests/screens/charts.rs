@@ -133,7 +133,7 @@ fn a_trend_states_the_minutes_it_shows_and_stands_still_when_nothing_happens() {
     let mut meter = metered(&two(), Vec::new());
     let minutes = |text: &str| {
         let title = text.lines().find(|line| line.contains("per minute")).unwrap().to_owned();
-        title.split(", ").nth(1).unwrap().split(' ').next().unwrap().parse::<usize>().unwrap()
+        title.split(", last ").nth(1).unwrap().split(' ').next().unwrap().parse::<usize>().unwrap()
     };
     let app = app_with(options(), meter.summary(now()));
     assert!(minutes(&shown(&app, 200, 60)) > minutes(&shown(&app, 120, 36)));

@@ -120,9 +120,14 @@ pub(crate) const REPORT: [Parameter; 19] = [
         "order",
         "order",
         Values::OneOf(&["asc", "desc"]),
-        "Oldest first, or newest first; calls are always newest first.",
+        "Oldest first, which is the default except for calls, or newest first.",
     ),
-    query("limit", "limit", Values::Rows, "Maximum number of rows; the default for calls is 100."),
+    query(
+        "limit",
+        "limit",
+        Values::Rows,
+        "Maximum number of rows; the default for calls is 100, and as CSV they need one.",
+    ),
 ];
 
 /// The period that each row covers.

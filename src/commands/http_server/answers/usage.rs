@@ -36,7 +36,16 @@ pub(super) fn usage(fixed: Option<Grain>, params: &Params, books: &BooksView<'_>
         Refusal::Question(line.strip_prefix("error: ").unwrap_or(line).to_owned())
     })?;
     let Some(Command::Report(args)) = cli.command else { return Err(Refusal::Question("no report".to_owned())) };
-    let answer = books.ledger.report(&query(grain, args, books)?)?;
+    if grain == Grain::Call && kind == Kind::Csv && args.limit.is_none() {
+        return Err(Refusal::Question(
+            "calls as CSV need a limit, because CSV cannot say that rows are left out".into(),
+        ));
+    }
+    // Calls are newest first by default, other rows oldest first.
+    let is_given = params.iter().any(|(name, _)| name == "order");
+    let newest_first = if is_given { args.order == "desc" } else { grain == Grain::Call };
+    let order = if newest_first { Order::Descending } else { Order::Ascending };
+    let answer = books.ledger.report(&query(grain, order, args, books)?)?;
     let answer = Report { unread_files: books.unread_files, ..answer };
     let mut body = Vec::new();
     let written = match kind {
@@ -60,7 +69,7 @@ fn grain_of(period: &str) -> Option<Grain> {
     if period == "hour" { Some(Grain::Hour) } else { report::grain(period) }
 }
 
-fn query(grain: Grain, args: ReportArgs, books: &BooksView<'_>) -> Result<Query, Refusal> {
+fn query(grain: Grain, order: Order, args: ReportArgs, books: &BooksView<'_>) -> Result<Query, Refusal> {
     let zone = books.settings.zone;
     let mut filter = args.filters.filter(books.now, zone, &books.settings.ticket, books.settings.week_start);
     complete(books.ledger, &mut filter)?;
@@ -68,8 +77,6 @@ fn query(grain: Grain, args: ReportArgs, books: &BooksView<'_>) -> Result<Query,
         let only = only_session(books.ledger, session, &filter);
         filter.only.push((Dimension::Session, only.map_err(|failure| Refusal::Nothing(failure.message))?));
     }
-    let newest_first = grain == Grain::Call || args.order == "desc";
-    let order = if newest_first { Order::Descending } else { Order::Ascending };
     let limit = args.limit.or_else(|| (grain == Grain::Call).then_some(CALLS));
     let renamed = derived::names(books.ledger, &args.by, &books.settings.ticket)?;
     Ok(Query { grain, by: args.by, filter, zone, order, limit, renamed })

@@ -36,14 +36,15 @@ impl Live<'_> {
         let until = summary.trend_until;
         let is_old = (app.now() - until).num_minutes() > 1;
         let until = text::moment(until, app.now(), app.options.zone);
-        let until = if is_old { format!(" until {until}") } else { String::new() };
+        let minutes = columns.trend;
+        let span = if is_old { format!("{minutes} min until {until}") } else { format!("last {minutes} min") };
         let cursor = app.cursor_of(Pane::Models).min(summary.models.len().saturating_sub(1));
         let height = area.height.saturating_sub(2);
         let top = top_for(cursor, height);
         let below = summary.models.len().saturating_sub(top + usize::from(height));
         let more = if below > 0 { format!(" · {below} more below") } else { String::new() };
         let all = if app.is_filtered() { " · all of them, not filtered" } else { "" };
-        let title = format!("Models · {unit} per minute, {} whole min{until}{more}{all}", columns.trend);
+        let title = format!("Models · {unit} per minute, {span}{more}{all}");
         let block = pane(theme, &title, self.has_keys(Pane::Models));
         let inner = block.inner(area);
         block.render(area, buffer);
