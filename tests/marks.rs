@@ -144,22 +144,29 @@ fn a_file_that_is_not_read_is_marked_in_every_answer() {
         &["summary", "--json"],
         &["limits", "show", "--json"],
         &["gate", "--json"],
+        &["invoice", "2026-11", "--json"],
         &["summary"],
         &["statusline"],
+        &["limits"],
+        &["invoice", "2026-11"],
+        &["invoice", "2026-11", "--csv"],
+        &["--once"],
+        &["--once", "--compact"],
     ];
     let say = || asked.map(|args| out(&home, args));
     let before = say();
-    assert!(before.iter().all(|said| !said.contains('≥') && !said.contains("unread_files")), "{before:?}");
+    let is_marked = |said: &str| said.contains('≥') || said.contains("\"unread_files\":1");
+    assert!(before.iter().all(|said| !is_marked(said)), "{before:?}");
     assert!(out(&home, &["metrics"]).contains("\ntokmeter_unread_files 0\n"));
     let last_but = |csv: &str| csv.lines().nth(1).map(|line| line.split(',').nth_back(2).unwrap().to_owned());
     assert_eq!(last_but(&before[0]).as_deref(), Some("0"));
     std::fs::write(home.file(&format!("{folder}/old.jsonl.gz")), b"\x1f\x8b\x08\0made up").unwrap();
     let after = say();
     assert!(before[0].starts_with("calls,") && last_but(&after[0]).as_deref() == Some("1"), "{}", after[0]);
-    for json in &after[1..5] {
-        assert!(json.contains("\"unread_files\":1"), "{json}");
+    assert_eq!(last_but(&after[10]).as_deref(), Some("1"), "{}", after[10]);
+    for (args, said) in asked.iter().zip(&after).filter(|(args, _)| !args.contains(&"--csv")) {
+        assert!(is_marked(said), "{args:?}: {said}");
     }
-    assert!(after[5].contains('≥') && after[6].contains('≥'), "{after:?}");
     assert!(out(&home, &["metrics"]).contains("\ntokmeter_unread_files 1\n"));
 }
 

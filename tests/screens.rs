@@ -147,6 +147,7 @@ fn limit(window: Window, user: Option<&str>, allowed: Amount, used: Amount, perc
         verdict,
         projected: None,
         lower_bound: false,
+        unread: false,
         guessed: false,
         lifted: false,
     }
@@ -251,6 +252,7 @@ fn health() -> HealthView {
         ],
         bad_lines: vec![BadLineView { path: Label::new("a.jsonl"), line: 12, why: Label::new("not JSON") }],
         bad_total: 3,
+        unread_files: 0,
         unpriced: vec![(Label::new("my-local-model"), 3_500)],
         ledger: LedgerView::Open(Label::new("~/.local/share/tokmeter/ledger.db")),
         priced_now: Vec::new(),

@@ -16,7 +16,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use crate::domain::{Filter, Label};
 use crate::engine::{AnyLedger, owner_of};
-use crate::ingest::{self, BadNote, Health, ReadBatch, Tails, Tallies};
+use crate::ingest::{self, BadNote, Condition, Health, ReadBatch, Tails, Tallies};
 use crate::ledger::{self, Batch, BooksError, Checkpoint, Ledger};
 use crate::pricing::PriceBook;
 
@@ -144,6 +144,7 @@ fn gather_once(
         }
     });
     catch_up(context, &mut books, tails, selection, threads);
+    books.health.notes.extend(books.ledger.lost());
     if !matches!(selection, LogSelection::Session(_)) {
         name_unread(context, &books.health);
     }
@@ -172,7 +173,11 @@ fn gather_once(
         not_booked(context, &mut books, selection, &error);
     } else if books.ledger.to_salvage() {
         match books.ledger.salvage() {
-            Ok(Some(salvaged)) => context.note(&crate::engine::salvaged_words(&salvaged)),
+            Ok(Some(salvaged)) => {
+                context.note(&crate::engine::salvaged_words(&salvaged));
+                books.health.notes.retain(|note| !matches!(note.what, Condition::LostCalls { .. }));
+                books.health.notes.extend(books.ledger.lost());
+            }
             Ok(None) => {}
             Err(error) => context.note(&format!("calls that no log holds any more were not recovered yet: {error}")),
         }

@@ -17,7 +17,7 @@ use crate::pricing::PriceBook;
 
 pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, Failure> {
     let books = catch_up::open_and_catch_up(context, &LogSelection::Everything, false)?;
-    let limits = catch_up::limit_states(context, &books.ledger, None)?;
+    let limits = catch_up::limit_states(context, &books, None)?;
     let now = context.now();
     let view = View {
         books: &books.ledger,

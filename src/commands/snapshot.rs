@@ -32,10 +32,12 @@ pub(super) fn run(
         &context.settings.ticket,
         context.settings.week_start,
     ));
+    let mut unread_files = 0;
     let (ledger, roots, played) = match source {
         Source::Logs(selection) => {
-            let ledger = catch_up::open_and_catch_up(context, &selection, args.book)?.ledger;
-            (ledger, catch_up::roots(context, &selection)?, None)
+            let books = catch_up::open_and_catch_up(context, &selection, args.book)?;
+            unread_files = books.health.unread_files();
+            (books.ledger, catch_up::roots(context, &selection)?, None)
         }
         Source::Played { command, before, .. } => {
             let mut books = AnyLedger::memory(&context.prices());
@@ -51,6 +53,7 @@ pub(super) fn run(
     let now = context.now();
     let snapshot = Snapshot::ask(&ledger, &rules, &follow(&ledger, args, &rules.view)?, now)?;
     let mut meter = Meter::open(rules, snapshot);
+    meter.unread(unread_files);
     let mut options = tui_options::options(context, loaded, args, &roots)?;
     options.notes = unknown.iter().map(|sentence| Label::new(sentence)).collect();
     options.played = played;

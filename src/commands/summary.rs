@@ -28,7 +28,7 @@ pub(super) fn run(context: &mut Context<'_>, words: &[PathBuf], json: bool, no_l
         output::session_json(&line, unread_files, context.out)?;
     } else {
         line.row.sums = line.row.sums.marked(unread_files);
-        let limits = catch_up::limit_states(context, &books.ledger, Some(&line.row))?;
+        let limits = catch_up::limit_states(context, &books, Some(&line.row))?;
         let log = closing::log_of(&books.ledger, &filter)?;
         let about = text::session_words(&line.row);
         write_text(about.as_deref(), &line, &limits, log.as_ref(), context.out)?;

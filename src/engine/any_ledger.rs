@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use crate::domain::{CallKey, Filter, Label, Span, Status};
 use crate::engine::LedgerView;
+use crate::ingest::{self, Condition};
 use crate::ledger::{
-    self, Batch, BooksError, Change, Checkpoint, Decide, Fact, FactChange, KeyValue, Ledger, Memory, Note, Options,
-    Order, Query, Report, Row, Salvaged, Space, Sqlite, Sums,
+    self, Batch, BooksError, Change, Checkpoint, Decide, Fact, FactChange, KeyValue, Ledger, Lost, Memory, Note,
+    Options, Order, Query, Report, Row, Salvaged, Space, Sqlite, Sums,
 };
 use crate::pricing::PriceBook;
 
@@ -135,6 +136,13 @@ impl AnyLedger {
     /// When the ledger cannot be written.
     pub(crate) fn salvage(&mut self) -> Result<Option<Salvaged>, BooksError> {
         self.sqlite().map_or(Ok(None), Sqlite::salvage)
+    }
+
+    /// Calls of a damaged ledger that could not be recovered, as a condition of that file.
+    pub(crate) fn lost(&self) -> Option<ingest::Note> {
+        let Backend::Sqlite(books) = &self.backend else { return None };
+        let Lost { from, calls } = books.lost()?;
+        Some(ingest::Note { path: Label::from_path(&from), what: Condition::LostCalls { calls } })
     }
 
     /// True when this stands in for a ledger that could not be opened.

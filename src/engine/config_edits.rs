@@ -18,8 +18,17 @@ use crate::pricing::PriceBook;
 use crate::theme::{Background, Themes};
 
 /// Answers a query from the socket with one line of JSON. The arguments are the query, the ledger, the rules, the
-/// settings, a warning to include in the answer, and the time.
-pub(crate) type Answer = fn(&str, &dyn Ledger, &Rules, &Settings, Option<&str>, Instant) -> String;
+/// settings, why the numbers may be too low, and the time.
+pub(crate) type Answer = fn(&str, &dyn Ledger, &Rules, &Settings, Doubt<'_>, Instant) -> String;
+
+/// Why an answer may be too low.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Doubt<'a> {
+    /// Warning to include in the answer.
+    pub(crate) warning: Option<&'a str>,
+    /// Files that may contain more calls and could not be read.
+    pub(crate) unread_files: u64,
+}
 
 /// Completes the names in a limit. The flag means that the limit is already set.
 pub(crate) type InFull = fn(&dyn Ledger, &LimitKey, bool) -> Result<(LimitKey, Vec<String>), BooksError>;
@@ -135,10 +144,10 @@ impl ConfigEdits {
         question: &str,
         books: &dyn Ledger,
         rules: &Rules,
-        warning: Option<&str>,
+        doubt: Doubt<'_>,
         now: Instant,
     ) -> String {
-        (self.faces.answer)(question, books, rules, &self.settings, warning, now)
+        (self.faces.answer)(question, books, rules, &self.settings, doubt, now)
     }
 
     /// The text that `tokmeter explain` prints for a call.

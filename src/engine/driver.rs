@@ -48,8 +48,8 @@ impl Driver {
                 self.alerts.rule(alerts.quiet.map(|quiet| (quiet, settings.zone)), alerts.hysteresis);
                 self.meter.rule(new.rules.clone());
             }
+            Feed::Health(view) => return self.meter.unread(view.unread_files),
             Feed::Progress(_)
-            | Feed::Health(_)
             | Feed::Note(_)
             | Feed::Answer(_)
             | Feed::Models(_)

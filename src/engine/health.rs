@@ -2,9 +2,9 @@
 
 #[cfg(unix)]
 pub(crate) mod socket;
+mod sources;
 mod words;
 
-use words::trouble;
 pub(crate) use words::{OLD_PRICES, condition_words, prices_words, state_name, state_words};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,10 +16,9 @@ use chrono::Duration;
 use self::socket::{SocketCounters, SocketJson};
 use crate::domain::{Dimension, Instant, Label, Record, Zone};
 use crate::engine::{BadLineView, HealthView, LedgerView, SourceView, Watching};
-use crate::ingest::{Health, ReadBatch, RootState, RootStatus};
+use crate::ingest::{Note, ReadBatch};
 use crate::ledger::{BooksError, Change, Checkpoint, Grain, Ledger, Query, Row};
 use crate::pricing::{Cost, PriceBook};
-use crate::text;
 
 /// Name of the source for calls from outside: the socket and the HTTP server.
 const SOCKET: &str = "socket";
@@ -57,6 +56,8 @@ pub(crate) struct HealthState {
     ledger: LedgerView,
     /// Number of files that may contain more calls and are not read.
     unread_files: u64,
+    /// Calls of a damaged ledger that could not be recovered.
+    lost: Option<Note>,
     /// Counters for each watched place and feed.
     brought: BTreeMap<Label, Brought>,
     /// Time between the latest call of each log format and its arrival.
@@ -90,6 +91,7 @@ impl HealthState {
             unpriced,
             ledger,
             unread_files: 0,
+            lost: None,
             brought: BTreeMap::new(),
             lags: BTreeMap::new(),
             #[cfg(unix)]
@@ -151,7 +153,7 @@ impl HealthState {
 
     /// Number of files that may contain more calls and are not read.
     pub(crate) fn unread_files(&self) -> u64 {
-        self.unread_files
+        self.unread_files + u64::from(self.lost.is_some())
     }
 
     /// Counts records from the socket.
@@ -169,51 +171,6 @@ impl HealthState {
         let asked: Question = serde_json::from_str(question).ok()?;
         let (path, tally) = self.socket.get().filter(|_| asked.query == "socket")?;
         serde_json::to_string(&SocketJson::from_tally(path, tally)).ok()
-    }
-
-    /// Updates the state of the sources.
-    pub(crate) fn sources(&mut self, health: &Health) {
-        self.unread_files = health.unread_files();
-        self.view.watching = if health.is_polling() { Watching::Polling } else { Watching::Live };
-        // A place that does not exist yet is not a problem.
-        let there = health.roots.iter().filter(|root| root.state != RootState::Waiting);
-        let brought = &self.brought;
-        let of = |path: &Label| brought.get(path).cloned().unwrap_or_default();
-        let roots = there.map(|root| (root, root.path())).map(|(root, path)| SourceView {
-            format: of(&path).format(),
-            fidelity: root.exactness(),
-            watching: match root.state {
-                RootState::Live => Watching::Live,
-                RootState::Polling(_) => Watching::Polling,
-                RootState::Waiting
-                | RootState::Found
-                | RootState::Gone
-                | RootState::PermissionDenied
-                | RootState::Failing(_) => Watching::Off,
-            },
-            files: root.files,
-            bad: of(&path).bad,
-            last: of(&path).last,
-            path,
-            trouble: trouble(&root.state),
-        });
-        let files = health.notes.iter().map(|note| SourceView {
-            path: note.path.clone(),
-            format: None,
-            fidelity: String::new(),
-            watching: Watching::Live,
-            files: 0,
-            bad: 0,
-            last: None,
-            trouble: Some(Label::new(&condition_words(&note.what))),
-        });
-        self.view.sources = roots.chain(files).collect();
-        self.view.files = health.files;
-        self.view.bad_total = health.tallies.bad;
-        self.view.awaited = health.awaited().map(RootStatus::path).collect();
-        self.view.absent = health.absent();
-        self.view.found = health.existing_agents();
-        self.view.notes = notes(health);
     }
 
     /// Adds the results of a batch. Returns true if the view has changed.
@@ -291,8 +248,8 @@ impl HealthState {
     /// Why an answer may be too low, if there is a reason.
     pub(crate) fn doubt(&self) -> Option<String> {
         let unread = || {
-            let files = crate::text::plural(self.unread_files, "file");
-            (self.unread_files > 0).then(|| format!("{files} could not be read; the numbers may be higher"))
+            let files = crate::text::plural(self.unread_files(), "file");
+            (self.unread_files() > 0).then(|| format!("{files} could not be read; the numbers may be higher"))
         };
         self.not_booked().map(Label::to_string).or_else(unread)
     }
@@ -344,6 +301,7 @@ impl HealthState {
             bad_lines,
             unpriced: self.unpriced.iter().map(|(model, tokens)| (model.clone(), *tokens)).collect(),
             priced_now: priced_now(self.unpriced.keys(), prices, now).cloned().collect(),
+            unread_files: self.unread_files(),
             prices: Some(Label::new(&prices_words(prices, now))),
             lags: self.lags.iter().map(|(source, lag)| (source.clone(), *lag)).collect(),
             ..view
@@ -379,17 +337,6 @@ impl HealthState {
 
 fn label(path: &Path) -> Label {
     Label::from_path(path)
-}
-
-fn notes(health: &Health) -> Vec<Label> {
-    let mut notes = Vec::new();
-    if health.gone > 0 {
-        notes.push(Label::new(&format!("{} gone, kept in the ledger", text::plural(health.gone, "source"))));
-    }
-    if health.more_notes > 0 {
-        notes.push(Label::new(&format!("{} more", text::plural(health.more_notes, "note"))));
-    }
-    notes
 }
 
 #[cfg(unix)]

@@ -166,6 +166,7 @@ impl LedgerThread {
             Event::Progress(progress) if !self.state.caught_up => self.progress(progress),
             Event::Progress(_) => {}
             Event::Health(health) => {
+                self.health.lost(self.books.lost());
                 self.health.sources(&health);
                 self.tell_health();
             }

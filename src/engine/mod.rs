@@ -26,7 +26,7 @@ mod start_stop;
 pub(crate) use admissions::{Admitted, LimitState, Limits};
 pub(crate) use alert_delivery::{Channel, Message};
 pub(crate) use any_ledger::AnyLedger;
-pub(crate) use config_edits::Faces;
+pub(crate) use config_edits::{Doubt, Faces};
 pub(crate) use demo::{Scene, Step, limits as demo_limits, scene as demo_scene};
 pub(crate) use driver::Driver;
 pub(crate) use ledger_thread::salvaged_words;

@@ -170,6 +170,8 @@ pub struct HealthView {
     pub bad_lines: Vec<BadLineView>,
     /// Total number of bad lines.
     pub bad_total: u64,
+    /// Number of files that may contain more calls and could not be read.
+    pub unread_files: u64,
     /// Models without a price, with their tokens.
     pub unpriced: Vec<(Label, u64)>,
     /// Those of these models that have a price by now. Their calls get it when the ledger is priced again.

@@ -219,6 +219,11 @@ pub enum Condition {
         /// Number of NUL bytes.
         bytes: u64,
     },
+    /// A damaged ledger with calls that are in no log and could not be recovered.
+    LostCalls {
+        /// Their number; 0 if it is not known.
+        calls: u64,
+    },
 }
 
 impl Condition {
@@ -236,6 +241,11 @@ impl Condition {
             Self::PermissionDenied => Some("permission denied".to_owned()),
             Self::Failing(why) => Some(why.to_string()),
             Self::Unsupported(what) => Some((*what).to_owned()),
+            Self::LostCalls { calls } => Some(match calls {
+                0 => "parts of this damaged ledger cannot be recovered".to_owned(),
+                1 => "1 call in this damaged ledger cannot be recovered".to_owned(),
+                calls => format!("{calls} calls in this damaged ledger cannot be recovered"),
+            }),
             Self::Replaced
             | Self::Rewritten
             | Self::Gone

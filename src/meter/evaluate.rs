@@ -39,6 +39,7 @@ pub(crate) fn state(
         verdict: verdict(limit, &amount),
         projected: None::<(Instant, Span)>,
         lower_bound: used.lower_bound && limit.amount.usd.is_some(),
+        unread: false,
         guessed: used.guessed,
         lifted: false,
         limit: limit.clone(),

@@ -159,6 +159,8 @@ pub struct LimitState {
     pub projected: Option<(Instant, Span)>,
     /// True when some tokens are unpriced, so the dollars are a lower bound.
     pub lower_bound: bool,
+    /// True when files that may contain more calls could not be read, so every amount is a lower bound.
+    pub unread: bool,
     /// True when the model, split or price of some calls is a guess.
     pub guessed: bool,
     /// True when it is overridden for the session in question: it neither warns nor blocks.

@@ -61,6 +61,8 @@ pub struct Meter {
     as_of: Instant,
     grew_at: Option<Instant>,
     stale: bool,
+    /// Files that may contain more calls and could not be read.
+    unread_files: u64,
     /// Sessions that started since the snapshot, if the snapshot did not have all. True once it is certain that the
     /// ledger has no earlier calls of them.
     begun: BTreeMap<SessionId, bool>,
@@ -95,6 +97,7 @@ impl Meter {
             as_of: now,
             grew_at: None,
             stale: false,
+            unread_files: 0,
             begun: BTreeMap::new(),
             follow: snapshot.follow,
         };
@@ -109,15 +112,21 @@ impl Meter {
         meter
     }
 
+    /// Marks sums and limits as lower bounds while this many files may contain more calls and could not be read. Returns
+    /// true if that number is another.
+    pub fn unread(&mut self, files: u64) -> bool {
+        std::mem::replace(&mut self.unread_files, files) != files
+    }
+
     /// Replaces the numbers with a new snapshot. The followed session stays the same. The arrow stays too, or appears
     /// if another process has booked calls.
     pub fn reopen(&mut self, snapshot: Snapshot) {
         let (grew_at, follow) = (self.grew_at, self.follow.clone());
-        let (same, at) = (snapshot.follow == follow, snapshot.at);
+        let (same, at, unread_files) = (snapshot.follow == follow, snapshot.at, self.unread_files);
         let newest = |meter: &Self| meter.calls.last_key_value().map(|(key, _)| *key);
         let (before, newest_before) = (self.counter(at), newest(self));
         *self = Self::open(self.rules.clone(), snapshot);
-        (self.follow, self.stale) = (follow, !same);
+        (self.follow, self.stale, self.unread_files) = (follow, !same, unread_files);
         // Show no arrow next to a number that fell.
         let after = self.counter(at);
         let kept = grew_at.filter(|_| before.0 == after.0 && before.1 <= after.1);

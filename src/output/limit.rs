@@ -68,7 +68,7 @@ impl LimitJson {
             resets_at: state.span.filter(|_| !is_rolling).map(|span| time(span.until)),
             reached_at: state.projected.map(|(at, _)| time(at)),
             reached_between: state.projected.map(|(_, band)| [time(band.from), time(band.until)]),
-            lower_bound: state.lower_bound,
+            lower_bound: state.lower_bound || state.unread,
             guessed: state.guessed,
             lifted: state.lifted,
         }

@@ -83,11 +83,16 @@ pub(crate) fn report(report: &Report, room: Option<usize>, out: &mut dyn Write) 
         writeln!(out, "\n{words}")?;
     }
     marks(&report.total, out)?;
-    if report.unread_files > 0 {
-        let files = text::plural(report.unread_files, "file");
-        writeln!(out, "\n≥ without {files} that could not be read (`tokmeter doctor` names them)")?;
+    if let Some(line) = unread_line(report.unread_files) {
+        writeln!(out, "\n{line}")?;
     }
     Ok(())
+}
+
+/// Explains the mark of a total that lacks what is in these files.
+pub(crate) fn unread_line(unread_files: u64) -> Option<String> {
+    let files = text::plural(unread_files, "file");
+    (unread_files > 0).then(|| format!("≥ without {files} that could not be read (`tokmeter doctor` names them)"))
 }
 
 /// A column of a table: name, heading, and cells.

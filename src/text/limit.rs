@@ -97,7 +97,7 @@ fn amounts_within(limit: &LimitState, columns: usize) -> Vec<Words> {
         |amount: Usd| Some(usd(amount)).filter(|exact| width(exact) <= columns).unwrap_or_else(|| usd_short(amount));
     let (allowed, used) = (limit.limit.amount, limit.used);
     let mut all: Vec<(u128, Words)> = Vec::new();
-    let bound = match (limit.lower_bound, limit.guessed) {
+    let bound = match (limit.lower_bound || limit.unread, limit.guessed) {
         (true, _) => "≥ ",
         (false, true) => "~ ",
         (false, false) => "",
@@ -121,13 +121,14 @@ fn amounts_within(limit: &LimitState, columns: usize) -> Vec<Words> {
     for (noun, most, spent) in counts {
         let Some(most) = most else { continue };
         let spent = spent.unwrap_or_default();
+        let (least, most_left) = if limit.unread { ("≥ ", "≤ ") } else { ("", "") };
         let left = if spent > most {
-            format!("{} over", compact_above(spent - most, columns))
+            format!("{least}{} over", compact_above(spent - most, columns))
         } else {
-            format!("{} left", compact_above(most - spent, columns))
+            format!("{most_left}{} left", compact_above(most - spent, columns))
         };
-        let short = format!("{}/{}", compact(spent), compact(most));
-        let words = Words { noun, used: count(spent), allowed: count(most), left, short };
+        let short = format!("{}{}/{}", least.trim_end(), compact(spent), compact(most));
+        let words = Words { noun, used: format!("{least}{}", count(spent)), allowed: count(most), left, short };
         all.push((nearness(spent.into(), most.into()), words));
     }
     sort_by_key(&mut all, |(near, _)| std::cmp::Reverse(*near));
@@ -257,6 +258,7 @@ mod tests {
             verdict: if used >= 500_000 { Verdict::Over } else { Verdict::Near },
             projected: None,
             lower_bound: false,
+            unread: false,
             guessed: false,
             lifted: false,
         }

@@ -299,3 +299,35 @@ fn i7_what_was_said_to_a_model_is_neither_kept_nor_shown() {
         assert!(!found, "{}", path.display());
     }
 }
+
+#[test]
+fn i4_a_long_name_is_cut_in_the_table_of_limits() {
+    let home = Home::new();
+    let name = "n".repeat(400);
+    home.config(&format!("[limits.users.\"{name}\"]\nday = \"5usd\"\n"));
+    let text = home.fine(&["limits"]).out;
+    assert!(text.lines().all(|line| line.chars().count() < 120) && text.contains('…'), "{text}");
+    assert!(home.fine(&["limits", "--json"]).out.contains(&name));
+}
+
+#[test]
+fn a_projects_limit_is_that_of_its_folder_however_the_folder_is_written() {
+    for (config, folder) in [("~", ""), ("~/", ""), ("~/api", "/api"), ("~/api/", "/api/"), ("HOME/api/", "/api")] {
+        let home = Home::new();
+        let at = home.path("").to_string_lossy().trim_end_matches('/').to_owned();
+        home.log(&line("1", "2026-11-22T09:00:00Z", "gpt-4o", 1_000_000, 0, &format!(",\"project\":\"{at}{folder}\"")));
+        let name = config.replace("HOME", &at);
+        home.config(&format!("[limits.projects.\"{name}\"]\nday = \"1usd\"\n"));
+        let gate = |project: &str| home.run(&["gate", "--project", project]).code;
+        let used = home.fine(&["limits", "--json"]).json()["limits"][0]["percent"].clone();
+        assert_eq!(used, 250, "{config}, {folder}");
+        assert_eq!(gate(&format!("{at}{folder}")), 2, "{config}, {folder}");
+        assert_eq!(gate(&format!("{}/", format!("{at}{folder}").trim_end_matches('/'))), 2, "{config}, {folder}");
+        // The same limit, set by a command.
+        home.config("");
+        home.fine(&["limits", "set", &format!("project:{name}:day"), "1usd"]);
+        assert_eq!(home.fine(&["limits", "--json"]).json()["limits"][0]["percent"], 250, "{config}, {folder}");
+        let report = home.fine(&["report", "total", "--json", "--project", &format!("{at}/api/")]).json();
+        assert_eq!(report["total"]["calls"], u64::from(!folder.is_empty()), "{config}, {folder}");
+    }
+}

@@ -257,6 +257,34 @@ fn j3_what_no_log_holds_any_more_is_taken_over_from_a_damaged_ledger() {
 }
 
 #[test]
+fn j3_what_cannot_be_recovered_stays_marked_as_long_as_the_damaged_ledger_is_kept() {
+    let home = Home::new();
+    home.config("[limits]\nday = \"9000usd\"\n");
+    home.log(&dollars(0, 2_000));
+    home.fine(&["report"]);
+    home.log("");
+    spoil_pages(&home, 40);
+    let found = home.fine(&["statusline"]);
+    assert!(found.err.contains("was damaged"), "{found:?}");
+    let report = home.fine(&["report", "total", "--json"]);
+    let calls = report.json()["total"]["calls"].as_u64().unwrap();
+    assert!(calls < 2_000 && report.err.contains("cannot be recovered"), "{report:?}");
+    assert_eq!(report.json()["unread_files"], 1, "{report:?}");
+    for command in [["report", "total"].as_slice(), &["statusline"], &["limits"], &["--once"]] {
+        let said = home.fine(command);
+        assert!(said.out.contains('≥'), "{command:?}: {said:?}");
+    }
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.code == 1 && doctor.out.contains("remove the file to accept that"), "{doctor:?}");
+    // Whoever removes the file accepts the loss.
+    for path in corrupt(&home) {
+        fs::remove_file(path).unwrap();
+    }
+    let report = home.fine(&["report", "total", "--json"]);
+    assert_eq!((report.json().get("unread_files"), report.err.as_str()), (None, ""), "{report:?}");
+}
+
+#[test]
 fn j3_what_was_pruned_does_not_come_back_with_a_new_ledger() {
     let home = Home::new();
     let old = line("old", "2025-01-01T00:00:00Z", "gpt-4o", 10, 1, "");

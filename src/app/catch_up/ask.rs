@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::Books;
 use crate::app::context::Context;
 use crate::app::exit::Failure;
 use crate::config::Settings;
@@ -11,19 +12,29 @@ use crate::ledger::{BooksError, Ledger, SessionRow};
 use crate::meter::{self, CallContext, Follow, Limit, LimitState, Meter, Snapshot, Summary};
 
 /// The summary that the screen would show now, with forecast, rate and projections.
-pub(crate) fn summary(context: &Context<'_>, books: &dyn Ledger) -> Result<Summary, BooksError> {
+pub(crate) fn summary(context: &Context<'_>, books: &Books) -> Result<Summary, BooksError> {
     let (rules, now) = (context.rules(Filter::default()), context.now());
-    let snapshot = Snapshot::ask(books, &rules, &Follow::Today, now)?;
-    Ok(Meter::open(rules, snapshot).summary(now))
+    let mut meter = Meter::open(rules.clone(), Snapshot::ask(&books.ledger, &rules, &Follow::Today, now)?);
+    meter.unread(books.health.unread_files());
+    Ok(meter.summary(now))
 }
 
 /// States of the limits that apply to a session, worst first: limits on its user, its project and each of its models,
 /// plus those of this machine. For calls without a session: all limits.
 pub(crate) fn limit_states(
     context: &Context<'_>,
-    books: &dyn Ledger,
+    books: &Books,
     row: Option<&SessionRow>,
 ) -> Result<Vec<LimitState>, Failure> {
+    let mut all = states(context, &books.ledger, row)?;
+    let unread = books.health.unread_files() > 0;
+    for state in &mut all {
+        state.unread = unread;
+    }
+    Ok(all)
+}
+
+fn states(context: &Context<'_>, books: &dyn Ledger, row: Option<&SessionRow>) -> Result<Vec<LimitState>, Failure> {
     let (mut rules, now) = (context.rules(Filter::default()), context.now());
     let Some((row, session)) = row.and_then(|row| Some((row, row.session.as_ref()?))) else {
         return Ok(meter::states(books, &rules, None, now)?);

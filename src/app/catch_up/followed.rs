@@ -76,7 +76,7 @@ impl Followed {
             meter.confirm(&self.books.ledger)?;
         }
         let usable = open.as_mut().is_some_and(|meter| !meter.stale(now));
-        let meter = match open.filter(|_| usable) {
+        let mut meter = match open.filter(|_| usable) {
             Some(meter) => meter,
             None => {
                 let rules = context.rules(Filter::default());
@@ -85,6 +85,7 @@ impl Followed {
                 Meter::open(rules, snapshot)
             }
         };
+        meter.unread(self.books.health.unread_files());
         Ok(self.meter.insert(meter).summary(now))
     }
 

@@ -44,7 +44,8 @@ pub(crate) fn is_worth_a_word(what: &Condition) -> bool {
         | Condition::Partial { .. }
         | Condition::NotRecognised
         | Condition::OverLong { .. }
-        | Condition::NulsSkipped { .. } => true,
+        | Condition::NulsSkipped { .. }
+        | Condition::LostCalls { .. } => true,
         Condition::Replaced | Condition::Rewritten | Condition::Gone | Condition::Skipped(_) => false,
     }
 }

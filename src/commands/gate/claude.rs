@@ -120,7 +120,8 @@ fn summary(context: &mut Context<'_>, event: &Event, books: Option<&Books>) -> R
     let (Some(session), Some(books)) = (&event.session, books) else { return Ok(()) };
     let filter = of_session(session);
     let Some(row) = session_row(&books.ledger, &filter)? else { return Ok(()) };
-    let line = SessionLine::from_row(row, context.now());
+    let mut line = SessionLine::from_row(row, context.now());
+    line.row.sums = line.row.sums.marked(books.health.unread_files());
     let log = log_of(&books.ledger, &filter)?;
     let about = session_words(&line.row);
     write_text(about.as_deref(), &line, &[], log.as_ref(), context.err)?;

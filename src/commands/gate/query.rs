@@ -12,6 +12,7 @@ use crate::app::sessions::find_session;
 use crate::commands::Failure;
 use crate::config::Settings;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span};
+use crate::engine::Doubt;
 use crate::ledger::Ledger;
 use crate::meter::Rules;
 use crate::meter::SessionLine;
@@ -35,16 +36,16 @@ struct Question {
 /// as shown on the screens. Failures give `{"ok":false,"error":…}`, except for a gate that the config allows to fail
 /// open.
 pub fn query(question: &str, books: &dyn Ledger, rules: &Rules, settings: &Settings, now: Instant) -> String {
-    query_with(question, books, rules, settings, None, now)
+    query_with(question, books, rules, settings, Doubt::default(), now)
 }
 
-/// Like [`query`], with a warning about the ledger.
+/// Like [`query`], with what makes the answer doubtful.
 pub(in crate::commands) fn query_with(
     question: &str,
     books: &dyn Ledger,
     rules: &Rules,
     settings: &Settings,
-    warning: Option<&str>,
+    doubt: Doubt<'_>,
     now: Instant,
 ) -> String {
     let question: Question = match serde_json::from_str(question) {
@@ -58,15 +59,14 @@ pub(in crate::commands) fn query_with(
     let answer = match question.query.as_str() {
         "gate" => {
             let names: Vec<(Dimension, &str)> = names.iter().map(|(of, name)| (*of, name.as_str())).collect();
-            let answered = named_answer(books, rules, settings, &names, false, now);
-            let mut answer = answered.unwrap_or_else(|error| super::GateAnswer::unknown(&error.to_string(), settings));
-            if let Some(warning) = warning {
-                answer.warn(warning);
-            }
+            let mut answer = named_answer(books, rules, settings, &names, false, now)
+                .unwrap_or_else(|error| super::GateAnswer::unknown(&error.to_string(), settings));
+            doubt.warning.inspect(|warning| answer.warn(warning));
+            answer.unread_files = doubt.unread_files;
             serde_json::to_string(&answer)
         }
-        "summary" => match summary(books, rules, &names, now) {
-            Ok(answer) => serde_json::to_string(&Summary { warning: warning.map(str::to_owned), ..answer }),
+        "summary" => match summary(books, rules, &names, doubt.unread_files, now) {
+            Ok(answer) => serde_json::to_string(&Summary { warning: doubt.warning.map(str::to_owned), ..answer }),
             Err(failure) => return refusal(&failure.message),
         },
         other => return refusal(&format!("'{other}' is not a query; there are: gate, summary")),
@@ -103,7 +103,9 @@ struct Summary {
     warning: Option<String>,
 }
 
-fn summary(books: &dyn Ledger, rules: &Rules, names: &[(Dimension, String)], now: Instant) -> Result<Summary, Failure> {
+type Names = [(Dimension, String)];
+
+fn summary(books: &dyn Ledger, rules: &Rules, names: &Names, unread: u64, now: Instant) -> Result<Summary, Failure> {
     let (sessions, others): (Vec<_>, Vec<_>) = names.iter().partition(|(of, _)| *of == Dimension::Session);
     let only = others.into_iter().map(|(of, name)| (*of, Matcher::exact(Label::new(name).as_str()))).collect();
     let mut filter = Filter { only, ..Filter::default() };
@@ -127,7 +129,7 @@ fn summary(books: &dyn Ledger, rules: &Rules, names: &[(Dimension, String)], now
     let session = match session_row(books, &filter)? {
         Some(row) => {
             let mut text = Vec::new();
-            write_json(&SessionLine::from_row(row, now), 0, &mut text)?;
+            write_json(&SessionLine::from_row(row, now), unread, &mut text)?;
             let text = String::from_utf8_lossy(&text).trim_end().to_owned();
             Some(RawValue::from_string(text).expect("what was written as JSON is JSON"))
         }
@@ -135,7 +137,7 @@ fn summary(books: &dyn Ledger, rules: &Rules, names: &[(Dimension, String)], now
     };
     let day = Span::day(now, rules.zone);
     let today = books.sums(&Filter { since: Some(day.from), until: Some(day.until), ..Filter::default() })?;
-    let today = output::measures(&today).into_iter().collect();
+    let today = output::measures(&today.marked(unread)).into_iter().collect();
     Ok(Summary { ok: true, schema: 1, session, today, warning: None })
 }
 

@@ -10,7 +10,7 @@ mod usage;
 
 use self::trouble::Trouble;
 use crate::commands::{gate, limits};
-use crate::engine::BooksView;
+use crate::engine::{BooksView, Doubt};
 use crate::ledger::{BooksError, Grain};
 use crate::meter::{Follow, Meter, Snapshot, Summary, overrides};
 use crate::output;
@@ -36,9 +36,8 @@ pub(super) fn answer(topic: Topic, params: &Params, books: &BooksView<'_>) -> Re
                 .chain(params.iter().map(|(name, value)| (name.clone(), value.as_str().into())))
                 .collect();
             let question = serde_json::Value::Object(names).to_string();
-            let warning = books.warning.as_deref();
-            let body =
-                gate::query::query_with(&question, books.ledger, books.rules, books.settings, warning, books.now);
+            let doubt = Doubt { warning: books.warning.as_deref(), unread_files: books.unread_files };
+            let body = gate::query::query_with(&question, books.ledger, books.rules, books.settings, doubt, books.now);
             Ok(Answer { kind: Kind::Json, body: body.into_bytes() })
         }
         Topic::Metrics(form) => measured::text(form, books),
@@ -56,6 +55,7 @@ fn summary(books: &BooksView<'_>) -> Result<Summary, BooksError> {
     let recent = &mut books.recent.borrow_mut();
     let snapshot = Snapshot::ask_again(books.ledger, books.rules, &Follow::Today, books.now, recent)?;
     let mut meter = Meter::open(books.rules.clone(), snapshot);
+    meter.unread(books.unread_files);
     meter.follow(Follow::Today);
     Ok(meter.summary(books.now))
 }

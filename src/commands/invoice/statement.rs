@@ -102,7 +102,7 @@ impl Statement<'_> {
         if let Some(first) = total.first_mut() {
             "total".clone_into(first);
         }
-        rows.push([total, measures(&self.report.total)].concat());
+        rows.push([total, measures(&self.report.marked_total())].concat());
         rows
     }
 
@@ -110,6 +110,7 @@ impl Statement<'_> {
     pub(crate) fn notes(&self, context: &Context<'_>) -> Vec<String> {
         let total = &self.report.total;
         let mut notes = output::mark_lines(total);
+        notes.extend(output::unread_line(self.report.unread_files));
         notes.extend(self.plans.lines(context));
         notes.push(format!(
             "At list prices, each call at the price in force when it was made; list of {}. Not a tax document.",

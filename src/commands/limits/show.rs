@@ -13,10 +13,13 @@ use crate::meter::{LimitState, Summary, Verdict};
 use crate::output::{self, Decimal, LimitJson, QuotaJson};
 use crate::text;
 
+/// Maximum width of a limit's name.
+const NAME: usize = 48;
+
 pub(crate) fn show(context: &mut Context<'_>, json: bool) -> Result<Exit, Failure> {
     let selection = LogSelection::Everything;
     let books = catch_up::open_and_catch_up(context, &selection, false)?;
-    let summary = catch_up::summary(context, &books.ledger)?;
+    let summary = catch_up::summary(context, &books)?;
     let mut lifted = overrides::all(&books.ledger)?;
     lifted.retain(|lifted| lifted.until.is_none());
     let (unread_files, now, zone) = (books.health.unread_files(), context.now(), context.settings.zone);
@@ -69,7 +72,7 @@ fn write_table(limits: &[LimitState], now: Instant, zone: Zone, out: &mut dyn io
                 Verdict::Over => "over",
             };
             vec![
-                limit.name.clone(),
+                text::fit(&limit.name, NAME),
                 text::used_of(limit),
                 text::percent(limit),
                 word.to_owned(),
@@ -90,7 +93,12 @@ fn write_quotas(quotas: &[Quota], now: Instant, zone: Zone, out: &mut dyn io::Wr
     let heads = ["provider's window", "used", "", "as stated"].map(str::to_owned);
     let row = |quota: &Quota| {
         let used = if quota.is_over(now) { "?".to_owned() } else { format!("{}%", quota.percent()) };
-        vec![text::quota_name(quota), used, text::quota_resets(quota, now, zone), text::quota_age(quota, now)]
+        vec![
+            text::fit(&text::quota_name(quota), NAME),
+            used,
+            text::quota_resets(quota, now, zone),
+            text::quota_age(quota, now),
+        ]
     };
     let rows: Vec<Vec<String>> = quotas.iter().map(row).collect();
     output::plain(&heads, 1, &rows, out)

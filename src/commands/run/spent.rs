@@ -105,7 +105,7 @@ impl Spent {
     pub(super) fn limits(&self, context: &Context<'_>, books: &Books) -> Result<Vec<LimitState>, Failure> {
         let mut all: Vec<LimitState> = Vec::new();
         for (row, _) in &self.sessions {
-            for state in catch_up::limit_states(context, &books.ledger, Some(row))? {
+            for state in catch_up::limit_states(context, books, Some(row))? {
                 let is_known = |known: &LimitState| (&known.limit, &known.subject) == (&state.limit, &state.subject);
                 if !all.iter().any(is_known) {
                     all.push(state);

@@ -32,6 +32,7 @@ fn alert() -> Alert {
         verdict: Verdict::Near,
         projected: None,
         lower_bound: false,
+        unread: false,
         guessed: false,
         lifted: false,
     };

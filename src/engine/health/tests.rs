@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Attribution, Call, CallKey, Tokens};
-use crate::ingest::{RootStatus, Tallies};
+use crate::ingest::{Health, RootState, RootStatus, Tallies};
 use crate::ledger::RowChange;
 use crate::pricing::CostMode;
 

@@ -72,5 +72,8 @@ pub(crate) fn condition_words(what: &Condition) -> String {
             format!("{} over-long, the last at byte {offset}", text::plural(*lines, "line"))
         }
         Condition::NulsSkipped { bytes } => format!("{bytes} NULs skipped"),
+        Condition::LostCalls { .. } => {
+            format!("{}; remove the file to accept that", what.unread().unwrap_or_default())
+        }
     }
 }

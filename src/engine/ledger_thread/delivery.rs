@@ -3,6 +3,7 @@
 use super::Inbox;
 use super::LedgerThread;
 use crate::domain::{Label, Record};
+use crate::engine::Doubt;
 use crate::engine::questions::{BooksView, Question};
 use crate::ingest::{Content, Delivery, Reply};
 use crate::ledger::{Batch, Change, Checkpoint, Ledger};
@@ -15,9 +16,10 @@ impl LedgerThread {
         let reply = match delivery.content {
             Content::Query(question) => {
                 let warning = self.health.doubt();
-                let (warning, now) = (warning.as_deref(), self.env.now());
+                let doubt = Doubt { warning: warning.as_deref(), unread_files: self.health.unread_files() };
+                let now = self.env.now();
                 let own = self.health.answer(&question);
-                let answer = || self.config_edits.query(&question, &self.books, &self.rules, warning, now);
+                let answer = || self.config_edits.query(&question, &self.books, &self.rules, doubt, now);
                 Reply::Json(own.unwrap_or_else(answer))
             }
             Content::Records(records) => self.take_records(records, None),

@@ -161,6 +161,8 @@ impl LedgerThread {
             Ok(salvaged) => {
                 if let Some(salvaged) = &salvaged {
                     self.tell(Feed::Note(Note::new(Tone::Warning, &salvaged_words(salvaged))));
+                    self.health.lost(self.books.lost());
+                    self.tell_health();
                 }
                 self.open_again();
             }

@@ -52,5 +52,5 @@ pub(crate) use leftover_files::remove_strays;
 pub use open::{Opened, open};
 pub use options::Options;
 pub(crate) use repeats::Repeats;
-pub(crate) use salvage::Salvaged;
+pub(crate) use salvage::{Lost, Salvaged};
 pub use warning::Note;

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Result, params};
 
 use super::file::{Home, Sqlite};
@@ -12,12 +13,16 @@ use super::row_mapping;
 use super::schema::{COLUMNS, KNOWN, OF_KEY};
 use super::store::WorkingSet;
 use super::{facts, rollup, schema};
-use crate::domain::Record;
+use crate::domain::{Filter, Instant, Record};
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::{BooksError, Ledger, Sums};
 
 /// Key in `meta` for the path of the damaged ledger.
 const SALVAGE: &str = "salvage";
+/// Keys in `meta` for the path of the last damaged ledger with calls that could not be recovered, and for their number
+/// over all damaged ledgers, which is 0 if it is not known.
+const LOST_FROM: &str = "lost_from";
+const LOST_CALLS: &str = "lost_calls";
 /// Rows copied per transaction.
 const TOGETHER: usize = 5_000;
 /// Unreadable time spans shorter than this, in seconds, are skipped.
@@ -40,13 +45,22 @@ pub struct Salvaged {
     pub unsure: bool,
 }
 
+/// Calls of a damaged ledger that are in no log and could not be recovered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// Path of the damaged ledger.
+    pub(crate) from: PathBuf,
+    /// Their number; 0 if it is not known.
+    pub(crate) calls: u64,
+}
+
 /// Copies the data that must be known before logs are read again into a new ledger: prune horizon and facts. Unreadable
 /// entries are skipped.
 pub(super) fn begin(conn: &Connection, aside: &Path) -> Result<()> {
     let path = aside.to_string_lossy();
     conn.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", params![SALVAGE, path])?;
     let Some(old) = open(aside) else { return Ok(()) };
-    for name in ["machine", "horizon", "horizon_ns"] {
+    for name in ["machine", "horizon", "horizon_ns", LOST_FROM, LOST_CALLS] {
         let value = old.query_row("SELECT value FROM meta WHERE name = ?", [name], |row| row.get(0));
         if let Ok(value) = value {
             let value: rusqlite::types::Value = value;
@@ -69,11 +83,19 @@ impl Sqlite {
         if self.backing.home != Home::Place || self.backing.new_file.is_some() {
             return None;
         }
-        let select = "SELECT value FROM meta WHERE name = ?";
-        let path = self.backing.conn.prepare_cached(select).and_then(|mut select| {
-            select.query_row([SALVAGE], |row| Ok(PathBuf::from(row.get::<_, String>(0)?))).optional()
-        });
-        path.ok().flatten()
+        self.meta::<String>(SALVAGE).map(PathBuf::from)
+    }
+
+    fn meta<T: FromSql>(&self, name: &str) -> Option<T> {
+        let select = self.backing.conn.prepare_cached("SELECT value FROM meta WHERE name = ?");
+        select.and_then(|mut select| select.query_row([name], |row| row.get(0)).optional()).ok().flatten()
+    }
+
+    /// Calls that no salvage could recover, as long as the damaged ledger is kept. Whoever removes it accepts the loss.
+    pub(crate) fn lost(&self) -> Option<Lost> {
+        let from = PathBuf::from(self.meta::<String>(LOST_FROM)?);
+        let calls = self.meta::<i64>(LOST_CALLS).and_then(|calls| u64::try_from(calls).ok()).unwrap_or(0);
+        from.exists().then_some(Lost { from, calls })
     }
 
     /// Salvages rows that are in no log. Call it after all logs have been read.
@@ -85,7 +107,8 @@ impl Sqlite {
         self.flush()?;
         let mut salvaged = Salvaged { from: from.clone(), calls: 0, lost: 0, unsure: true };
         if let Some(old) = open(&from) {
-            let mut read = Reader { conn: &old, working_set: WorkingSet::default(), cuts: CUTS, read: 0, gaps: false };
+            let mut read =
+                Reader { conn: &old, working_set: WorkingSet::default(), cuts: CUTS, read: 0, newest: 0, gaps: false };
             // Without their descents, forks keep keys of their own.
             let _ = read.working_set.read_families(&old, true);
             let descents: Vec<Record> = read.descents();
@@ -112,9 +135,32 @@ impl Sqlite {
             let expected = expected(&old);
             salvaged.unsure = read.gaps && expected.is_none();
             salvaged.lost = expected.map_or(0, |expected| expected.saturating_sub(read.read));
+            if let Some(expected) = expected.filter(|_| salvaged.lost > 0) {
+                // Logs may have brought what could not be read.
+                let until = Instant::from_timestamp(read.newest.saturating_add(1), 0);
+                let there = self.sums(&Filter { until, ..Filter::default() })?.calls;
+                salvaged.lost = salvaged.lost.min(expected.saturating_sub(there));
+            }
         }
-        self.write(|conn, _, _, _| Ok(conn.execute("DELETE FROM meta WHERE name = ?", [SALVAGE]).map(drop)?))?;
+        self.note_lost(&salvaged)?;
         Ok(Some(salvaged))
+    }
+
+    /// Records that the salvage is over, and what was lost.
+    fn note_lost(&mut self, salvaged: &Salvaged) -> std::result::Result<(), BooksError> {
+        let lost = (salvaged.lost > 0 || salvaged.unsure).then(|| {
+            let earlier = self.lost().map_or(0, |lost| lost.calls);
+            let calls = i64::try_from(earlier.saturating_add(salvaged.lost)).unwrap_or(i64::MAX);
+            (salvaged.from.to_string_lossy().into_owned(), calls)
+        });
+        self.write(|conn, _, _, _| {
+            if let Some((from, calls)) = &lost {
+                let insert = "INSERT OR REPLACE INTO meta VALUES(?, ?)";
+                conn.execute(insert, params![LOST_FROM, from])?;
+                conn.execute(insert, params![LOST_CALLS, calls])?;
+            }
+            Ok(conn.execute("DELETE FROM meta WHERE name = ?", [SALVAGE]).map(drop)?)
+        })
     }
 
     /// Writes the rows that this ledger does not have. Returns their number.
@@ -177,6 +223,8 @@ struct Reader<'a> {
     working_set: WorkingSet,
     cuts: u32,
     read: u64,
+    /// Time of the newest row that was read, in seconds since 1970.
+    newest: i64,
     gaps: bool,
 }
 
@@ -241,6 +289,7 @@ impl Reader<'_> {
                 continue;
             }
             self.read += 1;
+            self.newest = self.newest.max(row.at.timestamp());
             if !each(row, &mut self.working_set) {
                 return Ok(false);
             }

@@ -12,7 +12,7 @@ use crate::meter::forecast::Outlook;
 use crate::meter::limit::{KnownSession, LimitState, Verdict};
 use crate::meter::limit_usage::LimitUsage;
 use crate::meter::rate::Minutes;
-use crate::meter::session::model_lines;
+use crate::meter::session::{Session, model_lines};
 use crate::meter::session_id::SessionId;
 use crate::meter::snapshot::CALLS;
 use crate::meter::summary::{CallLine, Follow, Summary};
@@ -41,20 +41,26 @@ impl Meter {
         let curve = self.quarters.curve(self.today.0, outlook.ahead(self.today.0.until), now);
         let mut fleet = self.sessions.fleet(&self.statuses, began, now);
         self.statuses.complete(&mut fleet);
+        let marked = |sums: Sums| sums.marked(self.unread_files);
+        let line = |(id, session): (&SessionId, &Session)| {
+            let mut line = session.line(id, now);
+            line.row.sums = marked(line.row.sums);
+            line
+        };
         Summary {
             now,
             follow: self.follow.clone(),
             view: self.rules.view.clone(),
-            session: id.as_ref().zip(session).map(|(id, session)| session.line(id, now)),
+            session: id.as_ref().zip(session).map(line),
             sessions: self.sessions.lines(now),
             fleet,
             session_count: self.session_count(),
-            all: self.all,
+            all: marked(self.all),
             day: self.today.0,
-            today: self.today.1,
-            week: self.week.1,
-            month: self.month.1,
-            followed,
+            today: marked(self.today.1),
+            week: marked(self.week.1),
+            month: marked(self.month.1),
+            followed: marked(followed),
             models: model_lines(models, minutes, &followed, (trend_until, now)),
             calls: self
                 .calls
@@ -118,6 +124,7 @@ impl Meter {
         for state in &mut all {
             self.add_forecast(state, outlook);
             state.lifted = state.is_of_one_of(&self.lifted);
+            state.unread = self.unread_files > 0;
         }
         worst_first(&mut all);
         all
