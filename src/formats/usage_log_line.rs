@@ -1,15 +1,19 @@
 //! Encodes a call as a line of tokmeter's usage log: its counts and names, but none of the text they were read from.
 
+mod members;
+
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
-
+use self::members::Members;
 use super::count::Count;
 use super::fields::{Slot, fields};
 use super::json::{Flag, Text};
 use super::time::Stamp;
 use super::usage::tier;
-use crate::domain::{Call, CallKey, Claim, Fidelity, Geo, HoldId, Instant, Label, Parts, Service, Speed, rfc3339};
+use crate::domain::{Call, CallKey, Claim, Fidelity, Geo, HoldId, Label, Parts, Service, Speed, rfc3339};
+
+/// Room for a line without names from outside, in bytes.
+const ROOM: usize = 512;
 
 fields! {
     /// Fields that only tokmeter writes, for data that the usage log has no field for.
@@ -55,57 +59,60 @@ pub(crate) fn line(call: &Call, id: Option<&str>, hold: Option<HoldId>) -> Strin
         parts,
         ends_turn,
     } = call;
-    let name = |label: &Option<Label>| label.as_ref().map(|label| Value::from(label.as_str()));
-    let word = |word: &'static str| (!word.is_empty()).then(|| Value::from(word));
-    let count = |count: u64| (count > 0).then(|| Value::from(count));
-    let time = |at: &Instant| Value::from(rfc3339(*at));
-    let kept = [
-        ("key", Some(Value::from(key.to_string()))),
-        ("alias", alias.map(|alias| Value::from(alias.to_string()))),
-        ("lineage", name(lineage)),
-        ("source", (&*from.source != super::native::NAME).then(|| Value::from(from.source.as_str()))),
-        ("fidelity", word(fidelity.stored_word())),
-        ("speed", word(speed_word(tier.speed))),
-        ("service", word(service_word(tier.service))),
-        ("geo", word(geo_word(tier.geo))),
-        ("web_searches", count(u64::from(*web_searches))),
-        ("latency_ns", latency.map(|latency| json!(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX)))),
-        ("ends_turn", ends_turn.then(|| Value::from(true))),
-        ("claim", word(from.claim.word())),
-        ("began", from.began.as_ref().map(time)),
-        ("folder", name(&from.folder)),
-        ("audio_input_tokens", count(parts.audio_input)),
-        ("audio_cache_read_tokens", count(parts.audio_cache_read)),
-        ("audio_output_tokens", count(parts.audio_output)),
-        ("cache_write_unstated_lifetime_tokens", count(parts.write_of_unstated_lifetime)),
-        ("hold", hold.map(|hold| Value::from(hold.to_string()))),
-    ];
-    let fields = [
-        ("id", id.map(Value::from)),
-        ("at", Some(time(&from.at))),
-        ("model", name(model)),
-        ("input_tokens", Some(tokens.input.into())),
-        ("output_tokens", Some(tokens.output.into())),
-        ("cache_read_tokens", count(tokens.cache_read)),
-        ("cache_write_5m_tokens", count(tokens.cache_write_5m)),
-        ("cache_write_1h_tokens", count(tokens.cache_write_1h)),
-        ("reasoning_tokens", count(tokens.reasoning)),
-        ("cost_usd", quoted.map(|usd| Value::from(usd.to_string()))),
-        ("session", name(&from.session)),
-        ("agent", name(&from.agent)),
-        ("project", name(&from.project)),
-        ("branch", name(&from.branch)),
-        ("user", name(&from.user)),
-        ("team", name(&from.team)),
-        ("feature", name(&from.feature)),
-        ("org", name(&from.org)),
-        ("tokmeter", Some(Value::Object(object(kept)))),
-    ];
-    Value::Object(object(fields)).to_string()
-}
-
-fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Map<String, Value> {
-    fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    // In alphabetical order, as every version has written them.
+    let mut line = Members::with_room(ROOM);
+    line.label("agent", from.agent.as_ref());
+    line.text("at", &rfc3339(from.at));
+    line.label("branch", from.branch.as_ref());
+    line.count("cache_read_tokens", tokens.cache_read);
+    line.count("cache_write_1h_tokens", tokens.cache_write_1h);
+    line.count("cache_write_5m_tokens", tokens.cache_write_5m);
+    if let Some(usd) = quoted {
+        line.text("cost_usd", &usd.to_string());
+    }
+    line.label("feature", from.feature.as_ref());
+    if let Some(id) = id {
+        line.text("id", id);
+    }
+    line.number("input_tokens", tokens.input);
+    line.label("model", model.as_ref());
+    line.label("org", from.org.as_ref());
+    line.number("output_tokens", tokens.output);
+    line.label("project", from.project.as_ref());
+    line.count("reasoning_tokens", tokens.reasoning);
+    line.label("session", from.session.as_ref());
+    line.label("team", from.team.as_ref());
+    line.within("tokmeter", |kept| {
+        if let Some(alias) = alias {
+            kept.text("alias", &alias.to_string());
+        }
+        kept.count("audio_cache_read_tokens", parts.audio_cache_read);
+        kept.count("audio_input_tokens", parts.audio_input);
+        kept.count("audio_output_tokens", parts.audio_output);
+        if let Some(began) = from.began {
+            kept.text("began", &rfc3339(began));
+        }
+        kept.count("cache_write_unstated_lifetime_tokens", parts.write_of_unstated_lifetime);
+        kept.word("claim", from.claim.word());
+        kept.flag("ends_turn", *ends_turn);
+        kept.word("fidelity", fidelity.stored_word());
+        kept.label("folder", from.folder.as_ref());
+        kept.word("geo", geo_word(tier.geo));
+        if let Some(hold) = hold {
+            kept.text("hold", &hold.to_string());
+        }
+        kept.text("key", &key.to_string());
+        if let Some(latency) = latency {
+            kept.number("latency_ns", u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
+        }
+        kept.label("lineage", lineage.as_ref());
+        kept.word("service", service_word(tier.service));
+        kept.label("source", Some(&from.source).filter(|source| source.as_str() != super::native::NAME));
+        kept.word("speed", speed_word(tier.speed));
+        kept.count("web_searches", u64::from(*web_searches));
+    });
+    line.label("user", from.user.as_ref());
+    line.end()
 }
 
 impl OwnFields<'_> {
@@ -195,7 +202,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::domain::Record;
+    use crate::domain::{Instant, Record};
     use crate::formats::{Decoder, Origin, Outcome};
 
     fn files(folder: &Path) -> Vec<PathBuf> {
@@ -221,7 +228,9 @@ mod tests {
             let mut lines = Decoder::new(&[]);
             for text in std::fs::read_to_string(&file).unwrap().lines() {
                 for call in calls(&mut lines, text) {
-                    let kept = line(&call, Some("an id of its own"), None);
+                    let kept = line(&call, Some("an \"id\"\tof its own"), None);
+                    let value: serde_json::Value = serde_json::from_str(&kept).unwrap();
+                    assert_eq!(value.to_string(), kept, "members are in alphabetical order");
                     assert_eq!(calls(&mut Decoder::new(&[]), &kept), [call], "{}: {kept}", file.display());
                     count += 1;
                 }
