@@ -1,5 +1,7 @@
 //! Decodes one file or feed, whatever the formats of its lines.
 
+mod only;
+
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 

@@ -2,6 +2,7 @@
 //! does not give the counts.
 
 mod firsts;
+mod ids;
 mod stated;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub(super) use self::firsts::Firsts;
+use self::ids::Ids;
 use super::admission::{Defaults, Protocol, Who};
 use super::facts::{Facts, tokens_of};
 use super::meter::Seen;
@@ -198,11 +200,8 @@ fn is_only_begun(seen: &Seen, protocol: Protocol) -> bool {
 
 /// The id of the response.
 fn answer_id(seen: &Seen) -> Option<String> {
-    documents(seen).find_map(|document| {
-        let within = ["response", "message"].iter().filter_map(|name| document.get(name)?.get("id"));
-        let mut ids = within.chain(document.get("id")).filter_map(Value::as_str);
-        ids.find(|id| !id.is_empty()).map(str::to_owned)
-    })
+    let documents = seen.first.iter().chain(&seen.usage);
+    documents.filter_map(|document| serde_json::from_slice::<Ids>(document).ok()).find_map(Ids::id)
 }
 
 fn attribute(call: &mut Call, about: &About) {

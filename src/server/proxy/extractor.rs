@@ -15,24 +15,6 @@ const ENOUGH: usize = 256 * 1024;
 const MOST: usize = 1024 * 1024;
 /// Depth at which a document is given up.
 const DEEPEST: usize = 128;
-/// Keys of texts that models read and write.
-const TEXTS: [&[u8]; 14] = [
-    b"content",
-    b"text",
-    b"delta",
-    b"partial_json",
-    b"arguments",
-    b"thinking",
-    b"reasoning_content",
-    b"reasoning",
-    b"refusal",
-    b"input",
-    b"prompt",
-    b"instructions",
-    b"system",
-    b"description",
-];
-
 /// How much of a document is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
@@ -199,7 +181,8 @@ impl Extractor {
     fn push_text(&mut self, bytes: &[u8]) {
         self.length += bytes.len();
         if self.is_key {
-            self.name.extend(bytes.iter().take(NAME.saturating_sub(self.name.len())));
+            let most = NAME.saturating_sub(self.name.len()).min(bytes.len());
+            self.name.extend_from_slice(&bytes[..most]);
         }
         if self.muted.is_none() && self.length <= TEXT {
             self.out.extend_from_slice(bytes);
@@ -357,13 +340,34 @@ fn memchr(bytes: &[u8]) -> usize {
 
 fn key(name: &[u8], depth: usize) -> Key {
     Key {
-        is_text: TEXTS.contains(&name),
+        is_text: is_text(name),
         is_usage: name == b"usage",
         is_kind: depth == 1 && name == b"type",
         is_error: depth <= 2 && name == b"error",
         is_kept: depth == 1 && [b"metadata".as_slice(), b"stream_options", b"conversation"].contains(&name),
         is_options: depth == 1 && name == b"stream_options",
     }
+}
+
+/// True for a key of texts that models read and write.
+fn is_text(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"content"
+            | b"text"
+            | b"delta"
+            | b"partial_json"
+            | b"arguments"
+            | b"thinking"
+            | b"reasoning_content"
+            | b"reasoning"
+            | b"refusal"
+            | b"input"
+            | b"prompt"
+            | b"instructions"
+            | b"system"
+            | b"description"
+    )
 }
 
 #[cfg(test)]

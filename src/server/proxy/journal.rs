@@ -89,9 +89,14 @@ impl Journal {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn end(&mut self, id: &str, calls: &[Call], hold: Option<HoldId>) -> io::Result<()> {
-        let lines: String = kept_lines(calls, hold).map(|line| line + "\n").collect();
+        let mut text = self.unwritten.clone();
+        for line in kept_lines(calls, hold) {
+            text += &line;
+            text.push('\n');
+        }
         let end = self.under_way.remove(id).map(|_| under_way::ended(id)).unwrap_or_default();
-        let written = self.append(&[self.unwritten.as_str(), &lines, &end].concat());
+        text += &end;
+        let written = self.append(&text);
         if written.is_ok() {
             self.unwritten.clear();
         } else {

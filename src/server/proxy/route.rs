@@ -1,5 +1,7 @@
 //! Where a request goes: its API, the key in its path, and the upstream for its prefix.
 
+use std::borrow::Cow;
+
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::{Method, Uri};
 
@@ -127,21 +129,31 @@ fn is_messages(path: &str) -> bool {
 }
 
 /// The last three parts of a path, whatever its prefix: `/v1`, `/openai/deployments/NAME`, `/api/v1`.
-#[derive(Debug, PartialEq, Eq)]
-struct Ends {
-    last: String,
-    above: String,
-    top: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Ends<'a> {
+    last: Cow<'a, str>,
+    above: Cow<'a, str>,
+    top: Cow<'a, str>,
 }
 
-impl Ends {
+impl<'a> Ends<'a> {
     /// The ways a service may interpret the path: it may decode it, ignore the case, `;parameters` and repeated
     /// slashes, and resolve `.` and `..`, where a part without a name may count or not.
-    fn all(path: &str) -> [Self; 2] {
+    fn all(path: &'a str) -> [Self; 2] {
+        if is_plain(path) {
+            let mut parts = path.rsplit('/').map(Cow::Borrowed);
+            let mut next = || parts.next().unwrap_or_default();
+            let ends = Self { last: next(), above: next(), top: next() };
+            return [ends.clone(), ends];
+        }
+        Self::interpreted(path)
+    }
+
+    fn interpreted(path: &str) -> [Self; 2] {
         let decoded = percent_bytes(path);
         let decoded = String::from_utf8_lossy(&decoded);
         [true, false].map(|is_collapsed| {
-            let mut parts = parts(&decoded, is_collapsed).map(str::to_ascii_lowercase);
+            let mut parts = parts(&decoded, is_collapsed).map(|part| Cow::Owned(part.to_ascii_lowercase()));
             let mut next = || parts.next().unwrap_or_default();
             Self { last: next(), above: next(), top: next() }
         })
@@ -149,7 +161,7 @@ impl Ends {
 
     /// The API of a path with these ends.
     fn protocol(&self) -> Option<Protocol> {
-        match (self.last.as_str(), self.above.as_str()) {
+        match (&*self.last, &*self.above) {
             ("completions", _) => Some(Protocol::Chat),
             ("responses", _) | ("compact", "responses") => Some(Protocol::Responses),
             ("embeddings", _) => Some(Protocol::Embeddings),
@@ -167,6 +179,12 @@ impl Ends {
     fn is_cancelling(&self) -> bool {
         self.last == "cancel" && self.top == "responses"
     }
+}
+
+/// True for a path that every service takes as it is written.
+fn is_plain(path: &str) -> bool {
+    let is_usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/-_".contains(&byte);
+    path.bytes().all(is_usual) && !path.ends_with('/') && !path.contains("//")
 }
 
 /// The parts of a path that have a name, from the last one on, after `.` and `..` were resolved.
@@ -272,6 +290,15 @@ mod tests {
         ] {
             assert_eq!(of(path).protocol, protocol, "{path}");
         }
+    }
+
+    #[test]
+    fn a_path_as_services_take_it_ends_in_its_parts_as_they_are_written() {
+        for path in ["/v1/chat/completions", "/responses/resp_1/cancel", "/messages", "messages", "/a/b-c", ""] {
+            assert!(is_plain(path));
+            assert_eq!(Ends::all(path), Ends::interpreted(path), "{path}");
+        }
+        assert!(["/", "/v1/", "/a//b", "/a/.", "/a;b", "/A", "/%61", "/a\\b"].into_iter().all(|path| !is_plain(path)));
     }
 
     #[test]

@@ -2,14 +2,19 @@
 
 mod completed;
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
 use super::{About, SOURCE};
 use crate::domain::{Call, Fidelity, Label, Record};
-use crate::formats::{Decoder, Origin};
+use crate::formats::{Decoder, FormatId, Origin};
 use crate::server::proxy::admission::Protocol;
 use crate::server::proxy::facts::tokens_of;
 use crate::server::proxy::meter::Seen;
+
+/// The formats of both APIs' responses.
+static FORMATS: LazyLock<[Option<FormatId>; 2]> = LazyLock::new(|| ["anthropic", "openai"].map(FormatId::of_name));
 
 /// The calls reported by the response: its own, and anything charged on top of it.
 pub(super) fn calls(seen: &Seen, about: &About) -> Vec<Call> {
@@ -29,8 +34,11 @@ pub(super) fn calls(seen: &Seen, about: &About) -> Vec<Call> {
 /// Decodes documents of this API, and counts those that report the response's own call. That is the first call in each:
 /// whatever ids they have, they are about the same one, and the last one knows most.
 fn decoded<'a>(about: &About, documents: impl Iterator<Item = &'a [u8]>) -> (Vec<Call>, usize) {
-    let name = if about.protocol == Protocol::Messages { "anthropic" } else { "openai" };
-    let mut decoder = Decoder::new(&[name]);
+    let [anthropic, openai] = *FORMATS;
+    let Some(format) = (if about.protocol == Protocol::Messages { anthropic } else { openai }) else {
+        return (Vec::new(), 0);
+    };
+    let mut decoder = Decoder::only(format);
     let origin = Origin { path: Label::new(SOURCE), offset: 0, modified: about.at };
     let (mut calls, mut records, mut read): (Vec<Call>, _, _) = (Vec::new(), Vec::new(), 0);
     for document in documents {
