@@ -1,14 +1,16 @@
 //! The exchange with the upstream. The request is forwarded as it arrives, and repeated if an upstream rejects our
 //! additions. The response is passed to the client while it is being counted.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode, Version};
-use tokio::sync::oneshot;
+use hyper_util::client::legacy::ResponseFuture;
 
 use super::admission::{Ask, Decision, Protocol, Refusal, Who};
 use super::answers::Trouble;
@@ -17,6 +19,7 @@ use super::count::About;
 use super::facts::{Facts, Scan};
 use super::headers::{self, CALL_ID, OVERHEAD};
 use super::hide::Hide;
+use super::lasting::Left;
 use super::meter::Meter;
 use super::record::CallRecord;
 use super::refusal::{self, Client};
@@ -45,6 +48,8 @@ pub(super) struct Job {
     pub(super) route: Route,
     pub(super) who: Who,
     pub(super) began: Instant,
+    /// Its head, as the client sent it.
+    pub(super) parts: Parts,
 }
 
 /// Why there is no response from upstream.
@@ -57,44 +62,36 @@ enum Failed {
     Left,
 }
 
-/// The channel to the client.
-type AnswerSender = oneshot::Sender<Response<Answer>>;
-
-/// Makes a request and answers it.
-pub(super) async fn run(shared: Arc<Shared>, job: Job, request: Request<Incoming>, mut sender: AnswerSender) {
-    let (id, is_anthropic, began) = (job.id.clone(), job.route.is_anthropic, job.began);
-    let client = Client::new(is_anthropic, request.headers());
+/// Makes a request. Returns its answer, or `None` if the client has left.
+pub(super) async fn run(shared: &Arc<Shared>, job: &Job, body: Incoming, left: &Left) -> Option<Response<Answer>> {
+    let is_anthropic = job.route.is_anthropic;
     let answered = match job.route.protocol {
-        Some(protocol) => counted(&shared, job, protocol, request, &mut sender).await,
-        None => uncounted(&shared, job, request, &mut sender).await,
+        Some(protocol) => counted(shared, job, protocol, body, left).await,
+        None => uncounted(shared, job, body, left).await,
     };
     let mut answer = match answered {
         Ok(answer) => answer,
-        Err(Failed::Refused(refusal)) => refusal::refused(client, &refusal, shared.env.now()).map(Answer::Own),
+        Err(Failed::Refused(refusal)) => {
+            let client = Client::new(is_anthropic, &job.parts.headers);
+            refusal::refused(client, &refusal, shared.env.now()).map(Answer::Own)
+        }
         Err(Failed::Trouble(trouble)) => trouble.answer(is_anthropic).map(Answer::Own),
-        Err(Failed::Left) => return,
+        Err(Failed::Left) => return None,
     };
-    headers::insert(answer.headers_mut(), CALL_ID, &id);
+    headers::insert(answer.headers_mut(), CALL_ID, &job.id);
     if !answer.headers().contains_key(OVERHEAD) {
-        headers::overhead(answer.headers_mut(), began.elapsed());
+        headers::overhead(answer.headers_mut(), job.began.elapsed());
     }
-    // If nobody takes the response, its body keeps reading it.
-    let _ = sender.send(answer);
+    Some(answer)
 }
 
 /// Forwards a request that is not a call.
-async fn uncounted(
-    shared: &Shared,
-    job: Job,
-    request: Request<Incoming>,
-    sender: &mut AnswerSender,
-) -> Result<Response<Answer>, Failed> {
-    let (parts, body) = request.into_parts();
-    let outgoing = upstream_request(&parts, &job.route, Outgoing::unread(body), false);
+async fn uncounted(shared: &Shared, job: &Job, body: Incoming, left: &Left) -> Result<Response<Answer>, Failed> {
+    let outgoing = upstream_request(job, Outgoing::unread(body), false);
     let before = job.began.elapsed();
     let answer = tokio::select! {
         answer = shared.client.send(outgoing) => answer.map_err(|error| upstream_failure(&error))?,
-        () = sender.closed() => return Err(Failed::Left),
+        () = left.wait() => return Err(Failed::Left),
     };
     let arrived = Instant::now();
     let (mut head, body) = answer.into_parts();
@@ -106,21 +103,17 @@ async fn uncounted(
 /// Forwards a call and counts it.
 async fn counted(
     shared: &Arc<Shared>,
-    job: Job,
+    job: &Job,
     protocol: Protocol,
-    request: Request<Incoming>,
-    sender: &mut AnswerSender,
+    body: Incoming,
+    left: &Left,
 ) -> Result<Response<Answer>, Failed> {
-    let (parts, body) = request.into_parts();
-    let scan = Scan::new(Unpack::of_headers(&parts.headers));
-    let may_ask = protocol == Protocol::Chat && scan.is_plain();
-    let sent = Arc::new(Sent::new(scan, may_ask, Arc::clone(&shared.memory), job.route.upstream));
     let length = body.size_hint().exact();
-    let mut outgoing = Outgoing::new(body, Arc::clone(&sent), may_ask);
+    let (sent, mut outgoing, may_ask) = begun(shared, job, protocol, body);
     let limited = shared.admission.limited();
-    gather(shared, &job, &sent, &mut outgoing, may_ask, limited.as_deref()).await.map_err(|_| Failed::Left)?;
+    gather(shared, job, &sent, &mut outgoing, may_ask, limited.as_deref()).await.map_err(|_| Failed::Left)?;
     let gathered = Instant::now();
-    let mut record = record(shared, &job, protocol, &parts, &sent);
+    let mut record = record(shared, job, protocol, &sent);
     let mut near = None;
     if let Some(limited) = limited.filter(|_| !job.route.is_fetch) {
         if limited.contains(&Dimension::Model) {
@@ -129,8 +122,8 @@ async fn counted(
             }
             sent.allows_one_model();
         }
-        let ask = ask(shared, &job, protocol, &sent, length);
-        match admitted(shared, ask).await {
+        let ask = ask(shared, job, protocol, &sent, length);
+        match Box::pin(admitted(shared, ask)).await {
             Decision::Go { hold, near: state } => {
                 record.holds(hold);
                 near = state;
@@ -139,26 +132,28 @@ async fn counted(
         }
     }
     let is_changed = may_ask && (sent.is_asked() || !outgoing.is_whole());
-    let request = upstream_request(&parts, &job.route, outgoing, is_changed);
-    let noted = record.sends(length);
+    let request = upstream_request(job, outgoing, is_changed);
+    let noted = Box::pin(record.sends(length));
     let before = gathered.elapsed();
-    let answer = sent_upstream(shared, request, noted, sender, &mut record).await;
+    let answer = sent_upstream(shared.client.send(request), noted, left, &mut record).await;
     if let Some(trouble) = sent.cut() {
         record.is_free();
         return Err(Failed::Trouble(trouble));
     }
-    let answer = answer?;
-    let answer = asked_again(shared, &job, &parts, &sent, answer, is_changed).await;
+    let mut answer = answer?;
+    if let Some(again) = rejected(&sent, answer.status(), is_changed) {
+        answer = Box::pin(asked_again(shared, job, &sent, again, is_changed)).await.map_err(|error| {
+            record.is_free();
+            upstream_failure(&error)
+        })?;
+    }
     sent.answered();
     let arrived = Instant::now();
-    let answer = answer.map_err(|error| {
-        record.is_free();
-        upstream_failure(&error)
-    })?;
     let (mut head, body) = answer.into_parts();
     headers::remove_hop_by_hop(&mut head.headers);
     if head.status.is_success() {
-        let request = headers::request_id(&parts.headers, &head.headers).filter(|id| shared.memory.is_new_request(id));
+        let request =
+            headers::request_id(&job.parts.headers, &head.headers).filter(|id| shared.memory.is_new_request(id));
         record.answers(Meter::new(&head.headers), request.map(str::to_owned));
     } else {
         record.is_free();
@@ -173,6 +168,15 @@ async fn counted(
     }
     headers::overhead(&mut head.headers, before + arrived.elapsed());
     Ok(Response::from_parts(head, Answer::Relay(Box::new(Relay::new(body, Some(record), hide)))))
+}
+
+/// Begins to read a call's body. Also returns whether usage may be requested in it.
+fn begun(shared: &Shared, job: &Job, protocol: Protocol, body: Incoming) -> (Arc<Sent>, Outgoing, bool) {
+    let scan = Scan::new(Unpack::of_headers(&job.parts.headers));
+    let may_ask = protocol == Protocol::Chat && scan.is_plain();
+    let sent = Arc::new(Sent::new(scan, may_ask, Arc::clone(&shared.memory), job.route.upstream));
+    let outgoing = Outgoing::new(body, Arc::clone(&sent), may_ask);
+    (sent, outgoing, may_ask)
 }
 
 /// Waits for the part of the body that must be known before it is forwarded.
@@ -229,8 +233,8 @@ fn may_matter(limited: &[Dimension], who: &Who, facts: &Facts) -> bool {
     unknown.into_iter().any(|(dimension, is_unknown)| is_unknown && limited.contains(&dimension))
 }
 
-fn record(shared: &Shared, job: &Job, protocol: Protocol, parts: &Parts, sent: &Arc<Sent>) -> CallRecord {
-    let named = parts.headers.get("idempotency-key").and_then(|value| value.to_str().ok());
+fn record(shared: &Shared, job: &Job, protocol: Protocol, sent: &Arc<Sent>) -> Box<CallRecord> {
+    let named = job.parts.headers.get("idempotency-key").and_then(|value| value.to_str().ok());
     let about = About {
         protocol,
         id: job.id.clone(),
@@ -242,10 +246,10 @@ fn record(shared: &Shared, job: &Job, protocol: Protocol, parts: &Parts, sent: &
         idempotency: named.filter(|name| !name.is_empty()).map(str::to_owned),
         request: None,
         defaults: shared.defaults.clone(),
-        is_codex: Client::new(false, &parts.headers) == Client::Codex,
+        is_codex: Client::new(false, &job.parts.headers) == Client::Codex,
         is_fetch: job.route.is_fetch,
     };
-    CallRecord::new(about, Arc::clone(sent), shared.booking.clone(), shared.alive.clone(), job.began)
+    Box::new(CallRecord::new(about, Arc::clone(sent), shared.booking.clone(), shared.alive.clone(), job.began))
 }
 
 fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Option<u64>) -> Ask {
@@ -293,14 +297,12 @@ async fn decided(shared: &Arc<Shared>, ask: &Arc<Ask>) -> Decision {
 /// Sends a request, and notes the call while the upstream works. If the client disconnects meanwhile, the request
 /// continues for a while.
 async fn sent_upstream(
-    shared: &Shared,
-    request: Request<Outgoing>,
+    answer: ResponseFuture,
     noted: impl Future<Output = ()>,
-    sender: &mut AnswerSender,
+    left: &Left,
     record: &mut CallRecord,
 ) -> Result<Response<Incoming>, Failed> {
     let sending = async {
-        let answer = shared.client.send(request);
         tokio::pin!(answer);
         tokio::select! {
             biased;
@@ -312,7 +314,7 @@ async fn sent_upstream(
     let answer = tokio::select! {
         biased;
         answer = &mut sending => answer,
-        () = sender.closed() => match tokio::time::timeout(LEFT, &mut sending).await {
+        () = left.wait() => match tokio::time::timeout(LEFT, &mut sending).await {
             Ok(answer) => answer,
             // The record accounts for the request.
             Err(_) => return Err(Failed::Left),
@@ -324,23 +326,23 @@ async fn sent_upstream(
     })
 }
 
-/// Repeats the request unchanged if the upstream rejects our changes.
+/// The body to send again unchanged, if this status shows that the upstream rejects our changes, and whether it wants
+/// to know its length.
+fn rejected(sent: &Sent, status: StatusCode, is_changed: bool) -> Option<(VecDeque<Bytes>, bool)> {
+    let is_refused = sent.is_asked() && matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY);
+    let is_unmeasured = is_changed && matches!(status, StatusCode::LENGTH_REQUIRED | StatusCode::NOT_IMPLEMENTED);
+    if is_refused || is_unmeasured { Some((sent.again()?, is_unmeasured)) } else { None }
+}
+
+/// Repeats the request unchanged.
 async fn asked_again(
     shared: &Shared,
     job: &Job,
-    parts: &Parts,
     sent: &Sent,
-    answer: Response<Incoming>,
+    (body, is_unmeasured): (VecDeque<Bytes>, bool),
     is_changed: bool,
 ) -> Result<Response<Incoming>, hyper_util::client::legacy::Error> {
-    let status = answer.status();
-    let is_refused = sent.is_asked() && matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY);
-    let is_unmeasured = is_changed && matches!(status, StatusCode::LENGTH_REQUIRED | StatusCode::NOT_IMPLEMENTED);
-    if !is_refused && !is_unmeasured {
-        return Ok(answer);
-    }
-    let Some(body) = sent.again() else { return Ok(answer) };
-    let mut request = upstream_request(parts, &job.route, Outgoing::again(body), false);
+    let mut request = upstream_request(job, Outgoing::again(body), false);
     if is_changed {
         // The length of the unchanged body is set again.
         request.headers_mut().remove(CONTENT_LENGTH);
@@ -356,13 +358,13 @@ async fn asked_again(
 
 /// The request to the upstream. With `is_changed`, its body may become longer, and the response must use a coding that
 /// we can read.
-fn upstream_request(parts: &Parts, route: &Route, body: Outgoing, is_changed: bool) -> Request<Outgoing> {
-    let mut request = Request::new(body);
-    *request.method_mut() = parts.method.clone();
-    *request.uri_mut() = route.uri.clone();
+fn upstream_request(job: &Job, body: Outgoing, is_changed: bool) -> Request<Box<Outgoing>> {
+    let mut request = Request::new(Box::new(body));
+    *request.method_mut() = job.parts.method.clone();
+    *request.uri_mut() = job.route.uri.clone();
     *request.version_mut() = Version::HTTP_11;
     let headers = request.headers_mut();
-    headers.clone_from(&parts.headers);
+    headers.clone_from(&job.parts.headers);
     headers::to_upstream(headers);
     if is_changed {
         headers.remove(CONTENT_LENGTH);

@@ -1,12 +1,10 @@
 //! Handles one request: who makes it, whether they may, and where it goes.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::header::{HOST, ORIGIN};
 use hyper::{Request, Response, StatusCode};
-use tokio::sync::oneshot;
 
 use super::admission::{Owner, Who};
 use super::answers::Trouble;
@@ -14,13 +12,19 @@ use super::body::Answer;
 use super::drain;
 use super::exchange::{self, Job};
 use super::headers;
+use super::lasting::{Lasting, Left};
 use super::route::{self, Route};
 use super::shared::Shared;
 use crate::server::http::token;
 use crate::server::loopback::is_loopback;
 
 /// Answers a request.
-pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
+pub(super) fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Lasting {
+    let left = Left::default();
+    Lasting::new(answered(shared, request, left.clone()), left)
+}
+
+async fn answered(shared: Arc<Shared>, request: Request<Incoming>, left: Left) -> Response<Answer> {
     let began = std::time::Instant::now();
     let is_anthropic = request.headers().contains_key("anthropic-version");
     let (route, owner) = match admitted(&shared, &request, is_anthropic) {
@@ -30,20 +34,18 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> R
             let mut answer = trouble.answer(is_anthropic).map(Answer::Own);
             headers::insert(answer.headers_mut(), headers::CALL_ID, &shared.next_id());
             headers::overhead(answer.headers_mut(), began.elapsed());
-            return Ok(answer);
+            return answer;
         }
     };
     let who = who(&request, owner);
     let is_anthropic = route.is_anthropic;
-    let job = Job { id: shared.next_id(), route, who, began };
-    // Use a separate task, so that a client that disconnects does not end the call. It is boxed because it has 16 kB
-    // and is moved several times on its way to the runtime.
-    let (sender, answer) = oneshot::channel();
-    tokio::spawn(Box::pin(exchange::run(shared, job, request, sender)));
-    Ok(match answer.await {
-        Ok(answer) => answer,
-        Err(_) => Trouble::upstream("tokmeter: the proxy is ending").answer(is_anthropic).map(Answer::Own),
-    })
+    let (parts, body) = request.into_parts();
+    let job = Box::new(Job { id: shared.next_id(), route, who, began, parts });
+    match exchange::run(&shared, &job, body, &left).await {
+        Some(answer) => answer,
+        // The client has left.
+        None => Trouble::upstream("tokmeter: the request broke off").answer(is_anthropic).map(Answer::Own),
+    }
 }
 
 /// Where a request goes and whose it is, or why it goes nowhere, and whether Anthropic's API says so.

@@ -21,6 +21,7 @@ mod headers;
 mod hide;
 mod journal;
 mod keys;
+mod lasting;
 mod limited;
 mod memory;
 mod meter;

@@ -24,13 +24,38 @@ const READ_ON: (Duration, u64) = (Duration::from_secs(2), 64 * 1024);
 pub(super) struct Relay {
     /// The body from upstream, until its end.
     upstream: Option<Incoming>,
-    record: Option<CallRecord>,
+    record: Option<Box<CallRecord>>,
     hide: Option<Hide>,
-    /// Frames ready to be passed on.
-    ready: VecDeque<Frame<Bytes>>,
+    ready: Ready,
     failed: Option<hyper::Error>,
     /// Set while waiting for the journal.
     wait: Option<Wait>,
+}
+
+/// Frames ready to be passed on.
+#[derive(Default)]
+struct Ready {
+    /// There is rarely more than one.
+    first: Option<Frame<Bytes>>,
+    more: VecDeque<Frame<Bytes>>,
+}
+
+impl Ready {
+    fn push(&mut self, frame: Frame<Bytes>) {
+        if self.is_empty() {
+            self.first = Some(frame);
+        } else {
+            self.more.push_back(frame);
+        }
+    }
+
+    fn next(&mut self) -> Option<Frame<Bytes>> {
+        self.first.take().or_else(|| self.more.pop_front())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_none() && self.more.is_empty()
+    }
 }
 
 struct Wait {
@@ -39,20 +64,20 @@ struct Wait {
 }
 
 impl Relay {
-    pub(super) fn new(upstream: Incoming, record: Option<CallRecord>, hide: Option<Hide>) -> Self {
-        Self { upstream: Some(upstream), record, hide, ready: VecDeque::new(), failed: None, wait: None }
+    pub(super) fn new(upstream: Incoming, record: Option<Box<CallRecord>>, hide: Option<Hide>) -> Self {
+        Self { upstream: Some(upstream), record, hide, ready: Ready::default(), failed: None, wait: None }
     }
 
     /// Hands in the call to be booked. Ready frames then wait until it is on disk.
     fn hand_in(&mut self) {
-        let Some(written) = self.record.as_mut().and_then(CallRecord::hand_in) else { return };
+        let Some(written) = self.record.as_mut().and_then(|record| record.hand_in()) else { return };
         self.wait = Some(Wait { written, timeout: Box::pin(tokio::time::sleep(JOURNAL)) });
     }
 
     fn take(&mut self, frame: Frame<Bytes>) {
         let data = match frame.into_data() {
             Ok(data) => data,
-            Err(frame) => return self.ready.push_back(frame),
+            Err(frame) => return self.ready.push(frame),
         };
         let is_whole = self.record.as_mut().is_some_and(|record| record.feed(&data));
         let shown = match &mut self.hide {
@@ -60,7 +85,7 @@ impl Relay {
             None => data,
         };
         if !shown.is_empty() {
-            self.ready.push_back(Frame::data(shown));
+            self.ready.push(Frame::data(shown));
         }
         let is_over = self.upstream.as_ref().is_some_and(Body::is_end_stream);
         if is_over {
@@ -75,7 +100,7 @@ impl Relay {
         self.upstream = None;
         let rest = self.hide.as_mut().map(Hide::end).unwrap_or_default();
         if !rest.is_empty() {
-            self.ready.push_back(Frame::data(rest));
+            self.ready.push(Frame::data(rest));
         }
         self.hand_in();
     }
@@ -98,7 +123,7 @@ impl Body for Relay {
                 }
                 this.wait = None;
             }
-            if let Some(frame) = this.ready.pop_front() {
+            if let Some(frame) = this.ready.next() {
                 return Poll::Ready(Some(Ok(frame)));
             }
             if let Some(error) = this.failed.take() {
@@ -142,7 +167,7 @@ impl Drop for Relay {
 }
 
 /// Reads a response to its end, within bounds. Then its record is handed in.
-async fn read_on(mut upstream: Incoming, mut record: CallRecord) {
+async fn read_on(mut upstream: Incoming, mut record: Box<CallRecord>) {
     let (time, bytes) = READ_ON;
     let most = record.bytes().saturating_add(bytes);
     let _ = tokio::time::timeout(time, async {

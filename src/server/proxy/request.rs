@@ -34,7 +34,8 @@ pub(super) struct Sent {
 
 #[derive(Default)]
 struct Known {
-    scan: Option<Scan>,
+    /// Reads the body until all of it has been received and its facts are known.
+    scan: Option<Box<Scan>>,
     /// Facts from the body, and the number of bytes they are based on. Cached, because extracting them again would take
     /// as long.
     facts: Option<(Facts, u64)>,
@@ -44,6 +45,8 @@ struct Known {
     kept: Option<(Vec<Bytes>, usize)>,
     /// True if all of it has been received.
     is_whole: bool,
+    /// True if it is too long or too deep to be read to its end.
+    gave_up: bool,
     /// True if a limit depends on the model.
     one_model: bool,
     /// Why a part was left out, with all that follows.
@@ -63,7 +66,7 @@ impl Sent {
     /// For a request of which nothing has been received yet.
     pub(super) fn new(scan: Scan, is_kept: bool, memory: Arc<Memory>, upstream: usize) -> Self {
         let kept = is_kept.then(Default::default);
-        Self { known: Mutex::new(Known { scan: Some(scan), kept, ..Known::default() }), memory, upstream }
+        Self { known: Mutex::new(Known { scan: Some(Box::new(scan)), kept, ..Known::default() }), memory, upstream }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -83,7 +86,7 @@ impl Sent {
             return Some(Trouble::two_models());
         }
         // Of a longer body, the rest is read while it is forwarded.
-        let is_readable = facts.is_whole || (facts.model.is_some() && !known.is_whole && !known.gave_up());
+        let is_readable = facts.is_whole || (facts.model.is_some() && !known.is_whole && !known.gave_up);
         (!is_readable).then(Trouble::hidden_model)
     }
 
@@ -138,6 +141,7 @@ impl Sent {
         let was_open = scan.end().is_none();
         scan.feed(&chunk);
         let end = scan.end();
+        known.gave_up = scan.gave_up();
         if known.one_model {
             known.cut = known.cut.or_else(|| known.unsure_of_model());
             if known.cut.is_some() {
@@ -164,14 +168,9 @@ impl Sent {
 }
 
 impl Known {
-    /// True if the body is too long or too deep to be read to its end.
-    fn gave_up(&self) -> bool {
-        self.scan.as_ref().is_some_and(Scan::gave_up)
-    }
-
     /// Why the model is no longer certain.
     fn unsure_of_model(&mut self) -> Option<Cut> {
-        let gave_up = self.gave_up();
+        let gave_up = self.gave_up;
         let facts = self.facts_so_far().map(|(facts, _)| facts);
         if facts.is_some_and(|facts| facts.is_ambiguous) {
             return Some(Cut::TwoModels);
@@ -182,9 +181,13 @@ impl Known {
     }
 
     fn facts_so_far(&mut self) -> Option<&(Facts, u64)> {
-        let scan = self.scan.as_ref()?;
-        if self.facts.as_ref().is_none_or(|(_, bytes)| *bytes != scan.bytes()) {
-            self.facts = Some((scan.facts(), scan.bytes()));
+        if let Some(scan) = &self.scan {
+            if self.facts.as_ref().is_none_or(|(_, bytes)| *bytes != scan.bytes()) {
+                self.facts = Some((scan.facts(), scan.bytes()));
+            }
+            if self.is_whole {
+                self.scan = None;
+            }
         }
         self.facts.as_ref()
     }

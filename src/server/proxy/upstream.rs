@@ -5,11 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::{Request, Response};
+use hyper::Request;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client as Pool, Error};
+use hyper_util::client::legacy::{Client as Pool, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -82,13 +81,11 @@ impl Client {
         Ok(Self::Secure(builder.build(https)))
     }
 
-    /// Sends a request.
-    pub(super) async fn send(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, Error> {
-        // Boxed, because each connection has a queue with room for dozens of requests.
-        let request = request.map(Box::new);
+    /// Sends a request. Its body is boxed, because each connection has a queue with room for dozens of requests.
+    pub(super) fn send(&self, request: Request<Box<Outgoing>>) -> ResponseFuture {
         match self {
-            Self::Plain(pool) => pool.request(request).await,
-            Self::Secure(pool) => pool.request(request).await,
+            Self::Plain(pool) => pool.request(request),
+            Self::Secure(pool) => pool.request(request),
         }
     }
 }

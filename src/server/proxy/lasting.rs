@@ -1,0 +1,62 @@
+//! A call that goes on when its client disconnects, because the service charges for it all the same.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use hyper::Response;
+
+use super::body::Answer;
+
+/// Whether the client has disconnected.
+#[derive(Clone, Default)]
+pub(super) struct Left(Arc<AtomicBool>);
+
+impl Left {
+    /// Waits within a [`Lasting`] answer until the client has disconnected. Nothing has to be woken: the answer then
+    /// moves to another task, which polls it.
+    pub(super) async fn wait(&self) {
+        let has_left = || if self.0.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending };
+        std::future::poll_fn(|_| has_left()).await;
+    }
+}
+
+/// An answer under way, as part of its client's connection. When it is dropped, it goes on in a task of its own.
+pub(super) struct Lasting {
+    /// Boxed, because a connection keeps room for it.
+    answer: Option<Pin<Box<dyn Future<Output = Response<Answer>> + Send>>>,
+    left: Left,
+}
+
+impl Lasting {
+    pub(super) fn new(answer: impl Future<Output = Response<Answer>> + Send + 'static, left: Left) -> Self {
+        Self { answer: Some(Box::pin(answer)), left }
+    }
+}
+
+impl Future for Lasting {
+    type Output = Result<Response<Answer>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(answer) = &mut self.answer else { return Poll::Pending };
+        let answered = answer.as_mut().poll(context);
+        if answered.is_ready() {
+            self.answer = None;
+        }
+        answered.map(Ok)
+    }
+}
+
+impl Drop for Lasting {
+    fn drop(&mut self) {
+        let Some(answer) = self.answer.take() else { return };
+        self.left.0.store(true, Ordering::Relaxed);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            // If nobody takes the response, its body keeps reading it.
+            runtime.spawn(async move { drop(answer.await) });
+        }
+    }
+}
