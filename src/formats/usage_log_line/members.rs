@@ -66,7 +66,7 @@ impl Members {
         }
     }
 
-    /// Something that is so, unless it is not.
+    /// `true`, if it is.
     pub(super) fn flag(&mut self, name: &str, value: bool) {
         if value {
             self.name(name);

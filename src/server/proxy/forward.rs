@@ -21,7 +21,13 @@ use crate::server::loopback::is_loopback;
 /// Answers a request.
 pub(super) fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Lasting {
     let left = Left::default();
-    Lasting::new(answered(shared, request, left.clone()), left)
+    let broken: fn() -> Response<Answer> =
+        if request.headers().contains_key("anthropic-version") { || broken(true) } else { || broken(false) };
+    Lasting::new(answered(shared, request, left.clone()), left, broken)
+}
+
+fn broken(is_anthropic: bool) -> Response<Answer> {
+    Trouble::upstream("tokmeter: the proxy failed").answer(is_anthropic).map(Answer::Own)
 }
 
 async fn answered(shared: Arc<Shared>, request: Request<Incoming>, left: Left) -> Response<Answer> {

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,11 +30,17 @@ pub(super) struct Lasting {
     /// Boxed, because a connection keeps room for it.
     answer: Option<Pin<Box<dyn Future<Output = Response<Answer>> + Send>>>,
     left: Left,
+    /// The answer if ours panics, which ends neither the connection nor its other calls.
+    broken: fn() -> Response<Answer>,
 }
 
 impl Lasting {
-    pub(super) fn new(answer: impl Future<Output = Response<Answer>> + Send + 'static, left: Left) -> Self {
-        Self { answer: Some(Box::pin(answer)), left }
+    pub(super) fn new(
+        answer: impl Future<Output = Response<Answer>> + Send + 'static,
+        left: Left,
+        broken: fn() -> Response<Answer>,
+    ) -> Self {
+        Self { answer: Some(Box::pin(answer)), left, broken }
     }
 }
 
@@ -42,7 +49,8 @@ impl Future for Lasting {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(answer) = &mut self.answer else { return Poll::Pending };
-        let answered = answer.as_mut().poll(context);
+        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)));
+        let answered = polled.unwrap_or_else(|_| Poll::Ready((self.broken)()));
         if answered.is_ready() {
             self.answer = None;
         }
@@ -58,5 +66,20 @@ impl Drop for Lasting {
             // If nobody takes the response, its body keeps reading it.
             runtime.spawn(async move { drop(answer.await) });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::proxy::answers::Trouble;
+
+    #[test]
+    fn a_call_whose_code_panics_is_answered_all_the_same() {
+        let broken = || Trouble::upstream("broken").answer(false).map(Answer::Own);
+        let panics = async { panic!("made by a test") };
+        let mut call = std::pin::pin!(Lasting::new(panics, Left::default(), broken));
+        let answered = call.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()));
+        assert!(matches!(answered, Poll::Ready(Ok(answer)) if answer.status() == 502));
     }
 }
