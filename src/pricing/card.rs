@@ -52,8 +52,6 @@ pub(crate) struct Card {
     pub(crate) fast: Option<Ratio>,
     pub(crate) us: Option<Ratio>,
     pub(crate) eu: Option<Ratio>,
-    /// Service tiers for which the list has rates.
-    named: Vec<Service>,
     /// Whether Anthropic's billing rules apply.
     claude: bool,
     /// The model's name means fast mode for all calls.
@@ -72,6 +70,10 @@ struct Tier {
     services: [Lot; 6],
     /// In the order of [`SERVICES`].
     audio: [Audio; 6],
+    /// Marks service tiers for which the list has rates for prompts of this length, in the order of [`SERVICES`].
+    named: [bool; 6],
+    /// Marks those of them that have a rate for output, too, or need none.
+    whole: [bool; 6],
 }
 
 /// Service tiers that have rates.
@@ -125,7 +127,6 @@ impl Card {
         sort_by(&mut above, Ord::cmp);
         above.dedup();
         let tiers = above.into_iter().map(|above| Tier::new(above, sheet, claude)).collect();
-        let named = SERVICES.into_iter().filter(|service| sheet.get(0, Class::Input, *service).is_some()).collect();
         // Anthropic charges the same for web searches on every model, but older list entries leave the fee out.
         let search = sheet.search.or(claude.then_some(Usd::from_micro(10_000)));
         let at_hours = |(hours, sheet): &(Hours, Sheet)| {
@@ -135,7 +136,7 @@ impl Card {
         let hours = sheet.hours.iter().map(at_hours).collect();
         let (fast, us, eu) = (sheet.fast, sheet.us, sheet.eu);
         let (is_fast_by_name, is_guessed) = (false, sheet.guessed);
-        Self { from, since, id, found, tiers, search, fast, us, eu, named, claude, is_fast_by_name, is_guessed, hours }
+        Self { from, since, id, found, tiers, search, fast, us, eu, claude, is_fast_by_name, is_guessed, hours }
     }
 
     /// Creates a card from the user's own rates.
@@ -149,14 +150,20 @@ impl Card {
         let is_fast = tier.speed == Speed::Fast || self.is_fast_by_name;
         let fast = if is_fast { self.fast } else { None };
         // Without a multiplier, fast mode is the priority tier of vendors that sell one.
-        let hurried = is_fast && fast.is_none() && self.names(Service::Priority);
+        let hurried = is_fast && fast.is_none() && chosen.named[lot_of(Service::Priority)];
         let service = if hurried && tier.service == Service::Standard { Service::Priority } else { tier.service };
-        let is_service_guessed = match service {
-            Service::Standard | Service::Batch => false,
-            Service::Unknown => true,
+        let (service, is_service_guessed) = match service {
+            Service::Standard | Service::Batch => (service, false),
             // Anthropic charges the standard price for its priority tier.
-            Service::Priority if self.claude => false,
-            Service::Priority | Service::Flex | Service::Ultrafast | Service::Balanced => !self.names(service),
+            Service::Priority if self.claude => (service, false),
+            Service::Priority | Service::Flex | Service::Ultrafast | Service::Balanced
+                if chosen.named[lot_of(service)] =>
+            {
+                (service, !chosen.whole[lot_of(service)])
+            }
+            Service::Unknown | Service::Priority | Service::Flex | Service::Ultrafast | Service::Balanced => {
+                (Service::Standard, true)
+            }
         };
         let is_speed_guessed = is_fast && fast.is_none() && !hurried;
         let lot = lot_of(service);
@@ -220,7 +227,7 @@ impl Card {
 
     /// True when the list has rates for this service tier.
     pub(crate) fn names(&self, service: Service) -> bool {
-        self.named.contains(&service)
+        service != Service::Unknown && self.tiers[0].named[lot_of(service)]
     }
 
     /// Charges every call as a fast one.
@@ -365,6 +372,10 @@ impl Tier {
             let text = &services[at];
             if has_audio { Audio::new(above, sheet, SERVICES[at], text) } else { Audio::unlisted(text) }
         });
-        Self { above, services, audio }
+        let lists = |class, service| sheet.get(above, class, service).is_some();
+        let named = SERVICES.map(|service| lists(Class::Input, service));
+        let is_whole = |at: usize| named[at] && (standard[4] == Usd::ZERO || lists(Class::Output, SERVICES[at]));
+        let whole = std::array::from_fn(is_whole);
+        Self { above, services, audio, named, whole }
     }
 }

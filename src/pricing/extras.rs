@@ -137,6 +137,31 @@ fn a_tier_without_known_rates_is_priced_as_standard_and_marked() {
 }
 
 #[test]
+fn a_tier_without_rates_for_long_prompts_is_priced_as_standard_there_and_marked() {
+    // 272,001 × $10 + 1,000,000 × $45, per million; priority is listed at twice that, for shorter prompts only.
+    let long = both(272_001, 1_000_000);
+    assert_eq!(in_tier("gpt-5.5", Service::Standard, long), "47.72001");
+    assert_eq!(in_tier("gpt-5.5", Service::Priority, long), "~47.72001");
+    assert_eq!(in_tier("gpt-5.5", Service::Priority, both(272_000, 1_000_000)), "78.4");
+    let explained = |tokens, service, speed| {
+        let mut call = call("gpt-5.5", "2026-11-20", tokens);
+        (call.tier.service, call.tier.speed) = (service, speed);
+        let explained = book().explain(&call);
+        (explained.above, explained.service, explained.guesses)
+    };
+    let guessed = (Some(272_000), Service::Standard, vec![Guess::Tier]);
+    assert_eq!(explained(long, Service::Priority, Speed::Standard), guessed);
+    // Fast mode is the priority tier, and has no rates there either.
+    assert_eq!(explained(long, Service::Standard, Speed::Fast), guessed);
+    assert_eq!(explained(input(9), Service::Priority, Speed::Standard), (None, Service::Priority, Vec::new()));
+    assert_eq!(explained(long, Service::Flex, Speed::Standard), (Some(272_000), Service::Flex, Vec::new()));
+    // A batch without a rate costs half, at any length.
+    assert_eq!(explained(long, Service::Batch, Speed::Standard), (Some(272_000), Service::Batch, Vec::new()));
+    // An output without a rate in the tier is a guess as well.
+    assert_eq!(in_tier("azure/gpt-5.5", Service::Flex, both(10_000, 1000)), "~0.055");
+}
+
+#[test]
 fn twelve_hour_writes_cost_two_and_a_half_times_the_input_and_an_unstated_lifetime_is_a_guess() {
     let written = |model, five, long, unstated| {
         let tokens = Tokens { cache_write_5m: five, cache_write_1h: long, ..Tokens::ZERO };
