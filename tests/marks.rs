@@ -223,6 +223,51 @@ fn lifetimes_solved_from_the_cost_are_no_guess_and_a_cost_that_solves_nothing_le
 }
 
 #[test]
+fn e14_a_price_of_the_config_changes_what_a_log_costs_and_not_what_it_says() {
+    let own = |model: &str| {
+        format!(
+            "logs = [\"~/logs\"]\n[prices.\"{model}\"]\ninput = \"2.5\"\noutput = \"12.5\"\ncache_read = \"0.25\"\n\
+             cache_write_5m = \"3.125\"\ncache_write_1h = \"5\"\n"
+        )
+    };
+    let rollout = r#"{"timestamp":"2026-11-20T09:00:00.000Z","type":"session_meta","payload":{"id":"t1","cwd":"/p"}}
+{"timestamp":"2026-11-20T09:00:00.100Z","type":"turn_context","payload":{"model":"gpt-5.6"}}
+{"timestamp":"2026-11-20T09:00:02.000Z","type":"event_msg","payload":{"type":"token_count","info":{"total_token_usage":{"input_tokens":4000,"cached_input_tokens":1000,"output_tokens":50},"last_token_usage":{"input_tokens":4000,"cached_input_tokens":1000,"output_tokens":50}}}}
+"#;
+    let spend = r#"{"request_id":"chatcmpl-1","call_type":"acompletion","spend":0.380015,"total_tokens":37403,"prompt_tokens":37003,"completion_tokens":400,"startTime":"2026-11-20T09:00:00Z","endTime":"2026-11-20T09:00:09Z","model":"anthropic/claude-opus-5","metadata":{"usage_object":{"prompt_tokens":37003,"completion_tokens":400,"total_tokens":37403,"cache_creation_input_tokens":37000,"cache_read_input_tokens":0}}}"#;
+    for (name, log, model) in [
+        ("telemetry.jsonl", lines(&[&event("req_1", 37_000, 400, "0.380015")]), "claude-opus-5"),
+        ("spend.jsonl", lines(&[spend]), "claude-opus-5"),
+        ("rollout-t1.jsonl", rollout.to_owned(), "gpt-5.6"),
+    ] {
+        let read = |home: &Home, more: &[&str]| {
+            let rows = json_of(home, &[&["report", "call", "--json"], more].concat())["rows"].clone();
+            let names = ["cache_write_5m_tokens", "cache_write_1h_tokens", "fidelity", "cost_usd", "lower_bound_calls"];
+            names.map(|name| rows[0][name].to_string())
+        };
+        let [before, after] = [false, true].map(|is_own_from_the_start| {
+            let home = Home::new();
+            home.config(if is_own_from_the_start { own(model) } else { own("another") }.as_str());
+            home.write(&format!("logs/{name}"), &log);
+            let first = read(&home, &[]);
+            home.config(&own(model));
+            out(&home, &["ledger", "reprice", "--yes"]);
+            assert_eq!(read(&home, &[]), read(&home, &["--no-ledger"]), "{name}");
+            assert!(out(&home, &["ledger", "verify"]).contains("whole"), "{name}");
+            assert_eq!(first[..3], read(&home, &[])[..3], "{name}");
+            read(&home, &[])
+        });
+        assert_eq!(before, after, "{name}");
+        if model == "claude-opus-5" {
+            // 3 × $2.50 + 400 × $12.50 + 37,000 × $5, per million.
+            assert_eq!(after, ["0", "37000", "\"solved\"", "0.1900075", "0"].map(str::to_owned), "{name}");
+        } else {
+            assert_eq!((after[2].as_str(), after[4].as_str()), ("\"lower_bound\"", "1"));
+        }
+    }
+}
+
+#[test]
 fn writes_that_a_log_does_not_tell_from_input_are_a_guess_without_a_price_that_decides() {
     let log = |model: &str| {
         format!(

@@ -240,11 +240,17 @@ impl Pricer for PriceBook {
     }
 
     fn solve_lifetimes(&self, call: &Call) -> Option<Tokens> {
-        self.with(call.model.as_ref()?, |priced| priced?.at(call.at())?.solve_lifetimes(call))
+        self.with(call.model.as_ref()?, |priced| priced?.listed_at(call.at())?.solve_lifetimes(call))
     }
 
     fn charges_writes(&self, call: &Call) -> Option<bool> {
-        self.with(call.model.as_ref()?, |priced| Some(priced?.at(call.at())?.charges_writes(call)))
+        // The list knows for what the vendor charges. A price of the config may leave it out.
+        let card = |priced: Option<&Priced>| {
+            let priced = priced?;
+            let card = priced.listed_at(call.at()).or_else(|| priced.at(call.at()))?;
+            Some(card.charges_writes(call))
+        };
+        self.with(call.model.as_ref()?, card)
     }
 }
 

@@ -3,7 +3,8 @@
 //! Claude Code's telemetry has a single count of tokens written to the cache, and the cost in dollars. At Anthropic's
 //! prices a one-hour write costs 2 × input and a five-minute write 1.25 × input
 //! (<https://docs.claude.com/en/docs/build-with-claude/prompt-caching>, November 2026), so the cost determines the
-//! split.
+//! split. The agent computes it from the vendor's prices, so a price of the config must not be used here: with it, the
+//! same call would be split differently, or not at all.
 
 use super::card::Card;
 use crate::domain::{Call, Tokens, Usd};
@@ -70,7 +71,7 @@ mod tests {
     use proptest::prelude::*;
 
     use crate::domain::{Attribution, Call, CallKey, Fidelity, Instant, Label, Tokens, Usd};
-    use crate::pricing::{CostMode, PriceBook, Pricer as _};
+    use crate::pricing::{CostMode, CustomPrice, PriceBook, Pricer as _, Rates};
 
     fn book() -> PriceBook {
         PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)
@@ -121,6 +122,40 @@ mod tests {
         }
         assert_eq!(book().solve_lifetimes(&Call { quoted: None, ..truth.clone() }), None);
         assert_eq!(book().solve_lifetimes(&Call { model: Some(Label::new("of-the-house")), ..truth }), None);
+    }
+
+    #[test]
+    fn a_price_of_the_config_does_not_change_what_the_logged_cost_says() {
+        let rate = |micro| Usd::from_pico(micro);
+        let own = |model: &str, from: Option<&str>| CustomPrice {
+            model: model.to_owned(),
+            from: from.map(|day| day.parse().unwrap()),
+            rates: Rates {
+                input: rate(2_500_000),
+                output: rate(12_500_000),
+                cache_read: Some(rate(250_000)),
+                cache_write_5m: Some(rate(3_125_000)),
+                cache_write_1h: Some(rate(5_000_000)),
+                web_search: None,
+            },
+        };
+        let truth = call("claude-opus-5", [3, 0, 0, 37_000, 400, 0]);
+        let reported = reported(&truth, book().cost(&truth).usd().unwrap());
+        let alias = vec![("opus-of-the-house".to_owned(), "claude-opus-5".to_owned())];
+        for (from, model) in
+            [(None, "claude-opus-5"), (Some("2026-11-19"), "claude-opus-5"), (None, "opus-of-the-house")]
+        {
+            let prices = vec![own("claude-opus-5", from)];
+            let book = PriceBook::new(prices, alias.clone(), CostMode::Auto);
+            let call = Call { model: Some(Label::new(model)), ..reported.clone() };
+            let tokens = book.solve_lifetimes(&call).unwrap();
+            assert_eq!(tokens.fields(), truth.tokens.fields(), "{model} {from:?}");
+            // 3 × $2.50 + 400 × $12.50 + 37,000 × $5, per million.
+            assert_eq!(book.cost(&Call { tokens, ..call }).usd().unwrap().to_string(), "0.1900075");
+        }
+        // Without a list price, nothing says what the agent computed the cost from.
+        let book = PriceBook::new(vec![own("of-the-house", None)], Vec::new(), CostMode::Auto);
+        assert_eq!(book.solve_lifetimes(&Call { model: Some(Label::new("of-the-house")), ..reported }), None);
     }
 
     #[test]

@@ -100,12 +100,14 @@ pub trait Pricer: Send + Sync {
 
     /// The call's tokens, with the lifetimes of its cache writes derived from the logged cost.
     ///
-    /// `None` if no split of the writes, or more than one, gives that cost at the prices in force.
+    /// `None` if no split of the writes, or more than one, gives that cost at the list's prices in force. What a log
+    /// means does not depend on the prices of the config.
     fn solve_lifetimes(&self, _call: &Call) -> Option<Tokens> {
         None
     }
 
-    /// True when writing to the cache costs more than plain input at the prices in force; `None` without a price.
+    /// True when the vendor charges more for writing to the cache than for plain input, or the config if the list does
+    /// not have the model; `None` without a price.
     fn charges_writes(&self, _call: &Call) -> Option<bool> {
         None
     }

@@ -45,6 +45,8 @@ pub(crate) struct Priced {
     always: bool,
     /// Chain of names from the one requested to the one found.
     pub(crate) path: Vec<Label>,
+    /// The list's prices of a model that the config prices.
+    by_list: Option<Box<Self>>,
 }
 
 impl Priced {
@@ -60,7 +62,7 @@ impl Priced {
                 Card::new(seconds(since.day), Some(Since { known, ..*since }), (id, found), sheet, claude)
             })
             .collect();
-        (!cards.is_empty()).then_some(Self { cards, always: true, path })
+        (!cards.is_empty()).then_some(Self { cards, always: true, path, by_list: None })
     }
 
     /// The same model under a name that means fast mode for all calls (`gpt-5.6-sol-fast`); `None` if no price has
@@ -91,6 +93,7 @@ impl Priced {
             .collect();
         sort_by_key(&mut stated, |card| card.from);
         let first = stated.first().map_or(i64::MIN, |card| card.from);
+        let by_list = listed.clone().map(Box::new);
         let (mut cards, always) = match listed {
             Some(listed) => {
                 if let Some(last) = listed.cards.last() {
@@ -114,7 +117,7 @@ impl Priced {
             oldest.from = i64::MIN;
         }
         cards.extend(stated);
-        Self { cards, always, path }
+        Self { cards, always, path, by_list }
     }
 
     /// The card in force at a time.
@@ -124,6 +127,14 @@ impl Priced {
         let card = in_force.or_else(|| self.cards.first().filter(|_| self.always))?;
         let card = card.hours.iter().find(|(hours, _)| hours.contains(at)).map_or(card, |(_, card)| card);
         (!card.is_fast_by_name || card.sells_fast()).then_some(card)
+    }
+
+    /// The list's card in force at a time, whatever the config says; `None` if the list does not have the model.
+    ///
+    /// An agent computes the costs in its logs from the vendor's prices, and knows nothing of the user's own.
+    pub(crate) fn listed_at(&self, at: Instant) -> Option<&Card> {
+        let listed = self.by_list.as_deref().unwrap_or(self);
+        listed.at(at).filter(|card| card.found != Found::Config)
     }
 
     /// First day of the next price, if that day is imprecise and the price may already have been in force.
