@@ -4,6 +4,17 @@ CREATE TABLE session_model_usage (session_id TEXT NOT NULL, model TEXT NOT NULL,
 INSERT INTO session_model_usage VALUES ('h1', 'claude-opus-5', 'anthropic', '', '', '', 4, 1200, 250, 4000, 500, 30, 0.03, 0.02, 1795683600.5, 1795686000.25);
 INSERT INTO session_model_usage VALUES ('h1', 'claude-opus-5', 'openrouter', '', '', '', 1, 100, 10, 0, 0, 0, 0.001, 0, 1795684000.5, 1795684000.5);
 INSERT INTO session_model_usage VALUES ('h1', 'claude-haiku-4-5', 'anthropic', '', '', 'compression', 1, 300, 50, 0, 0, 0, 0, 0, NULL, NULL);
-INSERT INTO sessions VALUES ('h1', 'cli', 'claude-opus-5', NULL, 1795683600.5, 1795686000.5, 12, 1600, 310, 4000, 500, 30, 'anthropic', 0.031, NULL, '/home/kim/shop');
+INSERT INTO sessions VALUES ('h1', 'cli', 'claude-opus-5', NULL, 1795683600.5, 1795686000.5, 12, 1300, 260, 4000, 500, 30, 'anthropic', 0.031, NULL, '/home/kim/shop');
 INSERT INTO sessions VALUES ('h2', 'telegram', 'gpt-5.2', NULL, 1795600000.0, NULL, 3, 2000, 100, 0, 0, 40, 'openai', 0.05, NULL, NULL);
 INSERT INTO sessions VALUES ('h3', 'cli', 'gpt-5.2', 'h2', 1795690000.0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL);
+INSERT INTO sessions VALUES ('h4', 'telegram', 'claude-opus-5', NULL, 1795691000.5, NULL, 12, 100000, 5000, 0, 0, 0, 'anthropic', 0.6, NULL, '/home/kim/shop');
+INSERT INTO session_model_usage VALUES ('h4', 'claude-haiku-4-5', 'anthropic', '', '', 'title_generation', 1, 300, 20, 0, 0, 0, 0.0004, 0, 1795691100.5, 1795691100.5);
+UPDATE sessions SET input_tokens = 300000, output_tokens = 9000, estimated_cost_usd = 1.8 WHERE id = 'h4';
+INSERT INTO sessions VALUES ('h5', 'cli', 'claude-opus-5', NULL, 1795692000.5, NULL, 4, 1000, 100, 0, 0, 0, 'anthropic', 0.01, NULL, '/home/kim/shop');
+UPDATE sessions SET input_tokens = 1200, output_tokens = 120, estimated_cost_usd = 0.012 WHERE id = 'h5';
+INSERT INTO session_model_usage VALUES ('h5', 'claude-opus-5', 'anthropic', '', '', '', 1, 200, 20, 0, 0, 0, 0.002, 0, 1795692010.5, 1795692010.5);
+UPDATE sessions SET input_tokens = 2500, output_tokens = 250, estimated_cost_usd = 0.025 WHERE id = 'h5';
+UPDATE session_model_usage SET input_tokens = 1500, output_tokens = 150, estimated_cost_usd = 0.015, last_seen = 1795692020.5 WHERE session_id = 'h5';
+INSERT INTO session_model_usage VALUES ('h6', 'claude-opus-5', 'anthropic', '', '', '', 1, 600, 60, 0, 0, 0, 0.008, 0, 1795693100.5, 1795693100.5);
+INSERT INTO session_model_usage VALUES ('h6', 'gpt-5.2', 'openai', '', '', 'voice_chat', 1, 100, 10, 0, 0, 0, 0.002, 0, 1795693200.5, 1795693200.5);
+INSERT INTO sessions VALUES ('h6', 'cli', 'claude-opus-5', NULL, 1795693000.5, NULL, 4, 700, 70, 0, 0, 0, 'anthropic', 0.01, NULL, '/home/kim/shop');

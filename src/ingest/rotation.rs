@@ -112,7 +112,7 @@ impl Tails {
         let known = self.known.take(&path, &stat);
         let tail = Tail::new(&path, layout, &stat, known);
         let stat = tail.with_wal(&*self.tools.fs, stat);
-        let pending = (!tail.is_read(&stat)).then_some(stat);
+        let pending = (!tail.is_read(&stat) || tail.is_of_earlier_version()).then_some(stat);
         tracing::debug!(path = %Label::from_path(&path), size = stat.size, offset = tail.state.offset, "file found");
         let file =
             Followed { tail, pending, round: self.round, detached: false, seen: now, changed: None, failure: None };

@@ -1,6 +1,7 @@
 //! Agents that log a running total: what it grows by belongs to the time at which it grew.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -207,6 +208,109 @@ fn a_database_that_an_earlier_version_read_as_calls_is_read_again() {
     run(&home, ".local/share/tokmeter/ledger.db", of_earlier);
     add(-2);
     assert_eq!(costs(), [is("20", "4"), is("21", "1")]);
+}
+
+/// Hermes' tables as its newer versions create them.
+const NEWER_HERMES: &str = "CREATE TABLE sessions (id TEXT PRIMARY KEY, model TEXT, started_at REAL, input_tokens INTEGER, \
+                            output_tokens INTEGER, estimated_cost_usd REAL, actual_cost_usd REAL); \
+                            CREATE TABLE messages (session_id TEXT, timestamp REAL); \
+                            CREATE TABLE session_model_usage (session_id TEXT, model TEXT, task TEXT, input_tokens INTEGER, \
+                            output_tokens INTEGER, estimated_cost_usd REAL, actual_cost_usd REAL, first_seen REAL, \
+                            last_seen REAL, PRIMARY KEY (session_id, model, task));";
+
+/// Adds to the total of a session, and to the one by model if there is a task.
+fn answer(home: &Home, (session, model): (&str, &str), task: Option<&str>, input: u64, at: &str) {
+    let (start, at) = (seconds(START), seconds(at));
+    let is_of_main_loop = task.is_none_or(|task| task.is_empty() || task == "voice_chat");
+    let whole = if is_of_main_loop { input } else { 0 };
+    let mut sql = format!(
+        "BEGIN; INSERT INTO sessions VALUES ('{session}', 'our-model', {start}, {whole}, 1, {whole} / 1000.0, NULL) \
+         ON CONFLICT DO UPDATE SET input_tokens = input_tokens + {whole}, \
+         estimated_cost_usd = estimated_cost_usd + {whole} / 1000.0; "
+    );
+    if is_of_main_loop {
+        sql += &format!("INSERT INTO messages VALUES ('{session}', {at}); ");
+    }
+    if let Some(task) = task {
+        sql += &format!(
+            "INSERT INTO session_model_usage VALUES ('{session}', '{model}', '{task}', {input}, 0, {input} / 1000.0, 0, \
+             {at}, {at}) ON CONFLICT DO UPDATE SET input_tokens = input_tokens + {input}, \
+             estimated_cost_usd = estimated_cost_usd + {input} / 1000.0, last_seen = {at}; "
+        );
+    }
+    run(home, ".hermes/state.db", &(sql + "COMMIT"));
+}
+
+/// Input tokens in all sessions.
+fn input_of(home: &Home, more: &[&str]) -> u64 {
+    days(home, more).iter().map(|(_, input)| input).sum()
+}
+
+#[test]
+fn what_totals_by_model_lack_of_the_sessions_own_total_counts_while_both_grow() {
+    let home = Home::new();
+    run(&home, ".hermes/state.db", NEWER_HERMES);
+    let (ours, other) = (("h1", "our-model"), ("h1", "other-model"));
+    let mut whole = 0;
+    for (hour, (of, task, input)) in [
+        // Before there were totals by model, and then by a gateway, which only knows the whole.
+        (ours, None, 100_000),
+        (other, Some("title_generation"), 300),
+        (ours, None, 200_000),
+        // The terminal adds to both.
+        (ours, Some(""), 1_000),
+        (other, Some(""), 2_000),
+        (other, Some("title_generation"), 20),
+        (other, Some("voice_chat"), 4_000),
+        (ours, None, 8_000),
+        (ours, Some(""), 16_000),
+        (other, Some("voice_chat"), 32_000),
+        (("h2", "our-model"), Some(""), 64_000),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        answer(&home, of, task, input, &format!("2026-11-20T{:02}:30:00Z", 9 + hour));
+        whole += input;
+        assert_eq!((input_of(&home, &[]), input_of(&home, &["--no-ledger"])), (whole, whole), "{hour}");
+    }
+    answer(&home, ours, None, 5_000, "2026-11-22T10:00:00Z");
+    let is = |day: &str, input| (format!("2026-11-{day}"), input);
+    assert_eq!(days(&home, &[]), [is("20", whole), is("22", 5_000)]);
+    let costs = report(&home, "cost_usd", &[]);
+    assert_eq!(
+        costs.iter().map(|(_, cost)| cost.as_str()).collect::<Vec<_>>(),
+        [format!("{}.32", whole / 1000).as_str(), "5"]
+    );
+    for more in [&[][..], &["--no-ledger"]] {
+        let out =
+            home.tokmeter().args([&["report", "total", "--json", "--by", "model"], more].concat()).output().unwrap();
+        let report: Value = serde_json::from_slice(&out.stdout).unwrap();
+        let row = |row: &Value| (row["model"].as_str().unwrap().to_owned(), row["input_tokens"].as_u64().unwrap());
+        let mut rows: Vec<_> = report["rows"].as_array().unwrap().iter().map(row).collect();
+        rows.sort();
+        let is = |model: &str, input| (model.to_owned(), input);
+        assert_eq!(rows, [is("other-model", 38_320), is("our-model", 394_000)], "{more:?}");
+    }
+    let verified = home.tokmeter().args(["ledger", "verify"]).output().unwrap();
+    assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+}
+
+#[test]
+fn a_database_that_an_earlier_version_read_is_read_again_even_if_it_never_changes() {
+    let home = Home::new();
+    run(&home, ".hermes/state.db", NEWER_HERMES);
+    answer(&home, ("h1", "our-model"), None, 1_000, "2026-11-20T10:00:00Z");
+    assert_eq!(input_of(&home, &[]), 1_000);
+    // What that version did not count looks fully read.
+    run(&home, ".hermes/state.db", "UPDATE sessions SET input_tokens = 9000");
+    let stat = std::fs::metadata(home.file(".hermes/state.db")).unwrap();
+    let changed = stat.ctime() * 1_000_000_000 + stat.ctime_nsec();
+    let ledger = |sql: &str| run(&home, ".local/share/tokmeter/ledger.db", sql);
+    ledger(&format!("UPDATE files SET size = {}, modified_ns = {changed}", stat.size()));
+    assert_eq!(input_of(&home, &[]), 1_000);
+    ledger(r#"UPDATE files SET reader = replace(reader, '"revision":2,', '"revision":1,')"#);
+    assert_eq!(input_of(&home, &[]), 9_000);
 }
 
 #[test]
