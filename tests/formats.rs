@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokmeter::testing::domain::{Claim, Dimension, Filter, Instant, Label, Record, Speed, Status, Turn, Usd, Zone};
 use tokmeter::testing::formats::{BadLine, Decoder, FormatId, Framing, Origin, Outcome, format_of_name};
 use tokmeter::testing::ingest::{Options, Roots, Tails};
-use tokmeter::testing::ledger::{Batch, Grain, Ledger, Memory, Query, Row};
+use tokmeter::testing::ledger::{Batch, Grain, Ledger, Memory, Options as LedgerOptions, Query, Row, open};
 use tokmeter::testing::pricing::{CostMode, PriceBook};
 use tokmeter::testing::samples::{Model, of_ledger};
 
@@ -216,8 +216,12 @@ fn read(file: &Path, how: Reading) -> Vec<Record> {
     out
 }
 
+fn prices() -> Arc<PriceBook> {
+    Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto))
+}
+
 fn books(records: Vec<Record>) -> Memory {
-    let mut books = Memory::new(Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)));
+    let mut books = Memory::new(prices());
     books.post(&Batch { records, files: Vec::new() }).unwrap();
     books
 }
@@ -232,7 +236,11 @@ fn models(books: &Memory) -> Vec<Model> {
 }
 
 fn check(case: &Case, how: &str, records: Vec<Record>) {
-    let mut found = models(&books(records));
+    check_books(case, how, &books(records));
+}
+
+fn check_books(case: &Case, how: &str, books: &dyn Ledger) {
+    let mut found = of_ledger(books).unwrap();
     let mut expected = case.models.clone();
     expected.sort_by(|one, other| one.name.cmp(&other.name));
     for (found, expected) in found.iter_mut().zip(&expected) {
@@ -253,6 +261,44 @@ fn every_sample_comes_to_what_is_expected_of_it() {
 fn the_order_of_files_does_not_matter() {
     for case in cases() {
         check(&case, "in reverse", case.files.iter().rev().flat_map(|file| read(file, Reading::Plain)).collect());
+    }
+}
+
+/// All orders of a few things; of many, those in which each of them is once the first and once the last.
+fn orders(count: usize) -> Vec<Vec<usize>> {
+    if count > 4 {
+        let rotated = |first: usize| (0..count).map(move |at| (first + at) % count).collect::<Vec<_>>();
+        let reversed = |first| rotated(first).into_iter().rev().collect();
+        return (0..count).flat_map(|first| [rotated(first), reversed(first)]).collect();
+    }
+    (0..count).fold(vec![Vec::new()], |all, next| {
+        let with = |order: Vec<usize>| (0..=order.len()).map(move |at| [&order[..at], &[next], &order[at..]].concat());
+        all.into_iter().flat_map(with).collect()
+    })
+}
+
+#[test]
+fn j29_what_a_ledger_holds_when_it_reads_the_next_file_does_not_matter() {
+    let (folder, mut number) = (tempfile::tempdir().unwrap(), 0);
+    for case in cases().iter().filter(|case| case.files.len() > 1) {
+        let records: Vec<Vec<Record>> = case.files.iter().map(|file| read(file, Reading::Plain)).collect();
+        // Calls alone are joined by their keys.
+        if !records.iter().flatten().any(|record| matches!(record, Record::Bill(_))) {
+            continue;
+        }
+        for order in orders(records.len()) {
+            let file = folder.path().join(format!("{number}.db"));
+            number += 1;
+            let opened = || open(&file, LedgerOptions::new(noon()), prices()).unwrap().books;
+            for file in &order {
+                let mut books = opened();
+                books.post(&Batch { records: records[*file].clone(), files: Vec::new() }).unwrap();
+                books.flush().unwrap();
+            }
+            let books = opened();
+            let names: Vec<_> = order.iter().map(|at| case.files[*at].strip_prefix(samples()).unwrap()).collect();
+            check_books(case, &format!("one file after the other: {names:?}"), &books);
+        }
     }
 }
 

@@ -7,7 +7,9 @@
 //! model and never decreases: the amount beyond the known answers was used by answers that are no longer in any file.
 //! When a sub-agent's workspace is deleted, its sum is added to its parent's (`rolledUpFrom`). Such a total is not
 //! read, because its parts may already have been. Amounts summed up by a compaction in an older version have the model
-//! `historical`. A chat is rewritten by a compaction and when a question is edited.
+//! `historical`. A chat is rewritten by a compaction and when a question is edited. A fork begins with a copy of its
+//! parent's `chat.jsonl`, byte for byte, and with empty totals: the `workspaceId` of such lines names the workspace that
+//! wrote them, until the fork's chat is rewritten.
 //!
 //! `inputTokens` either includes the cache (OpenAI, Google, and all vendors since AI SDK 6) or excludes it (Anthropic
 //! before that); a cache larger than the input reveals the latter. Cache writes are in `providerMetadata`. The
@@ -23,7 +25,7 @@ use super::json::{self, List, Text};
 use super::running::bill;
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
-use crate::domain::{Label, Record, Tokens};
+use crate::domain::{Claim, Label, Record, Tokens};
 
 /// Mux's workspaces.
 pub(super) struct Mux;
@@ -71,6 +73,7 @@ fields! {
         at: Stamp = "timestamp",
         feature: Text<'a> = "source",
         model: Text<'a> = "model",
+        writer: Text<'a> = "workspaceId",
         usage: Usage<'a> = "usage",
         vendor: Vendor<'a> = "providerMetadata",
         totals: Within<'a> = "byModel",
@@ -155,13 +158,15 @@ struct Workspaces(CallBuilder);
 impl Reader for Workspaces {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let read: Line<'_> = json::parse(line)?;
-        let place = Where { session: origin.folder(0), ..Where::default() };
+        let own = origin.folder(0);
+        let place = Where { session: read.writer.get().or(own), ..Where::default() };
+        let claim = if place.session == own { Claim::Own } else { Claim::Maker };
         if let Some(totals) = read.totals.object::<BTreeMap<String, Totals<'_>>>() {
             self.totals(&read, &totals, place, origin, out)?;
             return Ok(Reading::Mine);
         }
         if read.role.get() == Some("assistant") {
-            self.tools(&read, place, origin, out)?;
+            self.tools(&read, (place, claim), origin, out)?;
         }
         let (usage, vendor, model, at) = match read.role.get() {
             Some("assistant") => (&read.about.usage, &read.about.vendor, &read.about.model, read.about.at),
@@ -173,7 +178,7 @@ impl Reader for Workspaces {
         }
         let counts = usage.tokens(vendor)?;
         let mut from = self.0.from(at.0, place, origin);
-        from.feature = read.feature.get().map(Label::new);
+        (from.feature, from.claim) = (read.feature.get().map(Label::new), claim);
         let model = model.get().map(name_of);
         let call = match read.id.get() {
             // A forked workspace takes its messages with it.
@@ -190,13 +195,13 @@ impl Workspaces {
     fn tools(
         &mut self,
         read: &Line<'_>,
-        place: Where<'_>,
+        (place, claim): (Where<'_>, Claim),
         origin: &Origin,
         out: &mut Vec<Record>,
     ) -> Result<(), BadLine> {
         for (number, tool) in read.about.tools.0.iter().enumerate() {
             let mut from = self.0.from(read.about.at.0, place, origin);
-            from.feature = tool.name.get().map(Label::new);
+            (from.feature, from.claim) = (tool.name.get().map(Label::new), claim);
             let key = ["tool", read.id.get().unwrap_or_default(), &from.at.to_rfc3339(), &number.to_string()];
             let call = self.0.call(&key, from, tool.model.get().map(name_of), tool.usage.tokens(&tool.vendor)?);
             out.extend(call.map(Record::Call));
