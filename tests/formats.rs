@@ -691,6 +691,54 @@ fn b12_numbers_that_cannot_be_true_are_put_aside() {
 }
 
 #[test]
+fn b12_web_searches_that_cannot_be_true_are_put_aside_in_every_format() {
+    let searched = |count: &str| {
+        answer("msg_1", "10").replace(
+            "\"output_tokens\"",
+            &format!("\"server_tool_use\":{{\"web_search_requests\":{count}}},\"output_tokens\""),
+        )
+    };
+    let own = |count: &str| {
+        format!(
+            r#"{{"type":"user","sessionId":"s","uuid":"u2","timestamp":"2026-11-10T09:00:00.000Z","message":{{"role":"user","content":[]}},"toolUseResult":{{"query":"tides","searchCount":{count}}}}}"#
+        )
+    };
+    let of_session = |count: &str| {
+        format!(
+            r#"{{"type":"cost-state","sessionId":"s","modelUsage":{{"claude-opus-5":{{"inputTokens":1,"outputTokens":2,"webSearchRequests":{count}}}}}}}"#
+        )
+    };
+    let of_api = |count: &str| {
+        format!(
+            r#"{{"id":"resp_1","object":"response","model":"gpt-5.5","output":[],"tool_usage":{{"web_search":{{"num_requests":{count}}}}},"usage":{{"input_tokens":1,"output_tokens":1}}}}"#
+        )
+    };
+    let of_sdk = |count: &str| {
+        format!(
+            r#"{{"id":"msg_2","type":"message","role":"assistant","model":"claude-opus-5","usage":{{"input_tokens":1,"output_tokens":1,"server_tool_use":{{"web_search_requests":{count}}}}}}}"#
+        )
+    };
+    let outcome = |line: String| {
+        let mut out = Vec::new();
+        let outcome = Decoder::new(&[]).line(line.as_bytes(), &origin(Path::new("x.jsonl"), 0), &mut out);
+        assert!(!is_bad(&outcome) || out.is_empty(), "{line}");
+        outcome
+    };
+    for (name, line, too_many) in [
+        ("an answer", &searched as &dyn Fn(&str) -> String, "100000"),
+        ("a search of the agent's own", &own, "100000"),
+        ("OpenAI", &of_api, "100000"),
+        ("Anthropic", &of_sdk, "100000"),
+        ("a session", &of_session, "100000000"),
+    ] {
+        for count in ["-1", "1.5", "true", "4294967297", too_many] {
+            assert!(is_bad(&outcome(line(count))), "{name}, {count}");
+        }
+        assert_eq!(outcome(line("3")), Outcome::Read, "{name}");
+    }
+}
+
+#[test]
 fn b12_more_thinking_than_output_is_as_much_as_the_output() {
     let line = answer("msg_1", r#"10,"output_tokens_details":{"thinking_tokens":25}"#);
     let (mut reader, mut out) = (Decoder::new(&[]), Vec::new());

@@ -47,6 +47,12 @@ pub struct Call {
 pub(crate) const SUMS_UP: [&str; 1] = ["codex-exec"];
 
 impl Call {
+    /// Upper bound for the web searches of one answer or run: a hundred dollars at Anthropic's price. An answer makes a few
+    /// dozen.
+    pub const MOST_SEARCHES: u32 = 10_000;
+    /// Upper bound for the web searches of a session.
+    pub const MOST_SEARCHES_OF_SESSION: u32 = 1_000_000;
+
     /// A call at the standard tier with no optional data.
     pub fn new(key: CallKey, from: Attribution, model: Option<Label>, tokens: Tokens) -> Self {
         Self {

@@ -193,7 +193,7 @@ impl ModelUsage<'_> {
         let short = self.five_minutes.total("cacheCreationEphemeral5mInputTokens")?;
         let long = self.one_hour.total("cacheCreationEphemeral1hInputTokens")?;
         let rest = written.saturating_sub(short.saturating_add(long));
-        let searches = self.searches.total("webSearchRequests")?;
+        let web_searches = self.searches.searches_total("webSearchRequests")?;
         let tokens = Tokens {
             input: self.input.total("inputTokens")?,
             cache_read: self.cache_read.total("cacheReadInputTokens")?,
@@ -202,7 +202,6 @@ impl ModelUsage<'_> {
             output,
             reasoning: self.thinking.total("thinkingTokens")?.min(output),
         };
-        let web_searches = u32::try_from(searches).unwrap_or(u32::MAX);
         Ok(Billed { is_split: rest == 0, web_searches, ..Billed::new(model, tokens) })
     }
 }

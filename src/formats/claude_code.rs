@@ -107,7 +107,7 @@ impl Reader for Transcript {
         let Some(answer) = parsed.answer() else {
             self.context.is_compacted |= parsed.subtype.get() == Some("compact_boundary");
             self.turn(&parsed, origin, line);
-            out.extend(self.search(&parsed, origin, line));
+            out.extend(self.search(&parsed, origin, line)?);
             return Ok(Reading::Mine);
         };
         let usage = &answer.message.usage;
@@ -236,10 +236,10 @@ impl Transcript {
     }
 
     /// The searches of a tool call, as a call of their own. No line has their tokens.
-    fn search(&mut self, parsed: &Line<'_>, origin: &Origin, line: &[u8]) -> Option<Record> {
-        let web_searches = parsed.own_searches();
+    fn search(&mut self, parsed: &Line<'_>, origin: &Origin, line: &[u8]) -> Result<Option<Record>, BadLine> {
+        let web_searches = parsed.own_searches()?;
         if web_searches == 0 || self.context.counts_searches {
-            return None;
+            return Ok(None);
         }
         let key = match parsed.uuid.get() {
             Some(uuid) => CallKey::from_parts(&["claude-code search", uuid]),
@@ -262,7 +262,7 @@ impl Transcript {
         };
         let model = self.labels.find(self.context.model.as_deref());
         let fidelity = if model.is_some() { Fidelity::Unlisted } else { Fidelity::Guessed };
-        Some(Record::Call(Call { web_searches, fidelity, ..Call::new(key, from, model, Tokens::ZERO) }))
+        Ok(Some(Record::Call(Call { web_searches, fidelity, ..Call::new(key, from, model, Tokens::ZERO) })))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Fields of Claude Code's transcript lines, and their meaning for session and call.
 
+use super::BadLine;
 use super::claude_bill::Context;
 use super::claude_usage::Usage;
 use super::count::Count;
@@ -168,10 +169,12 @@ impl Line<'_> {
 
     /// Searches that Claude Code made itself, in a call that no line lists. The answer's own counter excludes them
     /// (2.1.332, November 2026).
-    pub(super) fn own_searches(&self) -> u32 {
+    ///
+    /// # Errors
+    /// [`BadLine`] when the number is implausible.
+    pub(super) fn own_searches(&self) -> Result<u32, BadLine> {
         let is_search = self.kind.get() == Some("user") && !self.tool_result.query.is_absent();
-        let searches = self.tool_result.searches.tokens("searchCount").unwrap_or(0);
-        if is_search { u32::try_from(searches).unwrap_or(0) } else { 0 }
+        if is_search { self.tool_result.searches.searches("searchCount") } else { Ok(0) }
     }
 
     /// True for unknown kinds of lines within a session. Their counts are not charged, because only answers are

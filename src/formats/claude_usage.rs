@@ -57,13 +57,12 @@ impl Usage<'_> {
     /// The charged usage, without the advisors' part.
     ///
     /// # Errors
-    /// When a token count is invalid or implausible.
+    /// When a count of tokens or searches is invalid or implausible.
     pub(super) fn booked(&self) -> Result<Booked, BadLine> {
         let output = self.output.tokens("output_tokens")?;
         let (cache_write_5m, cache_write_1h) = cache_writes(&self.cache_creation, &self.cache_split)?;
-        // An invalid number next to the token counts must not discard them.
+        // An invalid part of the output must not discard it.
         let thinking = self.output_details.thinking.tokens("thinking_tokens").unwrap_or(0);
-        let searches = self.server_tools.web_searches.tokens("web_search_requests").unwrap_or(0);
         Ok(Booked {
             tokens: Tokens {
                 input: self.input.tokens("input_tokens")?,
@@ -74,7 +73,7 @@ impl Usage<'_> {
                 reasoning: thinking.min(output),
             },
             tier: tier(self.speed.get(), self.service_tier.get(), self.geo.get()),
-            web_searches: u32::try_from(searches).unwrap_or(0),
+            web_searches: self.server_tools.web_searches.searches("web_search_requests")?,
             is_guessed: is_lifetime_guessed(&self.cache_creation, &self.cache_split),
         })
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::BadLine;
-use crate::domain::{Label, Tokens};
+use crate::domain::{Call, Label, Tokens};
 
 /// A count as written in a log.
 ///
@@ -65,9 +65,38 @@ impl Count {
         self.up_to(Self::MOST_TOTAL, field)
     }
 
+    /// The web searches of one answer. They have a price of their own, so a wrong number is as bad as one of tokens.
+    ///
+    /// # Errors
+    /// When the field is invalid or implausible.
+    pub(crate) fn searches(&self, field: &'static str) -> Result<u32, BadLine> {
+        self.few(Call::MOST_SEARCHES, field)
+    }
+
+    /// The web searches of a session.
+    ///
+    /// # Errors
+    /// Like [`Count::searches`], with a higher bound.
+    pub(crate) fn searches_total(&self, field: &'static str) -> Result<u32, BadLine> {
+        self.few(Call::MOST_SEARCHES_OF_SESSION, field)
+    }
+
     /// True when the field is present, even if zero.
     pub(crate) fn is_given(&self) -> bool {
         *self != Self::Absent
+    }
+
+    fn few(&self, most: u32, field: &'static str) -> Result<u32, BadLine> {
+        let count = self.up_to(most.into(), field).map_err(|bad| match bad {
+            BadLine::WrongType { field, .. } => BadLine::WrongType { field, expected: "a count of searches" },
+            BadLine::NotJson(_)
+            | BadLine::Missing(_)
+            | BadLine::Absurd { .. }
+            | BadLine::Unknown
+            | BadLine::Packed(_)
+            | BadLine::TooLong(_) => bad,
+        })?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
     fn up_to(&self, most: u64, field: &'static str) -> Result<u64, BadLine> {
@@ -182,6 +211,18 @@ mod tests {
         for json in ["true", "{}", "{\"a\":[1]}", "[1,[2]]", "\"many\"", "\"\""] {
             assert!(matches!(read(json), Err(BadLine::WrongType { field: "n", .. })), "{json}");
         }
+    }
+
+    #[test]
+    fn b12_web_searches_are_checked_like_tokens() {
+        let read = |json: &str| serde_json::from_str::<Count>(json).unwrap();
+        for json in ["-1", "1.5", "10001", "100000", "4294967297"] {
+            assert!(matches!(read(json).searches("n"), Err(BadLine::Absurd { field: "n", .. })), "{json}");
+        }
+        assert!(matches!(read("true").searches("n"), Err(BadLine::WrongType { expected: "a count of searches", .. })));
+        assert_eq!([read("10000"), read("null")].map(|count| count.searches("n")), [Ok(10_000), Ok(0)]);
+        assert_eq!(read("1000000").searches_total("n"), Ok(1_000_000));
+        assert!(read("1000001").searches_total("n").is_err());
     }
 
     #[test]

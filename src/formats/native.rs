@@ -230,7 +230,7 @@ impl Lines {
                 tokens,
             )
         };
-        Ok(Some(read.kept.restore(call)))
+        read.kept.restore(call).map(Some)
     }
 }
 

@@ -51,10 +51,9 @@ impl Item<'_> {
 /// [`BadLine`] when the number is implausible.
 pub(super) fn charged(output: &List<Item<'_>>, tools: &ToolUsage<'_>) -> Result<u32, BadLine> {
     let summed = &tools.web_search.count;
-    let searches = if summed.is_given() {
-        summed.tokens("num_requests")?
-    } else {
-        output.0.iter().filter(|item| item.is_charged_search()).count() as u64
-    };
+    if summed.is_given() {
+        return summed.searches("num_requests");
+    }
+    let searches = output.0.iter().filter(|item| item.is_charged_search()).count();
     Ok(u32::try_from(searches).unwrap_or(u32::MAX))
 }

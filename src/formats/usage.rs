@@ -200,9 +200,8 @@ impl Usage<'_> {
     /// [`BadLine`] when the number is implausible.
     pub(super) fn web_searches(&self) -> Result<u32, BadLine> {
         // LiteLLM reports other vendors' searches in either place (its `PromptTokensDetailsWrapper`, 1.110).
-        let searches = self.server_tools.web_searches.tokens("web_search_requests")?;
-        let searches = searches.max(self.prompt_details.web_searches.tokens("web_search_requests")?);
-        Ok(u32::try_from(searches).unwrap_or(u32::MAX))
+        let searches = self.server_tools.web_searches.searches("web_search_requests")?;
+        Ok(searches.max(self.prompt_details.web_searches.searches("web_search_requests")?))
     }
 
     /// The tier that was charged. `outside` is the service tier given next to the usage object.

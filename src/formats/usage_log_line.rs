@@ -5,6 +5,7 @@ mod members;
 use std::time::Duration;
 
 use self::members::Members;
+use super::BadLine;
 use super::count::Count;
 use super::fields::{Slot, fields};
 use super::json::{Flag, Text};
@@ -132,8 +133,11 @@ impl OwnFields<'_> {
     }
 
     /// Restores the call. `read` is the call decoded from the line's other fields.
-    pub(super) fn restore(&self, read: Call) -> Call {
-        let Some(key) = self.key() else { return read };
+    ///
+    /// # Errors
+    /// [`BadLine`] when a number is implausible.
+    pub(super) fn restore(&self, read: Call) -> Result<Call, BadLine> {
+        let Some(key) = self.key() else { return Ok(read) };
         let Call { mut from, model, tokens, quoted, .. } = read;
         if let Some(source) = self.source.get() {
             from.source = Label::new(source);
@@ -142,14 +146,13 @@ impl OwnFields<'_> {
         from.began = self.began.0;
         from.folder = self.folder.get().map(Label::new);
         let whole = |count: &Count| count.total("").ok().filter(|_| count.is_given());
-        let part = |count: &Count| whole(count).unwrap_or(0);
-        Call {
+        Ok(Call {
             key,
             from,
             model,
             tokens,
             tier: tier(self.speed.get(), self.service.get(), self.geo.get()),
-            web_searches: whole(&self.web_searches).and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
+            web_searches: self.web_searches.searches_total("web_searches")?,
             quoted,
             latency: if self.latency.is_absent() { None } else { whole(&self.latency).map(Duration::from_nanos) },
             fidelity: Fidelity::STORED
@@ -158,15 +161,15 @@ impl OwnFields<'_> {
                 .map_or_else(Fidelity::default, |(fidelity, _)| fidelity)
                 .as_read(),
             parts: Parts {
-                audio_input: part(&self.audio_input),
-                audio_cache_read: part(&self.audio_cache_read),
-                audio_output: part(&self.audio_output),
-                write_of_unstated_lifetime: part(&self.unstated_lifetime),
+                audio_input: self.audio_input.total("audio_input")?,
+                audio_cache_read: self.audio_cache_read.total("audio_cache_read")?,
+                audio_output: self.audio_output.total("audio_output")?,
+                write_of_unstated_lifetime: self.unstated_lifetime.total("unstated_lifetime")?,
             },
             alias: self.alias.get().and_then(|alias| alias.parse().ok()),
             lineage: self.lineage.get().map(Label::new),
             ends_turn: self.ends_turn.0,
-        }
+        })
     }
 }
 

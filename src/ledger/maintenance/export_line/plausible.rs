@@ -25,7 +25,7 @@ pub(super) fn possible(call: &Call, cost: &BookedCost) -> Result<(), String> {
             return Err(format!("{name}_tokens is {count}, more than one call can use"));
         }
     }
-    if u64::from(call.web_searches) > Tokens::MOST {
+    if call.web_searches > Call::MOST_SEARCHES_OF_SESSION {
         return Err(format!("web_searches is {}, more than one call can make", call.web_searches));
     }
     let at: Instant = call.at();
