@@ -6,6 +6,8 @@
 
 #[path = "agents/beside.rs"]
 mod beside;
+#[path = "agents/described.rs"]
+mod described;
 #[path = "agents/editors.rs"]
 mod editors;
 #[path = "agents/followed.rs"]

@@ -191,6 +191,10 @@ impl Reader for Chat {
         self.project = about.folder.get().and_then(path_of_uri);
     }
 
+    fn facts(&self) -> String {
+        self.project.clone().unwrap_or_default()
+    }
+
     fn state(&self) -> String {
         save(&self.turns)
     }

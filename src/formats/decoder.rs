@@ -154,11 +154,12 @@ impl Decoder {
         self.read_with(|reader| reader.row(query, row, origin, out))
     }
 
-    /// Passes on a file that describes the whole log.
-    pub fn describe(&mut self, text: &[u8]) {
-        if let Some(at) = self.current {
-            self.reader(at).describe(text);
-        }
+    /// Passes on a file that describes the whole log. Returns what the reader has learned so far.
+    pub fn describe(&mut self, text: &[u8]) -> String {
+        let Some(at) = self.current else { return String::new() };
+        let reader = self.reader(at);
+        reader.describe(text);
+        reader.facts()
     }
 
     fn read_with(&mut self, read: impl FnOnce(&mut dyn Reader) -> Result<Reading, BadLine>) -> Outcome {

@@ -69,6 +69,10 @@ impl Format for Droid {
         let session = name.and_then(|name| name.strip_suffix(SETTINGS));
         session.map(|session| log.with_file_name(format!("{session}.jsonl"))).into_iter().collect()
     }
+    /// The transcript's first line never changes.
+    fn described_by(&self, _log: &Path) -> Vec<PathBuf> {
+        Vec::new()
+    }
     fn reader(&self) -> Box<dyn Reader> {
         let author = Author::new(NAME);
         Box::new(Session { author, cwd: None, kept: Kept::default(), turns: Turns::default() })

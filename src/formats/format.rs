@@ -64,6 +64,12 @@ pub trait Format: Sync {
         Vec::new()
     }
 
+    /// Those of them whose change means that the log must be read again. A file that says what holds now, or that the
+    /// reader needs only the beginning of, is none.
+    fn described_by(&self, log: &Path) -> Vec<PathBuf> {
+        self.project_files(log)
+    }
+
     /// Maximum number of bytes read from each of those files.
     fn project_bytes(&self) -> usize {
         8 * 1024
@@ -152,6 +158,12 @@ pub trait Reader: Send {
 
     /// Learns from the beginning of one of the files in `Format::project_files`.
     fn describe(&mut self, _text: &[u8]) {}
+
+    /// What it has learned from them and uses for its records, as text. When that changes, a log of lines is read from
+    /// its beginning; a document is always read as a whole.
+    fn facts(&self) -> String {
+        String::new()
+    }
 
     /// Examines an opening line, see `Format::opening`. Returns true when it needs no more of them.
     fn open(&mut self, _line: &[u8]) -> bool {

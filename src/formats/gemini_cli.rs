@@ -56,6 +56,10 @@ impl Format for GeminiCli {
         let settings = project.ancestors().nth(2).map(|home| home.join("settings.json"));
         [project.join(".project_root")].into_iter().chain(settings).collect()
     }
+    /// The settings say which model is set now, not which one was.
+    fn described_by(&self, log: &Path) -> Vec<PathBuf> {
+        self.project_files(log).into_iter().take(1).collect()
+    }
     fn needles(&self) -> &'static [&'static str] {
         &[TOKENS, HEADER]
     }
@@ -206,6 +210,10 @@ impl Reader for Chat {
         }
         let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
         self.project = Some(Label::from_bytes(line)).filter(|_| !line.is_empty());
+    }
+
+    fn facts(&self) -> String {
+        self.project.as_deref().unwrap_or_default().to_owned()
     }
 
     fn state(&self) -> String {

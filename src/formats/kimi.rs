@@ -165,6 +165,10 @@ impl Reader for Wire {
         self.turns.take(self.author.source(), out);
     }
 
+    fn facts(&self) -> String {
+        format!("{:?}", (&self.began, &self.cwd))
+    }
+
     fn state(&self) -> String {
         save(&self.asked)
     }

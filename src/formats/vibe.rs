@@ -228,6 +228,10 @@ impl Reader for Journal {
         self.model = about.config.model.get().map(str::to_owned);
     }
 
+    fn facts(&self) -> String {
+        format!("{:?}", (&self.cwd, &self.model))
+    }
+
     fn state(&self) -> String {
         save(&self.running)
     }

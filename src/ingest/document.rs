@@ -74,6 +74,6 @@ impl Reading<'_> {
         state.reader = self.builder.state();
         fingerprint.seal(state);
         (tail.searched, tail.lag, tail.booked) = (self.stat.size, 0, true);
-        (self.hand)(ReadBatch { file: Some(tail.state.clone()), ..batch });
+        (self.hand)(ReadBatch { file: Some(tail.checkpoint()), ..batch });
     }
 }

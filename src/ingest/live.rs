@@ -136,8 +136,15 @@ impl Live {
     fn look_at(&mut self, path: &Path, now: Instant) {
         let database = database_of_wal(path);
         let path = database.as_deref().unwrap_or(path);
+        let described = self.tails.describers.logs_of(path);
+        for id in &described {
+            self.tails.look(*id, now);
+        }
         if let Some(id) = self.tails.paths.get(path.as_os_str()) {
             self.tails.look(*id, now);
+            return;
+        }
+        if !described.is_empty() {
             return;
         }
         if self.leads_to_places(path) {

@@ -2,8 +2,10 @@
 
 mod batch;
 mod batch_builder;
+mod beside;
 mod checkpoints;
 mod delivery;
+mod described;
 mod dir_watch;
 mod document;
 mod file_watch;

@@ -114,8 +114,8 @@ impl Reading<'_> {
         (tail.searched, tail.partial, tail.lag) = (end, None, 0);
         PACKED.clone_into(&mut state.reader);
         let file = whole.map(|fingerprint| {
-            fingerprint.seal(state);
-            state.clone()
+            fingerprint.seal(&mut tail.state);
+            tail.checkpoint()
         });
         tail.booked = file.is_some();
         (self.hand)(super::ReadBatch { file, ..batch });

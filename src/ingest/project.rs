@@ -14,13 +14,12 @@ use crate::formats::{Decoder, FormatId};
 /// Maximum number of bytes read from a `.git` file, in which git writes one line with a path.
 const LONGEST: usize = 8 * 1024;
 
-/// Passes the files that describe a log, stored next to it, to the log's decoder.
-pub(super) fn describe(format: Option<FormatId>, log: &Path, decoder: &mut Decoder, fs: &dyn Fs) {
-    let Some(format) = format.map(FormatId::format) else { return };
+/// Passes the files that describe a log, stored next to it, to the log's decoder. Returns what its reader has learned.
+pub(super) fn describe(format: Option<FormatId>, log: &Path, decoder: &mut Decoder, fs: &dyn Fs) -> String {
+    let Some(format) = format.map(FormatId::format) else { return String::new() };
     let texts = format.project_files(log).into_iter();
-    for text in texts.filter_map(|file| beginning(fs, &file, format.project_bytes())) {
-        decoder.describe(&text);
-    }
+    let texts = texts.filter_map(|file| beginning(fs, &file, format.project_bytes()));
+    texts.map(|text| decoder.describe(&text)).last().unwrap_or_default()
 }
 
 /// The beginning of a file in which an agent describes the logs next to it.

@@ -112,7 +112,11 @@ impl Tails {
         let known = self.known.take(&path, &stat);
         let tail = Tail::new(&path, layout, &stat, known);
         let stat = tail.with_wal(&*self.tools.fs, stat);
-        let pending = (!tail.is_read(&stat) || tail.is_of_earlier_version()).then_some(stat);
+        let is_stale = !tail.is_read(&stat)
+            || tail.is_of_earlier_version()
+            || self.describers.have_changed(&tail, self.round, &*self.tools.fs);
+        let pending = is_stale.then_some(stat);
+        self.describers.add(&tail);
         tracing::debug!(path = %Label::from_path(&path), size = stat.size, offset = tail.state.offset, "file found");
         let file =
             Followed { tail, pending, round: self.round, detached: false, seen: now, changed: None, failure: None };
@@ -146,7 +150,7 @@ impl Tails {
         file.tail.close();
         self.open.retain(|other| *other != id);
         self.paths.retain(|_, other| *other != id);
-        self.known.extend([file.tail.state]);
+        self.known.extend([file.tail.checkpoint()]);
         self.dirty = true;
     }
 }

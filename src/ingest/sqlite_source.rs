@@ -139,14 +139,11 @@ impl Tail {
         Ok(Reached::End)
     }
 
-    /// True for a database that an earlier version read, whose rows are other records now. It is read again even if it
-    /// has not changed, because its agent may never write to it again.
+    /// True for a database whose rows an earlier version read as other records. Its agent may never write to it again.
     pub(super) fn is_of_earlier_version(&self) -> bool {
         let revision = self.format.map_or(0, |format| format.format().revision());
-        if self.framing != Framing::Sqlite || revision == 0 || self.state.reader.is_empty() {
-            return false;
-        }
-        serde_json::from_str::<Saved>(&self.state.reader).is_ok_and(|saved| saved.revision != revision)
+        let is_read = self.framing == Framing::Sqlite && revision > 0 && !self.state.reader.is_empty();
+        is_read && serde_json::from_str::<Saved>(&self.state.reader).is_ok_and(|saved| saved.revision != revision)
     }
 
     /// True until the writer has interfered for so long that its file must be locked.

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use rustc_hash::FxHashMap;
 
 use super::batch_builder::BatchBuilder;
+use super::beside::Beside;
 use super::fingerprint::{Fingerprint, unsupported};
 use super::fs::{FileId, FileKind, Fs, Handle, Stat, fill, read_at};
 use super::line_splitter::LineSplitter;
@@ -72,6 +73,8 @@ pub(crate) struct Tail {
     pub(super) searched: u64,
     /// True when the offset is inside an over-long line.
     skipping: bool,
+    /// The files that describe it.
+    pub(super) beside: Option<Box<Beside>>,
 }
 
 /// Resources for reading. Each thread has its own.
@@ -117,7 +120,9 @@ impl Tail {
         }
         (state.device, state.inode) = (stat.id.device, stat.id.inode);
         let (format, framing) = layout.framing(path.file_name().unwrap_or_default());
+        let beside = Beside::of(format, path, &mut state);
         Self {
+            beside,
             label: OnceCell::new(),
             layout,
             format,
@@ -147,6 +152,7 @@ impl Tail {
     pub(crate) fn move_to(&mut self, path: PathBuf) {
         if self.state.path.as_os_str() != path.as_os_str() {
             self.label = OnceCell::new();
+            self.beside = Beside::of(self.format, &path, &mut self.state);
             self.state.path = path;
             self.booked = false;
         }
@@ -185,22 +191,25 @@ impl Tail {
         if self.framing == Framing::Sqlite {
             return self.read_database(tools, hand);
         }
-        let (handle, lines) = match self.open.take() {
+        let seen = self.seen_beside(&*tools.fs);
+        let (handle, mut lines, facts) = match self.open.take() {
             Some((handle, mut lines)) => {
-                describe(self.format, self.path(), &mut lines, &*tools.fs);
-                (handle, lines)
+                let facts = describe(self.format, self.path(), &mut lines, &*tools.fs);
+                (handle, lines, facts)
             }
             None => {
-                let mut lines = self.decoder(tools);
+                let mut lines = tools.decoder(self.format);
+                let facts = describe(self.format, self.path(), &mut lines, &*tools.fs);
                 let remembered = self.state.reader.as_str();
                 lines.restore(remembered.strip_prefix(INSIDE_TOO_LONG).unwrap_or(remembered));
-                (tools.fs.open(&self.state.path)?, lines)
+                (tools.fs.open(&self.state.path)?, lines, facts)
             }
         };
         let stat = handle.stat()?;
         if stat.id != self.id() || stat.sort != FileKind::File {
             return Ok(Reached::Replaced(stat));
         }
+        self.learn(seen, &facts, &mut lines, tools);
         let modified = Instant::from_timestamp_nanos(stat.modified_ns);
         let builder = BatchBuilder::new(lines, self.label().clone(), modified, self.state.lines);
         let mut reading = Reading { tail: self, handle: &*handle, builder, stat, hand };
@@ -385,7 +394,7 @@ impl Reading<'_> {
             let mark = if tools.splitter.is_skipping() { INSIDE_TOO_LONG } else { "" };
             state.reader = [mark, &self.builder.state()].concat();
             tail.booked = true;
-            (self.hand)(ReadBatch { file: Some(state.clone()), ..batch });
+            (self.hand)(ReadBatch { file: Some(tail.checkpoint()), ..batch });
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::checkpoints::Checkpoints;
+use super::described::Describers;
 use super::fs::{FileId, FileKind, Fs, Stat, descriptors, is_missing, is_out_of_descriptors};
 use super::indexes::Index;
 use super::line_splitter::{LONGEST_LINE, LineSplitter};
@@ -101,6 +102,8 @@ pub struct Tails {
     pub(super) options: Options,
     /// Files with open descriptors, least recently used first.
     pub(super) open: VecDeque<FileId>,
+    /// The files that describe logs.
+    pub(super) describers: Describers,
     /// Thread that reads folders ahead for the next full scan.
     pub(super) looking: Option<Looking>,
 }
@@ -167,6 +170,7 @@ impl Tails {
             waiting: Vec::new(),
             options,
             open: VecDeque::new(),
+            describers: Describers::default(),
             looking: None,
         }
     }
@@ -317,7 +321,10 @@ impl Tails {
                 if file.failure.is_some() && !waits {
                     file.pending = Some(stat);
                     self.waiting.push(id);
-                } else if !waits && !file.tail.is_read(&stat) {
+                } else if !waits
+                    && (!file.tail.is_read(&stat)
+                        || self.describers.have_changed(&file.tail, self.round, &*self.tools.fs))
+                {
                     self.mark(id, stat, now);
                 }
             }

@@ -223,22 +223,21 @@ fn answer(home: &Home, (session, model): (&str, &str), task: Option<&str>, input
     let (start, at) = (seconds(START), seconds(at));
     let is_of_main_loop = task.is_none_or(|task| task.is_empty() || task == "voice_chat");
     let whole = if is_of_main_loop { input } else { 0 };
-    let mut sql = format!(
-        "BEGIN; INSERT INTO sessions VALUES ('{session}', 'our-model', {start}, {whole}, 1, {whole} / 1000.0, NULL) \
+    let whole_of_session = format!(
+        "INSERT INTO sessions VALUES ('{session}', 'our-model', {start}, {whole}, 1, {whole} / 1000.0, NULL) \
          ON CONFLICT DO UPDATE SET input_tokens = input_tokens + {whole}, \
-         estimated_cost_usd = estimated_cost_usd + {whole} / 1000.0; "
+         estimated_cost_usd = estimated_cost_usd + {whole} / 1000.0"
     );
-    if is_of_main_loop {
-        sql += &format!("INSERT INTO messages VALUES ('{session}', {at}); ");
-    }
-    if let Some(task) = task {
-        sql += &format!(
+    let message = is_of_main_loop.then(|| format!("INSERT INTO messages VALUES ('{session}', {at})"));
+    let by_model = task.map(|task| {
+        format!(
             "INSERT INTO session_model_usage VALUES ('{session}', '{model}', '{task}', {input}, 0, {input} / 1000.0, 0, \
              {at}, {at}) ON CONFLICT DO UPDATE SET input_tokens = input_tokens + {input}, \
-             estimated_cost_usd = estimated_cost_usd + {input} / 1000.0, last_seen = {at}; "
-        );
-    }
-    run(home, ".hermes/state.db", &(sql + "COMMIT"));
+             estimated_cost_usd = estimated_cost_usd + {input} / 1000.0, last_seen = {at}"
+        )
+    });
+    let all: Vec<String> = [Some(whole_of_session), message, by_model].into_iter().flatten().collect();
+    run(home, ".hermes/state.db", &format!("BEGIN; {}; COMMIT", all.join("; ")));
 }
 
 /// Input tokens in all sessions.

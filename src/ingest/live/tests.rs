@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::ingest::{Entry, Fs, Handle, Options, OsFs, ReadBatch, Roots, Stat};
 
+mod described;
+
 /// A watch that never sends events but records its attachments.
 struct Deaf {
     attached: Sender<(PathBuf, bool)>,

@@ -1,0 +1,62 @@
+//! The state of the files that describe a log and are stored beside it, as the log's checkpoint keeps it.
+
+use std::hash::{Hash, Hasher as _};
+use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHasher;
+
+use super::fs::Fs;
+use crate::formats::FormatId;
+use crate::ledger::Checkpoint;
+
+/// Start of the line in a checkpoint, before the decoder's state.
+const MARK: &str = "beside ";
+
+/// The files that describe one log.
+pub(super) struct Beside {
+    pub(super) files: Vec<PathBuf>,
+    /// Their state when they were last read; 0 if that is not known.
+    pub(super) seen: u64,
+    /// A hash of what the reader learned from them; 0 if that is not known.
+    pub(super) facts: u64,
+}
+
+impl Beside {
+    /// The files beside a log, with their state taken from its checkpoint; `None` if its format has none.
+    pub(super) fn of(format: Option<FormatId>, log: &Path, state: &mut Checkpoint) -> Option<Box<Self>> {
+        let files = format?.format().described_by(log);
+        if files.is_empty() {
+            return None;
+        }
+        let mut beside = Self { files, seen: 0, facts: 0 };
+        if let Some((line, rest)) = state.reader.strip_prefix(MARK).and_then(|text| text.split_once('\n')) {
+            let number = |text| u64::from_str_radix(text, 16).unwrap_or_default();
+            (beside.seen, beside.facts) =
+                line.split_once(' ').map_or((0, 0), |(seen, facts)| (number(seen), number(facts)));
+            state.reader = rest.to_owned();
+        }
+        Some(Box::new(beside))
+    }
+
+    /// The text before the decoder's state in the checkpoint.
+    pub(super) fn line(&self) -> String {
+        format!("{MARK}{:x} {:x}\n", self.seen, self.facts)
+    }
+
+    /// Their present state.
+    pub(super) fn stamp(&self, mut state_of: impl FnMut(&Path) -> u64) -> u64 {
+        hash(self.files.iter().map(|file| state_of(file)).collect::<Vec<_>>())
+    }
+}
+
+/// A number for any value that is never zero.
+pub(super) fn hash(value: impl Hash) -> u64 {
+    let mut hasher = FxHasher::default();
+    value.hash(&mut hasher);
+    hasher.finish() | 1
+}
+
+/// A file's state; 0 if there is none.
+pub(super) fn state_of(fs: &dyn Fs, file: &Path) -> u64 {
+    fs.stat(file).map_or(0, |stat| hash((stat.id.inode, stat.size, stat.changed_ns)))
+}

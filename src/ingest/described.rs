@@ -1,0 +1,82 @@
+//! Logs that are described by files beside them: with their project, their model or their sums.
+//!
+//! An agent may write such a file after the log. When it has changed, the log is read again, and from its beginning if
+//! its reader has learned something else. Its state is in the log's checkpoint, so that this also happens at the next
+//! start.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashMap;
+
+use super::beside::{hash, state_of};
+use super::fs::{FileId, Fs};
+use super::tail::{Tail, Tools};
+use crate::formats::{Decoder, Framing};
+use crate::ledger::Checkpoint;
+
+impl Tail {
+    /// The checkpoint to store.
+    pub(super) fn checkpoint(&self) -> Checkpoint {
+        let mut state = self.state.clone();
+        if let Some(beside) = self.beside.as_deref() {
+            state.reader.insert_str(0, &beside.line());
+        }
+        state
+    }
+
+    /// The state of the files beside it.
+    pub(super) fn seen_beside(&self, fs: &dyn Fs) -> u64 {
+        self.beside.as_deref().map_or(0, |beside| beside.stamp(|file| state_of(fs, file)))
+    }
+
+    /// Takes note of what its decoder has learned from the files beside it, which were in this state. If that is not what
+    /// the log was read with, it is read from its beginning.
+    pub(super) fn learn(&mut self, seen: u64, facts: &str, lines: &mut Decoder, tools: &Tools) {
+        let Some(beside) = self.beside.as_deref_mut().filter(|beside| beside.seen != seen) else { return };
+        let facts = hash(facts);
+        let is_news = beside.facts != 0 && beside.facts != facts;
+        (beside.seen, beside.facts, self.booked) = (seen, facts, false);
+        if is_news && self.framing == Framing::Lines {
+            tracing::info!(path = %self.label(), "described anew, read again from its beginning");
+            self.restart();
+            *lines = self.decoder(tools);
+        }
+    }
+}
+
+/// The logs that each file describes, and the files checked in this round.
+#[derive(Default)]
+pub(super) struct Describers {
+    logs: FxHashMap<OsString, Vec<FileId>>,
+    round: u64,
+    checked: FxHashMap<PathBuf, u64>,
+}
+
+impl Describers {
+    /// Adds a log.
+    pub(super) fn add(&mut self, tail: &Tail) {
+        for file in tail.beside.iter().flat_map(|beside| &beside.files) {
+            self.logs.entry(file.clone().into_os_string()).or_default().push(tail.id());
+        }
+    }
+
+    /// The logs that a file describes.
+    pub(super) fn logs_of(&self, file: &Path) -> Vec<FileId> {
+        self.logs.get(file.as_os_str()).cloned().unwrap_or_default()
+    }
+
+    /// True if a file beside this log has changed since the log was read. Several logs may have one file in common: in
+    /// each round it is checked once.
+    pub(super) fn have_changed(&mut self, tail: &Tail, round: u64, fs: &dyn Fs) -> bool {
+        let Some(beside) = tail.beside.as_deref() else { return false };
+        if self.round != round {
+            (self.round, self.checked) = (round, FxHashMap::default());
+        }
+        let stamp = beside.stamp(|file| match self.checked.get(file) {
+            Some(state) => *state,
+            None => *self.checked.entry(file.to_owned()).or_insert_with(|| state_of(fs, file)),
+        });
+        stamp != beside.seen
+    }
+}
