@@ -95,7 +95,9 @@ fn every_parameter_of_the_document_is_taken_and_no_other() {
                 (None, _) => vec!["nobody".into()],
             };
             for value in values.iter().filter(|_| path != "/api/v1/ws") {
-                let answer = client.get(&format!("{path}?{name}={value}"));
+                // CSV cannot say that calls are left out.
+                let rest = if path == "/api/v1/calls" && value == "csv" { "&limit=5" } else { "" };
+                let answer = client.get(&format!("{path}?{name}={value}{rest}"));
                 assert_eq!(answer.status, 200, "{path}?{name}={value}: {}", answer.text());
                 count += 1;
             }

@@ -156,8 +156,7 @@ impl Decoder {
 
     /// Passes on a file that describes the whole log. Returns what the reader has learned so far.
     pub fn describe(&mut self, text: &[u8]) -> String {
-        let Some(at) = self.current else { return String::new() };
-        let reader = self.reader(at);
+        let Some(reader) = self.current.map(|at| self.reader(at)) else { return String::new() };
         reader.describe(text);
         reader.facts()
     }

@@ -10,6 +10,7 @@ pub(crate) const WORKING: Duration = Duration::seconds(60);
 pub(crate) const ACTIVE: Duration = Duration::minutes(5);
 /// Time after the last call during which a session is waiting. After that it has ended.
 pub(crate) const WAITING: Duration = Duration::hours(1);
+
 /// Activity by the time since the last call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Activity {
