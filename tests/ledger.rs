@@ -21,6 +21,8 @@ mod first_fill;
 mod held;
 #[path = "ledger/laws.rs"]
 mod laws;
+#[path = "ledger/restored.rs"]
+mod restored;
 #[path = "ledger/seam.rs"]
 mod seam;
 #[path = "ledger/shaky.rs"]

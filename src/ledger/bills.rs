@@ -33,6 +33,8 @@ pub(super) struct Bills {
     recounted: FxHashSet<i64>,
     /// Sessions whose computed rows are out of date.
     due: FxHashSet<u32>,
+    /// Horizons of sessions that an import brought back; `None` if nothing of them is missing.
+    horizons: FxHashMap<u32, Option<Instant>>,
     /// Bills that the store still has to write.
     fresh: Vec<(u32, CallKey)>,
 }
@@ -98,6 +100,18 @@ impl Bills {
         if self.has(session) {
             self.due.insert(session);
         }
+    }
+
+    /// Sets the time before which calls of this session were pruned and not brought back. Its computed rows may have
+    /// to be computed again.
+    pub(super) fn set_horizon(&mut self, session: u32, horizon: Option<Instant>) {
+        self.horizons.insert(session, horizon);
+        self.descended(session);
+    }
+
+    /// The horizon of a session: its own, or that of all sessions.
+    fn horizon_of(&self, session: u32, horizon: Option<Instant>) -> Option<Instant> {
+        self.horizons.get(&session).copied().unwrap_or(horizon)
     }
 
     /// Inserts a bill read from the store.
@@ -216,6 +230,7 @@ impl Bills {
         let (mut calls, mut gone, mut booked) = (Vec::new(), Vec::new(), Vec::new());
         for Share { session, account, snapshots, dues, .. } in shares {
             let lifetimes = spending.lifetimes(session);
+            let horizon = self.horizon_of(session, horizon);
             let of_due = |due| account.calls_of(due, &snapshots, lifetimes, horizon);
             let own: Vec<Call> = dues.into_iter().flat_map(of_due).collect();
             let kept: BTreeSet<CallKey> = own.iter().map(|call| call.key).collect();

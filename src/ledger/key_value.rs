@@ -1,4 +1,5 @@
-//! Facts stored next to the calls and shared by all processes: delivered alerts, overridden limits, held amounts.
+//! Facts stored next to the calls and shared by all processes: delivered alerts, overridden limits, held amounts,
+//! sessions that came back.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -17,11 +18,14 @@ pub enum Space {
     Override,
     /// Amounts held for calls in progress, by id.
     Hold,
+    /// Sessions that an import brought back after they were pruned, by name. The value is the time before which their
+    /// calls are missing all the same; empty if none are.
+    Restored,
 }
 
 impl Space {
     /// Every space.
-    pub const ALL: [Self; 4] = [Self::Alert, Self::Warning, Self::Override, Self::Hold];
+    pub const ALL: [Self; 5] = [Self::Alert, Self::Warning, Self::Override, Self::Hold, Self::Restored];
 
     /// Name in a store.
     pub fn name(self) -> &'static str {
@@ -30,6 +34,7 @@ impl Space {
             Self::Warning => "warning",
             Self::Override => "override",
             Self::Hold => "hold",
+            Self::Restored => "restored",
         }
     }
 }

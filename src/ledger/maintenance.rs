@@ -1,5 +1,6 @@
 //! Operations on the whole ledger, for any store: export and import, prune, reprice, verify.
 
+mod bring_back;
 mod export;
 mod export_line;
 mod import;

@@ -21,6 +21,7 @@ mod merge_state;
 mod periods;
 mod query;
 mod reading;
+mod restored;
 mod row_pricer;
 mod row_store;
 mod snapshots;

@@ -179,6 +179,15 @@ impl Spending {
         }
     }
 
+    /// Subtracts pruned calls of a watched session that an import brought back.
+    pub(super) fn bring_back(&mut self, session: u32, model: u32, part: &Part) {
+        if let Some(sums) = self.sums.get_mut(&session) {
+            sums.entry(model).or_default().sub(part);
+            self.touched.insert(session);
+            self.unsaved.insert(session);
+        }
+    }
+
     /// Keys of this session's rows. May include rows that have moved.
     pub(super) fn rows(&self, session: u32) -> &[CallKey] {
         self.rows.get(&session).map_or(&[], Vec::as_slice)

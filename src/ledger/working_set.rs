@@ -112,7 +112,6 @@ impl<Ids: Default> WorkingSet<Ids> {
     /// Accepts calls from before the prune horizon.
     pub(super) fn ignore_horizon(&mut self) {
         self.horizon = None;
-        self.state.horizon = None;
     }
 
     /// Merges records and appends their changes.

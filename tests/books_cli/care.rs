@@ -331,3 +331,50 @@ fn a_projects_limit_is_that_of_its_folder_however_the_folder_is_written() {
         assert_eq!(report["total"]["calls"], u64::from(!folder.is_empty()), "{config}, {folder}");
     }
 }
+
+/// Appends a call of these input tokens, and then the agent's own total of the session, to the log of a Claude session.
+fn go_on(home: &Home, (number, at, input): (u8, &str, u64), (all_in, all_out): (u64, u64)) {
+    let path = home.path(".claude/projects/-w/5e55aaaa-0000-4000-8000-0000000000aa.jsonl");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let known = fs::read_to_string(&path).unwrap_or_default();
+    let session = "\"sessionId\":\"5e55aaaa-0000-4000-8000-0000000000aa\"";
+    let call = format!(
+        "{{\"type\":\"assistant\",{session},\"version\":\"2.1.332\",\"cwd\":\"/w\",\"requestId\":\"req_{number}\",\
+         \"uuid\":\"u{number}\",\"timestamp\":\"{at}\",\"message\":{{\"id\":\"msg_01BBBBBBBBBBBBBBBBBBB{number}\",\
+         \"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-opus-5\",\"content\":[],\
+         \"stop_reason\":\"end_turn\",\"usage\":{{\"input_tokens\":{input},\"output_tokens\":10}}}}}}\n"
+    );
+    let whole = format!(
+        "{{\"type\":\"cost-state\",{session},\"totalCostUSD\":1,\"modelUsage\":{{\"claude-opus-5\":{{\
+         \"inputTokens\":{all_in},\"outputTokens\":{all_out},\"cacheReadInputTokens\":0,\
+         \"cacheCreationInputTokens\":0,\"cacheCreationEphemeral5mInputTokens\":0,\
+         \"cacheCreationEphemeral1hInputTokens\":0,\"webSearchRequests\":0,\"costUSD\":1}}}},\
+         \"hasUnknownModelCost\":false}}\n"
+    );
+    fs::write(&path, known + &call + &whole).unwrap();
+}
+
+fn total_of(home: &Home, more: &[&str]) -> [u64; 3] {
+    let json = home.fine(&[&["report", "total", "--json"], more].concat()).json();
+    ["calls", "input_tokens", "output_tokens"].map(|name| json["total"][name].as_u64().unwrap())
+}
+
+#[test]
+fn d17_what_was_pruned_comes_back_whole_with_an_import_and_its_totals_go_on() {
+    let home = Home::new();
+    go_on(&home, (1, "2026-11-10T10:00:00Z", 100), (150, 20));
+    assert_eq!(total_of(&home, &[]), [2, 150, 20]);
+    home.write("export.jsonl", &home.fine(&["ledger", "export"]).out);
+    home.fine(&["ledger", "prune", "--before", "2026-11-15"]);
+    assert_eq!(total_of(&home, &[]), [0, 0, 0]);
+    go_on(&home, (2, "2026-11-20T10:00:00Z", 1_000), (1_250, 40));
+    assert_eq!(total_of(&home, &[]), [2, 1_100, 20]);
+    for _ in 0..2 {
+        home.fine(&["ledger", "import", "export.jsonl"]);
+        assert_eq!(total_of(&home, &[]), [3, 1_250, 40]);
+    }
+    go_on(&home, (3, "2026-11-21T10:00:00Z", 1), (1_300, 60));
+    assert_eq!(total_of(&home, &[]), [4, 1_300, 60]);
+    assert_eq!(total_of(&home, &["--no-ledger"]), [4, 1_300, 60]);
+    home.fine(&["ledger", "verify"]);
+}

@@ -1,17 +1,20 @@
 //! Writes the ledger as JSONL.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::export_line::{BillLine, DescentLine, Line, call_line};
+use super::export_line::{BillLine, DescentLine, Line, WrittenMissing, call_line};
 use super::pages;
-use crate::domain::{Label, sort_by};
+use crate::domain::{Instant, Label, sort_by};
 use crate::ledger::BooksError;
 use crate::ledger::bill_json::Written;
 use crate::ledger::bills::row_keys;
 use crate::ledger::books::{Backing, Books};
+use crate::ledger::interner::Interner;
 use crate::ledger::merge_state::MergeState;
+use crate::ledger::restored::{self, horizon_of};
 use crate::ledger::store::{Store, Stored, Table};
 use crate::ledger::working_set::WorkingSet;
 
@@ -66,11 +69,13 @@ fn write_all<S: Store>(store: &S, working_set: &mut WorkingSet<S::Ids>, lines: &
     for (child, parent) in descents {
         lines.write(&Line::Descent(DescentLine { child, parent }));
     }
+    let missing = missing(store, names, ids)?;
     let mut computed = FxHashSet::default();
-    store.each_bill(names, ids, &mut |_, bill| {
+    store.each_bill(names, ids, &mut |session, bill| {
         computed.extend(row_keys(bill));
         if let Some(bill) = Written::from_bill(bill) {
-            lines.write(&Line::Bill(BillLine { bill: Box::new(bill) }));
+            let missing = missing.get(&session).cloned();
+            lines.write(&Line::Bill(BillLine { bill: Box::new(bill), missing }));
         }
     })?;
     let machine = store.machine()?;
@@ -94,4 +99,25 @@ fn write_all<S: Store>(store: &S, working_set: &mut WorkingSet<S::Ids>, lines: &
         })?;
     }
     Ok(calls)
+}
+
+/// What was pruned of each session that has a bill.
+fn missing<S: Store>(store: &S, names: &mut Interner, ids: &mut S::Ids) -> Stored<FxHashMap<u32, WrittenMissing>> {
+    let mut found = FxHashMap::default();
+    if store.horizon()?.is_none() {
+        return Ok(found);
+    }
+    let mut began: BTreeMap<u32, Instant> = BTreeMap::new();
+    store.each_bill(names, ids, &mut |session, bill| {
+        let at = bill.since().map_or(bill.from.at, |since| since.min(bill.from.at));
+        began.entry(session).and_modify(|began| *began = at.min(*began)).or_insert(at);
+    })?;
+    for (session, began) in began {
+        let Some(before) = horizon_of(store, names, session)? else { continue };
+        let sums = restored::missing(store, names, ids, session)?;
+        if began < before || !sums.is_empty() {
+            found.insert(session, WrittenMissing::of(before, &sums, names));
+        }
+    }
+    Ok(found)
 }

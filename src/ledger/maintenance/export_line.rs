@@ -1,6 +1,7 @@
 //! The lines of an export: their fields and their meaning.
 
 mod fields;
+mod missing;
 mod plausible;
 
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::fields::{GEOS, SERVICES, SPEEDS, is_none, is_zero, meaning, word};
+pub(super) use self::missing::{Missing, WrittenMissing};
 pub(super) use self::plausible::Wrong;
 use self::plausible::{impossible_count, possible};
 use crate::domain::{
@@ -40,6 +42,9 @@ pub(super) struct DescentLine {
 #[derive(Serialize, Deserialize)]
 pub(super) struct BillLine {
     pub(super) bill: Box<Written>,
+    /// What was pruned of the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) missing: Option<WrittenMissing>,
 }
 
 /// One call. The counts have the same names as in the usage log.
@@ -183,7 +188,7 @@ pub(super) fn call_line(row: &CompactRow, state: &MergeState, here: &str) -> Cal
 /// A parsed line of an export.
 pub(super) enum Parsed {
     Descent(Record),
-    Bill(Box<Bill>),
+    Bill(Box<Bill>, Missing),
     Call { call: Box<Call>, cost: BookedCost, is_price_guessed: bool, machine: String },
 }
 
@@ -202,8 +207,10 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Wrong> {
             let is_price_guessed = line.is_price_guessed;
             Ok(Parsed::Call { call: Box::new(call), cost, is_price_guessed, machine: line.machine })
         }
-        Ok(Line::Bill(BillLine { bill })) => {
-            bill.bill().map(|bill| Parsed::Bill(Box::new(bill))).map_err(Wrong::Foreign)
+        Ok(Line::Bill(BillLine { bill, missing })) => {
+            let missing = missing.map_or_else(|| Ok(Missing::default()), WrittenMissing::read);
+            let bill = missing.and_then(|missing| Ok(Parsed::Bill(Box::new(bill.bill()?), missing)));
+            bill.map_err(Wrong::Foreign)
         }
         Err(error) => Err(impossible_count(text).map_or_else(|| foreign(&error), Wrong::Impossible)),
     }
@@ -237,7 +244,7 @@ pub(super) fn take<S: Store>(
             working_set.descend(store, &record)?;
             Ok(None)
         }
-        Parsed::Bill(bill) => {
+        Parsed::Bill(bill, _) => {
             working_set.bill(store, &bill)?;
             Ok(None)
         }

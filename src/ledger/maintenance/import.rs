@@ -4,7 +4,8 @@ use std::io::{BufRead, Read as _};
 
 use rusqlite::Connection;
 
-use super::export_line::{self, Wrong};
+use super::bring_back::BroughtBack;
+use super::export_line::{self, Parsed, Wrong};
 use crate::ledger::books::{Backing, Books};
 use crate::ledger::store::Store as _;
 use crate::ledger::{BooksError, Ledger, StoreError};
@@ -99,16 +100,24 @@ impl<B: Backing> Books<B> {
             last = reached;
             self.write(|store, working_set, pricer, step| {
                 working_set.ignore_horizon();
+                let mut back = BroughtBack::default();
                 let machine = store.machine()?;
                 for text in &texts {
                     // This cannot fail: the line was parsed when it was checked.
                     let Ok(parsed) = export_line::parse(text) else { continue };
+                    if let Parsed::Bill(bill, missing) = &parsed {
+                        back.bill::<B::Store>(working_set, bill, missing);
+                    }
                     let is_new = export_line::take(store, working_set, parsed, &machine)?;
                     imported.calls += u64::from(is_new.is_some());
                     imported.new += u64::from(is_new == Some(true));
                 }
                 working_set.settle(store, pricer)?;
-                working_set.write_changes(store, step)
+                if back.balance(store, working_set)? {
+                    working_set.settle(store, pricer)?;
+                }
+                working_set.write_changes(store, step)?;
+                back.write(store, working_set, step)
             })?;
         }
     }

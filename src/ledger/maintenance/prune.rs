@@ -8,6 +8,7 @@ use crate::ledger::bills::row_keys;
 use crate::ledger::books::{Backing, Books};
 use crate::ledger::compact_row::CompactRow;
 use crate::ledger::interner::{Interner, NONE, place};
+use crate::ledger::restored;
 use crate::ledger::spending::{self, Part};
 use crate::ledger::store::{Delta, Step, Store, Stored, Table};
 use crate::ledger::working_set::WorkingSet;
@@ -55,7 +56,9 @@ impl<B: Backing> Books<B> {
                 Ok(is_before(&rows, before))
             })?;
             pruned.write(store, working_set, step)?;
-            store.set_horizon(store.horizon()?.map_or(before, |known| known.max(before)))?;
+            let horizon = store.horizon()?.map_or(before, |known| known.max(before));
+            restored::prune(store, before, horizon)?;
+            store.set_horizon(horizon)?;
             Ok(gone)
         })
     }

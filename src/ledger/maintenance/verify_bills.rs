@@ -7,6 +7,7 @@ use crate::ledger::bills::Bills;
 use crate::ledger::compact_row::CompactRow;
 use crate::ledger::interner::{Interner, place};
 use crate::ledger::lineage::Families;
+use crate::ledger::restored::horizon_of;
 use crate::ledger::spending::{Part, Spending, part};
 use crate::ledger::store::{Store, Stored};
 use crate::ledger::working_set::WorkingSet;
@@ -43,14 +44,17 @@ impl BillCheck {
             all.restore(session, bill.clone());
             billed.insert(session);
         })?;
+        let horizon = store.horizon()?;
         for session in &billed {
             keys.extend(all.booked(*session));
             let sums = store.spent(names, ids, *session)?;
             kept.extend(sums.iter().map(|(model, part)| ((*session, *model), *part)));
             spending.watch(*session, sums.into_iter().collect());
+            if horizon.is_some() {
+                all.set_horizon(*session, horizon_of(store, names, *session)?);
+            }
         }
         let families = families(store, names, ids)?;
-        let horizon = store.horizon()?;
         let mut computed = Rows::default();
         for family in all.take_due(billed.iter().copied()) {
             let (calls, _) = all.unlisted_calls(&family, &spending, horizon, names, &families);

@@ -8,6 +8,7 @@ use crate::ledger::account::{NEAREST, started};
 use crate::ledger::compact_row::CompactRow;
 use crate::ledger::inherited::{before, total};
 use crate::ledger::interner::NONE;
+use crate::ledger::restored::horizon_of;
 use crate::ledger::spending::{self, Part};
 use crate::ledger::store::{Store, Stored};
 
@@ -51,6 +52,12 @@ impl<Ids: Default> WorkingSet<Ids> {
     pub(super) fn account(&mut self, store: &impl Store<Ids = Ids>, session: u32) -> Stored<()> {
         if !self.has_bills || session == NONE || !self.accounts.insert(session) {
             return Ok(());
+        }
+        if self.state.horizon.is_some() {
+            let own = horizon_of(store, &self.state.names, session)?;
+            if own != self.state.horizon {
+                self.state.bills.set_horizon(session, own);
+            }
         }
         let bills = store.bills(&mut self.state.names, &mut self.ids, session)?;
         if bills.is_empty() {
