@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::dir_watch::{Hint, System, Watch};
 use super::live::Live;
@@ -13,9 +13,6 @@ use super::{Event, PollReason, Tails};
 
 /// Maximum number of queued hints. Beyond that, everything is rescanned.
 const HINTS: usize = 1024;
-/// Shortest time from one read with new data to the next, about that between two frames of the screen: lines that arrive
-/// one by one are read, written and shown together.
-const PACE: Duration = Duration::from_millis(30);
 
 /// Handle of a live reader. Dropping it ends the reader.
 #[derive(Debug)]
@@ -95,9 +92,6 @@ impl Reader {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if first.is_some() {
-                std::thread::sleep((live.changed() + PACE).saturating_duration_since(Instant::now()));
-            }
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }

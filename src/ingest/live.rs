@@ -127,11 +127,6 @@ impl Live {
         self.next(now)
     }
 
-    /// Time of the last step that found new data; the start, before any.
-    pub(super) fn changed(&self) -> Instant {
-        self.changed
-    }
-
     /// Handles a hint about a path.
     fn look_at(&mut self, path: &Path, now: Instant) {
         let database = database_of_wal(path);
