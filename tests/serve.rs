@@ -223,6 +223,19 @@ fn an_address_beyond_this_machine_needs_a_token() {
 }
 
 #[test]
+fn what_could_not_be_read_is_in_every_answer() {
+    let home = Home::new();
+    home.write(".config/tokmeter/config.toml", "[limits]\nday = \"5 usd\"\n");
+    home.write(".claude/projects/-w/old.jsonl.gz", "not read");
+    let served = Served::start(&home);
+    for path in ["gate", "limits", "summary", "usage"] {
+        let answer = served.client.get(&format!("/api/v1/{path}")).json();
+        assert_eq!(answer["unread_files"], 1, "{path}: {answer}");
+    }
+    assert_eq!(served.client.get("/api/v1/limits").json()["limits"][0]["lower_bound"], true);
+}
+
+#[test]
 fn every_answer_is_the_commands_own() {
     let home = Home::new();
     home.write(".local/share/tokmeter/unused", "");

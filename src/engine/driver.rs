@@ -133,7 +133,8 @@ impl Driver {
 mod tests {
     use super::*;
     use crate::domain::{Label, Quota, Status, Zone};
-    use crate::ledger::Memory;
+    use crate::engine::HealthView;
+    use crate::ledger::{Memory, Sums};
     use crate::meter::{Rules, Snapshot};
     use crate::pricing::{CostMode, PriceBook};
 
@@ -147,6 +148,20 @@ mod tests {
         assert_eq!(driver.summary(now).quotas, [quota]);
         let requests = driver.requests();
         assert!(matches!(requests.as_slice(), [Request::Alert(alert)] if alert.threshold == 80), "{requests:?}");
+    }
+
+    #[test]
+    fn what_could_not_be_read_makes_every_sum_a_lower_bound_until_it_is_read() {
+        let now = Instant::UNIX_EPOCH;
+        let mut driver = Driver::new(Meter::new(Rules::new(Zone::UTC), now), Alerts::default(), now);
+        let health = |unread_files| Feed::Health(Box::new(HealthView { unread_files, ..HealthView::default() }));
+        assert!(!driver.take(&health(0), now));
+        assert!(!driver.summary(now).today.is_lower_bound());
+        assert!(driver.take(&health(1), now));
+        let summary = driver.summary(now);
+        let sums = [summary.today, summary.week, summary.month, summary.all, summary.followed];
+        assert!(sums.iter().all(Sums::is_lower_bound));
+        assert!(driver.take(&health(0), now) && !driver.summary(now).today.is_lower_bound());
     }
 
     #[test]

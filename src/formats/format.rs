@@ -159,7 +159,7 @@ pub trait Reader: Send {
     /// Learns from the beginning of one of the files in `Format::project_files`.
     fn describe(&mut self, _text: &[u8]) {}
 
-    /// What it has learned from them and uses for its records, as text. When that changes, a log of lines is read from
+    /// The facts from these files that it uses for its records, as text. When they change, a log of lines is read from
     /// its beginning; a document is always read as a whole.
     fn facts(&self) -> String {
         String::new()

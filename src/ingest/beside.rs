@@ -1,4 +1,4 @@
-//! The state of the files that describe a log and are stored beside it, as the log's checkpoint keeps it.
+//! Sidecar files of a log, which hold its project, model or sums, and their state in the log's checkpoint.
 
 use std::hash::{Hash, Hasher as _};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::ledger::Checkpoint;
 /// Start of the line in a checkpoint, before the decoder's state.
 const MARK: &str = "beside ";
 
-/// The files that describe one log.
+/// The sidecar files of one log.
 pub(super) struct Beside {
     pub(super) files: Vec<PathBuf>,
     /// Their state when they were last read; 0 if that is not known.
@@ -22,7 +22,7 @@ pub(super) struct Beside {
 }
 
 impl Beside {
-    /// The files beside a log, with their state taken from its checkpoint; `None` if its format has none.
+    /// The sidecar files of a log, with the state from its checkpoint; `None` if its format has no such files.
     pub(super) fn of(format: Option<FormatId>, log: &Path, state: &mut Checkpoint) -> Option<Box<Self>> {
         let files = format?.format().described_by(log);
         if files.is_empty() {
@@ -43,7 +43,7 @@ impl Beside {
         format!("{MARK}{:x} {:x}\n", self.seen, self.facts)
     }
 
-    /// Their present state.
+    /// Their current state.
     pub(super) fn stamp(&self, mut state_of: impl FnMut(&Path) -> u64) -> u64 {
         hash(self.files.iter().map(|file| state_of(file)).collect::<Vec<_>>())
     }

@@ -1,4 +1,4 @@
-//! Logs that are described by files beside them: with their project, their model or their sums.
+//! Logs with sidecar files, which hold their project, model or sums.
 //!
 //! An agent may write such a file after the log. When it has changed, the log is read again, and from its beginning if
 //! its reader has learned something else. Its state is in the log's checkpoint, so that this also happens at the next
@@ -25,13 +25,13 @@ impl Tail {
         state
     }
 
-    /// The state of the files beside it.
+    /// The current state of its sidecar files.
     pub(super) fn seen_beside(&self, fs: &dyn Fs) -> u64 {
         self.beside.as_deref().map_or(0, |beside| beside.stamp(|file| state_of(fs, file)))
     }
 
-    /// Takes note of what its decoder has learned from the files beside it, which were in this state. If that is not what
-    /// the log was read with, it is read from its beginning.
+    /// Records the state of its sidecar files and the facts read from them. If the facts have changed, a log of lines is
+    /// read again from its beginning.
     pub(super) fn learn(&mut self, seen: u64, facts: &str, lines: &mut Decoder, tools: &Tools) {
         let Some(beside) = self.beside.as_deref_mut().filter(|beside| beside.seen != seen) else { return };
         let facts = hash(facts);
@@ -45,7 +45,7 @@ impl Tail {
     }
 }
 
-/// The logs that each file describes, and the files checked in this round.
+/// Index of logs by sidecar file, and the sidecar files checked in this round.
 #[derive(Default)]
 pub(super) struct Describers {
     logs: FxHashMap<OsString, Vec<FileId>>,
@@ -61,13 +61,13 @@ impl Describers {
         }
     }
 
-    /// The logs that a file describes.
+    /// The logs that have this sidecar file.
     pub(super) fn logs_of(&self, file: &Path) -> Vec<FileId> {
         self.logs.get(file.as_os_str()).cloned().unwrap_or_default()
     }
 
-    /// True if a file beside this log has changed since the log was read. Several logs may have one file in common: in
-    /// each round it is checked once.
+    /// True if a sidecar file has changed since the log was read. A file that several logs share is checked once per
+    /// round.
     pub(super) fn have_changed(&mut self, tail: &Tail, round: u64, fs: &dyn Fs) -> bool {
         let Some(beside) = tail.beside.as_deref() else { return false };
         if self.round != round {

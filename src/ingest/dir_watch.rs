@@ -99,7 +99,7 @@ fn lock(places: &Mutex<Places>) -> MutexGuard<'_, Places> {
 pub(super) struct Places {
     /// Each with its canonical path, which the system uses, in front.
     all: Vec<(PathBuf, PathBuf)>,
-    /// What is known of the paths in a folder, by the folder: it is named with each of their events.
+    /// Where the paths in each folder lie, so that not every event searches all places.
     folders: FxHashMap<OsString, Inside>,
 }
 

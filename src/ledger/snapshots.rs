@@ -16,7 +16,7 @@ pub(super) struct Snapshots<'b> {
     carried: BTreeMap<CallKey, Vec<Billed>>,
 }
 
-/// What a model's total grew by from one snapshot to the next.
+/// The growth of a model's total from one snapshot to the next.
 #[derive(Debug)]
 pub(super) struct Growth<'b> {
     /// The later snapshot.

@@ -42,7 +42,7 @@ impl LedgerThread {
         }
     }
 
-    /// What is to be written of a batch, and whether it had bad lines.
+    /// Notes a batch's bad lines in the health state. Returns the records to write, and whether there were bad lines.
     fn take(&mut self, batch: ReadBatch) -> (Batch, bool) {
         self.state.unread_again |= batch.file.is_none();
         let is_troubled = self.health.batch(&batch);

@@ -1,4 +1,4 @@
-//! What an import brings back counts as pruned no more.
+//! Corrects the sums of pruned calls after an import has restored some of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use crate::ledger::spending::{Part, part, session_of};
 use crate::ledger::store::{Delta, Step, Store, Stored};
 use crate::ledger::working_set::WorkingSet;
 
-/// What one transaction of an import brings back.
+/// The sessions that one transaction of an import restores.
 #[derive(Default)]
 pub(super) struct BroughtBack {
-    /// Begin of each session whose bills are in the export, and what the exporting ledger had pruned of it.
+    /// Start of each session whose bills are in the export, and the usage that the exporting ledger had pruned from it.
     billed: BTreeMap<u32, (Instant, Missing)>,
     /// Horizons of sessions.
     horizons: BTreeMap<u32, Option<Instant>>,

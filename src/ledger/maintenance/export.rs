@@ -101,7 +101,7 @@ fn write_all<S: Store>(store: &S, working_set: &mut WorkingSet<S::Ids>, lines: &
     Ok(calls)
 }
 
-/// What was pruned of each session that has a bill.
+/// The usage that was pruned from each session with a bill.
 fn missing<S: Store>(store: &S, names: &mut Interner, ids: &mut S::Ids) -> Stored<FxHashMap<u32, WrittenMissing>> {
     let mut found = FxHashMap::default();
     if store.horizon()?.is_none() {

@@ -42,7 +42,7 @@ pub(super) struct DescentLine {
 #[derive(Serialize, Deserialize)]
 pub(super) struct BillLine {
     pub(super) bill: Box<Written>,
-    /// What was pruned of the session.
+    /// The usage that was pruned from the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) missing: Option<WrittenMissing>,
 }

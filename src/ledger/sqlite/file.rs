@@ -32,7 +32,7 @@ pub struct SqliteFile {
     pub(super) home: Home,
 }
 
-/// What has become of a ledger's file while it was open.
+/// How a ledger's file was displaced while it was open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Displaced {
     /// It was removed, and nothing complete is in its place.
@@ -105,7 +105,7 @@ impl Sqlite {
         self.backing.is_in_place()
     }
 
-    /// What has become of the file, if it is no longer in its place.
+    /// How the file was displaced, if it is no longer in its place.
     pub(crate) fn displaced(&self) -> Option<Displaced> {
         if self.is_in_place() {
             return None;

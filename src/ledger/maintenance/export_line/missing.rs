@@ -1,4 +1,4 @@
-//! What was pruned of a session before it was exported.
+//! The usage that was pruned from a session before it was exported.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub(in crate::ledger::maintenance) struct WrittenMissing {
     sums: BTreeMap<String, [u64; 8]>,
 }
 
-/// What the ledger that wrote an export had pruned of a session. Nothing, if `before` is `None`.
+/// The usage that the exporting ledger had pruned from a session. Nothing was pruned if `before` is `None`.
 #[derive(Clone, Default)]
 pub(in crate::ledger::maintenance) struct Missing {
     /// Time before which calls were pruned.
