@@ -19,9 +19,13 @@ cat >"$home/.config/tokmeter/config.toml" <<'TOML'
 day = { tokens = 900_000_000_000 }
 month = { usd = 900_000_000 }
 TOML
+said=$work/said
 run() {
   env -i HOME="$home" USER=kim TZ=UTC LANG=C.UTF-8 PATH=/usr/bin:/bin COLUMNS=120 ${LLVM_PROFILE_FILE:+LLVM_PROFILE_FILE="$LLVM_PROFILE_FILE"} \
-    "$program" "$@" </dev/null >/dev/null 2>&1
+    "$program" "$@" </dev/null >/dev/null 2>"$said" || {
+    cat "$said" >&2
+    return 1
+  }
 }
 
 run report day --no-ledger
@@ -35,11 +39,11 @@ for _ in $(seq "$times"); do
 done
 
 # A proxy that ends in order. The one that `bench proxy` starts is killed, and writes nothing.
+# Its upstream listens below the ports of outgoing connections.
 service=127.0.0.1:$((20000 + RANDOM % 10000))
-address=127.0.0.1:$((30000 + RANDOM % 10000))
-run proxy --listen "$address" --upstream "http://$service" &
+said=$work/proxy run proxy --listen 127.0.0.1:0 --upstream "http://$service" &
 proxy=$!
-until (exec 3<>"/dev/tcp/${address/://}") 2>/dev/null; do
+until address=$(sed -n 's|.*forwarding on http://||p' "$work/proxy" 2>/dev/null) && [ -n "$address" ]; do
   kill -0 "$proxy"
   sleep 0.1
 done

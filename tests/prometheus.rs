@@ -9,7 +9,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -116,8 +116,8 @@ impl Prometheus {
         );
         let config = home.write("prometheus.yml", &config);
         let data = home.path().join("prometheus");
-        // The port is free now; Prometheus does not say which one it chose itself.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // It does not say which port it chose itself.
+        let address = common::free_address();
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", data.display()))

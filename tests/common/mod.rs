@@ -10,6 +10,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+/// An address where nobody listens, for a program that takes no port 0, or for an upstream that is gone.
+///
+/// On Linux it is one of 127.0.0.0/8 that no other test gets. A port of 127.0.0.1 could be taken by another test before it is
+/// used, and on one of those that outgoing connections get, whoever tries to connect until somebody listens may connect to
+/// itself and so keep the port from the program.
+pub fn free_address() -> std::net::SocketAddr {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = std::process::id().wrapping_mul(64).wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed) % 64);
+    let [_, a, b, c] = number.to_be_bytes();
+    let host = if cfg!(target_os = "linux") { [127, a | 1, b, c.clamp(1, 254)] } else { [127, 0, 0, 1] };
+    std::net::TcpListener::bind((std::net::Ipv4Addr::from(host), 0)).unwrap().local_addr().unwrap()
+}
+
 /// A private home folder, removed when dropped.
 pub struct Home {
     folder: tempfile::TempDir,

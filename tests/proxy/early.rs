@@ -22,7 +22,7 @@ fn a_client_that_sends_all_of_a_large_body_first_gets_the_refusal() {
     }
     assert_eq!(mock.asked().len(), 0);
     // Nor is the answer lost of an upstream that cannot be reached.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = crate::common::free_address();
     let lost = Running::start(&home, gone);
     assert_eq!(post(lost.address, Api::Chat.path(), &[("x-user-id", "bob")], body.as_bytes()).status, 502);
 }

@@ -125,7 +125,7 @@ fn a_response_made_in_the_background_counts_when_it_is_fetched() {
 #[test]
 fn an_upstream_that_is_gone_is_a_502_in_the_apis_form() {
     let home = Home::new();
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = crate::common::free_address();
     let proxy = Running::start(&home, gone);
     let answer = post(proxy.address, Api::Messages.path(), &[], &Api::Messages.request(false));
     let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();

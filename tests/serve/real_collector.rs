@@ -1,12 +1,12 @@
 //! A real collector between a program and tokmeter: Rotel, which the Python index has as a package with its executable.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client::Served;
-use crate::common::Home;
+use crate::common::{Home, free_address};
 
 /// The collector, ended when dropped.
 struct Collector {
@@ -17,11 +17,11 @@ struct Collector {
 impl Collector {
     /// Starts it; it passes on what it gets to an address to which nobody needs to listen yet.
     fn start(program: &str, home: &Home, to: &str) -> Self {
-        let address = free_address();
+        let address = free_address().to_string();
         let child = Command::new(program)
             .arg("start")
             .args(["--pid-file", home.path().join("collector.pid").to_str().unwrap()])
-            .args(["--otlp-grpc-endpoint", &free_address(), "--otlp-http-endpoint", &address])
+            .args(["--otlp-grpc-endpoint", &free_address().to_string(), "--otlp-http-endpoint", &address])
             .args(["--exporter", "otlp", "--otlp-exporter-protocol", "http"])
             .args(["--otlp-exporter-endpoint", &format!("http://{to}")])
             .args(["--otlp-exporter-retry-initial-backoff", "50ms", "--otlp-exporter-retry-max-backoff", "50ms"])
@@ -46,11 +46,6 @@ impl Drop for Collector {
     }
 }
 
-/// An address that was free a moment ago.
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
 /// The collector's program, where Python has it and the exporter.
 #[expect(clippy::disallowed_methods, reason = "CI must not skip what it has installed")]
 fn program() -> Option<String> {
@@ -69,7 +64,7 @@ print(pathlib.Path(rotel.__file__).with_name('rotel-agent'))";
 fn a_real_collector_delivers_everything_also_what_it_got_before_tokmeter_ran() {
     let Some(program) = program() else { return };
     let home = Home::new();
-    let to = free_address();
+    let to = free_address().to_string();
     let mut collector = Collector::start(&program, &home, &to);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/serve/exporter.py");
     let send = || {
