@@ -4,7 +4,8 @@
 //! The near future continues the rate of the last quarter hour, with the latest minutes weighted most. Further ahead
 //! the rate returns to the average of the last hours, halving the difference every ten minutes, because the last half
 //! hour alone overreacts. The rate that the screen shows is within the band. Work is expected only during usual hours
-//! or, while these are unknown, for as long again as it has lasted today.
+//! or, while these are unknown, for as long again as it has lasted today. Ten minutes after the last call less of it is
+//! expected with each minute, and after a quarter of an hour none.
 
 use std::collections::BTreeSet;
 
@@ -25,6 +26,8 @@ const DAYS: Duration = Duration::days(7);
 const ENOUGH_DAYS: usize = 3;
 /// Minutes without usage after which there is no forecast.
 const IDLE: i64 = 15;
+/// Minutes without usage from which on less and less work is expected.
+const PAUSE: i64 = 10;
 /// Step size in minutes for the near future. Beyond a day, steps are hours.
 const STEP: i64 = 5;
 /// Upper bound for spending per minute, to prevent overflow: a trillion dollars.
@@ -99,6 +102,8 @@ struct Rate {
     sustained: i128,
     /// Minutes since the last call.
     idle: i64,
+    /// The part of this work that is still expected, in fixed point (see [`ONE`]).
+    going_on: i128,
     /// Minutes since the work began.
     lasted: i64,
     /// How much ten-minute intervals vary: standard deviation over mean, in fixed point (see [`ONE`]).
@@ -148,12 +153,16 @@ impl Outlook<'_> {
         let pace = self.pace(measure)?;
         let when = |scale: i128| self.reaches(left, pace, scale, long_run, until);
         let likely = when(ONE)?;
+        let minutes_to = |at: Instant| at.signed_duration_since(self.now).num_minutes();
         // If the shown rate is already zero, do not name a time that would keep moving with the clock, which is any
-        // time closer than the pause has been long.
-        let ahead = likely.signed_duration_since(self.now).num_minutes();
-        if pace.shown == 0 && ahead < pace.idle {
-            return None;
+        // time closer than the pause has been long if the work went on.
+        if pace.shown == 0 {
+            let if_it_went_on = self.reaches(left, Rate { going_on: ONE, ..pace }, ONE, long_run, until)?;
+            if minutes_to(if_it_went_on) < pace.idle {
+                return None;
+            }
         }
+        let ahead = minutes_to(likely);
         let spread = spread(pace, ahead);
         let early = when(ONE + spread).unwrap_or(likely).min(likely);
         let late = when(ONE * ONE / (ONE + spread)).unwrap_or(until).max(likely);
@@ -240,6 +249,7 @@ impl Outlook<'_> {
             near: self.minutes.fading_rate_of(self.now, ONE, |amount| spent(amount).clamp(0, MOST)),
             sustained: total.saturating_mul(ONE) / i128::from(lasted.max(30)),
             idle: newest,
+            going_on: i128::from((IDLE - newest).min(IDLE - PAUSE)) * ONE / i128::from(IDLE - PAUSE),
             lasted,
             variation: i128::try_from(deviation).unwrap_or(0) * (ONE / 1024),
             seen: blocks,
@@ -290,7 +300,7 @@ impl Outlook<'_> {
             let ahead = (at - self.now).num_minutes();
             let working = pace.sustained.saturating_add(apart);
             let a_minute = match self.works(at, today, ahead, pace.lasted) {
-                Some(per_cent) => working.saturating_mul(per_cent) / 100,
+                Some(per_cent) => working.saturating_mul(per_cent) / 100 * pace.going_on / ONE,
                 None => long_run.unwrap_or(0).min(pace.sustained),
             };
             apart = apart.saturating_mul(FADE_STEP) / ONE;

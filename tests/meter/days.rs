@@ -280,6 +280,27 @@ fn the_ends_of_day_and_month_are_forecast_from_what_was_spent() {
 }
 
 #[test]
+fn the_days_forecast_falls_little_by_little_after_the_last_call() {
+    let noon = at("2026-11-18T12:00:00Z");
+    let mut books = Books::default();
+    for minute in 0..120 {
+        books.tell(call(&format!("{minute}"), noon - Duration::minutes(minute)).input(1_000_000));
+    }
+    let rules = Rules::new(Zone::UTC);
+    let mut meter = Meter::open(rules.clone(), Snapshot::ask(&books, &rules, &Follow::Latest, noon).unwrap());
+    let expected: Vec<i128> = (10..=15)
+        .map(|after| {
+            let summary = meter.summary(noon + Duration::minutes(after));
+            (summary.by_day_end.unwrap() - summary.today.cost).rounded(0)
+        })
+        .collect();
+    assert!(expected[0] > 100 && expected[5] == 0, "{expected:?}");
+    for pair in expected.windows(2) {
+        assert!(pair[1] < pair[0] && (pair[0] - pair[1]) * 4 < expected[0], "{expected:?}");
+    }
+}
+
+#[test]
 fn a_month_is_never_forecast_below_one_of_its_days() {
     let now = at("2026-11-18T12:00:00Z");
     let mut books = Books::default();
