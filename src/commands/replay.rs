@@ -26,7 +26,7 @@ pub(super) fn run(
         return Err(Failure::new(Exit::NoInput, "no call in it to play back"));
     }
     if live::is_single(context, args) {
-        // There is nobody to play it to: print what the log holds.
+        // There is no screen to play it on: print what the log contains.
         return live::show(context, loaded, args, Source::Logs(selection));
     }
     let ledger = books.ledger;

@@ -54,7 +54,7 @@ fn part_of(text: &str) -> Result<Amount, String> {
     if let Some(number) = named {
         return Ok(Amount { tokens: Some(parse_count(number)?), ..Amount::default() });
     }
-    // What has no unit that is known may be dollars as well.
+    // A number without a known unit may also be meant as dollars.
     let count = parse_number(&lower, &format!("{WANTED}, or dollars such as 25usd"))?;
     if lower.ends_with(|last: char| last.is_ascii_digit() || last == '.') {
         return Err(format!("has no unit; write {lower}usd or {lower} tokens"));
@@ -86,7 +86,7 @@ pub(crate) fn parse_count(text: &str) -> Result<u64, String> {
 /// The numbers that a count may be, for messages.
 const WANTED: &str = "give a whole number of tokens such as 500_000, 500k or 1.5M";
 
-/// Parses a count. `forms` says what else could be given in place of a text that is none.
+/// Parses a count. `forms` tells the user what to give instead of a text that is not a count.
 fn parse_number(text: &str, forms: &str) -> Result<u64, String> {
     let text = text.trim().replace('_', "").to_lowercase();
     let (number, thousands) = match text.as_bytes().last() {

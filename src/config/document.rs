@@ -15,8 +15,8 @@ pub(crate) fn parse(text: &str) -> Result<Document<&str>, String> {
     })
 }
 
-/// The text as `edit` changes it. A byte order mark and the line ends are kept, which the parser takes out; new lines end
-/// like the first.
+/// The text as `edit` changes it. The byte order mark and the line ends, which the parser removes, are kept; new lines
+/// end like the first one.
 ///
 /// # Errors
 /// Those of `edit`.

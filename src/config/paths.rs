@@ -93,7 +93,7 @@ impl Paths {
         self.data.as_ref().map(|folder| folder.join("usage.jsonl"))
     }
 
-    /// Folder of records that no meter has accepted yet.
+    /// File of calls that no meter has accepted yet.
     pub fn spool(&self) -> Option<PathBuf> {
         self.data.as_ref().map(|folder| folder.join("spool.jsonl"))
     }

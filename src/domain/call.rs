@@ -122,8 +122,8 @@ impl Call {
         self.alias.is_some_and(|alias| !alias.is_of_attempts() && self.key.is_named(alias))
     }
 
-    /// True for a sighting that concerns other rows than that of its key: it is telemetry's, its alias is that of
-    /// attempts, or it is refused.
+    /// True for a sighting that affects rows other than that of its key: it comes from telemetry, its alias is that of
+    /// attempts, or it was refused.
     pub(crate) fn is_grouped(&self) -> bool {
         self.is_refused() || self.is_telemetry() || self.alias.is_some_and(CallKey::is_of_attempts)
     }

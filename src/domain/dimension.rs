@@ -235,7 +235,7 @@ fn fits(pattern: &str, name: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// A model's name, and what follows each slash in it: who serves the model comes before.
+/// A model's name, and what follows each slash in it: the part before a slash names who serves the model.
 fn spellings(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(name), |name| name.split_once('/').map(|(_, rest)| rest))
 }

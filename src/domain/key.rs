@@ -53,7 +53,7 @@ impl CallKey {
         Self(std::array::from_fn(|at| self.0[at] ^ root[at]))
     }
 
-    /// Key of one of several calls that may share this alias, from what tells them apart in their own source.
+    /// Key of one of several calls that may share this alias, made from what distinguishes them in their own source.
     ///
     /// It has half of the alias, by which [`CallKey::is_named`] knows it.
     #[must_use]

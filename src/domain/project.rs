@@ -3,7 +3,7 @@
 /// Folder inside a repository in which Claude Code keeps its worktrees.
 const WORKTREES: [&str; 2] = ["/.claude/worktrees/", "\\.claude\\worktrees\\"];
 
-/// The project of a folder if its name is another: the repository of a Claude Code worktree,
+/// The project of a folder if it differs from the folder: the repository of a Claude Code worktree,
 /// `<repository>/.claude/worktrees/<name>`, or of a folder inside one; for a name that ends with a slash, the folder
 /// without it.
 pub(crate) fn repository_of(folder: &str) -> Option<&str> {

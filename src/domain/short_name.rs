@@ -9,15 +9,15 @@ pub(crate) fn project_short(project: &str) -> &str {
     if last.is_empty() { project } else { last }
 }
 
-/// True when a project may be shown as this: by its last folder, or by as many of the last as tell it from others.
+/// True when a project may be shown as this: by its last folder, or by as many of its last folders as set it apart.
 pub(crate) fn is_project(project: &str, words: &str) -> bool {
     let [project, words] = [project, words].map(|path| path.trim_end_matches(['/', '\\']));
     let before = project.strip_suffix(words).filter(|_| !words.is_empty());
     before.is_some_and(|before| before.is_empty() || before.ends_with(['/', '\\']))
 }
 
-/// The short form of a session id: the last eight digits of a UUID. The first ones tell agents' sessions apart less well:
-/// in version 7 they are a time, which sessions of the same minute share. Other names are shown whole.
+/// The short form of a session id: the last eight digits of a UUID. The first digits distinguish sessions less well: in
+/// version 7 they are a time, which sessions of the same minute share. Other names are shown whole.
 pub(crate) fn session_short(session: &str) -> &str {
     match uuid_end(session) {
         Some(last) => &last[4..],

@@ -45,7 +45,7 @@ pub(crate) struct LimitState {
     pub(crate) used: Label,
     /// When it has room again, as text: `resets 00:00`.
     pub(crate) again: Label,
-    /// End of the period, if known. Of a limit that refuses a call, the latest such end among all that refuse it.
+    /// End of the period, if known. For a limit that refuses a call, the latest end among all limits that do.
     pub(crate) resets_at: Option<Instant>,
     /// True when it has room if the calls in progress cost nothing.
     pub(crate) waits: bool,

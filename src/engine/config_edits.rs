@@ -239,8 +239,8 @@ impl ConfigEdits {
         }))
     }
 
-    /// A sentence about the changed settings that a running meter does not apply; `None` if it applies all of them. One
-    /// that is again as it was at the start is in force.
+    /// A sentence about the changed settings that a running meter does not apply; `None` if it applies all of them. A
+    /// setting that was changed back to its value at the start is in force.
     pub(crate) fn waits_for_next_start(&self, before: &Settings) -> Option<String> {
         let since = |then: &Settings| late_settings(then, &self.settings).into_iter();
         let both = since(before).zip(since(&self.at_start)).filter(|((_, lately), (_, ever))| *lately && *ever);

@@ -110,7 +110,8 @@ impl Thread {
         self.unlogged |= payload.message.get().is_none() && !is_recorded;
     }
 
-    /// Called when a turn begins. After its first, a thread that `codex exec` made has been resumed, and nothing tells by what.
+    /// Called when a turn begins. If it is not the first turn of a thread that `codex exec` made, the thread has been
+    /// resumed, and nothing says by which program.
     pub(super) fn begin_turn(&mut self) {
         self.is_exec &= !self.has_turned;
         self.has_turned = true;

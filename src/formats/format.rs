@@ -64,8 +64,8 @@ pub trait Format: Sync {
         Vec::new()
     }
 
-    /// Those of them whose change means that the log must be read again. A file that says what holds now, or that the
-    /// reader needs only the beginning of, is none.
+    /// Those of them whose change means that the log must be read again. A file that only describes the present state,
+    /// or of which the reader needs only the beginning, is not one of them.
     fn described_by(&self, log: &Path) -> Vec<PathBuf> {
         self.project_files(log)
     }

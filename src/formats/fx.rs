@@ -5,8 +5,7 @@
 //! any snapshot that violates this. (tokscale 4.17 adds the cache to the input.) `events.jsonl` repeats the totals with
 //! each change, and `checkpoint.json` repeats them again. No file lists single requests, so the total is dated by the
 //! session's start, which is the first part of its folder's name, and what it grows by later by the time at which the
-//! document was written. Child sessions are in subfolders and are included in
-//! their parent's total.
+//! document was written. Child sessions are in subfolders and are included in their parent's total.
 
 use super::answers::{CallBuilder, NONE, Stated, Where};
 use super::count::Count;

@@ -4,9 +4,9 @@
 //! Kimi Code was verified with 2.1.0 against a service with a known bill (2026-11-26). A `usage.record` is one request,
 //! including compactions, and equals the bill. The same counts are in `step.end`, in `agent.message.appended`, and as a
 //! sub-agent's sum in its parent's `subagent.completed`; these are not read. `model` is an alias from the user's
-//! settings; the real name is in the preceding `llm.request`. `turn.prompt` and `turn.ended` enclose a turn. A sub-agent has its own folder in its session. A fork
-//! copies records with their times; time and counts are the key. A record older than `createdAt` in `state.json` is a
-//! copy.
+//! settings; the real name is in the preceding `llm.request`. `turn.prompt` and `turn.ended` enclose a turn. A
+//! sub-agent has its own folder in its session. A fork copies records with their times; time and counts are the key. A
+//! record older than `createdAt` in `state.json` is a copy.
 //!
 //! kimi-cli (its source, 2025): `StatusUpdate` has the counts of a step, also inside a `SubagentEvent`, and names no
 //! model. Counts are disjoint in both agents. `KIMI_CODE_HOME` and `KIMI_SHARE_DIR` replace the two homes.

@@ -189,7 +189,7 @@ impl Telemetry {
             Ok(refused) => return Ok(refused),
             Err(why) => why,
         };
-        // A prompt cut within a character must not cost the calls beside it: the client does not send them again.
+        // A prompt cut within a character must not cost the other calls of the export: the client does not resend them.
         let mended = repair::mended(body).and_then(|body| self.sound_json(&body, origin, out).ok());
         mended.ok_or(why)
     }

@@ -41,8 +41,8 @@ fields! {
     }
 }
 
-/// The line for a call, without a line end. `id` identifies the call in its own log. Whoever books the call from this
-/// line ends `hold` with it.
+/// The line for a call, without a line end. `id` identifies the call in its own log. The process that books the call
+/// from this line also ends `hold`.
 pub(crate) fn line(call: &Call, id: Option<&str>, hold: Option<HoldId>) -> String {
     // Exhaustive pattern, so that a new field must be handled here.
     let Call {

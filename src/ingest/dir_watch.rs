@@ -97,7 +97,7 @@ fn lock(places: &Mutex<Places>) -> MutexGuard<'_, Places> {
 /// The places.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
-    /// Each with its canonical path, which the system uses, in front.
+    /// Each as a pair: its canonical path, which the system uses, and the path that we use.
     all: Vec<(PathBuf, PathBuf)>,
     /// Where the paths in each folder lie, so that not every event searches all places.
     folders: FxHashMap<OsString, Inside>,

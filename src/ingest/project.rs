@@ -14,7 +14,7 @@ use crate::formats::{Decoder, FormatId};
 /// Maximum number of bytes read from a `.git` file, in which git writes one line with a path.
 const LONGEST: usize = 8 * 1024;
 
-/// Passes the files that describe a log, stored next to it, to the log's decoder. Returns what its reader has learned.
+/// Passes a log's sidecar files to its decoder. Returns what the log's reader has learned from them.
 pub(super) fn describe(format: Option<FormatId>, log: &Path, decoder: &mut Decoder, fs: &dyn Fs) -> String {
     let Some(format) = format.map(FormatId::format) else { return String::new() };
     let texts = format.project_files(log).into_iter();
@@ -22,7 +22,7 @@ pub(super) fn describe(format: Option<FormatId>, log: &Path, decoder: &mut Decod
     texts.map(|text| decoder.describe(&text)).last().unwrap_or_default()
 }
 
-/// The beginning of a file in which an agent describes the logs next to it.
+/// The beginning of a sidecar file.
 fn beginning(fs: &dyn Fs, file: &Path, most: usize) -> Option<Vec<u8>> {
     let length = usize::try_from(fs.stat(file).ok()?.size).unwrap_or(most).min(most);
     let mut text = vec![0; length];

@@ -73,7 +73,7 @@ pub(crate) struct Tail {
     pub(super) searched: u64,
     /// True when the offset is inside an over-long line.
     skipping: bool,
-    /// The files that describe it.
+    /// Its sidecar files.
     pub(super) beside: Option<Box<Beside>>,
 }
 
@@ -93,7 +93,7 @@ pub(crate) struct Tools {
     pub(crate) stop: Arc<AtomicBool>,
     /// How long to wait for a database's writer to pause.
     pub(super) patience: std::time::Duration,
-    /// True if the caller comes back by itself, so there is no need to wait for a writer here.
+    /// True if the caller tries again by itself, so there is no need to wait for a writer here.
     pub(super) is_live: bool,
 }
 

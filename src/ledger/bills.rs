@@ -33,7 +33,7 @@ pub(super) struct Bills {
     recounted: FxHashSet<i64>,
     /// Sessions whose computed rows are out of date.
     due: FxHashSet<u32>,
-    /// Horizons of sessions that an import brought back; `None` if nothing of them is missing.
+    /// Horizons of sessions that an import restored; `None` if none of their calls are missing.
     horizons: FxHashMap<u32, Option<Instant>>,
     /// Bills that the store still has to write.
     fresh: Vec<(u32, CallKey)>,
@@ -102,8 +102,8 @@ impl Bills {
         }
     }
 
-    /// Sets the time before which calls of this session were pruned and not brought back. Its computed rows may have
-    /// to be computed again.
+    /// Sets the time before which calls of this session were pruned and not restored. Its computed rows may have to be
+    /// computed again.
     pub(super) fn set_horizon(&mut self, session: u32, horizon: Option<Instant>) {
         self.horizons.insert(session, horizon);
         self.descended(session);

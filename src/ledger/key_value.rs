@@ -1,5 +1,5 @@
 //! Facts stored next to the calls and shared by all processes: delivered alerts, overridden limits, held amounts,
-//! sessions that came back.
+//! restored sessions.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -18,8 +18,8 @@ pub enum Space {
     Override,
     /// Amounts held for calls in progress, by id.
     Hold,
-    /// Sessions that an import brought back after they were pruned, by name. The value is the time before which their
-    /// calls are missing all the same; empty if none are.
+    /// Sessions that an import restored after they were pruned, by name. The value is the time before which their calls
+    /// are still missing; empty if none are.
     Restored,
 }
 

@@ -19,7 +19,7 @@ pub enum Grain {
     Week,
     /// Calendar months.
     Month,
-    /// Number of sessions.
+    /// Sessions.
     Session,
     /// Single calls.
     Call,

@@ -1,4 +1,4 @@
-//! Sessions that an import brought back after they were pruned, and what is still missing of a session.
+//! Sessions that an import restored after they were pruned, and the usage that a session still lacks.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::spending::{Part, part, session_of};
 use super::store::{Store, Stored, Table};
 use crate::domain::{CallKey, Dimension, Instant, rfc3339};
 
-/// The time before which calls of a session were pruned and not brought back.
+/// The time before which calls of a session were pruned and not restored.
 pub(super) fn horizon_of(store: &impl Store, names: &Interner, session: u32) -> Stored<Option<Instant>> {
     let Some(horizon) = store.horizon()? else { return Ok(None) };
     let Some(label) = names.label(session) else { return Ok(Some(horizon)) };
@@ -29,7 +29,7 @@ pub(super) fn set_horizon_of(
     store.put_fact(Space::Restored, label, Some(&fact(horizon)))
 }
 
-/// Follows a prune: what was brought back is gone again before this time. `horizon` is the new one of all sessions.
+/// Called after a prune: restored calls before this time are gone again. `horizon` is the new one of all sessions.
 pub(super) fn prune(store: &impl Store, before: Instant, horizon: Instant) -> Stored<()> {
     for (session, known) in store.facts(Space::Restored, "")? {
         let own = time(&known).map_or(before, |own| own.max(before));
@@ -42,7 +42,7 @@ fn fact(horizon: Option<Instant>) -> Fact {
     Fact { at: Instant::default(), value: horizon.map(rfc3339).unwrap_or_default() }
 }
 
-/// The time in a fact; `None` when everything was brought back.
+/// The time in a fact; `None` when everything was restored.
 fn time(fact: &Fact) -> Option<Instant> {
     chrono::DateTime::parse_from_rfc3339(&fact.value).ok().map(Instant::from)
 }

@@ -30,8 +30,8 @@ pub(super) struct Growth<'b> {
 impl<'b> Snapshots<'b> {
     /// The snapshots among a session's bills.
     ///
-    /// The session's first one is not growth: nothing tells since when it has been counted. It is dated by the bill. The
-    /// first one of a sub-agent is.
+    /// The session's first one is not growth, because nothing says since when it has been counted. It is dated by the
+    /// bill. A sub-agent's first one is growth.
     pub(super) fn of(bills: &'b BTreeMap<CallKey, Bill>) -> Self {
         let mut scopes: BTreeMap<_, Vec<&Bill>> = BTreeMap::new();
         for bill in bills.values().filter(|bill| is_snapshot(bill)) {
@@ -81,7 +81,7 @@ impl<'b> Snapshots<'b> {
         let mut largest = 0;
         let mut growth = Vec::new();
         for (number, snapshot) in snapshots.iter().enumerate() {
-            // A total of the current model alone that fell began anew, also where the model is another one.
+            // A total of the current model alone that fell has restarted, even if the model is another one.
             if snapshot.models.len() == 1 && size(snapshot) < largest {
                 continue;
             }

@@ -179,7 +179,7 @@ impl Spending {
         }
     }
 
-    /// Subtracts pruned calls of a watched session that an import brought back.
+    /// Subtracts pruned calls of a watched session that an import restored.
     pub(super) fn bring_back(&mut self, session: u32, model: u32, part: &Part) {
         if let Some(sums) = self.sums.get_mut(&session) {
             sums.entry(model).or_default().sub(part);

@@ -78,7 +78,8 @@ pub(crate) fn tell_apart(states: &mut [LimitState]) {
     }
 }
 
-/// A limit's name, with every name that narrows it, built only from parts that never change during its lifetime. Alerts are remembered by it.
+/// A limit's name, with every name that narrows it, built only from parts that never change during its lifetime. Alerts
+/// are remembered by it.
 pub(crate) fn stable_name(limit: &Limit, subject: Option<&str>) -> String {
     let (mut words, mut own) = (Vec::new(), subject.filter(|_| limit.scope.each));
     let is_own = own.is_some();

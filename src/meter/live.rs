@@ -112,8 +112,8 @@ impl Meter {
         meter
     }
 
-    /// Marks sums and limits as lower bounds while this many files may contain more calls and could not be read. Returns
-    /// true if that number is another.
+    /// Sets the number of files that may contain more calls and could not be read. Unless it is 0, sums and limits are
+    /// lower bounds. Returns true if it has changed.
     pub fn unread(&mut self, files: u64) -> bool {
         std::mem::replace(&mut self.unread_files, files) != files
     }

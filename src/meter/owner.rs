@@ -1,4 +1,4 @@
-//! Whose a session is.
+//! The project and the users of a session.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl Owner {
         of_user.and(of_project)
     }
 
-    /// The user, if it is one.
+    /// The user, if there is exactly one.
     pub(crate) fn user(&self, is_named: bool) -> Option<Label> {
         common_name(&self.users, is_named)
     }

@@ -71,7 +71,7 @@ impl Statuses {
         }
     }
 
-    /// The same for a sub-agent. It has ended with its turn, because nobody answers it.
+    /// The same for a sub-agent. It has ended once its turn has, because nobody replies to it.
     pub(crate) fn agent_activity(&self, id: &SessionId, agent: &Label, last: &LastCall, now: Instant) -> Activity {
         match self.turn_since(id, Some(agent), last.at) {
             Some((Turn::Begun, at)) => Activity::at(at, now),

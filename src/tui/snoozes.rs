@@ -1,4 +1,4 @@
-//! Limits whose alerts are held back, and how to get them back.
+//! Limits whose alerts are held back, and how to release them.
 
 use chrono::Duration;
 
@@ -8,7 +8,7 @@ use crate::domain::Instant;
 use crate::text;
 
 impl App {
-    /// Holds back the alerts of the worst limit or, if they are held back already, alerts again.
+    /// Holds back the alerts of the worst limit or, if they are already held back, releases them.
     pub(super) fn snooze(&mut self) {
         let worst = self.summary.worst_limit().map(|limit| (limit.name.clone(), limit.span.map(|span| span.until)));
         let Some((name, until)) = worst else {
@@ -32,7 +32,7 @@ impl App {
         self.effects.push(Effect::Snooze(name, until));
     }
 
-    /// Alerts again of every limit.
+    /// Releases the alerts of every limit.
     pub(super) fn unsnooze(&mut self) {
         let clock = self.clock;
         self.snoozed.retain(|_, until| *until > clock);

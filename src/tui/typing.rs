@@ -81,7 +81,7 @@ impl App {
         }
     }
 
-    /// Says what is wrong with the text of a prompt, until it is changed.
+    /// Shows a note about what is wrong with the text of a prompt, until the text is changed.
     fn object(&mut self, why: &str) {
         self.say(Note::new(Tone::Warning, why));
         self.is_note_of_prompt = true;

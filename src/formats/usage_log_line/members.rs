@@ -2,7 +2,7 @@
 
 use crate::domain::Label;
 
-/// An object that is being written. What has no value is left out.
+/// An object that is being written. Members without a value are left out.
 pub(super) struct Members {
     text: String,
     digits: itoa::Buffer,
@@ -46,7 +46,7 @@ impl Members {
         }
     }
 
-    /// A word of our own, unless it is empty.
+    /// A keyword, unless it is empty.
     pub(super) fn word(&mut self, name: &str, value: &'static str) {
         if !value.is_empty() {
             self.text(name, value);

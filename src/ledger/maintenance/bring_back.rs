@@ -39,8 +39,8 @@ impl BroughtBack {
     /// Corrects the sums of the sessions whose calls or bills were imported, as if only what is still missing had been
     /// pruned. True if rows computed from bills may have changed.
     ///
-    /// A session's pruned calls are known only as sums. The calls that came back are subtracted from them. A bill
-    /// covers the session up to its time, also what no call lists. So once it is in the export, only what the exporting
+    /// A session's pruned calls are known only as sums. The restored calls are subtracted from them. A bill covers the
+    /// session up to its time, including what no call lists. So once it is in the export, only what the exporting
     /// ledger had pruned itself can be missing.
     pub(super) fn balance<S: Store>(&mut self, store: &S, working_set: &mut WorkingSet<S::Ids>) -> Stored<bool> {
         if store.horizon()?.is_none() {
@@ -51,7 +51,7 @@ impl BroughtBack {
         let sessions: BTreeSet<u32> = gained.chain(self.billed.keys().copied()).collect();
         let mut is_changed = false;
         for session in sessions {
-            // Nothing of it is missing.
+            // Nothing is missing from this session.
             let Some(horizon) = self.horizon(store, working_set, session)? else { continue };
             let WorkingSet { state, ids, .. } = &mut *working_set;
             let there = self.billed.get(&session);

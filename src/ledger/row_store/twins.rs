@@ -1,8 +1,8 @@
 //! The rows that share an alias, and which of them are one call.
 //!
-//! Telemetry that has an id of its own for each answer, but none that another log has, is matched one to one in order
-//! of time: answers with equal counts stay as many as the log that knows most of them has. Telemetry without such an
-//! id cannot tell them apart. It adds nothing to what is known of them.
+//! Telemetry whose ids appear in no other log is matched one to one in order of time, so that there are as many answers
+//! with equal counts as in the log that lists most of them. Telemetry without ids of its own cannot tell them apart and
+//! adds nothing.
 
 use crate::domain::CallKey;
 use crate::ledger::compact_row::CompactRow;

@@ -135,7 +135,7 @@ pub(super) fn write(
 }
 
 fn put_sums(conn: &Connection, session: i64, model: i64, part: &Part) -> Result<()> {
-    // Without a cost as versions write it that do not know of one.
+    // Without a cost, in the form of the versions that store none.
     let fields = part.fields();
     let written = if part.quoted().is_none() { &fields[..COUNTS] } else { &fields[..] };
     let sums = serde_json::to_string(written).map_err(|_| damaged("the sums of a session"))?;

@@ -1,4 +1,4 @@
-//! The table of facts: alerts, warnings, overrides, held amounts.
+//! The table of facts: alerts, warnings, overrides, held amounts, restored sessions.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 

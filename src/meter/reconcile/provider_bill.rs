@@ -71,7 +71,7 @@ const CURRENCIES: &[&str] = &["amount_currency", "currency"];
 impl Bill {
     /// Parses a bill.
     ///
-    /// When the columns are not recognised, or the bill is not in dollars.
+    /// # Errors
     /// When the columns are not recognised, or the bill is not in dollars.
     pub(crate) fn read(text: &str, named: Columns<'_>) -> Result<Self, String> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);

@@ -10,7 +10,7 @@ use ruzstd::decoding::StreamingDecoder;
 use super::bounds::Bounds;
 use super::status::Problem;
 
-/// Maximum number of codings of a body, one around the other.
+/// Maximum number of codings of a body, nested in each other.
 const MOST_CODINGS: usize = 2;
 
 /// Content coding of a body.
@@ -18,14 +18,14 @@ const MOST_CODINGS: usize = 2;
 pub(super) enum Coding {
     /// gzip, with one or several members.
     Gzip,
-    /// zlib, or what it wraps.
+    /// zlib, or raw deflate.
     Deflate,
     /// Zstandard.
     Zstd,
 }
 
 impl Coding {
-    /// The codings given in a request, in the order in which they were applied. None for a body as it is.
+    /// The codings given in a request, in the order in which they were applied. Empty for an unencoded body.
     ///
     /// # Errors
     /// 415 for an unknown coding, and for too many.
@@ -72,7 +72,7 @@ pub(super) fn expanded(body: Vec<u8>, codings: &[Coding], most: u64) -> Result<V
     codings.iter().rev().try_fold(body, |body, coding| match coding {
         Coding::Gzip => all_of(flate2::read::MultiGzDecoder::new(body.as_slice()), most),
         Coding::Deflate if is_zlib(&body) => all_of(flate2::read::ZlibDecoder::new(body.as_slice()), most),
-        // Some clients leave the wrapping out.
+        // Some clients send raw deflate.
         Coding::Deflate => bare_deflate(&body, most),
         Coding::Zstd => frames(&body, most),
     })

@@ -17,7 +17,7 @@ use super::token;
 use crate::config::Token;
 use crate::server::loopback::is_loopback;
 
-/// Paths that reveal nothing about the ledger, besides the files of the page.
+/// Paths that reveal nothing about the ledger, in addition to the files of the page.
 const OPEN: [&str; 3] = ["/healthz", "/readyz", "/"];
 
 /// Rejects unauthorised requests, and adds the headers that every response has.

@@ -71,7 +71,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// The position of a listener whose last event has this id. One that comes back from another run has seen none of
+    /// The position of a listener whose last event has this id. One that reconnects from another run has seen none of
     /// this run's alerts, and gets those that are kept. A new listener gets the summary, and alerts from now on.
     pub(super) fn resume(last_id: &str, latest: &Latest) -> Self {
         let numbers: Vec<i64> = last_id.split('-').map_while(|part| part.parse().ok()).collect();

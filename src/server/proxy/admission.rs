@@ -132,6 +132,6 @@ pub(crate) trait Admission: Send + Sync {
     /// ledger, so it is called on a separate thread.
     fn admit(&self, ask: &Ask) -> Decision;
 
-    /// The decision if none of the others gives one.
+    /// The decision when neither of the others can be made.
     fn undecided(&self) -> Decision;
 }

@@ -8,7 +8,7 @@ use hyper::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::EXPECT;
 
-/// How long, and how many bytes of it, are read.
+/// Maximum time and number of bytes to read.
 const MOST: (Duration, u64) = (Duration::from_secs(10), 64 * 1024 * 1024);
 
 /// Reads what a client is still sending of this request, unless it waits to be asked for it.

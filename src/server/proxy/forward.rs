@@ -54,7 +54,7 @@ async fn answered(shared: Arc<Shared>, request: Request<Incoming>, left: Left) -
     }
 }
 
-/// Where a request goes and whose it is, or why it goes nowhere, and whether Anthropic's API says so.
+/// The route and the owner of a request, or why it is rejected, and whether to say so in the form of Anthropic's API.
 fn admitted(
     shared: &Shared,
     request: &Request<Incoming>,

@@ -157,8 +157,8 @@ fn tag(tags: &str, names: &[&str]) -> Option<String> {
     names.iter().find_map(value)
 }
 
-/// The vendor's id of a request, by which logs elsewhere know it, too. An id that the client sent itself is no such id:
-/// gateways send it back, and a client may use one for many calls.
+/// The vendor's id of a request, by which logs elsewhere know it, too. An id that the client sent itself does not
+/// count: gateways send it back, and a client may use one for many calls.
 pub(super) fn request_id<'a>(sent: &HeaderMap, answer: &'a HeaderMap) -> Option<&'a str> {
     let ids = REQUEST.iter().filter_map(|name| answer.get(name));
     let mut own = ids.filter(|id| !sent.values().any(|value| value == *id));

@@ -25,13 +25,13 @@ pub(super) struct Hide {
     last: u8,
 }
 
-/// What the answer is.
+/// Kind of answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum What {
     /// A stream by its headers, unless it begins like JSON.
     #[default]
     Stream,
-    /// No stream by its headers, which are wrong if it begins like one.
+    /// Not a stream according to its headers, which are wrong if it begins like one.
     Unknown,
     /// A stream by its first byte.
     Events,

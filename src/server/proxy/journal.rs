@@ -124,13 +124,14 @@ impl Journal {
         written
     }
 
-    /// Called when every call in it that has ended has been booked. Empties it if it is long, but for the calls under way.
+    /// Called when every call in it that has ended has been booked. If it is long, empties it except for the calls
+    /// under way.
     pub(super) fn booked(&mut self) {
         if self.bytes < FULL {
             return;
         }
         let open: String = self.under_way.values().map(String::as_str).collect();
-        // While many calls are under way, little would be won.
+        // While many calls are under way, little would be gained.
         if self.bytes >= 4 * open.len() as u64 && self.file.set_len(0).is_ok() {
             self.bytes = 0;
             self.unwritten = open;

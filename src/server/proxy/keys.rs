@@ -34,7 +34,7 @@ impl KeyRing {
         Self { path, read: Mutex::new(read) }
     }
 
-    /// Owner of a presented key. As long as no key was ever made, requests without one have an anonymous owner; after
+    /// Owner of a presented key. Until the first key is created, requests without one have an anonymous owner; after
     /// that, every request needs a key.
     pub(crate) fn owner(&self, key: Option<&str>) -> Option<Owner> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! A call that goes on when its client disconnects, because the service charges for it all the same.
+//! A call that continues when its client disconnects, because the service charges for it anyway.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -25,7 +25,7 @@ impl Left {
     }
 }
 
-/// An answer under way, as part of its client's connection. When it is dropped, it goes on in a task of its own.
+/// An answer in progress, as part of its client's connection. When it is dropped, it continues in a task of its own.
 pub(super) struct Lasting {
     /// Boxed, because a connection keeps room for it.
     answer: Option<Pin<Box<dyn Future<Output = Response<Answer>> + Send>>>,
@@ -63,7 +63,7 @@ impl Drop for Lasting {
         let Some(answer) = self.answer.take() else { return };
         self.left.0.store(true, Ordering::Relaxed);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            // If nobody takes the response, its body keeps reading it.
+            // Nobody takes the response. Its body, when dropped, reads the rest by itself.
             runtime.spawn(async move { drop(answer.await) });
         }
     }

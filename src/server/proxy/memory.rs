@@ -1,4 +1,4 @@
-//! Properties of upstreams that were found by trial.
+//! Properties of upstreams that were learned from their responses.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};

@@ -13,8 +13,8 @@ use super::count::About;
 use super::meter::{Meter, Seen};
 use super::request::Sent;
 
-/// How soon to try again to note a call: first, because another one is being written to the journal, and at most, while the
-/// disk is slow or full.
+/// How long to wait before trying again to note a call: at first, because another one is being written to the journal,
+/// and at most, while the disk is slow or full.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(1));
 
 pub(super) struct CallRecord {
@@ -74,8 +74,8 @@ impl CallRecord {
         self.hold = hold;
     }
 
-    /// Called when the request, whose body has this announced length, is sent upstream. The returned future notes the call,
-    /// and is to be polled after the request.
+    /// Called when the request, whose body has this announced length, is sent upstream. The returned future notes the
+    /// call, and must be polled after the request.
     pub(super) fn sends(&mut self, length: Option<u64>) -> impl Future<Output = ()> + use<> {
         self.state = State::Sent;
         self.is_noted = true;

@@ -175,7 +175,7 @@ impl Known {
         if facts.is_some_and(|facts| facts.is_ambiguous) {
             return Some(Cut::TwoModels);
         }
-        // What is sent in parts has named it.
+        // A body that is sent in parts has named its model by then.
         let is_readable = !gave_up && facts.is_some_and(|facts| facts.model.is_some());
         (!is_readable).then_some(Cut::Unreadable)
     }
@@ -282,7 +282,7 @@ impl Outgoing {
 }
 
 impl Drop for Outgoing {
-    /// It was answered before it was sent.
+    /// The upstream answered before the whole body was sent.
     fn drop(&mut self) {
         if let Some(rest) = self.rest.take() {
             drain::body(rest);
@@ -306,7 +306,7 @@ impl Body for Outgoing {
                 continue;
             }
             if self.is_cut() {
-                // The upstream must not take it for a whole one.
+                // The upstream must not take it for a complete body.
                 return Poll::Ready(Some(Err("the rest of the body may name another model".into())));
             }
             if self.rest.is_none() {

@@ -9,7 +9,7 @@ use crate::tui::app::App;
 /// Number of lines in the head.
 pub(in super::super) const HEAD_LINES: usize = 4;
 
-/// For each line of the head, the order in which the lines are explained: the line itself, then what is asked most.
+/// For each line of the head, the order in which the lines are explained: the line itself, then those asked about most.
 const ORDER: [[usize; HEAD_LINES]; HEAD_LINES] = [[0, 1, 3, 2], [1, 3, 0, 2], [2, 3, 0, 1], [3, 1, 0, 2]];
 
 impl App {

@@ -1,4 +1,4 @@
-//! Logs that are described by files beside them.
+//! Logs with sidecar files.
 
 use super::*;
 

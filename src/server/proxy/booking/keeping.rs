@@ -108,7 +108,7 @@ impl Keeping {
         is_anything && self.to_book.len() == 1
     }
 
-    /// Writes to the journal, if there is to be one. Returns false if that failed: a call is booked all the same, and only
+    /// Writes to the journal, if there is to be one. Returns false if that failed: the call is booked anyway, and only
     /// a kill would lose it.
     fn write(&mut self, write: impl FnOnce(&mut Journal) -> io::Result<()>) -> bool {
         let Some(journal) = &mut self.journal else { return self.folder.is_none() };

@@ -1,4 +1,4 @@
-//! Remembers what each name was first given to.
+//! Remembers the first value of each name.
 
 use std::collections::{HashMap, VecDeque};
 

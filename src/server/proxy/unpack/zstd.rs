@@ -1,4 +1,4 @@
-//! Decompresses Zstandard while it streams: frame after frame, without those that are to be skipped (RFC 8878).
+//! Decompresses Zstandard as it arrives, frame by frame, without the skippable ones (RFC 8878).
 
 use ruzstd::decoding::FrameDecoder;
 
@@ -6,7 +6,7 @@ use super::STEP;
 
 /// Maximum window size of a frame. Frames with a larger one are not decompressed.
 const WINDOW: u64 = 8 * 1024 * 1024;
-/// First four bytes of a frame to be skipped, but for the last four bits.
+/// First four bytes of a skippable frame, except for the last four bits.
 const SKIPPED: u32 = 0x184D_2A50;
 
 /// The decoder.
@@ -81,7 +81,7 @@ impl Zstd {
     }
 }
 
-/// Length of a frame's header behind its first four bytes, by the first one of them.
+/// Length of a frame's header after its magic number, from the header's first byte.
 fn header(descriptor: u8) -> usize {
     let has_one_segment = descriptor & 0x20 != 0;
     let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
