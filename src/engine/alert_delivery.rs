@@ -1,17 +1,19 @@
 //! Alert delivery: bell, terminal or desktop notification, program, web hook, mail.
 //!
-//! Each alert is delivered once, however many processes notice it, because the ledger records the claim and then the
-//! delivery. A claim that is not followed by a delivery expires. Nothing here blocks the caller or makes it fail;
-//! errors become notes.
+//! Each alert is delivered once, however many processes notice it, because the ledger records the claim and, once every
+//! channel has been tried, the delivery. A claim that is not followed by a delivery expires. Nothing here blocks the
+//! caller or makes it fail; errors become notes, and what failed on the network is tried again.
 
 mod channel;
 mod email;
 mod outside;
 mod slack;
 mod terminal;
+mod under_way;
 
 pub(crate) use channel::{Channel, Message};
 pub(super) use outside::host;
+pub(super) use under_way::{Deliveries, FINISH, Later};
 
 use std::sync::Arc;
 
@@ -20,13 +22,11 @@ use crate::domain::{Instant, Zone};
 use crate::ledger::{AlertClaim, BooksError, Ledger, alert_was_delivered};
 use crate::meter::{About, Alert};
 use crate::text;
-
-/// Receives late notes, from any thread: a web hook that timed out, a program that failed.
-pub(crate) type Later = Arc<dyn Fn(String) + Send + Sync>;
+use under_way::UnderWay;
 
 /// The parts of a delivery that are left to the caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Delivered {
+pub(super) struct Delivered {
     /// True when this process claimed the alert.
     pub(crate) claimed: bool,
     /// True when another process has claimed it but not delivered it yet. Try again later, because that process may be
@@ -36,6 +36,8 @@ pub(crate) struct Delivered {
     pub(crate) bell: bool,
     /// Escape sequence for the terminal; empty if the terminal supports no notifications.
     pub(crate) terminal: Vec<u8>,
+    /// True when it is still being sent. Its end is reported later.
+    pub(crate) under_way: bool,
     /// Delivery errors.
     pub(crate) notes: Vec<String>,
 }
@@ -83,7 +85,7 @@ pub(crate) fn document(alert: &Alert, settings: &Settings, now: Instant) -> Opti
 }
 
 /// Delivers an alert through every configured channel, unless another process has claimed it.
-pub(crate) fn deliver(
+pub(super) fn deliver(
     alert: &Alert,
     settings: &Settings,
     env: &Env,
@@ -98,7 +100,6 @@ pub(crate) fn deliver(
     }
     let mut delivered = Delivered { claimed: true, ..Delivered::default() };
     // A duplicate alert is better than no alert.
-    let unsure = |error: &BooksError| format!("{error}; another process may deliver this alert as well");
     let claimed = alert.claim(books, now);
     match &claimed {
         Ok(AlertClaim::Ours) => {}
@@ -106,6 +107,7 @@ pub(crate) fn deliver(
         Ok(AlertClaim::Pending) => return Delivered { pending: true, ..Delivered::default() },
         Err(error) => delivered.notes.push(unsure(error)),
     }
+    let under_way = Arc::new(UnderWay::new(alert.id.to_string(), claimed.is_ok(), later));
     let words = Words::from_alert(alert, now, settings.zone);
     let alerts = &settings.alerts;
     delivered.bell = alerts.bell;
@@ -125,19 +127,26 @@ pub(crate) fn deliver(
         note(outside::command(program, arguments, &words, later));
     }
     if let Some(url) = &alerts.webhook {
-        note(outside::webhook(url, alert, &words, now, settings.zone, later));
+        note(outside::webhook(url, alert, &words, now, settings.zone, &under_way));
     }
     for channel in Channel::all(settings) {
         let (title, body) = (words.title.clone(), words.body.clone());
         let message = Message { title, body, is_table: false, id: alert.id.to_string(), at: now };
-        note(outside::send(channel, message, env, later));
+        note(outside::send(channel, message, env, &under_way));
     }
+    delivered.under_way = !UnderWay::is_over(under_way);
     if claimed.is_ok()
+        && !delivered.under_way
         && let Err(error) = alert_was_delivered(books, alert.id.as_str(), now)
     {
         delivered.notes.push(unsure(&error));
     }
     delivered
+}
+
+/// A note about an alert whose claim or delivery could not be recorded.
+fn unsure(error: &BooksError) -> String {
+    format!("{error}; another process may deliver this alert as well")
 }
 
 /// Notification channel.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc};
 
-use super::alert_delivery::{self, Later};
+use super::alert_delivery::{self, Deliveries};
 use super::daily::{Compose, Daily};
 use super::inbox::LedgerMessage;
 use super::playback;
@@ -66,6 +66,8 @@ pub(crate) struct ConfigEdits {
     pub(crate) work: mpsc::WeakSender<LedgerMessage>,
     /// Alerts that another process has claimed and might not deliver.
     pub(crate) pending: Vec<Alert>,
+    /// Alerts that are being sent.
+    pub(crate) deliveries: Deliveries,
     /// The digest of the previous day.
     pub(crate) daily: Daily,
     /// Alerts as they are raised, for a server's listeners.
@@ -157,12 +159,11 @@ impl ConfigEdits {
 
     /// Delivers an alert, unless another process has done so.
     fn alert(&mut self, alert: Alert, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
-        let work = self.work.clone();
-        let later: Later = Arc::new(move |note| {
-            // If the ledger thread is busy or gone, the note is dropped.
-            let _ = work.upgrade().is_some_and(|work| work.try_send(LedgerMessage::Late(note)).is_ok());
-        });
+        let later = self.deliveries.later(&self.work);
         let delivered = alert_delivery::deliver(&alert, &self.settings, &self.env, books, now, &later);
+        if delivered.under_way {
+            self.deliveries.began();
+        }
         let mut news: Vec<Feed> =
             delivered.notes.iter().map(|note| Feed::Note(Note::new(Tone::Warning, note))).collect();
         tracing::info!(
@@ -203,6 +204,18 @@ impl ConfigEdits {
     pub(crate) fn deliver_pending(&mut self, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
         let pending = std::mem::take(&mut self.pending);
         pending.into_iter().flat_map(|alert| self.alert(alert, books, now)).collect()
+    }
+
+    /// Records the alerts that have been sent. Returns a note if that failed.
+    pub(crate) fn settle_alerts(&mut self, books: &mut dyn Ledger, now: Instant) -> Option<Feed> {
+        let problem = self.deliveries.settle(books, now)?;
+        Some(Feed::Note(Note::new(Tone::Warning, &problem)))
+    }
+
+    /// Waits briefly for alerts and a digest that are still being sent, so that they are recorded as sent.
+    pub(crate) fn finish(&mut self, books: &mut dyn Ledger, now: Instant) {
+        self.deliveries.finish(books, now);
+        self.daily.finish(books, now);
     }
 
     /// Sends the previous day's digest if it is due, and makes sure that this is checked again later.

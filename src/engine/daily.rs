@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::alert_delivery::{Channel, Message};
+use super::alert_delivery::{Channel, FINISH, Message};
 use super::inbox::LedgerMessage;
 use crate::config::{Env, Settings};
 use crate::domain::{Day, Instant, day_of};
@@ -15,10 +15,6 @@ use crate::ledger::{AlertClaim, Ledger, alert_was_delivered, claim_alert};
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Delay before a digest that could not be sent is retried.
 const TRY_AGAIN: chrono::Duration = chrono::Duration::minutes(5);
-
-/// How long to wait at exit for a server that is accepting the digest. Without its answer, the digest would be sent
-/// again.
-const FINISH: Duration = Duration::from_secs(3);
 
 /// Writes the digest of a day. Returns its title and text.
 pub(crate) type Compose = fn(&dyn Ledger, &Settings, Day, u64, Instant) -> Result<(String, String), String>;

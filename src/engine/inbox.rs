@@ -24,6 +24,8 @@ pub(crate) enum LedgerMessage {
     Retry,
     /// Other processes' claims on alerts have expired.
     PendingAlerts,
+    /// An alert is no longer being sent.
+    AlertSent,
     /// The previous day's digest may be due.
     Daily,
     /// The socket received a bad line.

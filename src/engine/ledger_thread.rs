@@ -126,6 +126,12 @@ impl LedgerThread {
     }
 
     fn message(&mut self, message: LedgerMessage, inbox: &mut Inbox) {
+        if self.config_edits.deliveries.any() {
+            let now = self.env.now();
+            if let Some(note) = self.config_edits.settle_alerts(&mut self.books, now) {
+                self.tell(note);
+            }
+        }
         match message {
             LedgerMessage::Ingest(event) if self.course.ending.load(Ordering::SeqCst) && can_wait(&event) => {}
             LedgerMessage::Ingest(event) => self.event(event, inbox),
@@ -141,8 +147,8 @@ impl LedgerThread {
                 self.tell_end_of_input();
             }
             LedgerMessage::BadLine => self.tell_health(),
-            // Handled by `run`, because it ends the thread.
-            LedgerMessage::Stop(_) => {}
+            // Handled above, and by `run`, because it ends the thread.
+            LedgerMessage::AlertSent | LedgerMessage::Stop(_) => {}
         }
     }
 
@@ -150,7 +156,7 @@ impl LedgerThread {
     fn stop(mut self, done: &std::sync::mpsc::Sender<()>) {
         self.second_books.set(None);
         let _ = self.come_home();
-        self.config_edits.daily.finish(&mut self.books, self.env.now());
+        self.config_edits.finish(&mut self.books, self.env.now());
         // An interrupted first read starts again from the checkpoints.
         if self.state.caught_up || self.state.unread_again {
             let _ = self.books.flush();
@@ -263,7 +269,7 @@ impl LedgerThread {
             Request::Explain(key) => {
                 let lines = match self.books.call(key) {
                     Ok(Some(row)) => self.config_edits.explanation(&row, &self.prices),
-                    Ok(None) => vec![Label::new("the books do not have this call any more")],
+                    Ok(None) => vec![Label::new("the ledger no longer has this call")],
                     Err(error) => vec![Label::new(&error.to_string())],
                 };
                 self.tell(Feed::Explained(Box::new(Explained { key, lines })));

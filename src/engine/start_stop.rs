@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 use super::admissions::second_books::SecondBooks;
 use super::admissions::{Limits, Policy};
+use super::alert_delivery::Deliveries;
 use super::any_ledger::AnyLedger;
 use super::config_edits::{ConfigEdits, Faces};
 use super::daily::Daily;
@@ -201,6 +202,7 @@ impl Engine {
                 faces: setup.faces,
                 work: messages.downgrade(),
                 pending: Vec::new(),
+                deliveries: Deliveries::default(),
                 daily: Daily::default(),
                 alerts: alerts.clone(),
                 began: now,

@@ -1,6 +1,6 @@
 //! Mail over SMTP.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, Read as _};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -116,11 +116,16 @@ fn printed(argv: &[String], env: &Env) -> Result<String, String> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = process::spawn(&mut command).map_err(|error| format!("'{name}' could not be started: {error}"))?;
     let output = child.stdout.take();
-    let reading = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = output.map(|output| output.take(PASSWORD).read_to_end(&mut bytes));
-        bytes
+    let (printed, reading) = std::sync::mpsc::channel();
+    // On a thread: a process that the program leaves behind may keep its output open.
+    std::thread::spawn(move || {
+        let mut output = std::io::BufReader::new(output?);
+        let mut line = Vec::new();
+        let _ = output.by_ref().take(PASSWORD).read_until(b'\n', &mut line);
+        let _ = printed.send(line);
+        std::io::copy(&mut output, &mut std::io::sink()).ok()
     });
     outside::ended(child, &name, UNLOCK)?;
-    String::from_utf8(reading.join().unwrap_or_default()).map_err(|_| format!("'{name}' printed no text"))
+    let line = reading.recv_timeout(TIMEOUT).unwrap_or_default();
+    String::from_utf8(line).map_err(|_| format!("'{name}' printed no text"))
 }

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::channel::{Channel, Message, TIMEOUT};
-use super::{Later, Words};
+use super::{Later, UnderWay, Words};
 use crate::config::{Env, LimitKey};
 use crate::domain::{Instant, Label, Zone};
 use crate::engine::process;
@@ -118,8 +119,8 @@ fn start(mut command: Command, what: &str, later: &Later) -> Result<(), String> 
     let (what, later) = (what.to_owned(), Later::clone(later));
     let watched = thread::Builder::new().name("alert".into()).spawn(move || match child.wait() {
         Ok(status) if status.success() => {}
-        Ok(status) => later(format!("{what} ended with {status}")),
-        Err(error) => later(format!("{what}: {error}")),
+        Ok(status) => (later.note)(format!("{what} ended with {status}")),
+        Err(error) => (later.note)(format!("{what}: {error}")),
     });
     watched.map(drop).map_err(|error| error.to_string())
 }
@@ -159,16 +160,11 @@ pub(super) fn webhook(
     words: &Words,
     now: Instant,
     zone: Zone,
-    later: &Later,
+    under_way: &Arc<UnderWay>,
 ) -> Result<(), String> {
-    let post = document(alert, words, now, zone).map_err(|error| error.to_string())?;
-    let (url, later) = (url.to_owned(), Later::clone(later));
-    let started = thread::Builder::new().name("webhook".into()).spawn(move || {
-        if let Err(why) = self::post(&url, &post) {
-            later(format!("alerts.webhook at {why}"));
-        }
-    });
-    started.map(drop).map_err(|error| format!("alerts.webhook: {error}"))
+    let json = document(alert, words, now, zone).map_err(|error| error.to_string())?;
+    let url = url.to_owned();
+    under_way.send("webhook", move || post(&url, &json).map_err(|why| format!("alerts.webhook at {why}")))
 }
 
 /// A message other than an alert, as JSON.
@@ -177,14 +173,9 @@ pub(super) fn payload(message: &Message) -> String {
 }
 
 /// Sends an alert's message on a thread.
-pub(super) fn send(channel: Channel, message: Message, env: &Env, later: &Later) -> Result<(), String> {
-    let (env, later, name) = (env.clone(), Later::clone(later), channel.name());
-    let started = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        if let Err(why) = channel.send(&message, &env) {
-            later(why);
-        }
-    });
-    started.map(drop).map_err(|error| format!("alerts.{name}: {error}"))
+pub(super) fn send(channel: Channel, message: Message, env: &Env, under_way: &Arc<UnderWay>) -> Result<(), String> {
+    let env = env.clone();
+    under_way.send(channel.name(), move || channel.send(&message, &env))
 }
 
 /// Posts JSON and waits until it has been accepted.

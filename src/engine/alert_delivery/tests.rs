@@ -53,7 +53,8 @@ fn memory() -> Memory {
 fn later() -> (Later, Arc<Mutex<mpsc::Receiver<String>>>) {
     let (send, receive) = mpsc::channel();
     let send = Mutex::new(send);
-    (Arc::new(move |note| drop(send.lock().unwrap().send(note))), Arc::new(Mutex::new(receive)))
+    let note = Arc::new(move |note| drop(send.lock().unwrap().send(note)));
+    (Later::for_test(note, &Deliveries::default()), Arc::new(Mutex::new(receive)))
 }
 
 #[test]
@@ -152,6 +153,73 @@ fn a_web_hook_is_told_in_json_and_its_refusal_is_a_late_note_without_its_secret(
     }
     let late = notes.lock().unwrap().recv_timeout(std::time::Duration::from_secs(20)).unwrap();
     assert!(late.contains("127.0.0.1") && late.contains("500") && !late.contains("SECRET"), "{late}");
+}
+
+/// A web hook that answers as it is told to, one request each.
+fn hook() -> (Settings, mpsc::Sender<&'static str>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut settings = settings(&Env::empty(now()));
+    settings.alerts.webhook = Some(format!("http://{}/", listener.local_addr().unwrap()));
+    let (answers, next) = mpsc::channel();
+    std::thread::spawn(move || {
+        while let Ok(answer) = next.recv() {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut request, mut part) = (Vec::new(), [0; 4096]);
+            while !request.ends_with(b"}") {
+                let count = stream.read(&mut part).unwrap();
+                request.extend_from_slice(&part[..count]);
+            }
+            stream.write_all(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").as_bytes()).unwrap();
+        }
+    });
+    (settings, answers)
+}
+
+#[test]
+fn an_alert_is_delivered_once_it_was_accepted_and_the_end_waits_for_that() {
+    let (settings, answers) = hook();
+    let env = Env::empty(now());
+    let (mut deliveries, mut books) = (Deliveries::default(), memory());
+    let later = Later::for_test(Arc::new(|_| ()), &deliveries);
+    let delivered = deliver(&alert(), &settings, &env, &mut books, now(), &later);
+    assert!(delivered.claimed && delivered.under_way);
+    deliveries.began();
+    // Until then a killed process leaves it to another one.
+    deliveries.settle(&mut books, now());
+    let claim = |books: &mut Memory| claim_alert(books, alert().id.as_str(), now()).unwrap();
+    assert_eq!(claim(&mut books), AlertClaim::Pending);
+    answers.send("204 No Content").unwrap();
+    deliveries.finish(&mut books, now());
+    assert_eq!((claim(&mut books), deliveries.any()), (AlertClaim::Done, false));
+}
+
+#[test]
+fn a_server_that_refuses_an_alert_is_asked_again() {
+    let (settings, answers) = hook();
+    let (mut deliveries, mut books) = (Deliveries::default(), memory());
+    let (send, notes) = mpsc::channel();
+    let send = Mutex::new(send);
+    let later = Later::for_test(Arc::new(move |note| send.lock().unwrap().send(note).unwrap()), &deliveries);
+    let note = || notes.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+    answers.send("503 Later").unwrap();
+    deliver(&alert(), &settings, &Env::empty(now()), &mut books, now(), &later);
+    deliveries.began();
+    assert!(note().contains("503; tried again in "));
+    // The end does not wait for further attempts.
+    deliveries.finish(&mut books, now());
+    assert!(!deliveries.any());
+    for (answer, said) in [("500 No", "500; tried again in "), ("501 No", "501; not tried again")] {
+        answers.send(answer).unwrap();
+        assert!(note().contains(said));
+    }
+    deliver(&alert(), &settings, &Env::empty(now()), &mut memory(), now(), &later);
+    for (answer, said) in [("500 No", Some("500; tried again in ")), ("204 No Content", None)] {
+        answers.send(answer).unwrap();
+        assert!(said.is_none_or(|said| note().contains(said)));
+    }
+    // Nobody is left to send another one.
+    drop(later);
+    assert_eq!(notes.recv().ok(), None);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::config::{Env, OnError, Overrides, Paths};
 use crate::domain::{Call, HoldId, Label, Record};
 use crate::engine::admissions::second_books::SecondBooks;
 use crate::engine::admissions::{Admit, Admitted, Limits, Policy};
+use crate::engine::alert_delivery::Deliveries;
 use crate::engine::config_edits::ConfigEdits;
 use crate::engine::daily::Daily;
 use crate::engine::fixture::{admit_at_once, books, call, faces, no_prices, now, options, rules, settings};
@@ -60,6 +61,7 @@ fn harness(path: &Path, tokens: u64) -> Harness {
             faces: faces(),
             work: sender.downgrade(),
             pending: Vec::new(),
+            deliveries: Deliveries::default(),
             daily: Daily::default(),
             alerts: broadcast::Sender::new(1),
             began: now(),
