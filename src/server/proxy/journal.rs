@@ -1,7 +1,7 @@
 //! The journal: each call is on disk before the last byte of its response is passed on, so a killed proxy loses none.
 //!
-//! Every proxy has its own journal, which it empties once its calls have been booked. The next proxy moves the calls
-//! that a killed one left behind to the spool, which is read like any other log. It also has the calls under way, each
+//! Every proxy has its own journal. When it is long, another one follows, and it is removed once its calls have been
+//! booked. The next proxy moves the calls that a killed one left behind to the spool, which is read like any other log. It also has the calls under way, each
 //! as it would be estimated if it ended now; of these the spool gets the ones that did not end.
 
 mod under_way;
@@ -16,11 +16,11 @@ use crate::domain::{Call, HoldId};
 use crate::formats;
 use crate::ingest;
 
-/// Size in bytes at which the journal is emptied, once all its calls have been booked.
+/// Size in bytes at which another journal follows.
 const FULL: u64 = 1024 * 1024;
 /// Maximum number of journals of processes with the same id, as in two containers.
 const SAME: u32 = 100;
-/// Maximum size of a journal that is taken over.
+/// Maximum size in bytes of a journal that is taken over.
 const LONGEST: u64 = 1024 * 1024 * 1024;
 
 /// An open journal.
@@ -124,19 +124,30 @@ impl Journal {
         written
     }
 
-    /// Called when every call in it that has ended has been booked. If it is long, empties it except for the calls
+    /// True when it is so long that another one should follow it, unless little would be gained because many calls are
     /// under way.
-    pub(super) fn booked(&mut self) {
-        if self.bytes < FULL {
-            return;
-        }
+    pub(super) fn is_full(&self) -> bool {
+        let open: usize = self.under_way.values().map(String::len).sum();
+        self.bytes >= FULL && self.bytes >= 4 * open as u64
+    }
+
+    /// Begins the journal that follows this one, and moves the calls under way to it. What has ended stays in this one,
+    /// which is to be removed once all of that has been booked.
+    ///
+    /// # Errors
+    /// When that cannot be written. This journal is then still the one to write to.
+    pub(super) fn followed(&mut self, folder: &Path, spool: &Path) -> io::Result<Self> {
+        let mut next = Self::open(folder, spool)?;
         let open: String = self.under_way.values().map(String::as_str).collect();
-        // While many calls are under way, little would be gained.
-        if self.bytes >= 4 * open.len() as u64 && self.file.set_len(0).is_ok() {
-            self.bytes = 0;
-            self.unwritten = open;
-            self.retry();
+        let moved: String = self.under_way.keys().map(|id| under_way::ended(id)).collect();
+        // In both for a moment: a call under way is booked once, however many journals have it.
+        if let Err(error) = next.append(&open).and_then(|()| self.append(&moved)) {
+            next.remove();
+            return Err(error);
         }
+        next.under_way = std::mem::take(&mut self.under_way);
+        next.unwritten = std::mem::take(&mut self.unwritten);
+        Ok(next)
     }
 
     /// Removes it. Every call in it has been booked.
@@ -157,8 +168,12 @@ fn take_over(path: &Path, spool: &Path) -> io::Result<()> {
     if !lock(&file) {
         return Ok(());
     }
+    // It is left where it is rather than moved in part.
+    if file.metadata()?.len() > LONGEST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
     let mut text = Vec::new();
-    (&mut file).take(LONGEST).read_to_end(&mut text)?;
+    file.read_to_end(&mut text)?;
     // A line that was cut off was never acknowledged.
     ingest::append_lines(spool, &under_way::to_book(&text))?;
     std::fs::remove_file(path)
@@ -174,6 +189,14 @@ fn lock(file: &File) -> bool {
 #[cfg(not(unix))]
 fn lock(_: &File) -> bool {
     true
+}
+
+#[cfg(test)]
+impl Journal {
+    /// Makes it count as full.
+    pub(super) fn fill(&mut self) {
+        self.append(&"\n".repeat(usize::try_from(FULL).unwrap())).unwrap();
+    }
 }
 
 #[cfg(test)]
@@ -214,29 +237,21 @@ mod tests {
     }
 
     #[test]
-    fn a_long_journal_is_emptied_once_its_calls_are_booked() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(folder.path(), &folder.path().join("spool.jsonl")).unwrap();
-        journal.end("1", &[call("a")], None).unwrap();
-        journal.booked();
-        assert!(std::fs::metadata(&journal.path).unwrap().len() > 0);
-        journal.bytes = FULL;
-        journal.booked();
-        assert_eq!(std::fs::metadata(&journal.path).unwrap().len(), 0);
-        journal.end("2", &[call("b")], None).unwrap();
-        assert_eq!(std::fs::read_to_string(&journal.path).unwrap().lines().count(), 1);
-    }
-
-    #[test]
-    fn calls_under_way_stay_when_it_is_emptied_and_their_ends_are_written_late_rather_than_never() {
+    fn calls_under_way_move_to_the_next_journal_and_their_ends_are_written_late_rather_than_never() {
         let folder = tempfile::tempdir().unwrap();
         let spool = folder.path().join("spool.jsonl");
         let mut journal = Journal::open(folder.path(), &spool).unwrap();
         for id in ["open", "ended"] {
             journal.begin(id, &[call(id)], Some(HoldId::new(7))).unwrap();
         }
+        journal.end("first", &[call("first")], None).unwrap();
+        assert!(!journal.is_full());
         journal.bytes = FULL;
-        journal.booked();
+        assert!(journal.is_full());
+        journal.bytes = std::fs::metadata(&journal.path).unwrap().len();
+        let mut earlier = journal;
+        let mut journal = earlier.followed(folder.path(), &spool).unwrap();
+        drop(earlier);
         // As on a full disk.
         let file = std::mem::replace(&mut journal.file, File::open(&journal.path).unwrap());
         assert!(journal.end("ended", &[call("booked")], None).is_err());
@@ -245,8 +260,11 @@ mod tests {
         drop(journal);
         Journal::open(folder.path(), &spool).unwrap().remove();
         let text = std::fs::read_to_string(&spool).unwrap();
-        let lines = [("other", None), ("open", Some(HoldId::new(7)))];
-        let lines = lines.map(|(name, hold)| formats::kept_line(&call(name), None, hold) + "\n");
-        assert_eq!(text, lines.concat());
+        let mut booked: Vec<&str> = text.lines().collect();
+        let lines = [("first", None), ("other", None), ("open", Some(HoldId::new(7)))];
+        let mut lines = lines.map(|(name, hold)| formats::kept_line(&call(name), None, hold));
+        booked.sort_unstable();
+        lines.sort_unstable();
+        assert_eq!(booked, lines);
     }
 }

@@ -55,7 +55,8 @@ impl Read {
             return;
         }
         let all = path.and_then(|path| proxy_keys::read(path).ok());
-        self.stamp = stamp;
+        // A file that could not be read is read again, although it may not change before that.
+        self.stamp = stamp.filter(|_| all.is_some());
         self.is_required |= all.as_ref().is_some_and(|all| !all.is_empty());
         self.keys = all.map(|all| {
             let alive = all.into_iter().filter(|key| key.revoked.is_none());
@@ -96,6 +97,7 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         let ring = KeyRing::new(Some(path));
         assert_eq!((ring.owner(None), ring.owner(Some("tm-1"))), (None, None));
+        assert!(ring.read.lock().unwrap().stamp.is_none(), "it is read again with the next request");
         assert_eq!(KeyRing::new(None).owner(None), Some(Owner::default()));
     }
 }

@@ -8,6 +8,8 @@ use crate::formats::keys::request_key;
 
 /// Number of requests whose ids are remembered.
 const REQUESTS: usize = 4096;
+/// Maximum number of models that are remembered. Their names come from clients.
+const MODELS: usize = 4096;
 
 /// Known properties of upstreams.
 #[derive(Debug, Default)]
@@ -36,7 +38,12 @@ impl Memory {
 
     /// Records that the model rejected the request for usage, but accepted it without.
     pub(super) fn refused(&self, upstream: usize, model: Option<String>) {
-        self.refusing.lock().unwrap_or_else(PoisonError::into_inner).insert((upstream, model));
+        let mut refusing = self.refusing.lock().unwrap_or_else(PoisonError::into_inner);
+        // The others are learned again.
+        if refusing.len() >= MODELS {
+            refusing.clear();
+        }
+        refusing.insert((upstream, model));
     }
 
     /// True for an upstream that accepts no body of unknown length.
@@ -69,6 +76,17 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn models_that_refuse_are_remembered_up_to_a_bound() {
+        let memory = Memory::default();
+        let name = |number: usize| Some(format!("model-{number}"));
+        for number in 0..=MODELS {
+            memory.refused(1, name(number));
+            assert!(memory.refuses(1, name(number).as_deref()) && !memory.refuses(2, name(number).as_deref()));
+        }
+        assert!(memory.refusing.lock().unwrap().len() <= MODELS);
+    }
 
     #[test]
     fn an_id_that_came_before_is_not_new_as_long_as_it_is_remembered() {

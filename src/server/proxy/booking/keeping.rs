@@ -17,10 +17,14 @@ use crate::server::proxy::meter::Seen;
 
 /// Duration of a write that means the disk is slow, and for how long it is then treated as slow.
 const SLOW: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
+/// Maximum number of amounts that wait to be released while booking is behind.
+const MOST_HELD: usize = 100_000;
 
 /// Keeps finished calls until they have been booked.
 pub(super) struct Keeping {
     journal: Option<Journal>,
+    /// Full journals, each with the number of calls that must have been booked before it is removed.
+    full: Vec<(Journal, u64)>,
     /// The data folder and the spool in it, if there is one.
     folder: Option<(PathBuf, PathBuf)>,
     /// When the last attempt was made to open the journal.
@@ -48,6 +52,7 @@ impl Keeping {
     ) -> Self {
         Self {
             journal: None,
+            full: Vec::new(),
             folder,
             tried: None,
             to_book: Vec::new(),
@@ -137,9 +142,12 @@ impl Keeping {
     /// Passes calls on to be booked, or to the spool if booking is behind.
     pub(super) fn pass_on(&mut self) {
         let Some(waiting) = &self.waiting else { return };
+        let mut held = Vec::new();
         for to_book in self.to_book.drain(..) {
             match waiting.try_send(to_book) {
                 Ok(()) => self.written += 1,
+                // Only an amount is held, and the spool has no lines for that.
+                Err(TrySendError::Full(to_book)) if to_book.calls.is_empty() => held.push(to_book),
                 Err(TrySendError::Full(to_book) | TrySendError::Disconnected(to_book)) => {
                     // The holds of these calls end when they are read from the spool.
                     let spool = self.folder.as_ref().map(|(_, spool)| spool);
@@ -149,6 +157,9 @@ impl Keeping {
                 }
             }
         }
+        // An amount that is not released by then lapses.
+        held.truncate(MOST_HELD);
+        self.to_book = held;
     }
 
     /// Number of calls passed on so far.
@@ -156,31 +167,40 @@ impl Keeping {
         self.written
     }
 
-    /// Writes what could not be written before, and empties the journal if it is long and every call in it has been booked.
+    /// Writes what could not be written before, begins another journal if this one is long, and removes those whose calls
+    /// have all been booked.
     pub(super) fn tidy(&mut self) {
         if let Some(journal) = &mut self.journal {
             journal.retry();
         }
-        if self.to_book.is_empty()
-            && *self.booked.borrow() == self.written
-            && let Some(journal) = &mut self.journal
+        if let (Some(journal), Some((folder, spool))) = (&mut self.journal, &self.folder)
+            && journal.is_full()
+            && let Ok(next) = journal.followed(folder, spool)
         {
-            journal.booked();
+            // Calls that go to the spool instead are not counted, so this may be more than its own.
+            let all = self.written + self.to_book.len() as u64;
+            self.full.push((std::mem::replace(journal, next), all));
+        }
+        let (booked, is_idle) = (*self.booked.borrow(), self.to_book.is_empty());
+        let is_booked = |all: u64| booked >= all || is_idle && booked == self.written;
+        for (journal, _) in self.full.extract_if(.., |(_, all)| is_booked(*all)) {
+            journal.remove();
         }
     }
 
-    /// Shuts down in order: no more calls come in, everything is booked, and then the journal is not needed.
+    /// Shuts down in order: no more calls come in, everything is booked, and then the journals are not needed.
     pub(super) fn end(&mut self) {
         self.pass_on();
         self.waiting = None;
-        while *self.booked.borrow() < self.written {
+        let is_booked = |this: &Self| *this.booked.borrow() >= this.written;
+        // Without a booking thread there is nothing to wait for.
+        while !is_booked(self) && self.booked.has_changed().is_ok() {
             std::thread::sleep(Duration::from_millis(2));
         }
-        // It still contains calls that were kept nowhere else.
-        if self.gaps.lost.load(Ordering::Relaxed) == 0
-            && let Some(journal) = self.journal.take()
-        {
-            journal.remove();
+        // They still contain calls that were kept nowhere else.
+        if is_booked(self) && self.gaps.lost.load(Ordering::Relaxed) == 0 {
+            let full = self.full.drain(..).map(|(journal, _)| journal);
+            full.chain(self.journal.take()).for_each(Journal::remove);
         }
     }
 }
@@ -202,5 +222,52 @@ mod tests {
         keeping.slow_until = None;
         keeping.took(most, Instant::now().checked_sub(rest).unwrap());
         assert!(!keeping.is_slow());
+    }
+
+    fn nothing(number: u64) -> Finished {
+        Finished::Nothing { id: number.to_string(), hold: Some(HoldId::new(number.into())) }
+    }
+
+    #[test]
+    fn a_long_journal_is_removed_once_its_calls_are_booked_although_more_come_all_the_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("spool.jsonl");
+        let (waiting, _books) = std::sync::mpsc::sync_channel(10);
+        let (booked, reads) = watch::channel(0);
+        let mut keeping = Keeping::new(Some((folder.path().to_owned(), spool)), waiting, reads, Arc::default());
+        keeping.open_journal();
+        let journals = || crate::config::journals(folder.path()).len();
+        for number in 1..=3 {
+            keeping.journal.as_mut().unwrap().fill();
+            keeping.keep(nothing(number));
+            keeping.tidy();
+            assert_eq!((journals(), keeping.full.len()), (2, 1), "{number}");
+            // One is always waiting to be booked.
+            keeping.pass_on();
+            keeping.keep(nothing(number + 10));
+            booked.send(keeping.written()).unwrap();
+            keeping.tidy();
+            assert_eq!((journals(), keeping.full.len()), (1, 0), "{number}");
+            keeping.pass_on();
+        }
+        // What never was booked stays on disk.
+        drop(booked);
+        keeping.end();
+        assert_eq!(journals(), 1);
+    }
+
+    #[test]
+    fn an_amount_is_released_later_when_booking_is_behind() {
+        let (waiting, books) = std::sync::mpsc::sync_channel(1);
+        let mut keeping = Keeping::new(None, waiting, watch::channel(0).1, Arc::default());
+        for number in 1..=3 {
+            keeping.keep(nothing(number));
+        }
+        let mut released = Vec::new();
+        for _ in 0..3 {
+            keeping.pass_on();
+            released.extend(books.try_iter().map(|to_book| to_book.hold));
+        }
+        assert_eq!(released, [1, 2, 3].map(|number| Some(HoldId::new(number))));
     }
 }
