@@ -87,6 +87,29 @@ fn a_limit_that_is_near_says_when_it_is_full_as_the_status_line_does() {
 }
 
 #[test]
+fn the_forecast_of_a_run_is_that_of_its_own_session() {
+    let home = Home::new();
+    home.config("[limits]\nrun = { tokens = 1000 }\n");
+    let line = |session: &str, minutes: i64, output: u64| {
+        let at = (chrono::Utc::now() - chrono::Duration::minutes(minutes)).to_rfc3339();
+        format!(
+            "{{\"at\":\"{at}\",\"session\":\"{session}\",\"agent\":\"explore\",\"model\":\"m\",\"input_tokens\":0,\"output_tokens\":{output}}}\n"
+        )
+    };
+    let busy: String = (0..9).map(|minutes| line("busy", minutes, 100)).collect();
+    home.write(USAGE_LOG, &(line("quiet", 60, 850) + &busy));
+    for (session, percent, is_forecast) in [("busy", 90, true), ("quiet", 85, false)] {
+        let said = run(&home, &["gate", "--session", session, "--agent", "explore", "--json"], "").out;
+        let limit = &json(&said)["limits"][0];
+        assert_eq!(
+            (limit["percent"].as_u64(), limit["reached_at"].is_string()),
+            (Some(percent), is_forecast),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn a_limit_is_near_from_its_warning_on_and_over_at_its_amount() {
     // In dollars of a known price: 7.999 million tokens are $7.999 of $10.
     let cases = [(7_999_000, 0, "under"), (8_000_000, 0, "near"), (9_999_999, 0, "near"), (10_000_000, 2, "over")];

@@ -1260,7 +1260,7 @@ fn g8_a_config_that_is_not_applied_shows_at_every_size_until_it_is() {
     assert!(shown(&app, 120, 36).contains("▲ Config not applied: config.toml:2: a limit must be above zero"));
     app.update(Message::Feed(Feed::Health(Box::new(health()))), now());
     let text = shown(&app, 120, 36);
-    assert!(text.contains("the config is right again and applied"), "{text}");
+    assert!(text.contains("the config is valid again and in force"), "{text}");
     assert!(!text.contains("▲ config error") && !text.contains("not applied"), "{text}");
 }
 

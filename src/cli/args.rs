@@ -201,7 +201,7 @@ exceeded only warns, unless it is zero.")]
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
     },
-    /// Estimate output that logs do not count, from its text; kept apart, in no total
+    /// Estimate, from its text, output that logs do not count; in no total
     #[command(after_help = "Examples:\n  tokmeter backfill --dry-run\n  tokmeter backfill --undo")]
     Backfill {
         /// Show the estimates without writing them

@@ -34,7 +34,7 @@ pub enum LimitsCommand {
   tokmeter limits override 3f2a91c0 --revoke"
     )]
     Override {
-        /// The session, by its id, the beginning or end of it, or as it is shown; before its first call by its whole id
+        /// The session: its id, the beginning or end of it, or its displayed form; before its first call, the whole id
         #[arg(value_name = "SESSION")]
         session: String,
         /// Why

@@ -50,7 +50,7 @@ pub struct ProxyArgs {
     /// File whose first line is the token that clients must present as x-tokmeter-key
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// End with standard input: a process that starts this one holds it open
+    /// Stop when standard input ends; the starting process holds it open
     #[arg(long, hide = true)]
     pub end_with_input: bool,
 }

@@ -2,8 +2,8 @@
 //! and those of its forks in folders of their own.
 //!
 //! Verified with 1.18.33 against a service with a known bill (2026-11-26): the table `message` has one row per answer
-//! and equals the bill, except for the call that names a session, which is not logged. So a session used at least what
-//! its rows show. A row is created without counts when the answer starts, and is changed in place until
+//! and equals the bill, except for the call that generates a session's title, which is not logged. So a session used at
+//! least what its rows show. A row is created without counts when the answer starts, and is changed in place until
 //! `time.completed` is set. The sums in the table `session` and the parts of the type `step-finish` repeat the same
 //! counts and are not read, nor are the texts, which are in the table `part`. The older files, with the same answers,
 //! are left behind when a database takes over. An answer that was killed between the two writes has `finish` and counts
@@ -62,7 +62,7 @@ impl Format for OpenCode {
         &[Exactness::Calls, Exactness::Cost]
     }
     fn gaps(&self) -> &'static str {
-        "the call that names a session"
+        "the call that generates a session's title"
     }
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {
         let Some(data) = env.data_home().map(|data| data.join(self.folder)) else { return Vec::new() };

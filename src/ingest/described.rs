@@ -38,7 +38,7 @@ impl Tail {
         let is_news = beside.facts != 0 && beside.facts != facts;
         (beside.seen, beside.facts, self.booked) = (seen, facts, false);
         if is_news && self.framing == Framing::Lines {
-            tracing::info!(path = %self.label(), "described anew, read again from its beginning");
+            tracing::info!(path = %self.label(), "sidecar changed, read again from its beginning");
             self.restart();
             *lines = self.decoder(tools);
         }
@@ -58,6 +58,17 @@ impl Describers {
     pub(super) fn add(&mut self, tail: &Tail) {
         for file in tail.beside.iter().flat_map(|beside| &beside.files) {
             self.logs.entry(file.clone().into_os_string()).or_default().push(tail.id());
+        }
+    }
+
+    /// Removes a log.
+    pub(super) fn remove(&mut self, tail: &Tail) {
+        for file in tail.beside.iter().flat_map(|beside| &beside.files) {
+            let Some(logs) = self.logs.get_mut(file.as_os_str()) else { continue };
+            logs.retain(|id| *id != tail.id());
+            if logs.is_empty() {
+                self.logs.remove(file.as_os_str());
+            }
         }
     }
 

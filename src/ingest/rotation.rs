@@ -148,6 +148,7 @@ impl Tails {
     pub(super) fn forget(&mut self, id: FileId) {
         let Some(mut file) = self.files.remove(&id) else { return };
         file.tail.close();
+        self.describers.remove(&file.tail);
         self.open.retain(|other| *other != id);
         self.paths.retain(|_, other| *other != id);
         self.known.extend([file.tail.checkpoint()]);

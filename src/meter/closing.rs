@@ -98,9 +98,7 @@ pub(crate) fn stretches(summary: &Summary) -> usize {
 
 /// Sessions with calls today.
 fn of_today(summary: &Summary) -> impl Iterator<Item = &SessionLine> {
-    let is_of_today =
-        |line: &&SessionLine| summary.fleet.iter().any(|today| today.id == line.id() && today.today.calls > 0);
-    summary.sessions.iter().filter(is_of_today)
+    summary.sessions.iter().filter(|line| line.row.ended >= summary.day.from)
 }
 
 /// Today's sessions combined into one, without the pauses. A single session that began today is returned as it is.

@@ -43,10 +43,7 @@ impl Decision {
         self.allowed &= other.allowed;
         self.worst = self.worst.max(other.worst);
         for state in other.states {
-            let is_same = |known: &LimitState| {
-                (&known.limit, &known.subject, &known.session) == (&state.limit, &state.subject, &state.session)
-            };
-            if !self.states.iter().any(is_same) {
+            if !self.states.iter().any(|known| known.is_of_same(&state)) {
                 self.states.push(state);
             }
         }
@@ -111,7 +108,7 @@ pub(crate) fn add_forecasts(
     let snapshot = Snapshot::ask(books, &rules, &Follow::Today, now)?;
     let all = Meter::open(rules, snapshot).limits(now);
     for state in near {
-        let same = all.iter().find(|other| other.limit == state.limit && other.subject == state.subject);
+        let same = all.iter().find(|other| other.is_of_same(state));
         state.projected = same.and_then(|same| same.projected);
     }
     Ok(())

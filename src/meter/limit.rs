@@ -176,6 +176,13 @@ impl LimitState {
             || self.limit.scope.names().iter().any(|(dimension, _)| is_someone(dimension))
     }
 
+    /// True if this is the state of the same limit for the same subject.
+    pub(crate) fn is_of_same(&self, other: &Self) -> bool {
+        let subject = |session: &LimitedSession| (session.id.clone(), session.agent.clone(), session.names.clone());
+        let same_session = self.session.as_ref().map(subject) == other.session.as_ref().map(subject);
+        self.limit == other.limit && self.subject == other.subject && same_session
+    }
+
     /// True when its name begins with a name from outside (`alice daily`) instead of a word of ours (`daily`, `each user
     /// daily`).
     pub fn begins_with_a_name(&self) -> bool {

@@ -279,7 +279,7 @@ impl App {
                 self.health = *health;
                 if trouble.is_some() && self.health.config_trouble.is_none() {
                     // Replaces the error, which would stay for a while.
-                    self.say(Note::new(Tone::Plain, "the config is right again and applied"));
+                    self.say(Note::new(Tone::Plain, "the config is valid again and in force"));
                 }
             }
             Feed::Note(note) => self.say(note),

@@ -91,7 +91,7 @@ impl LedgerThread {
         match self.spool(batch) {
             Some(told) => self.took(told),
             None => {
-                let text = format!("the call was neither counted nor booked, send it again: {why}");
+                let text = format!("the call was not counted; send it again: {why}");
                 Reply::Error(Label::new(&text))
             }
         }

@@ -33,7 +33,7 @@ impl LedgerThread {
             Displaced::Removed if self.health.ledger_failed(&error) => {
                 let path = self.config_edits.paths.ledger();
                 let path = path.as_deref().map_or_else(|| Label::new("ledger"), Label::from_path);
-                let text = format!("the ledger {path} was removed; it is made again with the next call");
+                let text = format!("the ledger {path} was removed; it is created again with the next call");
                 self.tell(Feed::Note(Note::new(Tone::Danger, &text)));
                 self.tell_health();
             }

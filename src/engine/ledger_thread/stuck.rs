@@ -53,7 +53,7 @@ impl LedgerThread {
     /// Drops a batch. It is read from the logs again, because its offsets are not written either.
     pub(super) fn leave_out(&mut self) {
         if !std::mem::replace(&mut self.state.behind, true) {
-            let text = "too many calls wait to be booked; new ones are counted once they are";
+            let text = "too many calls are waiting to be booked; new ones count once those are";
             self.tell(Feed::Note(Note::new(Tone::Danger, text)));
         }
     }

@@ -12,8 +12,9 @@ use crate::meter::forecast::Outlook;
 use crate::meter::limit::{KnownSession, LimitState, Verdict};
 use crate::meter::limit_usage::LimitUsage;
 use crate::meter::rate::Minutes;
-use crate::meter::session::{Session, model_lines};
+use crate::meter::session::model_lines;
 use crate::meter::session_id::SessionId;
+use crate::meter::session_line::SessionLine;
 use crate::meter::snapshot::CALLS;
 use crate::meter::summary::{CallLine, Follow, Summary};
 
@@ -42,17 +43,26 @@ impl Meter {
         let mut fleet = self.sessions.fleet(&self.statuses, began, now);
         self.statuses.complete(&mut fleet);
         let marked = |sums: Sums| sums.marked(self.unread_files);
-        let line = |(id, session): (&SessionId, &Session)| {
-            let mut line = session.line(id, now);
+        for line in &mut fleet {
+            line.today = marked(line.today);
+            for agent in &mut line.agents {
+                agent.today = marked(agent.today);
+            }
+        }
+        let marked_line = |mut line: SessionLine| {
             line.row.sums = marked(line.row.sums);
             line
         };
+        let mut models = model_lines(models, minutes, &followed, (trend_until, now));
+        for line in &mut models {
+            line.sums = marked(line.sums);
+        }
         Summary {
             now,
             follow: self.follow.clone(),
             view: self.rules.view.clone(),
-            session: id.as_ref().zip(session).map(line),
-            sessions: self.sessions.lines(now),
+            session: id.as_ref().zip(session).map(|(id, session)| marked_line(session.line(id, now))),
+            sessions: self.sessions.lines(now).into_iter().map(marked_line).collect(),
             fleet,
             session_count: self.session_count(),
             all: marked(self.all),
@@ -61,7 +71,7 @@ impl Meter {
             week: marked(self.week.1),
             month: marked(self.month.1),
             followed: marked(followed),
-            models: model_lines(models, minutes, &followed, (trend_until, now)),
+            models,
             calls: self
                 .calls
                 .values()

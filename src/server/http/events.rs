@@ -65,11 +65,13 @@ pub(super) async fn feed(shared: Arc<Shared>) {
             continue;
         }
         revision.mark_unchanged();
-        if let Ok(answer) = api::ask(&shared, Topic::Summary, Params::new()).await
-            && let Ok(summary) = String::from_utf8(answer.body)
-        {
-            asked = Some(Instant::now());
-            latest.send_modify(|latest| latest.summary(summary.trim_end()));
+        match api::ask(&shared, Topic::Summary, Params::new()).await.map(|answer| String::from_utf8(answer.body)) {
+            Ok(Ok(summary)) => {
+                asked = Some(Instant::now());
+                latest.send_modify(|latest| latest.summary(summary.trim_end()));
+            }
+            // The ledger is busy. Ask again.
+            Ok(Err(_)) | Err(_) => revision.mark_changed(),
         }
         tokio::time::sleep(PACE).await;
     }

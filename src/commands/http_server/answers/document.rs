@@ -62,17 +62,15 @@ struct Call<'a> {
 
 /// Writes the summary as one line.
 pub(super) fn write(summary: &Summary, books: &BooksView<'_>, out: &mut dyn Write) -> Result<(), Trouble> {
-    let unread = books.unread_files;
-    let of = |sums: &Sums| Amounts::from_sums(&sums.marked(unread));
     let zone = books.settings.zone;
     let document = Document {
         schema: 1,
         at: rfc3339(summary.now),
         zone: zone.name().to_owned(),
         user: &books.settings.user,
-        today: of(&summary.today),
-        week: of(&summary.week),
-        month: of(&summary.month),
+        today: Amounts::from_sums(&summary.today),
+        week: Amounts::from_sums(&summary.week),
+        month: Amounts::from_sums(&summary.month),
         cost_per_hour_usd: money(summary.cost_per_hour),
         tokens_per_min: summary.tokens_per_min,
         by_day_end_usd: summary.by_day_end.map(money),
@@ -108,7 +106,7 @@ pub(super) fn write(summary: &Summary, books: &BooksView<'_>, out: &mut dyn Writ
             .collect(),
         warning: books.warning.as_deref(),
         is_reading: !books.is_caught_up,
-        unread_files: unread,
+        unread_files: books.unread_files,
     };
     Ok(output::to_line(&document, out)?)
 }

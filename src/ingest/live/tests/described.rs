@@ -32,4 +32,18 @@ fn k6_a_log_is_read_again_when_a_file_that_describes_it_changes_and_that_is_chec
     fs::write(place(&scene.root).join("s-1.json"), "{}").unwrap();
     scene.pass(Duration::from_secs(120));
     assert_eq!(scene.lines, 24);
+    // Documents that are replaced do not pile up.
+    let about = place(&scene.root).join("s-1.json");
+    for _ in 0..3 {
+        let changed = (0..8).map(|at| {
+            let path = place(&scene.root).join(format!("agent{at}.messages.json"));
+            let next = path.with_extension("next");
+            fs::write(&next, message(at)).unwrap();
+            fs::rename(&next, &path).unwrap();
+            Hint::Changed(path)
+        });
+        scene.step(changed.collect());
+        scene.pass(Duration::from_secs(120));
+        assert_eq!(scene.live.tails.describers.logs_of(&about).len(), 8);
+    }
 }
