@@ -62,10 +62,11 @@ pub mod ingest {
 /// From `ledger`.
 pub mod ledger {
     pub use crate::ledger::{
-        Access, Backing, Batch, Books, BooksError, Change, Checkpoint, CompactRow, Decide, Delta, Fact, FactChange,
-        FactEdit, Gathered, Grain, Interner, KeyValue, Ledger, Memory, MemoryStore, Note, Opened, Options, Order, Part,
-        PeriodKey, Place, Quarter, Quarters, Query, Reopened, Report, ReportRow, Repriced, Row, RowChange, SessionRow,
-        Space, Sqlite, Step, Store, StoreError, Stored, StoredRow, Stretch, Sums, Table, Whole, before, open, total,
+        Access, Backing, Batch, Books, Change, Checkpoint, CompactRow, Decide, Delta, Fact, FactChange, FactEdit,
+        FactKind, Grain, Interner, KeyValue, Ledger, LedgerError, Memory, MemoryStore, Note, Opened, Options, Order,
+        Part, PeriodKey, Place, Quarter, Quarters, Query, Reopened, Report, ReportRow, Repriced, Row, RowChange,
+        SessionRow, Sqlite, Step, Store, StoreError, Stored, StoredRow, Stretch, Sums, Table, Whole, WriteBuffer,
+        before, open, total,
     };
 }
 
@@ -101,7 +102,7 @@ pub mod theme {
 /// From `tui`, and the messages it shares with `engine`.
 pub mod tui {
     pub use crate::engine::{
-        BadLineView, Explained, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request,
+        BadLineView, EngineEvent, Explained, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request,
         SourceView, Tone, Watching,
     };
     pub use crate::tui::{

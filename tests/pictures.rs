@@ -13,7 +13,7 @@ use tokmeter::testing::domain::{Call, Instant, Label, Record, Zone};
 use tokmeter::testing::ledger::{Batch, Change, Ledger, Memory};
 use tokmeter::testing::meter::{Follow, Meter, Rules, Snapshot};
 use tokmeter::testing::pricing::{CostMode, PriceBook};
-use tokmeter::testing::tui::{self, App, Effect, Feed, HealthView, LedgerView, Message, Options, Request, View};
+use tokmeter::testing::tui::{self, App, Effect, EngineEvent, HealthView, LedgerView, Message, Options, Request, View};
 
 /// Sunday, 22 November 2026, 14:02:09 in Rome.
 fn now() -> Instant {
@@ -64,14 +64,14 @@ fn app(books: &Memory, view: View, theme: &str, at: Instant) -> App {
         ledger: LedgerView::Open(Label::new("~/.local/share/tokmeter/ledger.db")),
         ..HealthView::default()
     };
-    app.update(Message::Feed(Feed::Health(Box::new(health))), at);
+    app.update(Message::Engine(EngineEvent::Health(Box::new(health))), at);
     app.update(Message::Summary(Arc::new(meter.summary(at))), at);
     // Answers the view's queries until there are none.
     for _ in 0..8 {
         for effect in app.effects() {
             if let Effect::Ask(Request::History(query)) = effect {
                 let report = books.report(&query).unwrap();
-                app.update(Message::Feed(Feed::Answer(Box::new(report))), at);
+                app.update(Message::Engine(EngineEvent::Answer(Box::new(report))), at);
             }
         }
     }

@@ -192,7 +192,8 @@ impl Drop for Prometheus {
     }
 }
 
-/// The queries of the dashboard by panel, with its variables filled in as Grafana does it when it is closest to the data.
+/// The queries of the dashboard by panel, with its variables filled in as Grafana does it when it is closest to the
+/// data.
 fn queries() -> BTreeSet<(String, String)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib/grafana-dashboard.json");
     let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();

@@ -26,7 +26,7 @@ use serde_json::Value;
 use service::{Proxy, Service};
 use tokmeter::testing::config::{Env, Settings};
 use tokmeter::testing::domain::{CallKey, Instant};
-use tokmeter::testing::ledger::{Fact, KeyValue, Options, Space, open};
+use tokmeter::testing::ledger::{Fact, FactKind, KeyValue, Options, open};
 use tokmeter::testing::pricing::PriceBook;
 
 const CHAT: &str = "/v1/chat/completions";
@@ -53,7 +53,7 @@ fn ledger(home: &Home) -> tokmeter::testing::ledger::Sqlite {
 }
 
 fn holds(home: &Home) -> Vec<(String, Fact)> {
-    ledger(home).facts(Space::Hold, "").unwrap()
+    ledger(home).facts(FactKind::Hold, "").unwrap()
 }
 
 /// Makes calls at once through these proxies; how many were answered, and how many refused for now.
@@ -169,7 +169,7 @@ fn what_a_killed_proxy_held_lapses_if_its_journal_is_gone() {
     let [(id, _)] = &holds(&home)[..] else { panic!("one is held") };
     let earlier =
         |fact: Option<&Fact>| fact.map(|fact| Fact { at: fact.at - chrono::Duration::minutes(15), ..fact.clone() });
-    assert!(ledger(&home).update(Space::Hold, id, &earlier).unwrap());
+    assert!(ledger(&home).update(FactKind::Hold, id, &earlier).unwrap());
     assert_eq!(gate(&home).status.code(), Some(0));
     assert_eq!(again.call(CHAT, &[("x-user-id", "alice")]).status, 200);
     again.end();

@@ -232,8 +232,8 @@ fn the_settings_recipe_is_what_setup_writes() {
     assert_eq!(written, value(&recipes().join("claude/settings.json")).to_string());
 }
 
-/// The command lines in a recipe: what follows `tokmeter ` to the end of the quotes or of the shell command, if it begins
-/// with a command's name or an option.
+/// The command lines in a recipe: what follows `tokmeter ` to the end of the quotes or of the shell command, if it
+/// begins with a command's name or an option.
 fn quoted_commands(text: &str, names: &[String]) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for line in text.lines() {

@@ -21,8 +21,8 @@ use tokmeter::testing::meter::{
 use tokmeter::testing::pricing::{Cost, Rates};
 use tokmeter::testing::theme::{Background, Depth, Themes};
 use tokmeter::testing::tui::{
-    Action, App, BadLineView, Effect, FRAME, Feed, HealthView, LedgerView, Message, ModelView, Next, Note, Options,
-    Progress, Request, ScreenState, SourceView, Tone, Watching, draw, paint,
+    Action, App, BadLineView, Effect, EngineEvent, FRAME, HealthView, LedgerView, Message, ModelView, Next, Note,
+    Options, Progress, Request, ScreenState, SourceView, Tone, Watching, draw, paint,
 };
 
 #[path = "screens/care.rs"]
@@ -268,7 +268,7 @@ fn health() -> HealthView {
 
 fn app_with(options: Options, summary: Summary) -> App {
     let mut app = App::new(options, now()).unwrap();
-    app.update(Message::Feed(Feed::Health(Box::new(health()))), now());
+    app.update(Message::Engine(EngineEvent::Health(Box::new(health()))), now());
     app.update(Message::Summary(Arc::new(summary)), now());
     app
 }
@@ -415,10 +415,13 @@ fn unpriced_tokens_are_marked_everywhere() {
 #[test]
 fn a1_waiting_for_a_first_log_says_where_it_looks_and_how_to_feed_it() {
     let mut app = App::new(options(), now()).unwrap();
-    app.update(Message::Feed(Feed::Progress(None)), now());
+    app.update(Message::Engine(EngineEvent::Progress(None)), now());
     insta::assert_snapshot!(shown(&app, 100, 24));
     let (awaited, notes) = (vec![Label::new("/home/alice/.claude/projects")], vec![Label::new("2 sources gone")]);
-    app.update(Message::Feed(Feed::Health(Box::new(HealthView { awaited, notes, ..HealthView::default() }))), now());
+    app.update(
+        Message::Engine(EngineEvent::Health(Box::new(HealthView { awaited, notes, ..HealthView::default() }))),
+        now(),
+    );
     let text = shown(&app, 100, 24);
     assert!(text.contains("2 sources gone") && !text.contains("/home/alice/.claude"), "{text}");
     press(&mut app, &["d"]);
@@ -437,11 +440,11 @@ fn a21_reading_shows_its_progress_while_the_numbers_are_on_screen() {
         bytes: 3_400_000_000,
         left: Some(Duration::seconds(12)),
     };
-    app.update(Message::Feed(Feed::Progress(Some(progress))), now());
+    app.update(Message::Engine(EngineEvent::Progress(Some(progress))), now());
     let text = shown(&app, 120, 30);
     assert!(text.contains("Reading 3,210 of 10,000 files · 1.2 GB of 3.4 GB · 12s left"), "{text}");
     assert!(text.contains("Tokens: 145,230"), "{text}");
-    app.update(Message::Feed(Feed::Progress(None)), now());
+    app.update(Message::Engine(EngineEvent::Progress(None)), now());
     assert!(!shown(&app, 120, 30).contains("Reading"));
 }
 
@@ -506,7 +509,7 @@ fn row(period: PeriodKey, model: Option<&str>, cost: i64) -> ReportRow {
 fn answer(app: &mut App) {
     for effect in app.effects() {
         if let Effect::Ask(Request::History(query)) = effect {
-            app.update(Message::Feed(Feed::Answer(Box::new(history_answer(&query)))), now());
+            app.update(Message::Engine(EngineEvent::Answer(Box::new(history_answer(&query)))), now());
         }
     }
 }
@@ -525,11 +528,11 @@ fn history_asks_once_until_it_is_answered_and_again_when_the_books_change() {
     let mut app = app();
     press(&mut app, &["4"]);
     assert_eq!(app.effects().len(), 4);
-    app.update(Message::Feed(Feed::Changes(Vec::new())), now());
+    app.update(Message::Engine(EngineEvent::Changes(Vec::new())), now());
     assert_eq!(app.effects(), []);
     for by in [Vec::new(), vec![Dimension::Model]] {
         let query = Query { by, ..Query::new(Grain::Day, ZONE) };
-        app.update(Message::Feed(Feed::Answer(Box::new(history_answer(&query)))), now());
+        app.update(Message::Engine(EngineEvent::Answer(Box::new(history_answer(&query)))), now());
     }
     // Changes made while it waited are requested now.
     assert_eq!(app.effects().len(), 4);
@@ -563,7 +566,7 @@ fn the_models_view() {
             elsewhere: None,
         },
     ];
-    app.update(Message::Feed(Feed::Models(models)), now());
+    app.update(Message::Engine(EngineEvent::Models(models)), now());
     insta::assert_snapshot!(shown(&app, 140, 12));
 }
 
@@ -619,7 +622,7 @@ fn a_place_that_is_not_there_yet_is_no_fault_in_the_health_view() {
     let (awaited, notes) = (vec![Label::new("/home/alice/logs")], vec![Label::new("2 sources gone")]);
     let absent = vec!["codex", "goose"];
     let health = HealthView { awaited, absent, notes, ..HealthView::default() };
-    app.update(Message::Feed(Feed::Health(Box::new(health))), now());
+    app.update(Message::Engine(EngineEvent::Health(Box::new(health))), now());
     press(&mut app, &["7"]);
     let text = shown(&app, 100, 24);
     assert!(text.contains("○ waiting for /home/alice/logs") && text.contains("▲ 2 sources gone"), "{text}");
@@ -681,7 +684,7 @@ fn escape_drops_a_filter_that_is_still_being_typed() {
 fn escape_takes_away_what_was_said_before_it_leaves_a_view() {
     let mut app = app();
     press(&mut app, &["2"]);
-    app.update(Message::Feed(Feed::Note(Note::new(Tone::Plain, "the ledger can be written again"))), now());
+    app.update(Message::Engine(EngineEvent::Note(Note::new(Tone::Plain, "the ledger can be written again"))), now());
     let has = |app: &App, words: &str| shown(app, 120, 30).contains(words);
     assert!(has(&app, "the ledger can be written again"));
     press(&mut app, &["esc"]);
@@ -849,7 +852,7 @@ fn f7_every_size_can_be_drawn() {
             press(&mut app, &[key]);
             answer(&mut app);
             let progress = Progress { files: 10, bytes: 1_000, ..Progress::default() };
-            app.update(Message::Feed(Feed::Progress(Some(progress))), now());
+            app.update(Message::Engine(EngineEvent::Progress(Some(progress))), now());
             app
         })
         .collect();
@@ -988,7 +991,7 @@ fn f14_frames_stay_straight_whatever_the_names_are() {
 #[test]
 fn i1_i2_only_our_own_escapes_reach_the_terminal() {
     let mut app = app_with(options(), hostile());
-    app.update(Message::Feed(Feed::Note(Note::new(Tone::Danger, "bad \u{1b}]0;title\u{7} \u{202e}"))), now());
+    app.update(Message::Engine(EngineEvent::Note(Note::new(Tone::Danger, "bad \u{1b}]0;title\u{7} \u{202e}"))), now());
     let mut bytes = Vec::new();
     let first = draw(&app, Rect::new(0, 0, 120, 36));
     paint(None, &first, &mut bytes).unwrap();
@@ -1067,12 +1070,12 @@ fn news_is_drawn_at_once_and_then_no_more_than_thirty_times_a_second() {
     assert!(core.frame(now(), start).is_some(), "the first picture waits for nothing");
     core.painted();
     let later = start + std::time::Duration::from_secs(1);
-    core.feed(Feed::Changes(vec![posted(1, now())]), now());
+    core.feed(EngineEvent::Changes(vec![posted(1, now())]), now());
     assert_eq!(core.sleep(now(), later), std::time::Duration::ZERO);
     let picture = core.frame(now(), later).unwrap();
     assert!(String::from_utf8(picture).unwrap().contains("15"), "the new count is in the picture");
     core.painted();
-    core.feed(Feed::Changes(vec![posted(2, now())]), now());
+    core.feed(EngineEvent::Changes(vec![posted(2, now())]), now());
     let soon = later + FRAME / 3;
     assert_eq!(core.frame(now(), soon), None);
     assert_eq!(core.sleep(now(), soon) + FRAME / 3, FRAME);
@@ -1082,7 +1085,7 @@ fn news_is_drawn_at_once_and_then_no_more_than_thirty_times_a_second() {
 #[test]
 fn h8_an_idle_screen_writes_nothing_and_hardly_wakes() {
     let (mut core, start) = (core(Depth::True), std::time::Instant::now());
-    core.feed(Feed::Changes(vec![posted(1, now() - Duration::hours(2))]), now());
+    core.feed(EngineEvent::Changes(vec![posted(1, now() - Duration::hours(2))]), now());
     core.frame(now(), start);
     let (mut wakes, mut written) = (0, 0);
     let (mut wall, mut at) = (now(), start);
@@ -1115,7 +1118,7 @@ fn a_limit_passed_is_said_aloud_once_and_shown_until_it_starts_anew() {
     let mut said = Vec::new();
     let mut pictures = Vec::new();
     for nth in 1..=3 {
-        core.feed(Feed::Changes(vec![posted(u64::from(nth), now())]), now());
+        core.feed(EngineEvent::Changes(vec![posted(u64::from(nth), now())]), now());
         pictures.extend(core.frame(now(), start + FRAME * nth).unwrap());
         core.painted();
         said.push(core.requests().into_iter().filter(|request| matches!(request, Request::Alert(_))).count());
@@ -1134,7 +1137,7 @@ fn an_alert_rings_and_reaches_the_desktop_as_our_own_text() {
     core.painted();
     let popup = Some(b"\x1b]9;80% of daily limit used\x07".to_vec());
     let note = Note { bell: true, popup, ..Note::new(Tone::Warning, "80% of daily limit used") };
-    core.feed(Feed::Note(note), now());
+    core.feed(EngineEvent::Note(note), now());
     let bytes = core.frame(now(), start + FRAME).unwrap();
     let text = String::from_utf8(bytes).unwrap();
     assert!(text.starts_with("\u{7}\u{1b}]9;80% of daily limit used\u{7}"), "{text:?}");
@@ -1177,7 +1180,7 @@ fn f9_a_terminal_that_does_not_read_stops_pictures_but_not_counting() {
     // Never painted, while messages keep coming.
     for nth in 0..100 {
         let at = start + FRAME * 2 * nth;
-        core.feed(Feed::Changes(vec![posted(u64::from(nth), now())]), now());
+        core.feed(EngineEvent::Changes(vec![posted(u64::from(nth), now())]), now());
         assert_eq!(core.frame(now(), at), None);
     }
     let at = start + FRAME * 300;
@@ -1241,7 +1244,7 @@ fn g8_g9_a_theme_that_breaks_while_running_is_said_and_the_old_one_kept() {
         themes: Themes::default(),
         rules: Rules::new(ZONE),
     };
-    app.update(Message::Feed(Feed::Settings(Box::new(settings))), now());
+    app.update(Message::Engine(EngineEvent::Settings(Box::new(settings))), now());
     assert_eq!(app.theme(), &before);
     assert!(shown(&app, 120, 30).contains("theme 'gruvbx' is not known; there are: auto, dark"));
 }
@@ -1251,14 +1254,14 @@ fn g8_a_config_that_is_not_applied_shows_at_every_size_until_it_is() {
     let mut app = app();
     let trouble = Some(Label::new("config.toml:2: a limit must be above zero (the old settings stay)"));
     let broken = HealthView { config_trouble: trouble, ..health() };
-    app.update(Message::Feed(Feed::Health(Box::new(broken))), now());
+    app.update(Message::Engine(EngineEvent::Health(Box::new(broken))), now());
     for (width, height) in [(200, 60), (120, 36), (80, 24), (60, 12), (40, 10)] {
         let text = shown(&app, width, height);
         assert!(text.contains("▲ config error"), "{width}×{height}:\n{text}");
     }
     press(&mut app, &["7"]);
     assert!(shown(&app, 120, 36).contains("▲ Config not applied: config.toml:2: a limit must be above zero"));
-    app.update(Message::Feed(Feed::Health(Box::new(health()))), now());
+    app.update(Message::Engine(EngineEvent::Health(Box::new(health()))), now());
     let text = shown(&app, 120, 36);
     assert!(text.contains("the config is valid again and in force"), "{text}");
     assert!(!text.contains("▲ config error") && !text.contains("not applied"), "{text}");

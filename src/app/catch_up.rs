@@ -17,7 +17,7 @@ use super::exit::{Exit, Failure};
 use crate::domain::{Filter, Label};
 use crate::engine::{AnyLedger, owner_of};
 use crate::ingest::{self, BadNote, Condition, Health, ReadBatch, Tails, Tallies};
-use crate::ledger::{self, Batch, BooksError, Checkpoint, Ledger};
+use crate::ledger::{self, Batch, Checkpoint, Ledger, LedgerError};
 use crate::pricing::PriceBook;
 
 /// Maximum number of unread files to list by name.
@@ -63,7 +63,7 @@ pub(crate) fn open_and_catch_up(
         Err(Missed::Failed(failure)) => return Err(failure),
         Ok(books) => return Ok(books),
     };
-    if missed.is_mendable() && replace_damaged(context).is_ok() {
+    if missed.is_recoverable() && replace_damaged(context).is_ok() {
         match gather_once(context, selection, book, true) {
             Err(Missed::Unreadable(error)) => missed = error,
             Err(Missed::Failed(failure)) => return Err(failure),
@@ -80,7 +80,7 @@ pub(crate) fn open_and_catch_up(
 /// Why catching up failed.
 enum Missed {
     /// The ledger opens, but can be neither written nor read.
-    Unreadable(BooksError),
+    Unreadable(LedgerError),
     Failed(Failure),
 }
 
@@ -90,8 +90,8 @@ impl From<Failure> for Missed {
     }
 }
 
-impl From<BooksError> for Missed {
-    fn from(error: BooksError) -> Self {
+impl From<LedgerError> for Missed {
+    fn from(error: LedgerError) -> Self {
         Self::Unreadable(error)
     }
 }
@@ -162,7 +162,7 @@ fn gather_once(
         }
         complain_if_empty(&books, paths)?;
     } else if let Some(error) = book_gathered(&mut books) {
-        if error.is_mendable() && with_ledger {
+        if error.is_recoverable() && with_ledger {
             return Err(error.into());
         }
         // Calls that cannot be written are counted together with the ledger's. If the ledger cannot be read either,
@@ -192,7 +192,7 @@ fn gather_once(
 }
 
 /// Writes the buffered calls; returns the error if that fails.
-fn book_gathered(books: &mut Books) -> Option<BooksError> {
+fn book_gathered(books: &mut Books) -> Option<LedgerError> {
     books.ledger.flush().err()
 }
 
@@ -204,7 +204,7 @@ fn warn(context: &mut Context<'_>, selection: &LogSelection, warning: &str) {
 }
 
 /// Warns that new calls are counted but not written.
-fn not_booked(context: &mut Context<'_>, books: &mut Books, selection: &LogSelection, error: &BooksError) {
+fn not_booked(context: &mut Context<'_>, books: &mut Books, selection: &LogSelection, error: &LedgerError) {
     let unbooked = format!("{error}; new calls are counted here, and booked as soon as possible");
     warn(context, selection, &unbooked);
     books.unbooked.get_or_insert(unbooked);
@@ -224,7 +224,7 @@ fn name_unread(context: &mut Context<'_>, health: &Health) {
 }
 
 /// Checkpoints of one session's transcript and of its sub-agents. A hook does not need the other files.
-fn states_of(books: &dyn Ledger, transcript: &Path) -> Result<Vec<Checkpoint>, BooksError> {
+fn states_of(books: &dyn Ledger, transcript: &Path) -> Result<Vec<Checkpoint>, LedgerError> {
     let mut paths = vec![transcript.to_owned()];
     let mut folders = vec![transcript.with_extension("").join("subagents")];
     while let Some(folder) = folders.pop() {
@@ -240,7 +240,7 @@ fn states_of(books: &dyn Ledger, transcript: &Path) -> Result<Vec<Checkpoint>, B
 /// Reads new lines into the ledger.
 fn catch_up(context: &mut Context<'_>, books: &mut Books, mut tails: Tails, selection: &LogSelection, threads: usize) {
     let Books { ledger, tallies, bad, .. } = books;
-    let mut failed: Option<BooksError> = None;
+    let mut failed: Option<LedgerError> = None;
     tails.catch_up(std::time::Instant::now(), threads, &mut |batch: ReadBatch, _| {
         tallies.add(&batch.tallies);
         bad.extend_from_slice(&batch.bad[..batch.bad.len().min(ReadBatch::NOTES.saturating_sub(bad.len()))]);
@@ -263,7 +263,7 @@ fn catch_up(context: &mut Context<'_>, books: &mut Books, mut tails: Tails, sele
 fn read_stdin(context: &Context<'_>, books: &mut Books) -> Result<(), Failure> {
     let (options, clock) = (tail_options(context), Arc::clone(&context.env.clock));
     let Books { ledger, tallies, bad, .. } = books;
-    let mut failed: Option<BooksError> = None;
+    let mut failed: Option<LedgerError> = None;
     let name = Label::new("-");
     let read = ingest::read_stream(&mut std::io::stdin().lock(), &name, &options, &|| clock(), &mut |batch| {
         tallies.add(&batch.tallies);

@@ -75,9 +75,9 @@ impl From<io::Error> for Failure {
     }
 }
 
-impl From<crate::ledger::BooksError> for Failure {
-    fn from(error: crate::ledger::BooksError) -> Self {
-        Self { mendable: error.is_mendable(), ..Self::new(Exit::Unavailable, error.to_string()) }
+impl From<crate::ledger::LedgerError> for Failure {
+    fn from(error: crate::ledger::LedgerError) -> Self {
+        Self { mendable: error.is_recoverable(), ..Self::new(Exit::Unavailable, error.to_string()) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::config::LimitKey;
 use crate::domain::{Dimension, Filter, Label, Matcher, Zone, is_project, model_short, project_short};
-use crate::ledger::{BooksError, Grain, Ledger, Query};
+use crate::ledger::{Grain, Ledger, LedgerError, Query};
 use crate::meter::Scope;
 use crate::text::meant;
 
@@ -24,7 +24,7 @@ impl Names {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(crate) fn in_ledger(books: &dyn Ledger, dimension: Dimension) -> Result<Self, BooksError> {
+    pub(crate) fn in_ledger(books: &dyn Ledger, dimension: Dimension) -> Result<Self, LedgerError> {
         let report = books.report(&Query { by: vec![dimension], ..Query::new(Grain::Total, Zone::UTC) })?;
         let all = report.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten()).collect();
         Ok(Self { dimension, all })
@@ -139,7 +139,7 @@ impl Names {
 pub(crate) struct KnownNames(Vec<Names>);
 
 impl KnownNames {
-    fn names_by(&mut self, books: &dyn Ledger, dimension: Dimension) -> Result<&Names, BooksError> {
+    fn names_by(&mut self, books: &dyn Ledger, dimension: Dimension) -> Result<&Names, LedgerError> {
         let at = match self.0.iter().position(|names| names.dimension == dimension) {
             Some(at) => at,
             None => {
@@ -154,7 +154,7 @@ impl KnownNames {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub(crate) fn unknown_in(&mut self, books: &dyn Ledger, filter: &Filter) -> Result<Vec<String>, BooksError> {
+    pub(crate) fn unknown_in(&mut self, books: &dyn Ledger, filter: &Filter) -> Result<Vec<String>, LedgerError> {
         let mut all = Vec::new();
         for (dimension, asked) in filter.only.iter().filter(|(_, asked)| !asked.is_glob()) {
             all.extend(self.names_by(books, *dimension)?.unknown(asked));
@@ -163,7 +163,7 @@ impl KnownNames {
     }
 
     /// A sentence for each name and pattern of a limit that no call has.
-    fn unknown_in_limit(&mut self, books: &dyn Ledger, filter: &Filter) -> Result<Vec<String>, BooksError> {
+    fn unknown_in_limit(&mut self, books: &dyn Ledger, filter: &Filter) -> Result<Vec<String>, LedgerError> {
         let mut all = Vec::new();
         for (dimension, asked) in &filter.only {
             all.extend(self.names_by(books, *dimension)?.unknown_in_limit(asked));
@@ -177,7 +177,7 @@ impl KnownNames {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<KnownNames, BooksError> {
+pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<KnownNames, LedgerError> {
     let mut known = KnownNames::default();
     for (dimension, asked) in &mut filter.only {
         if !matches!(dimension, Dimension::Project | Dimension::Model) || asked.is_glob() {
@@ -193,8 +193,8 @@ pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<KnownN
     Ok(known)
 }
 
-/// The full names that a name given for a coming call may stand for: itself if a call has it, or else all that are shown
-/// so. The sentence says that it may be any of several, or that no call has it.
+/// The full names that a name given for a coming call may stand for: itself if a call has it, or else all that are
+/// shown so. The sentence says that it may be any of several, or that no call has it.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -202,7 +202,7 @@ pub(crate) fn meanings(
     books: &dyn Ledger,
     dimension: Dimension,
     given: &Label,
-) -> Result<(Vec<Label>, Option<String>), BooksError> {
+) -> Result<(Vec<Label>, Option<String>), LedgerError> {
     let names = Names::in_ledger(books, dimension)?;
     if names.all.contains(given) {
         return Ok((vec![given.clone()], None));
@@ -224,7 +224,7 @@ pub(crate) fn meanings(
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn complete_ahead(books: &dyn Ledger, filter: &mut Filter) -> Result<Vec<String>, BooksError> {
+pub(crate) fn complete_ahead(books: &dyn Ledger, filter: &mut Filter) -> Result<Vec<String>, LedgerError> {
     let mut known = complete(books, filter)?;
     let sentences = known.unknown_in(books, filter)?;
     let mut longer = Vec::new();
@@ -255,7 +255,7 @@ pub(crate) fn limit_in_full(
     books: &dyn Ledger,
     key: &LimitKey,
     is_set: bool,
-) -> Result<(LimitKey, Vec<String>), BooksError> {
+) -> Result<(LimitKey, Vec<String>), LedgerError> {
     let mut filter = Filter { only: key.scope.names().to_vec(), ..Filter::default() };
     if filter.only.is_empty() {
         return Ok((key.clone(), Vec::new()));

@@ -6,10 +6,10 @@ use super::exit::{Exit, Failure};
 use crate::domain::{
     Dimension, Filter, Label, Matcher, Zone, is_callers_session, is_project, is_session, may_be_short,
 };
-use crate::ledger::{BooksError, Grain, Ledger, Query};
+use crate::ledger::{Grain, Ledger, LedgerError, Query};
 
 /// The named session that ended last. Calls without a session may be newer.
-fn latest_named(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, BooksError> {
+fn latest_named(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, LedgerError> {
     let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
     let sessions = books.report(&query)?.rows.into_iter().filter_map(|row| row.session);
     let last = sessions.filter(|session| session.session.is_some()).max_by_key(|session| session.ended);
@@ -32,7 +32,7 @@ pub(crate) fn find_session(
     books: &dyn Ledger,
     wanted: &str,
     filter: &Filter,
-) -> Result<Result<Label, Failure>, BooksError> {
+) -> Result<Result<Label, Failure>, LedgerError> {
     if wanted == "latest" {
         return latest(books, filter);
     }
@@ -52,7 +52,7 @@ pub(crate) fn find_session(
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn callers_session(books: &dyn Ledger, wanted: &str) -> Result<Result<Label, Option<Failure>>, BooksError> {
+pub(crate) fn callers_session(books: &dyn Ledger, wanted: &str) -> Result<Result<Label, Option<Failure>>, LedgerError> {
     let all = Filter::default();
     if let Some(exact) = with_exact_name(books, wanted, &all)? {
         return Ok(Ok(exact));
@@ -75,7 +75,7 @@ pub(crate) fn callers_session(books: &dyn Ledger, wanted: &str) -> Result<Result
 }
 
 /// The session of the newest call or, if it has none, the one that ended last.
-fn latest(books: &dyn Ledger, filter: &Filter) -> Result<Result<Label, Failure>, BooksError> {
+fn latest(books: &dyn Ledger, filter: &Filter) -> Result<Result<Label, Failure>, LedgerError> {
     let newest = books.calls(filter, 1)?;
     let mut name = newest.first().and_then(|row| row.call.from.session.clone());
     if name.is_none() && !newest.is_empty() {
@@ -86,7 +86,7 @@ fn latest(books: &dyn Ledger, filter: &Filter) -> Result<Result<Label, Failure>,
 }
 
 /// The session of exactly this name, found without reading all other names.
-fn with_exact_name(books: &dyn Ledger, wanted: &str, filter: &Filter) -> Result<Option<Label>, BooksError> {
+fn with_exact_name(books: &dyn Ledger, wanted: &str, filter: &Filter) -> Result<Option<Label>, LedgerError> {
     let mut filter = filter.clone();
     filter.only.push((Dimension::Session, Matcher::exact(wanted)));
     Ok(books.calls(&filter, 1)?.first().and_then(|row| row.call.from.session.clone()))
@@ -99,7 +99,7 @@ fn named_so(
     filter: &Filter,
     wanted: &str,
     fits: impl Fn(&str, &str) -> bool,
-) -> Result<Vec<Label>, BooksError> {
+) -> Result<Vec<Label>, LedgerError> {
     let query = |by: Vec<Dimension>| Query { by, filter: filter.clone(), ..Query::new(Grain::Total, Zone::UTC) };
     let names = books.report(&query(vec![Dimension::Session]))?.rows.into_iter();
     let names = names.filter_map(|row| row.by.into_iter().next().flatten());

@@ -72,7 +72,7 @@ mod unix {
                 };
                 let number = u8::try_from(signal).unwrap_or_default();
                 if again {
-                    tui::give_back();
+                    tui::restore_terminal();
                     std::process::exit(i32::from(128 + number));
                 }
                 let _ = tell.send(number);

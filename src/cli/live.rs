@@ -18,7 +18,8 @@ pub struct LiveArgs {
     // A path cannot be empty, so that an empty value represents the default socket.
     #[arg(long, value_name = "SOCK", num_args = 0..=1, default_missing_value = "")]
     pub socket: Option<std::ffi::OsString>,
-    /// Also serve HTTP: telemetry, metrics, the API and a page; without an address, as the config says or on 127.0.0.1:4318
+    /// Also serve HTTP: telemetry, metrics, the API and a page; without an address, as the config says or on
+    /// 127.0.0.1:4318
     ///
     /// Put --listen after the paths, or write --listen=ADDR. Addresses beyond this machine need a token, see
     /// `tokmeter serve --help`.

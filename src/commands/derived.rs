@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::domain::{Dimension, Label, TicketPattern, Zone, project_of};
 use crate::formats::{self, Exactness};
-use crate::ledger::{BooksError, Grain, Ledger, Query};
+use crate::ledger::{Grain, Ledger, LedgerError, Query};
 
 /// The names needed for a query by these dimensions.
 ///
@@ -16,7 +16,7 @@ pub(super) fn names(
     books: &dyn Ledger,
     by: &[Dimension],
     tickets: &TicketPattern,
-) -> Result<BTreeMap<(Dimension, Label), Label>, BooksError> {
+) -> Result<BTreeMap<(Dimension, Label), Label>, LedgerError> {
     let mut names = BTreeMap::new();
     if by.contains(&Dimension::Fidelity) {
         names.extend(formats::ALL.iter().map(|format| {
@@ -40,7 +40,7 @@ pub(super) fn names(
 }
 
 /// Every value of a dimension.
-fn values(books: &dyn Ledger, by: Dimension) -> Result<impl Iterator<Item = Label>, BooksError> {
+fn values(books: &dyn Ledger, by: Dimension) -> Result<impl Iterator<Item = Label>, LedgerError> {
     let rows = books.report(&Query { by: vec![by], ..Query::new(Grain::Total, Zone::UTC) })?.rows.into_iter();
     Ok(rows.filter_map(|row| row.by.into_iter().next().flatten()))
 }

@@ -17,7 +17,7 @@ use crate::app::{Context, Exit, Failure};
 use crate::cli::GateArgs;
 use crate::config::Loaded;
 use crate::domain::{Dimension, Filter, Instant};
-use crate::ledger::{BooksError, Ledger};
+use crate::ledger::{Ledger, LedgerError};
 use crate::meter::Rules;
 use crate::output;
 
@@ -78,14 +78,14 @@ impl GateArgs {
 pub(super) fn evaluate(
     context: &mut Context<'_>,
     selection: &LogSelection,
-    question: impl Fn(&dyn Ledger, &Rules, Instant) -> Result<GateAnswer, BooksError>,
+    question: impl Fn(&dyn Ledger, &Rules, Instant) -> Result<GateAnswer, LedgerError>,
 ) -> (GateAnswer, Option<Books>) {
     let rules = context.rules(Filter::default());
     let now = context.now();
     let ask = |books: &Books| question(&books.ledger, &rules, now);
     let mut gathered = catch_up::open_and_catch_up(context, selection, false);
     let mut answered = gathered.as_ref().ok().map(ask);
-    if matches!(&answered, Some(Err(error)) if error.is_mendable()) {
+    if matches!(&answered, Some(Err(error)) if error.is_recoverable()) {
         drop(gathered);
         gathered =
             catch_up::replace_damaged(context).and_then(|()| catch_up::open_and_catch_up(context, selection, false));

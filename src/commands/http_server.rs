@@ -11,7 +11,7 @@ use crate::app::{Context, Exit, Failure};
 use crate::config::server::TOKEN_VARIABLE;
 use crate::config::{self, Token, regular_file};
 use crate::domain::Label;
-use crate::engine::{Destination, Doors, Exporter, owner_of};
+use crate::engine::{Destination, EngineClient, Exporter, owner_of};
 use crate::server::http::{self, Server};
 
 /// Maximum size of a token file in bytes.
@@ -28,7 +28,7 @@ pub(super) fn start(
     context: &Context<'_>,
     bound: Bound,
     destination: Option<Destination>,
-    doors: Doors,
+    doors: EngineClient,
 ) -> Result<Serving, Failure> {
     let Bound { listener, token } = bound;
     let exporter = destination

@@ -87,7 +87,7 @@ pub(super) fn show(
         Err(code) => return Ok(Exit::Code(code)),
     };
     let (exit, mut meter) = left.map_err(|error| Failure::new(Exit::Io, format!("the terminal: {error}")))?;
-    goodbye(context, &mut meter, exit)?;
+    restore_sequence(context, &mut meter, exit)?;
     Ok(if exit == tui::Exit::Quit { Exit::Fine } else { Exit::Code(exit.code()) })
 }
 
@@ -99,7 +99,7 @@ async fn missed(ending: &mut StopSignals) -> u8 {
 }
 
 /// Prints the summary of the followed session on the normal screen.
-fn goodbye(context: &mut Context<'_>, meter: &mut Meter, exit: tui::Exit) -> Result<(), Failure> {
+fn restore_sequence(context: &mut Context<'_>, meter: &mut Meter, exit: tui::Exit) -> Result<(), Failure> {
     if exit == tui::Exit::HungUp {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use crate::app::catch_up::{self, LogSelection};
 use crate::app::{Context, Exit, Failure};
 use crate::domain::{Dimension, Instant, Zone, sort_by_key};
 use crate::engine::{HealthView, Scrape};
-use crate::ledger::{BooksError, Grain, Ledger, Query};
+use crate::ledger::{Grain, Ledger, LedgerError, Query};
 use crate::meter::LimitState;
 use crate::output::{self, Kind, Metrics, PrometheusFormat};
 use crate::pricing::PriceBook;
@@ -58,7 +58,7 @@ pub(super) struct View<'a> {
 }
 
 /// The metrics of this ledger.
-pub(super) fn metrics(view: &View<'_>, scrape: &RefCell<Scrape>) -> Result<Metrics, BooksError> {
+pub(super) fn metrics(view: &View<'_>, scrape: &RefCell<Scrape>) -> Result<Metrics, LedgerError> {
     let scrape = &mut *scrape.borrow_mut();
     let split: Vec<(&'static str, Dimension)> =
         [("source", Dimension::Source), ("model", Dimension::Model)].iter().chain(view.names).copied().collect();

@@ -6,7 +6,7 @@ use super::derived;
 use crate::app::Failure;
 use crate::app::catch_up::Books;
 use crate::domain::{Dimension, Filter, TicketPattern, Zone};
-use crate::ledger::{BooksError, Grain, Ledger, Order, Query, Report};
+use crate::ledger::{Grain, Ledger, LedgerError, Order, Query, Report};
 
 /// The query for a report with these flags. The last arguments are its order and the number of rows.
 pub(super) fn query(
@@ -17,7 +17,7 @@ pub(super) fn query(
     zone: Zone,
     (order, limit): (&str, Option<usize>),
     tickets: &TicketPattern,
-) -> Result<Query, BooksError> {
+) -> Result<Query, LedgerError> {
     let order = if order == "desc" { Order::Descending } else { Order::Ascending };
     let renamed = derived::names(books, &by, tickets)?;
     Ok(Query { grain, by, filter, zone, order, limit, renamed })

@@ -53,7 +53,7 @@ pub(super) fn run(
     let now = context.now();
     let snapshot = Snapshot::ask(&ledger, &rules, &follow(&ledger, args, &rules.view)?, now)?;
     let mut meter = Meter::open(rules, snapshot);
-    meter.unread(unread_files);
+    meter.set_unread_files(unread_files);
     let mut options = tui_options::options(context, loaded, args, &roots)?;
     options.notes = unknown.iter().map(|sentence| Label::new(sentence)).collect();
     options.played = played;

@@ -10,7 +10,7 @@ use crate::app::names::complete_ahead;
 use crate::cli::LiveArgs;
 use crate::domain::Call;
 use crate::engine::playback::Steps;
-use crate::engine::{Engine, Events, Faces, Setup, StartError, Stdin};
+use crate::engine::{Callbacks, Engine, Events, Setup, StartError, Stdin};
 use crate::ingest::Roots;
 use crate::ledger::{self, Ledger};
 use crate::meter::{Meter, Rules};
@@ -103,7 +103,7 @@ pub(super) fn start(
         #[cfg(unix)]
         socket,
         is_served: bound.is_some() || args.listen.is_some(),
-        faces: Faces {
+        faces: Callbacks {
             answer: super::gate::query::query_with,
             explain: super::explain::text_of,
             digest: super::daily_digest::of_day,

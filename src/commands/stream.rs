@@ -14,7 +14,7 @@ use super::start::{Started, no_runtime};
 use super::{Context, Exit, Failure, tui_options};
 use crate::app::StopSignals;
 use crate::config;
-use crate::engine::{Driver, Feed, process};
+use crate::engine::{Driver, EngineEvent, process};
 use crate::meter::closing;
 use crate::text;
 use held::Held;
@@ -56,7 +56,7 @@ pub(super) fn run(context: &mut Context<'_>, started: Started, mut ending: StopS
                 error = printer.ended() => return Err(error),
                 news = events.recv() => {
                     let Some(news) = news else { return Ok(Exit::Fine) };
-                    let ended = matches!(news, Feed::Ended);
+                    let ended = matches!(news, EngineEvent::Ended);
                     lines.tell(context, news, &printer)?;
                     printer.print(std::mem::take(&mut lines.out));
                     if ended {

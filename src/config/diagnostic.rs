@@ -176,7 +176,8 @@ fn secret_at(line: &str) -> Option<usize> {
     values.filter_map(after).chain(addresses.filter(|at| has_password(*at))).min()
 }
 
-/// True if the latest of these lines that has a secret only begins its value: a list, a table or a string of several lines.
+/// True if the latest of these lines that has a secret only begins its value: a list, a table or a string of several
+/// lines.
 fn is_within_secret(lines: &str) -> bool {
     let (mut begin, mut value) = (0, None);
     for line in lines.split_inclusive('\n') {

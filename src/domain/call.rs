@@ -37,8 +37,8 @@ pub struct Call {
     /// The session whose ancestors share this key. Set only if the format's keys are unique just within a family of
     /// sessions; see [`CallKey::under`].
     pub lineage: Option<Label>,
-    /// True if the model ended its turn with this answer, so that the agent waits for its user. False if it goes on, and
-    /// if the log does not say.
+    /// True if the model ended its turn with this answer, so that the agent waits for its user. False if it goes on,
+    /// and if the log does not say.
     pub ends_turn: bool,
 }
 
@@ -47,8 +47,8 @@ pub struct Call {
 pub(crate) const SUMS_UP: [&str; 1] = ["codex-exec"];
 
 impl Call {
-    /// Upper bound for the web searches of one answer or run: a hundred dollars at Anthropic's price. An answer makes a few
-    /// dozen.
+    /// Upper bound for the web searches of one answer or run: a hundred dollars at Anthropic's price. An answer makes a
+    /// few dozen.
     pub const MOST_SEARCHES: u32 = 10_000;
     /// Upper bound for the web searches of a session.
     pub const MOST_SEARCHES_OF_SESSION: u32 = 1_000_000;

@@ -66,8 +66,8 @@ pub(crate) fn may_be_short(words: &str) -> bool {
     words.chars().count() >= CALLERS && session_short(words) == words
 }
 
-/// True when a caller of the gate means this session by its short form or a longer end of its UUID, or by a prefix of at
-/// least 8 characters. The prefix must be followed by more than digits, because `nightly-1` is not `nightly-10`.
+/// True when a caller of the gate means this session by its short form or a longer end of its UUID, or by a prefix of
+/// at least 8 characters. The prefix must be followed by more than digits, because `nightly-1` is not `nightly-10`.
 pub(crate) fn is_callers_session(session: &str, words: &str) -> bool {
     let is_beginning =
         || session.strip_prefix(words).is_some_and(|rest| !rest.bytes().all(|byte| byte.is_ascii_digit()));

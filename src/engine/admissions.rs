@@ -1,7 +1,7 @@
 //! Decides for the proxy whether a call may be made. A separate connection to the ledger answers or, if there is none,
 //! the ledger thread.
 
-pub(super) mod second_books;
+pub(super) mod admission_ledger;
 pub(super) mod verdict;
 
 use std::collections::hash_map::RandomState;
@@ -12,11 +12,11 @@ use std::time::{Duration, Instant as Clock};
 
 use tokio::sync::{mpsc, watch};
 
-use self::second_books::SecondBooks;
+use self::admission_ledger::AdmissionLedger;
 use crate::config::{OnError, Settings};
 use crate::domain::{Call, Dimension, HoldId, Instant, Label};
 use crate::meter::Rules;
-use crate::meter::admission::Coming;
+use crate::meter::admission::PendingCall;
 
 /// How long the ledger may take to answer before `gate.on_error` decides.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -25,7 +25,7 @@ const AGAIN: Duration = Duration::from_millis(2);
 
 /// A call that asks for admission.
 pub(crate) struct Admit {
-    pub(crate) coming: Coming,
+    pub(crate) coming: PendingCall,
     /// Receives the answer. If nobody is waiting for it any more, nothing is held.
     pub(crate) reply: SyncSender<Admitted>,
 }
@@ -89,7 +89,7 @@ impl Policy {
 pub(crate) struct Limits {
     pub(super) admit: mpsc::Sender<Admit>,
     pub(super) policy: watch::Receiver<Policy>,
-    pub(super) second_books: Arc<SecondBooks>,
+    pub(super) second_books: Arc<AdmissionLedger>,
 }
 
 impl Limits {
@@ -100,13 +100,13 @@ impl Limits {
 
     /// Like [`Limits::admit`], but without waiting; `None` if that is not possible now.
     pub(crate) fn admit_at_once(&self, call: &Call) -> Option<(Admitted, Option<HoldId>)> {
-        let coming = Coming { hold: fresh(), call: call.clone() };
+        let coming = PendingCall { hold: fresh(), call: call.clone() };
         Some(with_hold(self.second_books.admit_at_once(&coming)?, coming.hold))
     }
 
     /// Decides whether a call may be made. Its tokens are an estimate. Waits at most two seconds for the ledger.
     pub(crate) fn admit(&self, call: Call) -> (Admitted, Option<HoldId>) {
-        let coming = Coming { hold: fresh(), call };
+        let coming = PendingCall { hold: fresh(), call };
         let hold = coming.hold;
         let until = Clock::now() + TIMEOUT;
         if let Some(admitted) = self.second_books.admit(&coming) {

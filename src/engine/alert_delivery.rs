@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use crate::config::{Env, Notify, Settings};
 use crate::domain::{Instant, Zone};
-use crate::ledger::{AlertClaim, BooksError, Ledger, alert_was_delivered};
+use crate::ledger::{AlertClaim, Ledger, LedgerError, alert_was_delivered};
 use crate::meter::{About, Alert};
 use crate::text;
 use under_way::UnderWay;
@@ -145,7 +145,7 @@ pub(super) fn deliver(
 }
 
 /// A note about an alert whose claim or delivery could not be recorded.
-fn unsure(error: &BooksError) -> String {
+fn unsure(error: &LedgerError) -> String {
     format!("{error}; another process may deliver this alert as well")
 }
 

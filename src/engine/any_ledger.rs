@@ -10,8 +10,8 @@ use crate::domain::{CallKey, Filter, Label, Span, Status};
 use crate::engine::LedgerView;
 use crate::ingest::{self, Condition};
 use crate::ledger::{
-    self, Batch, BooksError, Change, Checkpoint, Decide, Fact, FactChange, KeyValue, Ledger, Lost, Memory, Note,
-    Options, Order, Query, Report, Row, Salvaged, Space, Sqlite, Sums,
+    self, Batch, Change, Checkpoint, Decide, Fact, FactChange, FactKind, KeyValue, Ledger, LedgerError, Lost, Memory,
+    Note, Options, Order, Query, Report, Row, Salvaged, Sqlite, Sums,
 };
 use crate::pricing::PriceBook;
 
@@ -32,7 +32,7 @@ pub(crate) struct AnyLedger {
     /// Path and options of the ledger that could not be opened.
     wanted: Option<(PathBuf, Options)>,
     /// Why an intermediate write failed. The next attempt is made at the end.
-    failed: Option<BooksError>,
+    failed: Option<LedgerError>,
     /// Maximum number of calls buffered in memory before a write.
     most: usize,
     /// Why the ledger was opened read-only, if it was.
@@ -52,7 +52,7 @@ impl AnyLedger {
         Self::with_backend(Backend::Memory(Box::new(Memory::new(Arc::clone(prices) as _))), prices)
     }
 
-    /// An in-memory ledger in place of one that cannot be opened yet, see [`AnyLedger::come_home`].
+    /// An in-memory ledger in place of one that cannot be opened yet, see [`AnyLedger::reopen_wanted`].
     pub(crate) fn instead_of(path: PathBuf, options: Options, prices: &Arc<PriceBook>) -> Self {
         Self { wanted: Some((path, options)), ..Self::memory(prices) }
     }
@@ -77,7 +77,7 @@ impl AnyLedger {
         path: &Path,
         options: Options,
         prices: &Arc<PriceBook>,
-    ) -> Result<(Self, Vec<Note>), BooksError> {
+    ) -> Result<(Self, Vec<Note>), LedgerError> {
         let opened = ledger::open(path, options, Arc::clone(prices) as _)?;
         let only_read = opened.notes.iter().find(|note| note.is_only_read()).map(ToString::to_string);
         let any_ledger = Self { only_read, ..Self::with_backend(Backend::Sqlite(Box::new(opened.books)), prices) };
@@ -109,7 +109,7 @@ impl AnyLedger {
     ///
     /// # Errors
     /// When it still cannot be opened or written. No calls are lost.
-    pub(crate) fn come_home(&mut self) -> Result<Vec<Note>, BooksError> {
+    pub(crate) fn reopen_wanted(&mut self) -> Result<Vec<Note>, LedgerError> {
         let Some((path, options)) = &self.wanted else { return Ok(Vec::new()) };
         let opened = ledger::open(path, options.clone(), Arc::clone(&self.prices) as _)?;
         let mut books = Box::new(opened.books);
@@ -134,7 +134,7 @@ impl AnyLedger {
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    pub(crate) fn salvage(&mut self) -> Result<Option<Salvaged>, BooksError> {
+    pub(crate) fn salvage(&mut self) -> Result<Option<Salvaged>, LedgerError> {
         self.sqlite().map_or(Ok(None), Sqlite::salvage)
     }
 
@@ -146,7 +146,7 @@ impl AnyLedger {
     }
 
     /// True when this stands in for a ledger that could not be opened.
-    pub(crate) fn is_away(&self) -> bool {
+    pub(crate) fn is_stand_in(&self) -> bool {
         self.wanted.is_some()
     }
 
@@ -164,7 +164,7 @@ impl AnyLedger {
     ///
     /// # Errors
     /// When the ledger cannot be read. The batch is buffered all the same.
-    pub(crate) fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
+    pub(crate) fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, LedgerError> {
         let second = self.second.as_mut().map_or(Ok(Vec::new()), |second| second.hold(batch));
         let changes = match &mut self.backend {
             Backend::Memory(books) => books.post(batch),
@@ -174,7 +174,7 @@ impl AnyLedger {
     }
 
     /// Shortens or restores the lock timeout.
-    pub(crate) fn hurry(&self, hurried: bool) {
+    pub(crate) fn retry_soon(&self, hurried: bool) {
         let first = if let Backend::Sqlite(books) = &self.backend { Some(books) } else { None };
         for books in first.into_iter().chain(&self.second) {
             books.wait_for_others(if hurried { HARDLY } else { books.lock_timeout() });
@@ -182,7 +182,7 @@ impl AnyLedger {
     }
 
     /// Writes some calls if too many are buffered, either to the ledger or to a temporary file.
-    fn make_room(&mut self) -> Result<(), BooksError> {
+    fn make_room(&mut self) -> Result<(), LedgerError> {
         match &mut self.backend {
             Backend::Memory(books) if books.len() >= self.most.min(IN_MEMORY) && self.wanted.is_none() => {
                 let spare = Memory::new(Arc::clone(&self.prices) as _);
@@ -245,7 +245,7 @@ impl AnyLedger {
     }
 }
 
-fn traced<T>(outcome: &Result<T, BooksError>, batch: &Batch, done: &'static str) {
+fn traced<T>(outcome: &Result<T, LedgerError>, batch: &Batch, done: &'static str) {
     let (records, files) = (batch.records.len(), batch.files.len());
     match outcome {
         Ok(_) => tracing::debug!(records, files, "{done}"),
@@ -254,7 +254,7 @@ fn traced<T>(outcome: &Result<T, BooksError>, batch: &Batch, done: &'static str)
 }
 
 impl Ledger for AnyLedger {
-    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
+    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, LedgerError> {
         if let Some(second) = &mut self.second {
             second.post(batch)?;
         }
@@ -270,7 +270,7 @@ impl Ledger for AnyLedger {
         &mut self,
         batch: &mut Batch,
         more: &mut dyn FnMut(&mut Batch) -> bool,
-    ) -> Result<Vec<Change>, BooksError> {
+    ) -> Result<Vec<Change>, LedgerError> {
         if self.second.is_some() {
             return self.post(batch);
         }
@@ -281,7 +281,7 @@ impl Ledger for AnyLedger {
         Ok(changes)
     }
 
-    fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError> {
+    fn absorb(&mut self, batch: &Batch) -> Result<(), LedgerError> {
         if let Some(second) = &mut self.second {
             second.absorb(batch)?;
             if second.unbooked() >= NEXT && self.failed.is_none() {
@@ -304,7 +304,7 @@ impl Ledger for AnyLedger {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), BooksError> {
+    fn flush(&mut self) -> Result<(), LedgerError> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
@@ -331,43 +331,43 @@ impl Ledger for AnyLedger {
         flushed.and(second)
     }
 
-    fn report(&self, query: &Query) -> Result<Report, BooksError> {
+    fn report(&self, query: &Query) -> Result<Report, LedgerError> {
         self.books().report(query)
     }
 
-    fn sums(&self, filter: &Filter) -> Result<Sums, BooksError> {
+    fn sums(&self, filter: &Filter) -> Result<Sums, LedgerError> {
         self.books().sums(filter)
     }
 
-    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError> {
+    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, LedgerError> {
         self.books().calls(filter, limit)
     }
 
-    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
+    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), LedgerError> {
         self.books().each(filter, order, each)
     }
 
-    fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {
+    fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, LedgerError> {
         self.books().spans(spans, filter)
     }
 
-    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError> {
+    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, LedgerError> {
         self.books().call(key)
     }
 
-    fn files(&self) -> Result<Vec<Checkpoint>, BooksError> {
+    fn files(&self) -> Result<Vec<Checkpoint>, LedgerError> {
         self.books().files()
     }
 
-    fn file(&self, path: &Path) -> Result<Option<Checkpoint>, BooksError> {
+    fn file(&self, path: &Path) -> Result<Option<Checkpoint>, LedgerError> {
         self.books().file(path)
     }
 
-    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
+    fn statuses(&self) -> Result<Vec<Status>, LedgerError> {
         self.books().statuses()
     }
 
-    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), BooksError> {
+    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), LedgerError> {
         self.books_mut().exclusively(decide)
     }
 
@@ -377,15 +377,15 @@ impl Ledger for AnyLedger {
 }
 
 impl KeyValue for AnyLedger {
-    fn update(&mut self, space: Space, key: &str, change: FactChange<'_>) -> Result<bool, BooksError> {
+    fn update(&mut self, space: FactKind, key: &str, change: FactChange<'_>) -> Result<bool, LedgerError> {
         self.books_mut().update(space, key, change)
     }
 
-    fn remove(&mut self, space: Space, key: &str) -> Result<(), BooksError> {
+    fn remove(&mut self, space: FactKind, key: &str) -> Result<(), LedgerError> {
         self.books_mut().remove(space, key)
     }
 
-    fn facts(&self, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>, BooksError> {
+    fn facts(&self, space: FactKind, prefix: &str) -> Result<Vec<(String, Fact)>, LedgerError> {
         self.books().facts(space, prefix)
     }
 }

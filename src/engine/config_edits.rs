@@ -11,19 +11,19 @@ use super::inbox::LedgerMessage;
 use super::playback;
 use crate::config::{self, Diagnostic, Env, LimitKey, Loaded, Overrides, Paths, Settings, edit};
 use crate::domain::{Instant, Label, Zone};
-use crate::engine::{Feed, NewSettings, Note, Request, Tone};
-use crate::ledger::{BooksError, CLAIM_LASTS, Ledger, Row};
+use crate::engine::{EngineEvent, NewSettings, Note, Request, Tone};
+use crate::ledger::{CLAIM_LASTS, Ledger, LedgerError, Row};
 use crate::meter::{Alert, Amount, Rules};
 use crate::pricing::PriceBook;
 use crate::theme::{Background, Themes};
 
 /// Answers a query from the socket with one line of JSON. The arguments are the query, the ledger, the rules, the
 /// settings, why the numbers may be too low, and the time.
-pub(crate) type Answer = fn(&str, &dyn Ledger, &Rules, &Settings, Doubt<'_>, Instant) -> String;
+pub(crate) type Answer = fn(&str, &dyn Ledger, &Rules, &Settings, Caveats<'_>, Instant) -> String;
 
 /// Why an answer may be too low.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Doubt<'a> {
+pub(crate) struct Caveats<'a> {
     /// Warning to include in the answer.
     pub(crate) warning: Option<&'a str>,
     /// Files that may contain more calls and could not be read.
@@ -31,11 +31,11 @@ pub(crate) struct Doubt<'a> {
 }
 
 /// Completes the names in a limit. The flag means that the limit is already set.
-pub(crate) type InFull = fn(&dyn Ledger, &LimitKey, bool) -> Result<(LimitKey, Vec<String>), BooksError>;
+pub(crate) type InFull = fn(&dyn Ledger, &LimitKey, bool) -> Result<(LimitKey, Vec<String>), LedgerError>;
 
 /// Functions of higher-level modules that the engine calls.
 #[derive(Clone, Copy)]
-pub(crate) struct Faces {
+pub(crate) struct Callbacks {
     /// Answers the socket.
     pub(crate) answer: Answer,
     /// Explains how a call's cost is computed at the prices in force, as text.
@@ -61,7 +61,7 @@ pub(crate) struct ConfigEdits {
     /// Settings at the start. Some of them stay in force until the next one.
     pub(crate) at_start: Settings,
     /// Functions of higher-level modules.
-    pub(crate) faces: Faces,
+    pub(crate) faces: Callbacks,
     /// Queue of the ledger thread, which receives the demo's calls.
     pub(crate) work: mpsc::WeakSender<LedgerMessage>,
     /// Alerts that another process has claimed and might not deliver.
@@ -78,11 +78,11 @@ pub(crate) struct ConfigEdits {
 
 impl ConfigEdits {
     /// Handles a request. Returns messages for the screen.
-    pub(crate) fn ask(&mut self, request: Request, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
+    pub(crate) fn ask(&mut self, request: Request, books: &mut dyn Ledger, now: Instant) -> Vec<EngineEvent> {
         match request {
             Request::SetLimit { scope, amount } => match self.set_limit(&scope, &amount, books) {
                 // One note, because a second one would replace the first.
-                Ok(done) => vec![Feed::Note(Note::new(
+                Ok(done) => vec![EngineEvent::Note(Note::new(
                     if done.len() > 1 { Tone::Warning } else { Tone::Plain },
                     &done.join("; "),
                 ))],
@@ -98,7 +98,7 @@ impl ConfigEdits {
             }
             Request::Theme(name) => match self.keep_theme(&name) {
                 Ok(()) => Vec::new(),
-                Err(message) => vec![Feed::Note(Note::new(Tone::Warning, &message))],
+                Err(message) => vec![EngineEvent::Note(Note::new(Tone::Warning, &message))],
             },
             Request::Alert(alert) => {
                 // Listeners get it even if another process delivers it, but not if an earlier run has delivered it: at
@@ -111,7 +111,7 @@ impl ConfigEdits {
             }
             Request::Demo => {
                 playback::start_demo(self.work.clone(), self.settings.zone, &self.settings.user, now);
-                vec![Feed::Note(Note::new(Tone::Plain, "a simulated session; nothing is booked"))]
+                vec![EngineEvent::Note(Note::new(Tone::Plain, "a simulated session; nothing is booked"))]
             }
             Request::SaveView { name, view } => {
                 let saved = self.change(|text| edit::save_view(text, &name, &view));
@@ -146,7 +146,7 @@ impl ConfigEdits {
         question: &str,
         books: &dyn Ledger,
         rules: &Rules,
-        doubt: Doubt<'_>,
+        doubt: Caveats<'_>,
         now: Instant,
     ) -> String {
         (self.faces.answer)(question, books, rules, &self.settings, doubt, now)
@@ -158,14 +158,14 @@ impl ConfigEdits {
     }
 
     /// Delivers an alert, unless another process has done so.
-    fn alert(&mut self, alert: Alert, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
+    fn alert(&mut self, alert: Alert, books: &mut dyn Ledger, now: Instant) -> Vec<EngineEvent> {
         let later = self.deliveries.later(&self.work);
         let delivered = alert_delivery::deliver(&alert, &self.settings, &self.env, books, now, &later);
         if delivered.under_way {
             self.deliveries.began();
         }
-        let mut news: Vec<Feed> =
-            delivered.notes.iter().map(|note| Feed::Note(Note::new(Tone::Warning, note))).collect();
+        let mut news: Vec<EngineEvent> =
+            delivered.notes.iter().map(|note| EngineEvent::Note(Note::new(Tone::Warning, note))).collect();
         tracing::info!(
             id = alert.id.as_str(),
             delivered = delivered.claimed,
@@ -176,7 +176,7 @@ impl ConfigEdits {
             let popup = Some(delivered.terminal).filter(|bytes| !bytes.is_empty());
             let limit = alert.limit().map(Label::new);
             let note = Note::new(Tone::Warning, &alert.title());
-            news.push(Feed::Note(Note { bell: delivered.bell, popup, limit, ..note }));
+            news.push(EngineEvent::Note(Note { bell: delivered.bell, popup, limit, ..note }));
         }
         if delivered.pending {
             self.pending.push(alert);
@@ -201,15 +201,15 @@ impl ConfigEdits {
     }
 
     /// Delivers the alerts that another process has claimed but not delivered.
-    pub(crate) fn deliver_pending(&mut self, books: &mut dyn Ledger, now: Instant) -> Vec<Feed> {
+    pub(crate) fn deliver_pending(&mut self, books: &mut dyn Ledger, now: Instant) -> Vec<EngineEvent> {
         let pending = std::mem::take(&mut self.pending);
         pending.into_iter().flat_map(|alert| self.alert(alert, books, now)).collect()
     }
 
     /// Records the alerts that have been sent. Returns a note if that failed.
-    pub(crate) fn settle_alerts(&mut self, books: &mut dyn Ledger, now: Instant) -> Option<Feed> {
+    pub(crate) fn settle_alerts(&mut self, books: &mut dyn Ledger, now: Instant) -> Option<EngineEvent> {
         let problem = self.deliveries.settle(books, now)?;
-        Some(Feed::Note(Note::new(Tone::Warning, &problem)))
+        Some(EngineEvent::Note(Note::new(Tone::Warning, &problem)))
     }
 
     /// Waits briefly for alerts and a digest that are still being sent, so that they are recorded as sent.
@@ -219,11 +219,16 @@ impl ConfigEdits {
     }
 
     /// Sends the previous day's digest if it is due, and makes sure that this is checked again later.
-    pub(crate) fn look_at_daily(&mut self, books: &mut dyn Ledger, unread_files: u64, now: Instant) -> Option<Feed> {
+    pub(crate) fn look_at_daily(
+        &mut self,
+        books: &mut dyn Ledger,
+        unread_files: u64,
+        now: Instant,
+    ) -> Option<EngineEvent> {
         self.daily.watch(&self.settings, &self.work);
         let (of, compose) = ((&self.settings, &self.env), (self.faces.digest, unread_files));
         let problem = self.daily.look(books, of, compose, &self.work, now)?;
-        Some(Feed::Note(Note::new(Tone::Warning, &problem)))
+        Some(EngineEvent::Note(Note::new(Tone::Warning, &problem)))
     }
 
     /// Reads the config again. Returns the new settings, or `None` if they are the same.
@@ -301,8 +306,8 @@ fn late_settings(one: &Settings, other: &Settings) -> [(&'static str, bool); 10]
     ]
 }
 
-fn edit_result(edited: Result<(), String>, done: &str) -> Vec<Feed> {
-    vec![Feed::Note(match edited {
+fn edit_result(edited: Result<(), String>, done: &str) -> Vec<EngineEvent> {
+    vec![EngineEvent::Note(match edited {
         Ok(()) => Note::new(Tone::Plain, done),
         Err(message) => Note::new(Tone::Danger, &message),
     })]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::protocol::{Feed, Request};
+use super::protocol::{EngineEvent, Request};
 use crate::domain::Instant;
 use crate::meter::{Alerts, Follow, Meter, Summary};
 
@@ -31,30 +31,30 @@ impl Driver {
     }
 
     /// Takes everything that affects the numbers from an event. Returns true if they may have changed.
-    pub(crate) fn take(&mut self, news: &Feed, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, news: &EngineEvent, now: Instant) -> bool {
         match news {
-            Feed::Changes(changes) => {
+            EngineEvent::Changes(changes) => {
                 for change in changes {
                     self.meter.apply(change, now);
                 }
             }
-            Feed::Snapshot(snapshot) => {
-                self.meter.reopen((**snapshot).clone());
+            EngineEvent::Snapshot(snapshot) => {
+                self.meter.replace_snapshot((**snapshot).clone());
                 self.asked = false;
             }
-            Feed::Statuses(statuses) => self.meter.state(statuses.clone()),
-            Feed::Settings(new) => {
+            EngineEvent::Statuses(statuses) => self.meter.state(statuses.clone()),
+            EngineEvent::Settings(new) => {
                 let (settings, alerts) = (&new.settings, &new.settings.alerts);
-                self.alerts.rule(alerts.quiet.map(|quiet| (quiet, settings.zone)), alerts.hysteresis);
-                self.meter.rule(new.rules.clone());
+                self.alerts.set_quiet_hours(alerts.quiet.map(|quiet| (quiet, settings.zone)), alerts.hysteresis);
+                self.meter.set_rules(new.rules.clone());
             }
-            Feed::Health(view) => return self.meter.unread(view.unread_files),
-            Feed::Progress(_)
-            | Feed::Note(_)
-            | Feed::Answer(_)
-            | Feed::Models(_)
-            | Feed::Explained(_)
-            | Feed::Ended => return false,
+            EngineEvent::Health(view) => return self.meter.set_unread_files(view.unread_files),
+            EngineEvent::Progress(_)
+            | EngineEvent::Note(_)
+            | EngineEvent::Answer(_)
+            | EngineEvent::Models(_)
+            | EngineEvent::Explained(_)
+            | EngineEvent::Ended => return false,
         }
         true
     }
@@ -62,7 +62,7 @@ impl Driver {
     /// The summary at this time. Due alerts become requests; so does a snapshot if the meter is stale.
     pub(crate) fn summary(&mut self, now: Instant) -> Summary {
         self.counted = now;
-        let is_stale = self.meter.stale(now);
+        let is_stale = self.meter.needs_refresh(now);
         let summary = self.meter.summary(now);
         if is_stale && !self.asked {
             self.asked = true;
@@ -144,7 +144,7 @@ mod tests {
         let mut driver = Driver::new(Meter::new(Rules::new(Zone::UTC), now), Alerts::default(), now);
         let name = Label::new("codex");
         let quota = Quota { source: name.clone(), name, minutes: 300, used: 8_500, resets_at: None, seen: now };
-        assert!(driver.take(&Feed::Statuses(vec![Status::Quota(quota.clone())]), now));
+        assert!(driver.take(&EngineEvent::Statuses(vec![Status::Quota(quota.clone())]), now));
         assert_eq!(driver.summary(now).quotas, [quota]);
         let requests = driver.requests();
         assert!(matches!(requests.as_slice(), [Request::Alert(alert)] if alert.threshold == 80), "{requests:?}");
@@ -154,7 +154,7 @@ mod tests {
     fn what_could_not_be_read_makes_every_sum_a_lower_bound_until_it_is_read() {
         let now = Instant::UNIX_EPOCH;
         let mut driver = Driver::new(Meter::new(Rules::new(Zone::UTC), now), Alerts::default(), now);
-        let health = |unread_files| Feed::Health(Box::new(HealthView { unread_files, ..HealthView::default() }));
+        let health = |unread_files| EngineEvent::Health(Box::new(HealthView { unread_files, ..HealthView::default() }));
         assert!(!driver.take(&health(0), now));
         assert!(!driver.summary(now).today.is_lower_bound());
         assert!(driver.take(&health(1), now));
@@ -182,7 +182,7 @@ mod tests {
         assert!(requested.try_recv().is_err(), "asked twice");
         let books = Memory::new(std::sync::Arc::new(PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)));
         let snapshot = Snapshot::ask(&books, &rules, &Follow::Latest, tomorrow).unwrap();
-        assert!(driver.take(&Feed::Snapshot(Box::new(snapshot)), tomorrow));
+        assert!(driver.take(&EngineEvent::Snapshot(Box::new(snapshot)), tomorrow));
         driver.summary(tomorrow);
         assert!(driver.requests().is_empty());
         driver.summary(tomorrow + chrono::Duration::days(1));

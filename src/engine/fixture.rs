@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
-use super::config_edits::Faces;
+use super::config_edits::Callbacks;
 use super::{Admitted, Limits};
 use crate::config::{Env, OnError, Settings};
 use crate::domain::{Attribution, Call, CallKey, Dimension, HoldId, Instant, Label, Matcher, Tokens};
@@ -39,8 +39,8 @@ pub(super) fn rules(settings: &Settings) -> Rules {
 }
 
 /// Stubs for the functions of higher-level modules.
-pub(super) fn faces() -> Faces {
-    Faces {
+pub(super) fn faces() -> Callbacks {
+    Callbacks {
         answer: |_, _, _, _, _, _| String::new(),
         explain: |_, _, _| String::new(),
         digest: |_, _, _, _, _| Err(String::new()),

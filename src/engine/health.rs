@@ -17,7 +17,7 @@ use self::socket::{SocketCounters, SocketJson};
 use crate::domain::{Dimension, Instant, Label, Record, Zone};
 use crate::engine::{BadLineView, HealthView, LedgerView, SourceView, Watching};
 use crate::ingest::{Note, ReadBatch};
-use crate::ledger::{BooksError, Change, Checkpoint, Grain, Ledger, Query, Row};
+use crate::ledger::{Change, Checkpoint, Grain, Ledger, LedgerError, Query, Row};
 use crate::pricing::{Cost, PriceBook};
 
 /// Name of the source for calls from outside: the socket and the HTTP server.
@@ -26,7 +26,7 @@ const SOCKET: &str = "socket";
 const BAD_LINES: usize = 100;
 
 /// Tokens per model without a price.
-pub(crate) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, BooksError> {
+pub(crate) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, LedgerError> {
     let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
     let rows = books.report(&query)?.rows.into_iter();
     Ok(rows
@@ -237,7 +237,7 @@ impl HealthState {
     }
 
     /// Records a ledger error. Returns true if it is new.
-    pub(crate) fn ledger_failed(&mut self, error: &BooksError) -> bool {
+    pub(crate) fn ledger_failed(&mut self, error: &LedgerError) -> bool {
         let words = Label::new(&error.to_string());
         let failed = LedgerView::Failed(words);
         let news = self.view.ledger != failed;

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, watch};
 
 use super::admissions::Policy;
-use super::admissions::second_books::SecondBooks;
+use super::admissions::admission_ledger::AdmissionLedger;
 use super::any_ledger::AnyLedger;
 use super::config_edits::ConfigEdits;
 use super::health::HealthState;
@@ -25,14 +25,14 @@ use super::lifecycle::{Lifecycle, can_wait};
 use super::log_reader::Control;
 use crate::config::Env;
 use crate::domain::Label;
-use crate::engine::{Explained, Feed, LedgerView, Note, Progress, Request, Tone};
+use crate::engine::{EngineEvent, Explained, LedgerView, Note, Progress, Request, Tone};
 use crate::ingest::{Content, Delivery, Event};
 use crate::ledger::Ledger;
 use crate::meter::{Follow, Recent, Rules, Snapshot};
 use crate::pricing::PriceBook;
 
 /// Interval between progress updates during the first read.
-const TELL_EVERY: chrono::Duration = chrono::Duration::milliseconds(200);
+const PROGRESS_INTERVAL: chrono::Duration = chrono::Duration::milliseconds(200);
 
 /// State of the ledger thread.
 pub(crate) struct LedgerThread {
@@ -45,7 +45,7 @@ pub(crate) struct LedgerThread {
     pub(crate) follow: Follow,
     pub(crate) health: HealthState,
     /// Channel to the screen.
-    pub(crate) feed: mpsc::Sender<Feed>,
+    pub(crate) feed: mpsc::Sender<EngineEvent>,
     pub(crate) env: Env,
     /// Handles requests that do not touch the ledger's rows.
     pub(crate) config_edits: ConfigEdits,
@@ -56,9 +56,9 @@ pub(crate) struct LedgerThread {
     /// A summary of the limits, for servers.
     pub(crate) policy: watch::Sender<Policy>,
     /// The proxy's own connection to the ledger.
-    pub(crate) second_books: Arc<SecondBooks>,
+    pub(crate) second_books: Arc<AdmissionLedger>,
     /// Lifecycle flags shared with the main thread.
-    pub(crate) course: Arc<Lifecycle>,
+    pub(crate) lifecycle: Arc<Lifecycle>,
     /// State of the metrics.
     pub(crate) scrape: RefCell<super::Scrape>,
     /// State kept between messages.
@@ -93,7 +93,7 @@ pub(crate) struct State {
 impl LedgerThread {
     /// Handles messages until it is stopped or there are no senders left.
     pub(crate) fn run(mut self, mut inbox: Inbox) {
-        if self.books.is_away() {
+        if self.books.is_stand_in() {
             self.stuck();
             self.tell_health();
         }
@@ -133,10 +133,10 @@ impl LedgerThread {
             }
         }
         match message {
-            LedgerMessage::Ingest(event) if self.course.ending.load(Ordering::SeqCst) && can_wait(&event) => {}
+            LedgerMessage::Ingest(event) if self.lifecycle.ending.load(Ordering::SeqCst) && can_wait(&event) => {}
             LedgerMessage::Ingest(event) => self.event(event, inbox),
             LedgerMessage::Config => self.config(),
-            LedgerMessage::Late(text) => self.tell(Feed::Note(Note::new(Tone::Warning, &text))),
+            LedgerMessage::Late(text) => self.tell(EngineEvent::Note(Note::new(Tone::Warning, &text))),
             LedgerMessage::Ledger => self.look_at_ledger(),
             LedgerMessage::Look => self.look_again(),
             LedgerMessage::Retry => self.retry(),
@@ -155,7 +155,7 @@ impl LedgerThread {
     /// Writes what is left and closes the ledger.
     fn stop(mut self, done: &std::sync::mpsc::Sender<()>) {
         self.second_books.set(None);
-        let _ = self.come_home();
+        let _ = self.reopen_wanted();
         self.config_edits.finish(&mut self.books, self.env.now());
         // An interrupted first read starts again from the checkpoints.
         if self.state.caught_up || self.state.unread_again {
@@ -178,7 +178,7 @@ impl LedgerThread {
             }
             Event::CaughtUp => {
                 self.state.caught_up = true;
-                self.course.caught_up.store(true, Ordering::SeqCst);
+                self.lifecycle.caught_up.store(true, Ordering::SeqCst);
                 self.open_again();
                 self.salvage();
                 // Bulk batches are not searched for models without a price, so query the ledger.
@@ -187,7 +187,7 @@ impl LedgerThread {
                 {
                     self.health.unpriced(models);
                 }
-                self.tell(Feed::Progress(None));
+                self.tell(EngineEvent::Progress(None));
                 self.tell_health();
                 self.tell_end_of_input();
                 self.daily();
@@ -199,7 +199,7 @@ impl LedgerThread {
 
     fn tell_end_of_input(&mut self) {
         if self.state.caught_up && std::mem::take(&mut self.state.input_ended) {
-            self.tell(Feed::Ended);
+            self.tell(EngineEvent::Ended);
         }
     }
 
@@ -207,7 +207,7 @@ impl LedgerThread {
     fn progress(&mut self, progress: crate::ingest::Progress) {
         let now = self.env.now();
         let began = *self.state.began.get_or_insert(now);
-        let due = self.state.told.is_none_or(|told| now - told >= TELL_EVERY || now < told);
+        let due = self.state.told.is_none_or(|told| now - told >= PROGRESS_INTERVAL || now < told);
         if !due {
             return;
         }
@@ -217,7 +217,7 @@ impl LedgerThread {
         let left = i64::try_from(
             u128::from(ahead) * u128::from(spent.unsigned_abs()) / u128::from(progress.bytes_done.max(1)),
         );
-        self.tell(Feed::Progress(Some(Progress {
+        self.tell(EngineEvent::Progress(Some(Progress {
             files_done: progress.files_done,
             files: progress.files,
             bytes_done: progress.bytes_done,
@@ -247,7 +247,7 @@ impl LedgerThread {
         }
         let recent = self.state.recent.get_mut();
         match Snapshot::ask_again(&self.books, &self.rules, &self.follow, now, recent) {
-            Ok(snapshot) => self.tell(Feed::Snapshot(Box::new(snapshot))),
+            Ok(snapshot) => self.tell(EngineEvent::Snapshot(Box::new(snapshot))),
             Err(error) => _ = self.failed(&error),
         }
     }
@@ -259,12 +259,12 @@ impl LedgerThread {
                 self.open_again();
             }
             Request::History(query) => match self.books.report(&query) {
-                Ok(report) => self.tell(Feed::Answer(Box::new(report))),
-                Err(error) => self.tell(Feed::Note(Note::new(Tone::Danger, &error.to_string()))),
+                Ok(report) => self.tell(EngineEvent::Answer(Box::new(report))),
+                Err(error) => self.tell(EngineEvent::Note(Note::new(Tone::Danger, &error.to_string()))),
             },
             Request::Models => {
                 let models = self.models();
-                self.tell(Feed::Models(models));
+                self.tell(EngineEvent::Models(models));
             }
             Request::Explain(key) => {
                 let lines = match self.books.call(key) {
@@ -272,7 +272,7 @@ impl LedgerThread {
                     Ok(None) => vec![Label::new("the ledger no longer has this call")],
                     Err(error) => vec![Label::new(&error.to_string())],
                 };
-                self.tell(Feed::Explained(Box::new(Explained { key, lines })));
+                self.tell(EngineEvent::Explained(Box::new(Explained { key, lines })));
             }
             Request::Demo => self.demo(),
             request @ (Request::SetLimit { .. }
@@ -297,7 +297,7 @@ impl LedgerThread {
         }
         let settings = self.config_edits.demo_settings(&self.rules);
         self.rules.clone_from(&settings.rules);
-        self.tell(Feed::Settings(Box::new(settings)));
+        self.tell(EngineEvent::Settings(Box::new(settings)));
         let now = self.env.now();
         for news in self.config_edits.ask(Request::Demo, &mut self.books, now) {
             self.tell(news);
@@ -315,13 +315,13 @@ impl LedgerThread {
             Ok(Some(settings)) => {
                 self.rules.clone_from(&settings.rules);
                 self.tell_policy();
-                self.tell(Feed::Settings(Box::new(settings)));
+                self.tell(EngineEvent::Settings(Box::new(settings)));
                 if let Some(late) = self.config_edits.waits_for_next_start(&before) {
-                    self.tell(Feed::Note(Note::new(Tone::Warning, &late)));
+                    self.tell(EngineEvent::Note(Note::new(Tone::Warning, &late)));
                 }
                 self.daily();
             }
-            Err(trouble) => self.tell(Feed::Note(Note::new(Tone::Danger, &trouble))),
+            Err(trouble) => self.tell(EngineEvent::Note(Note::new(Tone::Danger, &trouble))),
         }
     }
 
@@ -339,14 +339,18 @@ impl LedgerThread {
 
     fn tell_health(&mut self) {
         let view = self.health.view(&self.prices, self.env.now());
-        self.tell(Feed::Health(Box::new(view)));
+        self.tell(EngineEvent::Health(Box::new(view)));
     }
 
     /// Sends a message to the screen. Blocks if the screen is slow rather than dropping it.
-    fn tell(&self, news: Feed) {
+    fn tell(&self, news: EngineEvent) {
         if matches!(
             news,
-            Feed::Changes(_) | Feed::Snapshot(_) | Feed::Statuses(_) | Feed::Health(_) | Feed::Settings(_)
+            EngineEvent::Changes(_)
+                | EngineEvent::Snapshot(_)
+                | EngineEvent::Statuses(_)
+                | EngineEvent::Health(_)
+                | EngineEvent::Settings(_)
         ) {
             self.revision.send_modify(|revision| *revision += 1);
         }

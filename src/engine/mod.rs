@@ -26,15 +26,15 @@ mod start_stop;
 pub(crate) use admissions::{Admitted, LimitState, Limits};
 pub(crate) use alert_delivery::{Channel, Message};
 pub(crate) use any_ledger::AnyLedger;
-pub(crate) use config_edits::{Doubt, Faces};
+pub(crate) use config_edits::{Callbacks, Caveats};
 pub(crate) use demo::{Scene, Step, limits as demo_limits, scene as demo_scene};
 pub(crate) use driver::Driver;
 pub(crate) use ledger_thread::salvaged_words;
 pub(crate) use otlp_export::{Destination, Exporter};
 pub use protocol::{
-    BadLineView, Explained, Feed, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request, SourceView,
-    Tone, Watching,
+    BadLineView, EngineEvent, Explained, HealthView, LedgerView, ModelView, NewSettings, Note, Progress, Request,
+    SourceView, Tone, Watching,
 };
-pub(crate) use questions::{BooksView, Question};
+pub(crate) use questions::{QueryContext, Question};
 pub(crate) use scrape::Scrape;
-pub(crate) use start_stop::{Doors, Engine, Events, Setup, StartError, Stdin, owner_of};
+pub(crate) use start_stop::{Engine, EngineClient, Events, Setup, StartError, Stdin, owner_of};

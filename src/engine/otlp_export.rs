@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::alert_delivery::host;
-use super::questions::BooksView;
-use super::start_stop::Doors;
+use super::questions::QueryContext;
+use super::start_stop::EngineClient;
 use crate::domain::Label;
 
 /// Timeout for an export to be accepted.
@@ -25,7 +25,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(300);
 const PATH: &str = "/v1/metrics";
 
 /// Encodes the metrics as an export.
-pub(crate) type Encode = fn(&BooksView<'_>) -> Result<Vec<u8>, String>;
+pub(crate) type Encode = fn(&QueryContext<'_>) -> Result<Vec<u8>, String>;
 
 /// Where the metrics are sent, and how often.
 pub(crate) struct Destination {
@@ -49,7 +49,7 @@ impl Exporter {
     ///
     /// # Errors
     /// When the system cannot start a thread.
-    pub(crate) fn start(to: Destination, doors: Doors, encode: Encode) -> io::Result<Self> {
+    pub(crate) fn start(to: Destination, doors: EngineClient, encode: Encode) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let url = url(&to.endpoint);
         let sender = Sender { url, headers: to.headers, interval: to.interval, doors, encode };
@@ -77,7 +77,7 @@ struct Sender {
     url: String,
     headers: Vec<(String, String)>,
     interval: Duration,
-    doors: Doors,
+    doors: EngineClient,
     encode: Encode,
 }
 
@@ -129,7 +129,7 @@ impl Sender {
     fn export(&self, timeout: Duration) -> Result<(), Failure> {
         let (reply, answer) = mpsc::channel();
         let encode = self.encode;
-        let question = Box::new(move |books: &BooksView<'_>| {
+        let question = Box::new(move |books: &QueryContext<'_>| {
             // During the first read the sums are still too small.
             let _ = reply.send(books.is_caught_up.then(|| encode(books)));
         });

@@ -11,7 +11,7 @@ use crate::theme::Themes;
 
 /// Messages to the screen.
 #[derive(Debug)]
-pub enum Feed {
+pub enum EngineEvent {
     /// Changes of the ledger.
     Changes(Vec<Change>),
     /// Answer to a [`Request::Snapshot`], in the right order among the changes.
@@ -39,14 +39,14 @@ pub enum Feed {
 /// Requests from the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Request for a new snapshot for the meter, which follows these sessions. Answered by [`Feed::Snapshot`], by the rules
-    /// of the latest [`Feed::Settings`].
+    /// Request for a new snapshot for the meter, which follows these sessions. Answered by [`EngineEvent::Snapshot`],
+    /// by the rules of the latest [`EngineEvent::Settings`].
     Snapshot(Follow),
-    /// A ledger query. Answered by [`Feed::Answer`].
+    /// A ledger query. Answered by [`EngineEvent::Answer`].
     History(Query),
-    /// Every model's spending, rates and cheapest alternative. Answered by [`Feed::Models`].
+    /// Every model's spending, rates and cheapest alternative. Answered by [`EngineEvent::Models`].
     Models,
-    /// How a call's cost is computed, and its log line. Answered by [`Feed::Explained`].
+    /// How a call's cost is computed, and its log line. Answered by [`EngineEvent::Explained`].
     Explain(CallKey),
     /// Save a view and its filter in the config under a name.
     SaveView {

@@ -13,10 +13,10 @@ use crate::pricing::PriceBook;
 
 /// A query. It is called with the ledger and sends its answer itself. If the meter shuts down, it is dropped
 /// unanswered.
-pub(crate) type Question = Box<dyn FnOnce(&BooksView<'_>) + Send>;
+pub(crate) type Question = Box<dyn FnOnce(&QueryContext<'_>) + Send>;
 
 /// The ledger and everything else that an answer depends on, at one point in time.
-pub(crate) struct BooksView<'a> {
+pub(crate) struct QueryContext<'a> {
     /// The ledger, including calls that cannot be written now.
     pub(crate) ledger: &'a dyn Ledger,
     /// Limits, zone and filter.
@@ -41,7 +41,7 @@ pub(crate) struct BooksView<'a> {
     pub(crate) now: Instant,
 }
 
-impl BooksView<'_> {
+impl QueryContext<'_> {
     /// The last state of the telemetry reader; empty if there is none.
     pub(crate) fn telemetry_state(&self) -> String {
         let checkpoint = self.ledger.file(Path::new(Checkpoint::TELEMETRY)).ok().flatten();

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::domain::{Filter, Instant};
-use crate::ledger::{BooksError, Ledger, Order};
+use crate::ledger::{Ledger, LedgerError, Order};
 use crate::meter::Spread;
 use crate::output::LabelSets;
 
@@ -27,7 +27,7 @@ impl Scrape {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub(crate) fn began(&mut self, books: &dyn Ledger, now: Instant) -> Result<Instant, BooksError> {
+    pub(crate) fn began(&mut self, books: &dyn Ledger, now: Instant) -> Result<Instant, LedgerError> {
         if let Some(began) = self.began {
             return Ok(began);
         }

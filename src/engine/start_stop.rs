@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
 
-use super::admissions::second_books::SecondBooks;
+use super::admissions::admission_ledger::AdmissionLedger;
 use super::admissions::{Limits, Policy};
 use super::alert_delivery::Deliveries;
 use super::any_ledger::AnyLedger;
-use super::config_edits::{ConfigEdits, Faces};
+use super::config_edits::{Callbacks, ConfigEdits};
 use super::daily::Daily;
 #[cfg(unix)]
 use super::health::socket::SocketCounters;
@@ -26,11 +26,11 @@ use super::log_reader::{self, Control};
 use super::playback::{self, Steps};
 use super::questions::Question;
 use super::scrape::Scrape;
-use super::{Feed, Request};
+use super::{EngineEvent, Request};
 use crate::config::{Env, Overrides, Paths, Settings};
 use crate::domain::{Instant, Label};
 use crate::ingest::{self, Delivery, Owner, Roots};
-use crate::ledger::{BooksError, Ledger};
+use crate::ledger::{Ledger, LedgerError};
 use crate::meter::{Follow, Meter, Rules, Snapshot};
 use crate::pricing::PriceBook;
 #[cfg(unix)]
@@ -80,12 +80,12 @@ pub(crate) struct Setup {
     /// True when a server receives calls that are in no log.
     pub(crate) is_served: bool,
     /// Functions of higher-level modules.
-    pub(crate) faces: Faces,
+    pub(crate) faces: Callbacks,
 }
 
 /// Access to the running engine for a server: it delivers calls, queries the ledger, and sees when the numbers change.
 #[derive(Clone)]
-pub(crate) struct Doors {
+pub(crate) struct EngineClient {
     /// Takes calls.
     pub(crate) deliver: mpsc::Sender<Delivery>,
     /// Takes questions.
@@ -99,7 +99,7 @@ pub(crate) struct Doors {
     messages: mpsc::WeakSender<LedgerMessage>,
 }
 
-impl Doors {
+impl EngineClient {
     /// Shows a note to the user, unless the ledger thread is busy or gone.
     pub(super) fn note(&self, text: String) {
         tracing::warn!("{text}");
@@ -123,7 +123,7 @@ pub(crate) enum Stdin {
 pub(crate) enum StartError {
     /// The ledger cannot be read.
     #[error(transparent)]
-    Books(#[from] BooksError),
+    Books(#[from] LedgerError),
     /// The system cannot start a thread.
     #[error("no thread could be started: {0}")]
     Thread(#[from] io::Error),
@@ -133,17 +133,17 @@ pub(crate) enum StartError {
 }
 
 /// The events for an interface. The engine waits for a slow interface rather than dropping an event.
-pub(crate) type Events = mpsc::Receiver<Feed>;
+pub(crate) type Events = mpsc::Receiver<EngineEvent>;
 
 /// The running engine. It runs until [`Engine::stop`].
 pub(crate) struct Engine {
     requests: mpsc::Sender<Request>,
-    doors: Doors,
+    doors: EngineClient,
     messages: mpsc::Sender<LedgerMessage>,
     ledger_thread: Running,
     reader: mpsc::UnboundedSender<Control>,
     reading: Option<Running>,
-    course: Arc<Lifecycle>,
+    lifecycle: Arc<Lifecycle>,
     /// True when a source cannot be read again. Its calls are written before exit, however long that takes.
     is_fed: bool,
     _watch: Option<ingest::FileWatch>,
@@ -170,10 +170,10 @@ impl Engine {
         let (admit, admissions) = mpsc::channel(ADMISSIONS);
         let (revision, revised) = watch::channel(0);
         let (policy, policies) = watch::channel(Policy::new(&setup.rules, &setup.settings));
-        let second_books = Arc::new(SecondBooks::default());
+        let second_books = Arc::new(AdmissionLedger::default());
         let alerts = broadcast::Sender::new(ALERTS);
         let (reader, control) = mpsc::unbounded_channel();
-        let course = Arc::new(Lifecycle::default());
+        let lifecycle = Arc::new(Lifecycle::default());
         let files = setup.books.files()?;
         let places = setup.roots.all();
         let agents = places.iter().map(|(path, kind)| (&**path, kind.agent()));
@@ -212,7 +212,7 @@ impl Engine {
             revision,
             policy,
             second_books: Arc::clone(&second_books),
-            course: Arc::clone(&course),
+            lifecycle: Arc::clone(&lifecycle),
             scrape: Scrape::new(now),
             state: State::default(),
         };
@@ -247,7 +247,7 @@ impl Engine {
                 None => None,
             },
             requests,
-            doors: Doors {
+            doors: EngineClient {
                 limits: Limits { admit, policy: policies, second_books },
                 deliver,
                 ask,
@@ -259,7 +259,7 @@ impl Engine {
             ledger_thread,
             reader,
             reading,
-            course,
+            lifecycle,
             is_fed: setup.stdin != Stdin::Unread || is_served || setup.is_served,
             _watch: watch,
         };
@@ -273,7 +273,7 @@ impl Engine {
     }
 
     /// Access for a server, which must stop before the engine does.
-    pub(crate) fn doors(&self) -> Doors {
+    pub(crate) fn doors(&self) -> EngineClient {
         self.doors.clone()
     }
 
@@ -284,7 +284,7 @@ impl Engine {
     pub(crate) fn stop(mut self, events: Events) {
         drop(events);
         tracing::debug!("engine stopping");
-        self.course.ending.store(true, Ordering::SeqCst);
+        self.lifecycle.ending.store(true, Ordering::SeqCst);
         let _ = self.reader.send(Control::Stop);
         if let Some(reading) = self.reading.take() {
             reading.ended_within(SOON);
@@ -293,7 +293,7 @@ impl Engine {
         drop(self.listening.take());
         let (done, wait) = std::sync::mpsc::channel();
         let began = std::time::Instant::now();
-        let may_leave = || !self.is_fed && !self.course.caught_up.load(Ordering::SeqCst) && began.elapsed() >= SOON;
+        let may_leave = || !self.is_fed && !self.lifecycle.caught_up.load(Ordering::SeqCst) && began.elapsed() >= SOON;
         let mut stop = LedgerMessage::Stop(done);
         loop {
             match self.messages.try_send(stop) {
@@ -374,7 +374,7 @@ fn serve(
     rules: socket::Rules,
     deliver: mpsc::Sender<Delivery>,
     messages: &mpsc::Sender<LedgerMessage>,
-    notes: &mpsc::Sender<Feed>,
+    notes: &mpsc::Sender<EngineEvent>,
     counters: &SocketCounters,
 ) -> Result<socket::Listening, StartError> {
     let path = Label::from_path(&bound.path);
@@ -386,7 +386,7 @@ fn serve(
         let _ = messages.upgrade().is_some_and(|messages| messages.try_send(LedgerMessage::BadLine).is_ok());
     });
     // Nothing has been sent on the channel yet, so there is room.
-    let _ = notes.try_send(Feed::Note(Note::new(Tone::Plain, &format!("listening on {path}"))));
+    let _ = notes.try_send(EngineEvent::Note(Note::new(Tone::Plain, &format!("listening on {path}"))));
     let _ = counters.set((path, tally));
     Ok(listening)
 }

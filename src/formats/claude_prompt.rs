@@ -1,8 +1,8 @@
 //! Prompts and interruptions in Claude Code's transcripts.
 //!
 //! Seen in 2.1.332, 2026-11-28: a prompt is a line of type `user` whose content is a text, or a list that begins with a
-//! text or an image; a tool's result is a list that begins with the result. Local commands and their output are written in
-//! the same way. They do not count as prompts, although this version sends a shell command's output to the model. An
+//! text or an image; a tool's result is a list that begins with the result. Local commands and their output are written
+//! in the same way. They do not count as prompts, although this version sends a shell command's output to the model. An
 //! interruption is a text of its own.
 
 use std::sync::LazyLock;

@@ -5,9 +5,9 @@
 //! the sum of all tokens of a session, and no document splits it. `metadata.cost` has the agent's own estimate in
 //! dollars, with that of sub-agents separate. So a session is a running total whose tokens all count as input and are
 //! a guess; its logged cost is better than any that could be computed from its tokens. It is dated by
-//! `metadata.updated_at`, which the agent sets with each save. A forked session starts with its parent's total, which is
-//! not subtracted, because the parent's document may have grown since. The agent keeps only the 50 newest sessions; the
-//! ledger keeps the others.
+//! `metadata.updated_at`, which the agent sets with each save. A forked session starts with its parent's total, which
+//! is not subtracted, because the parent's document may have grown since. The agent keeps only the 50 newest sessions;
+//! the ledger keeps the others.
 
 use super::answers::{CallBuilder, Where};
 use super::count::Count;

@@ -6,9 +6,9 @@
 //! threads with a common root. A file may change from one form to the other.
 //!
 //! With such versions a sub-agent that counts from zero loses an answer if all its totals equal those of another thread
-//! of the family. It looks like a sub-agent that replays its parent: one started with only the last turns (`fork_turns`)
-//! has a copy of their totals but not of the parent's `session_meta`, and both have new timestamps. Counting a replay
-//! twice would be the larger and more frequent error.
+//! of the family. It looks like a sub-agent that replays its parent: one started with only the last turns
+//! (`fork_turns`) has a copy of their totals but not of the parent's `session_meta`, and both have new timestamps.
+//! Counting a replay twice would be the larger and more frequent error.
 //!
 //! TraeX, a fork by the makers of Trae, writes the same files in its own home (its `doctor` of 0.200.19 and Orca's
 //! reader, checked 2026-11-26): `TRAECLI_HOME`, or else `cli` in `TRAE_HOME` or `~/.trae`. It ignores `CODEX_HOME`.

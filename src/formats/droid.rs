@@ -3,8 +3,8 @@
 //! Verified with 0.225.1 against a service with a known bill (2026-11-26): `tokenUsage` is the running total of one
 //! session in disjoint classes and equals the bill. The session's `.jsonl` has no counts. The file is rewritten in
 //! place after some of the calls. Nothing records when the tokens were used, so the total is dated by
-//! `providerLockTimestamp`, and what it grows by later by the time at which the file was written. A fork starts at zero.
-//! `inclusiveTokenUsage` adds the totals of child sessions, which have their own files, and is not read; nor are
+//! `providerLockTimestamp`, and what it grows by later by the time at which the file was written. A fork starts at
+//! zero. `inclusiveTokenUsage` adds the totals of child sessions, which have their own files, and is not read; nor are
 //! `factoryCredits`, which are not dollars. A user's own model is named by its id, after `custom:`. The project is in
 //! the first line of the `.jsonl`, which also shows when a turn goes on (each message) and when it ends
 //! (`agent_turn_outcome`, without a time of its own).

@@ -4,9 +4,10 @@
 //! `usage_ledger` has one row per request, including compactions. Rows are never changed, and their numbers are never
 //! reused. Before that, and still today, `sessions.accumulated_*` count a session as a whole. The part of that counter
 //! beyond the rows of `usage_ledger` is reported as the session's total, from which our ledger subtracts the requests
-//! it knows. With `usage_ledger`, it was used before that table existed, and is dated at the session's creation, because
-//! nothing records when. Without, it grows with the session, and is dated by `updated_at`. Rows of `usage_ledger` that
-//! only carry the older counter forward (`cost_source` is `carried_forward`) are part of that remainder.
+//! it knows. With `usage_ledger`, it was used before that table existed, and is dated at the session's creation,
+//! because nothing records when. Without, it grows with the session, and is dated by `updated_at`. Rows of
+//! `usage_ledger` that only carry the older counter forward (`cost_source` is `carried_forward`) are part of that
+//! remainder.
 //!
 //! `input_tokens` includes cached tokens, both read and written (`get_usage`). If the total exceeds input plus output,
 //! the rest is reasoning. A counter that falls was reset, and its earlier value is kept. Session ids are unique only

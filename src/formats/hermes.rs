@@ -2,11 +2,11 @@
 //!
 //! Based on the agent's source (`hermes_state.py`, `hermes_state_usage.py`, `agent/insights.py`, read 2026-11-28): the
 //! table `sessions` has the running total of the main loop. `session_model_usage` has one for each session, model,
-//! provider and task. Its rows without a task are the main loop's, by model, and those of `voice_chat` are answers of the
-//! main loop on a model of their own: both are part of the total in `sessions`. All other tasks (titles, compression,
-//! vision) are in no other place. The rows may say less than `sessions`, which is then right: they are missing for what
-//! was used before the table existed, and for sessions of the gateway, which only overwrites the total. What the rows
-//! lack was used by the session's model. The rows of a task are one running total by model.
+//! provider and task. Its rows without a task are the main loop's, by model, and those of `voice_chat` are answers of
+//! the main loop on a model of their own: both are part of the total in `sessions`. All other tasks (titles,
+//! compression, vision) are in no other place. The rows may say less than `sessions`, which is then right: they are
+//! missing for what was used before the table existed, and for sessions of the gateway, which only overwrites the
+//! total. What the rows lack was used by the session's model. The rows of a task are one running total by model.
 //!
 //! A total is dated by the latest `last_seen`; what the rows lack, by the session's last message. The classes are
 //! disjoint; reasoning is part of the output. A compaction continues in a new session. `actual_cost_usd` is the amount
@@ -144,7 +144,8 @@ fn total<'a>(query: usize, row: &[Value<'a>], _origin: &Origin) -> Result<Option
     }))
 }
 
-/// The main loop's total by model, and when it was last written: its rows, and what the session's total has beyond them.
+/// The main loop's total by model, and when it was last written: its rows, and what the session's total has beyond
+/// them.
 fn main_loop(stated: Vec<Part>, rows: Vec<Part>, last: Option<Instant>) -> (Vec<Part>, Option<Instant>) {
     let (mut rest, has_rows) = (stated, !rows.is_empty());
     for rest in &mut rest {

@@ -8,8 +8,8 @@
 //! When a sub-agent's workspace is deleted, its sum is added to its parent's (`rolledUpFrom`). Such a total is not
 //! read, because its parts may already have been. Amounts summed up by a compaction in an older version have the model
 //! `historical`. A chat is rewritten by a compaction and when a question is edited. A fork begins with a copy of its
-//! parent's `chat.jsonl`, byte for byte, and with empty totals: the `workspaceId` of such lines names the workspace that
-//! wrote them, until the fork's chat is rewritten.
+//! parent's `chat.jsonl`, byte for byte, and with empty totals: the `workspaceId` of such lines names the workspace
+//! that wrote them, until the fork's chat is rewritten.
 //!
 //! `inputTokens` either includes the cache (OpenAI, Google, and all vendors since AI SDK 6) or excludes it (Anthropic
 //! before that); a cache larger than the input reveals the latter. Cache writes are in `providerMetadata`. The

@@ -57,7 +57,8 @@ pub(super) fn snapshot<'m>(
 }
 
 /// The bill with a session's totals as the log dates them (`from.at`); `None` if nothing was used. If `from` names a
-/// sub-agent or a feature, they are the totals of that alone. The first one is dated by `since`, or else by its own time.
+/// sub-agent or a feature, they are the totals of that alone. The first one is dated by `since`, or else by its own
+/// time.
 pub(super) fn dated(source: &str, from: Attribution, since: Option<Instant>, mut models: Vec<Billed>) -> Option<Bill> {
     let session = from.session.as_deref()?;
     let minute = from.at.timestamp().div_euclid(APART).to_string();

@@ -41,8 +41,8 @@ pub(super) enum Hint {
 
 /// Source of hints for the folders attached to it.
 pub(super) trait Watch: Send {
-    /// Requests hints about a place from a folder, including its subfolders if `deep`. The folder is the place itself, or
-    /// lies above it. Replaces an earlier request.
+    /// Requests hints about a place from a folder, including its subfolders if `deep`. The folder is the place itself,
+    /// or lies above it. Replaces an earlier request.
     fn attach(&mut self, place: &Path, folder: &Path, deep: bool) -> Result<(), PollReason>;
 }
 

@@ -182,7 +182,7 @@ impl Live {
         }
         let idle = now.saturating_duration_since(self.changed);
         let has_events = !self.is_polling();
-        let pause = if self.tails.may_miss_events() { idle.min(poll_schedule::UNHEARD) } else { idle };
+        let pause = if self.tails.may_miss_events() { idle.min(poll_schedule::WITHOUT_EVENTS) } else { idle };
         let recent = now + poll_schedule::recent(pause, has_events);
         if now >= self.due.everything && now >= self.due.rescan {
             self.tails.rescan(now);
@@ -191,7 +191,7 @@ impl Live {
             self.due.everything = now + poll_schedule::everything(pause, has_events);
             self.due.rescan = now + poll_schedule::SOON;
             // The recently changed files were included.
-            (self.due.recent, self.due.hot) = (recent, now + poll_schedule::CLOSELY);
+            (self.due.recent, self.due.hot) = (recent, now + poll_schedule::FREQUENT);
         } else if now >= self.due.recent {
             self.tails.look_at_recent(now, poll_schedule::RECENT_FOR);
             self.due.recent = recent;
@@ -199,7 +199,7 @@ impl Live {
             self.tails.look_at_recent(now, poll_schedule::HOT_FOR);
         }
         if now >= self.due.hot {
-            self.due.hot = now + poll_schedule::CLOSELY;
+            self.due.hot = now + poll_schedule::FREQUENT;
         }
         if now >= self.due.folders {
             if !has_events {

@@ -2,10 +2,8 @@
 
 mod batch;
 mod batch_builder;
-mod beside;
 mod checkpoints;
 mod delivery;
-mod described;
 mod dir_watch;
 mod document;
 mod file_watch;
@@ -31,6 +29,8 @@ mod root_stats;
 mod roots;
 mod rotation;
 mod sample_database;
+mod sidecar_index;
+mod sidecars;
 #[cfg(unix)]
 pub(crate) mod socket;
 mod spool;

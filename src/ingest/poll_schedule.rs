@@ -7,11 +7,11 @@ pub(super) const HOT_FOR: Duration = Duration::from_secs(10);
 /// How long it is polled less often after that.
 pub(super) const RECENT_FOR: Duration = Duration::from_secs(15 * 60);
 /// Interval of close polling.
-pub(super) const CLOSELY: Duration = Duration::from_millis(250);
+pub(super) const FREQUENT: Duration = Duration::from_millis(250);
 /// Interval of full scans while something changes, and without events at all times.
 pub(super) const EVERYTHING: Duration = Duration::from_secs(30);
 /// Longest interval of checks while a file may be written without an event.
-pub(super) const UNHEARD: Duration = Duration::from_secs(15);
+pub(super) const WITHOUT_EVENTS: Duration = Duration::from_secs(15);
 /// Longest interval of any check while nothing changes and there are events.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 /// Minimum interval between full scans caused by hints.

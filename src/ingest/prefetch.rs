@@ -22,9 +22,9 @@ pub(super) struct Prefetch {
 }
 
 /// Handle of the reading thread, which ends when the handle is dropped.
-pub(super) struct Looking(Arc<Prefetch>);
+pub(super) struct Prefetcher(Arc<Prefetch>);
 
-impl Looking {
+impl Prefetcher {
     /// Starts a thread that reads these roots. If no thread can be started, the walk reads everything itself.
     pub(super) fn start(fs: Arc<dyn Fs>, roots: Vec<(PathBuf, RootKind)>) -> Self {
         let ahead = Arc::new(Prefetch::default());
@@ -38,7 +38,7 @@ impl Looking {
     }
 }
 
-impl Drop for Looking {
+impl Drop for Prefetcher {
     fn drop(&mut self) {
         self.0.over.store(true, Ordering::Relaxed);
     }

@@ -9,11 +9,11 @@ use std::sync::atomic::AtomicBool;
 use rustc_hash::FxHashMap;
 
 use super::batch_builder::BatchBuilder;
-use super::beside::Beside;
 use super::fingerprint::{Fingerprint, unsupported};
 use super::fs::{FileId, FileKind, Fs, Handle, Stat, fill, read_at};
 use super::line_splitter::LineSplitter;
 use super::project::{Projects, describe};
+use super::sidecars::Sidecars;
 use super::unpack::is_packed;
 use super::{Condition, Owner, ReadBatch, RootKind, Tallies};
 use crate::domain::{CallKey, Instant, Label, Tokens, Usd};
@@ -74,7 +74,7 @@ pub(crate) struct Tail {
     /// True when the offset is inside an over-long line.
     skipping: bool,
     /// Its sidecar files.
-    pub(super) beside: Option<Box<Beside>>,
+    pub(super) sidecars: Option<Box<Sidecars>>,
 }
 
 /// Resources for reading. Each thread has its own.
@@ -120,9 +120,9 @@ impl Tail {
         }
         (state.device, state.inode) = (stat.id.device, stat.id.inode);
         let (format, framing) = layout.framing(path.file_name().unwrap_or_default());
-        let beside = Beside::of(format, path, &mut state);
+        let sidecars = Sidecars::of(format, path, &mut state);
         Self {
-            beside,
+            sidecars,
             label: OnceCell::new(),
             layout,
             format,
@@ -152,7 +152,7 @@ impl Tail {
     pub(crate) fn move_to(&mut self, path: PathBuf) {
         if self.state.path.as_os_str() != path.as_os_str() {
             self.label = OnceCell::new();
-            self.beside = Beside::of(self.format, &path, &mut self.state);
+            self.sidecars = Sidecars::of(self.format, &path, &mut self.state);
             self.state.path = path;
             self.booked = false;
         }
@@ -191,7 +191,7 @@ impl Tail {
         if self.framing == Framing::Sqlite {
             return self.read_database(tools, hand);
         }
-        let seen = self.seen_beside(&*tools.fs);
+        let seen = self.sidecar_stamp(&*tools.fs);
         let (handle, mut lines, facts) = match self.open.take() {
             Some((handle, mut lines)) => {
                 let facts = describe(self.format, self.path(), &mut lines, &*tools.fs);

@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::checkpoints::Checkpoints;
-use super::described::Describers;
 use super::fs::{FileId, FileKind, Fs, Stat, descriptors, is_missing, is_out_of_descriptors};
 use super::indexes::Index;
 use super::line_splitter::{LONGEST_LINE, LineSplitter};
 use super::os_fs::OsFs;
 use super::places::{Folder, Root};
-use super::prefetch::Looking;
+use super::prefetch::Prefetcher;
 use super::project::Projects;
 use super::root_stats::RootStats;
+use super::sidecar_index::SidecarIndex;
 use super::tail::{Reached, Tail, Tools};
 use super::{Condition, Owner, Progress, ReadBatch, Roots, Tallies, parallel};
 use crate::domain::sort_by;
@@ -103,9 +103,9 @@ pub struct Tails {
     /// Files with open descriptors, least recently used first.
     pub(super) open: VecDeque<FileId>,
     /// The files that describe logs.
-    pub(super) describers: Describers,
+    pub(super) describers: SidecarIndex,
     /// Thread that reads folders ahead for the next full scan.
-    pub(super) looking: Option<Looking>,
+    pub(super) looking: Option<Prefetcher>,
 }
 
 /// A followed file and its schedule.
@@ -170,7 +170,7 @@ impl Tails {
             waiting: Vec::new(),
             options,
             open: VecDeque::new(),
-            describers: Describers::default(),
+            describers: SidecarIndex::default(),
             looking: None,
         }
     }

@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 use super::fs::{Entry, FileId, FileKind, Listing, Stat, inside, is_missing};
 use super::log_names::{admits, unsupported_log};
 use super::places::{DEEPEST, Folder, Root};
-use super::prefetch::{Looking, Prefetch};
+use super::prefetch::{Prefetch, Prefetcher};
 use super::roots::{Place, lies_in};
 use super::{Condition, Kind, RootKind, RootState, Tails};
 use crate::domain::Label;
@@ -36,13 +36,13 @@ impl Tails {
         let fs = Arc::clone(&self.tools.fs);
         let trees = self.roots.iter().filter(|root| !root.is_flat);
         let roots: Vec<_> = trees.map(|Root { path, layout, .. }| (path.to_path_buf(), *layout)).collect();
-        self.looking = Some(Looking::start(fs, roots));
+        self.looking = Some(Prefetcher::start(fs, roots));
     }
 
     /// Scans all roots. Unchanged folders are not read again.
     pub fn rescan(&mut self, now: Instant) {
         let looking = self.looking.take();
-        let ahead = looking.as_ref().map(Looking::ahead);
+        let ahead = looking.as_ref().map(Prefetcher::ahead);
         let mut visited = FxHashSet::default();
         visited.reserve(self.folders.len());
         self.root_stats.start_scan();

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::account::{Account, Due, NEAREST, growth_key, row_key, started};
 use super::inherited::Inherited;
 use super::interner::Interner;
 use super::lineage::Families;
+use super::session_bills::{ModelTotal, NEAREST, SessionBills, growth_key, row_key, started};
 use super::snapshots::{Snapshots, size};
 use super::spending::{Part, Spending};
 use crate::domain::{Bill, Billed, Call, CallKey, Counter, Instant, Record, one_by_one, sort_by_key};
@@ -22,7 +22,7 @@ pub(super) const MOST: u64 = 1_000_000_000_000_000;
 /// Bills of all sessions.
 #[derive(Debug, Default)]
 pub(super) struct Bills {
-    accounts: FxHashMap<u32, Account>,
+    accounts: FxHashMap<u32, SessionBills>,
     /// Bills per counter, ordered by time.
     counters: FxHashMap<i64, BTreeSet<(Instant, u32, CallKey)>>,
     /// Sessions that share each counter.
@@ -252,7 +252,7 @@ impl Bills {
     /// counter's start time (2.1.299 to 2.1.332, November 2026); `/branch` starts a new counter. Where copies in a
     /// fork's transcript are not marked (2.1.299 to 2.1.314), the session looks older than it is. Its first bill then
     /// bounds how far back to look.
-    fn inherited(&self, session: u32, account: &Account, names: &Interner) -> Option<&Bill> {
+    fn inherited(&self, session: u32, account: &SessionBills, names: &Interner) -> Option<&Bill> {
         let first = account.first()?;
         let family = self.counters.get(&started(first)?)?;
         let most = Part::of_tokens(first.tokens());
@@ -274,9 +274,9 @@ impl Bills {
 /// One session's part in the usage of its group.
 struct Share<'a> {
     session: u32,
-    account: &'a Account,
+    account: &'a SessionBills,
     snapshots: Snapshots<'a>,
-    dues: Vec<Due>,
+    dues: Vec<ModelTotal>,
     /// Usage of its calls beyond its bill, by normalised model name.
     over: BTreeMap<String, Part>,
 }
@@ -286,16 +286,16 @@ struct Share<'a> {
 /// A total and a row may use different names for one model. Remaining rows whose model appears in no total are
 /// subtracted from totals whose model appears in no row, because gateways may use names of their own. A row or a total
 /// without a model matches any model: a log may name it only after its first lines.
-fn subtract(dues: &mut [Due], spending: &Spending, session: u32, names: &Interner) -> BTreeMap<String, Part> {
+fn subtract(dues: &mut [ModelTotal], spending: &Spending, session: u32, names: &Interner) -> BTreeMap<String, Part> {
     let mut spent: BTreeMap<String, Part> = BTreeMap::new();
     // Zero sums remain when a model's calls move to another session. Ignore them.
     for (model, part) in spending.parts_of(session).filter(|(_, part)| !part.is_zero()) {
         let core = names.label(model).map(|name| core_name(name)).unwrap_or_default();
         spent.entry(core).or_default().add(part);
     }
-    let is_unnamed = |due: &Due| due.model.as_str() == Billed::UNNAMED;
+    let is_unnamed = |due: &ModelTotal| due.model.as_str() == Billed::UNNAMED;
     let stated: Vec<Part> = dues.iter().map(|due| due.part).collect();
-    let mut strangers: Vec<&mut Due> = Vec::new();
+    let mut strangers: Vec<&mut ModelTotal> = Vec::new();
     let mut named = BTreeSet::new();
     for due in &mut *dues {
         let core = if is_unnamed(due) { String::new() } else { core_name(&due.model) };

@@ -8,14 +8,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use self::backing::{Backing, Reopened};
-use super::gathered::Gathered;
 use super::interface::within;
-use super::key_value::{Fact, FactChange, KeyValue, Space};
+use super::key_value::{Fact, FactChange, FactKind, KeyValue};
 use super::reading::{Reading, is_aligned};
 use super::store::{Access, Step, Store, Stored};
 use super::unwritten::Unwritten;
 use super::working_set::WorkingSet;
-use super::{Batch, BooksError, Change, Checkpoint, Decide, Ledger, Order, Query, Report, Row, Sums};
+use super::write_buffer::WriteBuffer;
+use super::{Batch, Change, Checkpoint, Decide, Ledger, LedgerError, Order, Query, Report, Row, Sums};
 use crate::domain::{CallKey, Filter, Instant, Span, Status, one_by_one, sort_by};
 use crate::pricing::Pricer;
 
@@ -31,7 +31,7 @@ pub struct Books<B: Backing> {
     pub(super) pricer: Arc<dyn Pricer>,
     pub(super) working_set: RefCell<WorkingSet<Ids<B>>>,
     /// Buffered batches, not yet written.
-    pub(super) gathered: Gathered,
+    pub(super) gathered: WriteBuffer,
     /// True after a failed write: queries must include the buffered rows.
     pub(super) stuck: bool,
     /// Cache: the buffered rows joined with the store.
@@ -50,7 +50,7 @@ impl<B: Backing> Books<B> {
             backing,
             pricer,
             working_set: RefCell::default(),
-            gathered: Gathered::default(),
+            gathered: WriteBuffer::default(),
             stuck: false,
             held: RefCell::default(),
             version,
@@ -62,7 +62,7 @@ impl<B: Backing> Books<B> {
     pub(super) fn write<T>(
         &mut self,
         work: impl FnOnce(&B::Store, &mut WorkingSet<Ids<B>>, &dyn Pricer, Step<'_>) -> Stored<T>,
-    ) -> Result<T, BooksError> {
+    ) -> Result<T, LedgerError> {
         B::prepare(self)?;
         self.write_here(|backing, working_set, pricer, step| work(backing.store(), working_set, pricer, step))
     }
@@ -71,7 +71,7 @@ impl<B: Backing> Books<B> {
     fn write_here<T>(
         &mut self,
         work: impl FnOnce(&B, &mut WorkingSet<Ids<B>>, &dyn Pricer, Step<'_>) -> Stored<T>,
-    ) -> Result<T, BooksError> {
+    ) -> Result<T, LedgerError> {
         self.backing.admit()?;
         let Self { backing, working_set, pricer, .. } = self;
         let (store, working_set) = (backing.store(), working_set.get_mut());
@@ -98,7 +98,7 @@ impl<B: Backing> Books<B> {
     }
 
     /// Writes batches as one transaction.
-    pub(super) fn book(&mut self, gathered: &mut Gathered) -> Result<(), BooksError> {
+    pub(super) fn book(&mut self, gathered: &mut WriteBuffer) -> Result<(), LedgerError> {
         self.write_here(|backing, working_set, pricer, step| {
             if backing.load(gathered, &mut working_set.state.names, pricer, step)? {
                 // The families just written may differ from the cached ones.
@@ -108,7 +108,7 @@ impl<B: Backing> Books<B> {
             }
             backing.store().write_statuses(&gathered.state.statuses)?;
             for hold in &gathered.settled {
-                backing.store().put_fact(Space::Hold, &hold.to_string(), None)?;
+                backing.store().put_fact(FactKind::Hold, &hold.to_string(), None)?;
             }
             step("write files");
             backing.store().write_files(&mut gathered.files.values())
@@ -116,7 +116,7 @@ impl<B: Backing> Books<B> {
     }
 
     /// Writes the buffered batches, if there are any.
-    pub(super) fn flush_gathered(&mut self) -> Result<(), BooksError> {
+    pub(super) fn flush_gathered(&mut self) -> Result<(), LedgerError> {
         if !self.gathered.anything {
             return Ok(());
         }
@@ -132,7 +132,7 @@ impl<B: Backing> Books<B> {
     }
 
     /// Runs `answer` in one reading transaction.
-    pub(super) fn read<T>(&self, answer: impl FnOnce(Reading<'_, B::Store>) -> Stored<T>) -> Result<T, BooksError> {
+    pub(super) fn read<T>(&self, answer: impl FnOnce(Reading<'_, B::Store>) -> Stored<T>) -> Result<T, LedgerError> {
         self.view(|store| {
             if self.stuck {
                 let mut held = self.held.borrow_mut();
@@ -144,7 +144,7 @@ impl<B: Backing> Books<B> {
     }
 
     /// Runs `look` in one reading transaction.
-    pub(super) fn view<T>(&self, look: impl FnOnce(&B::Store) -> Stored<T>) -> Result<T, BooksError> {
+    pub(super) fn view<T>(&self, look: impl FnOnce(&B::Store) -> Stored<T>) -> Result<T, LedgerError> {
         let store = self.backing.store();
         if self.is_deciding.get() {
             return look(store).map_err(|error| self.backing.error(error));
@@ -177,7 +177,7 @@ impl<B: Backing> Books<B> {
     ///
     /// # Errors
     /// When the ledger cannot be read either. The batch is buffered all the same.
-    pub fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
+    pub fn hold(&mut self, batch: &Batch) -> Result<Vec<Change>, LedgerError> {
         let mut held = self.held.take();
         let changes = self.view(|store| self.joined(&mut held)?.post(store, batch, &*self.pricer));
         self.gathered.add(batch, self.backing.is_new());
@@ -193,7 +193,7 @@ impl<B: Backing> Books<B> {
 }
 
 impl<B: Backing> Ledger for Books<B> {
-    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
+    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, LedgerError> {
         self.flush()?;
         if batch.records.is_empty() && batch.files.is_empty() {
             return Ok(Vec::new());
@@ -212,7 +212,7 @@ impl<B: Backing> Ledger for Books<B> {
         &mut self,
         batch: &mut Batch,
         more: &mut dyn FnMut(&mut Batch) -> bool,
-    ) -> Result<Vec<Change>, BooksError> {
+    ) -> Result<Vec<Change>, LedgerError> {
         self.flush()?;
         if batch.records.is_empty() && batch.files.is_empty() {
             return Ok(Vec::new());
@@ -234,7 +234,7 @@ impl<B: Backing> Ledger for Books<B> {
         })
     }
 
-    fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError> {
+    fn absorb(&mut self, batch: &Batch) -> Result<(), LedgerError> {
         self.gathered.add(batch, self.backing.is_new());
         // It is joined with the store again when a query needs it.
         self.held = RefCell::default();
@@ -242,30 +242,30 @@ impl<B: Backing> Ledger for Books<B> {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), BooksError> {
+    fn flush(&mut self) -> Result<(), LedgerError> {
         B::flush(self)
     }
 
-    fn report(&self, query: &Query) -> Result<Report, BooksError> {
+    fn report(&self, query: &Query) -> Result<Report, LedgerError> {
         self.read(|reading| reading.report(query))
     }
 
-    fn sums(&self, filter: &Filter) -> Result<Sums, BooksError> {
+    fn sums(&self, filter: &Filter) -> Result<Sums, LedgerError> {
         self.read(|reading| reading.sums(filter))
     }
 
-    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError> {
+    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, LedgerError> {
         self.read(|mut reading| {
             let rows = reading.newest(filter, limit)?;
             Ok(rows.into_iter().map(|row| row.row(reading.names)).collect())
         })
     }
 
-    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
+    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), LedgerError> {
         self.read(|mut reading| reading.in_order(filter, order, &mut |row, names| each(&row.row(names))))
     }
 
-    fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {
+    fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, LedgerError> {
         let aligned = |at: &Option<Instant>| at.is_none_or(is_aligned);
         if spans.iter().all(|span| is_aligned(span.from) && is_aligned(span.until))
             && aligned(&filter.since)
@@ -276,14 +276,14 @@ impl<B: Backing> Ledger for Books<B> {
         spans.iter().map(|span| self.sums(&within(span, filter))).collect()
     }
 
-    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError> {
+    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, LedgerError> {
         self.read(|mut reading| {
             let row = reading.call(key)?;
             Ok(row.map(|row| row.row(reading.names)))
         })
     }
 
-    fn files(&self) -> Result<Vec<Checkpoint>, BooksError> {
+    fn files(&self) -> Result<Vec<Checkpoint>, LedgerError> {
         let mut files = self.backing.store().files().map_err(|error| self.backing.error(error))?;
         if self.stuck {
             // Buffered checkpoints are ahead of the stored ones.
@@ -295,14 +295,14 @@ impl<B: Backing> Ledger for Books<B> {
         Ok(files)
     }
 
-    fn file(&self, path: &Path) -> Result<Option<Checkpoint>, BooksError> {
+    fn file(&self, path: &Path) -> Result<Option<Checkpoint>, LedgerError> {
         match self.gathered.files.get(path.as_os_str()).filter(|_| self.stuck) {
             Some(file) => Ok(Some(file.clone())),
             None => self.backing.store().file(path).map_err(|error| self.backing.error(error)),
         }
     }
 
-    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
+    fn statuses(&self) -> Result<Vec<Status>, LedgerError> {
         let mut all = self.backing.store().statuses().map_err(|error| self.backing.error(error))?;
         for (name, value) in &self.gathered.state.statuses {
             let known = all.entry(name.clone()).or_default();
@@ -311,7 +311,7 @@ impl<B: Backing> Ledger for Books<B> {
         Ok(all.iter().filter_map(|(name, value)| Status::from_entry(name, value)).collect())
     }
 
-    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), BooksError> {
+    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), LedgerError> {
         self.decide(decide)
     }
 
@@ -328,20 +328,20 @@ impl<B: Backing> Ledger for Books<B> {
 }
 
 impl<B: Backing> KeyValue for Books<B> {
-    fn update(&mut self, space: Space, key: &str, change: FactChange<'_>) -> Result<bool, BooksError> {
+    fn update(&mut self, space: FactKind, key: &str, change: FactChange<'_>) -> Result<bool, LedgerError> {
         self.write(|store, _, _, _| {
             let Some(fact) = change(store.fact(space, key)?.as_ref()) else { return Ok(false) };
             store.put_fact(space, key, Some(&fact)).map(|()| true)
         })
     }
 
-    fn remove(&mut self, space: Space, key: &str) -> Result<(), BooksError> {
+    fn remove(&mut self, space: FactKind, key: &str) -> Result<(), LedgerError> {
         self.write(|store, _, _, _| store.put_fact(space, key, None))
     }
 
-    fn facts(&self, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>, BooksError> {
+    fn facts(&self, space: FactKind, prefix: &str) -> Result<Vec<(String, Fact)>, LedgerError> {
         let mut facts = self.backing.store().facts(space, prefix).map_err(|error| self.backing.error(error))?;
-        if space == Space::Hold {
+        if space == FactKind::Hold {
             // The calls that these amounts were held for are buffered by now.
             let settled: BTreeSet<String> = one_by_one(self.gathered.settled.iter().map(ToString::to_string));
             facts.retain(|(id, _)| !settled.contains(id));

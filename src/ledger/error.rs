@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Why a store operation failed. [`BooksError`] adds the ledger's path.
+/// Why a store operation failed. [`LedgerError`] adds the ledger's path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Another process held the lock for longer than the timeout.
@@ -32,29 +32,29 @@ pub enum StoreError {
 
 impl StoreError {
     /// Adds the path of the ledger.
-    pub fn at(self, path: &Path) -> BooksError {
+    pub fn at(self, path: &Path) -> LedgerError {
         let path = path.to_owned();
         match self {
-            Self::Busy => BooksError::Busy { path },
-            Self::Full => BooksError::Full { path },
-            Self::ReadOnly => BooksError::ReadOnly { path },
-            Self::Newer { found, known } => BooksError::Newer { path, found, known },
-            Self::Damaged(what) => BooksError::Damaged { path, what },
-            Self::Other(what) => BooksError::Other { path, what },
+            Self::Busy => LedgerError::Busy { path },
+            Self::Full => LedgerError::Full { path },
+            Self::ReadOnly => LedgerError::ReadOnly { path },
+            Self::Newer { found, known } => LedgerError::Newer { path, found, known },
+            Self::Damaged(what) => LedgerError::Damaged { path, what },
+            Self::Other(what) => LedgerError::Other { path, what },
         }
     }
 }
 
-impl BooksError {
+impl LedgerError {
     /// True when moving aside or reopening the ledger, and refilling it from the logs, can repair it.
-    pub fn is_mendable(&self) -> bool {
+    pub fn is_recoverable(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Replaced { .. })
     }
 }
 
 /// Why a ledger operation failed.
 #[derive(Debug, thiserror::Error)]
-pub enum BooksError {
+pub enum LedgerError {
     /// Another process held the lock for longer than the timeout.
     #[error("the ledger {path} is busy; another process is writing to it")]
     Busy {

@@ -3,11 +3,11 @@
 use super::books::{Backing, Books};
 use super::interface::Decide;
 use super::store::{Access, Store, Stored};
-use super::{BooksError, FactEdit, Ledger};
+use super::{FactEdit, Ledger, LedgerError};
 
 impl<B: Backing> Books<B> {
     /// Runs `decide` in a write transaction and writes the facts it returns; see [`Ledger::exclusively`].
-    pub(super) fn decide(&mut self, decide: Decide<'_>) -> Result<(), BooksError> {
+    pub(super) fn decide(&mut self, decide: Decide<'_>) -> Result<(), LedgerError> {
         self.flush()?;
         B::prepare(self)?;
         self.backing.admit()?;

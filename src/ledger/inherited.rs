@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
-use super::account::NEAREST;
 use super::interner::Interner;
+use super::session_bills::NEAREST;
 use super::spending::Part;
 use crate::domain::{Bill, Billed, CallKey, Counter, Tokens};
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::BooksError;
+use super::LedgerError;
 use super::key_value::{FactEdit, KeyValue};
 use super::query::{Order, Query, Report};
 use super::types::{Batch, Change, Checkpoint, Row, Sums};
@@ -19,7 +19,7 @@ pub trait Ledger: KeyValue {
     ///
     /// # Errors
     /// When nothing was written. The batch can be posted again.
-    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError>;
+    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, LedgerError>;
 
     /// Like [`Ledger::post`], together with what arrives while it is being written. `more` appends that to the batch,
     /// and returns false if there is nothing. A store may ignore `more`.
@@ -30,7 +30,7 @@ pub trait Ledger: KeyValue {
         &mut self,
         batch: &mut Batch,
         more: &mut dyn FnMut(&mut Batch) -> bool,
-    ) -> Result<Vec<Change>, BooksError> {
+    ) -> Result<Vec<Change>, LedgerError> {
         let _ = more;
         self.post(batch)
     }
@@ -42,38 +42,38 @@ pub trait Ledger: KeyValue {
     ///
     /// # Errors
     /// When nothing was added.
-    fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError>;
+    fn absorb(&mut self, batch: &Batch) -> Result<(), LedgerError>;
 
     /// Writes buffered batches.
     ///
     /// # Errors
     /// When nothing was written. The batches stay buffered for another attempt.
-    fn flush(&mut self) -> Result<(), BooksError>;
+    fn flush(&mut self) -> Result<(), LedgerError>;
 
     /// Runs a query.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    fn report(&self, query: &Query) -> Result<Report, BooksError>;
+    fn report(&self, query: &Query) -> Result<Report, LedgerError>;
 
     /// Sums of the calls that pass a filter.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    fn sums(&self, filter: &Filter) -> Result<Sums, BooksError>;
+    fn sums(&self, filter: &Filter) -> Result<Sums, LedgerError>;
 
     /// The newest `limit` calls that pass a filter, newest first.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError>;
+    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, LedgerError>;
 
     /// Visits the calls that pass a filter in order of time, until `each` returns false. Only a few calls are in memory
     /// at a time. `each` must not query this ledger.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), BooksError> {
+    fn each(&self, filter: &Filter, order: Order, each: &mut dyn FnMut(&Arc<Row>) -> bool) -> Result<(), LedgerError> {
         let mut rows = self.calls(filter, usize::MAX)?;
         if order == Order::Ascending {
             rows.reverse();
@@ -86,7 +86,7 @@ pub trait Ledger: KeyValue {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, BooksError> {
+    fn spans(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Sums>, LedgerError> {
         spans.iter().map(|span| self.sums(&within(span, filter))).collect()
     }
 
@@ -94,19 +94,19 @@ pub trait Ledger: KeyValue {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError>;
+    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, LedgerError>;
 
     /// Checkpoints of all files, by path.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    fn files(&self) -> Result<Vec<Checkpoint>, BooksError>;
+    fn files(&self) -> Result<Vec<Checkpoint>, LedgerError>;
 
     /// Checkpoint of one file, for hooks, which read just one file.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    fn file(&self, path: &Path) -> Result<Option<Checkpoint>, BooksError> {
+    fn file(&self, path: &Path) -> Result<Option<Checkpoint>, LedgerError> {
         Ok(self.files()?.into_iter().find(|file| file.path == path))
     }
 
@@ -114,7 +114,7 @@ pub trait Ledger: KeyValue {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
+    fn statuses(&self) -> Result<Vec<Status>, LedgerError> {
         Ok(Vec::new())
     }
 
@@ -123,7 +123,7 @@ pub trait Ledger: KeyValue {
     ///
     /// # Errors
     /// When the ledger cannot be read or written, or `decide` fails. Nothing is written then.
-    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), BooksError>;
+    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), LedgerError>;
 
     /// True when another process has written to the ledger since the last call.
     fn changed_elsewhere(&mut self) -> bool {
@@ -132,7 +132,7 @@ pub trait Ledger: KeyValue {
 }
 
 /// A decision based on the ledger. Returns the facts to write.
-pub type Decide<'a> = &'a mut dyn FnMut(&dyn Ledger) -> Result<Vec<FactEdit>, BooksError>;
+pub type Decide<'a> = &'a mut dyn FnMut(&dyn Ledger) -> Result<Vec<FactEdit>, LedgerError>;
 
 /// The same filter, restricted to a time span.
 pub(super) fn within(span: &Span, filter: &Filter) -> Filter {

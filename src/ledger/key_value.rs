@@ -4,12 +4,12 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use super::BooksError;
+use super::LedgerError;
 use crate::domain::Instant;
 
 /// Subject of a fact. Keys are unique within a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Space {
+pub enum FactKind {
     /// Alerts, by id. The value is the state of the delivery.
     Alert,
     /// Warnings already given to a session, by session and alert id.
@@ -20,12 +20,12 @@ pub enum Space {
     Hold,
     /// Sessions that an import restored after they were pruned, by name. The value is the time before which their calls
     /// are still missing; empty if none are.
-    Restored,
+    RestoredSession,
 }
 
-impl Space {
+impl FactKind {
     /// Every space.
-    pub const ALL: [Self; 5] = [Self::Alert, Self::Warning, Self::Override, Self::Hold, Self::Restored];
+    pub const ALL: [Self; 5] = [Self::Alert, Self::Warning, Self::Override, Self::Hold, Self::RestoredSession];
 
     /// Name in a store.
     pub fn name(self) -> &'static str {
@@ -34,7 +34,7 @@ impl Space {
             Self::Warning => "warning",
             Self::Override => "override",
             Self::Hold => "hold",
-            Self::Restored => "restored",
+            Self::RestoredSession => "restored",
         }
     }
 }
@@ -55,25 +55,25 @@ pub trait KeyValue {
     ///
     /// # Errors
     /// When it could not be written.
-    fn update(&mut self, space: Space, key: &str, change: FactChange<'_>) -> Result<bool, BooksError>;
+    fn update(&mut self, space: FactKind, key: &str, change: FactChange<'_>) -> Result<bool, LedgerError>;
 
     /// Removes a key.
     ///
     /// # Errors
     /// When it could not be removed.
-    fn remove(&mut self, space: Space, key: &str) -> Result<(), BooksError>;
+    fn remove(&mut self, space: FactKind, key: &str) -> Result<(), LedgerError>;
 
     /// Every fact whose key has this prefix, sorted by key.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    fn facts(&self, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>, BooksError>;
+    fn facts(&self, space: FactKind, prefix: &str) -> Result<Vec<(String, Fact)>, LedgerError>;
 
     /// Writes a key without a value if it does not exist yet. Returns true for exactly one caller among all processes.
     ///
     /// # Errors
     /// When it could not be written.
-    fn claim(&mut self, space: Space, key: &str, at: Instant) -> Result<bool, BooksError> {
+    fn claim(&mut self, space: FactKind, key: &str, at: Instant) -> Result<bool, LedgerError> {
         self.update(space, key, &|known| known.is_none().then(|| Fact { at, value: String::new() }))
     }
 }
@@ -82,7 +82,7 @@ pub trait KeyValue {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactEdit {
     /// Subject.
-    pub space: Space,
+    pub space: FactKind,
     /// The key.
     pub key: String,
     /// The new value; `None` removes the key.
@@ -132,9 +132,9 @@ pub(crate) fn claim_alert(
     books: &mut (impl KeyValue + ?Sized),
     id: &str,
     now: Instant,
-) -> Result<AlertClaim, BooksError> {
+) -> Result<AlertClaim, LedgerError> {
     let outcome = Cell::new(AlertClaim::Ours);
-    books.update(Space::Alert, id, &|known| {
+    books.update(FactKind::Alert, id, &|known| {
         outcome.set(known.map_or(AlertClaim::Ours, |fact| AlertClaim::after(fact, now)));
         (outcome.get() == AlertClaim::Ours).then(|| Fact { at: now, value: CLAIMED.to_owned() })
     })?;
@@ -149,6 +149,6 @@ pub(crate) fn alert_was_delivered(
     books: &mut (impl KeyValue + ?Sized),
     id: &str,
     now: Instant,
-) -> Result<(), BooksError> {
-    books.update(Space::Alert, id, &|_| Some(Fact { at: now, value: DELIVERED.to_owned() })).map(drop)
+) -> Result<(), LedgerError> {
+    books.update(FactKind::Alert, id, &|_| Some(Fact { at: now, value: DELIVERED.to_owned() })).map(drop)
 }

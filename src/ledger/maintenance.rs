@@ -1,11 +1,11 @@
 //! Operations on the whole ledger, for any store: export and import, prune, reprice, verify.
 
-mod bring_back;
 mod export;
 mod export_line;
 mod import;
 mod prune;
 mod reprice;
+mod restore_pruned;
 mod verify;
 mod verify_bills;
 

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use super::books::{Backing, Books};
 use super::compact_row::CompactRow;
-use super::gathered::Gathered;
 use super::grouping::{self, Stretch, admits, in_time};
 use super::interner::{Interner, index};
 use super::merge_state::{Billed, MergeState};
 use super::row_store::RowTable;
 use super::spending::{Part, session_of};
 use super::store::{Access, Delta, Place, Quarters, Step, Store, Stored, Table};
-use super::{BooksError, Checkpoint, Fact, Ledger, Order, Space, StoreError};
+use super::write_buffer::WriteBuffer;
+use super::{Checkpoint, Fact, FactKind, Ledger, LedgerError, Order, StoreError};
 use crate::domain::{Bill, CallKey, Dimension, Filter, Instant};
 use crate::pricing::Pricer;
 
@@ -40,7 +40,7 @@ struct Data {
     horizon: Option<Instant>,
     files: BTreeMap<OsString, Checkpoint>,
     statuses: BTreeMap<String, String>,
-    facts: BTreeMap<(Space, String), Fact>,
+    facts: BTreeMap<(FactKind, String), Fact>,
 }
 
 /// The first key in order.
@@ -108,15 +108,15 @@ impl Memory {
     }
 
     /// A ledger made of buffered batches.
-    pub(super) fn from_gathered(gathered: Gathered, pricer: Arc<dyn Pricer>) -> Self {
-        let mut books = Self { gathered: Gathered { anything: true, ..gathered }, ..Self::new(pricer) };
+    pub(super) fn from_gathered(gathered: WriteBuffer, pricer: Arc<dyn Pricer>) -> Self {
+        let mut books = Self { gathered: WriteBuffer { anything: true, ..gathered }, ..Self::new(pricer) };
         // Batches that cannot be written stay buffered, and queries include them.
         let _ = books.flush();
         books
     }
 
     /// Its whole content as buffered batches, for another store.
-    pub(super) fn into_gathered(mut self) -> Gathered {
+    pub(super) fn into_gathered(mut self) -> WriteBuffer {
         if self.backing.0.get_mut().is_unused() || self.flush().is_err() {
             return self.gathered;
         }
@@ -134,7 +134,7 @@ impl Memory {
             state.row_store.feed(row.clone(), &mut state.names);
         }
         state.settle(&*self.pricer);
-        Gathered { state, files: data.files, anything: true, ..Gathered::default() }
+        WriteBuffer { state, files: data.files, anything: true, ..WriteBuffer::default() }
     }
 
     /// Number of calls.
@@ -163,7 +163,7 @@ impl Backing for MemoryStore {
         self
     }
 
-    fn error(&self, error: StoreError) -> BooksError {
+    fn error(&self, error: StoreError) -> LedgerError {
         error.at("(memory)".as_ref())
     }
 
@@ -173,7 +173,7 @@ impl Backing for MemoryStore {
 
     fn load(
         &self,
-        gathered: &mut Gathered,
+        gathered: &mut WriteBuffer,
         names: &mut Interner,
         pricer: &dyn Pricer,
         _step: Step<'_>,
@@ -320,18 +320,18 @@ impl Store for MemoryStore {
         Ok(self.0.borrow().statuses.clone())
     }
 
-    fn fact(&self, space: Space, key: &str) -> Stored<Option<Fact>> {
+    fn fact(&self, space: FactKind, key: &str) -> Stored<Option<Fact>> {
         Ok(self.0.borrow().facts.get(&(space, key.to_owned())).cloned())
     }
 
-    fn put_fact(&self, space: Space, key: &str, fact: Option<&Fact>) -> Stored<()> {
+    fn put_fact(&self, space: FactKind, key: &str, fact: Option<&Fact>) -> Stored<()> {
         let (mut data, place) = (self.0.borrow_mut(), (space, key.to_owned()));
         data.facts.remove(&place);
         data.facts.extend(fact.map(|fact| (place, fact.clone())));
         Ok(())
     }
 
-    fn facts(&self, space: Space, prefix: &str) -> Stored<Vec<(String, Fact)>> {
+    fn facts(&self, space: FactKind, prefix: &str) -> Stored<Vec<(String, Fact)>> {
         let data = self.0.borrow();
         let from = data.facts.range((space, prefix.to_owned())..);
         let found = from.take_while(|((of, key), _)| *of == space && key.starts_with(prefix));

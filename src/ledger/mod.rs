@@ -1,6 +1,5 @@
 //! The ledger: one row per call, merged by key, and the queries on it.
 
-mod account;
 mod bill_json;
 mod bills;
 mod books;
@@ -8,7 +7,6 @@ mod by_key;
 mod compact_row;
 mod error;
 mod exclusive;
-mod gathered;
 mod grouping;
 mod inherited;
 mod interface;
@@ -24,6 +22,7 @@ mod reading;
 mod restored;
 mod row_pricer;
 mod row_store;
+mod session_bills;
 mod snapshots;
 mod spending;
 mod sqlite;
@@ -31,17 +30,17 @@ mod store;
 mod types;
 mod unwritten;
 mod working_set;
+mod write_buffer;
 
 pub use books::{Backing, Books, Reopened};
 pub use compact_row::{CompactRow, StoredRow};
-pub use error::{BooksError, StoreError};
-pub use gathered::Gathered;
+pub use error::{LedgerError, StoreError};
 pub use grouping::{Quarter, Stretch};
 pub use inherited::{Whole, before, total};
 pub use interface::{Decide, Ledger};
 pub use interner::Interner;
 pub(crate) use key_value::{AlertClaim, CLAIM_LASTS, DELIVERED, alert_was_delivered, claim_alert};
-pub use key_value::{Fact, FactChange, FactEdit, KeyValue, Space};
+pub use key_value::{Fact, FactChange, FactEdit, FactKind, KeyValue};
 pub use maintenance::Repriced;
 pub(crate) use maintenance::{ExportError, ImportError};
 pub use memory::{Memory, MemoryStore};
@@ -53,3 +52,4 @@ pub(crate) use sqlite::{Info, Lost, Repeats, Salvaged, remove_strays, replace_da
 pub use sqlite::{Note, Opened, Options, Sqlite, open};
 pub use store::{Access, Delta, Place, Quarters, Step, Store, Stored, Table};
 pub use types::{Batch, Change, Checkpoint, Row, RowChange, Sums};
+pub use write_buffer::WriteBuffer;

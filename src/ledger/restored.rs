@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 
 use super::bills::row_keys;
 use super::interner::{Interner, place};
-use super::key_value::{Fact, Space};
+use super::key_value::{Fact, FactKind};
 use super::spending::{Part, part, session_of};
 use super::store::{Store, Stored, Table};
 use crate::domain::{CallKey, Dimension, Instant, rfc3339};
@@ -15,7 +15,7 @@ use crate::domain::{CallKey, Dimension, Instant, rfc3339};
 pub(super) fn horizon_of(store: &impl Store, names: &Interner, session: u32) -> Stored<Option<Instant>> {
     let Some(horizon) = store.horizon()? else { return Ok(None) };
     let Some(label) = names.label(session) else { return Ok(Some(horizon)) };
-    Ok(store.fact(Space::Restored, label)?.map_or(Some(horizon), |fact| time(&fact)))
+    Ok(store.fact(FactKind::RestoredSession, label)?.map_or(Some(horizon), |fact| time(&fact)))
 }
 
 /// Stores the time of [`horizon_of`].
@@ -26,14 +26,14 @@ pub(super) fn set_horizon_of(
     horizon: Option<Instant>,
 ) -> Stored<()> {
     let Some(label) = names.label(session) else { return Ok(()) };
-    store.put_fact(Space::Restored, label, Some(&fact(horizon)))
+    store.put_fact(FactKind::RestoredSession, label, Some(&fact(horizon)))
 }
 
 /// Called after a prune: restored calls before this time are gone again. `horizon` is the new one of all sessions.
 pub(super) fn prune(store: &impl Store, before: Instant, horizon: Instant) -> Stored<()> {
-    for (session, known) in store.facts(Space::Restored, "")? {
+    for (session, known) in store.facts(FactKind::RestoredSession, "")? {
         let own = time(&known).map_or(before, |own| own.max(before));
-        store.put_fact(Space::Restored, &session, (own < horizon).then(|| fact(Some(own))).as_ref())?;
+        store.put_fact(FactKind::RestoredSession, &session, (own < horizon).then(|| fact(Some(own))).as_ref())?;
     }
     Ok(())
 }

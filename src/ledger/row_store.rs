@@ -4,23 +4,23 @@
 //! row's alias is its own key. If another row carries that alias (of several, the one with the least key), the two are
 //! one call: that row shows the join of both, and the telemetry's own row is hidden. Where the alias may belong to
 //! several answers, telemetry's keys are made from it ([`CallKey::named`]), and `twins.rs` says which rows are one
-//! call. A row that sums up a whole thread is also hidden if a call of the thread carries its alias, and adds nothing to
-//! that call. All rows with the alias of a client's attempts are one call: the one with the least key shows their join,
-//! and the others are hidden. A refused call and anything it is joined with are kept but never shown, except for the
-//! other attempts at it. So the shown rows are a function of the plain rows, and the plain rows do not depend on the
-//! order or repetition of sightings.
+//! call. A row that sums up a whole thread is also hidden if a call of the thread carries its alias, and adds nothing
+//! to that call. All rows with the alias of a client's attempts are one call: the one with the least key shows their
+//! join, and the others are hidden. A refused call and anything it is joined with are kept but never shown, except for
+//! the other attempts at it. So the shown rows are a function of the plain rows, and the plain rows do not depend on
+//! the order or repetition of sightings.
 
+mod alias_rows;
 mod shown;
 mod table;
 mod telemetry;
-mod twins;
 mod watch;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+pub(super) use self::alias_rows::AliasRows;
 pub(super) use self::table::RowTable;
 use self::telemetry::Telemetry;
-pub(super) use self::twins::Twins;
 use super::by_key::Keys;
 use super::compact_row::{CompactRow, RowCost};
 use super::interner::{Interner, NONE};

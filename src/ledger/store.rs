@@ -9,21 +9,21 @@ use std::path::Path;
 use rustc_hash::FxHashSet;
 
 pub use self::transaction::{Access, Delta, Place, Quarters, Step, Stored, Table};
-use super::account;
 use super::compact_row::CompactRow;
 use super::grouping::{self, FirstStretches, Stretch};
 use super::inherited::{self, Whole};
 use super::interner::Interner;
-use super::key_value::{Fact, Space};
-use super::row_store::Twins;
+use super::key_value::{Fact, FactKind};
+use super::row_store::AliasRows;
+use super::session_bills;
 use super::spending::Part;
 use super::{Checkpoint, Order, Query};
 use crate::domain::{Bill, CallKey, Dimension, Filter, Instant, one_by_one};
 
 /// Rows by key, alias and lineage, with the data derived from them and stored next to them.
 ///
-/// A store neither merges nor prices: it returns exactly the rows that [`Store::apply`] was given. All methods but those
-/// of version, checkpoints, statuses and facts are called within a transaction.
+/// A store neither merges nor prices: it returns exactly the rows that [`Store::apply`] was given. All methods but
+/// those of version, checkpoints, statuses and facts are called within a transaction.
 pub trait Store {
     /// The store's ids for interned names; `()` for a store that keeps the names themselves.
     type Ids: Default;
@@ -194,7 +194,7 @@ pub trait Store {
     /// # Errors
     /// When the store cannot be read.
     fn sessions_by_counter(&self, names: &mut Interner, ids: &mut Self::Ids, counter: i64) -> Stored<Vec<u32>> {
-        let found = self.find_bills(names, ids, &|_, bill| account::started(bill) == Some(counter))?;
+        let found = self.find_bills(names, ids, &|_, bill| session_bills::started(bill) == Some(counter))?;
         Ok(sessions(&found))
     }
 
@@ -290,19 +290,19 @@ pub trait Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn fact(&self, space: Space, key: &str) -> Stored<Option<Fact>>;
+    fn fact(&self, space: FactKind, key: &str) -> Stored<Option<Fact>>;
 
     /// Writes or removes a fact.
     ///
     /// # Errors
     /// When the transaction must be rolled back.
-    fn put_fact(&self, space: Space, key: &str, fact: Option<&Fact>) -> Stored<()>;
+    fn put_fact(&self, space: FactKind, key: &str, fact: Option<&Fact>) -> Stored<()>;
 
     /// Every fact whose key has this prefix, sorted by key.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn facts(&self, space: Space, prefix: &str) -> Stored<Vec<(String, Fact)>>;
+    fn facts(&self, space: FactKind, prefix: &str) -> Stored<Vec<(String, Fact)>>;
 
     /// Visits each shown row that passes a filter, until `each` returns false. The order is by second or, if that does
     /// not matter, the fastest one.
@@ -334,7 +334,7 @@ pub trait Store {
             let unmerged = self.row(names, ids, Table::Unmerged, key)?;
             rows.extend(if unmerged.is_some() { unmerged } else { self.row(names, ids, Table::Shown, key)? });
         }
-        let host = Twins::host_among(alias, rows, key);
+        let host = AliasRows::host_among(alias, rows, key);
         host.map_or(Ok(None), |host| self.row(names, ids, Table::Shown, host))
     }
 

@@ -5,11 +5,11 @@
 
 use super::by_key::ByKey;
 use super::compact_row::CompactRow;
-use super::gathered::Gathered;
 use super::interner::Interner;
 use super::row_store::RowStore;
 use super::store::{Store, Stored};
 use super::working_set::WorkingSet;
+use super::write_buffer::WriteBuffer;
 use super::{Batch, Change};
 use crate::domain::{Call, CallKey, Record};
 use crate::pricing::Pricer;
@@ -52,7 +52,7 @@ impl<Ids: Default> Unwritten<Ids> {
     /// Joins the buffer with the ledger. Call within a transaction.
     pub(super) fn from_gathered(
         store: &impl Store<Ids = Ids>,
-        gathered: &Gathered,
+        gathered: &WriteBuffer,
         names: &Interner,
         pricer: &dyn Pricer,
     ) -> Stored<Self> {

@@ -16,7 +16,7 @@ use super::merge_state::{Billed, MergeState};
 use super::row_store::Before;
 use super::spending::session_of;
 use super::store::{Delta, Step, Store, Stored, Table};
-use super::{Change, Space};
+use super::{Change, FactKind};
 use crate::domain::{CallKey, Instant, Record};
 use crate::pricing::Pricer;
 
@@ -133,7 +133,7 @@ impl<Ids: Default> WorkingSet<Ids> {
             if let Record::Settled(hold) = record {
                 // Otherwise it stays in the batch, see `Books::facts`.
                 if !self.reads_only {
-                    store.put_fact(Space::Hold, &hold.to_string(), None)?;
+                    store.put_fact(FactKind::Hold, &hold.to_string(), None)?;
                 }
                 continue;
             }

@@ -18,7 +18,8 @@ pub enum Activity {
     Working,
     /// Within the last few minutes: either a long answer or an agent that has stopped, if its log does not say which.
     Quiet,
-    /// Within the last hour there was a call, and its turn has ended according to the log, or there was none for five minutes.
+    /// Within the last hour there was a call, and its turn has ended according to the log, or there was none for five
+    /// minutes.
     Waiting,
     /// Longer ago than that.
     Ended,

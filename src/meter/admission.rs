@@ -5,19 +5,19 @@ use super::holds::{self, Hold};
 use super::limit::{CallContext, Rules};
 use super::used::Used;
 use crate::domain::{Call, Dimension, HoldId, Instant};
-use crate::ledger::{BooksError, Ledger, Row, Sums};
+use crate::ledger::{Ledger, LedgerError, Row, Sums};
 use crate::pricing::Pricer;
 
 /// A call that asks for admission. Its tokens are an estimate.
 #[derive(Clone, Debug)]
-pub(crate) struct Coming {
+pub(crate) struct PendingCall {
     /// Id of the amount that will be held for it.
     pub(crate) hold: HoldId,
     /// The call as it would be booked.
     pub(crate) call: Call,
 }
 
-impl Coming {
+impl PendingCall {
     /// Who makes the call.
     pub(crate) fn caller(&self) -> CallContext {
         let name = |of: Dimension| Some((of, of.label_of(&self.call)?.clone()));
@@ -39,17 +39,17 @@ impl Coming {
 pub(crate) fn admit(
     books: &mut dyn Ledger,
     rules: &Rules,
-    coming: &Coming,
+    coming: &PendingCall,
     pricer: &dyn Pricer,
     now: Instant,
-) -> Result<(Decision, bool), BooksError> {
+) -> Result<(Decision, bool), LedgerError> {
     let caller = coming.caller();
     let estimate = coming.estimate(rules, pricer);
     let mut outcome = None;
     books.exclusively(&mut |books| {
         let (held, mut edits) = holds::open(books, now)?;
         let caller = gate::with_source(books, &caller)?;
-        let decision = gate::weigh(books, rules, &caller, &held, now)?;
+        let decision = gate::evaluate_with_holds(books, rules, &caller, &held, now)?;
         let is_held = decision.allowed && !decision.states.is_empty();
         if is_held {
             edits.push(Hold { id: coming.hold, caller, estimate, at: now }.edit());

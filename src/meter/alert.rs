@@ -9,7 +9,7 @@ use super::limit::{LimitState, Verdict};
 use super::quiet_hours::QuietHours;
 use super::window::Window;
 use crate::domain::{Instant, Label, Quota, Span, Zone, one_by_one, sort_by_key};
-use crate::ledger::{AlertClaim, BooksError, Fact, Ledger, Space, claim_alert};
+use crate::ledger::{AlertClaim, Fact, FactKind, Ledger, LedgerError, claim_alert};
 
 /// An alert to deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Alert {
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    pub(crate) fn claim(&self, books: &mut dyn Ledger, now: Instant) -> Result<AlertClaim, BooksError> {
+    pub(crate) fn claim(&self, books: &mut dyn Ledger, now: Instant) -> Result<AlertClaim, LedgerError> {
         let taken = self.recorded(books, now)?.map(|fact| AlertClaim::after(&fact, now)).max();
         if let Some(taken) = taken.filter(|claim| *claim != AlertClaim::Ours) {
             return Ok(taken);
@@ -43,15 +43,15 @@ impl Alert {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub(crate) fn was_delivered_before(&self, time: Instant, books: &dyn Ledger) -> Result<bool, BooksError> {
+    pub(crate) fn was_delivered_before(&self, time: Instant, books: &dyn Ledger) -> Result<bool, LedgerError> {
         let mut recorded = self.recorded(books, time)?;
         Ok(recorded.any(|fact| fact.at < time && AlertClaim::after(&fact, time) == AlertClaim::Done))
     }
 
     /// Its claims and deliveries in the ledger, under its own id and under other ids within its period.
-    fn recorded(&self, books: &dyn Ledger, now: Instant) -> Result<impl Iterator<Item = Fact>, BooksError> {
+    fn recorded(&self, books: &dyn Ledger, now: Instant) -> Result<impl Iterator<Item = Fact>, LedgerError> {
         let (period, of_any_period) = (self.period(now), format!("{} ", self.id.stem()));
-        let known = books.facts(Space::Alert, self.id.stem())?.into_iter();
+        let known = books.facts(FactKind::Alert, self.id.stem())?.into_iter();
         let is_same = move |(id, fact): &(String, Fact)| {
             id == self.id.as_str()
                 || (id.starts_with(&of_any_period) && period.is_some_and(|span| span.contains(fact.at)))
@@ -135,8 +135,8 @@ pub struct AlertId(String);
 impl AlertId {
     /// The id of a limit's threshold in the period that contains `now`.
     ///
-    /// Changing the amount changes the id. A rolling window has no periods. Its ids are those of equal stretches of time,
-    /// and [`Alert::claim`] makes sure that two of them are its length apart.
+    /// Changing the amount changes the id. A rolling window has no periods. Its ids are those of equal stretches of
+    /// time, and [`Alert::claim`] makes sure that two of them are its length apart.
     pub fn from_state(state: &LimitState, threshold: u8, now: Instant) -> Self {
         let period = match (state.limit.window, state.span) {
             (Window::Rolling(length), _) => {
@@ -186,16 +186,16 @@ pub(crate) fn claim_warning(
     session: &Label,
     (state, threshold): (&LimitState, u8),
     now: Instant,
-) -> Result<bool, BooksError> {
+) -> Result<bool, LedgerError> {
     let id = AlertId::from_state(state, threshold, now);
     if let Window::Rolling(length) = state.limit.window {
         let of_any_time = format!("{session}\t{} ", id.stem());
-        let known = books.facts(Space::Warning, &of_any_time)?;
+        let known = books.facts(FactKind::Warning, &of_any_time)?;
         if known.into_iter().any(|(_, fact)| (now - fact.at).abs() < length) {
             return Ok(false);
         }
     }
-    books.claim(Space::Warning, &format!("{session}\t{id}"), now)
+    books.claim(FactKind::Warning, &format!("{session}\t{id}"), now)
 }
 
 /// Identifies a provider's window, without its period.
@@ -264,7 +264,7 @@ impl Alerts {
     }
 
     /// Changes the quiet hours and the hysteresis. Deliveries and snoozes are kept.
-    pub fn rule(&mut self, quiet: Option<(QuietHours, Zone)>, hysteresis: u8) {
+    pub fn set_quiet_hours(&mut self, quiet: Option<(QuietHours, Zone)>, hysteresis: u8) {
         (self.quiet, self.hysteresis) = (quiet, hysteresis);
     }
 

@@ -7,7 +7,7 @@ use super::limit::Rules;
 use super::limit_usage::{LimitUsage, take_out};
 use super::subject::{Subject, grouped, overridden};
 use crate::domain::{Dimension, Filter, Instant, Matcher, Span};
-use crate::ledger::{BooksError, Ledger, Row, Sums};
+use crate::ledger::{Ledger, LedgerError, Row, Sums};
 
 impl LimitUsage {
     /// Queries the current block of each subject.
@@ -17,7 +17,7 @@ impl LimitUsage {
         filter: &Filter,
         rules: &Rules,
         now: Instant,
-    ) -> Result<(), BooksError> {
+    ) -> Result<(), LedgerError> {
         let by: Vec<Dimension> = grouped(&self.limit).collect();
         for (names, hours) in subjects(books, filter, &by, now)? {
             if overridden(&self.limit, &names, rules) {
@@ -40,7 +40,7 @@ impl LimitUsage {
         hours: &Hours,
         rules: &Rules,
         now: Instant,
-    ) -> Result<(), BooksError> {
+    ) -> Result<(), LedgerError> {
         let mut since = hours.first().copied();
         let mut current: Option<Span> = None;
         while let Some(from) = since.map(|since| first_call(books, filter, hours, since)).transpose()?.flatten() {

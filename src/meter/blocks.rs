@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 
 use crate::domain::{Dimension, Filter, Instant, Label, Zone, sort_by};
-use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query};
+use crate::ledger::{Grain, Ledger, LedgerError, PeriodKey, Query};
 
 /// Length of a block.
 pub(super) const BLOCK: Duration = Duration::hours(5);
-/// How far ahead of this clock a call may be dated, by another machine's clock, and still begin a block at once. A later
-/// one counts when its time has come.
+/// How far ahead of this clock a call may be dated, by another machine's clock, and still begin a block at once. A
+/// later one counts when its time has come.
 pub(super) const AHEAD: Duration = BLOCK;
 /// How far back to look at first for a pause of at least a block. Doubled until one is found.
 const LOOK_BACK: Duration = Duration::days(2);
@@ -25,7 +25,7 @@ pub(super) fn subjects(
     filter: &Filter,
     by: &[Dimension],
     now: Instant,
-) -> Result<BTreeMap<Vec<Label>, Hours>, BooksError> {
+) -> Result<BTreeMap<Vec<Label>, Hours>, LedgerError> {
     let mut back = LOOK_BACK;
     loop {
         let since = now.checked_sub_signed(back);
@@ -70,7 +70,7 @@ pub(super) fn first_call(
     filter: &Filter,
     hours: &Hours,
     since: Instant,
-) -> Result<Option<Instant>, BooksError> {
+) -> Result<Option<Instant>, LedgerError> {
     for hour in hours.iter().filter(|hour| end_of(**hour) > since) {
         let filter = Filter { since: Some(since.max(*hour)), until: Some(end_of(*hour)), ..filter.clone() };
         let oldest = books.calls(&filter, usize::MAX)?.last().map(|row| row.call.at());

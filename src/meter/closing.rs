@@ -9,10 +9,10 @@ use super::session_id::SessionId;
 use super::session_line::SessionLine;
 use super::summary::{Follow, Summary};
 use crate::domain::{Filter, Label, Span, Zone, sort_by_key};
-use crate::ledger::{BooksError, Grain, Ledger, Query, ReportRow, Row, SessionRow};
+use crate::ledger::{Grain, Ledger, LedgerError, Query, ReportRow, Row, SessionRow};
 
 /// The session that matches a filter, or the latest of several.
-pub(crate) fn session_row(books: &dyn Ledger, filter: &Filter) -> Result<Option<SessionRow>, BooksError> {
+pub(crate) fn session_row(books: &dyn Ledger, filter: &Filter) -> Result<Option<SessionRow>, LedgerError> {
     let query = Query { filter: filter.clone(), ..Query::new(Grain::Session, Zone::UTC) };
     let rows = books.report(&query)?.rows;
     let sessions = rows.into_iter().filter_map(|ReportRow { session, .. }| session);
@@ -129,7 +129,7 @@ const PAUSE: Duration = Duration::minutes(30);
 const NEWEST: usize = 200;
 
 /// The session's own log: the one with the newest call of its main thread or, if there is none, of a sub-agent.
-pub(crate) fn log_of(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, BooksError> {
+pub(crate) fn log_of(books: &dyn Ledger, filter: &Filter) -> Result<Option<Label>, LedgerError> {
     let newest = books.calls(filter, NEWEST)?;
     Ok(log_among(newest.iter().map(Arc::as_ref)).cloned())
 }

@@ -105,8 +105,8 @@ pub(crate) fn stable_name(limit: &Limit, subject: Option<&str>) -> String {
 /// again later, and only then those that are exceeded by a larger share. Of the others, the worst is the one of which
 /// the largest share is used.
 ///
-/// Every list of limits has this order, and its first one is the limit that the banner, the compact bar, the status line
-/// and the gate name.
+/// Every list of limits has this order, and its first one is the limit that the banner, the compact bar, the status
+/// line and the gate name.
 pub(crate) fn worst_first(states: &mut [LimitState]) {
     sort_by_key(states, |state| {
         let is_over = state.verdict == Verdict::Over;

@@ -18,7 +18,7 @@ use super::rate::{KEPT, Minutes, Spent};
 use super::recent::minute_of;
 use super::window::Window;
 use crate::domain::{Day, Filter, Instant, Span, Usd, Zone, day_of, day_start};
-use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query};
+use crate::ledger::{Grain, Ledger, LedgerError, PeriodKey, Query};
 
 /// Days of history used to derive the usual hours.
 const DAYS: Duration = Duration::days(7);
@@ -46,7 +46,7 @@ pub(crate) struct Habits {
 
 impl Habits {
     /// Derives the hours from the last days in the ledger.
-    pub(crate) fn ask(books: &dyn Ledger, rules: &Rules, now: Instant) -> Result<Self, BooksError> {
+    pub(crate) fn ask(books: &dyn Ledger, rules: &Rules, now: Instant) -> Result<Self, LedgerError> {
         let today = day_start(day_of(now, rules.zone), rules.zone);
         let query = Query {
             filter: Filter { only: Vec::new(), since: today.checked_sub_signed(DAYS), until: Some(today) },
@@ -279,8 +279,8 @@ impl Outlook<'_> {
         found
     }
 
-    /// Steps through the time until `until`. Calls `each` with the start, seconds and expected usage of each step, until it
-    /// returns false. The last step ends at `until`.
+    /// Steps through the time until `until`. Calls `each` with the start, seconds and expected usage of each step,
+    /// until it returns false. The last step ends at `until`.
     fn walk(
         &self,
         pace: Rate,

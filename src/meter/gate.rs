@@ -10,7 +10,7 @@ use super::snapshot::{Snapshot, states};
 use super::summary::Follow;
 use super::window::Window;
 use crate::domain::{Call, Dimension, Filter, Instant, Label, Matcher};
-use crate::ledger::{BooksError, Ledger};
+use crate::ledger::{Ledger, LedgerError};
 
 /// Log format assumed for callers that do not name one: those that use the socket or the usage log.
 const OWN_SOURCE: &str = "native";
@@ -67,7 +67,7 @@ pub(crate) fn decide(
     rules: &Rules,
     caller: &CallContext,
     now: Instant,
-) -> Result<Decision, BooksError> {
+) -> Result<Decision, LedgerError> {
     decide_any(books, rules, std::slice::from_ref(caller), now)
 }
 
@@ -80,11 +80,11 @@ pub(crate) fn decide_any(
     rules: &Rules,
     callers: &[CallContext],
     now: Instant,
-) -> Result<Decision, BooksError> {
+) -> Result<Decision, LedgerError> {
     let held = holds::seen(books, now)?;
     let mut decision = Decision::free();
     for caller in callers {
-        decision = decision.and(weigh(books, rules, &with_source(books, caller)?, &held, now)?);
+        decision = decision.and(evaluate_with_holds(books, rules, &with_source(books, caller)?, &held, now)?);
     }
     Ok(decision)
 }
@@ -99,7 +99,7 @@ pub(crate) fn add_forecasts(
     rules: &Rules,
     states: &mut [LimitState],
     now: Instant,
-) -> Result<(), BooksError> {
+) -> Result<(), LedgerError> {
     let mut near = states.iter_mut().filter(|state| state.verdict == Verdict::Near).peekable();
     if near.peek().is_none() {
         return Ok(());
@@ -149,13 +149,13 @@ pub(crate) fn unchecked<'r>(rules: &'r Rules, callers: &[CallContext]) -> Vec<(&
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(super) fn weigh(
+pub(super) fn evaluate_with_holds(
     books: &dyn Ledger,
     rules: &Rules,
     caller: &CallContext,
     held: &[Hold],
     now: Instant,
-) -> Result<Decision, BooksError> {
+) -> Result<Decision, LedgerError> {
     let mut states = states(books, rules, Some(caller), now)?;
     let has_room = !states.iter().any(LimitState::stops_work);
     holds::count(held, &mut states, caller);
@@ -182,7 +182,7 @@ pub(crate) fn attribution_of_call(call: &Call) -> impl Iterator<Item = (Dimensio
 pub(crate) fn attribution_of_session(
     books: &dyn Ledger,
     session: &Label,
-) -> Result<Vec<(Dimension, Label)>, BooksError> {
+) -> Result<Vec<(Dimension, Label)>, LedgerError> {
     let only = vec![(Dimension::Session, Matcher::exact(session.as_str()))];
     let newest = books.calls(&Filter { only, ..Filter::default() }, 1)?;
     let names = newest.first().into_iter().flat_map(|row| attribution_of_call(&row.call));
@@ -190,7 +190,7 @@ pub(crate) fn attribution_of_session(
 }
 
 /// Completes a session with its log format: the one in the ledger, or else ours.
-pub(super) fn with_source(books: &dyn Ledger, caller: &CallContext) -> Result<CallContext, BooksError> {
+pub(super) fn with_source(books: &dyn Ledger, caller: &CallContext) -> Result<CallContext, LedgerError> {
     let mut caller = caller.clone();
     if let (Some(session), None) = (caller.name(Dimension::Session), caller.name(Dimension::Source)) {
         let filter = Filter { only: vec![(Dimension::Session, Matcher::exact(session.as_str()))], ..Filter::default() };

@@ -14,7 +14,7 @@ use super::subject::grouped;
 use super::used::Used;
 use super::window::Window;
 use crate::domain::{Dimension, HoldId, Instant, Label, Usd};
-use crate::ledger::{BooksError, Fact, FactEdit, Ledger, Space};
+use crate::ledger::{Fact, FactEdit, FactKind, Ledger, LedgerError};
 
 /// Time after which a hold lapses, because the process was killed or the call was never booked. If the call is booked
 /// later, it still counts.
@@ -52,7 +52,7 @@ impl Hold {
             output: self.estimate.output,
         };
         let value = serde_json::to_string(&kept).unwrap_or_default();
-        FactEdit { space: Space::Hold, key: self.id.to_string(), fact: Some(Fact { at: self.at, value }) }
+        FactEdit { space: FactKind::Hold, key: self.id.to_string(), fact: Some(Fact { at: self.at, value }) }
     }
 
     fn from_fact(id: &str, fact: &Fact) -> Option<Self> {
@@ -102,12 +102,12 @@ impl Hold {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn open(books: &dyn Ledger, now: Instant) -> Result<(Vec<Hold>, Vec<FactEdit>), BooksError> {
+pub(crate) fn open(books: &dyn Ledger, now: Instant) -> Result<(Vec<Hold>, Vec<FactEdit>), LedgerError> {
     let (mut open, mut edits) = (Vec::new(), Vec::new());
-    for (id, fact) in books.facts(Space::Hold, "")? {
+    for (id, fact) in books.facts(FactKind::Hold, "")? {
         let has_lapsed = (now - fact.at).to_std().is_ok_and(|age| age >= LASTS);
         let Some(hold) = Hold::from_fact(&id, &fact).filter(|_| !has_lapsed) else {
-            edits.push(FactEdit { space: Space::Hold, key: id, fact: None });
+            edits.push(FactEdit { space: FactKind::Hold, key: id, fact: None });
             continue;
         };
         if hold.at > now {
@@ -123,7 +123,7 @@ pub(crate) fn open(books: &dyn Ledger, now: Instant) -> Result<(Vec<Hold>, Vec<F
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(super) fn seen(books: &dyn Ledger, now: Instant) -> Result<Vec<Hold>, BooksError> {
+pub(super) fn seen(books: &dyn Ledger, now: Instant) -> Result<Vec<Hold>, LedgerError> {
     let (mut held, _) = open(books, now)?;
     held.retain(|hold| (hold.at - now).to_std().is_ok_and(|ahead| ahead < LASTS) || hold.at <= now);
     Ok(held)

@@ -183,8 +183,8 @@ impl LimitState {
         self.limit == other.limit && self.subject == other.subject && same_session
     }
 
-    /// True when its name begins with a name from outside (`alice daily`) instead of a word of ours (`daily`, `each user
-    /// daily`).
+    /// True when its name begins with a name from outside (`alice daily`) instead of a word of ours (`daily`, `each
+    /// user daily`).
     pub fn begins_with_a_name(&self) -> bool {
         let scope = &self.limit.scope;
         let is_own = self.subject.is_some();
@@ -279,8 +279,8 @@ impl LimitState {
         Measure::ALL.iter().any(|measure| measure.amount_of(&self.limit.amount) == Some(0))
     }
 
-    /// The latest time at which the limit, once reached, has room again: its reset, or for a rolling window the time when
-    /// all calls counted now have left it. The end of time if it never resets or allows nothing.
+    /// The latest time at which the limit, once reached, has room again: its reset, or for a rolling window the time
+    /// when all calls counted now have left it. The end of time if it never resets or allows nothing.
     pub(crate) fn blocks_until(&self) -> Instant {
         let until = self.span.map(|span| span.until).filter(|_| !self.allows_nothing());
         match self.limit.window {

@@ -17,7 +17,7 @@ use super::subject::{Subject, grouped, overridden};
 use super::used::Used;
 use super::window::Window;
 use crate::domain::{CallKey, Dimension, Filter, Instant, Label, Matcher, Span};
-use crate::ledger::{BooksError, Grain, Ledger, Query, Row, Sums};
+use crate::ledger::{Grain, Ledger, LedgerError, Query, Row, Sums};
 
 /// How far ahead to read the calls that will leave a rolling window.
 const READ_AHEAD: Duration = Duration::hours(6);
@@ -110,7 +110,7 @@ impl LimitUsage {
         sessions: &[SessionId],
         only: &[(Dimension, Matcher)],
         now: Instant,
-    ) -> Result<Self, BooksError> {
+    ) -> Result<Self, LedgerError> {
         let mut usage = Self::new(limit.clone(), rules, now);
         let scope = limit.scope.names().iter().filter(|(dimension, _)| only.iter().all(|(own, _)| own != dimension));
         let mut filter = Filter { only: scope.chain(only).cloned().collect(), since: None, until: None };
@@ -148,7 +148,7 @@ impl LimitUsage {
     }
 
     /// For a rolling window, reads the calls that leave it next.
-    pub(crate) fn read_ahead(&mut self, books: &dyn Ledger, rules: &Rules) -> Result<(), BooksError> {
+    pub(crate) fn read_ahead(&mut self, books: &dyn Ledger, rules: &Rules) -> Result<(), LedgerError> {
         let (Window::Rolling(_), Some(span)) = (self.limit.window, self.span) else { return Ok(()) };
         self.known_until = span.from.checked_add_signed(READ_AHEAD).unwrap_or(Instant::MAX_UTC);
         let only = self.limit.scope.names().to_vec();
@@ -162,7 +162,7 @@ impl LimitUsage {
     }
 
     /// Adds the ledger's sums for a filter.
-    pub(super) fn take(&mut self, books: &dyn Ledger, filter: Filter, rules: &Rules) -> Result<(), BooksError> {
+    pub(super) fn take(&mut self, books: &dyn Ledger, filter: Filter, rules: &Rules) -> Result<(), LedgerError> {
         let grouped: Vec<Dimension> = grouped(&self.limit).collect();
         let with_session = matches!(self.limit.window, Window::Session | Window::Run);
         let with_agent = self.limit.window == Window::Run;

@@ -22,7 +22,7 @@ use super::snapshot::{CALLS, Snapshot};
 use super::statuses::Statuses;
 use super::summary::Follow;
 use crate::domain::{CallKey, Instant, Label, Span, Status};
-use crate::ledger::{BooksError, Change, Ledger, Row, Sums};
+use crate::ledger::{Change, Ledger, LedgerError, Row, Sums};
 
 /// How long the counter's arrow is shown after the counter has grown.
 const GROWING: Duration = Duration::seconds(3);
@@ -114,13 +114,13 @@ impl Meter {
 
     /// Sets the number of files that may contain more calls and could not be read. Unless it is 0, sums and limits are
     /// lower bounds. Returns true if it has changed.
-    pub fn unread(&mut self, files: u64) -> bool {
+    pub fn set_unread_files(&mut self, files: u64) -> bool {
         std::mem::replace(&mut self.unread_files, files) != files
     }
 
     /// Replaces the numbers with a new snapshot. The followed session stays the same. The arrow stays too, or appears
     /// if another process has booked calls.
-    pub fn reopen(&mut self, snapshot: Snapshot) {
+    pub fn replace_snapshot(&mut self, snapshot: Snapshot) {
         let (grew_at, follow) = (self.grew_at, self.follow.clone());
         let (same, at, unread_files) = (snapshot.follow == follow, snapshot.at, self.unread_files);
         let newest = |meter: &Self| meter.calls.last_key_value().map(|(key, _)| *key);
@@ -136,7 +136,7 @@ impl Meter {
     }
 
     /// True when another query is needed to make the numbers exact. Advances the meter to `now`.
-    pub fn stale(&mut self, now: Instant) -> bool {
+    pub fn needs_refresh(&mut self, now: Instant) -> bool {
         self.settle(now);
         self.stale || self.begun.values().any(|is_certain| !is_certain)
     }
@@ -145,18 +145,18 @@ impl Meter {
     ///
     /// # Errors
     /// When the ledger cannot be read. The meter then continues from changes alone.
-    pub fn refresh(&mut self, books: &dyn Ledger, now: Instant) -> Result<bool, BooksError> {
+    pub fn refresh(&mut self, books: &dyn Ledger, now: Instant) -> Result<bool, LedgerError> {
         self.confirm(books)?;
-        if !self.stale(now) {
+        if !self.needs_refresh(now) {
             return Ok(false);
         }
-        self.reopen(Snapshot::ask(books, &self.rules, &self.follow, now)?);
+        self.replace_snapshot(Snapshot::ask(books, &self.rules, &self.follow, now)?);
         Ok(true)
     }
 
     /// Marks the meter as stale because the ledger changed in some other way: another process wrote to it, or rows were
     /// merged or pruned.
-    pub fn doubt(&mut self) {
+    pub fn mark_stale(&mut self) {
         self.stale = true;
     }
 
@@ -166,7 +166,7 @@ impl Meter {
     }
 
     /// Replaces the rules and marks the meter as stale.
-    pub fn rule(&mut self, rules: Rules) {
+    pub fn set_rules(&mut self, rules: Rules) {
         self.rules = rules;
         self.stale = true;
     }

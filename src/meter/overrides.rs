@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Serialize, Serializer};
 
 use crate::domain::{Instant, Label, Zone, rfc3339_seconds, sort_by_key};
-use crate::ledger::{BooksError, Fact, Ledger, Space};
+use crate::ledger::{Fact, FactKind, Ledger, LedgerError};
 
 /// Prefix of the value of an override, followed by its reason. A fact without it is a revocation.
 const LIFTED: &str = "lifted\t";
@@ -41,7 +41,7 @@ fn time_if_any<S: Serializer>(at: &Option<Instant>, to: S) -> Result<S::Ok, S::E
 ///
 /// # Errors
 /// When the ledger cannot be written.
-pub(crate) fn lift(books: &mut dyn Ledger, session: &Label, reason: &Label, now: Instant) -> Result<bool, BooksError> {
+pub(crate) fn lift(books: &mut dyn Ledger, session: &Label, reason: &Label, now: Instant) -> Result<bool, LedgerError> {
     let known = entries(books, session)?;
     if still_lifted(&known).is_some_and(|lifted| lifted.reason == *reason) {
         return Ok(false);
@@ -53,7 +53,7 @@ pub(crate) fn lift(books: &mut dyn Ledger, session: &Label, reason: &Label, now:
 ///
 /// # Errors
 /// When the ledger cannot be written.
-pub(crate) fn revoke(books: &mut dyn Ledger, session: &Label, now: Instant) -> Result<bool, BooksError> {
+pub(crate) fn revoke(books: &mut dyn Ledger, session: &Label, now: Instant) -> Result<bool, LedgerError> {
     let known = entries(books, session)?;
     if still_lifted(&known).is_none() {
         return Ok(false);
@@ -62,17 +62,17 @@ pub(crate) fn revoke(books: &mut dyn Ledger, session: &Label, now: Instant) -> R
 }
 
 /// Adds an entry. If another process has added one for this turn first, that one counts.
-fn add(books: &mut dyn Ledger, session: &Label, turn: usize, value: String, now: Instant) -> Result<bool, BooksError> {
+fn add(books: &mut dyn Ledger, session: &Label, turn: usize, value: String, now: Instant) -> Result<bool, LedgerError> {
     let fact = Fact { at: now, value };
     let key = format!("{session}\t{turn:06}");
-    books.update(Space::Override, &key, &|known| known.is_none().then(|| fact.clone()))
+    books.update(FactKind::Override, &key, &|known| known.is_none().then(|| fact.clone()))
 }
 
 /// The override in force for a session, if any.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn override_of(books: &dyn Ledger, session: &Label) -> Result<Option<Override>, BooksError> {
+pub(crate) fn override_of(books: &dyn Ledger, session: &Label) -> Result<Option<Override>, LedgerError> {
     Ok(still_lifted(&entries(books, session)?))
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn override_of(books: &dyn Ledger, session: &Label) -> Result<Option<
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn all(books: &dyn Ledger) -> Result<Vec<Override>, BooksError> {
+pub(crate) fn all(books: &dyn Ledger) -> Result<Vec<Override>, LedgerError> {
     Ok(history(&read(books, "")?))
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn all(books: &dyn Ledger) -> Result<Vec<Override>, BooksError> {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(crate) fn in_force(books: &dyn Ledger) -> Result<BTreeSet<Label>, BooksError> {
+pub(crate) fn in_force(books: &dyn Ledger) -> Result<BTreeSet<Label>, LedgerError> {
     Ok(all(books)?.into_iter().filter(|lifted| lifted.until.is_none()).map(|lifted| lifted.session).collect())
 }
 
@@ -102,12 +102,12 @@ struct Entry {
 
 /// Entries of a session, ordered by turn because two may share a second. Labels contain no control characters, so a tab
 /// ends the session's name.
-fn entries(books: &dyn Ledger, session: &Label) -> Result<Vec<Entry>, BooksError> {
+fn entries(books: &dyn Ledger, session: &Label) -> Result<Vec<Entry>, LedgerError> {
     read(books, &format!("{session}\t"))
 }
 
-fn read(books: &dyn Ledger, prefix: &str) -> Result<Vec<Entry>, BooksError> {
-    let facts = books.facts(Space::Override, prefix)?;
+fn read(books: &dyn Ledger, prefix: &str) -> Result<Vec<Entry>, LedgerError> {
+    let facts = books.facts(FactKind::Override, prefix)?;
     let entry = |(key, Fact { at, value }): (String, Fact)| {
         let (session, _) = key.split_once('\t')?;
         Some(Entry { session: Label::new(session), reason: value.strip_prefix(LIFTED).map(Label::new), at })

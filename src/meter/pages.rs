@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{CallKey, Filter, Instant};
-use crate::ledger::{BooksError, Ledger, Row};
+use crate::ledger::{Ledger, LedgerError, Row};
 
 /// Calls per page.
 const PAGE: usize = 5_000;
@@ -17,11 +17,11 @@ pub(crate) fn every_call(
     books: &dyn Ledger,
     filter: &Filter,
     each: &mut dyn FnMut(&Arc<Row>),
-) -> Result<(), BooksError> {
+) -> Result<(), LedgerError> {
     pages(books, filter, PAGE, each)
 }
 
-fn pages(books: &dyn Ledger, filter: &Filter, page: usize, each: &mut dyn FnMut(&Arc<Row>)) -> Result<(), BooksError> {
+fn pages(books: &dyn Ledger, filter: &Filter, page: usize, each: &mut dyn FnMut(&Arc<Row>)) -> Result<(), LedgerError> {
     let mut filter = filter.clone();
     let mut size = page;
     // The next page starts with the moment in which the last one ended, because its calls may be split between the two.

@@ -1,7 +1,7 @@
 //! Compares the price of a subscription with the value of its usage.
 
 use crate::domain::{Day, Dimension, Filter, Label, Usd, Zone, day_of, day_start, month_of, sort_by};
-use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query, Sums};
+use crate::ledger::{Grain, Ledger, LedgerError, PeriodKey, Query, Sums};
 
 /// A subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(crate) fn plan_months(
     books: &dyn Ledger,
     filter: &Filter,
     zone: Zone,
-) -> Result<Vec<PlanMonth>, BooksError> {
+) -> Result<Vec<PlanMonth>, LedgerError> {
     let mut months: Vec<PlanMonth> = Vec::new();
     for plan in plans {
         // Applies until the next price of the same plan.

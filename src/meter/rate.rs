@@ -168,7 +168,8 @@ impl Minutes {
     }
 
     /// Tokens per minute and dollars per hour over the last [`RATE`] minutes, or the time since all work
-    /// [began](Self::began) in this minute. With one beginning for all, the rates of sessions add up to that of the day.
+    /// [began](Self::began) in this minute. With one beginning for all, the rates of sessions add up to that of the
+    /// day.
     ///
     /// Only the log's own minutes count, so suspending the machine or clock jumps cause no peaks.
     pub(crate) fn rate(&self, began: i64, now: Instant) -> (u64, Usd) {

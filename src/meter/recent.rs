@@ -12,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHasher};
 
 use super::pages::every_call;
 use crate::domain::{Dimension, Filter, Instant, Label, Zone, quarter_start};
-use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query, Row, Sums};
+use crate::ledger::{Grain, Ledger, LedgerError, PeriodKey, Query, Row, Sums};
 
 const QUARTER: Duration = Duration::minutes(15);
 
@@ -46,7 +46,7 @@ impl Recent {
         books: &dyn Ledger,
         after: i64,
         each: &mut dyn FnMut(&MinuteCalls),
-    ) -> Result<(), BooksError> {
+    ) -> Result<(), LedgerError> {
         let since = quarter_start(Instant::from_timestamp(after.saturating_mul(60), 0).unwrap_or_default());
         // Hash before reading the rows: anything written in between is read again next time.
         let hashes = hashes(books, since)?;
@@ -63,7 +63,7 @@ impl Recent {
 }
 
 /// A hash of the sums of each quarter hour since then.
-fn hashes(books: &dyn Ledger, since: Instant) -> Result<BTreeMap<Instant, u64>, BooksError> {
+fn hashes(books: &dyn Ledger, since: Instant) -> Result<BTreeMap<Instant, u64>, LedgerError> {
     let by = Dimension::ALL.to_vec();
     let filter = Filter { since: Some(since), ..Filter::default() };
     let mut hashes: BTreeMap<Instant, u64> = BTreeMap::new();
@@ -84,7 +84,7 @@ fn quarter(period: &PeriodKey) -> Option<Instant> {
 }
 
 /// Sums up the rows of a quarter hour.
-fn read(books: &dyn Ledger, from: Instant) -> Result<Vec<MinuteCalls>, BooksError> {
+fn read(books: &dyn Ledger, from: Instant) -> Result<Vec<MinuteCalls>, LedgerError> {
     type Names = ([Option<Label>; Dimension::ALL.len()], i64, bool);
     let filter = Filter { since: Some(from), until: from.checked_add_signed(QUARTER), ..Filter::default() };
     let mut all: FxHashMap<Names, MinuteCalls> = FxHashMap::default();

@@ -111,8 +111,8 @@ impl Sessions {
         shared
     }
 
-    /// Today's sessions and those that have not ended: those at work, with the latest start first, then waiting ones and
-    /// those that have ended, with the latest call first. All work began in the minute `began`.
+    /// Today's sessions and those that have not ended: those at work, with the latest start first, then waiting ones
+    /// and those that have ended, with the latest call first. All work began in the minute `began`.
     pub(crate) fn fleet(&self, statuses: &Statuses, began: i64, now: Instant) -> Vec<FleetLine> {
         let until = self.trend_until(now);
         let activity = |id, session: &Session| statuses.activity(id, session.ended, session.ends_turn(), now);

@@ -20,7 +20,7 @@ use super::summary::Follow;
 use super::used::Used;
 use super::window::Window;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span, Status, one_by_one, quarter_start};
-use crate::ledger::{BooksError, Grain, Ledger, Order, Query, ReportRow, Row, SessionRow, Sums};
+use crate::ledger::{Grain, Ledger, LedgerError, Order, Query, ReportRow, Row, SessionRow, Sums};
 
 /// Maximum number of calls in a summary's list.
 pub(crate) const CALLS: usize = 200;
@@ -83,7 +83,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn ask(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant) -> Result<Self, BooksError> {
+    pub fn ask(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant) -> Result<Self, LedgerError> {
         Self::ask_again(books, rules, follow, now, &mut Recent::default())
     }
 
@@ -97,7 +97,7 @@ impl Snapshot {
         follow: &Follow,
         now: Instant,
         recent: &mut Recent,
-    ) -> Result<Self, BooksError> {
+    ) -> Result<Self, LedgerError> {
         let view = &rules.view;
         let by_model =
             Query { by: vec![Dimension::Model], filter: view.clone(), ..Query::new(Grain::Total, rules.zone) };
@@ -158,7 +158,7 @@ fn of_models(rows: Vec<ReportRow>) -> BTreeMap<Option<Label>, Sums> {
 }
 
 /// Today's sums for each thread of each session.
-fn ask_threads(books: &dyn Ledger, rules: &Rules, day: Span) -> Result<BTreeMap<SessionId, Threads>, BooksError> {
+fn ask_threads(books: &dyn Ledger, rules: &Rules, day: Span) -> Result<BTreeMap<SessionId, Threads>, LedgerError> {
     let query = Query {
         by: vec![Dimension::Source, Dimension::Session, Dimension::Agent],
         filter: within(&rules.view, day),
@@ -201,7 +201,7 @@ fn followed(sessions: &[SessionRow], follow: &Follow, now: Instant) -> Option<Se
 /// Sessions by start and by last activity, whether these are all of them, and the latest calls.
 type Found = (Vec<SessionRow>, bool, Vec<Arc<Row>>);
 
-fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant) -> Result<Found, BooksError> {
+fn ask_sessions(books: &dyn Ledger, rules: &Rules, follow: &Follow, now: Instant) -> Result<Found, LedgerError> {
     let session_query = |filter: Filter, limit: usize| session_query(rules, filter, limit);
     let answer = books.report(&session_query(rules.view.clone(), SESSIONS))?;
     let mut sessions: Vec<SessionRow> =
@@ -261,7 +261,7 @@ pub fn states(
     rules: &Rules,
     caller: Option<&CallContext>,
     now: Instant,
-) -> Result<Vec<LimitState>, BooksError> {
+) -> Result<Vec<LimitState>, LedgerError> {
     let sessions = match caller {
         Some(caller) => {
             let session = caller.name(Dimension::Session).cloned();

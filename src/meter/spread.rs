@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::Duration;
 
 use crate::domain::{Filter, Instant, Label, Usd};
-use crate::ledger::{BooksError, Ledger, Order, Row};
+use crate::ledger::{Ledger, LedgerError, Order, Row};
 
 /// Time after which a call counts as complete. While an answer is being streamed, its line in the log still grows, and
 /// a count that decreases would look like a restart to Prometheus.
@@ -105,7 +105,7 @@ impl Spread {
     ///
     /// # Errors
     /// When the ledger cannot be read. They are then observed next time.
-    pub(crate) fn update(&mut self, books: &dyn Ledger, now: Instant) -> Result<(), BooksError> {
+    pub(crate) fn update(&mut self, books: &dyn Ledger, now: Instant) -> Result<(), LedgerError> {
         let until = now.checked_sub_signed(SETTLED).unwrap_or(now);
         if until <= self.seen {
             return Ok(());

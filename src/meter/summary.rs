@@ -34,8 +34,8 @@ pub struct Summary {
     pub session: Option<SessionLine>,
     /// Known sessions, most recently active first.
     pub sessions: Vec<SessionLine>,
-    /// Today's sessions and those that have not ended: active ones, then waiting ones, each with the latest start first,
-    /// then those that have ended, with the latest end first.
+    /// Today's sessions and those that have not ended: active ones, then waiting ones, each with the latest start
+    /// first, then those that have ended, with the latest end first.
     pub fleet: Vec<FleetLine>,
     /// Number of followed sessions, including those not listed; `None` if unknown.
     pub session_count: Option<u64>,

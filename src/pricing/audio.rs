@@ -1,7 +1,7 @@
 //! Cost of audio tokens in input, cache reads and output.
 
-use super::lot::{self, Lot, halves};
 use super::sheet::{Class, Sheet};
+use super::tier_rates::{self, TierRates, halves};
 use crate::domain::{Parts, Ratio, Service, Tokens};
 
 /// Audio rates in one service tier.
@@ -32,7 +32,7 @@ pub(super) const fn whole_of(class: Class) -> Class {
 
 impl Audio {
     /// The audio rates in a service tier that has these text rates.
-    pub(super) fn new(above: u64, sheet: &Sheet, service: Service, text: &Lot) -> Self {
+    pub(super) fn new(above: u64, sheet: &Sheet, service: Service, text: &TierRates) -> Self {
         let listed = |class, service| sheet.get(above, class, service).or_else(|| sheet.get(0, class, service));
         let found = Class::AUDIO.map(|class| match (listed(class, service), listed(class, Service::Standard)) {
             (None, Some(rate)) if service == Service::Batch => Some((rate, Ratio { num: 1, den: 2 })),
@@ -48,7 +48,7 @@ impl Audio {
     }
 
     /// Uses the text rates, where the list has none for audio.
-    pub(super) fn unlisted(text: &Lot) -> Self {
+    pub(super) fn unlisted(text: &TierRates) -> Self {
         let of_text = Class::AUDIO.map(|class| text.count_of(whole_of(class)));
         Self { rates: of_text.map(|(rate, _)| rate), halved: of_text.map(|(_, is_half)| is_half), listed: [false; 3] }
     }
@@ -71,7 +71,7 @@ pub(super) const fn counts(parts: Parts) -> [u64; 3] {
 
 /// Text tokens in the order of [`Class::ALL`], and audio tokens in the order of [`Class::AUDIO`].
 pub(super) fn apart(tokens: &Tokens, parts: Parts) -> ([u64; 6], [u64; 3]) {
-    let (mut text, audio) = (lot::counts(tokens), counts(parts.within(tokens)));
+    let (mut text, audio) = (tier_rates::counts(tokens), counts(parts.within(tokens)));
     (text[0], text[1], text[4]) = (text[0] - audio[0], text[1] - audio[1], text[4] - audio[2]);
     (text, audio)
 }

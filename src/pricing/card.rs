@@ -3,9 +3,9 @@
 use super::audio::{self, Audio};
 use super::fill::{standard, stated};
 use super::hours::Hours;
-use super::lot::{HALF, Lot, counts, halves};
 use super::sheet::{Class, Sheet};
 use super::table::Since;
+use super::tier_rates::{HALF, TierRates, counts, halves};
 use super::{Cost, PriceId, Rates};
 use crate::domain::{Call, Geo, Parts, Ratio, Service, Speed, Tokens, Usd, sort_by};
 
@@ -67,7 +67,7 @@ pub(crate) struct Card {
 struct Tier {
     above: u64,
     /// In the order of [`SERVICES`].
-    services: [Lot; 6],
+    services: [TierRates; 6],
     /// In the order of [`SERVICES`].
     audio: [Audio; 6],
     /// Marks service tiers for which the list has rates for prompts of this length, in the order of [`SERVICES`].
@@ -96,7 +96,7 @@ const fn lot_of(service: Service) -> usize {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {
     pub(crate) card: &'a Card,
-    lot: &'a Lot,
+    lot: &'a TierRates,
     audio: &'a Audio,
     /// The list has no price for this service tier or speed.
     is_tier_guessed: bool,
@@ -365,7 +365,10 @@ impl Tier {
                 None if service == Service::Batch => (standard[at], HALF),
                 None => (standard[at], Ratio::ONE),
             });
-            Lot { rates: rates.map(|(rate, part)| halves(rate, part)), halved: rates.map(|(_, part)| part == HALF) }
+            TierRates {
+                rates: rates.map(|(rate, part)| halves(rate, part)),
+                halved: rates.map(|(_, part)| part == HALF),
+            }
         });
         let has_audio = sheet.rates.keys().any(|key| Class::AUDIO.contains(&key.class));
         let audio = std::array::from_fn(|at| {

@@ -11,13 +11,13 @@ mod fill;
 mod hours;
 mod import;
 mod lifetimes;
-mod lot;
 mod names;
 mod own;
 mod place;
 mod sheet;
 mod table;
 mod tariff;
+mod tier_rates;
 mod update;
 
 #[cfg(test)]

@@ -56,7 +56,8 @@ impl PriceBook {
     /// Creates an update of this book from a list fetched on this day (LiteLLM's format, as JSON).
     ///
     /// Histories are kept. A new rate applies from `day` on, a newly listed field from the start, and a model that left
-    /// the list keeps its price, as does one with a rate that cannot be read: without that rate, its tokens would cost nothing.
+    /// the list keeps its price, as does one with a rate that cannot be read: without that rate, its tokens would cost
+    /// nothing.
     ///
     /// # Errors
     /// When the text is not a price list, or the day is not later than that of the built-in list.

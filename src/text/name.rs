@@ -90,8 +90,8 @@ pub(crate) fn fit_name(name: &str, room: usize) -> String {
     }
 }
 
-/// The names in at most `room` columns, truncated like [`fit_name`]. Those that would then look the same are truncated at
-/// what they have in common instead.
+/// The names in at most `room` columns, truncated like [`fit_name`]. Those that would then look the same are truncated
+/// at what they have in common instead.
 pub(crate) fn fit_apart(names: &[String], room: usize) -> Vec<String> {
     let mut fitted: Vec<String> = names.iter().map(|name| fit_name(name, room)).collect();
     let mut alike: BTreeMap<&str, Vec<usize>> = BTreeMap::new();

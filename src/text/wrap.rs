@@ -2,8 +2,8 @@
 
 use super::{fit_path, width};
 
-/// Splits a line into pieces of at most this width, at spaces if there are any. A path without spaces is truncated in the
-/// middle.
+/// Splits a line into pieces of at most this width, at spaces if there are any. A path without spaces is truncated in
+/// the middle.
 ///
 /// The pieces after the first begin below the text that they continue: `left         $4.25, …` is continued below the
 /// dollars, an indented line at its own indent. Where that would leave less than half of the room, they are indented by

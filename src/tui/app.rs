@@ -11,7 +11,7 @@ use crate::ledger::Grain;
 use crate::meter::{Activity, Follow, Summary};
 use crate::theme::{Background, Depth, Theme, ThemeError};
 
-use super::down::Down;
+use super::drill_down::Down;
 use super::history::History;
 use super::limit_widths::LimitWidths;
 use super::model_days::ModelDays;
@@ -20,7 +20,8 @@ use super::rows::SortBy;
 use super::saved::SavedView;
 use super::targets::Targets;
 use super::{
-    Effect, Feed, HealthView, Input, Message, Mode, ModelView, Next, Note, Options, Pane, Progress, Request, Tone, View,
+    Effect, EngineEvent, HealthView, Input, Message, Mode, ModelView, Next, Note, Options, Pane, Progress, Request,
+    Tone, View,
 };
 
 /// Whether the displayed numbers are live or frozen.
@@ -119,7 +120,7 @@ pub struct App {
     /// Limits whose alerts are held back, by name, with the time until when.
     pub(super) snoozed: BTreeMap<String, Instant>,
     /// Limit awaiting confirmation; pressing the key again removes it.
-    pub(super) doomed: Option<String>,
+    pub(super) pending_removal: Option<String>,
 }
 
 impl App {
@@ -165,7 +166,7 @@ impl App {
             effects: Vec::new(),
             asked: Asked::default(),
             snoozed: BTreeMap::new(),
-            doomed: None,
+            pending_removal: None,
             targets: Targets::default(),
             options,
         };
@@ -235,7 +236,7 @@ impl App {
             Message::Key(key) => self.key(key),
             Message::Paste(text) => self.paste(&text),
             Message::Mouse(mouse, area) => self.mouse(mouse, area),
-            Message::Feed(feed) => self.feed(feed),
+            Message::Engine(feed) => self.feed(feed),
             Message::Summary(summary) => match self.picture {
                 Picture::Frozen => {
                     self.missed = Some(summary);
@@ -251,7 +252,7 @@ impl App {
                 self.failures.push(text);
                 Next::Redraw
             }
-            Message::Background(background) => self.stands_on(background),
+            Message::Background(background) => self.background_known(background),
             Message::Clock(now) => {
                 self.note = self.note.take().filter(|(_, until)| *until > now);
                 Next::Redraw
@@ -259,19 +260,19 @@ impl App {
         }
     }
 
-    fn feed(&mut self, feed: Feed) -> Next {
+    fn feed(&mut self, feed: EngineEvent) -> Next {
         match feed {
-            Feed::Changes(_) | Feed::Snapshot(_) | Feed::Statuses(_) => {
+            EngineEvent::Changes(_) | EngineEvent::Snapshot(_) | EngineEvent::Statuses(_) => {
                 self.turn_stale();
                 self.asked = self.asked.stale();
                 self.ask();
                 return Next::Stay;
             }
-            Feed::Progress(progress) => {
+            EngineEvent::Progress(progress) => {
                 self.has_read |= progress.is_none();
                 self.progress = progress;
             }
-            Feed::Health(health) => {
+            EngineEvent::Health(health) => {
                 if *health == self.health {
                     return Next::Stay;
                 }
@@ -282,8 +283,8 @@ impl App {
                     self.say(Note::new(Tone::Plain, "the config is valid again and in force"));
                 }
             }
-            Feed::Note(note) => self.say(note),
-            Feed::Settings(settings) => {
+            EngineEvent::Note(note) => self.say(note),
+            EngineEvent::Settings(settings) => {
                 self.options.themes = settings.themes;
                 // The engine has already rejected conflicting keys.
                 if let Ok(keys) = super::Keys::from_bindings(&settings.settings.keys) {
@@ -292,9 +293,9 @@ impl App {
                 self.options.views = saved_views(&settings.settings.views);
                 self.options.zone = settings.rules.zone;
                 self.options.frame_rate = settings.settings.frame_rate.most();
-                self.wear(&settings.settings.theme);
+                self.set_theme(&settings.settings.theme);
             }
-            Feed::Answer(report) => {
+            EngineEvent::Answer(report) => {
                 let is_down = self.down.as_mut().is_some_and(|down| down.answer(&report, self.clock));
                 let is_taken = is_down || self.projects.answer(&report) || self.model_days.answer(&report);
                 if !is_taken && report.query.grain != Grain::Session {
@@ -303,21 +304,21 @@ impl App {
                 self.explain_page();
                 self.ask();
             }
-            Feed::Models(models) => {
+            EngineEvent::Models(models) => {
                 self.models = models;
                 self.asked = self.asked.answered();
                 self.explain_rates();
                 self.explain_page();
                 self.ask();
             }
-            Feed::Explained(explained) => {
+            EngineEvent::Explained(explained) => {
                 let Mode::Explain(shown) = &mut self.mode else { return Next::Stay };
                 if shown.call != Some(explained.key) {
                     return Next::Stay;
                 }
                 shown.lines = explained.lines.iter().map(Label::to_string).collect();
             }
-            Feed::Ended => self.ended = true,
+            EngineEvent::Ended => self.ended = true,
         }
         Next::Redraw
     }
@@ -378,17 +379,17 @@ impl App {
         }
     }
 
-    fn stands_on(&mut self, background: Background) -> Next {
+    fn background_known(&mut self, background: Background) -> Next {
         if self.options.background.is_some() || background == self.background {
             return Next::Stay;
         }
         self.background = background;
-        self.wear(&self.options.theme.clone());
+        self.set_theme(&self.options.theme.clone());
         Next::Redraw
     }
 
     /// Changes the theme. If it is invalid, shows the error and keeps the current theme.
-    pub(super) fn wear(&mut self, name: &str) {
+    pub(super) fn set_theme(&mut self, name: &str) {
         match self.options.themes.get(name, self.background) {
             Ok(theme) => {
                 self.theme = theme.at(self.options.depth);

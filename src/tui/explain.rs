@@ -3,7 +3,7 @@
 mod head;
 
 use super::app::{App, Asked};
-use super::down::Down;
+use super::drill_down::Down;
 use super::lists::FleetRow;
 use super::{Action, Effect, Explanation, Mode, Next, Pane, Request, View};
 use crate::domain::{Instant, Label, Quota, Zone};

@@ -2,8 +2,8 @@
 
 mod app;
 mod click;
-mod down;
 mod draw;
+mod drill_down;
 mod explain;
 mod history;
 mod key_groups;
@@ -34,7 +34,7 @@ mod update;
 mod views;
 mod widgets;
 
-use crate::engine::{Feed, HealthView, LedgerView, ModelView, Note, Progress, Request, Tone, Watching};
+use crate::engine::{EngineEvent, HealthView, LedgerView, ModelView, Note, Progress, Request, Tone, Watching};
 pub use app::App;
 pub use draw::draw;
 pub(crate) use keys::Place;
@@ -48,4 +48,4 @@ pub use paint::paint;
 pub(crate) use run::{Exit, run};
 pub use saved::SavedView;
 pub use screen_state::{Leave, ScreenState};
-pub(crate) use terminal::give_back;
+pub(crate) use terminal::restore_terminal;

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::app::App;
-use super::down::Down;
+use super::drill_down::Down;
 use super::widgets::Header;
 use super::{Effect, Input, Mode, Next, Pane, View};
 use crate::config::amount_text;

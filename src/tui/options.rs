@@ -10,7 +10,7 @@ use crate::domain::{Instant, Label, Zone};
 use crate::meter::{Follow, Summary};
 use crate::theme::{Background, Depth, Themes};
 
-use super::{Feed, Keys, Request, SavedView, View};
+use super::{EngineEvent, Keys, Request, SavedView, View};
 
 /// Minimum time between two frames, unless the config sets another.
 pub const FRAME: Duration = Duration::from_millis(33);
@@ -115,7 +115,7 @@ pub enum Message {
     /// The mouse, on a screen of this size.
     Mouse(MouseEvent, Rect),
     /// From the ledger thread.
-    Feed(Feed),
+    Engine(EngineEvent),
     /// Updated numbers.
     Summary(Arc<Summary>),
     /// A worker failed. Everything else continues.

@@ -75,7 +75,7 @@ impl App {
     pub(super) fn look_at_theme(&mut self) {
         let Mode::Themes { cursor, .. } = &self.mode else { return };
         if let Some(name) = self.theme_names().get(*cursor) {
-            self.wear(&name.clone());
+            self.set_theme(&name.clone());
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::domain::Instant;
 use crate::meter::{Alerts, Meter};
 
 use super::screen_state::{Leave, ScreenState};
-use super::terminal::{Terminal, give_back, step};
-use super::{App, Feed, Request};
+use super::terminal::{Terminal, restore_terminal, step};
+use super::{App, EngineEvent, Request};
 
 /// Shutdown timeout after a second Ctrl-C.
 const IMPATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
@@ -54,7 +54,7 @@ impl Exit {
 }
 
 /// Events from the loop's own threads.
-enum Happening {
+enum LoopEvent {
     Input(Event),
     Painted(io::Result<()>),
     /// A worker panicked.
@@ -75,7 +75,7 @@ pub(crate) async fn run(
     meter: Meter,
     alerts: Alerts,
     clock: Clock,
-    feed: &mut Receiver<Feed>,
+    feed: &mut Receiver<EngineEvent>,
     requests: Sender<Request>,
 ) -> io::Result<(Exit, Meter)> {
     let (tell, mut happenings) = channel(256);
@@ -83,8 +83,8 @@ pub(crate) async fn run(
     let (painted, failed) = (tell.clone(), tell.clone());
     let mut terminal = Terminal::take(
         app.mouse,
-        move |result| drop(painted.blocking_send(Happening::Painted(result))),
-        move |text| drop(failed.try_send(Happening::Failed(text))),
+        move |result| drop(painted.blocking_send(LoopEvent::Painted(result))),
+        move |text| drop(failed.try_send(LoopEvent::Failed(text))),
     )?;
     read_keys(tell.clone())?;
     signals::watch_terminal(tell)?;
@@ -117,13 +117,13 @@ pub(crate) async fn run(
             },
             Some(happening) = happenings.recv() => {
                 match happening {
-                    Happening::Input(event) => step(|| screen.event(event, clock(), Moment::now())),
-                    Happening::Painted(Ok(())) => screen.painted(),
-                    Happening::Painted(Err(_)) | Happening::Gone => {
+                    LoopEvent::Input(event) => step(|| screen.event(event, clock(), Moment::now())),
+                    LoopEvent::Painted(Ok(())) => screen.painted(),
+                    LoopEvent::Painted(Err(_)) | LoopEvent::Gone => {
                         terminal.forget();
                         break Exit::HungUp;
                     }
-                    Happening::Failed(text) => screen.failed(&text, clock()),
+                    LoopEvent::Failed(text) => screen.failed(&text, clock()),
                 }
                 if screen.suspends() {
                     suspend(&mut terminal, &mut screen)?;
@@ -158,13 +158,13 @@ pub(crate) async fn run(
 }
 
 /// Reads the terminal's reply about its background if it is still outstanding, so that it does not end up in the shell.
-async fn last_answer(screen: &mut ScreenState, happenings: &mut Receiver<Happening>, clock: &Clock) {
+async fn last_answer(screen: &mut ScreenState, happenings: &mut Receiver<LoopEvent>, clock: &Clock) {
     let patience = tokio::time::Instant::now() + PATIENCE;
     while screen.awaits_answer(Moment::now()) {
         match tokio::time::timeout_at(patience, happenings.recv()).await {
-            Ok(Some(Happening::Input(event))) => screen.event(event, clock(), Moment::now()),
-            Ok(Some(Happening::Painted(_) | Happening::Failed(_))) => {}
-            Ok(Some(Happening::Gone) | None) | Err(_) => return,
+            Ok(Some(LoopEvent::Input(event))) => screen.event(event, clock(), Moment::now()),
+            Ok(Some(LoopEvent::Painted(_) | LoopEvent::Failed(_))) => {}
+            Ok(Some(LoopEvent::Gone) | None) | Err(_) => return,
         }
     }
 }
@@ -194,7 +194,7 @@ fn resume(terminal: &mut Terminal, screen: &mut ScreenState) -> io::Result<()> {
 ///
 /// # Errors
 /// When keys cannot be read at all, because the screen could then not be closed.
-fn read_keys(tell: Sender<Happening>) -> io::Result<()> {
+fn read_keys(tell: Sender<LoopEvent>) -> io::Result<()> {
     let few = |error: io::Error| {
         let advice = "the limit on open files may be too low (ulimit -n)";
         io::Error::other(format!("cannot read keys: {error}; {advice}"))
@@ -208,16 +208,16 @@ fn read_keys(tell: Sender<Happening>) -> io::Result<()> {
             if is_interrupt && std::mem::replace(&mut interrupted, true) {
                 let end = || {
                     thread::sleep(IMPATIENCE);
-                    give_back();
+                    restore_terminal();
                     std::process::exit(i32::from(Exit::Interrupted.code()));
                 };
                 let _ = thread::Builder::new().name("impatience".to_owned()).spawn(end);
             }
-            if tell.blocking_send(Happening::Input(event)).is_err() {
+            if tell.blocking_send(LoopEvent::Input(event)).is_err() {
                 return;
             }
         }
-        drop(tell.blocking_send(Happening::Gone));
+        drop(tell.blocking_send(LoopEvent::Gone));
     };
     thread::Builder::new().name("keyboard".to_owned()).spawn(read).map(drop)
 }
@@ -236,7 +236,7 @@ mod signals {
     use tokio::signal::unix::{Signal as Source, SignalKind, signal};
     use tokio::sync::mpsc::Sender;
 
-    use super::{Exit, Happening};
+    use super::{Exit, LoopEvent};
 
     pub(super) enum Signal {
         Exit(Exit),
@@ -286,7 +286,7 @@ mod signals {
     ///
     /// Needed if SIGHUP is ignored, because crossterm's reader spins on a closed terminal (crossterm issue 793). Only
     /// waits for the hang-up in `poll`, which costs nothing.
-    pub(super) fn watch_terminal(tell: Sender<Happening>) -> io::Result<()> {
+    pub(super) fn watch_terminal(tell: Sender<LoopEvent>) -> io::Result<()> {
         let stdin = io::stdin();
         // Close-on-exec, so that programs started later do not inherit it.
         let terminal: OwnedFd = if rustix::termios::isatty(&stdin) {
@@ -302,7 +302,7 @@ mod signals {
                     Ok(_) | Err(_) => break,
                 }
             }
-            drop(tell.blocking_send(Happening::Gone));
+            drop(tell.blocking_send(LoopEvent::Gone));
         };
         thread::Builder::new().name("terminal".to_owned()).spawn(watch).map(drop)
     }
@@ -316,7 +316,7 @@ mod signals {
 
     use tokio::sync::mpsc::Sender;
 
-    use super::{Exit, Happening};
+    use super::{Exit, LoopEvent};
 
     pub(super) enum Signal {
         Exit(Exit),
@@ -346,7 +346,7 @@ mod signals {
     }
 
     #[expect(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "as where there are signals")]
-    pub(super) fn watch_terminal(_tell: Sender<Happening>) -> io::Result<()> {
+    pub(super) fn watch_terminal(_tell: Sender<LoopEvent>) -> io::Result<()> {
         Ok(())
     }
 }

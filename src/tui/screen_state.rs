@@ -17,7 +17,7 @@ use crate::meter::{Alerts, Meter};
 use super::draw::draw_into;
 use super::paint::paint_drawn;
 use super::terminal_reply::{Decoded, QUESTION, Replies};
-use super::{App, Effect, Feed, Message, Next, Note, Request, Tone};
+use super::{App, Effect, EngineEvent, Message, Next, Note, Request, Tone};
 
 /// A terminal that has not replied within this time does not support the query.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
@@ -110,9 +110,9 @@ impl ScreenState {
     }
 
     /// Handles a message.
-    pub fn feed(&mut self, feed: Feed, now: Instant) {
+    pub fn feed(&mut self, feed: EngineEvent, now: Instant) {
         self.numbers |= self.driver.take(&feed, now);
-        self.update(Message::Feed(feed), now);
+        self.update(Message::Engine(feed), now);
     }
 
     /// Shows that a worker failed. Everything else continues.
@@ -260,7 +260,7 @@ impl ScreenState {
             return;
         }
         let busy = Note::new(Tone::Warning, "busy: ask again in a moment");
-        self.update(Message::Feed(Feed::Note(busy)), now);
+        self.update(Message::Engine(EngineEvent::Note(busy)), now);
     }
 
     /// True while the terminal may still reply. After exit, the shell would read the reply as input.

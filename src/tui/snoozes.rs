@@ -51,8 +51,8 @@ impl App {
         self.snoozed.get(name).copied().filter(|until| *until > self.clock)
     }
 
-    /// Says that the alerts of the worst limit are held back, and which key ends that, in long and short words; empty if
-    /// they are not.
+    /// Says that the alerts of the worst limit are held back, and which key ends that, in long and short words; empty
+    /// if they are not.
     pub(super) fn snooze_words(&self) -> Vec<String> {
         let Some(until) = self.summary.worst_limit().and_then(|limit| self.snoozed_until(&limit.name)) else {
             return Vec::new();

@@ -86,7 +86,7 @@ impl Terminal {
         if !self.ours.swap(false, Ordering::SeqCst) {
             return;
         }
-        if !self.painter.paint_last(goodbye()) {
+        if !self.painter.paint_last(restore_sequence()) {
             unblock();
             self.painter.paint_last(Vec::new());
         }
@@ -120,7 +120,7 @@ impl Drop for Terminal {
 }
 
 /// Sequence that undoes [`Terminal::enter`] and mouse capture.
-fn goodbye() -> Vec<u8> {
+fn restore_sequence() -> Vec<u8> {
     let mut out = Vec::new();
     // Writing into memory cannot fail.
     drop(queue!(
@@ -149,14 +149,14 @@ fn unblock() {}
 
 /// Restores the terminal from any thread, even if the loop and the painter are blocked. Does nothing unless it was set
 /// up.
-pub(crate) fn give_back() {
+pub(crate) fn restore_terminal() {
     if !crossterm::terminal::is_raw_mode_enabled().unwrap_or(false) {
         return;
     }
     unblock();
     // Bypasses the standard library, because the painter may hold its lock while waiting for the terminal.
     #[cfg(unix)]
-    let _ = rustix::io::write(rustix::stdio::stdout(), &goodbye());
+    let _ = rustix::io::write(rustix::stdio::stdout(), &restore_sequence());
     drop(disable_raw_mode());
 }
 
@@ -170,7 +170,7 @@ fn on_panic(panic: &PanicHookInfo<'_>, ours: &AtomicBool, report: &dyn Fn(String
     }
     if ours.swap(false, Ordering::SeqCst) {
         let mut out = io::stdout();
-        drop(out.write_all(&goodbye()).and_then(|()| out.flush()));
+        drop(out.write_all(&restore_sequence()).and_then(|()| out.flush()));
         drop(disable_raw_mode());
     }
     let message = Label::new(&format!("tokmeter stopped because of an internal error: {words}"));

@@ -92,7 +92,7 @@ impl App {
         self.drop_prompt_note();
         match std::mem::take(&mut self.mode) {
             Mode::Filter(_) => self.filter.clear(),
-            Mode::Themes { before, .. } => self.wear(&before),
+            Mode::Themes { before, .. } => self.set_theme(&before),
             Mode::Browse
             | Mode::Help { .. }
             | Mode::Choose { .. }

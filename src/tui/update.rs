@@ -21,7 +21,7 @@ impl App {
     }
 
     pub(super) fn perform(&mut self, action: Action) -> Next {
-        let doomed = self.doomed.take();
+        let pending_removal = self.pending_removal.take();
         match action {
             Action::Quit => return Next::Quit,
             Action::Close => {
@@ -90,12 +90,12 @@ impl App {
             Action::RemoveLimit => {
                 let Some(scope) = self.limit_here().filter(|_| self.view == View::Limits) else { return Next::Stay };
                 // The confirmation request expires together with the note that shows it.
-                if doomed.as_ref() == Some(&scope) && self.note.is_some() {
+                if pending_removal.as_ref() == Some(&scope) && self.note.is_some() {
                     self.effects.push(Effect::Ask(Request::UnsetLimit { scope }));
                 } else {
                     let key = self.options.keys.first(Action::RemoveLimit);
                     self.say(Note::new(Tone::Plain, &format!("{key} again removes the limit {scope}")));
-                    self.doomed = Some(scope);
+                    self.pending_removal = Some(scope);
                 }
             }
             Action::Grain => {

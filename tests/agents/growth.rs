@@ -160,7 +160,8 @@ fn a_total_that_grows_counts_on_the_day_on_which_it_grew() {
         // The file is copied, and its total is the same.
         write(&home, 4_000, "2026-11-24T09:30:00Z");
         assert_eq!(days(&home, &[]), [is("20", 1_000), is("21", 600), is("23", 2_400)]);
-        // A reader that sees only the last total knows when the log says that it was written, or when the session began.
+        // A reader that sees only the last total knows when the log says that it was written, or when the session
+        // began.
         let day = if states_its_time { "24" } else { "20" };
         assert_eq!(days(&home, &["--no-ledger"]), [is(day, 4_000)]);
         let verified = home.tokmeter().args(["ledger", "verify"]).output().unwrap();

@@ -12,9 +12,9 @@ use std::process::{Child, Command, Stdio};
 
 /// An address where nobody listens, for a program that takes no port 0, or for an upstream that is gone.
 ///
-/// On Linux it is one of 127.0.0.0/8 that no other test gets. A port of 127.0.0.1 could be taken by another test before it is
-/// used, and on one of those that outgoing connections get, whoever tries to connect until somebody listens may connect to
-/// itself and so keep the port from the program.
+/// On Linux it is one of 127.0.0.0/8 that no other test gets. A port of 127.0.0.1 could be taken by another test before
+/// it is used, and on one of those that outgoing connections get, whoever tries to connect until somebody listens may
+/// connect to itself and so keep the port from the program.
 pub fn free_address() -> std::net::SocketAddr {
     use std::sync::atomic::{AtomicU32, Ordering};
     static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use tokmeter::testing::domain::{Dimension, Filter, Label, Zone};
 use tokmeter::testing::formats::Decoder;
-use tokmeter::testing::ledger::{self, Batch, Grain, KeyValue, Ledger, Query, Space, Sqlite};
+use tokmeter::testing::ledger::{self, Batch, FactKind, Grain, KeyValue, Ledger, Query, Sqlite};
 
 use super::{now, origin, prices};
 
@@ -52,7 +52,7 @@ fn sound() -> &'static [u8] {
 
 const CALLS: u64 = 60;
 
-fn open(path: &Path) -> Result<Sqlite, ledger::BooksError> {
+fn open(path: &Path) -> Result<Sqlite, ledger::LedgerError> {
     ledger::open(path, ledger::Options::hurried(now()), prices()).map(|opened| opened.books)
 }
 
@@ -86,7 +86,7 @@ pub fn ledger_open(data: &[u8]) {
     }
     answers.push(books.sums(&Filter::default()).map(|sums| sums.calls));
     answers.push(books.calls(&Filter::default(), 1000).map(|calls| calls.len() as u64));
-    let _ = (books.files(), books.facts(Space::Override, ""));
+    let _ = (books.files(), books.facts(FactKind::Override, ""));
     let mut records = Vec::new();
     let line = br#"{"id":"new","at":1795290000,"model":"m","input_tokens":1}"#;
     Decoder::new(&[]).line(line, &origin(CALLS), &mut records);

@@ -144,8 +144,8 @@ pub fn any_call() -> impl Strategy<Value = Call> {
         ]),
     );
     // 0: by its own key · 1: also by a request · 2: only by a request · 3: unique within a family only · 4: also by a
-    // request · 5: one of several of a request · 6: also by a client's attempts · 7: only by attempts. Some of the third
-    // kind sum up calls that others hold one by one.
+    // request · 5: one of several of a request · 6: also by a client's attempts · 7: only by attempts. Some of the
+    // third kind sum up calls that others hold one by one.
     let named = (0_u8..8, 0_u8..5, 0_u8..4, prop::sample::select(vec!["r", "s", "t", "u"]));
     let when = (
         prop::sample::select(vec![-90_000_i64, 0, 899, 900, 86_399, 86_400, 172_801]),

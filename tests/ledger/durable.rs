@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use tokmeter::testing::domain::{Call, Dimension, Filter, Label, Matcher, Record, Span, Zone};
 use tokmeter::testing::ledger::{
-    Batch, Grain, KeyValue, Ledger, Memory, Opened, Options, Order, Query, Space, Sqlite, Sums, open,
+    Batch, FactKind, Grain, KeyValue, Ledger, Memory, Opened, Options, Order, Query, Sqlite, Sums, open,
 };
 use tokmeter::testing::pricing::Pricer;
 
@@ -460,9 +460,9 @@ fn e1_a_changed_time_zone_changes_days_and_no_totals() {
 fn two_open_ledgers_claim_an_alert_once() {
     let folder = tempfile::tempdir().unwrap();
     let (mut one, mut other) = (books(&folder), books(&folder));
-    let claim = |books: &mut Sqlite, second| books.claim(Space::Alert, "day", at(second)).unwrap();
+    let claim = |books: &mut Sqlite, second| books.claim(FactKind::Alert, "day", at(second)).unwrap();
     assert_eq!((claim(&mut one, 0), claim(&mut other, 0)), (true, false));
-    other.remove(Space::Alert, "day").unwrap();
+    other.remove(FactKind::Alert, "day").unwrap();
     assert!(claim(&mut other, 1));
 }
 

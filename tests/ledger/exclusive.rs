@@ -1,7 +1,7 @@
 //! Decisions on the books that nobody overtakes, and the facts that end with a call.
 
 use tokmeter::testing::domain::{Filter, HoldId, Record};
-use tokmeter::testing::ledger::{BooksError, Fact, FactEdit, KeyValue, Ledger, Memory, Space, StoreError};
+use tokmeter::testing::ledger::{Fact, FactEdit, FactKind, KeyValue, Ledger, LedgerError, Memory, StoreError};
 
 use super::common::{at, batch_of, call, calls, prices, total};
 use super::durable::books;
@@ -9,14 +9,14 @@ use super::shaky::Shaky;
 
 fn hold(number: u128) -> FactEdit {
     let fact = Fact { at: at(1), value: String::new() };
-    FactEdit { space: Space::Hold, key: HoldId::new(number).to_string(), fact: Some(fact) }
+    FactEdit { space: FactKind::Hold, key: HoldId::new(number).to_string(), fact: Some(fact) }
 }
 
 /// The numbers of the holds that a decision saw, and the calls.
-fn decide(books: &mut dyn Ledger, number: u128) -> Result<(usize, u64), BooksError> {
+fn decide(books: &mut dyn Ledger, number: u128) -> Result<(usize, u64), LedgerError> {
     let mut seen = (0, 0);
     books.exclusively(&mut |books| {
-        seen = (books.facts(Space::Hold, "")?.len(), books.sums(&Filter::default())?.calls);
+        seen = (books.facts(FactKind::Hold, "")?.len(), books.sums(&Filter::default())?.calls);
         Ok(vec![hold(number)])
     })?;
     Ok(seen)
@@ -82,7 +82,7 @@ fn a_decision_that_is_refused_writes_nothing_and_lets_others_write() {
         other.exclusively(&mut |_| Ok(Vec::new())).unwrap();
         assert_eq!(decide(&mut *one, 1).unwrap(), (0, 0));
         one.exclusively(&mut |_| Ok(vec![FactEdit { fact: None, ..hold(1) }])).unwrap();
-        assert_eq!(other.facts(Space::Hold, "").unwrap(), []);
+        assert_eq!(other.facts(FactKind::Hold, "").unwrap(), []);
     }
 }
 
@@ -92,8 +92,8 @@ fn a_call_that_waits_to_be_written_is_not_counted_beside_its_hold() {
     let mut books = store.books();
     decide(&mut books, 1).unwrap();
     books.hold(&settled(1, "a")).unwrap();
-    assert_eq!((total(&books).calls, books.facts(Space::Hold, "").unwrap()), (1, Vec::new()));
-    assert_eq!((total(&store.books()).calls, store.books().facts(Space::Hold, "").unwrap().len()), (0, 1));
+    assert_eq!((total(&books).calls, books.facts(FactKind::Hold, "").unwrap()), (1, Vec::new()));
+    assert_eq!((total(&store.books()).calls, store.books().facts(FactKind::Hold, "").unwrap().len()), (0, 1));
     books.flush().unwrap();
-    assert_eq!((total(&store.books()).calls, store.books().facts(Space::Hold, "").unwrap()), (1, Vec::new()));
+    assert_eq!((total(&store.books()).calls, store.books().facts(FactKind::Hold, "").unwrap()), (1, Vec::new()));
 }

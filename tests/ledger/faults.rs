@@ -13,7 +13,7 @@ use tokmeter::testing::domain::{
     Attribution, Bill, Billed, Counter, Dimension, Filter, Label, Matcher, Record, Tokens,
 };
 use tokmeter::testing::ledger::{
-    Batch, BooksError, Grain, KeyValue, Ledger, Memory, Note, Options, Order, Query, Row, Space, Sqlite, open,
+    Batch, FactKind, Grain, KeyValue, Ledger, LedgerError, Memory, Note, Options, Order, Query, Row, Sqlite, open,
 };
 
 use super::common::{at, call, calls, descends, file, key, prices, query, rows, total};
@@ -156,11 +156,11 @@ fn a_process_of_its_own() {
             assert!(matches!(&opened.notes[..], [Note::ReadOnly { path: named }] if *named == path));
             assert_eq!(total(&opened.books).calls, 1);
             let mut disk = opened.books;
-            assert!(matches!(disk.post(&calls([call("b", 1, 1)])), Err(BooksError::ReadOnly { .. })));
+            assert!(matches!(disk.post(&calls([call("b", 1, 1)])), Err(LedgerError::ReadOnly { .. })));
         }
         "no rights" => {
             let error = open().unwrap_err();
-            assert!(matches!(&error, BooksError::ReadOnly { path: named } if *named == path), "{error}");
+            assert!(matches!(&error, LedgerError::ReadOnly { path: named } if *named == path), "{error}");
         }
         task => panic!("no task {task}"),
     }
@@ -207,9 +207,9 @@ fn d2_a_busy_ledger_is_waited_for_as_long_as_was_said_and_no_longer() {
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let batch = calls([call("a", 1, 1)]);
-    assert!(matches!(disk.post(&batch), Err(BooksError::Busy { .. })));
+    assert!(matches!(disk.post(&batch), Err(LedgerError::Busy { .. })));
     disk.absorb(&batch).unwrap();
-    assert!(matches!(disk.flush(), Err(BooksError::Busy { .. })));
+    assert!(matches!(disk.flush(), Err(LedgerError::Busy { .. })));
     assert_eq!(total(&disk).calls, 1, "it can still be read, and what waits is counted");
     assert_eq!(total(&opened(&path).books).calls, 0);
     other.execute_batch("COMMIT").unwrap();
@@ -233,12 +233,12 @@ fn d3_on_a_full_disk_nothing_is_half_booked_and_trying_again_books_it_once() {
     let much = calls((0..4000).map(|number| call(&format!("{number}"), number, 1)));
     for _ in 0..2 {
         let error = disk.post(&much).unwrap_err();
-        assert!(matches!(error, BooksError::Full { .. }), "{error}");
+        assert!(matches!(error, LedgerError::Full { .. }), "{error}");
         assert!(error.to_string().ends_with("was not saved: the disk is full"), "{error}");
         assert_eq!(total(&disk).calls, 1);
     }
     disk.absorb(&much).unwrap();
-    assert!(matches!(disk.flush(), Err(BooksError::Full { .. })));
+    assert!(matches!(disk.flush(), Err(LedgerError::Full { .. })));
     drop(disk);
     // There is room again; absorbed calls are read again from the checkpoints.
     let mut disk = books(&folder);
@@ -255,13 +255,13 @@ fn d3_a_cold_start_that_met_a_full_disk_is_kept_and_booked_once_there_is_room() 
     let path = folder.path().join("ledger.db");
     let mut disk = open(&path, Options { max_pages: Some(60), ..Options::new(at(0)) }, prices()).unwrap().books;
     disk.absorb(&calls((0..4000).map(|number| call(&format!("{number}"), number, 1)))).unwrap();
-    assert!(matches!(disk.flush(), Err(BooksError::Full { .. })));
+    assert!(matches!(disk.flush(), Err(LedgerError::Full { .. })));
     let conn = Connection::open(&path).unwrap();
     assert_eq!(conn.query_row("SELECT count(*) FROM calls", [], |row| row.get::<_, i64>(0)).unwrap(), 0);
-    assert!(matches!(disk.flush(), Err(BooksError::Full { .. })), "still full");
+    assert!(matches!(disk.flush(), Err(LedgerError::Full { .. })), "still full");
     let mut roomy = Sqlite::open_again(disk, at(1)).unwrap().books;
     // The limit on pages belongs to the options; here deleted rows make room.
-    assert!(matches!(roomy.flush(), Err(BooksError::Full { .. })), "it kept what was absorbed");
+    assert!(matches!(roomy.flush(), Err(LedgerError::Full { .. })), "it kept what was absorbed");
 }
 
 #[test]
@@ -425,7 +425,7 @@ fn d7_a_ledger_removed_or_replaced_while_open_is_noticed_and_filled_again() {
         }
         let batch = calls([call("new", 5, 5)]);
         assert!(!disk.is_in_place());
-        assert!(matches!(disk.post(&batch), Err(BooksError::Replaced { .. })));
+        assert!(matches!(disk.post(&batch), Err(LedgerError::Replaced { .. })));
         let mut disk = disk.open_again(at(1)).unwrap().books;
         assert_eq!(disk.files().unwrap(), [], "every log is to be read again");
         live_on(&mut disk);
@@ -500,8 +500,8 @@ fn d9_books_of_a_newer_version_are_only_read() {
     assert!(opened.notes[0].to_string().contains("newer version of tokmeter (schema 999, this one knows 9)"));
     let mut disk = opened.books;
     assert_eq!(rows(&disk), in_memory(life().len()));
-    assert!(matches!(disk.post(&calls([call("b", 1, 1)])), Err(BooksError::Newer { found: 999, .. })));
-    assert!(matches!(disk.claim(Space::Alert, "day", at(0)), Err(BooksError::Newer { .. })));
+    assert!(matches!(disk.post(&calls([call("b", 1, 1)])), Err(LedgerError::Newer { found: 999, .. })));
+    assert!(matches!(disk.claim(FactKind::Alert, "day", at(0)), Err(LedgerError::Newer { .. })));
 }
 
 #[test]
@@ -510,7 +510,7 @@ fn d9_books_that_a_newer_version_took_over_while_they_were_open_are_only_read() 
     let path = lived(&folder);
     let mut disk = books(&folder);
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 999").unwrap();
-    assert!(matches!(disk.post(&calls([call("b", 1, 1)])), Err(BooksError::Newer { found: 999, .. })));
+    assert!(matches!(disk.post(&calls([call("b", 1, 1)])), Err(LedgerError::Newer { found: 999, .. })));
     assert!(disk.is_read_only());
     assert_eq!(rows(&disk), in_memory(life().len()));
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
-use tokmeter::testing::ledger::{BooksError, KeyValue, Ledger, Memory, Options, Space, Sqlite, open};
+use tokmeter::testing::ledger::{FactKind, KeyValue, Ledger, LedgerError, Memory, Options, Sqlite, open};
 
 use super::common::{a_telling_and_a_retelling, at, batch_of, call, calls, key, prices, rows, total};
 use super::durable::{assert_alike, books};
@@ -141,7 +141,7 @@ fn d3_a_first_fill_that_met_a_full_disk_is_kept_and_may_be_tried_again() {
             disk.absorb(&calls((0..1000).map(|number| call(&format!("{part} {number}"), number * 60, 1)))).unwrap();
         }
         for _ in 0..2 {
-            assert!(matches!(disk.flush(), Err(BooksError::Full { .. })));
+            assert!(matches!(disk.flush(), Err(LedgerError::Full { .. })));
             assert_eq!(total(&disk).calls, 4_000, "what waits is counted");
         }
         let roomy = open(&path, draft(), prices()).unwrap().books;
@@ -221,7 +221,7 @@ fn whoever_writes_before_the_first_flush_writes_where_others_see_it() {
     let (mut one, mut other) =
         (begin_first_fill(&folder.path().join("ledger.db")), begin_first_fill(&folder.path().join("ledger.db")));
     other.absorb(&calls([call("a", 1, 1)])).unwrap();
-    let claim = |books: &mut Sqlite| books.claim(Space::Alert, "day", at(0)).unwrap();
+    let claim = |books: &mut Sqlite| books.claim(FactKind::Alert, "day", at(0)).unwrap();
     assert_eq!((claim(&mut one), claim(&mut other)), (true, false));
     other.flush().unwrap();
     assert_eq!((total(&one).calls, total(&other).calls), (1, 1));

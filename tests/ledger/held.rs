@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use rusqlite::Connection;
 use tokmeter::testing::domain::{Call, Filter, Record, Span, Zone};
-use tokmeter::testing::ledger::{BooksError, Ledger, Memory, Options, Order, Sqlite, open};
+use tokmeter::testing::ledger::{Ledger, LedgerError, Memory, Options, Order, Sqlite, open};
 
 use super::common::{add_up, any_records, at, batch_of, call, calls, decided_records, file, key, prices, rows, total};
 use super::durable::{assert_alike, some_filter};
@@ -56,7 +56,7 @@ proptest! {
         memory.post(&batch_of(waiting.clone())).unwrap();
         disk.absorb(&batch_of(waiting.clone())).unwrap();
         if !waiting.is_empty() {
-            let busy = matches!(disk.flush(), Err(BooksError::Busy { .. }));
+            let busy = matches!(disk.flush(), Err(LedgerError::Busy { .. }));
             prop_assert!(busy);
         }
         // Batches added while it is held report their changes.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tokmeter::testing::domain::{Call, CallKey, Dimension, Fidelity, Filter, Label, Matcher, Record, Span, Usd, Zone};
-use tokmeter::testing::ledger::{Change, Grain, Ledger, Memory, Order, PeriodKey, Query, Space, Sqlite, Sums};
+use tokmeter::testing::ledger::{Change, FactKind, Grain, Ledger, Memory, Order, PeriodKey, Query, Sqlite, Sums};
 use tokmeter::testing::pricing::Pricer;
 
 use super::common::{
@@ -362,9 +362,9 @@ fn b14_a_call_without_a_price_is_counted_and_never_free() {
 #[test]
 fn an_alert_is_claimed_once_until_it_is_forgotten() {
     on_every_ledger(|books| {
-        let claims = [(); 2].map(|()| books.claim(Space::Alert, "day 80 2026-11-22", at(0)).unwrap());
+        let claims = [(); 2].map(|()| books.claim(FactKind::Alert, "day 80 2026-11-22", at(0)).unwrap());
         assert_eq!(claims, [true, false]);
-        books.remove(Space::Alert, "day 80 2026-11-22").unwrap();
-        assert!(books.claim(Space::Alert, "day 80 2026-11-22", at(0)).unwrap());
+        books.remove(FactKind::Alert, "day 80 2026-11-22").unwrap();
+        assert!(books.claim(FactKind::Alert, "day 80 2026-11-22", at(0)).unwrap());
     });
 }

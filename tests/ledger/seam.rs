@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tokmeter::testing::domain::{Label, Quota, Record, Span, Status, Zone};
-use tokmeter::testing::ledger::{Batch, BooksError, Change, Fact, KeyValue, Ledger, Memory, Space};
+use tokmeter::testing::ledger::{Batch, Change, Fact, FactKind, KeyValue, Ledger, LedgerError, Memory};
 
 use super::common::{add_up, at, batch_of, call, calls, decided_records, file, prices, questions, rows, total};
 use super::durable::{assert_alike, books, some_filter};
@@ -54,7 +54,7 @@ proptest! {
 }
 
 /// Writes one part of a life.
-fn write(books: &mut dyn Ledger, part: usize, quietly: bool, records: &[Record]) -> Result<Vec<Change>, BooksError> {
+fn write(books: &mut dyn Ledger, part: usize, quietly: bool, records: &[Record]) -> Result<Vec<Change>, LedgerError> {
     if quietly {
         books.absorb(&told(part, records))?;
         books.flush().map(|()| Vec::new())
@@ -114,7 +114,7 @@ fn d2_while_another_ledger_writes_the_store_is_busy() {
     let mut books = store.books();
     let other = store.another();
     tokmeter::testing::ledger::Store::begin(&other, tokmeter::testing::ledger::Access::Write).unwrap();
-    assert!(matches!(books.post(&calls([call("a", 10, 5)])), Err(BooksError::Busy { .. })));
+    assert!(matches!(books.post(&calls([call("a", 10, 5)])), Err(LedgerError::Busy { .. })));
     tokmeter::testing::ledger::Store::roll_back(&other);
     assert!(matches!(books.post(&calls([call("a", 10, 5)])).unwrap()[..], [Change::New(_)]));
 }
@@ -123,19 +123,19 @@ fn d2_while_another_ledger_writes_the_store_is_busy() {
 fn a_fact_is_changed_by_one_ledger_at_a_time_and_a_failure_leaves_it() {
     let store = Shaky::new();
     let (mut one, mut other) = (store.books(), store.books());
-    let claim = |books: &mut dyn Ledger| books.claim(Space::Warning, "s", at(1)).unwrap();
+    let claim = |books: &mut dyn Ledger| books.claim(FactKind::Warning, "s", at(1)).unwrap();
     assert_eq!((claim(&mut one), claim(&mut other)), (true, false));
     let add = |fact: Option<&Fact>| fact.map(|fact| Fact { value: format!("{}+", fact.value), ..fact.clone() });
     for books in [&mut one, &mut other] {
         store.fail_at(6);
-        books.update(Space::Warning, "s", &add).unwrap_err();
-        assert!(books.update(Space::Warning, "s", &add).unwrap());
-        assert!(!books.update(Space::Warning, "nobody", &add).unwrap());
+        books.update(FactKind::Warning, "s", &add).unwrap_err();
+        assert!(books.update(FactKind::Warning, "s", &add).unwrap());
+        assert!(!books.update(FactKind::Warning, "nobody", &add).unwrap());
     }
     let fact = Fact { at: at(1), value: "++".to_owned() };
-    assert_eq!(one.facts(Space::Warning, "").unwrap(), [("s".to_owned(), fact)]);
-    assert_eq!(one.facts(Space::Alert, "").unwrap(), []);
-    one.remove(Space::Warning, "s").unwrap();
+    assert_eq!(one.facts(FactKind::Warning, "").unwrap(), [("s".to_owned(), fact)]);
+    assert_eq!(one.facts(FactKind::Alert, "").unwrap(), []);
+    one.remove(FactKind::Warning, "s").unwrap();
     assert!(claim(&mut other));
 }
 

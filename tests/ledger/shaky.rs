@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokmeter::testing::domain::{Bill, CallKey, Filter, Instant, Label};
 use tokmeter::testing::ledger::{
-    Access, Backing, Books, BooksError, Checkpoint, CompactRow, Delta, Fact, Interner, Order, Part, Place, Space, Step,
-    Store, StoreError, Stored, StoredRow, Table,
+    Access, Backing, Books, Checkpoint, CompactRow, Delta, Fact, FactKind, Interner, LedgerError, Order, Part, Place,
+    Step, Store, StoreError, Stored, StoredRow, Table,
 };
 
 use super::common::prices;
@@ -93,7 +93,7 @@ impl Backing for Shaky {
         self
     }
 
-    fn error(&self, error: StoreError) -> BooksError {
+    fn error(&self, error: StoreError) -> LedgerError {
         error.at("shaky".as_ref())
     }
 }
@@ -244,11 +244,11 @@ impl Store for Shaky {
         Ok(self.ask()?.statuses.clone())
     }
 
-    fn fact(&self, space: Space, key: &str) -> Stored<Option<Fact>> {
+    fn fact(&self, space: FactKind, key: &str) -> Stored<Option<Fact>> {
         Ok(self.ask()?.facts.get(&(space, key.to_owned())).cloned())
     }
 
-    fn put_fact(&self, space: Space, key: &str, fact: Option<&Fact>) -> Stored<()> {
+    fn put_fact(&self, space: FactKind, key: &str, fact: Option<&Fact>) -> Stored<()> {
         let place = (space, key.to_owned());
         let mut data = self.ask()?;
         data.facts.remove(&place);
@@ -256,7 +256,7 @@ impl Store for Shaky {
         Ok(())
     }
 
-    fn facts(&self, space: Space, prefix: &str) -> Stored<Vec<(String, Fact)>> {
+    fn facts(&self, space: FactKind, prefix: &str) -> Stored<Vec<(String, Fact)>> {
         let data = self.ask()?;
         let found = data.facts.iter().filter(|((of, key), _)| *of == space && key.starts_with(prefix));
         Ok(found.map(|((_, key), fact)| (key.clone(), fact.clone())).collect())

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use tokmeter::testing::domain::{Bill, CallKey, Instant, Label};
-use tokmeter::testing::ledger::{Checkpoint, Fact, Space, StoredRow, Table};
+use tokmeter::testing::ledger::{Checkpoint, Fact, FactKind, StoredRow, Table};
 
 /// Everything that a store holds.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,7 +17,7 @@ pub struct Data {
     pub files: BTreeMap<PathBuf, Checkpoint>,
     pub statuses: BTreeMap<String, String>,
     pub horizon: Option<Instant>,
-    pub facts: BTreeMap<(Space, String), Fact>,
+    pub facts: BTreeMap<(FactKind, String), Fact>,
     /// Number of transactions by handle.
     pub commits: BTreeMap<usize, i64>,
 }

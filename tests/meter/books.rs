@@ -9,8 +9,8 @@ use tokmeter::testing::domain::{
     week_of,
 };
 use tokmeter::testing::ledger::{
-    Batch, BooksError, Change, Checkpoint, Decide, Fact, FactChange, Grain, KeyValue, Ledger, Order, PeriodKey, Query,
-    Report, ReportRow, Row, RowChange, SessionRow, Space, Sums,
+    Batch, Change, Checkpoint, Decide, Fact, FactChange, FactKind, Grain, KeyValue, Ledger, LedgerError, Order,
+    PeriodKey, Query, Report, ReportRow, Row, RowChange, SessionRow, Sums,
 };
 use tokmeter::testing::pricing::Cost;
 
@@ -183,24 +183,24 @@ impl Books {
 }
 
 impl KeyValue for Books {
-    fn update(&mut self, _space: Space, _key: &str, _change: FactChange<'_>) -> Result<bool, BooksError> {
+    fn update(&mut self, _space: FactKind, _key: &str, _change: FactChange<'_>) -> Result<bool, LedgerError> {
         Ok(true)
     }
 
-    fn remove(&mut self, _space: Space, _key: &str) -> Result<(), BooksError> {
+    fn remove(&mut self, _space: FactKind, _key: &str) -> Result<(), LedgerError> {
         Ok(())
     }
 
-    fn facts(&self, _space: Space, _prefix: &str) -> Result<Vec<(String, Fact)>, BooksError> {
+    fn facts(&self, _space: FactKind, _prefix: &str) -> Result<Vec<(String, Fact)>, LedgerError> {
         Ok(Vec::new())
     }
 }
 
 impl Ledger for Books {
-    fn statuses(&self) -> Result<Vec<Status>, BooksError> {
+    fn statuses(&self) -> Result<Vec<Status>, LedgerError> {
         Ok(self.statuses.clone())
     }
-    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
+    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, LedgerError> {
         let calls = batch.records.iter().filter_map(|record| match record {
             Record::Call(call) => Some(call.clone()),
             Record::Descends { .. }
@@ -212,19 +212,19 @@ impl Ledger for Books {
         Ok(calls.collect::<Vec<_>>().into_iter().map(|call| self.tell(Told(call))).collect())
     }
 
-    fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError> {
+    fn absorb(&mut self, batch: &Batch) -> Result<(), LedgerError> {
         self.post(batch).map(drop)
     }
 
-    fn flush(&mut self) -> Result<(), BooksError> {
+    fn flush(&mut self) -> Result<(), LedgerError> {
         Ok(())
     }
 
-    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), BooksError> {
+    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), LedgerError> {
         decide(self).map(drop)
     }
 
-    fn report(&self, query: &Query) -> Result<Report, BooksError> {
+    fn report(&self, query: &Query) -> Result<Report, LedgerError> {
         type Key = (PeriodKey, Vec<Option<Label>>);
         let mut groups: BTreeMap<Key, (Sums, Arc<Row>)> = BTreeMap::new();
         let mut total = Sums::default();
@@ -252,24 +252,24 @@ impl Ledger for Books {
         Ok(Report { query: query.clone(), rows, total, all_rows: None, unread_files: 0 })
     }
 
-    fn sums(&self, filter: &Filter) -> Result<Sums, BooksError> {
+    fn sums(&self, filter: &Filter) -> Result<Sums, LedgerError> {
         let mut sums = Sums::default();
         self.admitted(filter).for_each(|row| sums.add(&Sums::from_row(row)));
         Ok(sums)
     }
 
-    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError> {
+    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, LedgerError> {
         let mut rows: Vec<Arc<Row>> = self.admitted(filter).cloned().collect();
         rows.sort_by_key(|row| std::cmp::Reverse((row.call.at(), row.call.key)));
         rows.truncate(limit);
         Ok(rows)
     }
 
-    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError> {
+    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, LedgerError> {
         Ok(self.rows.get(&key).cloned())
     }
 
-    fn files(&self) -> Result<Vec<Checkpoint>, BooksError> {
+    fn files(&self) -> Result<Vec<Checkpoint>, LedgerError> {
         Ok(Vec::new())
     }
 }

@@ -77,8 +77,8 @@ fn told(id: u8, when: Instant, names: [u8; 4], counts: [u64; 2]) -> Told {
     told
 }
 
-/// The current block of a call's subject: from its first call, five hours, and again from the next call. One that begins
-/// within five hours is current already, because its call was made.
+/// The current block of a call's subject: from its first call, five hours, and again from the next call. One that
+/// begins within five hours is current already, because its call was made.
 fn block_of(books: &Books, limit: &Limit, of: &Call, now: Instant) -> Option<Span> {
     let is_same = |call: &Call| limit.scope.covers(call) && (!limit.scope.each || call.from.user == of.from.user);
     let mut times: Vec<Instant> =
@@ -290,7 +290,7 @@ proptest! {
                 Step::Waited(seconds) => now += Duration::seconds(seconds),
             }
             meter.refresh(&books, now).unwrap();
-            prop_assert!(!meter.stale(now));
+            prop_assert!(!meter.needs_refresh(now));
             agrees(&mut meter, &books, now)?;
         }
     }
@@ -320,7 +320,7 @@ proptest! {
                 None => told(id, now, names, [count, number]),
             };
             meter.apply(&books.tell(told), now);
-            prop_assert!(!meter.stale(now), "asked again at step {number}");
+            prop_assert!(!meter.needs_refresh(now), "asked again at step {number}");
         }
         agrees(&mut meter, &books, now)?;
     }
@@ -362,7 +362,7 @@ fn a_session_that_begins_is_followed_without_a_new_snapshot() {
             now += Duration::seconds(10);
             meter.apply(&books.tell(call(&format!("new {number}"), now).session("new").input(5)), now);
             meter.confirm(&books).unwrap();
-            assert!(!meter.stale(now), "asked again after call {number} with {old} sessions");
+            assert!(!meter.needs_refresh(now), "asked again after call {number} with {old} sessions");
             agrees(&mut meter, &books, now).unwrap();
         }
         let session = meter.summary(now).session.unwrap();

@@ -346,7 +346,7 @@ fn a_block_lasts_five_hours_from_its_first_call_and_the_next_begins_with_a_call(
     assert_eq!(state(&mut meter, &books, over), (0, None));
     let next = start + Duration::hours(7);
     meter.apply(&books.tell(call("c", next).input(5)), next);
-    assert!(!meter.stale(next));
+    assert!(!meter.needs_refresh(next));
     assert_eq!(state(&mut meter, &books, next), (5, five_from(next)));
     // A call read late moves the beginning, and the block ends earlier.
     let late = start + Duration::hours(6);
@@ -619,7 +619,7 @@ fn quiet_hours_and_a_snooze_hold_alerts_back_and_do_not_lose_them() {
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T20:59:59Z")), []);
     // A reloaded config may end them.
     let mut changed = alerts.clone();
-    changed.rule(None, 5);
+    changed.set_quiet_hours(None, 5);
     assert_eq!(said(&mut changed, &near, at("2026-11-23T20:59:59Z")).len(), 1);
     assert_eq!(said(&mut alerts, &near, at("2026-11-23T21:00:00Z")).len(), 1);
     let now = at(NOON);
@@ -679,9 +679,9 @@ fn after_a_clock_was_set_back_within_the_day_the_ledger_is_asked_again() {
     let all = rules(vec![limit(Window::Session, tokens(100))]);
     let now = at(NOON) + Duration::hours(2);
     let mut meter = open(&books, &all, now);
-    assert!(!meter.stale(now));
-    assert!(!meter.stale(now - Duration::milliseconds(500)), "two clocks differ a little");
-    assert!(meter.stale(now - Duration::hours(1)));
+    assert!(!meter.needs_refresh(now));
+    assert!(!meter.needs_refresh(now - Duration::milliseconds(500)), "two clocks differ a little");
+    assert!(meter.needs_refresh(now - Duration::hours(1)));
     assert!(meter.refresh(&books, now - Duration::hours(1)).unwrap());
-    assert!(!meter.stale(now - Duration::minutes(59)));
+    assert!(!meter.needs_refresh(now - Duration::minutes(59)));
 }

@@ -263,8 +263,8 @@ fn journals(home: &Home) -> String {
     files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap_or_default()).collect()
 }
 
-/// Kills the proxy once its journal contains this text. The next proxy books the call that was under way, as far as it was
-/// known, and books it once; an answer under the same key takes its place.
+/// Kills the proxy once its journal contains this text. The next proxy books the call that was under way, as far as it
+/// was known, and books it once; an answer under the same key takes its place.
 fn killed_under_way(api: Api, reply: Reply, noted: &str, expected: (u64, u64, &str)) {
     let home = Home::new();
     let whole = Reply::stream(api.stream(0, Usage::Given, false));

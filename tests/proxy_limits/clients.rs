@@ -1,5 +1,5 @@
-//! Real clients at a limit of zero: each shows its own sentence once, and none tries again. Those that are not installed
-//! are skipped aloud: `openai` and `anthropic` for Python and Node, Claude Code and Codex.
+//! Real clients at a limit of zero: each shows its own sentence once, and none tries again. Those that are not
+//! installed are skipped aloud: `openai` and `anthropic` for Python and Node, Claude Code and Codex.
 
 use std::process::Command;
 
@@ -36,8 +36,8 @@ impl Client {
     }
 }
 
-/// A client's output at a limit of zero, after it made exactly one request that never reached the service. `None` when it
-/// is not installed.
+/// A client's output at a limit of zero, after it made exactly one request that never reached the service. `None` when
+/// it is not installed.
 fn refused(probe: &[&str], vars: Vars, words: &[&str]) -> Option<String> {
     let client = Client::new(probe)?;
     client.0.tokmeter().args(["limits", "set", "day", "0usd"]).assert().success();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokmeter::testing::domain::CallKey;
-use tokmeter::testing::ledger::{Fact, KeyValue as _, Space};
+use tokmeter::testing::ledger::{Fact, FactKind, KeyValue as _};
 
 use crate::common::Home;
 use crate::service::{Proxy, Service};
@@ -32,8 +32,8 @@ impl Dice {
     }
 }
 
-/// A call whose client leaves at once, after a while, after a part of the answer, or not at all. The id of an answer that
-/// came as a whole.
+/// A call whose client leaves at once, after a while, after a part of the answer, or not at all. The id of an answer
+/// that came as a whole.
 fn call(proxy: SocketAddr, dice: &mut Dice) -> Option<String> {
     let body = r#"{"model":"gpt-4o","max_tokens":95,"messages":[{"role":"user","content":"20 letters of prompt"}]}"#;
     let fault = ["", "reset", "slow", "", ""][usize::try_from(dice.below(5)).unwrap()];
@@ -126,7 +126,7 @@ fn after_any_storm_every_call_is_booked_once_and_nothing_is_held() {
     for (id, _) in holds(&home) {
         let earlier =
             |fact: Option<&Fact>| fact.map(|fact| Fact { at: fact.at - chrono::Duration::minutes(15), ..fact.clone() });
-        assert!(ledger(&home).update(Space::Hold, &id, &earlier).unwrap());
+        assert!(ledger(&home).update(FactKind::Hold, &id, &earlier).unwrap());
     }
     let proxy = Proxy::start(&home, service.address);
     assert_eq!(proxy.call(CHAT, &[("x-user-id", "bob")]).status, 200);

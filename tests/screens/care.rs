@@ -25,7 +25,7 @@ fn a_message_never_hides_the_keys() {
         let foot = |app: &App| shown(app, width, height).lines().last().unwrap().to_owned();
         let before = foot(&app);
         let note = Note::new(Tone::Warning, &"a message that is longer than most screens are wide ".repeat(6));
-        app.update(Message::Feed(Feed::Note(note)), now());
+        app.update(Message::Engine(EngineEvent::Note(note)), now());
         assert_eq!(foot(&app), before);
         assert!(shown(&app, width, height).contains("a message that is longer"));
     }
@@ -37,13 +37,13 @@ fn an_alert_that_the_banner_shows_rings_and_is_not_said_twice() {
     assert!(shown(&app, 120, 30).contains("⚠ 80% of daily limit used"));
     let note = |limit: &str| {
         let said = Note::new(Tone::Warning, &format!("80% of {limit} limit used"));
-        Feed::Note(Note { bell: true, limit: Some(Label::new(limit)), ..said })
+        EngineEvent::Note(Note { bell: true, limit: Some(Label::new(limit)), ..said })
     };
-    app.update(Message::Feed(note("daily")), now());
+    app.update(Message::Engine(note("daily")), now());
     assert_eq!(app.effects(), [Effect::Bell]);
     assert_eq!(shown(&app, 120, 30).matches("80% of daily limit used").count(), 1);
     // Another limit is not in the banner.
-    app.update(Message::Feed(note("monthly")), now());
+    app.update(Message::Engine(note("monthly")), now());
     assert!(shown(&app, 120, 30).contains("80% of monthly limit used"));
 }
 
@@ -67,7 +67,7 @@ fn a1_an_empty_folder_is_told_from_a_missing_one() {
     let mut app = App::new(options(), now()).unwrap();
     assert!(shown(&app, 100, 24).contains("waiting for ~/.claude/projects"));
     let awaited = vec![Label::new("/home/alice/.claude/projects")];
-    app.update(Message::Feed(Feed::Health(Box::new(HealthView { awaited, ..HealthView::default() }))), now());
+    app.update(Message::Engine(EngineEvent::Health(Box::new(HealthView { awaited, ..HealthView::default() }))), now());
     let text = shown(&app, 100, 24);
     assert!(text.contains("not there yet   ~/.claude/projects"), "{text}");
     assert!(text.contains("no call in it   ~/.codex/sessions"), "{text}");
@@ -77,7 +77,7 @@ fn a1_an_empty_folder_is_told_from_a_missing_one() {
 fn health_folds_the_places_of_agents_that_are_not_there() {
     let mut app = app();
     let awaited: Vec<Label> = (0..12).map(|nth| Label::new(&format!("/home/alice/.agent-{nth}"))).collect();
-    app.update(Message::Feed(Feed::Health(Box::new(HealthView { awaited, ..health() }))), now());
+    app.update(Message::Engine(EngineEvent::Health(Box::new(HealthView { awaited, ..health() }))), now());
     press(&mut app, &["7"]);
     let text = shown(&app, 120, 30);
     assert_eq!(text.lines().filter(|line| line.contains("waiting for")).count(), 1, "{text}");

@@ -87,7 +87,7 @@ fn what_still_runs_is_held_against_the_same_part_of_the_period_before() {
             if query.grain == Grain::Total {
                 spans.push((query.filter.since, query.filter.until));
             }
-            app.update(Message::Feed(Feed::Answer(Box::new(history_answer(&query)))), now());
+            app.update(Message::Engine(EngineEvent::Answer(Box::new(history_answer(&query)))), now());
         }
         assert_eq!(spans, [(at(since), at(until))], "{key}");
     }

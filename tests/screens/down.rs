@@ -30,7 +30,7 @@ fn answered(app: &mut App, books: &Memory) -> Vec<Effect> {
         for effect in app.effects() {
             if let Effect::Ask(Request::History(query)) = effect {
                 let report = books.report(&query).unwrap();
-                app.update(Message::Feed(Feed::Answer(Box::new(report))), now());
+                app.update(Message::Engine(EngineEvent::Answer(Box::new(report))), now());
             } else {
                 others.push(effect);
             }
@@ -104,12 +104,12 @@ fn sessions_that_were_opened_follow_the_books() {
     more.from.session = Some(Label::new("another"));
     more.from.project = Some(Label::new("/home/alice/api-server"));
     let posted = books.post(&Batch { records: vec![Record::Call(more)], files: Vec::new() }).unwrap();
-    app.update(Message::Feed(Feed::Changes(posted)), now());
+    app.update(Message::Engine(EngineEvent::Changes(posted)), now());
     answered(&mut app, &books);
     assert!(shown(&app, 120, 12).contains("api-server · 3 sessions"));
     // An answer to a question that nobody asks any more changes nothing.
     let stray = books.report(&Query { filter: Filter::default(), ..Query::new(Grain::Session, ZONE) }).unwrap();
-    app.update(Message::Feed(Feed::Answer(Box::new(stray))), now());
+    app.update(Message::Engine(EngineEvent::Answer(Box::new(stray))), now());
     assert!(shown(&app, 120, 12).contains("api-server · 3 sessions"));
 }
 
@@ -186,7 +186,7 @@ fn an_explanation_opened_right_behind_its_view_waits_for_what_the_books_say_now(
     // The models come by an answer of their own.
     let models = |calls: u64| {
         let sums = sums(calls, [10, 0, 0, 0, 0, 0], "1", "0");
-        Message::Feed(Feed::Models(vec![ModelView {
+        Message::Engine(EngineEvent::Models(vec![ModelView {
             model: Some(Label::new("claude-opus-5")),
             sums,
             rates: None,
@@ -196,7 +196,7 @@ fn an_explanation_opened_right_behind_its_view_waits_for_what_the_books_say_now(
     press(&mut app, &["5"]);
     app.update(models(7), now());
     press(&mut app, &["1"]);
-    app.update(Message::Feed(Feed::Changes(Vec::new())), now());
+    app.update(Message::Engine(EngineEvent::Changes(Vec::new())), now());
     press(&mut app, &["5", "e"]);
     assert!(!shown(&app, 120, 36).contains("as of"));
     app.update(models(8), now());

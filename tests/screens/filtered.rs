@@ -62,7 +62,7 @@ fn a_model_that_does_not_fit_is_not_a_model_that_is_not_there() {
     assert!(shown(&app, 120, 36).contains("nothing booked yet"));
     let view =
         ModelView { model: Some(Label::new("claude-opus-5")), sums: Sums::default(), rates: None, elsewhere: None };
-    app.update(Message::Feed(Feed::Models(vec![view])), now());
+    app.update(Message::Engine(EngineEvent::Models(vec![view])), now());
     assert!(shown(&app, 120, 36).contains("no model matches \"xyzzy\""));
 }
 

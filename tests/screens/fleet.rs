@@ -177,7 +177,7 @@ fn j28_no_number_of_the_head_falls_and_no_pane_changes_its_subject_while_session
             if let Change::New(change) = &mut change {
                 Arc::make_mut(&mut change.after).call.key = CallKey::from_parts(&["later", &nth.to_string()]);
             }
-            core.feed(Feed::Changes(vec![change]), wall);
+            core.feed(EngineEvent::Changes(vec![change]), wall);
             (wall, at) = (wall + Duration::milliseconds(333), at + std::time::Duration::from_millis(333));
             core.wake(wall);
             let Some(bytes) = core.frame(wall, at) else { continue };
@@ -210,9 +210,9 @@ fn j28_the_arrow_shows_as_well_for_calls_that_another_process_has_booked() {
     let older = post(&made("api-server", "claude-opus-5", None, 20, "0.41"));
     let mut meter = Meter::open(Rules::new(ZONE), older.clone());
     assert!(!meter.summary(now()).growing, "calls that were there before are not growth");
-    meter.reopen(older);
+    meter.replace_snapshot(older);
     assert!(!meter.summary(now()).growing, "nor is it when it is asked for again");
-    meter.reopen(post(&made("web-frontend", "gpt-6.1-sol", None, 1, "0.17")));
+    meter.replace_snapshot(post(&made("web-frontend", "gpt-6.1-sol", None, 1, "0.17")));
     let summary = meter.summary(now());
     assert!(summary.growing && summary.today.calls == 2);
 }
@@ -257,7 +257,7 @@ fn a_session_is_pinned_by_enter_said_in_the_header_and_given_back_by_escape() {
         let text = shown(&app, width, height);
         assert!(text.lines().next().unwrap().contains("pinned: "), "{text}");
     }
-    app.update(Message::Feed(Feed::Note(Note::new(Tone::Warning, "a message"))), now());
+    app.update(Message::Engine(EngineEvent::Note(Note::new(Tone::Warning, "a message"))), now());
     app.effects();
     press(&mut app, &["esc"]);
     assert_eq!(app.effects(), [Effect::Follow(Follow::Today)], "also while a message is shown");

@@ -3,7 +3,8 @@
 use super::fleet::{SIZES, limited, limits, made, metered, screen, two};
 use super::*;
 
-/// Limits of everybody, a user, projects, a model, sub-agents, sessions and runs: with room, near, reached and unpriced.
+/// Limits of everybody, a user, projects, a model, sub-agents, sessions and runs: with room, near, reached and
+/// unpriced.
 fn many() -> Vec<Limit> {
     let only = |of: Dimension, name: &str, limit: Limit| Limit {
         scope: Scope { only: vec![(of, Matcher::new(name))], each: name == "*" },

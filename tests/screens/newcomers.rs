@@ -235,7 +235,7 @@ fn the_first_reading_does_not_say_that_it_waits() {
     let mut app = App::new(options(), now()).unwrap();
     let text = shown(&app, 100, 24);
     assert!(text.contains("Reading the logs") && !text.contains("Waiting") && !text.contains("To feed it"), "{text}");
-    app.update(Message::Feed(Feed::Progress(None)), now());
+    app.update(Message::Engine(EngineEvent::Progress(None)), now());
     let text = shown(&app, 100, 24);
     assert!(text.contains("Waiting for a first call") && text.contains("To feed it"), "{text}");
 }
@@ -246,7 +246,7 @@ fn a_model_that_has_a_price_by_now_is_priced_by_a_command() {
     press(&mut app, &["7"]);
     assert!(shown(&app, 160, 40).contains("give it a price in the config: [prices.\"my-local-model\"]"));
     let priced = HealthView { priced_now: vec![Label::new("my-local-model")], ..health() };
-    app.update(Message::Feed(Feed::Health(Box::new(priced))), now());
+    app.update(Message::Engine(EngineEvent::Health(Box::new(priced))), now());
     assert!(shown(&app, 160, 40).contains("it has a price now: tokmeter ledger reprice"));
 }
 

@@ -131,7 +131,7 @@ fn a_model_is_explained_with_the_rate_of_every_class_wherever_it_stands() {
     assert!(app.effects().contains(&Effect::Ask(Request::Models)));
     assert!(!shown(&app, 120, 36).contains("rates now"));
     for _ in 0..2 {
-        app.update(Message::Feed(Feed::Models(vec![view("claude-opus-5")])), now());
+        app.update(Message::Engine(EngineEvent::Models(vec![view("claude-opus-5")])), now());
         let text = shown(&app, 120, 36);
         assert!(words.iter().all(|word| text.contains(word)), "{text}");
         assert_eq!(text.matches("rates now").count(), 1, "{text}");

@@ -19,7 +19,7 @@ fn pictures_of_size(options: Options, width: u16, height: u16) -> u32 {
     core.painted();
     let mut pictures = 0;
     for nth in 1..=50_u32 {
-        core.feed(Feed::Changes(vec![posted(u64::from(nth), now())]), now());
+        core.feed(EngineEvent::Changes(vec![posted(u64::from(nth), now())]), now());
         if core.frame(now(), start + std::time::Duration::from_millis(20) * nth).is_some() {
             pictures += 1;
             core.painted();

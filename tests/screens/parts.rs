@@ -41,10 +41,13 @@ fn a_call_is_explained_by_the_books_and_esc_leads_back() {
     let lines =
         ["Price   claude-opus-5", "input 12 x $5", "/home/alice/log.jsonl:7 (byte 900)"].map(Label::new).to_vec();
     app.update(
-        Message::Feed(Feed::Explained(Box::new(Explained { key: CallKey::from_parts(&["other"]), lines: Vec::new() }))),
+        Message::Engine(EngineEvent::Explained(Box::new(Explained {
+            key: CallKey::from_parts(&["other"]),
+            lines: Vec::new(),
+        }))),
         now(),
     );
-    app.update(Message::Feed(Feed::Explained(Box::new(Explained { key, lines }))), now());
+    app.update(Message::Engine(EngineEvent::Explained(Box::new(Explained { key, lines }))), now());
     insta::assert_snapshot!("a_call_explained", shown(&app, 120, 36));
     press(&mut app, &["esc"]);
     assert!(!shown(&app, 120, 36).contains("/home/alice/log.jsonl:7"));
@@ -64,7 +67,7 @@ fn enter_goes_down_from_a_model_and_from_a_limit() {
     press(&mut app, &["5"]);
     let view =
         ModelView { model: Some(Label::new("claude-opus-5")), sums: Sums::default(), rates: None, elsewhere: None };
-    app.update(Message::Feed(Feed::Models(vec![view])), now());
+    app.update(Message::Engine(EngineEvent::Models(vec![view])), now());
     app.effects();
     press(&mut app, &["enter"]);
     let only = vec![(Dimension::Model, Matcher::exact("claude-opus-5"))];
@@ -200,7 +203,7 @@ fn an_explanation_is_wrapped_where_it_is_wider_than_the_screen() {
     press(&mut app, &["tab", "tab", "tab", "enter"]);
     let key = app.summary().calls[0].row.call.key;
     let lines = vec![Label::new(&format!("{}at the very end", "word ".repeat(30)))];
-    app.update(Message::Feed(Feed::Explained(Box::new(Explained { key, lines }))), now());
+    app.update(Message::Engine(EngineEvent::Explained(Box::new(Explained { key, lines }))), now());
     for (width, height) in SIZES.into_iter().filter(|(width, _)| *width > 40) {
         assert!(
             shown(&app, width, height).contains("the very end"),

@@ -98,8 +98,8 @@ fn answered(app: &mut App, books: &Memory, rules: &Rules) {
     for _ in 0..4 {
         for effect in app.effects() {
             let feed = match effect {
-                Effect::Ask(Request::History(query)) => Feed::Answer(Box::new(books.report(&query).unwrap())),
-                Effect::Ask(Request::Models) => Feed::Models(models(app)),
+                Effect::Ask(Request::History(query)) => EngineEvent::Answer(Box::new(books.report(&query).unwrap())),
+                Effect::Ask(Request::Models) => EngineEvent::Models(models(app)),
                 Effect::Ask(Request::Explain(key)) => {
                     let lines = [
                         "Price   claude-opus-5 as of 2026-11-01, listed",
@@ -109,7 +109,7 @@ fn answered(app: &mut App, books: &Memory, rules: &Rules) {
                         "                                               $0.072216",
                         "/home/alice/.claude/projects/-home-alice-api-server/3f2a91c0.jsonl:7 (byte 900)",
                     ];
-                    Feed::Explained(Box::new(Explained { key, lines: lines.map(Label::new).to_vec() }))
+                    EngineEvent::Explained(Box::new(Explained { key, lines: lines.map(Label::new).to_vec() }))
                 }
                 Effect::Follow(follow) => {
                     let snapshot = Snapshot::ask(books, rules, &follow, now()).unwrap();
@@ -127,7 +127,7 @@ fn answered(app: &mut App, books: &Memory, rules: &Rules) {
                 | Effect::Repaint
                 | Effect::Suspend => panic!("no view is opened by this"),
             };
-            app.update(Message::Feed(feed), now());
+            app.update(Message::Engine(feed), now());
         }
     }
 }

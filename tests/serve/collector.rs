@@ -1,5 +1,5 @@
-//! An OpenTelemetry Collector in front, as `contrib/otel-collector.yaml` sets it up: what its `otlphttp` exporter sends, and
-//! what it makes of the answers.
+//! An OpenTelemetry Collector in front, as `contrib/otel-collector.yaml` sets it up: what its `otlphttp` exporter
+//! sends, and what it makes of the answers.
 //!
 //! From the exporter's source (open-telemetry/opentelemetry-collector, exporter/otlphttpexporter/otlp.go at 9b7948a and
 //! its README, read 2026-11-27): protobuf, `gzip` unless told otherwise, ids of no bytes where there are none, the

@@ -126,7 +126,8 @@ fn a_client_that_sends_slowly_is_cut_off() {
     assert_eq!(served.client.get("/healthz").status, 200);
 }
 
-/// A client that reads nothing, here of many answers that it asked for at once, is disconnected, and its place becomes free.
+/// A client that reads nothing, here of many answers that it asked for at once, is disconnected, and its place becomes
+/// free.
 #[test]
 fn a_client_that_reads_nothing_is_cut_off() {
     let home = Home::new();

@@ -8,14 +8,14 @@ use crate::app::exit::Failure;
 use crate::config::Settings;
 use crate::domain::{Dimension, Filter, Label};
 use crate::ingest::Projects;
-use crate::ledger::{BooksError, Ledger, SessionRow};
+use crate::ledger::{Ledger, LedgerError, SessionRow};
 use crate::meter::{self, CallContext, Follow, Limit, LimitState, Meter, Snapshot, Summary};
 
 /// The summary that the screen would show now, with forecast, rate and projections.
-pub(crate) fn summary(context: &Context<'_>, books: &Books) -> Result<Summary, BooksError> {
+pub(crate) fn summary(context: &Context<'_>, books: &Books) -> Result<Summary, LedgerError> {
     let (rules, now) = (context.rules(Filter::default()), context.now());
     let mut meter = Meter::open(rules.clone(), Snapshot::ask(&books.ledger, &rules, &Follow::Today, now)?);
-    meter.unread(books.health.unread_files());
+    meter.set_unread_files(books.health.unread_files());
     Ok(meter.summary(now))
 }
 

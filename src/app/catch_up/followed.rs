@@ -9,7 +9,7 @@ use crate::app::exit::Failure;
 use crate::config::{self, Stamp};
 use crate::domain::{Filter, Record};
 use crate::ingest::Tails;
-use crate::ledger::{Batch, BooksError, Ledger};
+use crate::ledger::{Batch, Ledger, LedgerError};
 use crate::meter::{Follow, Meter, Recent, Snapshot, Summary};
 
 /// How long to use the in-memory stand-in for a ledger that could not be opened before trying again.
@@ -68,14 +68,14 @@ impl Followed {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub(crate) fn summary(&mut self, context: &Context<'_>) -> Result<Summary, BooksError> {
+    pub(crate) fn summary(&mut self, context: &Context<'_>) -> Result<Summary, LedgerError> {
         let now = context.now();
         let changed = self.books.ledger.changed_elsewhere();
         let mut open = self.meter.take().filter(|_| !changed);
         if let Some(meter) = &mut open {
             meter.confirm(&self.books.ledger)?;
         }
-        let usable = open.as_mut().is_some_and(|meter| !meter.stale(now));
+        let usable = open.as_mut().is_some_and(|meter| !meter.needs_refresh(now));
         let mut meter = match open.filter(|_| usable) {
             Some(meter) => meter,
             None => {
@@ -85,12 +85,12 @@ impl Followed {
                 Meter::open(rules, snapshot)
             }
         };
-        meter.unread(self.books.health.unread_files());
+        meter.set_unread_files(self.books.health.unread_files());
         Ok(self.meter.insert(meter).summary(now))
     }
 
     /// Reads new lines in the logs.
-    fn read(&mut self, context: &Context<'_>) -> Result<(), BooksError> {
+    fn read(&mut self, context: &Context<'_>) -> Result<(), LedgerError> {
         let Self { books, tails, meter, .. } = self;
         let (now, ledger, mut failed) = (Instant::now(), &mut books.ledger, None);
         let mut holds = books.unbooked.is_some();

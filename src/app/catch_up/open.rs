@@ -10,7 +10,7 @@ use crate::ledger;
 use crate::pricing::PriceBook;
 
 /// Number of sums to verify on opening: few enough to go unnoticed.
-const GLANCE: usize = 40;
+const QUICK_CHECK: usize = 40;
 
 /// Moves a damaged ledger aside and creates a new one, which is filled from the logs when it is next opened.
 ///
@@ -31,9 +31,9 @@ pub(crate) fn replace_damaged(context: &mut Context<'_>) -> Result<(), Failure> 
 pub(crate) fn options(context: &Context<'_>, selection: &LogSelection) -> ledger::Options {
     match selection {
         // Verify only the newest day: an agent is waiting.
-        LogSelection::Session(_) => ledger::Options { glance: 1, ..ledger::Options::hurried(context.now()) },
+        LogSelection::Session(_) => ledger::Options { quick_check: 1, ..ledger::Options::hurried(context.now()) },
         LogSelection::Everything | LogSelection::Unbooked | LogSelection::Paths(_) => {
-            ledger::Options { glance: GLANCE, ..ledger::Options::new(context.now()) }
+            ledger::Options { quick_check: QUICK_CHECK, ..ledger::Options::new(context.now()) }
         }
     }
 }

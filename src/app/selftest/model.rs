@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::{Dimension, Usd, Zone, sort_by};
-use crate::ledger::{BooksError, Grain, Ledger, Query};
+use crate::ledger::{Grain, Ledger, LedgerError, Query};
 
 /// Sums of one model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ impl Model {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub fn of_ledger(books: &dyn Ledger) -> Result<Vec<Model>, BooksError> {
+pub fn of_ledger(books: &dyn Ledger) -> Result<Vec<Model>, LedgerError> {
     let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
     let rows = books.report(&query)?.rows.into_iter();
     let mut models: Vec<Model> = rows

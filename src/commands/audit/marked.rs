@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::{Filter, Label};
-use crate::ledger::{BooksError, Ledger, Order, Row, Sums};
+use crate::ledger::{Ledger, LedgerError, Order, Row, Sums};
 
 /// A call whose counts are partial or guessed: its place and the reason.
 #[derive(Serialize)]
@@ -28,7 +28,7 @@ const MARKS: [Mark; 3] = [
 
 impl Marked {
     /// The first calls with each mark, ordered by file and offset. `total` is the sum over all calls.
-    pub(super) fn first(books: &dyn Ledger, total: &Sums) -> Result<Vec<Self>, BooksError> {
+    pub(super) fn first(books: &dyn Ledger, total: &Sums) -> Result<Vec<Self>, LedgerError> {
         let mut first: [Vec<Self>; MARKS.len()] = Default::default();
         if MARKS.iter().any(|(_, is_marked)| is_marked(total)) {
             books.each(&Filter::default(), Order::Ascending, &mut |row| {

@@ -73,7 +73,7 @@ pub(crate) fn read(context: &mut Context<'_>, selection: &LogSelection) -> Resul
 }
 
 impl Read {
-    pub(crate) fn take(&mut self, batch: ReadBatch) -> Result<(), crate::ledger::BooksError> {
+    pub(crate) fn take(&mut self, batch: ReadBatch) -> Result<(), crate::ledger::LedgerError> {
         self.tallies.add(&batch.tallies);
         for record in &batch.records {
             if let Record::Call(call) = record {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::config::{LimitKey, OnError, Settings};
 use crate::domain::{Dimension, Instant, Status, one_by_one};
-use crate::ledger::{BooksError, Ledger};
+use crate::ledger::{Ledger, LedgerError};
 use crate::meter::overrides::Override;
 use crate::meter::{CallContext, LimitState, Rules, Verdict, gate};
 use crate::output::{self, LimitJson, QuotaJson};
@@ -35,8 +35,8 @@ pub(crate) struct GateAnswer {
     /// Names given by the caller that no call has; omitted if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
-    /// Keys of limits that were not evaluated because the caller left out a name, such as the model or the team; omitted
-    /// if all were evaluated.
+    /// Keys of limits that were not evaluated because the caller left out a name, such as the model or the team;
+    /// omitted if all were evaluated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) not_checked: Vec<String>,
     /// The dimensions of those limits that the caller did not give.
@@ -64,7 +64,7 @@ pub(crate) fn answer(
     callers: &[CallContext],
     decision: gate::Decision,
     now: Instant,
-) -> Result<GateAnswer, BooksError> {
+) -> Result<GateAnswer, LedgerError> {
     let reason = text::gate_reason(&decision, now, settings.zone);
     let gate::Decision { allowed, worst, states, lifted, .. } = decision;
     let unchecked = gate::unchecked(rules, callers);

@@ -7,7 +7,7 @@ use crate::app::names::meanings;
 use crate::app::sessions::callers_session;
 use crate::config::Settings;
 use crate::domain::{Dimension, Instant, Label};
-use crate::ledger::{BooksError, Ledger};
+use crate::ledger::{Ledger, LedgerError};
 use crate::meter::{CallContext, Rules, gate};
 
 /// Evaluates the limits for a call with these names, each given in full or as shown on the screens. A name that no call
@@ -17,8 +17,8 @@ use crate::meter::{CallContext, Rules, gate};
 /// several projects or models, the limits of each are checked. What the session's calls say of its team, organisation
 /// and user is used where the caller does not name them.
 ///
-/// With `with_forecast`, adds when near limits will be reached. That reads three hours of calls, which takes several times
-/// as long as everything else.
+/// With `with_forecast`, adds when near limits will be reached. That reads three hours of calls, which takes several
+/// times as long as everything else.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -29,7 +29,7 @@ pub(crate) fn named_answer(
     names: &[(Dimension, &str)],
     with_forecast: bool,
     now: Instant,
-) -> Result<GateAnswer, BooksError> {
+) -> Result<GateAnswer, LedgerError> {
     let mut names: Vec<(Dimension, Label)> =
         names.iter().filter_map(|(of, name)| Some((*of, Label::find(name)?))).collect();
     let (mut notes, mut of_session, mut is_one_of_several) = (Vec::new(), Vec::new(), false);

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::named::named_answer;
 use crate::config::Settings;
 use crate::domain::{Dimension, Instant, Label};
-use crate::engine::Doubt;
+use crate::engine::Caveats;
 use crate::ledger::Ledger;
 use crate::meter::Rules;
 
@@ -29,7 +29,7 @@ struct Question {
 /// as shown on the screens. Failures give `{"ok":false,"error":…}`, except for a gate that the config allows to fail
 /// open.
 pub fn query(question: &str, books: &dyn Ledger, rules: &Rules, settings: &Settings, now: Instant) -> String {
-    query_with(question, books, rules, settings, Doubt::default(), now)
+    query_with(question, books, rules, settings, Caveats::default(), now)
 }
 
 /// Like [`query`], with the reasons why the numbers may be too low.
@@ -38,7 +38,7 @@ pub(in crate::commands) fn query_with(
     books: &dyn Ledger,
     rules: &Rules,
     settings: &Settings,
-    doubt: Doubt<'_>,
+    doubt: Caveats<'_>,
     now: Instant,
 ) -> String {
     let question: Question = match serde_json::from_str(question) {

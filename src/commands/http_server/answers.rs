@@ -10,14 +10,14 @@ mod usage;
 
 use self::trouble::Trouble;
 use crate::commands::{gate, limits};
-use crate::engine::{BooksView, Doubt};
-use crate::ledger::{BooksError, Grain};
+use crate::engine::{Caveats, QueryContext};
+use crate::ledger::{Grain, LedgerError};
 use crate::meter::{Follow, Meter, Snapshot, Summary, overrides};
 use crate::output;
 use crate::server::http::{Answer, Kind, Params, Refusal, Topic};
 
 /// Answers a request.
-pub(super) fn answer(topic: Topic, params: &Params, books: &BooksView<'_>) -> Result<Answer, Refusal> {
+pub(super) fn answer(topic: Topic, params: &Params, books: &QueryContext<'_>) -> Result<Answer, Refusal> {
     match topic {
         Topic::Usage => usage::usage(None, params, books),
         Topic::Sessions => usage::usage(Some(Grain::Session), params, books),
@@ -36,7 +36,7 @@ pub(super) fn answer(topic: Topic, params: &Params, books: &BooksView<'_>) -> Re
                 .chain(params.iter().map(|(name, value)| (name.clone(), value.as_str().into())))
                 .collect();
             let question = serde_json::Value::Object(names).to_string();
-            let doubt = Doubt { warning: books.warning.as_deref(), unread_files: books.unread_files };
+            let doubt = Caveats { warning: books.warning.as_deref(), unread_files: books.unread_files };
             let body = gate::query::query_with(&question, books.ledger, books.rules, books.settings, doubt, books.now);
             Ok(Answer { kind: Kind::Json, body: body.into_bytes() })
         }
@@ -51,11 +51,11 @@ fn json(write: impl FnOnce(&mut Vec<u8>) -> Result<(), Trouble>) -> Result<Answe
 }
 
 /// The numbers on the live screen.
-fn summary(books: &BooksView<'_>) -> Result<Summary, BooksError> {
+fn summary(books: &QueryContext<'_>) -> Result<Summary, LedgerError> {
     let recent = &mut books.recent.borrow_mut();
     let snapshot = Snapshot::ask_again(books.ledger, books.rules, &Follow::Today, books.now, recent)?;
     let mut meter = Meter::open(books.rules.clone(), snapshot);
-    meter.unread(books.unread_files);
+    meter.set_unread_files(books.unread_files);
     meter.follow(Follow::Today);
     Ok(meter.summary(books.now))
 }

@@ -8,7 +8,7 @@ use crate::commands::http_server;
 use crate::commands::{Context, Exit, Failure};
 use crate::config::{Diagnostic, Loaded};
 use crate::domain::Label;
-use crate::engine::Doors;
+use crate::engine::EngineClient;
 use crate::server::proxy::{self, Defaults, Gaps, KeyRing, Limited, Proxy, Upstream};
 use crate::text::plural;
 
@@ -90,7 +90,11 @@ fn without_password(text: &str) -> &str {
 }
 
 /// Starts the proxy.
-pub(in crate::commands) fn start(context: &mut Context<'_>, bound: Bound, doors: Doors) -> Result<Proxy, Failure> {
+pub(in crate::commands) fn start(
+    context: &mut Context<'_>,
+    bound: Bound,
+    doors: EngineClient,
+) -> Result<Proxy, Failure> {
     let folder = context.paths.make_data_folder().ok().zip(context.paths.spool());
     if folder.is_none() {
         context.note("no data folder can be written; calls are counted while this runs, and a kill loses some");

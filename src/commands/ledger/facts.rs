@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::commands::Context;
 use crate::domain::Label;
-use crate::ledger::{self, BooksError, Options, Repeats};
+use crate::ledger::{self, LedgerError, Options, Repeats};
 use crate::output::Decimal;
 use crate::pricing::PriceBook;
 
@@ -56,7 +56,7 @@ impl LedgerFacts {
             repeats: Vec::new(),
         };
         let Some(path) = context.paths.ledger().filter(|path| path.exists()) else { return facts };
-        let note = |error: &BooksError| Some(Label::new(&error.to_string()));
+        let note = |error: &LedgerError| Some(Label::new(&error.to_string()));
         match ledger::open(&path, Options::new(context.now()), Arc::clone(prices) as _) {
             Err(error) => (facts.state, facts.note) = ("not available", note(&error)),
             Ok(opened) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::View;
 use crate::domain::{Dimension, Filter, Label, Span, Usd};
-use crate::ledger::{BooksError, ReportRow, Sums};
+use crate::ledger::{LedgerError, ReportRow, Sums};
 use crate::meter::{Histogram, Sizes, Spread};
 use crate::output::{Buckets, Kind, LabelPair, LabelSets, Metrics};
 
@@ -67,7 +67,7 @@ pub(super) fn totals(
 }
 
 /// Today's sums.
-pub(super) fn today(metrics: &mut Metrics, view: &View<'_>) -> Result<(), BooksError> {
+pub(super) fn today(metrics: &mut Metrics, view: &View<'_>) -> Result<(), LedgerError> {
     let day = Span::day(view.now, view.zone);
     let sums = view.books.sums(&Filter { since: Some(day.from), until: Some(day.until), ..Filter::default() })?;
     let cost = "Cost in US dollars of the calls of today, in the time zone of the meter.";

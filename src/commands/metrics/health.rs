@@ -3,11 +3,11 @@
 use super::View;
 use crate::domain::{Filter, Usd};
 use crate::engine::LedgerView;
-use crate::ledger::BooksError;
+use crate::ledger::LedgerError;
 use crate::output::{Kind, LabelSets, Metrics};
 
 /// State of the logs, the ledger and the prices.
-pub(super) fn health(metrics: &mut Metrics, view: &View<'_>, sets: &mut LabelSets) -> Result<(), BooksError> {
+pub(super) fn health(metrics: &mut Metrics, view: &View<'_>, sets: &mut LabelSets) -> Result<(), LedgerError> {
     let bad: u64 = view.books.files()?.iter().map(|file| file.bad_lines).sum();
     metrics.begin("tokmeter_bad_lines", Kind::Gauge, "Lines of logs that could not be counted.").sample(&[], bad);
     metrics

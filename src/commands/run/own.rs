@@ -3,7 +3,7 @@
 use chrono::Duration;
 
 use crate::domain::{Dimension, Filter, Instant, Matcher};
-use crate::ledger::{BooksError, Ledger, SessionRow, Sums};
+use crate::ledger::{Ledger, LedgerError, SessionRow, Sums};
 
 /// If a session in this folder has been idle for this long before the start and then continues, the run resumed it.
 const AT_REST: Duration = Duration::minutes(2);
@@ -40,9 +40,9 @@ impl Started {
     /// A call on the whole second of the start may have been made before or after it, so only earlier calls decide. A
     /// session that made a call shortly before the start is being used elsewhere. One that was idle counts as resumed
     /// only if it is in this folder. Calls without a session may belong to the run, so they count.
-    pub(super) fn is_own(&self, books: &dyn Ledger, row: &SessionRow, is_here: bool) -> Result<bool, BooksError> {
+    pub(super) fn is_own(&self, books: &dyn Ledger, row: &SessionRow, is_here: bool) -> Result<bool, LedgerError> {
         let Some(only) = own_calls(row) else { return Ok(true) };
-        let last_before = |until: Instant| -> Result<Option<Instant>, BooksError> {
+        let last_before = |until: Instant| -> Result<Option<Instant>, LedgerError> {
             let before = Filter { only: only.clone(), until: Some(until), ..Filter::default() };
             Ok(books.calls(&before, 1)?.first().map(|row| row.call.at()))
         };

@@ -6,7 +6,7 @@ use chrono::{Duration, SubsecRound as _};
 
 use super::own::Started;
 use crate::domain::{Filter, Instant, Span, Zone};
-use crate::ledger::{BooksError, Grain, Ledger, Query, SessionRow};
+use crate::ledger::{Grain, Ledger, LedgerError, Query, SessionRow};
 
 /// Times at most this far into a second are taken for whole seconds.
 const WHOLE: Duration = Duration::milliseconds(1);
@@ -25,8 +25,8 @@ impl Started {
 
     /// The sessions with calls since the start or on its whole second, and those calls. Calls between the two were made
     /// before the start.
-    pub(super) fn sessions(&self, books: &dyn Ledger) -> Result<Vec<SessionRow>, BooksError> {
-        let ask = |since: Instant, until: Option<Instant>| -> Result<Vec<SessionRow>, BooksError> {
+    pub(super) fn sessions(&self, books: &dyn Ledger) -> Result<Vec<SessionRow>, LedgerError> {
+        let ask = |since: Instant, until: Option<Instant>| -> Result<Vec<SessionRow>, LedgerError> {
             let filter = Filter { since: Some(since), until, ..Filter::default() };
             let query = Query { filter, ..Query::new(Grain::Session, Zone::UTC) };
             let rows = books.report(&query)?.rows.into_iter().filter_map(|row| row.session);

@@ -9,7 +9,7 @@ use chrono::Duration;
 
 use crate::domain::{Filter, Instant, Label, Span, project_of, sort_by_key};
 use crate::ingest::Projects;
-use crate::ledger::{BooksError, Ledger, SessionRow, Sums};
+use crate::ledger::{Ledger, LedgerError, SessionRow, Sums};
 use crate::meter::closing;
 use crate::meter::{self, Amount, LimitState, SessionLine};
 
@@ -95,7 +95,7 @@ impl Spent {
     }
 
     /// The day's spending so far.
-    pub(super) fn today(&self, context: &Context<'_>, books: &Books) -> Result<Sums, BooksError> {
+    pub(super) fn today(&self, context: &Context<'_>, books: &Books) -> Result<Sums, LedgerError> {
         let day = Span::day(context.now(), context.settings.zone);
         let filter = Filter { since: Some(day.from), until: Some(day.until), ..Filter::default() };
         Ok(books.ledger.sums(&filter)?.marked(self.unread_files))

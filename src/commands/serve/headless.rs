@@ -8,7 +8,7 @@ use crate::commands::start::{Source, Started, no_runtime, start};
 use crate::commands::{Context, Exit, Failure};
 use crate::config;
 use crate::domain::Filter;
-use crate::engine::{Driver, Feed, process};
+use crate::engine::{Driver, EngineEvent, process};
 
 /// Shortest sleep, so that a limit at the edge of a period is not evaluated over and over.
 const SHORTEST_SLEEP: std::time::Duration = std::time::Duration::from_secs(1);
@@ -47,8 +47,8 @@ pub(super) fn until_signal(
                 biased;
                 code = ending.signal() => return Some(code),
                 news = events.recv() => match news {
-                    None | Some(Feed::Ended) => return None,
-                    Some(Feed::Note(note)) => context.note(&note.text),
+                    None | Some(EngineEvent::Ended) => return None,
+                    Some(EngineEvent::Note(note)) => context.note(&note.text),
                     Some(news) => _ = driver.take(&news, context.now()),
                 },
                 () = tokio::time::sleep(sleep) => {}

@@ -6,7 +6,7 @@ use crate::commands::{Context, gate};
 use crate::config::statusline_template::{Template, Word};
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Quota, Span, Zone};
 use crate::integrations::claude_code::statusline_input::Agent;
-use crate::ledger::{BooksError, Ledger, Sums};
+use crate::ledger::{Ledger, LedgerError, Sums};
 use crate::meter::{self, LimitState};
 use crate::text;
 
@@ -49,7 +49,7 @@ pub(crate) fn facts(context: &mut Context<'_>, agent: Option<&Agent>, template: 
     let selection = LogSelection::Session(transcript);
     let Ok(mut books) = catch_up::open_and_catch_up(context, &selection, false) else { return facts };
     let mut asked = ask(context, &books, template, &mut facts);
-    if matches!(&asked, Err(error) if error.is_mendable())
+    if matches!(&asked, Err(error) if error.is_recoverable())
         && catch_up::replace_damaged(context).is_ok()
         && let Ok(mended) = catch_up::open_and_catch_up(context, &selection, false)
     {
@@ -89,7 +89,7 @@ pub(crate) fn ask(
     books: &Books,
     template: &Template,
     facts: &mut Facts,
-) -> Result<(), BooksError> {
+) -> Result<(), LedgerError> {
     let (now, zone) = (context.now(), context.settings.zone);
     let within = |span: Span| Filter { since: Some(span.from), until: Some(span.until), ..Filter::default() };
     let books: &dyn Ledger = &books.ledger;

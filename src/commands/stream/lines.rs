@@ -11,7 +11,7 @@ use super::held::Held;
 use super::printer::Printer;
 use crate::commands::Context;
 use crate::domain::{CallKey, Instant};
-use crate::engine::{Driver, Feed, Note, Request};
+use crate::engine::{Driver, EngineEvent, Note, Request};
 use crate::ledger::{Change, Row};
 use crate::meter::Summary;
 use crate::text;
@@ -35,15 +35,15 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(crate) fn tell(&mut self, context: &Context<'_>, news: Feed, printer: &Printer) -> io::Result<()> {
+    pub(crate) fn tell(&mut self, context: &Context<'_>, news: EngineEvent, printer: &Printer) -> io::Result<()> {
         let now = context.now();
         self.driver.take(&news, now);
         match news {
-            Feed::Snapshot(snapshot) => {
+            EngineEvent::Snapshot(snapshot) => {
                 self.take_in(context, &snapshot.latest, now)?;
                 self.counter(context)
             }
-            Feed::Changes(posted) => {
+            EngineEvent::Changes(posted) => {
                 let changed = posted.iter().filter_map(|posted| match posted {
                     Change::New(change) | Change::Grown(change) => Some(&change.after),
                     Change::Repeat | Change::Moved(_) | Change::Gone(_) => None,
@@ -53,17 +53,17 @@ impl Lines {
                 }
                 self.counter(context)
             }
-            Feed::Note(note) => {
+            EngineEvent::Note(note) => {
                 printer.note(note_line(context, &note));
                 Ok(())
             }
-            Feed::Statuses(_) | Feed::Settings(_) => self.look(context),
-            Feed::Progress(_)
-            | Feed::Health(_)
-            | Feed::Answer(_)
-            | Feed::Models(_)
-            | Feed::Explained(_)
-            | Feed::Ended => Ok(()),
+            EngineEvent::Statuses(_) | EngineEvent::Settings(_) => self.look(context),
+            EngineEvent::Progress(_)
+            | EngineEvent::Health(_)
+            | EngineEvent::Answer(_)
+            | EngineEvent::Models(_)
+            | EngineEvent::Explained(_)
+            | EngineEvent::Ended => Ok(()),
         }
     }
 

@@ -4,26 +4,26 @@ use std::sync::Arc;
 
 use super::{AnyLedger, Backend};
 use crate::domain::Instant;
-use crate::ledger::{BooksError, Displaced, Memory, Note};
+use crate::ledger::{Displaced, LedgerError, Memory, Note};
 use crate::pricing::PriceBook;
 
 impl AnyLedger {
     /// How the ledger's file was removed or replaced while it was open, with the error for
     /// [`AnyLedger::replace_damaged`]; `None` if it was not.
-    pub(crate) fn displaced(&self) -> Option<(Displaced, BooksError)> {
+    pub(crate) fn displaced(&self) -> Option<(Displaced, LedgerError)> {
         let Backend::Sqlite(books) = &self.backend else { return None };
-        Some((books.displaced()?, BooksError::Replaced { path: books.path().to_owned() }))
+        Some((books.displaced()?, LedgerError::Replaced { path: books.path().to_owned() }))
     }
 
     /// Replaces a ledger that was damaged, replaced or removed, with one in memory if necessary. Returns warnings if it
     /// was replaced; missing calls must then be read again from the logs.
     pub(crate) fn replace_damaged(
         &mut self,
-        error: &BooksError,
+        error: &LedgerError,
         prices: &Arc<PriceBook>,
         now: Instant,
     ) -> Option<Vec<Note>> {
-        if !matches!(error, BooksError::Replaced { .. } | BooksError::Damaged { .. }) {
+        if !matches!(error, LedgerError::Replaced { .. } | LedgerError::Damaged { .. }) {
             return None;
         }
         tracing::warn!(%error, "the ledger is opened again");

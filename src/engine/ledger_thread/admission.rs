@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::LedgerThread;
-use crate::engine::admissions::second_books::Open;
+use crate::engine::admissions::admission_ledger::Open;
 use crate::engine::admissions::{Admit, Admitted, Policy, verdict};
-use crate::ledger::{KeyValue, Space};
-use crate::meter::admission::{self, Coming};
+use crate::ledger::{FactKind, KeyValue};
+use crate::meter::admission::{self, PendingCall};
 use crate::meter::gate;
 
 impl LedgerThread {
@@ -16,12 +16,12 @@ impl LedgerThread {
         let is_held = matches!(admitted, Admitted::Go { is_held: true, .. });
         if reply.send(admitted).is_err() && is_held {
             // The caller has gone, so the call is not made. If this fails, the hold lapses by itself.
-            let _ = self.books.remove(Space::Hold, &coming.hold.to_string());
+            let _ = self.books.remove(FactKind::Hold, &coming.hold.to_string());
         }
         self.grant();
     }
 
-    fn admitted(&mut self, coming: &Coming) -> Admitted {
+    fn admitted(&mut self, coming: &PendingCall) -> Admitted {
         let (now, zone) = (self.env.now(), self.config_edits.settings.zone);
         let on_error = self.config_edits.settings.gate.on_error;
         if self.state.stuck.is_none() {

@@ -2,7 +2,7 @@
 
 use super::LedgerThread;
 use crate::domain::Record;
-use crate::engine::Feed;
+use crate::engine::EngineEvent;
 use crate::engine::inbox::Inbox;
 use crate::ingest::ReadBatch;
 use crate::ledger::{Batch, Change, Ledger};
@@ -80,7 +80,7 @@ impl LedgerThread {
         if batch.records.iter().any(|record| matches!(record, Record::Status(_)))
             && let Ok(statuses) = self.books.statuses()
         {
-            self.tell(Feed::Statuses(statuses));
+            self.tell(EngineEvent::Statuses(statuses));
         }
     }
 
@@ -88,7 +88,7 @@ impl LedgerThread {
     pub(super) fn tell_changes(&mut self, changes: Vec<Change>) {
         if changes.iter().any(|change| *change != Change::Repeat) {
             self.note_changes(&changes);
-            self.tell(Feed::Changes(changes));
+            self.tell(EngineEvent::Changes(changes));
         }
     }
 

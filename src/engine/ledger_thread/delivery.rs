@@ -3,8 +3,8 @@
 use super::Inbox;
 use super::LedgerThread;
 use crate::domain::{Label, Record};
-use crate::engine::Doubt;
-use crate::engine::questions::{BooksView, Question};
+use crate::engine::Caveats;
+use crate::engine::questions::{QueryContext, Question};
 use crate::ingest::{Content, Delivery, Reply};
 use crate::ledger::{Batch, Change, Checkpoint, Ledger};
 
@@ -16,7 +16,7 @@ impl LedgerThread {
         let reply = match delivery.content {
             Content::Query(question) => {
                 let warning = self.health.doubt();
-                let doubt = Doubt { warning: warning.as_deref(), unread_files: self.health.unread_files() };
+                let doubt = Caveats { warning: warning.as_deref(), unread_files: self.health.unread_files() };
                 let now = self.env.now();
                 let own = self.health.answer(&question);
                 let answer = || self.config_edits.query(&question, &self.books, &self.rules, doubt, now);
@@ -109,7 +109,7 @@ impl LedgerThread {
         if self.state.stuck.is_none() && self.state.caught_up {
             let _ = self.books.flush();
         }
-        question(&BooksView {
+        question(&QueryContext {
             ledger: &self.books,
             rules: &self.rules,
             settings: &self.config_edits.settings,

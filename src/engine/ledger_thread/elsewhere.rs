@@ -6,7 +6,7 @@ use super::LedgerThread;
 use crate::domain::Label;
 use crate::engine::health::unpriced;
 use crate::engine::inbox::LedgerMessage;
-use crate::engine::{Feed, Note, Tone};
+use crate::engine::{EngineEvent, Note, Tone};
 use crate::ledger::{Displaced, Ledger};
 
 /// Delay before the next check while the proxy is writing.
@@ -34,7 +34,7 @@ impl LedgerThread {
                 let path = self.config_edits.paths.ledger();
                 let path = path.as_deref().map_or_else(|| Label::new("ledger"), Label::from_path);
                 let text = format!("the ledger {path} was removed; it is created again with the next call");
-                self.tell(Feed::Note(Note::new(Tone::Danger, &text)));
+                self.tell(EngineEvent::Note(Note::new(Tone::Danger, &text)));
                 self.tell_health();
             }
             Displaced::Removed => {}

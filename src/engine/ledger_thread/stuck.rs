@@ -6,8 +6,8 @@ use super::LedgerThread;
 use crate::domain::Label;
 use crate::engine::inbox::LedgerMessage;
 use crate::engine::log_reader::Control;
-use crate::engine::{Feed, Note, Tone};
-use crate::ledger::{Batch, BooksError, Change, Ledger, Salvaged};
+use crate::engine::{EngineEvent, Note, Tone};
+use crate::ledger::{Batch, Change, Ledger, LedgerError, Salvaged};
 
 /// Retry state while writes fail.
 pub(super) struct Stuck {
@@ -54,14 +54,14 @@ impl LedgerThread {
     pub(super) fn leave_out(&mut self) {
         if !std::mem::replace(&mut self.state.behind, true) {
             let text = "too many calls are waiting to be booked; new ones count once those are";
-            self.tell(Feed::Note(Note::new(Tone::Danger, text)));
+            self.tell(EngineEvent::Note(Note::new(Tone::Danger, text)));
         }
     }
 
     /// Handles a ledger error. Returns true if the ledger was repaired and all logs are being read again. Otherwise
     /// calls are buffered in memory, and the screen gets one message.
-    pub(super) fn failed(&mut self, error: &BooksError) -> bool {
-        if matches!(error, BooksError::Replaced { .. } | BooksError::Damaged { .. }) {
+    pub(super) fn failed(&mut self, error: &LedgerError) -> bool {
+        if matches!(error, LedgerError::Replaced { .. } | LedgerError::Damaged { .. }) {
             // It is closed before the ledger, so that it does not outlive it on the old file.
             self.second_books.set(None);
         }
@@ -70,7 +70,7 @@ impl LedgerThread {
             return true;
         }
         if self.health.ledger_failed(error) {
-            self.tell(Feed::Note(Note::new(Tone::Danger, &error.to_string())));
+            self.tell(EngineEvent::Note(Note::new(Tone::Danger, &error.to_string())));
             self.tell_health();
         }
         self.stuck();
@@ -84,7 +84,7 @@ impl LedgerThread {
             // The second connection would not see buffered calls.
             self.second_books.set(None);
             self.state.stuck = Some(Stuck { wait: SOON });
-            self.books.hurry(true);
+            self.books.retry_soon(true);
             self.retry_later();
         }
     }
@@ -104,13 +104,13 @@ impl LedgerThread {
     }
 
     /// Called after the ledger was reopened. Reads missing calls from the logs again.
-    pub(super) fn start_over(&mut self, error: &BooksError, notes: &[crate::ledger::Note]) {
+    pub(super) fn start_over(&mut self, error: &LedgerError, notes: &[crate::ledger::Note]) {
         let words: Vec<String> = notes.iter().map(ToString::to_string).collect();
         let words = if words.is_empty() { error.to_string() } else { words.join("; ") };
-        self.tell(Feed::Note(Note::new(Tone::Warning, &format!("{words}; the logs are read again"))));
+        self.tell(EngineEvent::Note(Note::new(Tone::Warning, &format!("{words}; the logs are read again"))));
         self.health.ledger_is(self.books.view());
         self.state.stuck = None;
-        self.books.hurry(false);
+        self.books.retry_soon(false);
         self.state.caught_up = false;
         let _ = self.reader.send(Control::Restart(self.books.files().unwrap_or_default()));
         self.tell_health();
@@ -121,14 +121,14 @@ impl LedgerThread {
         if self.state.stuck.is_none() {
             return;
         }
-        let booked = self.come_home().and_then(|()| self.books.flush());
+        let booked = self.reopen_wanted().and_then(|()| self.books.flush());
         tracing::debug!(held = self.books.unbooked(), written = booked.is_ok(), "write tried again");
         match booked {
             Ok(()) => {
                 self.state.stuck = None;
-                self.books.hurry(false);
+                self.books.retry_soon(false);
                 self.health.ledger_is(self.books.view());
-                self.tell(Feed::Note(Note::new(Tone::Plain, "the ledger can be written again")));
+                self.tell(EngineEvent::Note(Note::new(Tone::Plain, "the ledger can be written again")));
                 if std::mem::take(&mut self.state.behind) {
                     self.state.caught_up = false;
                     let _ = self.reader.send(Control::Restart(self.books.files().unwrap_or_default()));
@@ -145,9 +145,9 @@ impl LedgerThread {
     }
 
     /// Opens the ledger that could not be opened at the start.
-    pub(super) fn come_home(&mut self) -> Result<(), BooksError> {
-        for note in self.books.come_home()? {
-            self.tell(Feed::Note(Note::new(Tone::Warning, &note.to_string())));
+    pub(super) fn reopen_wanted(&mut self) -> Result<(), LedgerError> {
+        for note in self.books.reopen_wanted()? {
+            self.tell(EngineEvent::Note(Note::new(Tone::Warning, &note.to_string())));
         }
         Ok(())
     }
@@ -160,7 +160,7 @@ impl LedgerThread {
         match self.books.salvage() {
             Ok(salvaged) => {
                 if let Some(salvaged) = &salvaged {
-                    self.tell(Feed::Note(Note::new(Tone::Warning, &salvaged_words(salvaged))));
+                    self.tell(EngineEvent::Note(Note::new(Tone::Warning, &salvaged_words(salvaged))));
                     self.health.lost(self.books.lost());
                     self.tell_health();
                 }

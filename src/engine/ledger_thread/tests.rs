@@ -9,7 +9,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use super::{LedgerThread, State};
 use crate::config::{Env, OnError, Overrides, Paths};
 use crate::domain::{Call, HoldId, Label, Record};
-use crate::engine::admissions::second_books::SecondBooks;
+use crate::engine::admissions::admission_ledger::AdmissionLedger;
 use crate::engine::admissions::{Admit, Admitted, Limits, Policy};
 use crate::engine::alert_delivery::Deliveries;
 use crate::engine::config_edits::ConfigEdits;
@@ -19,17 +19,17 @@ use crate::engine::health::HealthState;
 use crate::engine::inbox::{Inbox, Item, LedgerMessage};
 use crate::engine::lifecycle::Lifecycle;
 use crate::engine::log_reader::Control;
-use crate::engine::{AnyLedger, Feed, Request, Scrape, Tone};
+use crate::engine::{AnyLedger, EngineEvent, Request, Scrape, Tone};
 use crate::ingest::{Event, ReadBatch, Tallies};
 use crate::ledger::{Batch, Ledger};
 use crate::meter::Follow;
-use crate::meter::admission::Coming;
+use crate::meter::admission::PendingCall;
 
 /// A ledger thread that does nothing by itself, and the other ends of its channels.
 struct Harness {
     thread: LedgerThread,
     limits: Limits,
-    events: mpsc::Receiver<Feed>,
+    events: mpsc::Receiver<EngineEvent>,
     inbox: Inbox,
     sender: mpsc::Sender<LedgerMessage>,
     control: mpsc::UnboundedReceiver<Control>,
@@ -44,7 +44,7 @@ fn harness(path: &Path, tokens: u64) -> Harness {
     let (reader, control) = mpsc::unbounded_channel();
     let (admit, admissions) = mpsc::channel(1);
     let (policy, policies) = watch::channel(Policy::default());
-    let second_books = Arc::new(SecondBooks::default());
+    let second_books = Arc::new(AdmissionLedger::default());
     let thread = LedgerThread {
         rules: rules(&settings),
         follow: Follow::Today,
@@ -71,7 +71,7 @@ fn harness(path: &Path, tokens: u64) -> Harness {
         revision: watch::channel(0).0,
         policy,
         second_books: Arc::clone(&second_books),
-        course: Arc::new(Lifecycle::default()),
+        lifecycle: Arc::new(Lifecycle::default()),
         scrape: Scrape::new(now()),
         state: State::default(),
     };
@@ -100,7 +100,7 @@ impl Harness {
     /// The thread's own answer to a call.
     fn admit(&mut self, number: u32, output: u64) -> Admitted {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
-        let coming = Coming { hold: HoldId::new(number.into()), call: call(number, "alice", output) };
+        let coming = PendingCall { hold: HoldId::new(number.into()), call: call(number, "alice", output) };
         self.thread.admission(Admit { coming, reply });
         answer.recv().unwrap()
     }
@@ -121,13 +121,13 @@ impl Harness {
     }
 
     /// The events since the last call.
-    fn events(&mut self) -> Vec<Feed> {
+    fn events(&mut self) -> Vec<EngineEvent> {
         std::iter::from_fn(|| self.events.try_recv().ok()).collect()
     }
 
     /// Number of calls in each snapshot since the events were last taken.
     fn snapshots(&mut self) -> Vec<u64> {
-        let calls = |event| if let Feed::Snapshot(shown) = event { Some(shown.all.calls) } else { None };
+        let calls = |event| if let EngineEvent::Snapshot(shown) = event { Some(shown.all.calls) } else { None };
         self.events().into_iter().filter_map(calls).collect()
     }
 
@@ -241,7 +241,7 @@ fn a_limit_that_replaces_another_says_which_and_one_that_counts_nothing_yet_is_s
     let mut books = AnyLedger::memory(&no_prices());
     edits.paths.config = Some(folder.path().join("config.toml"));
     let mut ask = |request| match edits.ask(request, &mut books, now()).as_slice() {
-        [Feed::Note(note)] => (note.text.to_string(), note.tone),
+        [EngineEvent::Note(note)] => (note.text.to_string(), note.tone),
         other => panic!("{other:?}"),
     };
     let set = |scope: &str, amount: &str| Request::SetLimit { scope: scope.to_owned(), amount: amount.to_owned() };
@@ -253,7 +253,7 @@ fn a_limit_that_replaces_another_says_which_and_one_that_counts_nothing_yet_is_s
     edits.faces.in_full = |_, key, _| Ok((key.clone(), vec!["the limit is set, but no call has it yet".to_owned()]));
     let mut ask = |request| edits.ask(request, &mut books, now());
     let news = ask(set("model:opus:day", "5usd"));
-    let [Feed::Note(note)] = news.as_slice() else { panic!("{news:?}") };
+    let [EngineEvent::Note(note)] = news.as_slice() else { panic!("{news:?}") };
     assert_eq!(note.text.as_str(), "model:opus:day: 5usd; the limit is set, but no call has it yet");
 }
 
@@ -302,7 +302,7 @@ fn batches_that_have_arrived_are_written_together_and_before_the_message_behind_
     }
     harness.sender.try_send(LedgerMessage::Ingest(read(vec![call(4, "bob", 1)]))).unwrap();
     harness.read(vec![call(1, "alice", 1)]);
-    let changes = |event| if let Feed::Changes(changes) = event { Some(changes.len()) } else { None };
+    let changes = |event| if let EngineEvent::Changes(changes) = event { Some(changes.len()) } else { None };
     assert_eq!(harness.events().into_iter().filter_map(changes).collect::<Vec<_>>(), [3]);
     assert!(harness.inbox.next_batch().is_none(), "the config comes first");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -339,7 +339,7 @@ fn d7_a_ledger_that_is_removed_or_replaced_is_noticed_without_a_call() {
     };
     remove();
     harness.thread.look_at_ledger();
-    let is_told = |event: &Feed| matches!(event, Feed::Note(note) if note.text.contains("was removed"));
+    let is_told = |event: &EngineEvent| matches!(event, EngineEvent::Note(note) if note.text.contains("was removed"));
     assert!(harness.events().iter().any(is_told));
     assert!(!path.exists(), "whoever removed it may put another there");
     // Half a copy of another ledger is not opened.

@@ -9,15 +9,15 @@ use super::{Engine, Events, Setup, Stdin};
 use crate::config::{Env, OnError, Overrides, Paths};
 use crate::domain::{Call, HoldId, Record};
 use crate::engine::fixture::{Lock, admit_at_once, books, call, faces, no_prices, now, options, rules, settings};
-use crate::engine::{Admitted, AnyLedger, Doors, Driver, Feed, NewSettings, Request};
+use crate::engine::{Admitted, AnyLedger, Driver, EngineClient, EngineEvent, NewSettings, Request};
 use crate::ingest::{self, Content, Delivery, Reply, Roots};
-use crate::ledger::{Batch, KeyValue, Ledger, Options, Space};
+use crate::ledger::{Batch, FactKind, KeyValue, Ledger, Options};
 use crate::meter::{Alerts, Follow, Meter};
 
 struct Running {
     engine: Engine,
     events: Events,
-    doors: Doors,
+    doors: EngineClient,
 }
 
 /// The meter on this ledger, with a limit of this many tokens per day for each user.
@@ -65,7 +65,7 @@ impl Running {
     }
 
     /// The next event for which `take` returns a value.
-    fn event<T>(&mut self, take: impl Fn(Feed) -> Option<T>) -> T {
+    fn event<T>(&mut self, take: impl Fn(EngineEvent) -> Option<T>) -> T {
         loop {
             if let Some(taken) = take(self.events.blocking_recv().unwrap()) {
                 return taken;
@@ -78,18 +78,18 @@ impl Running {
         let text = format!("[limits.users.\"*\"]\nday = {{ tokens = {tokens} }}\n[gate]\non_error = \"allow\"\n");
         std::fs::write(ledger.with_file_name("config.toml"), text).unwrap();
         let amount = |new: &NewSettings| new.rules.limits.first().and_then(|limit| limit.amount.tokens);
-        self.event(|event| matches!(event, Feed::Settings(new) if amount(&new) == Some(tokens)).then_some(()));
+        self.event(|event| matches!(event, EngineEvent::Settings(new) if amount(&new) == Some(tokens)).then_some(()));
     }
 
     /// Waits until the ledger thread has done what it was asked to do.
     fn barrier(&mut self) {
         self.engine.requests().blocking_send(Request::Models).unwrap();
-        self.event(|event| matches!(event, Feed::Models(_)).then_some(()));
+        self.event(|event| matches!(event, EngineEvent::Models(_)).then_some(()));
     }
 
     /// Waits until the logs are read.
     fn catch_up(&mut self) {
-        self.event(|event| matches!(event, Feed::Progress(None)).then_some(()));
+        self.event(|event| matches!(event, EngineEvent::Progress(None)).then_some(()));
     }
 
     fn stop(self) {
@@ -99,7 +99,7 @@ impl Running {
 }
 
 fn held(path: &Path) -> usize {
-    books(path).facts(Space::Hold, "").unwrap().len()
+    books(path).facts(FactKind::Hold, "").unwrap().len()
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_snapshot_asked_for_before_the_config_changed_is_of_the_new_limits_and_keeps
     running.catch_up();
     // A driver that has seen only the empty config, as an editor leaves it while it saves, asks late.
     std::fs::write(path.with_file_name("config.toml"), "").unwrap();
-    let empty = |event| if let Feed::Settings(new) = event { Some(new.rules) } else { None };
+    let empty = |event| if let EngineEvent::Settings(new) = event { Some(new.rules) } else { None };
     let old = running.event(|event| empty(event).filter(|rules| rules.limits.is_empty()));
     let mut driver = Driver::new(Meter::new(old.clone(), now()), Alerts::default(), now());
     driver.follow(Follow::Today);
@@ -218,7 +218,7 @@ fn a_snapshot_asked_for_before_the_config_changed_is_of_the_new_limits_and_keeps
     for request in late {
         running.engine.requests().blocking_send(request).unwrap();
     }
-    running.event(|event| matches!(event, Feed::Snapshot(_)).then_some(()));
+    running.event(|event| matches!(event, EngineEvent::Snapshot(_)).then_some(()));
     assert!(running.doors.limits.dimensions().is_some());
     assert!(matches!(running.admit(1, "alice", 60), (Admitted::Go { .. }, Some(_))));
     assert!(matches!(running.admit(2, "alice", 1), (Admitted::Over(state), None) if state.used.as_str() == "60 of 50"));
@@ -246,7 +246,7 @@ fn what_another_process_books_is_shown_while_the_proxy_admits_call_after_call() 
             assert!(admitted.is_some(), "the proxy has no connection of its own");
             std::thread::sleep(Duration::from_millis(5));
             while let Ok(event) = running.events.try_recv() {
-                is_shown |= matches!(event, Feed::Snapshot(shown) if shown.all.calls == u64::from(booked));
+                is_shown |= matches!(event, EngineEvent::Snapshot(shown) if shown.all.calls == u64::from(booked));
             }
         }
     }

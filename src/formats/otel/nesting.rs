@@ -5,10 +5,10 @@
 //! call made by a tool or agent that was itself called from a chat span is a separate call.
 //!
 //! A span ends, and is exported, before its parent, in the same batch or an earlier one; some exporters reverse the
-//! order, and collectors and repetitions mix it. So the last spans of a file are remembered, even across restarts. Spans
-//! of calls, tools and agents, and the spans around them, are remembered longer than a program's many other spans, and
-//! the sums of the calls within a span (`within.rs`) as long as any of these. A call that turns out to be the sum of
-//! others, or another report of one, when it has been emitted already, is taken back.
+//! order, and collectors and repetitions mix it. So the last spans of a file are remembered, even across restarts.
+//! Spans of calls, tools and agents, and the spans around them, are remembered longer than a program's many other
+//! spans, and the sums of the calls within a span (`within.rs`) as long as any of these. A call that turns out to be
+//! the sum of others, or another report of one, when it has been emitted already, is taken back.
 
 use std::collections::VecDeque;
 

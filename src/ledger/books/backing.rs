@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use super::Books;
-use crate::ledger::gathered::Gathered;
 use crate::ledger::interner::Interner;
 use crate::ledger::store::{Step, Store, Stored};
-use crate::ledger::{BooksError, StoreError};
+use crate::ledger::write_buffer::WriteBuffer;
+use crate::ledger::{LedgerError, StoreError};
 use crate::pricing::Pricer;
 
 /// Location of a store, and how it is opened. A store that is always open needs only the first two methods.
@@ -18,7 +18,7 @@ pub trait Backing: Sized {
     fn store(&self) -> &Self::Store;
 
     /// Adds the ledger's identity to a store error.
-    fn error(&self, error: StoreError) -> BooksError;
+    fn error(&self, error: StoreError) -> LedgerError;
 
     /// Called before each step of an atomic sequence, where tests kill the process.
     fn step(&self, _name: &'static str) {}
@@ -32,7 +32,7 @@ pub trait Backing: Sized {
     ///
     /// # Errors
     /// When nothing may be written.
-    fn admit(&self) -> Result<(), BooksError> {
+    fn admit(&self) -> Result<(), LedgerError> {
         Ok(())
     }
 
@@ -48,7 +48,7 @@ pub trait Backing: Sized {
     ///
     /// # Errors
     /// When nothing may be written.
-    fn prepare(_books: &mut Books<Self>) -> Result<(), BooksError> {
+    fn prepare(_books: &mut Books<Self>) -> Result<(), LedgerError> {
         Ok(())
     }
 
@@ -56,7 +56,7 @@ pub trait Backing: Sized {
     ///
     /// # Errors
     /// When nothing was written. The batches stay buffered.
-    fn flush(books: &mut Books<Self>) -> Result<(), BooksError> {
+    fn flush(books: &mut Books<Self>) -> Result<(), LedgerError> {
         books.flush_gathered()
     }
 
@@ -71,7 +71,7 @@ pub trait Backing: Sized {
     /// When the transaction must be rolled back.
     fn load(
         &self,
-        _gathered: &mut Gathered,
+        _gathered: &mut WriteBuffer,
         _names: &mut Interner,
         _pricer: &dyn Pricer,
         _step: Step<'_>,

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::export_line::{BillLine, DescentLine, Line, WrittenMissing, call_line};
 use super::pages;
 use crate::domain::{Instant, Label, sort_by};
-use crate::ledger::BooksError;
+use crate::ledger::LedgerError;
 use crate::ledger::bill_json::Written;
 use crate::ledger::bills::row_keys;
 use crate::ledger::books::{Backing, Books};
@@ -23,7 +23,7 @@ use crate::ledger::working_set::WorkingSet;
 pub enum ExportError {
     /// The ledger cannot be read.
     #[error(transparent)]
-    Books(#[from] BooksError),
+    Books(#[from] LedgerError),
     /// The output cannot be written.
     #[error("write failed: {0}")]
     Write(#[from] io::Error),

@@ -4,11 +4,11 @@ use std::io::{BufRead, Read as _};
 
 use rusqlite::Connection;
 
-use super::bring_back::BroughtBack;
 use super::export_line::{self, Parsed, Wrong};
+use super::restore_pruned::RestoredSessions;
 use crate::ledger::books::{Backing, Books};
 use crate::ledger::store::Store as _;
-use crate::ledger::{BooksError, Ledger, StoreError};
+use crate::ledger::{Ledger, LedgerError, StoreError};
 
 /// Lines per transaction. Between transactions, which take a fraction of a second, other processes can write.
 const TURN: usize = 2_000;
@@ -34,7 +34,7 @@ pub struct Imported {
 pub enum ImportError {
     /// The ledger cannot be written.
     #[error(transparent)]
-    Books(#[from] BooksError),
+    Books(#[from] LedgerError),
     /// A line does not belong to an export.
     #[error("line {line}: {what}; nothing was imported")]
     Line {
@@ -100,7 +100,7 @@ impl<B: Backing> Books<B> {
             last = reached;
             self.write(|store, working_set, pricer, step| {
                 working_set.ignore_horizon();
-                let mut back = BroughtBack::default();
+                let mut back = RestoredSessions::default();
                 let machine = store.machine()?;
                 for text in &texts {
                     // This cannot fail: the line was parsed when it was checked.

@@ -12,7 +12,7 @@ use crate::ledger::restored;
 use crate::ledger::spending::{self, Part};
 use crate::ledger::store::{Delta, Step, Store, Stored, Table};
 use crate::ledger::working_set::WorkingSet;
-use crate::ledger::{BooksError, Ledger, Sums};
+use crate::ledger::{Ledger, LedgerError, Sums};
 
 impl<B: Backing> Books<B> {
     /// Permanently deletes every call before a time: reading its log again does not bring it back. Returns the sums of
@@ -20,7 +20,7 @@ impl<B: Backing> Books<B> {
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    pub fn prune(&mut self, before: Instant) -> Result<Sums, BooksError> {
+    pub fn prune(&mut self, before: Instant) -> Result<Sums, LedgerError> {
         self.flush()?;
         self.write(|store, working_set, _, step| {
             let (mut gone, mut pruned) = (Sums::default(), Pruned::default());

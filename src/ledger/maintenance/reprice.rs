@@ -8,13 +8,13 @@ use super::pages;
 use crate::domain::{Instant, Label, Usd};
 use crate::ledger::books::{Backing, Books};
 use crate::ledger::compact_row::CompactRow;
-use crate::ledger::gathered::Gathered;
 use crate::ledger::interner::Interner;
 use crate::ledger::merge_state::MergeState;
 use crate::ledger::row_pricer::RowPricer;
 use crate::ledger::store::{Delta, Store as _, Table};
 use crate::ledger::working_set::WorkingSet;
-use crate::ledger::{BooksError, Ledger, Memory, Query, Report};
+use crate::ledger::write_buffer::WriteBuffer;
+use crate::ledger::{Ledger, LedgerError, Memory, Query, Report};
 use crate::pricing::{Cost, Pricer};
 
 /// Effect of repricing.
@@ -48,7 +48,7 @@ impl<B: Backing> Books<B> {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn price_changes(&self, pricer: &dyn Pricer) -> Result<Repriced, BooksError> {
+    pub fn price_changes(&self, pricer: &dyn Pricer) -> Result<Repriced, LedgerError> {
         self.view(|store| {
             let (mut row_pricer, mut changed) = (RowPricer::new(pricer), Repriced::default());
             pages(store, &mut self.working_set.borrow_mut(), Table::Shown, |working_set, rows| {
@@ -67,7 +67,7 @@ impl<B: Backing> Books<B> {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn report_repriced(&self, query: &Query, pricer: Arc<dyn Pricer>) -> Result<Report, BooksError> {
+    pub fn report_repriced(&self, query: &Query, pricer: Arc<dyn Pricer>) -> Result<Report, LedgerError> {
         let mut state = self.read(|mut reading| {
             let rows = reading.joined_rows(&query.filter)?;
             let mut state = MergeState { names: reading.names.clone(), ..MergeState::default() };
@@ -77,14 +77,14 @@ impl<B: Backing> Books<B> {
             Ok(state)
         })?;
         state.row_store.reprice(&*pricer, &mut state.names);
-        Memory::from_gathered(Gathered { state, ..Gathered::default() }, pricer).report(query)
+        Memory::from_gathered(WriteBuffer { state, ..WriteBuffer::default() }, pricer).report(query)
     }
 
     /// Backs up the ledger, then reprices every call with its price book.
     ///
     /// # Errors
     /// When the ledger cannot be written or copied.
-    pub fn reprice(&mut self, now: Instant) -> Result<Repriced, BooksError> {
+    pub fn reprice(&mut self, now: Instant) -> Result<Repriced, LedgerError> {
         self.flush()?;
         self.write(|_, _, _, _| Ok(()))?;
         let why = format!("before-reprice-{}", now.format("%Y%m%dT%H%M%SZ"));

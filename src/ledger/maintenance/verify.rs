@@ -11,7 +11,7 @@ use crate::ledger::grouping::{self, Quarter};
 use crate::ledger::interner::{DIMENSIONS, Interner, KIND, NONE, place};
 use crate::ledger::store::{Store, Stored, Table};
 use crate::ledger::working_set::WorkingSet;
-use crate::ledger::{BooksError, Sums};
+use crate::ledger::{LedgerError, Sums};
 
 /// Result of a full check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl<B: Backing> Books<B> {
     ///
     /// # Errors
     /// When the ledger cannot be read at all.
-    pub fn verify(&self) -> Result<Findings, BooksError> {
+    pub fn verify(&self) -> Result<Findings, LedgerError> {
         let found = self.view(|store| {
             let mut findings = Findings { problems: self.backing.check()?, ..Findings::default() };
             if findings.problems.is_empty() {
@@ -36,7 +36,7 @@ impl<B: Backing> Books<B> {
             Ok(findings)
         });
         match found {
-            Err(BooksError::Damaged { what, .. }) => Ok(Findings { calls: 0, problems: vec![what] }),
+            Err(LedgerError::Damaged { what, .. }) => Ok(Findings { calls: 0, problems: vec![what] }),
             Ok(findings) if !findings.problems.is_empty() => {
                 self.backing.distrust();
                 Ok(findings)

@@ -1,7 +1,7 @@
 //! Decides which rows are shown: plain ones, joins with telemetry of the same alias, or none.
 
 use super::RowStore;
-use super::twins::Twins;
+use super::alias_rows::AliasRows;
 use crate::domain::CallKey;
 use crate::ledger::compact_row::{CompactRow, RowCost};
 use crate::ledger::interner::{Interner, NONE};
@@ -68,10 +68,10 @@ impl RowStore {
     }
 
     /// The plain rows with this alias.
-    pub(super) fn twins(&self, alias: CallKey) -> Twins {
+    pub(super) fn twins(&self, alias: CallKey) -> AliasRows {
         let carriers = self.telemetry.as_ref().and_then(|telemetry| telemetry.carriers.get(&alias));
         let keys = std::iter::once(alias).chain(carriers.into_iter().flatten().copied());
-        Twins::new(alias, keys.filter_map(|key| self.plain(key).cloned()))
+        AliasRows::new(alias, keys.filter_map(|key| self.plain(key).cloned()))
     }
 
     /// Shows the rows with this alias as one: the join of all, in the row with the least key.

@@ -8,13 +8,13 @@ use super::connect::CACHE_KIB;
 use super::db_file::back_up;
 use super::file::{Sqlite, SqliteFile};
 use super::new_file::NewFile;
-use super::options::Standing;
+use super::options::WriteAccess;
 use super::{bulk_load, damage, schema};
 use crate::ledger::books::{Backing, Reopened};
-use crate::ledger::gathered::Gathered;
 use crate::ledger::interner::Interner;
 use crate::ledger::store::{Step, Stored};
-use crate::ledger::{BooksError, StoreError};
+use crate::ledger::write_buffer::WriteBuffer;
+use crate::ledger::{LedgerError, StoreError};
 use crate::pricing::Pricer;
 
 impl Backing for SqliteFile {
@@ -24,10 +24,10 @@ impl Backing for SqliteFile {
         &self.conn
     }
 
-    fn error(&self, error: StoreError) -> BooksError {
+    fn error(&self, error: StoreError) -> LedgerError {
         match error {
             StoreError::Damaged(_) => self.damaged.set(true),
-            StoreError::Newer { found, .. } => self.standing.set(Standing::Newer { found }),
+            StoreError::Newer { found, .. } => self.standing.set(WriteAccess::Newer { found }),
             StoreError::Busy | StoreError::Full | StoreError::ReadOnly | StoreError::Other(_) => {}
         }
         error.at(&self.path)
@@ -43,16 +43,16 @@ impl Backing for SqliteFile {
         self.new_file.is_some()
     }
 
-    fn admit(&self) -> Result<(), BooksError> {
+    fn admit(&self) -> Result<(), LedgerError> {
         let refused = match self.standing.get() {
             // Writes to an unlinked file would succeed and be lost.
-            Standing::Writable if !self.is_in_place() => {
-                return Err(BooksError::Replaced { path: self.path.clone() });
+            WriteAccess::Writable if !self.is_in_place() => {
+                return Err(LedgerError::Replaced { path: self.path.clone() });
             }
-            Standing::Writable => return Ok(()),
-            Standing::ReadOnly => StoreError::ReadOnly,
-            Standing::Full => StoreError::Full,
-            Standing::Newer { found } => StoreError::Newer { found, known: schema::KNOWN },
+            WriteAccess::Writable => return Ok(()),
+            WriteAccess::ReadOnly => StoreError::ReadOnly,
+            WriteAccess::Full => StoreError::Full,
+            WriteAccess::Newer { found } => StoreError::Newer { found, known: schema::KNOWN },
         };
         Err(refused.at(&self.path))
     }
@@ -63,11 +63,11 @@ impl Backing for SqliteFile {
         if found > schema::KNOWN { Err(StoreError::Newer { found, known: schema::KNOWN }) } else { Ok(()) }
     }
 
-    fn prepare(books: &mut Sqlite) -> Result<(), BooksError> {
+    fn prepare(books: &mut Sqlite) -> Result<(), LedgerError> {
         books.move_into_place(true).map(drop)
     }
 
-    fn flush(books: &mut Sqlite) -> Result<(), BooksError> {
+    fn flush(books: &mut Sqlite) -> Result<(), LedgerError> {
         if books.backing.new_file.is_some() {
             return books.flush_first_fill();
         }
@@ -83,7 +83,7 @@ impl Backing for SqliteFile {
 
     fn load(
         &self,
-        gathered: &mut Gathered,
+        gathered: &mut WriteBuffer,
         _names: &mut Interner,
         pricer: &dyn Pricer,
         step: Step<'_>,
@@ -117,10 +117,10 @@ impl Backing for SqliteFile {
 
     fn reopen(books: &mut Sqlite) -> Reopened {
         // While the disk is full, the file is read as if nobody wrote to it; reopen it once there is room.
-        if books.backing.standing.get() != Standing::Full {
+        if books.backing.standing.get() != WriteAccess::Full {
             return Reopened::NotNeeded;
         }
         books.look_again();
-        if books.backing.standing.get() == Standing::Full { Reopened::NotYet } else { Reopened::Done }
+        if books.backing.standing.get() == WriteAccess::Full { Reopened::NotYet } else { Reopened::Done }
     }
 }

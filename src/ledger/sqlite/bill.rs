@@ -9,10 +9,10 @@ use super::rollup_delta::moment;
 use super::row_codec::damaged;
 use super::row_mapping;
 use crate::domain::{Bill, CallKey, Instant, quarter_of};
-use crate::ledger::account::started;
 use crate::ledger::bill_json::Written;
 use crate::ledger::inherited::Whole;
 use crate::ledger::interner::Interner;
+use crate::ledger::session_bills::started;
 use crate::ledger::spending::Part;
 
 /// Number of counts in the stored sums of a session. A cost may follow.

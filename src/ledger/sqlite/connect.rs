@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::options::{Options, Standing};
+use super::options::{Options, WriteAccess};
 use super::warning::Note;
 use super::{full_disk, schema};
 
@@ -18,16 +18,16 @@ const LOG_PAGES: i64 = 4000;
 /// SQLite's page cache in KiB.
 pub(super) const CACHE_KIB: i64 = 8_000;
 
-pub(super) fn connect(path: &Path, standing: Standing, options: &Options) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path, standing: WriteAccess, options: &Options) -> rusqlite::Result<Connection> {
     let access = match standing {
-        Standing::Writable => OpenFlags::SQLITE_OPEN_READ_WRITE,
-        Standing::ReadOnly | Standing::Full | Standing::Newer { .. } => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        WriteAccess::Writable => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        WriteAccess::ReadOnly | WriteAccess::Full | WriteAccess::Newer { .. } => OpenFlags::SQLITE_OPEN_READ_ONLY,
     };
     let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let conn = match schema::version(&conn) {
         // A write-ahead log needs another file next to it, even for reading. If that cannot be created, there can be no
         // writer either, so open the database as immutable.
-        Err(error) if standing == Standing::ReadOnly && error.sqlite_error_code().is_some_and(needs_a_log) => {
+        Err(error) if standing == WriteAccess::ReadOnly && error.sqlite_error_code().is_some_and(needs_a_log) => {
             let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
             Connection::open_with_flags(full_disk::immutable(path), flags)?
         }

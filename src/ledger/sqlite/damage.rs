@@ -14,7 +14,7 @@ use super::schema::{self, KNOWN};
 use super::store::WorkingSet;
 use super::warning::Note;
 use crate::ledger::maintenance::{Findings, compare};
-use crate::ledger::{BooksError, StoreError};
+use crate::ledger::{LedgerError, StoreError};
 use crate::pricing::Pricer;
 
 /// If a full check confirms the damage, moves the ledger aside and creates a new one that refers to it.
@@ -25,7 +25,7 @@ pub(crate) fn replace_damaged(
     path: &Path,
     options: Options,
     pricer: Arc<dyn Pricer>,
-) -> std::result::Result<Vec<Note>, BooksError> {
+) -> std::result::Result<Vec<Note>, LedgerError> {
     let (seen, now) = (identity(path), options.now);
     let Err(what) = check(path) else { return Ok(Vec::new()) };
     // Another process may already have repaired it.
@@ -59,7 +59,7 @@ pub(super) fn check(path: &Path) -> std::result::Result<(), String> {
     };
     match attempt().map_err(|error| at(path, error)) {
         Ok(checked) => checked,
-        Err(BooksError::Damaged { what, .. }) => Err(what),
+        Err(LedgerError::Damaged { what, .. }) => Err(what),
         Err(_) => Ok(()),
     }
 }

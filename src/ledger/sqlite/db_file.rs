@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::leftover_files::MARK;
 use crate::domain::{Instant, Label};
-use crate::ledger::BooksError;
+use crate::ledger::LedgerError;
 
 /// Creates the folder and an empty file with mode 0600. SQLite uses the same mode for its log.
 pub(super) fn make(path: &Path) -> io::Result<()> {
@@ -82,9 +82,9 @@ pub(super) fn drop_copy(path: &Path, why: &str, copy: &Path) {
 }
 
 /// Renames a damaged ledger together with SQLite's other files.
-pub(super) fn set_aside(path: &Path, now: Instant) -> Result<PathBuf, BooksError> {
+pub(super) fn set_aside(path: &Path, now: Instant) -> Result<PathBuf, LedgerError> {
     let to = free_name(path, &format!("corrupt-{}", now.format("%Y%m%dT%H%M%SZ")));
-    let fail = |error: io::Error| BooksError::Damaged {
+    let fail = |error: io::Error| LedgerError::Damaged {
         path: path.to_owned(),
         what: format!("it could not be moved aside: {error}"),
     };

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use crate::domain::{Instant, sort_by};
-use crate::ledger::{DELIVERED, Fact, Space};
+use crate::ledger::{DELIVERED, Fact, FactKind};
 
 /// Creates the table.
 pub(super) const FACTS: &str = "CREATE TABLE facts(
@@ -21,8 +21,8 @@ pub(super) fn take_alerts(conn: &Connection) -> Result<()> {
         let (id, fired): (String, i64) = (row.get(0)?, row.get(1)?);
         let kind = id.split_once(':').filter(|(kind, _)| ["override", "revoked", "hook"].contains(kind));
         match kind {
-            None => put(conn, Space::Alert, &id, &fact_of(fired, DELIVERED))?,
-            Some(("hook", name)) => put(conn, Space::Warning, name, &fact_of(fired, ""))?,
+            None => put(conn, FactKind::Alert, &id, &fact_of(fired, DELIVERED))?,
+            Some(("hook", name)) => put(conn, FactKind::Warning, name, &fact_of(fired, ""))?,
             Some((kind, name)) => {
                 let mut parts = name.split('\t').map(str::to_owned);
                 let (session, reason) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -36,7 +36,7 @@ pub(super) fn take_alerts(conn: &Connection) -> Result<()> {
     sort_by(&mut overrides, Ord::cmp);
     for of_session in overrides.chunk_by(|one, other| one.0 == other.0) {
         for (turn, (session, _, fired, value)) in of_session.iter().enumerate() {
-            put(conn, Space::Override, &format!("{session}\t{turn:06}"), &fact_of(*fired, value))?;
+            put(conn, FactKind::Override, &format!("{session}\t{turn:06}"), &fact_of(*fired, value))?;
         }
     }
     drop(found);
@@ -49,24 +49,24 @@ fn fact_of(fired: i64, value: &str) -> Fact {
 }
 
 /// The value of a key.
-pub(super) fn read(conn: &Connection, space: Space, key: &str) -> Result<Option<Fact>> {
+pub(super) fn read(conn: &Connection, space: FactKind, key: &str) -> Result<Option<Fact>> {
     let mut select = conn.prepare_cached("SELECT at, value FROM facts WHERE space = ? AND key = ?")?;
     select.query_row([space.name(), key], |row| fact(row, 0)).optional()
 }
 
 /// Writes the value of a key.
-pub(super) fn put(conn: &Connection, space: Space, key: &str, fact: &Fact) -> Result<()> {
+pub(super) fn put(conn: &Connection, space: FactKind, key: &str, fact: &Fact) -> Result<()> {
     let put = "INSERT OR REPLACE INTO facts VALUES(?, ?, ?, ?)";
     conn.prepare_cached(put)?.execute(params![space.name(), key, fact.at.timestamp(), fact.value]).map(drop)
 }
 
 /// Removes a key.
-pub(super) fn remove(conn: &Connection, space: Space, key: &str) -> Result<()> {
+pub(super) fn remove(conn: &Connection, space: FactKind, key: &str) -> Result<()> {
     conn.prepare_cached("DELETE FROM facts WHERE space = ? AND key = ?")?.execute([space.name(), key]).map(drop)
 }
 
 /// Every value whose key has this prefix, sorted by key.
-pub(super) fn with_prefix(conn: &Connection, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>> {
+pub(super) fn with_prefix(conn: &Connection, space: FactKind, prefix: &str) -> Result<Vec<(String, Fact)>> {
     // Keys with the same prefix are adjacent in key order. A condition for the end would make the statement slower to
     // compile, at every start.
     let mut select =
@@ -84,7 +84,7 @@ pub(super) fn with_prefix(conn: &Connection, space: Space, prefix: &str) -> Resu
 
 /// Copies every readable fact of a damaged ledger. Stops at the first error, because later data is unreliable.
 pub(super) fn salvage(old: &Connection, conn: &Connection) -> Result<()> {
-    for space in Space::ALL {
+    for space in FactKind::ALL {
         for (key, fact) in readable(old, space) {
             if read(conn, space, &key)?.is_none() {
                 put(conn, space, &key, &fact)?;
@@ -94,7 +94,7 @@ pub(super) fn salvage(old: &Connection, conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-fn readable(old: &Connection, space: Space) -> Vec<(String, Fact)> {
+fn readable(old: &Connection, space: FactKind) -> Vec<(String, Fact)> {
     let Ok(mut select) = old.prepare("SELECT key, at, value FROM facts WHERE space = ?") else { return Vec::new() };
     let Ok(found) = select.query_map([space.name()], |row| Ok((row.get(0)?, fact(row, 1)?))) else {
         return Vec::new();
@@ -133,15 +133,15 @@ mod tests {
             facts.into_iter().map(|(key, fact)| (key, fact.at.timestamp(), fact.value)).collect()
         };
         let fact = |key: &str, at, value: &str| (key.to_owned(), at, value.to_owned());
-        assert_eq!(of(Space::Alert), [fact("day 80 2026-11-22", 1, DELIVERED)]);
-        assert_eq!(of(Space::Warning), [fact("s\tday 80 2026-11-22", 2, "")]);
+        assert_eq!(of(FactKind::Alert), [fact("day 80 2026-11-22", 1, DELIVERED)]);
+        assert_eq!(of(FactKind::Warning), [fact("s\tday 80 2026-11-22", 2, "")]);
         let lifted = [
             fact("s\t000000", 3, "lifted\trelease"),
             fact("s\t000001", 5, "revoked"),
             fact("s\t000002", 5, "lifted\tagain"),
             fact("s b\t000000", 4, "lifted\tz"),
         ];
-        assert_eq!(of(Space::Override), lifted);
+        assert_eq!(of(FactKind::Override), lifted);
         assert!(conn.prepare("SELECT 1 FROM alerts").is_err());
     }
 }

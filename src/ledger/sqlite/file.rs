@@ -9,13 +9,13 @@ use rusqlite::config::DbConfig;
 
 use super::db_file::{identity, is_whole};
 use super::new_file::NewFile;
-use super::options::{Options, Standing};
+use super::options::{Options, WriteAccess};
 use crate::ledger::books::{Backing, Books};
-use crate::ledger::{BooksError, StoreError};
+use crate::ledger::{LedgerError, StoreError};
 
 /// A ledger in a SQLite file.
 ///
-/// [`Sqlite::open_again`] recovers from [`BooksError::Damaged`] and [`BooksError::Replaced`]. Missing calls must then
+/// [`Sqlite::open_again`] recovers from [`LedgerError::Damaged`] and [`LedgerError::Replaced`]. Missing calls must then
 /// be read again from the logs.
 pub type Sqlite = Books<SqliteFile>;
 
@@ -26,7 +26,7 @@ pub struct SqliteFile {
     /// The temporary file of a new ledger, until it is moved into place.
     pub(super) new_file: Option<NewFile>,
     pub(super) options: Options,
-    pub(super) standing: Cell<Standing>,
+    pub(super) standing: Cell<WriteAccess>,
     pub(super) identity: Option<(u64, u64)>,
     pub(super) damaged: Cell<bool>,
     pub(super) home: Home,
@@ -53,7 +53,7 @@ pub(super) enum Home {
 }
 
 impl SqliteFile {
-    pub(super) fn new(path: PathBuf, conn: Connection, options: Options, standing: Standing) -> Self {
+    pub(super) fn new(path: PathBuf, conn: Connection, options: Options, standing: WriteAccess) -> Self {
         let identity = identity(&path);
         Self {
             path,
@@ -96,7 +96,7 @@ impl Sqlite {
 
     /// True when nothing can be written, because of a newer schema, a full disk, or missing permission.
     pub fn is_read_only(&self) -> bool {
-        self.backing.standing.get() != Standing::Writable
+        self.backing.standing.get() != WriteAccess::Writable
     }
 
     /// False once the file has been removed or replaced. It must then be reopened before the next write. Costs one
@@ -113,12 +113,12 @@ impl Sqlite {
         Some(if is_whole(self.path()) { Displaced::ByAnother } else { Displaced::Removed })
     }
 
-    pub(super) fn because(&self, error: impl Into<StoreError>) -> BooksError {
+    pub(super) fn because(&self, error: impl Into<StoreError>) -> LedgerError {
         self.backing.error(error.into())
     }
 }
 
 /// Adds the path to a database error.
-pub(super) fn at(path: &Path, error: impl Into<StoreError>) -> BooksError {
+pub(super) fn at(path: &Path, error: impl Into<StoreError>) -> LedgerError {
     error.into().at(path)
 }

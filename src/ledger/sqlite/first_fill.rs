@@ -10,15 +10,15 @@ use super::db_file::identity;
 use super::file::{Home, Sqlite, SqliteFile};
 use super::new_file::NewFile;
 use super::open::open;
-use super::options::{Options, Standing};
-use crate::ledger::{BooksError, Ledger};
+use super::options::{Options, WriteAccess};
+use crate::ledger::{Ledger, LedgerError};
 use crate::pricing::Pricer;
 
 impl Sqlite {
     /// A new ledger in a temporary file; `None` in the same cases as [`NewFile::begin`].
     pub(super) fn begin_first_fill(path: &Path, options: &Options, pricer: &Arc<dyn Pricer>) -> Option<Self> {
         let (conn, new_file) = NewFile::begin(path, options)?;
-        let file = SqliteFile::new(path.to_owned(), conn, options.clone(), Standing::Writable);
+        let file = SqliteFile::new(path.to_owned(), conn, options.clone(), WriteAccess::Writable);
         let mut new = Self::over(file, Arc::clone(pricer));
         new.backing.identity = identity(new_file.path());
         new.backing.new_file = Some(new_file);
@@ -46,7 +46,7 @@ impl Sqlite {
     }
 
     /// Writes the rest of the draft and moves the database into place.
-    pub(super) fn flush_first_fill(&mut self) -> Result<(), BooksError> {
+    pub(super) fn flush_first_fill(&mut self) -> Result<(), LedgerError> {
         let mut gathered = std::mem::take(&mut self.gathered);
         let spoilt = self.backing.new_file.as_ref().is_some_and(|new_file| new_file.spoilt);
         if let Some(new_file) = &mut self.backing.new_file {
@@ -66,7 +66,7 @@ impl Sqlite {
 
     /// Opens the ledger at its path, after moving this file there if it is complete and the path is free. True when
     /// this file's data is in the ledger.
-    pub(super) fn move_into_place(&mut self, whole: bool) -> Result<bool, BooksError> {
+    pub(super) fn move_into_place(&mut self, whole: bool) -> Result<bool, LedgerError> {
         let Some(new_file) = self.backing.new_file.take() else { return Ok(true) };
         let spare = Connection::open_in_memory().map_err(|error| self.because(&error))?;
         let conn = std::mem::replace(&mut self.backing.conn, spare);
@@ -77,8 +77,8 @@ impl Sqlite {
         };
         let placed = whole && new_file.put(conn, &self.backing.path, &step).is_ok();
         // A file we just moved into place needs no check of its sums, unlike one from another process.
-        let glance = if placed { 0 } else { self.backing.options.glance };
-        let options = Options { as_draft: false, glance, ..self.backing.options.clone() };
+        let quick_check = if placed { 0 } else { self.backing.options.quick_check };
+        let options = Options { as_draft: false, quick_check, ..self.backing.options.clone() };
         let opened = open(&self.backing.path, options, Arc::clone(&self.pricer))
             .inspect_err(|_| self.backing.home = Home::Nowhere)?;
         let gathered = std::mem::take(&mut self.gathered);

@@ -10,7 +10,7 @@ use super::rollup_delta::moment;
 use super::schema;
 use crate::domain::{Filter, Instant, Label};
 use crate::ledger::store::Store as _;
-use crate::ledger::{BooksError, Checkpoint, Ledger, StoreError, Sums};
+use crate::ledger::{Checkpoint, Ledger, LedgerError, StoreError, Sums};
 
 /// How long checkpoints are kept once their log is gone: it may be on an unmounted disk.
 const LONG_GONE: chrono::Duration = chrono::Duration::days(90);
@@ -49,7 +49,7 @@ impl Sqlite {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn info(&self, now: Instant) -> std::result::Result<Info, BooksError> {
+    pub fn info(&self, now: Instant) -> std::result::Result<Info, LedgerError> {
         let sums = self.sums(&Filter::default())?;
         let future = self.sums(&Filter { since: Some(now), ..Filter::default() })?;
         let ask = || -> std::result::Result<Info, StoreError> {
@@ -96,7 +96,7 @@ impl Sqlite {
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    pub fn compact(&mut self) -> std::result::Result<(), BooksError> {
+    pub fn compact(&mut self) -> std::result::Result<(), LedgerError> {
         self.write(|_, _, _, _| Ok(()))?;
         if let Some(step) = &self.backing.options.step {
             step("vacuum");
@@ -109,7 +109,7 @@ impl Sqlite {
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    pub fn tidy(&mut self, now: Instant) -> std::result::Result<(), BooksError> {
+    pub fn tidy(&mut self, now: Instant) -> std::result::Result<(), LedgerError> {
         let today = now.timestamp().div_euclid(86_400);
         let done = meta(&self.backing.conn, "tidied").map_err(|error| self.because(&error))?;
         if self.is_read_only() || done == Some(today) {

@@ -15,7 +15,7 @@ use super::bulk_load::Draft;
 use super::connect::connect;
 use super::db_file::{free_name, is_free, make_folder, private};
 use super::leftover_files::{MARK, remove_drafts};
-use super::options::{Options, Standing};
+use super::options::{Options, WriteAccess};
 use super::schema;
 use crate::ledger::store::Step;
 
@@ -74,7 +74,7 @@ impl NewFile {
     }
 
     fn tables(&self, options: &Options) -> rusqlite::Result<Connection> {
-        let mut conn = connect(&self.path, Standing::Writable, options)?;
+        let mut conn = connect(&self.path, WriteAccess::Writable, options)?;
         conn.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         // The rollback journal contains no new pages, and few others change. Failed statements can still be rolled
         // back.

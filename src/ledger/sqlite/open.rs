@@ -11,13 +11,13 @@ use super::connect::{connect, connect_to_full_disk, journal, needs_a_log};
 use super::db_file::{back_up, current_copy, drop_copy, identity, irregular, make, set_aside};
 use super::file::{Sqlite, SqliteFile, at};
 use super::migrations::{MIGRATIONS, Migration, migrate};
-use super::options::{Options, Standing};
+use super::options::{Options, WriteAccess};
 use super::schema::{self, KNOWN};
 use super::store::WorkingSet;
 use super::warning::Note;
 use super::{files, full_disk, leftover_files, quick_check, salvage};
 use crate::ledger::reading::Reading;
-use crate::ledger::{BooksError, StoreError};
+use crate::ledger::{LedgerError, StoreError};
 use crate::pricing::Pricer;
 
 /// An open ledger, and warnings about it.
@@ -38,7 +38,7 @@ impl fmt::Debug for Opened {
 ///
 /// # Errors
 /// When it can be neither read nor created. The caller then uses [`crate::ledger::Memory`].
-pub fn open(path: &Path, options: Options, pricer: Arc<dyn Pricer>) -> Result<Opened, BooksError> {
+pub fn open(path: &Path, options: Options, pricer: Arc<dyn Pricer>) -> Result<Opened, LedgerError> {
     open_with(path, options, pricer, MIGRATIONS, KNOWN)
 }
 
@@ -48,10 +48,10 @@ pub(super) fn open_with(
     pricer: Arc<dyn Pricer>,
     migrations: &[Migration],
     known: i64,
-) -> Result<Opened, BooksError> {
+) -> Result<Opened, LedgerError> {
     let mut notes = Vec::new();
     if let Some(what) = irregular(path) {
-        return Err(BooksError::Other { path: path.to_owned(), what });
+        return Err(LedgerError::Other { path: path.to_owned(), what });
     }
     if let Some(books) = Sqlite::begin_first_fill(path, &options, &pricer) {
         return Ok(Opened { books, notes });
@@ -66,7 +66,7 @@ pub(super) fn open_with(
                 let books = Sqlite::over(SqliteFile::new(path.to_owned(), conn, options, standing), pricer);
                 return Ok(Opened { books, notes });
             }
-            Err(BooksError::Damaged { what, .. }) if !second_try && !options.read_only && seen.is_some() => {
+            Err(LedgerError::Damaged { what, .. }) if !second_try && !options.read_only && seen.is_some() => {
                 // Another process may have replaced it meanwhile.
                 if identity(path) == seen {
                     notes.push(Note::SetAside { to: set_aside(path, options.now)?, what });
@@ -75,7 +75,7 @@ pub(super) fn open_with(
             Err(error) => return Err(error),
         }
     }
-    Err(BooksError::Damaged { path: path.to_owned(), what: "it is damaged again and again".to_owned() })
+    Err(LedgerError::Damaged { path: path.to_owned(), what: "it is damaged again and again".to_owned() })
 }
 
 fn try_open(
@@ -84,27 +84,27 @@ fn try_open(
     migrations: &[Migration],
     known: i64,
     notes: &mut Vec<Note>,
-) -> Result<(Connection, Standing), BooksError> {
+) -> Result<(Connection, WriteAccess), LedgerError> {
     let step = |name| {
         if let Some(step) = &options.step {
             step(name);
         }
     };
-    let mut standing = if options.read_only { Standing::ReadOnly } else { Standing::Writable };
-    if standing == Standing::Writable
+    let mut standing = if options.read_only { WriteAccess::ReadOnly } else { WriteAccess::Writable };
+    if standing == WriteAccess::Writable
         && let Err(error) = make(path)
     {
         let denied = matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem);
         if !denied {
-            return Err(BooksError::Other { path: path.to_owned(), what: error.to_string() });
+            return Err(LedgerError::Other { path: path.to_owned(), what: error.to_string() });
         }
         if !path.exists() {
-            return Err(BooksError::ReadOnly { path: path.to_owned() });
+            return Err(LedgerError::ReadOnly { path: path.to_owned() });
         }
-        standing = Standing::ReadOnly;
+        standing = WriteAccess::ReadOnly;
         notes.push(Note::ReadOnly { path: path.to_owned() });
     }
-    if standing == Standing::Writable {
+    if standing == WriteAccess::Writable {
         leftover_files::remove_drafts(path);
     }
     step("opened file");
@@ -113,46 +113,50 @@ fn try_open(
     if connected.as_ref().is_err_and(|error| full_disk::no_room(path, error)) {
         // Existing data can still be read.
         connected = connect_to_full_disk(path, options);
-        if standing == Standing::Writable {
-            standing = Standing::Full;
+        if standing == WriteAccess::Writable {
+            standing = WriteAccess::Full;
             notes.push(Note::Full { path: path.to_owned() });
         }
     }
     let mut conn = connected.map_err(|error| {
         // SQLite's message gives no reason. The file exists, so it must be the permissions.
-        let denied = error.sqlite_error_code().is_some_and(needs_a_log) && standing == Standing::ReadOnly;
-        if denied && path.exists() { BooksError::ReadOnly { path: path.to_owned() } } else { because(error) }
+        let denied = error.sqlite_error_code().is_some_and(needs_a_log) && standing == WriteAccess::ReadOnly;
+        if denied && path.exists() { LedgerError::ReadOnly { path: path.to_owned() } } else { because(error) }
     })?;
     let found = schema::version(&conn).map_err(because)?;
     if schema::is_foreign(&conn).map_err(because)? {
         let what = "it is a database of another program; name another place with --data-dir".to_owned();
-        return Err(BooksError::Other { path: path.to_owned(), what });
+        return Err(LedgerError::Other { path: path.to_owned(), what });
     }
     if found < 0 {
-        return Err(BooksError::Damaged { path: path.to_owned(), what: format!("schema {found}") });
+        return Err(LedgerError::Damaged { path: path.to_owned(), what: format!("schema {found}") });
     }
     if found > known {
         // A newer version may have added to the tables. If it changed existing tables, they cannot be read.
         if !is_understood(&conn) {
-            return Err(BooksError::Newer { path: path.to_owned(), found, known });
+            return Err(LedgerError::Newer { path: path.to_owned(), found, known });
         }
         notes.push(Note::Newer { found });
-        return Ok((conn, Standing::Newer { found }));
+        return Ok((conn, WriteAccess::Newer { found }));
     }
     let look = |conn: &Connection| {
-        if options.glance == 0 {
+        if options.quick_check == 0 {
             return Ok(());
         }
-        let looked = quick_check::glance(conn, options.glance).map_err(|error| at(path, error))?;
-        looked.map_err(|what| BooksError::Damaged { path: path.to_owned(), what })
+        let looked = quick_check::quick_check(conn, options.quick_check).map_err(|error| at(path, error))?;
+        looked.map_err(|what| LedgerError::Damaged { path: path.to_owned(), what })
     };
-    if standing != Standing::Writable {
+    if standing != WriteAccess::Writable {
         if found == known {
             look(&conn)?;
             return Ok((conn, standing));
         }
         let path = path.to_owned();
-        return Err(if standing == Standing::Full { BooksError::Full { path } } else { BooksError::ReadOnly { path } });
+        return Err(if standing == WriteAccess::Full {
+            LedgerError::Full { path }
+        } else {
+            LedgerError::ReadOnly { path }
+        });
     }
     journal(&conn, path, options, notes).map_err(because)?;
     if found == 0 {
@@ -187,7 +191,7 @@ fn is_understood(conn: &Connection) -> bool {
         Reading::new(conn, &mut working_set).newest(&newest, 10)?;
         Reading::new(conn, &mut working_set).sums(&newest)?;
         conn.prepare("SELECT space, key, at, value FROM facts")?;
-        Ok(quick_check::glance(conn, NEWEST)?.is_ok())
+        Ok(quick_check::quick_check(conn, NEWEST)?.is_ok())
     };
     read().unwrap_or(false)
 }

@@ -27,7 +27,7 @@ pub struct Options {
     /// Detects network file systems, where SQLite's write-ahead log does not work.
     pub is_network: fn(&Path) -> bool,
     /// Number of sums that are checked for consistency on opening.
-    pub glance: usize,
+    pub quick_check: usize,
     /// Called before each step of an atomic sequence, where tests kill the process.
     pub step: Option<Arc<dyn Fn(&'static str) + Send + Sync>>,
 }
@@ -44,7 +44,7 @@ impl Options {
             max_pages: None,
             now,
             is_network,
-            glance: 0,
+            quick_check: 0,
             step: None,
         }
     }
@@ -67,7 +67,7 @@ impl fmt::Debug for Options {
 
 /// Whether the ledger can be written, or why not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum WriteAccess {
     Writable,
     ReadOnly,
     /// The disk has no room for the files that SQLite needs for writing.

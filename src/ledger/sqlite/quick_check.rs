@@ -17,7 +17,7 @@ use crate::ledger::store::Stored;
 const FEW_CALLS: i64 = 300;
 
 /// Checks at most `budget` sums. The inner error describes the inconsistency.
-pub(super) fn glance(conn: &Connection, budget: usize) -> Stored<std::result::Result<(), String>> {
+pub(super) fn quick_check(conn: &Connection, budget: usize) -> Stored<std::result::Result<(), String>> {
     let _snapshot = conn.unchecked_transaction()?;
     let mut many = conn.prepare_cached("SELECT 1 FROM calls LIMIT 1 OFFSET ?")?;
     if !many.exists([FEW_CALLS])? {

@@ -9,16 +9,16 @@ use super::options::Options;
 use super::warning::Note;
 use super::{damage, salvage};
 use crate::domain::Instant;
-use crate::ledger::BooksError;
-use crate::ledger::gathered::Gathered;
+use crate::ledger::LedgerError;
+use crate::ledger::write_buffer::WriteBuffer;
 
 impl Sqlite {
-    /// Reopens the ledger after [`BooksError::Damaged`] or [`BooksError::Replaced`]. If a full check finds the file
+    /// Reopens the ledger after [`LedgerError::Damaged`] or [`LedgerError::Replaced`]. If a full check finds the file
     /// damaged, it is moved aside first. Buffered batches are kept.
     ///
     /// # Errors
     /// When it can be neither read nor created.
-    pub fn open_again(self, now: Instant) -> Result<Opened, BooksError> {
+    pub fn open_again(self, now: Instant) -> Result<Opened, LedgerError> {
         let Self { backing, pricer, gathered, .. } = self;
         let (path, options) = (backing.path.clone(), backing.options.clone());
         let (is_damaged, known) = (backing.damaged.get(), backing.identity);
@@ -38,7 +38,7 @@ impl Sqlite {
             salvage::begin(&opened.books.backing.conn, aside).map_err(|error| opened.books.because(&error))?;
         }
         // The new ledger has its own checkpoints, so the old one's logs are read again.
-        opened.books.gathered = Gathered { files: BTreeMap::new(), ..gathered };
+        opened.books.gathered = WriteBuffer { files: BTreeMap::new(), ..gathered };
         opened.notes.splice(0..0, notes);
         Ok(opened)
     }

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use super::Sqlite;
 use super::row_mapping::{OWN_ALIAS, key};
 use crate::domain::{CallKey, Label};
-use crate::ledger::BooksError;
+use crate::ledger::LedgerError;
 
 /// Calls that two sources reported.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +26,7 @@ impl Sqlite {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub(crate) fn repeats(&self) -> std::result::Result<Vec<Repeats>, BooksError> {
+    pub(crate) fn repeats(&self) -> std::result::Result<Vec<Repeats>, LedgerError> {
         self.count_repeats().map_err(|error| self.because(&error))
     }
 

@@ -15,7 +15,7 @@ use super::store::WorkingSet;
 use super::{facts, rollup, schema};
 use crate::domain::{Filter, Instant, Record};
 use crate::ledger::compact_row::{CompactRow, RowCost};
-use crate::ledger::{BooksError, Ledger, Sums};
+use crate::ledger::{Ledger, LedgerError, Sums};
 
 /// Key in `meta` for the path of the damaged ledger.
 const SALVAGE: &str = "salvage";
@@ -102,7 +102,7 @@ impl Sqlite {
     ///
     /// # Errors
     /// When this ledger cannot be written. It can then be called again.
-    pub fn salvage(&mut self) -> std::result::Result<Option<Salvaged>, BooksError> {
+    pub fn salvage(&mut self) -> std::result::Result<Option<Salvaged>, LedgerError> {
         let Some(from) = self.to_salvage() else { return Ok(None) };
         self.flush()?;
         let mut salvaged = Salvaged { from: from.clone(), calls: 0, lost: 0, unsure: true };
@@ -147,7 +147,7 @@ impl Sqlite {
     }
 
     /// Records that the salvage is over, and what was lost.
-    fn note_lost(&mut self, salvaged: &Salvaged) -> std::result::Result<(), BooksError> {
+    fn note_lost(&mut self, salvaged: &Salvaged) -> std::result::Result<(), LedgerError> {
         let lost = (salvaged.lost > 0 || salvaged.unsure).then(|| {
             let earlier = self.lost().map_or(0, |lost| lost.calls);
             let calls = i64::try_from(earlier.saturating_add(salvaged.lost)).unwrap_or(i64::MAX);
@@ -164,7 +164,7 @@ impl Sqlite {
     }
 
     /// Writes the rows that this ledger does not have. Returns their number.
-    fn take_over(&mut self, rows: &mut Vec<CompactRow>, old: &mut WorkingSet) -> std::result::Result<u64, BooksError> {
+    fn take_over(&mut self, rows: &mut Vec<CompactRow>, old: &mut WorkingSet) -> std::result::Result<u64, LedgerError> {
         let rows = std::mem::take(rows);
         self.write(|conn, working_set, pricer, step| {
             let mut calls = 0;

@@ -22,7 +22,7 @@ use crate::ledger::inherited::Whole;
 use crate::ledger::interner::Interner;
 use crate::ledger::spending::Part;
 use crate::ledger::store::{Access, Delta, Place, Quarters, Step, Store, Stored, Table};
-use crate::ledger::{Checkpoint, Fact, Order, Query, Space, StoreError};
+use crate::ledger::{Checkpoint, Fact, FactKind, Order, Query, StoreError};
 
 /// Number of rows per page in [`Store::rows`].
 const PAGE: usize = 10_000;
@@ -312,11 +312,11 @@ impl Store for Connection {
         Ok(status::read(self)?)
     }
 
-    fn fact(&self, space: Space, key: &str) -> Stored<Option<Fact>> {
+    fn fact(&self, space: FactKind, key: &str) -> Stored<Option<Fact>> {
         Ok(facts::read(self, space, key)?)
     }
 
-    fn put_fact(&self, space: Space, key: &str, fact: Option<&Fact>) -> Stored<()> {
+    fn put_fact(&self, space: FactKind, key: &str, fact: Option<&Fact>) -> Stored<()> {
         match fact {
             Some(fact) => facts::put(self, space, key, fact)?,
             None => facts::remove(self, space, key)?,
@@ -324,7 +324,7 @@ impl Store for Connection {
         Ok(())
     }
 
-    fn facts(&self, space: Space, prefix: &str) -> Stored<Vec<(String, Fact)>> {
+    fn facts(&self, space: FactKind, prefix: &str) -> Stored<Vec<(String, Fact)>> {
         Ok(facts::with_prefix(self, space, prefix)?)
     }
 

@@ -10,10 +10,10 @@ use rusqlite::Connection;
 use super::connect::CACHE_KIB;
 use super::file::{Home, Sqlite, SqliteFile, at};
 use super::open::open;
-use super::options::{Options, Standing};
+use super::options::{Options, WriteAccess};
 use super::schema;
 use crate::domain::Instant;
-use crate::ledger::{BooksError, Memory};
+use crate::ledger::{LedgerError, Memory};
 use crate::pricing::Pricer;
 
 impl Sqlite {
@@ -21,7 +21,7 @@ impl Sqlite {
     ///
     /// # Errors
     /// When there is not enough room for it.
-    pub fn temporary(memory: Memory, pricer: Arc<dyn Pricer>) -> Result<Self, Box<(BooksError, Memory)>> {
+    pub fn temporary(memory: Memory, pricer: Arc<dyn Pricer>) -> Result<Self, Box<(LedgerError, Memory)>> {
         let options = Options::new(Instant::default());
         let made = (|| {
             // SQLite picks the name, creates the file once its page cache is full, and unlinks it at once.
@@ -33,7 +33,7 @@ impl Sqlite {
         })();
         match made {
             Ok(conn) => {
-                let mut file = SqliteFile::new(PathBuf::new(), conn, options, Standing::Writable);
+                let mut file = SqliteFile::new(PathBuf::new(), conn, options, WriteAccess::Writable);
                 file.home = Home::Temporary;
                 let mut books = Self::over(file, pricer);
                 books.adopt(memory);
@@ -51,19 +51,19 @@ impl Sqlite {
 
     /// Reopens a ledger that was read-only, in case the cause is gone. Buffered batches are kept.
     pub(super) fn look_again(&mut self) {
-        if self.backing.standing.get() == Standing::Writable
+        if self.backing.standing.get() == WriteAccess::Writable
             || self.backing.options.read_only
             || self.backing.new_file.is_some()
         {
             return;
         }
-        let full = self.backing.standing.get() == Standing::Full;
+        let full = self.backing.standing.get() == WriteAccess::Full;
         if full && let Ok(nothing) = Connection::open_in_memory() {
             // An exclusive lock held by this connection would prevent reopening.
             self.backing.conn = nothing;
         }
         if let Ok(opened) = open(&self.backing.path, self.backing.options.clone(), Arc::clone(&self.pricer))
-            && (full || opened.books.backing.standing.get() == Standing::Writable)
+            && (full || opened.books.backing.standing.get() == WriteAccess::Writable)
         {
             let (gathered, stuck) = (std::mem::take(&mut self.gathered), self.stuck);
             *self = Self { gathered, stuck, ..opened.books };

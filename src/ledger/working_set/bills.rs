@@ -4,11 +4,11 @@ use rustc_hash::FxHashMap;
 
 use super::WorkingSet;
 use crate::domain::{Bill, Counter};
-use crate::ledger::account::{NEAREST, started};
 use crate::ledger::compact_row::CompactRow;
 use crate::ledger::inherited::{before, total};
 use crate::ledger::interner::NONE;
 use crate::ledger::restored::horizon_of;
+use crate::ledger::session_bills::{NEAREST, started};
 use crate::ledger::spending::{self, Part};
 use crate::ledger::store::{Store, Stored};
 

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{Attribution, CallKey, Filter, Label, Matcher, Record, Tokens, Usd, Zone};
-use crate::ledger::{self, Batch, Memory, Options, Space, Sqlite};
+use crate::ledger::{self, Batch, FactKind, Memory, Options, Sqlite};
 use crate::meter::{Amount, Limit, Scope, Window};
 use crate::pricing::{Cost, Rates};
 
@@ -62,11 +62,11 @@ fn call(number: u128, user: &str, team: &str, output: u64, at: Instant) -> Call 
     Call::new(key, from, Some(Label::new("known")), Tokens { output, ..Tokens::ZERO })
 }
 
-fn coming(number: u128, call: Call) -> Coming {
-    Coming { hold: HoldId::new(number), call }
+fn coming(number: u128, call: Call) -> PendingCall {
+    PendingCall { hold: HoldId::new(number), call }
 }
 
-fn is_allowed(books: &mut dyn Ledger, rules: &Rules, coming: &Coming, now: Instant) -> bool {
+fn is_allowed(books: &mut dyn Ledger, rules: &Rules, coming: &PendingCall, now: Instant) -> bool {
     admit(books, rules, coming, &Milli, now).unwrap().0.allowed
 }
 
@@ -85,7 +85,7 @@ fn ledger(path: &Path) -> Sqlite {
 }
 
 fn held(books: &dyn Ledger) -> usize {
-    books.facts(Space::Hold, "").unwrap().len()
+    books.facts(FactKind::Hold, "").unwrap().len()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::Meter;
 use crate::domain::Filter;
-use crate::ledger::{BooksError, Ledger};
+use crate::ledger::{Ledger, LedgerError};
 use crate::meter::session_id::SessionId;
 use crate::meter::snapshot::{of_session, session_query};
 
@@ -26,7 +26,7 @@ impl Meter {
     ///
     /// # Errors
     /// When the ledger cannot be read. The meter then stays stale.
-    pub fn confirm(&mut self, books: &dyn Ledger) -> Result<(), BooksError> {
+    pub fn confirm(&mut self, books: &dyn Ledger) -> Result<(), LedgerError> {
         for (id, is_certain) in self.begun.iter_mut().filter(|(_, is_certain)| !**is_certain) {
             let query = session_query(&self.rules, of_session(&Filter::default(), id), 1);
             let row = books.report(&query)?.rows.into_iter().find_map(|row| row.session);

@@ -51,8 +51,8 @@ impl Meter {
     }
 
     /// Forecasts when a week, month or total limit that covers everything will be used up. Today follows the forecast
-    /// of the day's limit and later days the monthly average, as in the forecast for the end of the month. Only the rest
-    /// of a day without work is not made up for: the time would move on with the clock.
+    /// of the day's limit and later days the monthly average, as in the forecast for the end of the month. Only the
+    /// rest of a day without work is not made up for: the time would move on with the clock.
     pub(super) fn add_forecast(&self, state: &mut LimitState, outlook: &Outlook<'_>) {
         let until = match state.limit.window {
             Window::Week | Window::Month => state.span.map(|span| span.until),

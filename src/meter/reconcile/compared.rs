@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::model_name::{Wanted, model_name};
 use super::provider_bill::{Bill, Vendor};
 use crate::domain::{Day, Dimension, Filter, Usd, Zone};
-use crate::ledger::{BooksError, Grain, Ledger, PeriodKey, Query, Sums};
+use crate::ledger::{Grain, Ledger, LedgerError, PeriodKey, Query, Sums};
 use crate::pricing::PriceBook;
 
 /// Charged and booked amounts for one model on one day.
@@ -49,7 +49,7 @@ impl Compared {
         ledger: &dyn Ledger,
         prices: &PriceBook,
         filter: &Filter,
-    ) -> Result<Self, BooksError> {
+    ) -> Result<Self, LedgerError> {
         let mut compared = Self { first, last, cells: BTreeMap::new(), left_out: Sums::default() };
         let by_model = bill.lines.iter().any(|line| line.model.is_some());
         let wanted = Wanted::new(prices, filter);
@@ -74,7 +74,7 @@ impl Compared {
         (filter, wanted): (&Filter, &Wanted),
         bill: &Bill,
         by_model: bool,
-    ) -> Result<(), BooksError> {
+    ) -> Result<(), LedgerError> {
         // The common names of models are not those in the ledger.
         let mut filter = filter.clone();
         filter.only.retain(|(dimension, _)| *dimension != Dimension::Model);

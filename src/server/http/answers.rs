@@ -1,6 +1,6 @@
 //! Queries that clients can make. The commands produce the answers, so that both give the same results.
 
-use crate::engine::BooksView;
+use crate::engine::QueryContext;
 
 /// A query to the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,4 +65,4 @@ pub(crate) enum Refusal {
 }
 
 /// Answers a query.
-pub(crate) type AnswerFn = fn(Topic, &Params, &BooksView<'_>) -> Result<Answer, Refusal>;
+pub(crate) type AnswerFn = fn(Topic, &Params, &QueryContext<'_>) -> Result<Answer, Refusal>;

@@ -16,7 +16,7 @@ use super::status::Problem;
 pub(super) async fn ask(shared: &Shared, topic: Topic, params: Params) -> Result<Answer, Problem> {
     let (done, answered) = oneshot::channel();
     let answer = shared.answer;
-    let question = Box::new(move |books: &crate::engine::BooksView<'_>| {
+    let question = Box::new(move |books: &crate::engine::QueryContext<'_>| {
         let _ = done.send(answer(topic, &params, books));
     });
     let asked = tokio::time::timeout(TIMEOUT, async {
@@ -103,7 +103,7 @@ pub(super) async fn alive() -> &'static str {
 /// Ready once the ledger answers and everything that existed at the start has been read.
 pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let (done, answered) = oneshot::channel();
-    let question = Box::new(move |books: &crate::engine::BooksView<'_>| {
+    let question = Box::new(move |books: &crate::engine::QueryContext<'_>| {
         let _ = done.send(books.is_caught_up);
     });
     let asked = tokio::time::timeout(TIMEOUT, async {

@@ -8,6 +8,7 @@ mod answers;
 mod api;
 mod body;
 mod bounds;
+mod byte_budget;
 mod calls;
 mod events;
 mod guard;
@@ -17,7 +18,6 @@ mod otlp;
 mod page;
 mod parameters;
 mod protobuf;
-mod room;
 mod routes;
 mod shared;
 mod status;
@@ -40,7 +40,7 @@ pub(crate) use parameters::REPORT;
 use shared::Shared;
 
 use crate::config::{Env, Token};
-use crate::engine::Doors;
+use crate::engine::EngineClient;
 use crate::ingest::Owner;
 
 /// Maximum number of open `WebSocket`s.
@@ -53,7 +53,7 @@ pub(crate) struct Setup {
     /// The token that clients must present. Without one, the address is a loopback address.
     pub(crate) token: Option<Token>,
     /// Access to the engine.
-    pub(crate) doors: Doors,
+    pub(crate) doors: EngineClient,
     /// Answers queries to the ledger.
     pub(crate) answer: AnswerFn,
     /// Attribution for calls that give none.
@@ -98,7 +98,7 @@ impl Server {
             owner: setup.owner,
             env: setup.env,
             bounds: setup.bounds,
-            room: room::Room::new(setup.bounds.body),
+            room: byte_budget::ByteBudget::new(setup.bounds.body),
             telemetry,
             events: latest::Events::new(run),
             sockets: Arc::new(Semaphore::new(SOCKETS)),

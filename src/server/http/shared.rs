@@ -7,12 +7,12 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::answers::AnswerFn;
 use super::bounds::Bounds;
+use super::byte_budget::ByteBudget;
 use super::latest::Events;
-use super::room::Room;
 use super::telemetry::Export;
 use crate::config::{Env, Token};
 use crate::domain::Instant;
-use crate::engine::Doors;
+use crate::engine::EngineClient;
 use crate::ingest::Owner;
 
 /// How long the engine may take to answer.
@@ -23,7 +23,7 @@ pub(super) struct Shared {
     /// The token that clients must present.
     pub(super) token: Option<Token>,
     /// Access to the engine.
-    pub(super) doors: Doors,
+    pub(super) doors: EngineClient,
     /// The API document.
     pub(super) document: String,
     /// Answers queries to the ledger.
@@ -35,7 +35,7 @@ pub(super) struct Shared {
     /// Bounds on requests.
     pub(super) bounds: Bounds,
     /// Room for exports on their way to the ledger.
-    pub(super) room: Room,
+    pub(super) room: ByteBudget,
     /// Telemetry to decode.
     pub(super) telemetry: mpsc::Sender<Export>,
     /// The events for all listeners.

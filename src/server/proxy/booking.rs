@@ -5,7 +5,7 @@
 //! While the disk is slow, a separate thread writes it, and the forwarding thread never waits.
 
 mod books_thread;
-mod keeping;
+mod journal_writer;
 
 use std::io;
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::books_thread::BooksThread;
-use self::keeping::Keeping;
+use self::journal_writer::JournalWriter;
 use super::admission::HoldId;
 use super::count::About;
-use super::meter::Seen;
+use super::response_reader::Seen;
 use crate::domain::{Call, Record};
 use crate::ingest::{self, Delivery};
 
@@ -67,7 +67,7 @@ pub(super) struct BookingHandle(Arc<Queue>);
 
 /// Where finished calls wait to be booked.
 struct Queue {
-    keeping: Arc<Mutex<Keeping>>,
+    keeping: Arc<Mutex<JournalWriter>>,
     /// Queue to the thread that writes a slow journal.
     finished: SyncSender<(Box<Finished>, oneshot::Sender<()>)>,
     booked: watch::Receiver<u64>,
@@ -106,7 +106,7 @@ impl Books {
         let booked = watch::Sender::default();
         let gaps = Arc::new(Gaps::default());
         let spool = setup.folder.as_ref().map(|(_, spool)| spool.clone());
-        let mut keeping = Keeping::new(setup.folder, waiting, booked.subscribe(), Arc::clone(&gaps));
+        let mut keeping = JournalWriter::new(setup.folder, waiting, booked.subscribe(), Arc::clone(&gaps));
         keeping.open_journal();
         let keeping = Arc::new(Mutex::new(keeping));
         let from = booked.subscribe();
@@ -137,8 +137,8 @@ impl Drop for Books {
 }
 
 impl BookingHandle {
-    /// Notes a call under way, so that it is booked as it was `seen` if this proxy is killed before the call ends. Returns
-    /// false if that would have to wait, or failed; the caller may try again.
+    /// Notes a call under way, so that it is booked as it was `seen` if this proxy is killed before the call ends.
+    /// Returns false if that would have to wait, or failed; the caller may try again.
     pub(super) fn note(&self, seen: &Seen, about: &About, hold: Option<HoldId>) -> bool {
         self.0.keeping.try_lock().is_ok_and(|mut keeping| keeping.note(seen, about, hold))
     }
@@ -217,7 +217,7 @@ impl BookingHandle {
 }
 
 /// The journal's thread: writes while the disk is slow, empties the journal when it is long, and finally closes it.
-fn look_after(keeping: &Mutex<Keeping>, arriving: &Receiver<(Box<Finished>, oneshot::Sender<()>)>) {
+fn look_after(keeping: &Mutex<JournalWriter>, arriving: &Receiver<(Box<Finished>, oneshot::Sender<()>)>) {
     let lock = || keeping.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         match arriving.recv_timeout(IDLE) {

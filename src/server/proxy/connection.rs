@@ -1,7 +1,8 @@
 //! Connections to upstreams on which an answer is read even after the upstream has stopped reading the request.
 //!
 //! An upstream may answer before it has the whole body (413, 401) and close at once. Writing the rest then fails while
-//! the answer waits to be read. hyper would report the failed write, and the client would get 502 instead of the answer.
+//! the answer waits to be read. hyper would report the failed write, and the client would get 502 instead of the
+//! answer.
 
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};

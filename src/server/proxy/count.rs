@@ -1,7 +1,7 @@
 //! Turns the parts of a response into calls to book: counted in the same way as in logs, or estimated if the response
 //! does not give the counts.
 
-mod firsts;
+mod first_seen;
 mod ids;
 mod stated;
 #[cfg(test)]
@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub(super) use self::firsts::Firsts;
+pub(super) use self::first_seen::FirstSeen;
 use self::ids::Ids;
 use super::admission::{Defaults, Protocol, Who};
 use super::facts::{Facts, tokens_of};
-use super::meter::Seen;
+use super::response_reader::Seen;
 use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Place, Tokens};
 use crate::formats::keys::{answer_key, codex_key, request_key};
 
@@ -79,7 +79,7 @@ impl About {
 
 /// The calls of a response: none if nothing was charged, otherwise the call and anything charged on top of it. `ids`
 /// remembers the requests that were answered with each id.
-pub(super) fn calls(seen: &Seen, about: &About, ids: &mut Firsts) -> Vec<Call> {
+pub(super) fn calls(seen: &Seen, about: &About, ids: &mut FirstSeen) -> Vec<Call> {
     if about.is_fetch && !was_in_background(seen) {
         return Vec::new();
     }
@@ -129,7 +129,7 @@ pub(super) fn calls(seen: &Seen, about: &About, ids: &mut Firsts) -> Vec<Call> {
 }
 
 /// Sets the key of the response's own call: its id, if no other answer can have that.
-fn identify(call: &mut Call, seen: &Seen, about: &About, ids: &mut Firsts) {
+fn identify(call: &mut Call, seen: &Seen, about: &About, ids: &mut FirstSeen) {
     let Some(id) = answer_id(seen) else {
         call.key = about.own_key();
         return;

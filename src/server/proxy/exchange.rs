@@ -16,18 +16,18 @@ use super::admission::{Ask, Decision, Protocol, Refusal, Who};
 use super::answers::Trouble;
 use super::body::Answer;
 use super::count::About;
+use super::detached_answer::Left;
 use super::facts::{Facts, Scan};
 use super::headers::{self, CALL_ID, OVERHEAD};
-use super::hide::Hide;
-use super::lasting::Left;
-use super::meter::Meter;
 use super::record::CallRecord;
 use super::refusal::{self, Client};
 use super::relay::Relay;
 use super::request::{Outgoing, Sent};
+use super::response_reader::ResponseReader;
 use super::route::Route;
 use super::shared::Shared;
 use super::unpack::Unpack;
+use super::usage_chunk_filter::UsageChunkFilter;
 use crate::domain::{Dimension, Label};
 
 /// How long to wait for a response after its client has disconnected.
@@ -38,7 +38,8 @@ const ELSEWHERE: [Duration; 3] = [Duration::from_millis(10), Duration::from_mill
 const PAUSE: Duration = Duration::from_millis(1);
 /// Number of bytes of a body to buffer in order to learn its length, or a model that no limit depends on.
 const GATHERED: usize = 256 * 1024;
-/// Number of bytes of a body to buffer for an upstream that requires a content length, or to learn what limits depend on.
+/// Number of bytes of a body to buffer for an upstream that requires a content length, or to learn what limits depend
+/// on.
 const MEASURED: usize = 32 * 1024 * 1024;
 
 /// A request to be made.
@@ -154,12 +155,12 @@ async fn counted(
     if head.status.is_success() {
         let request =
             headers::request_id(&job.parts.headers, &head.headers).filter(|id| shared.memory.is_new_request(id));
-        record.answers(Meter::new(&head.headers), request.map(str::to_owned));
+        record.answers(ResponseReader::new(&head.headers), request.map(str::to_owned));
     } else {
         record.is_free();
     }
     let hides = sent.is_asked() && head.status.is_success();
-    let hide = hides.then(|| Hide::new(&head.headers)).flatten();
+    let hide = hides.then(|| UsageChunkFilter::new(&head.headers)).flatten();
     if hide.is_some() {
         head.headers.remove(CONTENT_LENGTH);
     }
@@ -217,8 +218,8 @@ async fn gather(
 }
 
 /// True while the rest of the body may name something that a limit depends on. A body may name its caller in several
-/// places, of which the first is not the one that counts (`user` after `metadata`), so only the whole body says. A second
-/// model ends the body where it shows.
+/// places, of which the first is not the one that counts (`user` after `metadata`), so only the whole body says. A
+/// second model ends the body where it shows.
 fn may_matter(limited: &[Dimension], who: &Who, facts: &Facts) -> bool {
     let is_open = |name: &Option<Label>| name.is_none() && !facts.is_whole;
     let unknown = [
@@ -263,8 +264,9 @@ fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Opti
     Ask { protocol, model, who, org: defaults.org.clone(), input, output: facts.most_output, at: shared.env.now() }
 }
 
-/// Decides whether the call may be made. Calls that have ended count with their holds until they are booked, so before a
-/// call is refused because of holds, those are booked, and another proxy on the same ledger gets the time to book its own.
+/// Decides whether the call may be made. Calls that have ended count with their holds until they are booked, so before
+/// a call is refused because of holds, those are booked, and another proxy on the same ledger gets the time to book its
+/// own.
 async fn admitted(shared: &Arc<Shared>, ask: Ask) -> Decision {
     let booked = shared.booking.booked();
     let ask = Arc::new(ask);

@@ -9,21 +9,21 @@ use hyper::{Request, Response, StatusCode};
 use super::admission::{Owner, Who};
 use super::answers::Trouble;
 use super::body::Answer;
+use super::detached_answer::{DetachedAnswer, Left};
 use super::drain;
 use super::exchange::{self, Job};
 use super::headers;
-use super::lasting::{Lasting, Left};
 use super::route::{self, Route};
 use super::shared::Shared;
 use crate::server::http::token;
 use crate::server::loopback::is_loopback;
 
 /// Answers a request.
-pub(super) fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Lasting {
+pub(super) fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> DetachedAnswer {
     let left = Left::default();
     let broken: fn() -> Response<Answer> =
         if request.headers().contains_key("anthropic-version") { || broken(true) } else { || broken(false) };
-    Lasting::new(answered(shared, request, left.clone()), left, broken)
+    DetachedAnswer::new(answered(shared, request, left.clone()), left, broken)
 }
 
 fn broken(is_anthropic: bool) -> Response<Answer> {

@@ -1,8 +1,9 @@
 //! The journal: each call is on disk before the last byte of its response is passed on, so a killed proxy loses none.
 //!
 //! Every proxy has its own journal. When it is long, another one follows, and it is removed once its calls have been
-//! booked. The next proxy moves the calls that a killed one left behind to the spool, which is read like any other log. It also has the calls under way, each
-//! as it would be estimated if it ended now; of these the spool gets the ones that did not end.
+//! booked. The next proxy moves the calls that a killed one left behind to the spool, which is read like any other log.
+//! It also has the calls under way, each as it would be estimated if it ended now; of these the spool gets the ones
+//! that did not end.
 
 mod under_way;
 

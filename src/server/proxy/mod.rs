@@ -11,6 +11,7 @@ mod body;
 mod booking;
 mod connection;
 mod count;
+mod detached_answer;
 mod drain;
 mod events;
 mod exchange;
@@ -18,21 +19,20 @@ mod extractor;
 mod facts;
 mod forward;
 mod headers;
-mod hide;
 mod journal;
 mod keys;
-mod lasting;
 mod limited;
-mod memory;
-mod meter;
 mod record;
 mod refusal;
 mod relay;
 mod request;
+mod response_reader;
 mod route;
 mod shared;
 mod unpack;
 mod upstream;
+mod upstream_quirks;
+mod usage_chunk_filter;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -48,14 +48,14 @@ pub(crate) use admission::Defaults;
 use booking::Books;
 pub(crate) use keys::KeyRing;
 pub(crate) use limited::Limited;
-use memory::Memory;
 pub(crate) use route::Upstream;
 use shared::Shared;
 use upstream::Client;
+use upstream_quirks::UpstreamQuirks;
 
 use crate::config::Env;
 use crate::config::Token;
-use crate::engine::Doors;
+use crate::engine::EngineClient;
 
 /// Everything the proxy needs to start.
 pub(crate) struct Setup {
@@ -70,7 +70,7 @@ pub(crate) struct Setup {
     /// Decides about calls.
     pub(crate) admission: Arc<dyn Admission>,
     /// Access to the engine.
-    pub(crate) doors: Doors,
+    pub(crate) doors: EngineClient,
     /// The data folder and the spool in it, if there is one.
     pub(crate) folder: Option<(PathBuf, PathBuf)>,
     /// User, team and organisation for calls that give none.
@@ -116,7 +116,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             upstreams: setup.upstreams,
             client,
-            memory: Arc::new(Memory::default()),
+            memory: Arc::new(UpstreamQuirks::default()),
             admission: setup.admission,
             booking,
             token: setup.token,

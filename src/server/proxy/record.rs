@@ -1,6 +1,6 @@
 //! The record of a call in progress. However the call ends, it is handed in exactly once to be booked. In case the
-//! proxy is killed, the call is written to the journal when its request has been sent, and again whenever the response has
-//! doubled in size.
+//! proxy is killed, the call is written to the journal when its request has been sent, and again whenever the response
+//! has doubled in size.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::admission::HoldId;
 use super::booking::{BookingHandle, Finished};
 use super::count::About;
-use super::meter::{Meter, Seen};
 use super::request::Sent;
+use super::response_reader::{ResponseReader, Seen};
 
 /// How long to wait before trying again to note a call: at first, because another one is being written to the journal,
 /// and at most, while the disk is slow or full.
@@ -19,7 +19,7 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(1), Duration::from_se
 
 pub(super) struct CallRecord {
     /// Reads the response, once there is one.
-    meter: Option<Meter>,
+    meter: Option<ResponseReader>,
     about: About,
     /// The request as it was sent.
     sent: Arc<Sent>,
@@ -100,7 +100,7 @@ impl CallRecord {
     }
 
     /// Called when the response starts.
-    pub(super) fn answers(&mut self, meter: Meter, request: Option<String>) {
+    pub(super) fn answers(&mut self, meter: ResponseReader, request: Option<String>) {
         self.meter = Some(meter);
         self.about.request = request;
     }
@@ -134,7 +134,7 @@ impl CallRecord {
 
     /// Number of bytes of the response received.
     pub(super) fn bytes(&self) -> u64 {
-        self.meter.as_ref().map_or(0, Meter::bytes)
+        self.meter.as_ref().map_or(0, ResponseReader::bytes)
     }
 
     /// True once it has been handed in, and nothing read since changes it.
@@ -158,9 +158,9 @@ impl CallRecord {
             self.state = State::HandedIn(0);
             return None;
         }
-        let usage = self.meter.as_ref().map_or(0, Meter::usage_events);
+        let usage = self.meter.as_ref().map_or(0, ResponseReader::usage_events);
         self.state = State::HandedIn(usage);
-        let seen = self.meter.as_mut().map_or_else(Seen::default, Meter::seen);
+        let seen = self.meter.as_mut().map_or_else(Seen::default, ResponseReader::seen);
         let about = Box::new(self.about_so_far());
         self.booking.hand_in(Finished::Answered { seen, about, hold: self.hold.take() })
     }

@@ -12,8 +12,8 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use super::hide::Hide;
 use super::record::CallRecord;
+use super::usage_chunk_filter::UsageChunkFilter;
 
 /// Maximum time that the end of a response waits for the journal.
 const JOURNAL: Duration = Duration::from_millis(50);
@@ -25,7 +25,7 @@ pub(super) struct Relay {
     /// The body from upstream, until its end.
     upstream: Option<Incoming>,
     record: Option<Box<CallRecord>>,
-    hide: Option<Hide>,
+    hide: Option<UsageChunkFilter>,
     ready: Ready,
     failed: Option<hyper::Error>,
     /// Set while waiting for the journal.
@@ -64,7 +64,7 @@ struct Wait {
 }
 
 impl Relay {
-    pub(super) fn new(upstream: Incoming, record: Option<Box<CallRecord>>, hide: Option<Hide>) -> Self {
+    pub(super) fn new(upstream: Incoming, record: Option<Box<CallRecord>>, hide: Option<UsageChunkFilter>) -> Self {
         Self { upstream: Some(upstream), record, hide, ready: Ready::default(), failed: None, wait: None }
     }
 
@@ -98,7 +98,7 @@ impl Relay {
     /// Called when nothing more follows.
     fn end(&mut self) {
         self.upstream = None;
-        let rest = self.hide.as_mut().map(Hide::end).unwrap_or_default();
+        let rest = self.hide.as_mut().map(UsageChunkFilter::end).unwrap_or_default();
         if !rest.is_empty() {
             self.ready.push(Frame::data(rest));
         }

@@ -13,7 +13,7 @@ use super::admission::Protocol;
 use super::answers::Trouble;
 use super::drain;
 use super::facts::{Facts, Scan, UsageOption};
-use super::memory::Memory;
+use super::upstream_quirks::UpstreamQuirks;
 
 /// Requests usage for a stream of chat completions: as a member of the body, and of stream options that have other
 /// members or none.
@@ -27,7 +27,7 @@ const KEPT: usize = 32 * 1024 * 1024;
 pub(super) struct Sent {
     known: Mutex<Known>,
     /// Which models reject requests for usage.
-    memory: Arc<Memory>,
+    memory: Arc<UpstreamQuirks>,
     /// Index of the upstream.
     upstream: usize,
 }
@@ -64,7 +64,7 @@ enum Cut {
 
 impl Sent {
     /// For a request of which nothing has been received yet.
-    pub(super) fn new(scan: Scan, is_kept: bool, memory: Arc<Memory>, upstream: usize) -> Self {
+    pub(super) fn new(scan: Scan, is_kept: bool, memory: Arc<UpstreamQuirks>, upstream: usize) -> Self {
         let kept = is_kept.then(Default::default);
         Self { known: Mutex::new(Known { scan: Some(Box::new(scan)), kept, ..Known::default() }), memory, upstream }
     }

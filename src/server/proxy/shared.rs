@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 
 use super::admission::{Admission, Defaults};
 use super::booking::BookingHandle;
-use super::memory::Memory;
 use super::route::Upstream;
 use super::upstream::Client;
+use super::upstream_quirks::UpstreamQuirks;
 use crate::config::Env;
 use crate::config::Token;
 use crate::domain::CallKey;
@@ -18,7 +18,7 @@ use crate::domain::CallKey;
 pub(super) struct Shared {
     pub(super) upstreams: Vec<Upstream>,
     pub(super) client: Client,
-    pub(super) memory: Arc<Memory>,
+    pub(super) memory: Arc<UpstreamQuirks>,
     pub(super) admission: Arc<dyn Admission>,
     pub(super) booking: BookingHandle,
     /// The token that clients must present if they present no key.

@@ -13,8 +13,8 @@ pub(in super::super) const HEAD_LINES: usize = 4;
 const ORDER: [[usize; HEAD_LINES]; HEAD_LINES] = [[0, 1, 3, 2], [1, 3, 0, 2], [2, 3, 0, 1], [3, 1, 0, 2]];
 
 impl App {
-    /// Title and lines of the explanation for a line of the head, followed by those of the other lines: whichever line the
-    /// cursor is on, every figure of the head is explained.
+    /// Title and lines of the explanation for a line of the head, followed by those of the other lines: whichever line
+    /// the cursor is on, every figure of the head is explained.
     pub(super) fn of_head(&self, line: usize) -> (String, Vec<String>) {
         let summary = self.summary();
         let whole = match (&summary.session, &summary.follow) {

@@ -57,10 +57,10 @@ pub(super) struct LimitColumns {
 }
 
 impl LimitColumns {
-    /// Gives the names what they need, and the bar the rest. Where there is too little room, names are truncated as far as
-    /// they still differ, and what other columns also say is left out: first the range of a forecast and the used
-    /// amounts. Then long amounts are rounded, and marks lose their words. Then times go, and what is left of an amount and
-    /// the bar make room for the amount itself.
+    /// Gives the names what they need, and the bar the rest. Where there is too little room, names are truncated as far
+    /// as they still differ, and what other columns also say is left out: first the range of a forecast and the used
+    /// amounts. Then long amounts are rounded, and marks lose their words. Then times go, and what is left of an amount
+    /// and the bar make room for the amount itself.
     pub(super) fn fit(rows: &[LimitRow], reserved: &LimitWidths, room: usize) -> Self {
         let widest = |least: usize, of: fn(&LimitRow) -> &String| {
             rows.iter().map(|row| text::width(of(row))).max().unwrap_or(0).max(least)

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::super::app::App;
-use super::super::down::Down;
+use super::super::drill_down::Down;
 use super::super::{LedgerView, View};
 use super::chrome::state;
 use super::{cells, styled, width};

@@ -8,7 +8,7 @@ use crate::commands::gate::{GateAnswer, answer, evaluate, transcript};
 use crate::config::Settings;
 use crate::domain::Dimension;
 use crate::integrations::claude_code::hook_input::Event;
-use crate::ledger::{BooksError, Ledger};
+use crate::ledger::{Ledger, LedgerError};
 use crate::meter::{CallContext, gate};
 
 /// Catches up with the session's transcript and evaluates the limits.
@@ -16,7 +16,7 @@ pub(crate) fn ask(context: &mut Context<'_>, event: &Event) -> (GateAnswer, Opti
     let transcript = event.transcript.as_deref().and_then(|path| transcript(context, path));
     let settings = context.settings.clone();
     evaluate(context, &LogSelection::Session(transcript), |books, rules, now| {
-        let asker = asker_of(event, &settings, books)?;
+        let asker = caller_of(event, &settings, books)?;
         let decision = gate::decide(books, rules, &asker, now)?;
         answer(books, rules, &settings, &[asker], decision, now)
     })
@@ -24,7 +24,7 @@ pub(crate) fn ask(context: &mut Context<'_>, event: &Event) -> (GateAnswer, Opti
 
 /// The call context for an event. Hooks do not give the model, so the session's last call provides it, and its
 /// team, organisation and user.
-pub(crate) fn asker_of(event: &Event, settings: &Settings, books: &dyn Ledger) -> Result<CallContext, BooksError> {
+pub(crate) fn caller_of(event: &Event, settings: &Settings, books: &dyn Ledger) -> Result<CallContext, LedgerError> {
     let last = match &event.session {
         Some(session) => books.calls(&of_session(session), 1)?.into_iter().next(),
         None => None,

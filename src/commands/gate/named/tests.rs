@@ -7,7 +7,7 @@ use super::*;
 use crate::config::Env;
 use crate::domain::{Attribution, Call, CallKey, Filter, Record, Tokens, Zone};
 use crate::ledger::{
-    Batch, Change, Checkpoint, Decide, Fact, FactChange, KeyValue, Ledger, Memory, Query, Report, Row, Space, Sums,
+    Batch, Change, Checkpoint, Decide, Fact, FactChange, FactKind, KeyValue, Ledger, Memory, Query, Report, Row, Sums,
 };
 use crate::pricing::{CostMode, PriceBook};
 
@@ -18,54 +18,54 @@ struct Noting {
 }
 
 impl KeyValue for Noting {
-    fn update(&mut self, space: Space, key: &str, change: FactChange<'_>) -> Result<bool, BooksError> {
+    fn update(&mut self, space: FactKind, key: &str, change: FactChange<'_>) -> Result<bool, LedgerError> {
         self.books.update(space, key, change)
     }
 
-    fn remove(&mut self, space: Space, key: &str) -> Result<(), BooksError> {
+    fn remove(&mut self, space: FactKind, key: &str) -> Result<(), LedgerError> {
         self.books.remove(space, key)
     }
 
-    fn facts(&self, space: Space, prefix: &str) -> Result<Vec<(String, Fact)>, BooksError> {
+    fn facts(&self, space: FactKind, prefix: &str) -> Result<Vec<(String, Fact)>, LedgerError> {
         self.books.facts(space, prefix)
     }
 }
 
 impl Ledger for Noting {
-    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, BooksError> {
+    fn post(&mut self, batch: &Batch) -> Result<Vec<Change>, LedgerError> {
         self.books.post(batch)
     }
 
-    fn absorb(&mut self, batch: &Batch) -> Result<(), BooksError> {
+    fn absorb(&mut self, batch: &Batch) -> Result<(), LedgerError> {
         self.books.absorb(batch)
     }
 
-    fn flush(&mut self) -> Result<(), BooksError> {
+    fn flush(&mut self) -> Result<(), LedgerError> {
         self.books.flush()
     }
 
-    fn report(&self, query: &Query) -> Result<Report, BooksError> {
+    fn report(&self, query: &Query) -> Result<Report, LedgerError> {
         self.listed.borrow_mut().extend(&query.by);
         self.books.report(query)
     }
 
-    fn sums(&self, filter: &Filter) -> Result<Sums, BooksError> {
+    fn sums(&self, filter: &Filter) -> Result<Sums, LedgerError> {
         self.books.sums(filter)
     }
 
-    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, BooksError> {
+    fn calls(&self, filter: &Filter, limit: usize) -> Result<Vec<Arc<Row>>, LedgerError> {
         self.books.calls(filter, limit)
     }
 
-    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, BooksError> {
+    fn call(&self, key: CallKey) -> Result<Option<Arc<Row>>, LedgerError> {
         self.books.call(key)
     }
 
-    fn files(&self) -> Result<Vec<Checkpoint>, BooksError> {
+    fn files(&self) -> Result<Vec<Checkpoint>, LedgerError> {
         self.books.files()
     }
 
-    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), BooksError> {
+    fn exclusively(&mut self, decide: Decide<'_>) -> Result<(), LedgerError> {
         self.books.exclusively(decide)
     }
 }

@@ -10,7 +10,7 @@ use crate::app::names::complete;
 use crate::app::sessions::find_session;
 use crate::commands::Failure;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span};
-use crate::engine::Doubt;
+use crate::engine::Caveats;
 use crate::ledger::Ledger;
 use crate::meter::closing::session_row;
 use crate::meter::{Rules, SessionLine};
@@ -36,7 +36,7 @@ pub(super) fn summary(
     books: &dyn Ledger,
     rules: &Rules,
     names: &[(Dimension, String)],
-    doubt: Doubt<'_>,
+    doubt: Caveats<'_>,
     now: Instant,
 ) -> Result<Summary, Failure> {
     let (sessions, others): (Vec<_>, Vec<_>) = names.iter().partition(|(of, _)| *of == Dimension::Session);

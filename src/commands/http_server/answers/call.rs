@@ -3,11 +3,11 @@
 use super::json;
 use crate::app::Failure;
 use crate::commands::explain;
-use crate::engine::BooksView;
+use crate::engine::QueryContext;
 use crate::server::http::{Answer, Params, Refusal};
 
 /// The explanation of the call whose key starts with the parameter `key`.
-pub(super) fn call(params: &Params, books: &BooksView<'_>) -> Result<Answer, Refusal> {
+pub(super) fn call(params: &Params, books: &QueryContext<'_>) -> Result<Answer, Refusal> {
     let key = params.iter().find(|(name, _)| name == "key").map_or("", |(_, key)| key);
     let wanted = explain::key(key).map_err(question)?;
     let row = explain::find(books.ledger, &wanted).map_err(|failure| Refusal::Nothing(failure.message))?;

@@ -8,7 +8,7 @@ use super::running::{Amounts, Running, money};
 use super::trouble::Trouble;
 use crate::config::LimitKey;
 use crate::domain::{Label, rfc3339};
-use crate::engine::BooksView;
+use crate::engine::QueryContext;
 use crate::ledger::Sums;
 use crate::meter::Summary;
 use crate::output::{self, Decimal, LimitJson, QuotaJson};
@@ -61,7 +61,7 @@ struct Call<'a> {
 }
 
 /// Writes the summary as one line.
-pub(super) fn write(summary: &Summary, books: &BooksView<'_>, out: &mut dyn Write) -> Result<(), Trouble> {
+pub(super) fn write(summary: &Summary, books: &QueryContext<'_>, out: &mut dyn Write) -> Result<(), Trouble> {
     let zone = books.settings.zone;
     let document = Document {
         schema: 1,

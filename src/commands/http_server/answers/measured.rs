@@ -2,13 +2,13 @@
 
 use super::summary;
 use crate::commands::metrics::{self, View};
-use crate::engine::BooksView;
-use crate::ledger::BooksError;
+use crate::engine::QueryContext;
+use crate::ledger::LedgerError;
 use crate::output::{self, Metrics, PrometheusFormat, Times};
 use crate::server::http::{Answer, Exposition, Kind, Refusal};
 
 /// The metrics as text.
-pub(super) fn text(form: Exposition, books: &BooksView<'_>) -> Result<Answer, Refusal> {
+pub(super) fn text(form: Exposition, books: &QueryContext<'_>) -> Result<Answer, Refusal> {
     let format = match form {
         Exposition::Text => PrometheusFormat::Prometheus,
         Exposition::OpenMetrics => PrometheusFormat::OpenMetrics,
@@ -18,7 +18,7 @@ pub(super) fn text(form: Exposition, books: &BooksView<'_>) -> Result<Answer, Re
 }
 
 /// The metrics as an OTLP export.
-pub(in crate::commands::http_server) fn export(books: &BooksView<'_>) -> Result<Vec<u8>, String> {
+pub(in crate::commands::http_server) fn export(books: &QueryContext<'_>) -> Result<Vec<u8>, String> {
     let encode = || {
         let metrics = measured(books)?;
         let mut scrape = books.scrape.borrow_mut();
@@ -26,10 +26,10 @@ pub(in crate::commands::http_server) fn export(books: &BooksView<'_>) -> Result<
         let times = Times { sums_began, histograms_began: scrape.spread.began, now: books.now };
         Ok(output::otlp(&metrics, times))
     };
-    encode().map_err(|error: BooksError| error.to_string())
+    encode().map_err(|error: LedgerError| error.to_string())
 }
 
-fn measured(books: &BooksView<'_>) -> Result<Metrics, BooksError> {
+fn measured(books: &QueryContext<'_>) -> Result<Metrics, LedgerError> {
     let mut limits = summary(books)?.limits;
     let mut names = &metrics::NAMES[..];
     // Metrics may be visible to people who must not see names.

@@ -2,17 +2,17 @@
 
 use std::io;
 
-use crate::ledger::BooksError;
+use crate::ledger::LedgerError;
 use crate::server::http::Refusal;
 
 /// Why an answer could not be written.
 pub(super) enum Trouble {
-    Books(BooksError),
+    Books(LedgerError),
     Io(io::Error),
 }
 
-impl From<BooksError> for Trouble {
-    fn from(error: BooksError) -> Self {
+impl From<LedgerError> for Trouble {
+    fn from(error: LedgerError) -> Self {
         Self::Books(error)
     }
 }
@@ -32,8 +32,8 @@ impl From<Trouble> for Refusal {
     }
 }
 
-impl From<BooksError> for Refusal {
-    fn from(error: BooksError) -> Self {
+impl From<LedgerError> for Refusal {
+    fn from(error: LedgerError) -> Self {
         Trouble::Books(error).into()
     }
 }

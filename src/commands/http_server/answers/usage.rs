@@ -6,7 +6,7 @@ use crate::app::sessions::only_session;
 use crate::cli::{Cli, Command, ReportArgs};
 use crate::commands::{derived, report};
 use crate::domain::{Dimension, Label};
-use crate::engine::BooksView;
+use crate::engine::QueryContext;
 use crate::ledger::{Grain, Order, Query, Report};
 use crate::output;
 use crate::server::http::{Answer, Kind, Params, REPORT, Refusal};
@@ -16,7 +16,7 @@ const CALLS: usize = 100;
 
 /// A report. The server has already checked the parameters against the API document. Without a `fixed` grain, `period`
 /// is used.
-pub(super) fn usage(fixed: Option<Grain>, params: &Params, books: &BooksView<'_>) -> Result<Answer, Refusal> {
+pub(super) fn usage(fixed: Option<Grain>, params: &Params, books: &QueryContext<'_>) -> Result<Answer, Refusal> {
     let mut kind = Kind::Json;
     let mut grain = fixed.unwrap_or(Grain::Day);
     let mut words = vec!["tokmeter".into(), "report".into()];
@@ -69,7 +69,7 @@ fn grain_of(period: &str) -> Option<Grain> {
     if period == "hour" { Some(Grain::Hour) } else { report::grain(period) }
 }
 
-fn query(grain: Grain, order: Order, args: ReportArgs, books: &BooksView<'_>) -> Result<Query, Refusal> {
+fn query(grain: Grain, order: Order, args: ReportArgs, books: &QueryContext<'_>) -> Result<Query, Refusal> {
     let zone = books.settings.zone;
     let mut filter = args.filters.filter(books.now, zone, &books.settings.ticket, books.settings.week_start);
     complete(books.ledger, &mut filter)?;

@@ -11,7 +11,7 @@ use crate::domain::{Call, Fidelity, Label, Record};
 use crate::formats::{Decoder, FormatId, Origin};
 use crate::server::proxy::admission::Protocol;
 use crate::server::proxy::facts::tokens_of;
-use crate::server::proxy::meter::Seen;
+use crate::server::proxy::response_reader::Seen;
 
 /// The formats of both APIs' responses.
 static FORMATS: LazyLock<[Option<FormatId>; 2]> = LazyLock::new(|| ["anthropic", "openai"].map(FormatId::of_name));

@@ -6,7 +6,7 @@ use super::*;
 
 /// The calls of a response to the first request of a proxy.
 fn calls(seen: &Seen, about: &About) -> Vec<Call> {
-    super::calls(seen, about, &mut Firsts::default())
+    super::calls(seen, about, &mut FirstSeen::default())
 }
 
 fn about(protocol: Protocol) -> About {
@@ -219,7 +219,7 @@ fn usage_counts_without_the_names_by_which_logs_recognise_it() {
 
 #[test]
 fn an_id_that_may_not_be_unique_identifies_no_answer() {
-    let mut ids = Firsts::default();
+    let mut ids = FirstSeen::default();
     let mut key = |id: &str, number: &str, request: Option<&str>| {
         let body = format!(
             r#"{{"id":"{id}","object":"chat.completion","created":1795875100,"model":"gpt-5","choices":[],"usage":{{"prompt_tokens":100,"completion_tokens":20}}}}"#
@@ -239,7 +239,7 @@ fn an_id_that_may_not_be_unique_identifies_no_answer() {
 #[test]
 fn advice_belongs_to_the_answer_that_it_was_charged_with() {
     let body = r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5","usage":{"input_tokens":100,"output_tokens":20,"iterations":[{"type":"message","input_tokens":100,"output_tokens":20},{"type":"advisor_message","model":"claude-haiku-4-5","input_tokens":5,"output_tokens":6}]}}"#;
-    let mut ids = Firsts::default();
+    let mut ids = FirstSeen::default();
     let mut keys = |request: &str| {
         let about = About { request: Some(request.to_owned()), ..about(Protocol::Messages) };
         let found = super::calls(&seen(body, &[body], 0, true), &about, &mut ids);

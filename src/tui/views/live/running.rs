@@ -164,8 +164,8 @@ impl Live<'_> {
     }
 }
 
-/// How full the context is: `84k 42%`, without a percentage if its size is unknown; empty if only sums are known. Agents
-/// compact it when it is nearly full.
+/// How full the context is: `84k 42%`, without a percentage if its size is unknown; empty if only sums are known.
+/// Agents compact it when it is nearly full.
 fn context(last: &LastCall) -> Cell {
     let Some(context) = last.context else { return (String::new(), Role::Dim) };
     let tokens = text::compact(context);

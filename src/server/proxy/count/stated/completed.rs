@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::server::proxy::admission::Protocol;
 use crate::server::proxy::count::About;
-use crate::server::proxy::meter::Seen;
+use crate::server::proxy::response_reader::Seen;
 
 /// Names in a response of `OpenAI`'s APIs that counting needs.
 const NEEDED: [&str; 5] = ["usage", "x_groq", "service_tier", "output", "tool_usage"];

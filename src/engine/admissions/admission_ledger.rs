@@ -8,9 +8,9 @@ use super::verdict;
 use super::{Admitted, TIMEOUT};
 use crate::config::Env;
 use crate::domain::Zone;
-use crate::ledger::{BooksError, Sqlite};
+use crate::ledger::{LedgerError, Sqlite};
 use crate::meter::Rules;
-use crate::meter::admission::{self, Coming};
+use crate::meter::admission::{self, PendingCall};
 use crate::pricing::PriceBook;
 
 /// How often to retry while another connection is writing to the ledger.
@@ -29,7 +29,7 @@ pub(crate) struct Open {
 
 /// The connection, as long as the ledger thread permits it.
 #[derive(Default)]
-pub(crate) struct SecondBooks {
+pub(crate) struct AdmissionLedger {
     open: Mutex<Option<Open>>,
     /// True if it has written since the ledger thread last checked.
     has_written: AtomicBool,
@@ -46,7 +46,7 @@ enum Tried {
     Closed,
 }
 
-impl SecondBooks {
+impl AdmissionLedger {
     /// Grants or withdraws a connection.
     pub(crate) fn set(&self, open: Option<Open>) {
         *lock(&self.open) = open;
@@ -71,7 +71,7 @@ impl SecondBooks {
     }
 
     /// Decides without waiting; `None` if that is not possible.
-    pub(super) fn admit_at_once(&self, coming: &Coming) -> Option<Admitted> {
+    pub(super) fn admit_at_once(&self, coming: &PendingCall) -> Option<Admitted> {
         let began = Clock::now();
         let mut slow_until = self.slow_until.try_lock().ok()?;
         if slow_until.is_some_and(|until| began < until) {
@@ -85,7 +85,7 @@ impl SecondBooks {
     }
 
     /// Decides, waiting while others write; `None` if the ledger thread must be asked.
-    pub(super) fn admit(&self, coming: &Coming) -> Option<Admitted> {
+    pub(super) fn admit(&self, coming: &PendingCall) -> Option<Admitted> {
         let until = Clock::now() + TIMEOUT / 4;
         loop {
             // A `match` on the call itself would hold the connection during the wait.
@@ -99,7 +99,7 @@ impl SecondBooks {
         }
     }
 
-    fn attempt(&self, open: &mut Option<Open>, coming: &Coming) -> Tried {
+    fn attempt(&self, open: &mut Option<Open>, coming: &PendingCall) -> Tried {
         let Some(Open { books, rules, prices, zone, env }) = open else { return Tried::Closed };
         let now = env.now();
         match admission::admit(books, rules, coming, &**prices, now) {
@@ -109,7 +109,7 @@ impl SecondBooks {
                 }
                 Tried::Done(verdict::admitted(&decision, is_held, now, *zone))
             }
-            Err(BooksError::Busy { .. }) => Tried::Busy,
+            Err(LedgerError::Busy { .. }) => Tried::Busy,
             // The ledger thread knows how to handle this.
             Err(_) => {
                 *open = None;
@@ -138,7 +138,7 @@ mod tests {
         let mut first = books(&path);
         first.flush().unwrap();
         let settings = settings(100, OnError::Allow);
-        let second_books = Arc::new(SecondBooks::default());
+        let second_books = Arc::new(AdmissionLedger::default());
         second_books.set(Some(Open {
             books: first.second().unwrap().unwrap(),
             rules: rules(&settings),
@@ -150,7 +150,7 @@ mod tests {
         let waiting = {
             let second_books = Arc::clone(&second_books);
             std::thread::spawn(move || {
-                let coming = Coming { hold: HoldId::new(1), call: call(1, "alice", 1) };
+                let coming = PendingCall { hold: HoldId::new(1), call: call(1, "alice", 1) };
                 assert_eq!(second_books.admit(&coming), None, "the other process writes all the time");
             })
         };

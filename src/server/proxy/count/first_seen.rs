@@ -9,12 +9,12 @@ const MOST: usize = 10_000;
 
 /// The first value of each of the last names.
 #[derive(Debug, Default)]
-pub(in crate::server::proxy) struct Firsts {
+pub(in crate::server::proxy) struct FirstSeen {
     known: HashMap<CallKey, CallKey>,
     order: VecDeque<CallKey>,
 }
 
-impl Firsts {
+impl FirstSeen {
     /// The value that this name was given first, which is `value` for a new name.
     pub(in crate::server::proxy) fn first(&mut self, name: CallKey, value: CallKey) -> CallKey {
         if let Some(known) = self.known.get(&name) {

@@ -13,7 +13,7 @@ const MODELS: usize = 4096;
 
 /// Known properties of upstreams.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(super) struct UpstreamQuirks {
     /// Models of an upstream that reject `stream_options`.
     refusing: Mutex<HashSet<(usize, Option<String>)>>,
     /// Upstreams that require a content length.
@@ -29,7 +29,7 @@ struct Requests {
     order: VecDeque<CallKey>,
 }
 
-impl Memory {
+impl UpstreamQuirks {
     /// True for a model that has rejected a request for its usage.
     pub(super) fn refuses(&self, upstream: usize, model: Option<&str>) -> bool {
         let known = self.refusing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn models_that_refuse_are_remembered_up_to_a_bound() {
-        let memory = Memory::default();
+        let memory = UpstreamQuirks::default();
         let name = |number: usize| Some(format!("model-{number}"));
         for number in 0..=MODELS {
             memory.refused(1, name(number));
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn an_id_that_came_before_is_not_new_as_long_as_it_is_remembered() {
-        let memory = Memory::default();
+        let memory = UpstreamQuirks::default();
         assert!(memory.is_new_request("req_1") && memory.is_new_request("req_2"));
         assert!(!memory.is_new_request("req_1"));
         assert!((0..REQUESTS).all(|number| memory.is_new_request(&format!("req_more_{number}"))));

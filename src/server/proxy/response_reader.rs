@@ -36,7 +36,7 @@ pub(super) struct Seen {
 }
 
 /// Reads a response.
-pub(super) struct Meter {
+pub(super) struct ResponseReader {
     unpack: Unpack,
     reading: Reading,
     seen: Seen,
@@ -95,7 +95,7 @@ impl Reading {
     }
 }
 
-impl Meter {
+impl ResponseReader {
     /// A meter for a response with these headers.
     pub(super) fn new(headers: &HeaderMap) -> Self {
         let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -241,8 +241,8 @@ impl Seen {
 mod tests {
     use super::*;
 
-    fn meter(kind: &'static str) -> Meter {
-        Meter::new(&HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())]))
+    fn meter(kind: &'static str) -> ResponseReader {
+        ResponseReader::new(&HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())]))
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(super) const NEAREST: usize = 64;
 
 /// The bills of one session.
 #[derive(Debug, Default)]
-pub(super) struct Account {
+pub(super) struct SessionBills {
     pub(super) bills: BTreeMap<CallKey, Bill>,
     /// First and last bill of the session's own counter.
     ends: Option<(CallKey, CallKey)>,
@@ -32,7 +32,7 @@ pub(super) struct Account {
 
 /// One model's total in a session, minus the part already accounted for.
 #[derive(Clone)]
-pub(super) struct Due {
+pub(super) struct ModelTotal {
     pub(super) model: Label,
     pub(super) part: Part,
     is_split: bool,
@@ -45,11 +45,11 @@ pub(super) struct Due {
 
 /// Totals by model while they are added up.
 #[derive(Default)]
-struct Dues<'b>(BTreeMap<&'b Label, Due>);
+struct ModelTotals<'b>(BTreeMap<&'b Label, ModelTotal>);
 
-impl<'b> Dues<'b> {
+impl<'b> ModelTotals<'b> {
     fn add(&mut self, billed: &'b Billed, lifetimes: Option<(u64, u64)>) {
-        let due = self.0.entry(&billed.model).or_insert_with(|| Due {
+        let due = self.0.entry(&billed.model).or_insert_with(|| ModelTotal {
             model: billed.model.clone(),
             part: Part::default(),
             is_split: true,
@@ -73,7 +73,7 @@ impl<'b> Dues<'b> {
     }
 }
 
-impl Account {
+impl SessionBills {
     /// First bill of the session's own counter.
     pub(super) fn first(&self) -> Option<&Bill> {
         self.bills.get(&self.ends?.0)
@@ -141,7 +141,7 @@ impl Account {
         is_known: bool,
         counted: Option<&'b [Billed]>,
         of_run: impl Fn(&Bill) -> Option<&'b [Billed]>,
-    ) -> Vec<Due> {
+    ) -> Vec<ModelTotal> {
         if !is_known && self.ends.is_none() && self.runs.is_empty() && snapshots.others.is_empty() {
             return self.sum_of_pieces();
         }
@@ -160,7 +160,7 @@ impl Account {
         let of_runs =
             chains.iter().filter(|chain| counted.is_none() || !chain.is_own).filter_map(|chain| of_run(chain.first));
         let inherited: Vec<&[Billed]> = counted.into_iter().chain(of_runs).collect();
-        let mut dues = Dues::default();
+        let mut dues = ModelTotals::default();
         for chain in &chains {
             snapshots.models_of(chain.last).iter().for_each(|billed| dues.add(billed, chain.lifetimes));
         }
@@ -175,8 +175,8 @@ impl Account {
         dues.0.into_values().collect()
     }
 
-    fn sum_of_pieces(&self) -> Vec<Due> {
-        let mut dues = Dues::default();
+    fn sum_of_pieces(&self) -> Vec<ModelTotal> {
+        let mut dues = ModelTotals::default();
         let models = self.pieces.iter().filter_map(|id| self.bills.get(id)).flat_map(|bill| &bill.models);
         models.for_each(|billed| dues.add(billed, None));
         dues.0.into_values().collect()
@@ -186,7 +186,7 @@ impl Account {
     /// them is zero.
     pub(super) fn calls_of(
         &self,
-        mut due: Due,
+        mut due: ModelTotal,
         snapshots: &Snapshots<'_>,
         lifetimes: (u64, u64),
         horizon: Option<Instant>,
@@ -202,7 +202,7 @@ impl Account {
             part.sub(&due.part);
             if !part.is_zero() && part.is_counted() == due.is_counted {
                 let key = growth_key(snapshot, &due.model);
-                calls.push(call(key, (snapshot, at), Due { part, ..due.clone() }, lifetimes));
+                calls.push(call(key, (snapshot, at), ModelTotal { part, ..due.clone() }, lifetimes));
             } else if !has_paid(&mut calls, &part) {
                 due.part.add(&part);
             }
@@ -217,7 +217,7 @@ impl Account {
     }
 
     /// The part of a total that no snapshot dates, as a call, unless it is zero.
-    fn rest(&self, due: Due, lifetimes: (u64, u64), horizon: Option<Instant>) -> Option<Call> {
+    fn rest(&self, due: ModelTotal, lifetimes: (u64, u64), horizon: Option<Instant>) -> Option<Call> {
         if due.part.is_zero() {
             return None;
         }
@@ -245,8 +245,8 @@ fn has_paid(calls: &mut [Call], part: &Part) -> bool {
 }
 
 /// A part of a bill as a call at this time.
-fn call(key: CallKey, (bill, at): (&Bill, Instant), due: Due, lifetimes: (u64, u64)) -> Call {
-    let Due { model, mut part, is_split, is_guessed, is_quoted, is_counted } = due;
+fn call(key: CallKey, (bill, at): (&Bill, Instant), due: ModelTotal, lifetimes: (u64, u64)) -> Call {
+    let ModelTotal { model, mut part, is_split, is_guessed, is_quoted, is_counted } = due;
     let mut fidelity = if is_guessed { Fidelity::SumGuessed } else { Fidelity::Summed };
     if !is_counted {
         // A cost alone tells less than was used.

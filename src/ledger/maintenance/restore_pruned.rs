@@ -13,7 +13,7 @@ use crate::ledger::working_set::WorkingSet;
 
 /// The sessions that one transaction of an import restores.
 #[derive(Default)]
-pub(super) struct BroughtBack {
+pub(super) struct RestoredSessions {
     /// Start of each session whose bills are in the export, and the usage that the exporting ledger had pruned from it.
     billed: BTreeMap<u32, (Instant, Missing)>,
     /// Horizons of sessions.
@@ -22,7 +22,7 @@ pub(super) struct BroughtBack {
     spent: Vec<(u32, u32, Part)>,
 }
 
-impl BroughtBack {
+impl RestoredSessions {
     /// Takes note of a bill in the export.
     pub(super) fn bill<S: Store>(&mut self, working_set: &mut WorkingSet<S::Ids>, bill: &Bill, missing: &Missing) {
         if let Some(session) = &bill.from.session {

@@ -17,8 +17,8 @@ use super::body::Answer;
 pub(super) struct Left(Arc<AtomicBool>);
 
 impl Left {
-    /// Waits within a [`Lasting`] answer until the client has disconnected. Nothing has to be woken: the answer then
-    /// moves to another task, which polls it.
+    /// Waits within a [`DetachedAnswer`] answer until the client has disconnected. Nothing has to be woken: the answer
+    /// then moves to another task, which polls it.
     pub(super) async fn wait(&self) {
         let has_left = || if self.0.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending };
         std::future::poll_fn(|_| has_left()).await;
@@ -26,7 +26,7 @@ impl Left {
 }
 
 /// An answer in progress, as part of its client's connection. When it is dropped, it continues in a task of its own.
-pub(super) struct Lasting {
+pub(super) struct DetachedAnswer {
     /// Boxed, because a connection keeps room for it.
     answer: Option<Pin<Box<dyn Future<Output = Response<Answer>> + Send>>>,
     left: Left,
@@ -34,7 +34,7 @@ pub(super) struct Lasting {
     broken: fn() -> Response<Answer>,
 }
 
-impl Lasting {
+impl DetachedAnswer {
     pub(super) fn new(
         answer: impl Future<Output = Response<Answer>> + Send + 'static,
         left: Left,
@@ -44,7 +44,7 @@ impl Lasting {
     }
 }
 
-impl Future for Lasting {
+impl Future for DetachedAnswer {
     type Output = Result<Response<Answer>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -58,7 +58,7 @@ impl Future for Lasting {
     }
 }
 
-impl Drop for Lasting {
+impl Drop for DetachedAnswer {
     fn drop(&mut self) {
         let Some(answer) = self.answer.take() else { return };
         self.left.0.store(true, Ordering::Relaxed);
@@ -78,7 +78,7 @@ mod tests {
     fn a_call_whose_code_panics_is_answered_all_the_same() {
         let broken = || Trouble::upstream("broken").answer(false).map(Answer::Own);
         let panics = async { panic!("made by a test") };
-        let mut call = std::pin::pin!(Lasting::new(panics, Left::default(), broken));
+        let mut call = std::pin::pin!(DetachedAnswer::new(panics, Left::default(), broken));
         let answered = call.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()));
         assert!(matches!(answered, Poll::Ready(Ok(answer)) if answer.status() == 502));
     }

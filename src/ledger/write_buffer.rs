@@ -12,7 +12,7 @@ use crate::pricing::Pricer;
 
 /// Buffered batches, merged with each other.
 #[derive(Default)]
-pub struct Gathered {
+pub struct WriteBuffer {
     pub(super) state: MergeState,
     /// Latest checkpoint of each file, keyed by the path as bytes: comparing paths component by component is slower.
     pub(super) files: BTreeMap<OsString, Checkpoint>,
@@ -24,7 +24,7 @@ pub struct Gathered {
     pub(super) anything: bool,
 }
 
-impl Gathered {
+impl WriteBuffer {
     /// Buffers a batch. A new store has no calls from older versions.
     pub(super) fn add(&mut self, batch: &Batch, is_new: bool) {
         self.anything |= !batch.records.is_empty() || !batch.files.is_empty();

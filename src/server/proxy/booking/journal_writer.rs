@@ -11,9 +11,9 @@ use tokio::sync::watch;
 
 use super::{Finished, Gaps, IDLE, ToBook, keep};
 use crate::domain::{Call, Fidelity, HoldId};
-use crate::server::proxy::count::{self, About, Firsts};
+use crate::server::proxy::count::{self, About, FirstSeen};
 use crate::server::proxy::journal::Journal;
-use crate::server::proxy::meter::Seen;
+use crate::server::proxy::response_reader::Seen;
 
 /// Duration of a write that means the disk is slow, and for how long it is then treated as slow.
 const SLOW: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
@@ -21,7 +21,7 @@ const SLOW: (Duration, Duration) = (Duration::from_millis(20), Duration::from_se
 const MOST_HELD: usize = 100_000;
 
 /// Keeps finished calls until they have been booked.
-pub(super) struct Keeping {
+pub(super) struct JournalWriter {
     journal: Option<Journal>,
     /// Full journals, each with the number of calls that must have been booked before it is removed.
     full: Vec<(Journal, u64)>,
@@ -37,13 +37,13 @@ pub(super) struct Keeping {
     written: u64,
     booked: watch::Receiver<u64>,
     /// Requests, by the ids of their answers.
-    ids: Firsts,
+    ids: FirstSeen,
     gaps: Arc<Gaps>,
     /// The disk was slow. Do not wait for it until this time.
     slow_until: Option<Instant>,
 }
 
-impl Keeping {
+impl JournalWriter {
     pub(super) fn new(
         folder: Option<(PathBuf, PathBuf)>,
         waiting: SyncSender<ToBook>,
@@ -59,7 +59,7 @@ impl Keeping {
             waiting: Some(waiting),
             written: 0,
             booked,
-            ids: Firsts::default(),
+            ids: FirstSeen::default(),
             gaps,
             slow_until: None,
         }
@@ -85,15 +85,15 @@ impl Keeping {
             return false;
         }
         // Its id may turn out to be another call's, which only its end decides.
-        let mut calls = count::calls(seen, about, &mut Firsts::default());
+        let mut calls = count::calls(seen, about, &mut FirstSeen::default());
         for call in &mut calls {
             call.latency = None;
         }
         calls.is_empty() || self.write(|journal| journal.begin(&about.id, &calls, hold))
     }
 
-    /// Writes a call to the journal. [`Keeping::pass_on`] then passes it on. Returns true if it is the only one waiting
-    /// for that.
+    /// Writes a call to the journal. [`JournalWriter::pass_on`] then passes it on. Returns true if it is the only one
+    /// waiting for that.
     pub(super) fn keep(&mut self, finished: Finished) -> bool {
         let to_book = match finished {
             Finished::Answered { seen, about, hold } => {
@@ -167,8 +167,8 @@ impl Keeping {
         self.written
     }
 
-    /// Writes what could not be written before, begins another journal if this one is long, and removes those whose calls
-    /// have all been booked.
+    /// Writes what could not be written before, begins another journal if this one is long, and removes those whose
+    /// calls have all been booked.
     pub(super) fn tidy(&mut self) {
         if let Some(journal) = &mut self.journal {
             journal.retry();
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn a_disk_that_was_slow_once_is_not_waited_for_until_the_time_is_over() {
         let (waiting, _books) = std::sync::mpsc::sync_channel(1);
-        let mut keeping = Keeping::new(None, waiting, watch::channel(0).1, Arc::default());
+        let mut keeping = JournalWriter::new(None, waiting, watch::channel(0).1, Arc::default());
         let (most, rest) = SLOW;
         keeping.took(most / 2, Instant::now());
         assert!(!keeping.is_slow());
@@ -234,7 +234,7 @@ mod tests {
         let spool = folder.path().join("spool.jsonl");
         let (waiting, _books) = std::sync::mpsc::sync_channel(10);
         let (booked, reads) = watch::channel(0);
-        let mut keeping = Keeping::new(Some((folder.path().to_owned(), spool)), waiting, reads, Arc::default());
+        let mut keeping = JournalWriter::new(Some((folder.path().to_owned(), spool)), waiting, reads, Arc::default());
         keeping.open_journal();
         let journals = || crate::config::journals(folder.path()).len();
         for number in 1..=3 {
@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn an_amount_is_released_later_when_booking_is_behind() {
         let (waiting, books) = std::sync::mpsc::sync_channel(1);
-        let mut keeping = Keeping::new(None, waiting, watch::channel(0).1, Arc::default());
+        let mut keeping = JournalWriter::new(None, waiting, watch::channel(0).1, Arc::default());
         for number in 1..=3 {
             keeping.keep(nothing(number));
         }

@@ -9,13 +9,13 @@ pub(super) const HALF: Ratio = Ratio { num: 1, den: 2 };
 
 /// One rate per class, in half pico-dollars per token, so half of a rate is still an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lot {
+pub(super) struct TierRates {
     pub(super) rates: [u64; 6],
     /// Marks rates that are half of a standard rate, because the list has no batch rate.
     pub(super) halved: [bool; 6],
 }
 
-impl Lot {
+impl TierRates {
     /// Rate of a text class, and whether it is half of a standard rate.
     pub(super) fn count_of(&self, class: Class) -> (u64, bool) {
         let at = match class {

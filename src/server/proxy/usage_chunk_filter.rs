@@ -11,7 +11,7 @@ const LONGEST: usize = 64 * 1024;
 
 /// Holds back an event until it is known not to be that chunk.
 #[derive(Debug, Default)]
-pub(super) struct Hide {
+pub(super) struct UsageChunkFilter {
     what: What,
     /// The event so far.
     held: BytesMut,
@@ -39,8 +39,9 @@ enum What {
     Other,
 }
 
-impl Hide {
-    /// For an answer with these headers; `None` if it is compressed although no coding was offered, and passes as it is.
+impl UsageChunkFilter {
+    /// For an answer with these headers; `None` if it is compressed although no coding was offered, and passes as it
+    /// is.
     pub(super) fn new(headers: &HeaderMap) -> Option<Self> {
         let text = |name| headers.get(name).map_or("", |value| value.to_str().unwrap_or("?")).trim();
         let coding = text(CONTENT_ENCODING);
@@ -171,7 +172,7 @@ mod tests {
     const LAST: &str = "data: {\"choices\":[{}],\"usage\":{\"prompt_tokens\":1}}\n\ndata: [DONE]\n\n";
 
     fn hidden(text: &str, size: usize) -> String {
-        let mut hide = Hide::default();
+        let mut hide = UsageChunkFilter::default();
         let mut out = Vec::new();
         for piece in text.as_bytes().chunks(size) {
             out.extend_from_slice(&hide.feed(&Bytes::copy_from_slice(piece)));
@@ -203,7 +204,7 @@ mod tests {
         for kind in ["text/event-stream", "Text/Event-Stream ; charset=utf-8", "text/plain", "application/json"] {
             let shown = |text: &str, size: usize| {
                 let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())]);
-                let mut hide = Hide::new(&headers).unwrap();
+                let mut hide = UsageChunkFilter::new(&headers).unwrap();
                 let chunks = text.as_bytes().chunks(size).map(Bytes::copy_from_slice).collect::<Vec<_>>();
                 let mut out: Vec<u8> = chunks.iter().flat_map(|chunk| hide.feed(chunk)).collect();
                 out.extend_from_slice(&hide.end());
@@ -216,7 +217,7 @@ mod tests {
                 }
             }
         }
-        assert!(Hide::new(&HeaderMap::from_iter([(CONTENT_ENCODING, "gzip".parse().unwrap())])).is_none());
+        assert!(UsageChunkFilter::new(&HeaderMap::from_iter([(CONTENT_ENCODING, "gzip".parse().unwrap())])).is_none());
     }
 
     #[test]
@@ -225,7 +226,7 @@ mod tests {
         for size in [1, 7, 500] {
             assert_eq!(hidden(&single(&format!("{KEPT}{GONE}{LAST}")), size), single(&format!("{KEPT}{LAST}")));
         }
-        let mut hide = Hide::default();
+        let mut hide = UsageChunkFilter::default();
         let line = "data: {\"choices\":[{}]}\n";
         assert_eq!(hide.feed(&Bytes::from_static(line.as_bytes())), line);
     }
@@ -240,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_whole_event_is_passed_on_at_once_and_a_long_one_as_it_comes() {
-        let mut hide = Hide::default();
+        let mut hide = UsageChunkFilter::default();
         assert_eq!(hide.feed(&Bytes::from_static(b"data: {\"a\":1}\n\nda")), "data: {\"a\":1}\n\n");
         let long = vec![b'x'; LONGEST];
         assert_eq!(hide.feed(&Bytes::from(long.clone())).len(), LONGEST + 2);

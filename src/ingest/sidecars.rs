@@ -13,7 +13,7 @@ use crate::ledger::Checkpoint;
 const MARK: &str = "beside ";
 
 /// The sidecar files of one log.
-pub(super) struct Beside {
+pub(super) struct Sidecars {
     pub(super) files: Vec<PathBuf>,
     /// Their state when they were last read; 0 if that is not known.
     pub(super) seen: u64,
@@ -21,21 +21,21 @@ pub(super) struct Beside {
     pub(super) facts: u64,
 }
 
-impl Beside {
+impl Sidecars {
     /// The sidecar files of a log, with the state from its checkpoint; `None` if its format has no such files.
     pub(super) fn of(format: Option<FormatId>, log: &Path, state: &mut Checkpoint) -> Option<Box<Self>> {
         let files = format?.format().described_by(log);
         if files.is_empty() {
             return None;
         }
-        let mut beside = Self { files, seen: 0, facts: 0 };
+        let mut sidecars = Self { files, seen: 0, facts: 0 };
         if let Some((line, rest)) = state.reader.strip_prefix(MARK).and_then(|text| text.split_once('\n')) {
             let number = |text| u64::from_str_radix(text, 16).unwrap_or_default();
-            (beside.seen, beside.facts) =
+            (sidecars.seen, sidecars.facts) =
                 line.split_once(' ').map_or((0, 0), |(seen, facts)| (number(seen), number(facts)));
             state.reader = rest.to_owned();
         }
-        Some(Box::new(beside))
+        Some(Box::new(sidecars))
     }
 
     /// The text before the decoder's state in the checkpoint.

@@ -9,7 +9,7 @@ use crate::ledger::compact_row::CompactRow;
 
 /// The plain rows with one alias.
 #[derive(Debug, Default)]
-pub(in crate::ledger) struct Twins {
+pub(in crate::ledger) struct AliasRows {
     /// The telemetry row whose key is the alias.
     pub(super) unnamed: Option<CompactRow>,
     /// Telemetry rows with keys of their own.
@@ -18,7 +18,7 @@ pub(in crate::ledger) struct Twins {
     pub(super) others: Vec<CompactRow>,
 }
 
-impl Twins {
+impl AliasRows {
     /// Sorts the plain rows with this alias by what they are.
     pub(super) fn new(alias: CallKey, rows: impl IntoIterator<Item = CompactRow>) -> Self {
         let mut twins = Self::default();

@@ -8,12 +8,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const UNIT: usize = 1024;
 
 /// Permits for the bytes of all bodies that are being received, decoded or waiting to be booked.
-pub(super) struct Room(Arc<Semaphore>);
+pub(super) struct ByteBudget(Arc<Semaphore>);
 
 /// A body's permit, which is released when dropped.
 pub(super) type Share = OwnedSemaphorePermit;
 
-impl Room {
+impl ByteBudget {
     /// Enough room for a few bodies of this length.
     pub(super) fn new(longest: usize) -> Self {
         Self(Arc::new(Semaphore::new(units(longest).saturating_mul(4).min(Semaphore::MAX_PERMITS))))
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn four_of_the_longest_find_room_and_a_fifth_when_one_has_gone() {
-        let room = Room::new(1 << 20);
+        let room = ByteBudget::new(1 << 20);
         let mut shares: Vec<Share> = (0..4).map(|_| room.take(1 << 20).unwrap()).collect();
         assert!(room.take(1 << 20).is_none() && room.take(0).is_none());
         drop(shares.pop());
