@@ -19,10 +19,8 @@ use super::projects::Projects;
 use super::rows::SortBy;
 use super::saved::SavedView;
 use super::targets::Targets;
-use super::{
-    Effect, EngineEvent, HealthView, Input, Message, Mode, ModelView, Next, Note, Options, Pane, Progress, Request,
-    Tone, View,
-};
+use super::{Effect, EngineEvent, HealthView, Input, Message, Mode, ModelView, Next, Note, Options, Pane};
+use super::{Progress, Request, Tone, View};
 
 /// Whether the displayed numbers are live or frozen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
