@@ -115,6 +115,13 @@ impl Names {
         Some(format!("{before}{}", asked.as_str()))
     }
 
+    /// The pattern for exactly the names whose short forms match this one.
+    fn pattern_in_full(&self, asked: &Matcher) -> Option<Matcher> {
+        let full = asked.of_name(&self.closest_pattern(asked)?);
+        let is_same = |name: &Label| full.matches(name) == asked.matches(self.short(name));
+        self.all.iter().all(is_same).then_some(full)
+    }
+
     /// The name that was probably meant: one whose short form matches, one that starts with, ends with or contains the
     /// text, or one that is spelled similarly.
     fn closest(&self, asked: &str) -> Option<&str> {
@@ -173,20 +180,23 @@ impl KnownNames {
 }
 
 /// Replaces a short form by the full name of a project or a model if no call has the short one and exactly one name is
-/// shown that way. Returns the names it has read, for the messages about names that no call has.
+/// shown that way, and a pattern that only short forms match by one that matches their full names. Returns the names it has read, for the messages about names that no call has.
 ///
 /// # Errors
 /// When the ledger cannot be read.
 pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<KnownNames, LedgerError> {
     let mut known = KnownNames::default();
     for (dimension, asked) in &mut filter.only {
-        if !matches!(dimension, Dimension::Project | Dimension::Model) || asked.is_glob() {
+        if !matches!(dimension, Dimension::Project | Dimension::Model) {
             continue;
         }
         let names = known.names_by(books, *dimension)?;
-        if !names.all.iter().any(|name| asked.matches(name))
-            && let Some(full) = names.in_full(asked.as_str())
-        {
+        if names.all.iter().any(|name| asked.matches(name)) {
+            continue;
+        }
+        if asked.is_glob() {
+            *asked = names.pattern_in_full(asked).unwrap_or_else(|| asked.clone());
+        } else if let Some(full) = names.in_full(asked.as_str()) {
             *asked = asked.of_name(full);
         }
     }

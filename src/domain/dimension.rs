@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Call, Instant, Label, TicketPattern, project_of, undated};
+use super::model_forms::spellings;
+use super::{Call, Instant, Label, TicketPattern, project_of};
 
 /// A property of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -203,13 +204,10 @@ impl Matcher {
         match &self.kind {
             Kind::Exact => self.text == name,
             Kind::Pattern => fits(&self.text, name),
-            Kind::Model => spellings(name).any(|name| {
-                name.eq_ignore_ascii_case(&self.text)
-                    || undated(name).is_some_and(|name| name.eq_ignore_ascii_case(&self.text))
-            }),
+            Kind::Model => is_spelled(name, &self.text, |name| name.eq_ignore_ascii_case(&self.text)),
             Kind::ModelPattern => {
                 let text = self.text.to_ascii_lowercase();
-                spellings(&name.to_ascii_lowercase()).any(|name| fits(&text, name))
+                is_spelled(&name.to_ascii_lowercase(), &text, |name| fits(&text, name))
             }
             Kind::Ticket(pattern, wanted) => pattern.find(name).is_some_and(|ticket| wanted.matches(ticket)),
         }
@@ -235,9 +233,16 @@ fn fits(pattern: &str, name: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// A model's name, and what follows each slash in it: the part before a slash names who serves the model.
-fn spellings(name: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(name), |name| name.split_once('/').map(|(_, rest)| rest))
+/// True if any spelling of a model's name passes: what follows each slash in it, because the part before a slash names who
+/// serves the model, and what price lists take for the same name. All of them have the word with which `text` begins.
+fn is_spelled(name: &str, text: &str, passes: impl Fn(&str) -> bool) -> bool {
+    let mut parts = std::iter::successors(Some(name), |name| name.split_once('/').map(|(_, rest)| rest));
+    if parts.any(&passes) {
+        return true;
+    }
+    let word = text.split(|letter: char| !letter.is_ascii_alphanumeric()).next().unwrap_or_default().as_bytes();
+    let has_word = word.is_empty() || name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+    has_word && spellings(name).iter().any(|form| passes(&form.name))
 }
 
 /// Selects calls.
@@ -311,6 +316,20 @@ mod tests {
                 let is_like = model.is_glob() && name.starts_with("gpt-");
                 assert_eq!(model.matches(name), is_like, "{} on {name}", model.as_str());
             }
+        }
+        for name in [
+            "claude-sonnet-4.5",
+            "anthropic/claude-sonnet-4.5",
+            "claude-sonnet-4-5[1m]",
+            "claude-sonnet-4-5-latest",
+            "Claude-Sonnet-4-5 ",
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "claude-sonnet-4-5@20250929",
+        ] {
+            for model in ["claude-sonnet-4-5", "claude-sonnet-*"] {
+                assert!(Matcher::model(model).matches(name), "{model} on {name}");
+            }
+            assert!(!Matcher::model("claude-sonnet-4").matches(name), "{name}");
         }
         // Who names the service means that service.
         let served = Matcher::model("openai/gpt-4o");

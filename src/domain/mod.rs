@@ -9,6 +9,7 @@ mod fidelity;
 mod hold_id;
 mod key;
 mod label;
+pub(crate) mod model_forms;
 mod model_name;
 mod parts;
 mod percent;

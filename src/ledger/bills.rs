@@ -13,8 +13,8 @@ use super::lineage::Families;
 use super::session_bills::{ModelTotal, NEAREST, SessionBills, growth_key, row_key, started};
 use super::snapshots::{Snapshots, size};
 use super::spending::{Part, Spending};
+use crate::domain::model_forms::core as core_name;
 use crate::domain::{Bill, Billed, Call, CallKey, Counter, Instant, Record, one_by_one, sort_by_key};
-use crate::pricing::core_name;
 
 /// Upper bound for each token class of a plausible session total.
 pub(super) const MOST: u64 = 1_000_000_000_000_000;

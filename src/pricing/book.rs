@@ -7,7 +7,8 @@ use rustc_hash::FxBuildHasher;
 use super::card::Card;
 use super::table::{Line, Table, TableError};
 use super::tariff::Priced;
-use super::{Cost, CostMode, CustomPrice, Explanation, Found, Pricer, Tariff, names};
+use super::{Cost, CostMode, CustomPrice, Explanation, Found, Pricer, Tariff};
+use crate::domain::model_forms;
 use crate::domain::{Call, Day, Instant, Label, Tokens, Usd};
 
 /// The built-in list; `prices/README.md` documents its sources.
@@ -171,7 +172,7 @@ impl PriceBook {
 
     /// The config's price for any form of the name, or else the list's.
     fn look_up(&self, model: &str) -> Option<Priced> {
-        let forms = names::forms(model);
+        let forms = model_forms::forms(model);
         for (at, form) in forms.iter().enumerate().filter(|(_, form)| !form.is_fast) {
             if let Some(priced) = self.custom_of(&form.name, &forms, at, &[]) {
                 return Some(priced);
@@ -179,7 +180,7 @@ impl PriceBook {
             let alias = self.aliases.iter().find(|(name, _)| name.eq_ignore_ascii_case(&form.name));
             if let Some((_, target)) = alias {
                 let path = labels(&forms, at);
-                let forms = names::forms(target);
+                let forms = model_forms::forms(target);
                 let stated = forms
                     .iter()
                     .enumerate()
@@ -191,7 +192,7 @@ impl PriceBook {
         self.listed_of(&forms, &[])
     }
 
-    fn custom_of(&self, name: &str, forms: &[names::Form], at: usize, before: &[Label]) -> Option<Priced> {
+    fn custom_of(&self, name: &str, forms: &[model_forms::Form], at: usize, before: &[Label]) -> Option<Priced> {
         let prices: Vec<&CustomPrice> =
             self.custom.iter().filter(|price| price.model.eq_ignore_ascii_case(name)).collect();
         if prices.is_empty() {
@@ -200,7 +201,7 @@ impl PriceBook {
         Some(Priced::custom(&prices, self.listed_of(forms, &[]), [before, &labels(forms, at)].concat()))
     }
 
-    fn listed_of(&self, forms: &[names::Form], before: &[Label]) -> Option<Priced> {
+    fn listed_of(&self, forms: &[model_forms::Form], before: &[Label]) -> Option<Priced> {
         forms.iter().enumerate().find_map(|(at, form)| {
             let (name, line) = self.line(&form.name)?;
             let mut path = [before, &labels(forms, at)].concat();
@@ -259,8 +260,8 @@ fn is_uncounted(call: &Call) -> bool {
     call.tokens.is_zero() && call.web_searches == 0
 }
 
-fn labels(forms: &[names::Form], at: usize) -> Vec<Label> {
-    names::path(forms, at).into_iter().map(Label::new).collect()
+fn labels(forms: &[model_forms::Form], at: usize) -> Vec<Label> {
+    model_forms::path(forms, at).into_iter().map(Label::new).collect()
 }
 
 fn places() -> Box<[OnceLock<Known>]> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use super::names::forms;
+use crate::domain::model_forms::forms;
 
 /// One line per model: its name, a tab, and its context size in tokens.
 const SIZES: &str = include_str!("../../prices/context.txt");

@@ -7,6 +7,7 @@ mod stated;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,6 +19,10 @@ use super::facts::{Facts, tokens_of};
 use super::response_reader::Seen;
 use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Place, Tokens};
 use crate::formats::keys::{answer_key, codex_key, request_key};
+
+/// Number of whole answers that one idempotency key makes one call: the first, and those to two repeats, as the vendors'
+/// libraries make at most. A client that gave every request the same key would otherwise pass every limit.
+const ATTEMPTS: u32 = 3;
 
 /// Source name of the proxy's calls.
 pub(super) const SOURCE: &str = "proxy";
@@ -109,6 +114,10 @@ pub(super) fn calls(seen: &Seen, about: &About, ids: &mut FirstSeen) -> Vec<Call
             call.fidelity = Fidelity::LowerBound;
         }
     }
+    let is_another =
+        has_counts && seen.is_whole && about.repeat_key().is_some_and(|attempts| ids.answered(attempts) > ATTEMPTS);
+    let about =
+        &if is_another { Cow::Owned(About { idempotency: None, ..about.clone() }) } else { Cow::Borrowed(about) };
     for call in &mut calls {
         attribute(call, about);
     }

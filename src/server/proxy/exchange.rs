@@ -112,7 +112,8 @@ async fn counted(
     let length = body.size_hint().exact();
     let (sent, mut outgoing, may_ask) = begun(shared, job, protocol, body);
     let limited = shared.admission.limited();
-    gather(shared, job, &sent, &mut outgoing, may_ask, limited.as_deref()).await.map_err(|_| Failed::Left)?;
+    let limits = limited.as_deref().filter(|_| !job.route.is_fetch).map(|limited| (limited, length));
+    gather(shared, job, &sent, &mut outgoing, may_ask, limits).await.map_err(|_| Failed::Left)?;
     let gathered = Instant::now();
     let mut record = record(shared, job, protocol, &sent);
     let mut near = None;
@@ -180,20 +181,23 @@ fn begun(shared: &Shared, job: &Job, protocol: Protocol, body: Incoming) -> (Arc
     (sent, outgoing, may_ask)
 }
 
-/// Waits for the part of the body that must be known before it is forwarded.
+/// Waits for the part of the body that must be known before it is forwarded. `limits` has the names that limits depend
+/// on, and the announced length of the body.
 async fn gather(
     shared: &Shared,
     job: &Job,
     sent: &Sent,
     outgoing: &mut Outgoing,
     may_ask: bool,
-    limited: Option<&[Dimension]>,
+    limits: Option<(&[Dimension], Option<u64>)>,
 ) -> Result<(), hyper::Error> {
     outgoing.gather().await?;
-    while let Some(limited) = limited {
+    while let Some((limited, length)) = limits {
         let (facts, _) = sent.facts_so_far();
         let most = match facts.model {
             _ if may_matter(limited, &job.who, &facts) => MEASURED,
+            // Its size says how much to hold, too.
+            _ if length.is_none() => MEASURED,
             // Its price says how much to hold.
             None => GATHERED,
             Some(_) => break,

@@ -12,6 +12,9 @@ const MOST: usize = 10_000;
 pub(in crate::server::proxy) struct FirstSeen {
     known: HashMap<CallKey, CallKey>,
     order: VecDeque<CallKey>,
+    /// Whole answers to the attempts of the last aliases.
+    answered: HashMap<CallKey, u32>,
+    attempts: VecDeque<CallKey>,
 }
 
 impl FirstSeen {
@@ -28,5 +31,21 @@ impl FirstSeen {
         self.order.push_back(name);
         self.known.insert(name, value);
         value
+    }
+
+    /// Counts one more whole answer to attempts with this alias. Returns how many there were.
+    pub(in crate::server::proxy) fn answered(&mut self, attempts: CallKey) -> u32 {
+        let count = self.answered.entry(attempts).or_default();
+        *count = count.saturating_add(1);
+        let count = *count;
+        if count == 1 {
+            self.attempts.push_back(attempts);
+        }
+        if self.attempts.len() > MOST
+            && let Some(oldest) = self.attempts.pop_front()
+        {
+            self.answered.remove(&oldest);
+        }
+        count
     }
 }

@@ -287,6 +287,21 @@ fn attempts_are_those_of_one_user_at_one_api_however_the_user_is_named() {
 }
 
 #[test]
+fn a_key_that_never_changes_does_not_make_every_answer_one_call() {
+    let about = About { idempotency: Some("job".to_owned()), ..about(Protocol::Responses) };
+    let mut ids = FirstSeen::default();
+    let mut answer = |number: u32, is_whole| {
+        let body = format!(
+            r#"{{"object":"response","id":"resp_{number:032}","model":"gpt-5","usage":{{"input_tokens":100,"output_tokens":20}}}}"#
+        );
+        let alias = super::calls(&seen(&body, &[&body], 0, is_whole), &about, &mut ids)[0].alias;
+        alias.is_some_and(CallKey::is_of_attempts)
+    };
+    let whole = [(0, true), (1, false), (2, true), (3, true), (4, true), (5, true)];
+    assert_eq!(whole.map(|(number, is_whole)| answer(number, is_whole)), [true, true, true, true, false, false]);
+}
+
+#[test]
 fn an_answer_does_not_say_who_called() {
     let body = r#"{"object":"response","id":"resp_1","model":"gpt-5","user":"eve","conversation":{"id":"s"},"metadata":{"team":"evil","session_id":"s","project":"p","feature":"f"},"usage":{"input_tokens":100,"output_tokens":20}}"#;
     let from = calls(&seen(body, &[body], 0, true), &about(Protocol::Responses)).remove(0).from;

@@ -1,6 +1,6 @@
-//! Alternative names of a model in price lists: without date, context mark, or provider.
+//! Alternative names of a model, in price lists and limits: without date, context mark, or provider.
 
-use crate::domain::undated;
+use super::undated;
 
 /// Providers and gateways that precede a slash. They say where a model runs, not which model it is.
 const PREFIXES: &[&str] = &[
@@ -79,8 +79,18 @@ pub(crate) struct Form {
     pub(crate) is_fast: bool,
 }
 
-/// A name and its other forms, fewest changes first. Names that are merely similar are never included.
+/// A name and its other forms in price lists, fewest changes first. Names that are merely similar are never included.
 pub(crate) fn forms(name: &str) -> Vec<Form> {
+    let mut forms = spellings(name);
+    for at in 0..forms.len() {
+        let maker = maker(&forms[at].name);
+        add(&mut forms, at, maker, false);
+    }
+    forms
+}
+
+/// A name and what is left of it without date, mark, provider and the like.
+pub(crate) fn spellings(name: &str) -> Vec<Form> {
     let mut forms = vec![Form { name: name.to_owned(), from: 0, is_fast: false }];
     let mut at = 0;
     while at < forms.len() {
@@ -90,10 +100,6 @@ pub(crate) fn forms(name: &str) -> Vec<Form> {
         }
         add(&mut forms, at, without_fast(&name), true);
         at += 1;
-    }
-    for at in 0..forms.len() {
-        let maker = maker(&forms[at].name);
-        add(&mut forms, at, maker, false);
     }
     forms
 }
