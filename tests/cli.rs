@@ -495,6 +495,30 @@ fn a_table_fits_its_terminal_and_says_what_it_left_out() {
 }
 
 #[test]
+fn limits_and_a_statement_fit_the_terminal() {
+    let home = Home::new();
+    home.config(
+        "[limits]\nday = \"60usd\"\n[limits.projects]\n\"/w/a-project-with-a-rather-long-name\".day = \"40usd\"\n",
+    );
+    let line = native("n", &now(), "claude-opus-5", 7_000_000, 3)
+        .replace("\"session\"", "\"project\":\"/w/a-project-with-a-rather-long-name\",\"session\"");
+    home.write(".local/share/tokmeter/usage.jsonl", &line);
+    for (args, last) in [(&["limits"][..], "used"), (&["invoice", "--by", "user,model,project"], "cost")] {
+        for columns in [70, 80, 200] {
+            let mut pty = Pty::start(&home, args, columns, 40);
+            assert_eq!(pty.ended(), 0);
+            pty.drained();
+            let rows: Vec<String> = pty.with_screen(|screen| screen.rows(0, columns).collect());
+            let head = rows.iter().find(|row| row.contains(last)).unwrap_or_else(|| panic!("{rows:#?}"));
+            assert!(!head.contains("full at") || columns > 70, "{rows:#?}");
+            let amounts = rows.iter().filter(|row| row.contains("35.00")).count();
+            assert!(amounts >= 2, "the amounts are not broken at {columns}: {rows:#?}");
+            assert_eq!(rows.iter().any(|row| row.contains("Omitted")), columns < 200 && args.len() > 1, "{rows:#?}");
+        }
+    }
+}
+
+#[test]
 fn long_texts_of_a_table_are_wrapped_between_their_words() {
     let home = Home::new();
     let listed = json(&home, &["agents", "--json"]);

@@ -142,7 +142,7 @@ fn listed_commands(help: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_help_of_a_command_begins_with_its_line_in_the_list_of_commands() {
+fn the_help_of_a_command_begins_with_its_line_in_the_list_of_commands_and_ends_with_examples() {
     let mut path_count = 0;
     let mut open = vec![Vec::new()];
     while let Some(path) = open.pop() {
@@ -151,6 +151,7 @@ fn the_help_of_a_command_begins_with_its_line_in_the_list_of_commands() {
             let help = tokmeter(&[&args[..], &[&name, "--help"]].concat());
             let first: Vec<&str> = help.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
             assert_eq!(first.join(" "), about, "{args:?} {name}");
+            assert!(help.contains("\nExample"), "{args:?} {name} has no example");
             path_count += 1;
             open.push([&path[..], &[name]].concat());
         }

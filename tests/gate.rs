@@ -305,11 +305,10 @@ fn a_limit_for_a_name_that_no_call_has_is_set_and_the_name_is_said() {
     let said = run(&home, &["limits", "set", "model:opus-5-6:day", "20usd"], "");
     assert!(said.err.contains("no call has model 'opus-5-6'"), "{}", said.err);
     let said = run(&home, &["limits", "set", "model:opus-*:day", "20usd"], "");
-    assert_eq!((said.code, said.out.as_str()), (0, "model:opus-*:day: 20usd\n"));
-    assert_eq!(
-        said.err,
-        "tokmeter: the limit is set, but no call has model 'opus-*' yet; did you mean 'claude-opus-*'?\n"
-    );
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (0, "model:claude-opus-*:day: 20usd\n", ""));
+    let said = run(&home, &["limits", "set", "model:gpt-*:day", "20usd"], "");
+    assert_eq!((said.code, said.out.as_str()), (0, "model:gpt-*:day: 20usd\n"));
+    assert!(said.err.contains("the limit is set, but no call has model 'gpt-*' yet"), "{}", said.err);
     for scope in ["model:claude-opus-5-5:day", "model:claude-*:day", "user:*:model:claude-*:day", "team:*:day", "day"] {
         assert_eq!(run(&home, &["limits", "set", scope, "20usd"], "").err, "", "{scope}");
     }

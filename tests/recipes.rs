@@ -66,7 +66,7 @@ impl Meter {
                         &settings,
                         chrono::Utc::now(),
                     )),
-                    Content::Records(records) | Content::Export { records, .. } => {
+                    Content::Records(records) | Content::Kept(records) | Content::Export { records, .. } => {
                         match books.post(&Batch { records, files: Vec::new() }).unwrap().as_slice() {
                             [Change::New(change)] => Reply::Booked {
                                 key: change.after.call.key,
@@ -127,7 +127,7 @@ fn said(output: &Output) -> String {
 /// Last output of an example; its session is named after the example's language.
 fn is_stopped(text: &str) -> bool {
     let names = ["python-example", "node-example"];
-    let words = |name| format!("stopped after 4 calls: Session {name} limit reached: 1,200 of 1,000 used");
+    let words = |name| format!("stopped after 4 calls: Session {name} limit reached: 1,200 of 1,000 tokens used");
     names.into_iter().any(|name| text.starts_with(&words(name)))
 }
 

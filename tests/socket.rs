@@ -53,19 +53,21 @@ fn meter_with(owner: u32, queue: usize, idle: Duration) -> Meter {
             drop(held.1.wait_while(held.0.lock().unwrap(), |hold| *hold).unwrap());
             let reply = match delivery.content {
                 Content::Query(text) => Reply::Json(text),
-                Content::Records(records) | Content::Export { records, .. } => match &records[0] {
-                    Record::Call(call) if list.lock().unwrap().contains(&call.key) => Reply::Repeat,
-                    Record::Call(call) => {
-                        list.lock().unwrap().push(call.key);
-                        seen.lock().unwrap().push(call.from.user.clone());
-                        Reply::Booked { key: call.key, cost: Some(Usd::from_micro(7_000)), fidelity: call.fidelity }
+                Content::Records(records) | Content::Kept(records) | Content::Export { records, .. } => {
+                    match &records[0] {
+                        Record::Call(call) if list.lock().unwrap().contains(&call.key) => Reply::Repeat,
+                        Record::Call(call) => {
+                            list.lock().unwrap().push(call.key);
+                            seen.lock().unwrap().push(call.from.user.clone());
+                            Reply::Booked { key: call.key, cost: Some(Usd::from_micro(7_000)), fidelity: call.fidelity }
+                        }
+                        Record::Descends { .. }
+                        | Record::Bill(_)
+                        | Record::Rekeyed { .. }
+                        | Record::Status(_)
+                        | Record::Settled(_) => Reply::Nothing,
                     }
-                    Record::Descends { .. }
-                    | Record::Bill(_)
-                    | Record::Rekeyed { .. }
-                    | Record::Status(_)
-                    | Record::Settled(_) => Reply::Nothing,
-                },
+                }
             };
             let _ = delivery.reply.send(reply);
         }

@@ -6,12 +6,16 @@ use std::path::PathBuf;
 #[command(defer = true)]
 pub enum LimitsCommand {
     /// Show every limit with its usage
+    #[command(after_help = "Example:\n  tokmeter limits show --json")]
     Show {
         /// As JSON
         #[arg(long)]
         json: bool,
     },
     /// Set a limit, keeping the config's comments
+    #[command(
+        after_help = "Examples:\n  tokmeter limits set day 25usd\n  tokmeter limits set user:alice:month '100usd + 50M'"
+    )]
     Set {
         /// day, week, month, session, call, block, 5h, user:alice:day, model:claude-opus-*:month …
         #[arg(value_name = "SCOPE")]
@@ -21,6 +25,7 @@ pub enum LimitsCommand {
         amount: String,
     },
     /// Remove a limit
+    #[command(after_help = "Example:\n  tokmeter limits unset user:alice:month")]
     Unset {
         /// As in `set`
         #[arg(value_name = "SCOPE")]

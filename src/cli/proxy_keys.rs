@@ -4,6 +4,7 @@
 #[command(defer = true)]
 pub enum ProxyCommand {
     /// Make, list and revoke the keys of those who may call
+    #[command(after_help = "Example:\n  tokmeter proxy key add --user alice --team web")]
     Key {
         /// Subcommand
         #[command(subcommand)]
@@ -28,12 +29,14 @@ pub enum KeyCommand {
         name: Option<String>,
     },
     /// Every key, without its secret
+    #[command(after_help = "Example:\n  tokmeter proxy key list")]
     List {
         /// As JSON
         #[arg(long)]
         json: bool,
     },
     /// Refuse a key from now on
+    #[command(after_help = "Example:\n  tokmeter proxy key revoke alice")]
     Revoke {
         /// The key's name
         #[arg(value_name = "NAME")]

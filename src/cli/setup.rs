@@ -6,10 +6,13 @@ use std::path::PathBuf;
 #[command(defer = true)]
 pub enum SetupCommand {
     /// Claude Code: status line and hooks, or its telemetry
+    #[command(after_help = "Examples:\n  tokmeter setup claude\n  tokmeter setup claude --undo")]
     Claude(SetupArgs),
     /// Codex: its telemetry
+    #[command(after_help = "Example:\n  tokmeter setup codex --telemetry")]
     Codex(SetupArgs),
     /// Gemini CLI: its telemetry
+    #[command(after_help = "Example:\n  tokmeter setup gemini --telemetry")]
     Gemini(SetupArgs),
 }
 

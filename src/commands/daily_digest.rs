@@ -115,7 +115,7 @@ fn limits_words(limits: &[LimitState]) -> String {
     let words = |verdict: Verdict, word: &str| -> Vec<String> {
         let fits = limits.iter().filter(of_the_day).filter(|limit| limit.verdict == verdict);
         fits.map(|limit| {
-            format!("{} {word} ({} used: {})", limit.name, text::percentage(limit.percent), text::used_of(limit))
+            format!("{} {word} ({} used: {})", limit.name, text::percentage(limit.percent), text::used_in_words(limit))
         })
         .collect()
     };

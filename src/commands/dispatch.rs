@@ -43,7 +43,7 @@ pub(super) fn dispatch(context: &mut Context<'_>, cli: Cli, loaded: &Loaded) -> 
         Some(Command::Metrics) => metrics::run(context),
         Some(Command::Config { command }) => config::run(context, command, loaded),
         Some(Command::Gate(args)) => gate::run(context, &args, loaded),
-        Some(Command::Statusline { format }) => statusline::run(context, format.as_deref()),
+        Some(Command::Statusline { format }) => statusline::run(context, format.as_deref(), loaded),
         Some(Command::Record(args)) => record::run(context, &args),
         Some(Command::Setup { command }) => setup::run(context, command),
         Some(Command::Completions { shell }) => {

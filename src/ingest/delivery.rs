@@ -20,6 +20,8 @@ pub struct Delivery {
 pub enum Content {
     /// Calls to write.
     Records(Vec<Record>),
+    /// Calls to write, which the sender keeps and sends again until they are written. They count meanwhile.
+    Kept(Vec<Record>),
     /// Calls from one telemetry export. Several exports may be written together, so the reply names no call.
     Export {
         /// The calls.

@@ -286,11 +286,15 @@ impl LimitUsage {
             })
             .collect();
         if states.is_empty() {
-            let state = state(&self.limit, None, None, Used::default(), self.span);
-            states.push(forecast(state, &Subject::default()));
+            states.push(forecast(self.unused(), &Subject::default()));
         }
         tell_apart(&mut states);
         states
+    }
+
+    /// State of the limit while nothing counts against it.
+    pub(crate) fn unused(&self) -> LimitState {
+        state(&self.limit, None, None, Used::default(), self.span)
     }
 
     /// True when a limit for the caller's own names replaces this default.

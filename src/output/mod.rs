@@ -30,4 +30,4 @@ pub(crate) use quota::QuotaJson;
 pub(crate) use reconcile::Outcome;
 pub(crate) use session::session_json;
 pub(crate) use signals::{comparison_text, signals_document, signals_text};
-pub(crate) use table::{mark_lines, plain, report as report_table, unread_line, wrapped};
+pub(crate) use table::{fitted, mark_lines, plain, report as report_table, table_width, unread_line, wrapped};

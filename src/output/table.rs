@@ -157,6 +157,48 @@ pub(crate) fn plain(heads: &[String], left: usize, rows: &[Vec<String>], out: &m
     lines(Table::new(), heads, left, rows, out)
 }
 
+/// Width of a table of [`plain`].
+pub(crate) fn table_width(heads: &[String], rows: &[Vec<String>]) -> usize {
+    column_widths(heads, rows).into_iter().sum::<usize>().saturating_sub(2)
+}
+
+/// Width of each column, with the gap behind it.
+fn column_widths(heads: &[String], rows: &[Vec<String>]) -> Vec<usize> {
+    let lines = || std::iter::once(heads).chain(rows.iter().map(Vec::as_slice));
+    (0..heads.len()).map(|at| lines().map(|line| text::width(&line[at]) + 2).max().unwrap_or(0)).collect()
+}
+
+/// Like [`plain`], but if it is wider than `room` columns, without those of `spared`, in this order, that it takes, and
+/// says so.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub(crate) fn fitted(
+    heads: &[String],
+    left: usize,
+    rows: &[Vec<String>],
+    (room, spared): (Option<usize>, &[&str]),
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let widths = column_widths(heads, rows);
+    let mut kept: Vec<usize> = (0..heads.len()).collect();
+    let mut omitted = Vec::new();
+    for name in spared {
+        if room.is_none_or(|room| kept.iter().map(|at| widths[*at]).sum::<usize>() <= room + 2) {
+            break;
+        }
+        kept.retain(|at| heads[*at] != *name);
+        omitted.push(*name);
+    }
+    let of = |line: &[String]| kept.iter().map(|at| line[*at].clone()).collect::<Vec<_>>();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| of(row)).collect();
+    plain(&of(heads), kept.iter().filter(|at| **at < left).count(), &rows, out)?;
+    if !omitted.is_empty() {
+        writeln!(out, "\nOmitted for lack of space: {} (`--json` has everything)", omitted.join(", "))?;
+    }
+    Ok(())
+}
+
 /// Like [`plain`], but with all columns left-aligned, and the text of the last one wrapped to a terminal of this width.
 ///
 /// # Errors
@@ -260,7 +302,7 @@ pub(crate) fn mark_lines(total: &Sums) -> Vec<String> {
     }
     if total.lower_bound_calls > 0 {
         lines.push(format!(
-            "≥ the agent logged {} only in part; the real cost is higher",
+            "≥ {} logged only in part, or of sessions that made others which no log has; the real cost is higher",
             text::plural(total.lower_bound_calls, "call")
         ));
     }

@@ -1,6 +1,6 @@
 //! Why a call is refused, or which limit is near.
 
-use super::{banner_title, duration, forecast_short, resets, used_of};
+use super::{banner_title, duration, forecast_short, resets, used_in_words};
 use crate::domain::{Instant, Zone};
 use crate::meter::gate::Decision;
 use crate::meter::{LimitState, Verdict, Window};
@@ -24,7 +24,7 @@ pub(crate) fn gate_reason(decision: &Decision, now: Instant, zone: Zone) -> Opti
 fn over_words(state: &LimitState, now: Instant, zone: Zone) -> String {
     let title = banner_title(state);
     let title = title.trim_start_matches(['■', '⚠', ' ']);
-    format!("{title}: {} used, {}", used_of(state), again(state, now, zone))
+    format!("{title}: {} used, {}", used_in_words(state), again(state, now, zone))
 }
 
 /// `80% of daily limit used: $20.00 of $25.00, resets 00:00, full at 16:40 (15:55–18:10)`.
@@ -35,7 +35,7 @@ pub(crate) fn near_words(state: &LimitState, now: Instant, zone: Zone) -> String
     let title = banner_title(state);
     let title = title.trim_start_matches(['■', '⚠', ' ']);
     let full = forecast_short(state, now, zone).map(|full| format!(", {full}")).unwrap_or_default();
-    format!("{title}: {}, {}{full}", used_of(state), again(state, now, zone))
+    format!("{title}: {}, {}{full}", used_in_words(state), again(state, now, zone))
 }
 
 /// When the limit has room again.

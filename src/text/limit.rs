@@ -46,6 +46,16 @@ pub(crate) fn used_of(limit: &LimitState) -> String {
     amounts(limit).first().map(|amount| format!("{} of {}", amount.used, amount.allowed)).unwrap_or_default()
 }
 
+/// The same in a sentence: `400,000 of 500,000 tokens`.
+pub(crate) fn used_in_words(limit: &LimitState) -> String {
+    let unit = match amounts(limit).first().map(|amount| amount.noun) {
+        Some("Tokens") => " tokens",
+        Some("Output") => " output tokens",
+        _ => "",
+    };
+    format!("{}{unit}", used_of(limit))
+}
+
 /// Used and allowed in a few columns: `$12/$25`, `3.9M/5M`; only the amount closest to its limit.
 pub(crate) fn used_short(limit: &LimitState) -> String {
     amounts(limit).first().map(|amount| amount.short.clone()).unwrap_or_default()

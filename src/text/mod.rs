@@ -19,7 +19,7 @@ pub(crate) use complete::{cache_line, complete, complete_about, counter, followe
 pub(crate) use gate::{again, gate_reason, near_words};
 pub(crate) use limit::{
     as_usual, banner, banner_amounts, banner_title, forecast, forecast_short, full_at, full_between, left, left_of,
-    left_short, percent, resets, used_of, used_short,
+    left_short, percent, resets, used_in_words, used_of, used_short,
 };
 pub(crate) use limit_name::{row_names, short_name};
 pub(crate) use money::{

@@ -16,7 +16,7 @@ fn yesterday_is_a_few_lines_fit_for_a_mail() {
         "Tokens    2,100 (2,000 input, 100 output)",
         "Users     1 (bob ",
         "Sessions  1\n",
-        "Limits    daily reached (105% used: 2,100 of 2,000)",
+        "Limits    daily reached (105% used: 2,100 of 2,000 tokens)",
         "claude-opus-5",
     ] {
         assert!(said.contains(words), "{words}: {said}");

@@ -80,7 +80,10 @@ fn e12_claude_code_is_stopped_by_its_own_hooks_within_one_call() {
     assert_eq!(hook("Stop"), Value::Null);
     let next = hook("UserPromptSubmit");
     assert_eq!(next["decision"], "block");
-    assert!(next["reason"].as_str().unwrap().starts_with("Session w limit reached: 1,200 of 1,000 used"), "{next}");
+    assert!(
+        next["reason"].as_str().unwrap().starts_with("Session w limit reached: 1,200 of 1,000 tokens used"),
+        "{next}"
+    );
 }
 
 #[test]

@@ -118,6 +118,16 @@ fn it_does_not_wait_for_an_agent_that_says_nothing() {
 }
 
 #[test]
+fn a_config_with_an_error_is_said_because_limits_may_be_missing() {
+    let home = home();
+    for (wrong, is_whole) in [("users.kim.day = \"5\"", true), ("users.kim.day = ", false)] {
+        home.config(&format!("[limits]\ntotal = {{ tokens = 10_000_000 }}\n{wrong}\n{}", super::PRICE));
+        let said = line(&home, None, &[], "");
+        assert!(said.ends_with(" · ▲ config error") && said.contains("80%") == is_whole, "{said}");
+    }
+}
+
+#[test]
 fn what_the_agent_says_a_session_cost_stands_in_until_the_books_know_a_call_of_it() {
     let home = home();
     let unknown = r#"{"session_id":"new","model":{"display_name":"Opus"},"cost":{"total_cost_usd":0.1234}}"#;

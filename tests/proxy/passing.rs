@@ -400,3 +400,20 @@ fn an_answer_that_comes_before_the_whole_request_was_read_is_passed_on() {
     proxy.end();
     assert_eq!(booked(&home), Vec::<serde_json::Value>::new());
 }
+
+#[test]
+fn what_is_not_to_be_booked_leaves_no_journal_that_others_would_book() {
+    let home = Home::new();
+    let mock = Mock::start(|_, number| Reply::json(&Api::Chat.body(number)));
+    let upstream = format!("http://{}", mock.address);
+    let args = ["serve", "--listen", "127.0.0.1:0", "--proxy", "127.0.0.1:0", "--no-ledger", "--upstream", &upstream];
+    let mut serving = home.spawn(&args);
+    let mut stderr = std::io::BufReader::new(serving.stderr.take().unwrap());
+    let line = crate::line_with(&mut stderr, "forwarding on http://").unwrap();
+    let address = line.trim().rsplit("http://").next().unwrap().parse().unwrap();
+    assert_eq!(post(address, Api::Chat.path(), &[], &Api::Chat.request(false)).status, 200);
+    assert_eq!(booked(&home).len(), 0);
+    serving.kill().unwrap();
+    serving.wait().unwrap();
+    assert_eq!(booked(&home).len(), 0);
+}

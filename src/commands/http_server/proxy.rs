@@ -89,14 +89,15 @@ fn without_password(text: &str) -> &str {
     text.rsplit_once('@').map_or(text, |(_, rest)| rest)
 }
 
-/// Starts the proxy.
+/// Starts the proxy. Unless its calls are to be booked, it writes no journal, which every reader of the ledger would book.
 pub(in crate::commands) fn start(
     context: &mut Context<'_>,
     bound: Bound,
     doors: EngineClient,
+    is_booked: bool,
 ) -> Result<Proxy, Failure> {
-    let folder = context.paths.make_data_folder().ok().zip(context.paths.spool());
-    if folder.is_none() {
+    let folder = is_booked.then(|| context.paths.make_data_folder().ok().zip(context.paths.spool())).flatten();
+    if is_booked && folder.is_none() {
         context.note("no data folder can be written; calls are counted while this runs, and a kill loses some");
     }
     let proxy = Proxy::start(proxy::Setup {

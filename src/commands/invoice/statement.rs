@@ -49,7 +49,8 @@ impl Statement<'_> {
             return writeln!(context.out, "No calls.");
         }
         let rows: Vec<Vec<String>> = self.rows();
-        output::plain(&self.heads(), self.report.query.by.len(), &rows, context.out)?;
+        let fit = (context.env.columns, SPARED.as_slice());
+        output::fitted(&self.heads(), self.report.query.by.len(), &rows, fit, context.out)?;
         for line in self.notes(context) {
             writeln!(context.out, "\n{line}")?;
         }
@@ -120,6 +121,8 @@ impl Statement<'_> {
     }
 }
 
+/// Columns to omit first if the terminal is too narrow.
+const SPARED: [&str; 5] = ["cache write", "cache read", "input", "output", "calls"];
 pub(crate) const MEASURES: [&str; 6] = ["calls", "input", "cache read", "cache write", "output", "cost"];
 
 pub(crate) fn measures(sums: &Sums) -> Vec<String> {

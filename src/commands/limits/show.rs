@@ -26,7 +26,7 @@ pub(crate) fn show(context: &mut Context<'_>, json: bool) -> Result<Exit, Failur
     if json {
         write_json(&summary, lifted, unread_files, now, zone, context.out)?;
     } else {
-        write_text(&summary, lifted, now, zone, context.out)?;
+        write_text(&summary, lifted, (now, zone, context.env.columns), context.out)?;
     }
     Ok(Exit::Fine)
 }
@@ -35,14 +35,13 @@ pub(crate) fn show(context: &mut Context<'_>, json: bool) -> Result<Exit, Failur
 pub(crate) fn write_text(
     summary: &Summary,
     overrides: Vec<Override>,
-    now: Instant,
-    zone: Zone,
+    (now, zone, room): (Instant, Zone, Option<usize>),
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     if summary.limits.is_empty() {
         writeln!(out, "No limits. Set one: tokmeter limits set day 25usd")?;
     } else {
-        write_table(&summary.limits, now, zone, out)?;
+        write_table(&summary.limits, (now, zone, room), out)?;
     }
     if !summary.quotas.is_empty() {
         write_quotas(&summary.quotas, now, zone, out)?;
@@ -60,32 +59,36 @@ pub(crate) fn write_text(
     Ok(())
 }
 
-fn write_table(limits: &[LimitState], now: Instant, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
+fn write_table(
+    limits: &[LimitState],
+    (now, zone, room): (Instant, Zone, Option<usize>),
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     let heads = ["limit", "used", "", "", "resets", "full at"].map(str::to_owned);
-    let rows: Vec<Vec<String>> = limits
-        .iter()
-        .map(|limit| {
-            let word = match limit.verdict {
-                _ if limit.lifted => "lifted",
-                Verdict::Under => "",
-                Verdict::Near => "near",
-                Verdict::Over => "over",
-            };
-            vec![
-                text::fit(&limit.name, NAME),
-                text::used_of(limit),
-                text::percent(limit),
-                word.to_owned(),
-                text::resets(limit, now, zone)
-                    .map(|words| words.trim_start_matches("resets ").to_owned())
-                    .unwrap_or_default(),
-                text::forecast_short(limit, now, zone)
-                    .map(|words| words.trim_start_matches("full at ").to_owned())
-                    .unwrap_or_default(),
-            ]
-        })
-        .collect();
-    output::plain(&heads, 2, &rows, out)
+    let row = |limit: &LimitState, is_short: bool| {
+        let word = match limit.verdict {
+            _ if limit.lifted => "lifted",
+            Verdict::Under => "",
+            Verdict::Near => "near",
+            Verdict::Over => "over",
+        };
+        vec![
+            text::fit(&limit.name, NAME),
+            text::used_of(limit),
+            text::percent(limit),
+            word.to_owned(),
+            text::resets(limit, now, zone)
+                .map(|words| words.trim_start_matches("resets ").to_owned())
+                .unwrap_or_default(),
+            text::forecast_short(limit, now, zone)
+                .map(|words| words.trim_start_matches("full at ").to_owned())
+                .map(|words| if is_short { words.split(" (").take(1).collect() } else { words })
+                .unwrap_or_default(),
+        ]
+    };
+    let rows = |is_short: bool| -> Vec<Vec<String>> { limits.iter().map(|limit| row(limit, is_short)).collect() };
+    let is_short = room.is_some_and(|room| output::table_width(&heads, &rows(false)) > room);
+    output::fitted(&heads, 2, &rows(is_short), (room, &["resets", "full at"]), out)
 }
 
 fn write_quotas(quotas: &[Quota], now: Instant, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {

@@ -72,7 +72,7 @@ impl Tool {
                 let books = &followed.books;
                 let mut lifted = overrides::all(&books.ledger)?;
                 lifted.retain(|lifted| lifted.until.is_none());
-                limits::show::write_text(&summary, lifted.clone(), now, zone, &mut people)?;
+                limits::show::write_text(&summary, lifted.clone(), (now, zone, None), &mut people)?;
                 limits::show::write_json(&summary, lifted, books.health.unread_files(), now, zone, &mut json)?;
             }
             Self::Explain => {

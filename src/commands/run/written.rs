@@ -87,7 +87,7 @@ impl Spent {
         writeln!(context.err, "Today: {}, {}", text::cost(&today), text::plural(today.tokens.total(), "token"))?;
         if let Some(budget) = budget {
             let stopped = if ended.stopped { "; the agent was stopped" } else { "" };
-            writeln!(context.err, "Budget: {} used{stopped}", text::used_of(&budget))?;
+            writeln!(context.err, "Budget: {} used{stopped}", text::used_in_words(&budget))?;
         }
         Ok(())
     }

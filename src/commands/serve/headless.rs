@@ -23,6 +23,11 @@ pub(super) fn until_signal(
     bound: Option<http_server::Bound>,
     proxy: Option<forwarding::Bound>,
 ) -> Result<Exit, Failure> {
+    let is_booked = match &selection {
+        LogSelection::Everything | LogSelection::Session(_) => true,
+        LogSelection::Unbooked => false,
+        LogSelection::Paths(_) => live.book,
+    };
     let rules = context.rules(Filter::default());
     let mut ending = StopSignals::watch();
     let started = start(context, live, rules, Source::Logs(selection), bound)?;
@@ -31,7 +36,7 @@ pub(super) fn until_signal(
         context.note(&format!("listening on http://{}", server.server.address));
     }
     let proxy = match proxy {
-        Some(bound) => Some(forwarding::start(context, bound, engine.doors())?),
+        Some(bound) => Some(forwarding::start(context, bound, engine.doors(), is_booked)?),
         None => None,
     };
     let requests = engine.requests();

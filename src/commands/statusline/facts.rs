@@ -24,7 +24,7 @@ pub(crate) struct Facts {
     /// When the near limit will be reached.
     pub(crate) forecast: Option<String>,
     pub(crate) user: Option<Label>,
-    /// The ledger's problem, in two words.
+    /// The problem of the ledger or the config, in two words.
     pub(crate) mark: Option<&'static str>,
 }
 

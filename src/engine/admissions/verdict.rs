@@ -40,7 +40,7 @@ fn state_of(state: &meter::LimitState, waits: bool, now: Instant, zone: Zone) ->
         period: Label::new(&state.limit.window.adjective()),
         percent: state.percent,
         threshold: state.threshold().unwrap_or_default(),
-        used: Label::new(&text::used_of(state)),
+        used: Label::new(&text::used_in_words(state)),
         again: Label::new(&text::again(state, now, zone)),
         resets_at: reset(state),
         waits,

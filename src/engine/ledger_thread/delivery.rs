@@ -23,6 +23,7 @@ impl LedgerThread {
                 Reply::Json(own.unwrap_or_else(answer))
             }
             Content::Records(records) => self.take_records(records, None),
+            Content::Kept(records) => self.take_kept(records),
             Content::Export { records, state } => self.take_records(records, state),
         };
         let _ = delivery.reply.send(reply);
@@ -45,7 +46,7 @@ impl LedgerThread {
                         }
                         replies.push(delivery.reply);
                     }
-                    content @ (Content::Records(_) | Content::Query(_)) => {
+                    content @ (Content::Records(_) | Content::Kept(_) | Content::Query(_)) => {
                         other = Some(Delivery { content, ..delivery });
                     }
                 }
@@ -71,6 +72,17 @@ impl LedgerThread {
     fn take_records(&mut self, records: Vec<Record>, state: Option<String>) -> Reply {
         let files = state.map(|state| Checkpoint::of_telemetry(state, self.env.now()));
         self.take_batch(&mut Batch { records, files: files.into_iter().collect() }, &mut |_| false)
+    }
+
+    /// Writes calls that their sender keeps. Those that neither the ledger nor the spool can take count until it sends
+    /// them again.
+    fn take_kept(&mut self, records: Vec<Record>) -> Reply {
+        let mut batch = Batch { records, files: Vec::new() };
+        let reply = self.take_batch(&mut batch, &mut |_| false);
+        if matches!(reply, Reply::Error(_)) {
+            self.hold(&batch);
+        }
+        reply
     }
 
     /// Writes a batch from outside and what `more` appends to it, see [`Ledger::post_with`]. Calls that cannot be

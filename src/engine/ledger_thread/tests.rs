@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 use super::{LedgerThread, State};
 use crate::config::{Env, OnError, Overrides, Paths};
-use crate::domain::{Call, HoldId, Label, Record};
+use crate::domain::{Call, Filter, HoldId, Label, Record};
 use crate::engine::admissions::admission_ledger::AdmissionLedger;
 use crate::engine::admissions::{Admit, Admitted, Limits, Policy};
 use crate::engine::alert_delivery::Deliveries;
@@ -20,8 +20,8 @@ use crate::engine::inbox::{Inbox, Item, LedgerMessage};
 use crate::engine::lifecycle::Lifecycle;
 use crate::engine::log_reader::Control;
 use crate::engine::{AnyLedger, EngineEvent, Request, Scrape, Tone};
-use crate::ingest::{Event, ReadBatch, Tallies};
-use crate::ledger::{Batch, Ledger};
+use crate::ingest::{Content, Delivery, Event, ReadBatch, Reply, Tallies};
+use crate::ledger::{Batch, Ledger, LedgerError};
 use crate::meter::Follow;
 use crate::meter::admission::PendingCall;
 
@@ -286,7 +286,7 @@ fn calls_of_a_first_reading_count_against_limits_before_they_are_written() {
     harness.read(vec![call(2, "alice", 150)]);
     assert_eq!(admit_at_once(&harness.limits, &call(3, "alice", 1)), None, "it would not see the call");
     let over = harness.admit(3, 1);
-    assert!(matches!(&over, Admitted::Over(state) if state.used.as_str() == "151 of 100"), "{over:?}");
+    assert!(matches!(&over, Admitted::Over(state) if state.used.as_str() == "151 of 100 tokens"), "{over:?}");
     harness.event(Event::CaughtUp);
     assert!(matches!(harness.admit(4, 1), Admitted::Over(_)));
     assert!(matches!(admit_at_once(&harness.limits, &call(5, "alice", 1)), Some((Admitted::Over(_), None))));
@@ -309,6 +309,25 @@ fn batches_that_have_arrived_are_written_together_and_before_the_message_behind_
     let next = runtime.block_on(harness.inbox.next());
     assert!(matches!(next, Some(Item::Message(LedgerMessage::Config))));
     assert!(harness.inbox.next_batch().is_some());
+}
+
+#[test]
+fn j2_what_neither_the_ledger_nor_the_spool_takes_counts_while_its_sender_keeps_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut harness = Harness::caught_up(&folder.path().join("ledger.db"));
+    std::fs::create_dir(folder.path().join("spool.jsonl")).unwrap();
+    harness.thread.failed(&LedgerError::Full { path: folder.path().to_owned() });
+    let records = vec![Record::Call(call(2, "alice", 7))];
+    let mut refused = |content| {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        harness.thread.delivery(Delivery { content, reply });
+        let is_refused = matches!(answer.blocking_recv(), Ok(Reply::Error(_)));
+        (is_refused, harness.thread.books.sums(&Filter::default()).unwrap().tokens.output)
+    };
+    assert_eq!(refused(Content::Records(records.clone())), (true, 0), "the sender may give it up");
+    for _ in 0..2 {
+        assert_eq!(refused(Content::Kept(records.clone())), (true, 7));
+    }
 }
 
 #[test]

@@ -118,14 +118,14 @@ fn a_call_is_held_booked_and_refused_by_name() {
         (near.limit.as_str(), near.period.as_str(), near.percent, near.threshold),
         ("alice daily", "daily", 85, 80)
     );
-    assert_eq!(near.used.as_str(), "85 of 100");
+    assert_eq!(near.used.as_str(), "85 of 100 tokens");
     let (waits, none) = running.admit(4, "alice", 1);
     let Admitted::Over(state) = waits else { panic!("{waits:?}") };
-    assert_eq!((state.waits, state.used.as_str(), none), (true, "170 of 100", None));
+    assert_eq!((state.waits, state.used.as_str(), none), (true, "170 of 100 tokens", None));
     assert!(running.settle(hold.unwrap(), &[call(3, "alice", 20)]));
     let (over, _) = running.admit(5, "alice", 1);
     let Admitted::Over(state) = over else { panic!("{over:?}") };
-    assert_eq!((state.waits, state.used.as_str(), state.percent), (false, "105 of 100", 105));
+    assert_eq!((state.waits, state.used.as_str(), state.percent), (false, "105 of 100 tokens", 105));
     assert_eq!((state.again.as_str(), state.resets_at.is_some()), ("resets 00:00", true));
     running.stop();
     assert_eq!(held(&path), 1, "that of the call that never ended");
@@ -188,7 +188,7 @@ fn from_its_second_call_on_the_proxy_asks_a_connection_of_its_own_while_the_limi
     let (admitted, hold) = admit_at_once(&limits, &call(2, "alice", 60)).unwrap();
     assert_eq!((admitted, hold.is_some()), (Admitted::Go { is_held: true, near: None }, true));
     let (over, hold) = admit_at_once(&limits, &call(3, "alice", 1)).unwrap();
-    assert!(matches!(&over, Admitted::Over(state) if state.used.as_str() == "120 of 100"), "{over:?}");
+    assert!(matches!(&over, Admitted::Over(state) if state.used.as_str() == "120 of 100 tokens"), "{over:?}");
     assert_eq!(hold, None);
     running.set_limit(&path, 1_000);
     assert_eq!(admit_at_once(&limits, &call(4, "alice", 1)), None, "it would decide by the old limit");

@@ -122,15 +122,21 @@ impl Meter {
             let known = || KnownSession { project: project.clone(), ended: !is_open, is_one_of_several };
             (is_open || followed.as_ref() == Some(id)).then(known)
         };
-        let states = |usage: &LimitUsage| usage.states(&self.rules, Some(&self.habits), &sessions, now);
-        let mut all: Vec<LimitState> = self.usages.iter().flat_map(states).collect();
-        // A limit that stops a waiting session is shown until the session has ended; others only while it is active.
-        all.retain(|state| {
+        // A limit that a waiting session is near or has reached is shown until the session has ended; others only while
+        // it is active.
+        let is_shown = |state: &LimitState| {
             let Some(session) = &state.session else { return true };
-            state.verdict == Verdict::Over
+            matches!(state.verdict, Verdict::Near | Verdict::Over)
                 || followed.as_ref() == Some(&session.id)
                 || open.get(&session.id).is_some_and(|last| is_active(*last, now))
-        });
+        };
+        let states = |usage: &LimitUsage| {
+            let mut states = usage.states(&self.rules, Some(&self.habits), &sessions, now);
+            states.retain(is_shown);
+            // A limit that is set is always listed.
+            if states.is_empty() { vec![usage.unused()] } else { states }
+        };
+        let mut all: Vec<LimitState> = self.usages.iter().flat_map(states).collect();
         for state in &mut all {
             self.add_forecast(state, outlook);
             state.lifted = state.is_of_one_of(&self.lifted);

@@ -20,8 +20,8 @@ use crate::server::accepting;
 const CONNECTIONS: usize = 8192;
 /// How long a connection may be idle, or take to send the head of a request.
 const HEAD: Duration = Duration::from_secs(600);
-/// How long calls in progress may take once the proxy is shutting down.
-const DRAIN: Duration = Duration::from_secs(30);
+/// How long calls in progress may take once the proxy is shutting down; with [`READ_ON`], 30 seconds.
+const DRAIN: Duration = Duration::from_secs(27);
 /// How long to keep reading a response after its client has disconnected.
 const READ_ON: Duration = Duration::from_secs(3);
 /// The first bytes of every HTTP/2 connection.

@@ -85,7 +85,7 @@ impl BooksThread {
 
     fn is_booked(&self, records: Vec<Record>) -> bool {
         let (reply, answer) = oneshot::channel();
-        let delivery = Delivery { content: Content::Records(records), reply };
+        let delivery = Delivery { content: Content::Kept(records), reply };
         let is_sent = self.deliver.blocking_send(delivery).is_ok();
         let reply = if is_sent { answer.blocking_recv().ok() } else { None };
         !matches!(reply, None | Some(Reply::Error(_)))
@@ -129,7 +129,7 @@ mod tests {
         let engine = std::thread::spawn(move || {
             let mut records = |reply| {
                 let delivery = deliveries.blocking_recv().unwrap();
-                let Content::Records(records) = delivery.content else { panic!("no records") };
+                let Content::Kept(records) = delivery.content else { panic!("no records") };
                 delivery.reply.send(reply).unwrap();
                 records
             };
