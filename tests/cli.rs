@@ -509,8 +509,7 @@ fn limits_and_a_statement_fit_the_terminal() {
             assert_eq!(pty.ended(), 0);
             pty.drained();
             let rows: Vec<String> = pty.with_screen(|screen| screen.rows(0, columns).collect());
-            let head = rows.iter().find(|row| row.contains(last)).unwrap_or_else(|| panic!("{rows:#?}"));
-            assert!(!head.contains("full at") || columns > 70, "{rows:#?}");
+            assert!(rows.iter().any(|row| row.contains(last)), "{rows:#?}");
             let amounts = rows.iter().filter(|row| row.contains("35.00")).count();
             assert!(amounts >= 2, "the amounts are not broken at {columns}: {rows:#?}");
             assert_eq!(rows.iter().any(|row| row.contains("Omitted")), columns < 200 && args.len() > 1, "{rows:#?}");

@@ -331,6 +331,10 @@ impl Ledger for AnyLedger {
         flushed.and(second)
     }
 
+    fn on_one_state(&self, ask: &mut dyn FnMut()) -> Result<(), LedgerError> {
+        self.books().on_one_state(ask)
+    }
+
     fn report(&self, query: &Query) -> Result<Report, LedgerError> {
         self.books().report(query)
     }

@@ -38,8 +38,8 @@ pub struct Books<B: Backing> {
     pub(super) held: RefCell<Option<Unwritten<Ids<B>>>>,
     /// Version of the store when it was last checked for other writers.
     pub(super) version: Option<i64>,
-    /// True during [`Ledger::exclusively`], when queries run in its transaction.
-    pub(super) is_deciding: Cell<bool>,
+    /// True during [`Ledger::exclusively`] and [`Ledger::on_one_state`], when queries run in their transaction.
+    pub(super) has_begun: Cell<bool>,
 }
 
 impl<B: Backing> Books<B> {
@@ -54,7 +54,7 @@ impl<B: Backing> Books<B> {
             stuck: false,
             held: RefCell::default(),
             version,
-            is_deciding: Cell::new(false),
+            has_begun: Cell::new(false),
         }
     }
 
@@ -146,7 +146,7 @@ impl<B: Backing> Books<B> {
     /// Runs `look` in one reading transaction.
     pub(super) fn view<T>(&self, look: impl FnOnce(&B::Store) -> Stored<T>) -> Result<T, LedgerError> {
         let store = self.backing.store();
-        if self.is_deciding.get() {
+        if self.has_begun.get() {
             return look(store).map_err(|error| self.backing.error(error));
         }
         let seen = store.begin(Access::Read).and_then(|()| {
@@ -244,6 +244,20 @@ impl<B: Backing> Ledger for Books<B> {
 
     fn flush(&mut self) -> Result<(), LedgerError> {
         B::flush(self)
+    }
+
+    fn on_one_state(&self, ask: &mut dyn FnMut()) -> Result<(), LedgerError> {
+        if self.has_begun.get() {
+            ask();
+            return Ok(());
+        }
+        let store = self.backing.store();
+        store.begin(Access::Read).map_err(|error| self.backing.error(error))?;
+        self.has_begun.set(true);
+        ask();
+        self.has_begun.set(false);
+        store.roll_back();
+        Ok(())
     }
 
     fn report(&self, query: &Query) -> Result<Report, LedgerError> {

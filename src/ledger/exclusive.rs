@@ -14,9 +14,9 @@ impl<B: Backing> Books<B> {
         self.backing.step("begin");
         let begun = self.backing.store().begin(Access::Write).and_then(|()| self.backing.inspect());
         let decided = begun.map_err(|error| self.backing.error(error)).and_then(|()| {
-            self.is_deciding.set(true);
+            self.has_begun.set(true);
             let decided = decide(self);
-            self.is_deciding.set(false);
+            self.has_begun.set(false);
             decided
         });
         let done = match decided {

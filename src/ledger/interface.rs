@@ -50,6 +50,15 @@ pub trait Ledger: KeyValue {
     /// When nothing was written. The batches stay buffered for another attempt.
     fn flush(&mut self) -> Result<(), LedgerError>;
 
+    /// Runs `ask`, whose queries all see the same state of the ledger, whatever other processes write meanwhile.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read. `ask` was not run then.
+    fn on_one_state(&self, ask: &mut dyn FnMut()) -> Result<(), LedgerError> {
+        ask();
+        Ok(())
+    }
+
     /// Runs a query.
     ///
     /// # Errors

@@ -98,6 +98,19 @@ impl Snapshot {
         now: Instant,
         recent: &mut Recent,
     ) -> Result<Self, LedgerError> {
+        let mut asked = None;
+        // Sums and limits must agree, also while another process writes.
+        books.on_one_state(&mut || asked = Some(Self::ask_all(books, rules, follow, now, recent)))?;
+        asked.unwrap_or_else(|| Self::ask_all(books, rules, follow, now, recent))
+    }
+
+    fn ask_all(
+        books: &dyn Ledger,
+        rules: &Rules,
+        follow: &Follow,
+        now: Instant,
+        recent: &mut Recent,
+    ) -> Result<Self, LedgerError> {
         let view = &rules.view;
         let by_model =
             Query { by: vec![Dimension::Model], filter: view.clone(), ..Query::new(Grain::Total, rules.zone) };

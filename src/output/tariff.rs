@@ -24,7 +24,7 @@ pub(crate) fn since_words(since: Option<Day>, known: Option<Known>, is_fetched: 
         (None, _) => "always".to_owned(),
         (Some(day), None | Some(Known::Exact)) => format!("since {day}"),
         (Some(day), Some(Known::Oldest)) => {
-            format!("in the oldest known list, of {day}; used for earlier calls, too")
+            format!("since {day} or earlier; earlier calls use it, too")
         }
         (Some(day), Some(Known::Listed)) if is_fetched => format!("since {day} or earlier"),
         (Some(day), Some(Known::Listed)) => {

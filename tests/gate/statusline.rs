@@ -123,7 +123,7 @@ fn a_config_with_an_error_is_said_because_limits_may_be_missing() {
     for (wrong, is_whole) in [("users.kim.day = \"5\"", true), ("users.kim.day = ", false)] {
         home.config(&format!("[limits]\ntotal = {{ tokens = 10_000_000 }}\n{wrong}\n{}", super::PRICE));
         let said = line(&home, None, &[], "");
-        assert!(said.ends_with(" · ▲ config error") && said.contains("80%") == is_whole, "{said}");
+        assert!(said.ends_with(" · ▲ config error") && said.contains("60%") == is_whole, "{said}");
     }
 }
 

@@ -50,6 +50,25 @@ fn every_decision_sees_the_one_before_and_a_call_takes_the_place_of_its_hold() {
 }
 
 #[test]
+fn queries_on_one_state_see_nothing_that_another_process_writes_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut one, mut other) = (books(&folder), books(&folder));
+    one.post(&calls([call("a", 10, 5)])).unwrap();
+    let mut seen = Vec::new();
+    one.on_one_state(&mut || {
+        seen.push(total(&one).calls);
+        other.post(&calls([call("b", 10, 5)])).unwrap();
+        // Also one within the other.
+        one.on_one_state(&mut || seen.push(total(&one).calls)).unwrap();
+        seen.push(one.calls(&Filter::default(), 9).unwrap().len() as u64);
+    })
+    .unwrap();
+    assert_eq!((seen, total(&one).calls), (vec![1, 1, 1], 2));
+    one.post(&calls([call("c", 10, 5)])).unwrap();
+    assert_eq!(total(&other).calls, 3);
+}
+
+#[test]
 fn a_decision_that_fails_at_any_operation_writes_nothing_and_the_next_one_succeeds() {
     let mut tried = 0;
     for operation in 1.. {

@@ -112,7 +112,7 @@ pub(crate) fn write_info(context: &mut Context<'_>, info: &Info, path: &Label, r
     }
     let unpriced: u64 = info.prices.iter().filter(|(price, _)| price.is_none()).map(|(_, calls)| calls).sum();
     if unpriced > 0 {
-        writeln!(out, "{} booked without a price of ours", text::plural(unpriced, "call"))?;
+        writeln!(out, "{} with the agent's own cost, or without a price", text::plural(unpriced, "call"))?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::meter::{LimitState, Summary, Verdict};
 use crate::output::{self, Decimal, LimitJson, QuotaJson};
 use crate::text;
 
-/// Maximum width of a limit's name.
+/// Maximum width of a limit's name; half as much where there is little room.
 const NAME: usize = 48;
 
 pub(crate) fn show(context: &mut Context<'_>, json: bool) -> Result<Exit, Failure> {
@@ -73,7 +73,7 @@ fn write_table(
             Verdict::Over => "over",
         };
         vec![
-            text::fit(&limit.name, NAME),
+            text::fit(&limit.name, if is_short { NAME / 2 } else { NAME }),
             text::used_of(limit),
             text::percent(limit),
             word.to_owned(),

@@ -221,7 +221,9 @@ fn a_snapshot_asked_for_before_the_config_changed_is_of_the_new_limits_and_keeps
     running.event(|event| matches!(event, EngineEvent::Snapshot(_)).then_some(()));
     assert!(running.doors.limits.dimensions().is_some());
     assert!(matches!(running.admit(1, "alice", 60), (Admitted::Go { .. }, Some(_))));
-    assert!(matches!(running.admit(2, "alice", 1), (Admitted::Over(state), None) if state.used.as_str() == "60 of 50"));
+    assert!(
+        matches!(running.admit(2, "alice", 1), (Admitted::Over(state), None) if state.used.as_str() == "60 of 50 tokens")
+    );
     running.stop();
 }
 

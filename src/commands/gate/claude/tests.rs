@@ -9,7 +9,7 @@ use self::machine::{Machine, now};
 use super::*;
 
 const DAILY: &str = "limits.day = { tokens = 10_000 }\n";
-const OVER: &str = "Daily limit reached: 10,000 of 10,000 used, resets 00:00";
+const OVER: &str = "Daily limit reached: 10,000 of 10,000 tokens used, resets 00:00";
 const WAY_OUT: &str = "\nTo continue this session anyway: tokmeter limits override s --reason WHY";
 
 #[test]
@@ -38,7 +38,7 @@ fn each_moment_is_refused_in_its_own_words_when_a_limit_is_over() {
 
 #[test]
 fn a_limit_stops_at_exactly_its_amount_and_warns_from_exactly_its_warning_on() {
-    let near = |percent, used| json!({ "systemMessage": format!("tokmeter: {percent}% of daily limit used: {used} of 10,000, resets 00:00") });
+    let near = |percent, used| json!({ "systemMessage": format!("tokmeter: {percent}% of daily limit used: {used} of 10,000 tokens, resets 00:00") });
     let cases = [(7_999, Value::Null), (8_000, near(80, "8,000")), (9_999, near(99, "9,999"))];
     for (used, answer) in cases {
         let machine = Machine::new(DAILY);
