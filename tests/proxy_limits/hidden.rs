@@ -31,6 +31,25 @@ fn a_limit_holds_on_every_path_that_a_service_may_take_for_that_of_a_call() {
 }
 
 #[test]
+fn messages_that_are_added_to_a_thread_or_a_conversation_are_no_calls_and_pass_at_a_limit() {
+    let (home, service) = (Home::new(), Service::start(true));
+    set(&home, "day", "0usd");
+    let proxy = Proxy::start(&home, service.address);
+    let body = br#"{"role":"user","content":"hello"}"#;
+    for path in [
+        "/v1/threads/thread_1/messages",
+        "/openai/threads/thread_1/messages?api-version=2024-05-01-preview",
+        "/v1/conversations/conv_1/messages",
+    ] {
+        assert_eq!(proxy.send("POST", path, &[], body).status, 200, "{path}");
+    }
+    for path in ["/v1/messages", "/messages", "/anthropic/messages", "/v1/threads/../messages"] {
+        assert_eq!(proxy.send("POST", path, &[], body).status, 429, "{path}");
+    }
+    assert_eq!(service.count(), 3);
+}
+
+#[test]
 fn with_a_limit_for_a_model_a_body_that_may_hide_it_is_refused() {
     let (home, service) = (Home::new(), Service::start(true));
     let wide: Vec<u8> = BODY.encode_utf16().flat_map(u16::to_le_bytes).collect();

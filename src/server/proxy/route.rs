@@ -123,9 +123,17 @@ pub(super) fn route(upstreams: &[Upstream], method: &Method, uri: &Uri) -> Optio
     })
 }
 
-/// True for a path of Anthropic's Messages API. OpenAI's threads and stored completions have messages, too.
+/// Things of other services that contain messages, at `/threads/ID/messages` and so on.
+const HOLDERS: [&str; 6] = ["threads", "conversations", "completions", "channels", "chats", "rooms"];
+
+/// True for a path of Anthropic's Messages API, and not of other things that contain messages.
 fn is_messages(path: &str) -> bool {
-    path.contains("/messages") && !path.contains("/threads/") && !path.contains("/chat/completions/")
+    path.contains("/messages") && !path.split('/').any(|part| HOLDERS.contains(&part))
+}
+
+/// True for the version of an API: `v1`, `v1beta`.
+fn is_version(part: &str) -> bool {
+    part.strip_prefix('v').is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()))
 }
 
 /// The last three parts of a path, whatever its prefix: `/v1`, `/openai/deployments/NAME`, `/api/v1`.
@@ -165,7 +173,10 @@ impl<'a> Ends<'a> {
             ("completions", _) => Some(Protocol::Chat),
             ("responses", _) | ("compact", "responses") => Some(Protocol::Responses),
             ("embeddings", _) => Some(Protocol::Embeddings),
-            ("messages", above) if above != "threads" => Some(Protocol::Messages),
+            ("messages", above) if is_version(above) => Some(Protocol::Messages),
+            ("messages", above) if ![above, &*self.top].iter().any(|part| HOLDERS.contains(part)) => {
+                Some(Protocol::Messages)
+            }
             _ => None,
         }
     }
@@ -244,11 +255,37 @@ mod tests {
         for path in ["/v1/messages/count_tokens", "/v1/models", "/v1/messages/batches", "/v1/responses/resp_1/x"] {
             assert_eq!(api(Method::POST, path), None, "{path}");
         }
+        for path in [
+            "/messages",
+            "/anthropic/messages",
+            "/api/messages",
+            "/gateway/team/messages",
+            "/anthropic/v1/messages",
+            "/threads/v1/messages",
+            "/v1/acme/gateway/anthropic/v1beta/messages",
+        ] {
+            assert_eq!(api(Method::POST, path), Some(Protocol::Messages), "{path}");
+        }
+        for path in [
+            "/v1/threads/thread_1/messages",
+            "/v1/Threads/thread_1/messages/",
+            "/openai/threads/thread_1/messages?api-version=2024-05-01-preview",
+            "/v1/threads/messages",
+            "/v1/conversations/conv_1/messages",
+            "/v1/chat/completions/chatcmpl-1/messages",
+            "/api/v10/channels/1/messages",
+            "/v1/chats/1/messages",
+            "/v1/rooms/vault/messages",
+        ] {
+            assert_eq!(api(Method::POST, path), None, "{path}");
+        }
         let has_anthropic_errors = |path| route_for(&["http://a.example"], &Method::POST, path).unwrap().is_anthropic;
         for path in ["/v1/messages", "/v1/messages/count_tokens", "/k/abc/anthropic/v1/messages/batches"] {
             assert!(has_anthropic_errors(path), "{path}");
         }
-        for path in ["/v1/threads/t/messages", "/v1/chat/completions/c/messages", "/v1/models"] {
+        for path in
+            ["/v1/threads/t/messages", "/v1/conversations/c/messages", "/v1/chat/completions/c/messages", "/v1/models"]
+        {
             assert!(!has_anthropic_errors(path), "{path}");
         }
         assert_eq!(api(Method::GET, "/v1/responses"), None);
