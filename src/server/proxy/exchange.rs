@@ -239,7 +239,6 @@ fn may_matter(limited: &[Dimension], who: &Who, facts: &Facts) -> bool {
 }
 
 fn record(shared: &Shared, job: &Job, protocol: Protocol, sent: &Arc<Sent>) -> Box<CallRecord> {
-    let named = job.parts.headers.get("idempotency-key").and_then(|value| value.to_str().ok());
     let about = About {
         protocol,
         id: job.id.clone(),
@@ -248,7 +247,7 @@ fn record(shared: &Shared, job: &Job, protocol: Protocol, sent: &Arc<Sent>) -> B
         who: job.who.clone(),
         facts: Facts::default(),
         bytes: 0,
-        idempotency: named.filter(|name| !name.is_empty()).map(str::to_owned),
+        idempotency: headers::idempotency(&job.parts.headers),
         request: None,
         defaults: shared.defaults.clone(),
         is_codex: Client::new(false, &job.parts.headers) == Client::Codex,

@@ -1,5 +1,6 @@
 //! Headers in both directions: hop-by-hop headers and our own are removed, everything else passes unchanged.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use hyper::HeaderMap;
@@ -61,6 +62,7 @@ static FEATURE: [HeaderName; 1] = [named("x-feature")];
 /// Header that contains several names and values.
 static BAGGAGE: HeaderName = named("baggage");
 static TAGS: HeaderName = named("x-litellm-tags");
+static IDEMPOTENCY: HeaderName = named("idempotency-key");
 /// Headers with the id of a request, in order of precedence.
 static REQUEST: [HeaderName; 2] = [named("request-id"), named("x-request-id")];
 
@@ -114,16 +116,27 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
+/// A header as text. Clients send names beyond ASCII in UTF-8, or in Latin-1 as HTTP/1 once said.
+fn text_of(value: &HeaderValue) -> Cow<'_, str> {
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(value.as_bytes().iter().copied().map(char::from).collect()),
+    }
+}
+
+/// The text of a header that is not empty.
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
+    headers.get(name).map(text_of).filter(|text| !text.is_empty())
+}
+
 /// The caller, according to the headers.
 pub(super) fn who(headers: &HeaderMap) -> Who {
-    let text =
-        |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
-    let tags = text(&TAGS).unwrap_or_default();
+    let tags = text(headers, &TAGS).unwrap_or_default();
     let has_others = !tags.is_empty() || headers.contains_key(&BAGGAGE);
-    // Names beyond ASCII arrive percent-encoded.
+    // Names beyond ASCII may be percent-encoded.
     let label = |names: &[HeaderName], also: &[&str]| {
-        let value = names.iter().find_map(|name| text(name).map(percent_decoded));
-        let others = || also.iter().find_map(|name| baggage(headers, name)).or_else(|| tag(tags, also));
+        let value = names.iter().find_map(|name| text(headers, name).map(|text| percent_decoded(&text)));
+        let others = || also.iter().find_map(|name| baggage(headers, name)).or_else(|| tag(&tags, also));
         let value = value.or_else(|| has_others.then(others).flatten());
         value.and_then(|value| Label::find(&value))
     };
@@ -140,10 +153,11 @@ pub(super) fn who(headers: &HeaderMap) -> Who {
 
 /// A member of the W3C baggage header.
 fn baggage(headers: &HeaderMap, name: &str) -> Option<String> {
-    let members = headers.get_all(&BAGGAGE).iter().filter_map(|value| value.to_str().ok());
-    members.flat_map(|value| value.split(',')).find_map(|member| {
-        let (key, value) = member.split(';').next()?.split_once('=')?;
-        (key.trim() == name).then(|| percent_decoded(value.trim()))
+    headers.get_all(&BAGGAGE).iter().find_map(|value| {
+        text_of(value).split(',').find_map(|member| {
+            let (key, value) = member.split(';').next()?.split_once('=')?;
+            (key.trim() == name).then(|| percent_decoded(value.trim()))
+        })
     })
 }
 
@@ -163,6 +177,11 @@ pub(super) fn request_id<'a>(sent: &HeaderMap, answer: &'a HeaderMap) -> Option<
     let ids = REQUEST.iter().filter_map(|name| answer.get(name));
     let mut own = ids.filter(|id| !sent.values().any(|value| value == *id));
     own.find_map(|id| id.to_str().ok().filter(|id| id.starts_with("req_")))
+}
+
+/// The key by which a client identifies a call that it may repeat.
+pub(super) fn idempotency(headers: &HeaderMap) -> Option<String> {
+    text(headers, &IDEMPOTENCY).map(Cow::into_owned)
 }
 
 /// The key in a header.
@@ -250,5 +269,35 @@ mod tests {
         let all = [found.user, found.team, found.session, found.agent, found.project, found.feature].map(name);
         assert_eq!(all, ["alïce", "web", "s-1", "a-1", "api", "find it"]);
         assert_eq!(who(&headers(&[("x-user-id", "")])), Who::default());
+    }
+
+    #[test]
+    fn names_beyond_ascii_count_in_utf8_and_in_latin1_in_every_header() {
+        let in_utf8 = "zoë";
+        let cases: [(&[u8], &str); 4] = [
+            (in_utf8.as_bytes(), in_utf8),
+            (b"zo\xeb", in_utf8),
+            (b"zo%C3%AB", in_utf8),
+            ("%C3%AFda zoë".as_bytes(), "ïda zoë"),
+        ];
+        for (bytes, name) in cases {
+            let all = |header: &'static str, prefix: &str| {
+                let value = HeaderValue::from_bytes(&[prefix.as_bytes(), bytes].concat()).unwrap();
+                who(&HeaderMap::from_iter([(HeaderName::from_static(header), value)]))
+            };
+            let label = Some(Label::new(name));
+            assert_eq!(all("x-user-id", "").user, label);
+            assert_eq!(all("x-team-id", "").team, label);
+            assert_eq!(all("x-project", "").project, label);
+            assert_eq!(all("session_id", "").session, label);
+            assert_eq!(all("x-agent-id", "").agent, label);
+            assert_eq!(all("x-feature", "").feature, label);
+            assert_eq!(all("baggage", "a=1,user.id=").user, label);
+            let decoded = if name == in_utf8 && !bytes.contains(&b'%') { label } else { None };
+            assert!(decoded.is_none() || all("x-litellm-tags", "nightly,team:").team == decoded);
+        }
+        let key = HeaderValue::from_bytes("aufgabe-ü".as_bytes()).unwrap();
+        assert_eq!(idempotency(&HeaderMap::from_iter([(IDEMPOTENCY.clone(), key)])).as_deref(), Some("aufgabe-ü"));
+        assert_eq!(idempotency(&headers(&[("idempotency-key", "")])), None);
     }
 }
