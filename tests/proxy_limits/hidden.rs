@@ -17,6 +17,11 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// A text with nothing but escapes, as JSON may write it.
+fn escaped(text: &str) -> String {
+    text.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<Vec<_>>().concat()
+}
+
 #[test]
 fn a_limit_holds_on_every_path_that_a_service_may_take_for_that_of_a_call() {
     let (home, service) = (Home::new(), Service::start(true));
@@ -26,6 +31,19 @@ fn a_limit_holds_on_every_path_that_a_service_may_take_for_that_of_a_call() {
         ["completion%73", "completions/.", "completions/x/..", "completions/x/%2E./", "completions;x", "/completions/"]
     {
         assert_eq!(proxy.call(&format!("/v1/chat/{end}"), &[]).status, 429, "{end}");
+    }
+    assert_eq!(service.count(), 0);
+}
+
+#[test]
+fn a_limit_holds_for_a_model_with_a_long_name_however_it_is_written() {
+    let name = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+    let (home, service) = (Home::new(), Service::start(true));
+    set(&home, &format!("model:{name}:day"), "0usd");
+    let proxy = Proxy::start(&home, service.address);
+    for name in [name, &escaped(name)] {
+        let body = format!(r#"{{"model":"{name}","messages":[]}}"#);
+        assert_eq!(proxy.send("POST", "/v1/messages", &[], body.as_bytes()).status, 429, "{name}");
     }
     assert_eq!(service.count(), 0);
 }
@@ -55,7 +73,12 @@ fn with_a_limit_for_a_model_a_body_that_may_hide_it_is_refused() {
     let wide: Vec<u8> = BODY.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let (once, twice) = (packed(BODY.as_bytes()), packed(&packed(BODY.as_bytes())));
     let marked = format!("\u{feff}{BODY}");
-    let bodies: [(&str, &[u8], u16); 7] = [
+    let escaped = BODY.replace("gpt-4o", &escaped("gpt-4o"));
+    let long = BODY.replace("gpt-4o", &"m".repeat(513));
+    let bodies: [(&str, &[u8], u16); 10] = [
+        ("", escaped.as_bytes(), 429),
+        ("", long.as_bytes(), 400),
+        ("", br#"{"model":["gpt-4o"],"messages":[]}"#, 400),
         ("", marked.as_bytes(), 429),
         ("gzip", &once, 429),
         ("gzip, gzip", &twice, 400),

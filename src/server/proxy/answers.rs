@@ -52,7 +52,8 @@ impl Trouble {
     /// There are limits for models, and the request's model cannot be read.
     pub(super) fn hidden_model() -> Self {
         let why = "tokmeter: there is a limit for a model, and the model of this request cannot be read: send a JSON \
-                   object in UTF-8 that names it within its first 32 MiB, not compressed or as gzip, deflate, br or zstd";
+                   object in UTF-8 that names it within its first 32 MiB, in at most 512 bytes, not compressed or as gzip, \
+                   deflate, br or zstd";
         Self::request(StatusCode::BAD_REQUEST, why)
     }
 

@@ -1,7 +1,12 @@
 //! Copies streaming JSON without long texts, long lists and deeply nested values. The result is a document of a few
 //! hundred bytes that log formats can read, from a body of any size, in bounded memory.
 
-/// Maximum length of a text that is kept, in bytes. Longer texts become empty.
+mod escape;
+
+use self::escape::Escape;
+
+/// Maximum length of a text that is kept, in bytes of UTF-8. Of longer ones, an answer keeps an empty text, and a
+/// request an empty list, so that a name that was left out is not taken for an empty one.
 const TEXT: usize = 512;
 /// Maximum number of items kept of a list, and of a list of numbers.
 const ITEMS: (u32, u32) = (4096, 4);
@@ -58,9 +63,9 @@ pub(super) struct Extractor {
     open: Vec<Container>,
     /// Where the current text starts in `out`.
     text: Option<usize>,
-    /// Length of that text in bytes.
+    /// Length of that text in bytes of UTF-8, without its escapes.
     length: usize,
-    is_escaped: bool,
+    escape: Escape,
     is_key: bool,
     /// Beginning of the current key.
     name: Vec<u8>,
@@ -81,7 +86,7 @@ pub(super) struct Facts {
     pub(super) has_usage: bool,
     /// True if the outermost `error`, or that of a response, is an object or a text.
     pub(super) has_error: bool,
-    /// Number of bytes in the model's texts.
+    /// Number of bytes of UTF-8 in the model's texts.
     pub(super) text: u64,
     /// Number of input bytes at which the document ended, once it has.
     pub(super) end: Option<u64>,
@@ -109,7 +114,7 @@ impl Extractor {
             open: Vec::new(),
             text: None,
             length: 0,
-            is_escaped: false,
+            escape: Escape::None,
             is_key: false,
             name: Vec::new(),
             key: Key::default(),
@@ -157,29 +162,34 @@ impl Extractor {
 
     /// Processes part of a text. Returns the number of bytes processed.
     fn in_text(&mut self, bytes: &[u8]) -> usize {
-        if self.is_escaped {
-            self.is_escaped = false;
-            self.push_text(&bytes[..1]);
-            return 1;
+        if self.escape != Escape::None {
+            let (read, length) = self.escape.read(bytes);
+            self.push_text(&bytes[..read], length);
+            return read;
         }
-        let end = memchr(bytes);
-        self.push_text(&bytes[..end]);
+        let end = memchr::memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len());
         match bytes.get(end) {
-            None => end,
+            None => {
+                self.push_text(bytes, end);
+                end
+            }
             Some(b'\\') => {
-                self.push_text(b"\\");
-                self.is_escaped = true;
-                end + 1
+                self.escape = Escape::Begun;
+                let (read, length) = self.escape.read(&bytes[end + 1..]);
+                self.push_text(&bytes[..=end + read], end + length);
+                end + 1 + read
             }
             Some(_) => {
+                self.push_text(&bytes[..end], end);
                 self.close_text();
                 end + 1
             }
         }
     }
 
-    fn push_text(&mut self, bytes: &[u8]) {
-        self.length += bytes.len();
+    /// Copies part of a text that stands for this many bytes of UTF-8.
+    fn push_text(&mut self, bytes: &[u8], length: usize) {
+        self.length += length;
         if self.is_key {
             let most = NAME.saturating_sub(self.name.len()).min(bytes.len());
             self.name.extend_from_slice(&bytes[..most]);
@@ -193,7 +203,6 @@ impl Extractor {
         let Some(begin) = self.text.take() else { return };
         let is_short = self.length <= TEXT;
         if self.is_key {
-            self.is_key = false;
             self.key = key(&self.name, self.open.len());
             self.name.clear();
         } else {
@@ -206,11 +215,17 @@ impl Extractor {
             self.facts.has_error |= self.key.is_error;
             self.key = Key::default();
         }
+        let is_key = std::mem::take(&mut self.is_key);
         if self.muted.is_none() {
             if !is_short {
                 self.out.truncate(begin);
             }
-            self.out.push(b'"');
+            if !is_short && !is_key && self.depth == Depth::Request {
+                self.out.pop();
+                self.out.extend_from_slice(b"[]");
+            } else {
+                self.out.push(b'"');
+            }
         }
     }
 
@@ -331,11 +346,6 @@ impl Extractor {
             self.out.push(byte);
         }
     }
-}
-
-/// Position of the next quote or backslash, or the end.
-fn memchr(bytes: &[u8]) -> usize {
-    memchr::memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len())
 }
 
 fn key(name: &[u8], depth: usize) -> Key {

@@ -23,6 +23,8 @@ pub(super) struct Facts {
     /// True if services may differ in which model they take it to name: two different ones, or one under a key with
     /// other letters than `model`, which some (in Go) accept.
     pub(super) is_ambiguous: bool,
+    /// True if the value of `model` is no name, or too long for one.
+    pub(super) has_unread_model: bool,
     /// True if the response should be streamed.
     pub(super) is_stream: bool,
     /// Whether it asks for usage in a stream.
@@ -98,11 +100,14 @@ impl Scan {
         let whole: Option<Members> = serde_json::from_slice(document).ok();
         let is_whole = whole.is_some();
         let parsed = whole.or_else(|| serde_json::from_slice(&closed(document)?).ok());
-        let Some(Members { map, is_ambiguous }) = parsed else { return Facts { text, ..Facts::default() } };
+        let Some(Members { map, is_ambiguous, has_unread_model }) = parsed else {
+            return Facts { text, ..Facts::default() };
+        };
         let count = |name: &str| map.get(name).and_then(Value::as_u64);
         Facts {
             model: map.get("model").and_then(Value::as_str).map(str::to_owned),
             is_ambiguous,
+            has_unread_model,
             is_stream: map.get("stream") == Some(&Value::Bool(true)),
             usage: usage_option(&map, self.extractor.facts().options_end),
             most_output: count("max_completion_tokens")
@@ -120,6 +125,7 @@ struct Members {
     /// Of several with one key, the last.
     map: Map<String, Value>,
     is_ambiguous: bool,
+    has_unread_model: bool,
 }
 
 impl<'de> Deserialize<'de> for Members {
@@ -139,10 +145,12 @@ impl<'de> Visitor<'de> for Collect {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Members, A::Error> {
-        let mut found = Members { map: Map::new(), is_ambiguous: false };
+        let mut found = Members { map: Map::new(), is_ambiguous: false, has_unread_model: false };
         while let Some((key, value)) = members.next_entry::<String, Value>()? {
             let is_model = key == MODEL;
             let is_other = found.map.get(MODEL).is_some_and(|known| *known != value);
+            // The extractor leaves an empty list of a long text.
+            found.has_unread_model |= is_model && !value.is_string() && !value.is_null();
             found.is_ambiguous |= if is_model { is_other } else { key.eq_ignore_ascii_case(MODEL) };
             found.map.insert(key, value);
         }
@@ -309,6 +317,32 @@ mod tests {
         for (text, model, is_ambiguous) in cases {
             let found = facts(text);
             assert_eq!((found.model.as_deref(), found.is_ambiguous), (model, is_ambiguous), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_model_is_read_if_its_name_is_short_without_escapes_and_else_known_to_be_unread() {
+        let name = |letters: usize, letter: &str| format!(r#"{{"model":"{}","x":1}}"#, letter.repeat(letters));
+        let cases = [
+            (name(512, "m"), Some("m".repeat(512)), false),
+            (name(513, "m"), None, true),
+            (name(512, "\\u006d"), Some("m".repeat(512)), false),
+            (name(513, "\\u006D"), None, true),
+            (name(128, "\\ud83d\\ude00"), Some("😀".repeat(128)), false),
+            (name(129, "😀"), None, true),
+            (name(0, ""), Some(String::new()), false),
+            (r#"{"model":["m"]}"#.to_owned(), None, true),
+            (r#"{"model":{"name":"m"}}"#.to_owned(), None, true),
+            (r#"{"model":null}"#.to_owned(), None, false),
+            (r#"{"prompt":"m"}"#.to_owned(), None, false),
+        ];
+        for (text, model, has_unread_model) in cases {
+            let found = facts(&text);
+            assert_eq!(
+                (found.model, found.has_unread_model, found.is_whole),
+                (model, has_unread_model, true),
+                "{text}"
+            );
         }
     }
 

@@ -87,7 +87,7 @@ impl Sent {
         }
         // Of a longer body, the rest is read while it is forwarded.
         let is_readable = facts.is_whole || (facts.model.is_some() && !known.is_whole && !known.gave_up);
-        (!is_readable).then(Trouble::hidden_model)
+        (!is_readable || facts.has_unread_model).then(Trouble::hidden_model)
     }
 
     /// From now on the body ends before a part that names another model or cannot be read.

@@ -76,7 +76,37 @@ fn numbers_that_json_does_not_have_become_null_and_nothing_else_does() {
     assert_eq!(extract(Depth::Request, in_request).0, r#"{"model":"m","messages":[],"temperature":null}"#);
 }
 
+#[test]
+fn a_request_has_an_empty_list_in_place_of_a_long_text_and_an_answer_an_empty_text() {
+    let (long, short) = ("\\u0442".repeat(TEXT / 2 + 1), "\\u0442".repeat(TEXT / 2));
+    let text = format!(r#"{{"model":"{long}","{long}":"{short}"}}"#);
+    assert_eq!(extract(Depth::Request, &text).0, format!(r#"{{"model":[],"":"{short}"}}"#));
+    assert_eq!(extract(Depth::Answer, &text).0, format!(r#"{{"model":"","":"{short}"}}"#));
+}
+
+#[test]
+fn escapes_that_json_does_not_have_end_where_they_end_and_do_not_grow_the_copy() {
+    let (out, facts) = extract(Depth::Answer, r#"{"text":"\u00","a":"\ud83","text":"\u12\"","b":1}"#);
+    assert_eq!(out, r#"{"text":"\u00","a":"\ud83","text":"\u12\"","b":1}"#);
+    assert_eq!((facts.text, facts.end), (3, Some(out.len() as u64)));
+    let (out, facts) = extract(Depth::Answer, &format!(r#"{{"text":"{}"}}"#, "\\u".repeat(MOST)));
+    assert_eq!((out.as_str(), facts.text, facts.is_given_up), (r#"{"text":""}"#, MOST as u64, false));
+}
+
 proptest! {
+    #[test]
+    fn a_text_is_as_long_as_without_its_escapes(text in "\\PC{0,40}|[\u{0}-\u{fff}\"\\\\]{0,40}", size in 1_usize..9) {
+        let escaped = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect::<Vec<_>>().concat();
+        for inner in [serde_json::to_string(&text).unwrap(), format!("\"{escaped}\"")] {
+            let mut extractor = Extractor::new(Depth::Answer);
+            for part in format!("{{\"text\":{inner}}}").as_bytes().chunks(size) {
+                extractor.feed(part);
+            }
+            prop_assert_eq!(extractor.facts().text, text.len() as u64);
+            prop_assert!(extractor.facts().end.is_some());
+        }
+    }
+
     #[test]
     fn nothing_depends_on_where_the_bytes_are_cut(cuts in prop::collection::vec(1_usize..9, 1..60)) {
         let text = r#"{"type":"a\"b\\","usage":{"n":[1, 2],"s":"\u00e9"},"l":[1,2,3,4,5,6],"d":{"content":"xyz"},"t":true}"#;
