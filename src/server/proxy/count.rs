@@ -91,12 +91,12 @@ pub(super) fn calls(seen: &Seen, about: &About, ids: &mut FirstSeen) -> Vec<Call
     let mut calls = stated::calls(seen, about);
     let has_counts = calls.iter().any(|call| !call.tokens.is_zero() || call.is_refused());
     // A failure before any text costs nothing.
-    let has_failed = seen.is_failed && seen.text == 0;
-    if has_counts && has_failed && is_only_begun(seen, about.protocol) {
+    let has_failed = || seen.text == 0 && (seen.is_failed || is_failed_without_output(seen));
+    if has_counts && is_only_begun(seen, about.protocol) && has_failed() {
         return Vec::new();
     }
     if !has_counts {
-        if has_failed && !about.is_fetch {
+        if !about.is_fetch && has_failed() {
             return Vec::new();
         }
         calls = stated::estimated(seen, about);
@@ -170,6 +170,9 @@ fn charge_nothing(call: &mut Call) {
 /// Adds an estimate of the text written after the last count, for a response that was cut off.
 fn complete(calls: &mut [Call], seen: &Seen, protocol: Protocol) {
     let Some(call) = calls.first_mut().filter(|call| !call.is_refused()) else { return };
+    if seen.usage.back().is_some_and(|document| ends_text(document)) {
+        return;
+    }
     let written = tokens_of(seen.text);
     let is_preliminary = call.fidelity == Fidelity::LowerBound;
     if is_preliminary || written > call.tokens.output.saturating_mul(2) {
@@ -179,6 +182,16 @@ fn complete(calls: &mut [Call], seen: &Seen, protocol: Protocol) {
         // These counts grow with the stream.
         call.fidelity = Fidelity::LowerBound;
     }
+}
+
+/// True if this event comes after all text, so that its counts are those of the whole text: it says why the model
+/// stopped, or is the chunk of a chat completion that only states the usage.
+fn ends_text(document: &[u8]) -> bool {
+    let Ok(event) = serde_json::from_slice::<Value>(document) else { return false };
+    let has_output = event["usage"]["completion_tokens"].as_u64() > Some(0);
+    let has_stopped = |choice: &Value| choice["finish_reason"].is_string();
+    event["delta"]["stop_reason"].is_string()
+        || event["choices"].as_array().is_some_and(|choices| has_output && choices.iter().all(has_stopped))
 }
 
 /// The documents of a response, or the responses within its events.

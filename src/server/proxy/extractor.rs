@@ -2,8 +2,10 @@
 //! hundred bytes that log formats can read, from a body of any size, in bounded memory.
 
 mod escape;
+mod key;
 
 use self::escape::Escape;
+use self::key::Key;
 
 /// Maximum length of a text that is kept, in bytes of UTF-8. Of longer ones, an answer keeps an empty text, and a
 /// request an empty list, so that a name that was left out is not taken for an empty one.
@@ -38,20 +40,11 @@ struct Container {
     has_scalars: bool,
     /// True if the texts in this list are a model's.
     is_text: bool,
+    /// True inside a part of the request that the answer repeats.
+    is_repeated: bool,
     /// True inside a usage object.
     is_usage: bool,
     /// True for the request's stream options.
-    is_options: bool,
-}
-
-/// The key of the next value.
-#[derive(Clone, Copy, Debug, Default)]
-struct Key {
-    is_text: bool,
-    is_usage: bool,
-    is_kind: bool,
-    is_error: bool,
-    is_kept: bool,
     is_options: bool,
 }
 
@@ -203,10 +196,12 @@ impl Extractor {
         let Some(begin) = self.text.take() else { return };
         let is_short = self.length <= TEXT;
         if self.is_key {
-            self.key = key(&self.name, self.open.len());
+            self.key = Key::new(&self.name, self.open.len(), self.depth);
             self.name.clear();
         } else {
-            if self.key.is_text || self.open.last().is_some_and(|list| list.is_text) {
+            let (is_text, is_repeated) =
+                self.open.last().map_or((false, false), |open| (open.is_text, open.is_repeated));
+            if (self.key.is_text || is_text) && !self.key.is_repeated && !is_repeated {
                 self.facts.text += self.length as u64;
             }
             if self.key.is_kind && is_short && self.muted.is_none() {
@@ -296,9 +291,11 @@ impl Extractor {
         self.facts.has_usage |= self.key.is_usage && is_object;
         self.facts.has_error |= self.key.is_error;
         let is_text = !is_object && (self.key.is_text || above.is_some_and(|above| above.is_text));
+        let is_repeated = self.key.is_repeated || above.is_some_and(|above| above.is_repeated);
         let is_options = self.key.is_options && is_object;
         self.push(byte);
-        self.open.push(Container { is_object, items: 0, has_scalars: false, is_text, is_usage, is_options });
+        let open = Container { is_object, items: 0, has_scalars: false, is_text, is_repeated, is_usage, is_options };
+        self.open.push(open);
         let is_out = match self.depth {
             Depth::Request => self.open.len() > 1 && !self.key.is_kept,
             Depth::Answer => self.open.len() > 2 && !is_usage && self.out.len() > ENOUGH,
@@ -346,38 +343,6 @@ impl Extractor {
             self.out.push(byte);
         }
     }
-}
-
-fn key(name: &[u8], depth: usize) -> Key {
-    Key {
-        is_text: is_text(name),
-        is_usage: name == b"usage",
-        is_kind: depth == 1 && name == b"type",
-        is_error: depth <= 2 && name == b"error",
-        is_kept: depth == 1 && [b"metadata".as_slice(), b"stream_options", b"conversation"].contains(&name),
-        is_options: depth == 1 && name == b"stream_options",
-    }
-}
-
-/// True for a key of texts that models read and write.
-fn is_text(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"content"
-            | b"text"
-            | b"delta"
-            | b"partial_json"
-            | b"arguments"
-            | b"thinking"
-            | b"reasoning_content"
-            | b"reasoning"
-            | b"refusal"
-            | b"input"
-            | b"prompt"
-            | b"instructions"
-            | b"system"
-            | b"description"
-    )
 }
 
 #[cfg(test)]

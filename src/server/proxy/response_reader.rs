@@ -344,4 +344,18 @@ mod tests {
         let seen = meter.seen();
         assert!(seen.is_whole && seen.is_failed && seen.usage.is_empty());
     }
+
+    #[test]
+    fn what_an_answer_repeats_of_its_request_is_not_its_text_and_escapes_count_as_what_they_stand_for() {
+        let response = r#"{"object":"response","instructions":"be brief","input":[{"content":"hi"}],"text":{"format":{"description":"d"}},"tools":[{"type":"function","description":"d","parameters":{"content":"c"}}],"metadata":{"text":"t"},"prompt":{"variables":{"text":"t"}},"output":OUTPUT}"#;
+        let output = r#"[{"type":"message","content":[{"type":"output_text","text":"h\u00e9\n\ud83d\ude00"}]},{"type":"custom_tool_call","input":"12345"}]"#;
+        for (output, text) in [("[]", 0), (output, 13)] {
+            let body = response.replace("OUTPUT", output);
+            for whole in [body.clone(), format!("data: {{\"response\":{body}}}\n\n")] {
+                let mut meter = meter("application/json");
+                meter.feed(whole.as_bytes());
+                assert_eq!(meter.seen().text, text, "{whole}");
+            }
+        }
+    }
 }

@@ -76,6 +76,26 @@ fn a_message_that_is_cut_off_has_its_input_and_an_estimate_of_what_was_written()
 }
 
 #[test]
+fn a_count_that_a_stream_states_at_its_end_is_kept_though_the_end_itself_is_missing() {
+    let start = r#"{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5","usage":{"input_tokens":100,"output_tokens":1}}}"#;
+    let delta = |stop: &str| format!(r#"{{"type":"message_delta","delta":{{{stop}}},"usage":{{"output_tokens":20}}}}"#);
+    let message = |stop: &str| calls(&seen(start, &[start, &delta(stop)], 4000, false), &about(Protocol::Messages));
+    assert_eq!(counts(&message(r#""stop_reason":"end_turn""#)), [EXACT]);
+    let chunk = |reason: &str| {
+        format!(
+            r#"{{"id":"{ID}","object":"chat.completion.chunk","model":"gpt-5","choices":[{{"finish_reason":{reason}}}],"usage":{{"prompt_tokens":100,"completion_tokens":20}}}}"#
+        )
+    };
+    let chat = |reason: &str| calls(&seen(&chunk("null"), &[&chunk(reason)], 4000, false), &about(Protocol::Chat));
+    assert_eq!(counts(&chat(r#""stop""#)), [EXACT]);
+    let guessed = [(100, 0, 1000, Fidelity::Guessed)];
+    assert_eq!(
+        (counts(&message(r#""stop_reason":null"#)), counts(&chat("null"))),
+        (guessed.to_vec(), guessed.to_vec())
+    );
+}
+
+#[test]
 fn answers_without_an_id_are_as_many_as_their_requests() {
     let body = r#"{"object":"list","data":[],"model":"text-embedding-3","usage":{"prompt_tokens":8,"total_tokens":8}}"#;
     let one = calls(&seen(body, &[body], 0, true), &about(Protocol::Embeddings));
@@ -135,6 +155,8 @@ fn a_failure_before_any_text_costs_nothing() {
     let first = r#"{"type":"response.created","response":{"id":"resp_1"}}"#;
     let failed = Seen { is_failed: true, ..seen(first, &[], 0, true) };
     assert_eq!(calls(&failed, &about(Protocol::Responses)), []);
+    let body = r#"{"object":"response","id":"resp_1","model":"gpt-5","status":"failed","error":null,"output":[],"usage":null}"#;
+    assert_eq!(calls(&seen(body, &[body], 0, true), &about(Protocol::Responses)), []);
 }
 
 /// Counts and fidelity of each call.
