@@ -174,7 +174,7 @@ fn complete(calls: &mut [Call], seen: &Seen, protocol: Protocol) {
         return;
     }
     let written = tokens_of(seen.text);
-    let is_preliminary = call.fidelity == Fidelity::LowerBound;
+    let is_preliminary = call.fidelity == Fidelity::LowerBound || is_only_begun(seen, protocol);
     if is_preliminary || written > call.tokens.output.saturating_mul(2) {
         call.tokens.output = call.tokens.output.max(written);
         call.fidelity = Fidelity::Guessed;

@@ -21,6 +21,10 @@ pub(super) struct Seen {
     pub(super) first: Option<Vec<u8>>,
     /// The last events with usage, or the whole body.
     pub(super) usage: VecDeque<Vec<u8>>,
+    /// Within a message, the last event with usage that usually has none, such as `ping`.
+    pub(super) unusual_usage: Option<Vec<u8>>,
+    /// True after the first event of a message.
+    pub(super) is_message: bool,
     /// Number of bytes of text written by the model.
     pub(super) text: u64,
     /// True if the response ended as its API prescribes.
@@ -227,7 +231,11 @@ impl Seen {
         if facts.kind == b"message_start" || (self.first.is_none() && facts.kind != b"ping") {
             self.first = Some(extractor.document().to_vec());
         }
-        if facts.has_usage {
+        let is_start = facts.kind == b"message_start";
+        self.is_message |= is_start;
+        if facts.has_usage && self.is_message && !is_start && facts.kind != b"message_delta" {
+            self.unusual_usage = Some(extractor.document().to_vec());
+        } else if facts.has_usage {
             self.is_cut |= facts.is_cut;
             if self.usage.len() == KEPT {
                 self.usage.pop_front();
@@ -357,5 +365,22 @@ mod tests {
                 assert_eq!(meter.seen().text, text, "{whole}");
             }
         }
+    }
+
+    #[test]
+    fn usage_of_other_events_takes_no_place_of_that_of_a_message() {
+        let mut meter = meter("text/event-stream");
+        let event = |kind: &str, count: u64| format!(r#"{{"type":"{kind}","usage":{{"output_tokens":{count}}}}}"#);
+        let start = r#"{"type":"message_start","message":{"usage":{"output_tokens":1}}}"#.to_owned();
+        let delta = event("message_delta", 42);
+        let pings = (0..2 * KEPT as u64).map(|count| event("ping", count));
+        let events = [start.clone()].into_iter().chain(pings.clone()).chain([delta.clone()]).chain(pings);
+        for event in events.chain([event("message_stop", 43)]) {
+            meter.feed(format!("data: {event}\n\n").as_bytes());
+        }
+        let seen = meter.seen();
+        assert_eq!(seen.usage, [start.as_bytes(), delta.as_bytes()]);
+        assert_eq!(seen.unusual_usage, Some(event("message_stop", 43).into_bytes()));
+        assert!(seen.is_whole);
     }
 }

@@ -22,7 +22,8 @@ pub(super) fn calls(seen: &Seen, about: &About) -> Vec<Call> {
         seen.first.iter().filter(|first| about.protocol == Protocol::Messages && seen.usage.front() != Some(*first));
     let (calls, read) = decoded(about, begin.chain(&seen.usage).map(Vec::as_slice));
     let has_model = calls.first().is_some_and(|call| call.model.is_some());
-    if seen.usage.is_empty() || (read >= seen.usage.len() && has_model) {
+    let is_read = read >= seen.usage.len() && (has_model || seen.usage.is_empty());
+    if is_read && seen.unusual_usage.is_none() {
         return calls;
     }
     // Some services leave out what logs need in order to recognise a format, but the proxy knows the API.

@@ -96,6 +96,40 @@ fn a_count_that_a_stream_states_at_its_end_is_kept_though_the_end_itself_is_miss
 }
 
 #[test]
+fn usage_in_other_events_of_a_message_adds_what_the_usual_ones_do_not_state() {
+    let usage = r#"{"input_tokens":100,"cache_read_input_tokens":70,"output_tokens":1}"#;
+    let start = format!(
+        r#"{{"type":"message_start","message":{{"id":"msg_1","type":"message","role":"assistant","model":"m","usage":{usage}}}}}"#
+    );
+    let bare = start.replace(usage, "null");
+    let delta = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":42}}"#;
+    let other = |usage: &str| format!(r#"{{"type":"ping","usage":{{{usage}}}}}"#);
+    let found = |first: &str, usage: &[&str], other: String, is_whole| {
+        let seen = Seen { unusual_usage: Some(other.into_bytes()), ..seen(first, usage, 400, is_whole) };
+        let found = calls(&seen, &about(Protocol::Messages));
+        assert_eq!(found[0].key, crate::formats::keys::message_key("msg_1"));
+        counts(&found)
+    };
+    let exact = (100, 70, 42, Fidelity::Final);
+    for other in [other(r#""output_tokens":7"#), other(r#""output_tokens":42"#), other(r#""input_tokens":0,"x":null"#)]
+    {
+        assert_eq!(found(&start, &[&start, delta], other, true), [exact]);
+    }
+    assert_eq!(found(&start, &[&start], other(r#""output_tokens":42"#), true), [exact]);
+    assert_eq!(found(&start, &[delta], other(r#""output_tokens":42"#), true), [exact], "after many deltas");
+    let input = r#""input_tokens":100,"cache_read_input_tokens":70,"output_tokens":42"#;
+    assert_eq!(found(&bare, &[delta], other(input), true), [exact]);
+    assert_eq!(found(&bare, &[], other(input), true), [exact]);
+    // What a stream wrote after such a count, before it broke off, is estimated.
+    assert_eq!(found(&start, &[&start], other(r#""output_tokens":60"#), false), [(100, 70, 100, Fidelity::Guessed)]);
+    // Events before the first, or without one.
+    let pings = [other(r#""output_tokens":7"#), other(r#""output_tokens":8"#)];
+    let all = [&pings[0], &start, &pings[1], delta];
+    let early = Seen { is_message: true, ..seen(&start, &all.map(|event| event), 400, true) };
+    assert_eq!(counts(&calls(&early, &about(Protocol::Messages))), [exact]);
+}
+
+#[test]
 fn answers_without_an_id_are_as_many_as_their_requests() {
     let body = r#"{"object":"list","data":[],"model":"text-embedding-3","usage":{"prompt_tokens":8,"total_tokens":8}}"#;
     let one = calls(&seen(body, &[body], 0, true), &about(Protocol::Embeddings));

@@ -15,7 +15,8 @@ pub(super) fn documents(seen: &Seen, about: &About) -> Vec<Vec<u8>> {
     let first = seen.first.as_ref().and_then(parsed).unwrap_or_default();
     let with_usage = seen.usage.iter().filter_map(parsed);
     let all: Vec<Value> = if about.protocol == Protocol::Messages {
-        messages(&first, with_usage, about)
+        let unusual = seen.unusual_usage.as_ref().and_then(parsed);
+        messages(&first, with_usage, unusual, about)
     } else {
         with_usage.map(|document| answer(&document, &first, about)).collect()
     };
@@ -56,23 +57,47 @@ fn answer(document: &Value, first: &Value, about: &About) -> Value {
     Value::Object(whole)
 }
 
-/// A message, or the events of one that begin with its first.
-fn messages(first: &Value, with_usage: impl Iterator<Item = Value>, about: &About) -> Vec<Value> {
+/// A message, or the events of one that begin with its first. The usage of an unusual event comes before that of the
+/// deltas, which count where they state the same.
+fn messages(
+    first: &Value,
+    with_usage: impl Iterator<Item = Value>,
+    unusual: Option<Value>,
+    about: &About,
+) -> Vec<Value> {
     let start = |event: &Value| {
         let (inner, begun) = (named("message", &[event]), named("message", &[first]));
         json!({"type": "message_start", "message": message(&inner, &[&inner, &begun], about)})
     };
+    let delta = |event: &Value| json!({"type": "message_delta", "delta": event["delta"], "usage": event["usage"]});
     let mut all = Vec::new();
     for document in with_usage {
         let is_start = document["message"].is_object();
-        if is_start || !document["delta"].is_object() {
-            all.push(if is_start { start(&document) } else { message(&document, &[&document, first], about) });
-            continue;
+        let is_event = document["type"].as_str().is_some_and(|kind| kind != "message");
+        if is_start {
+            all.push(start(&document));
+        } else if is_event || document["delta"].is_object() {
+            if all.is_empty() {
+                all.push(start(first));
+            }
+            all.push(delta(&document));
+        } else {
+            all.push(message(&document, &[&document, first], about));
         }
+    }
+    if let Some(mut unusual) = unusual {
         if all.is_empty() {
             all.push(start(first));
         }
-        all.push(json!({"type": "message_delta", "delta": document["delta"], "usage": document["usage"]}));
+        let begin = all.iter().rposition(|event| event["message"].is_object()).map_or(0, |at| at + 1);
+        let stated = begin.checked_sub(1).map_or(&Value::Null, |at| &all[at]["message"]["usage"]);
+        if let Some(usage) = unusual["usage"].as_object_mut() {
+            usage.retain(|name, count| {
+                let known = &stated[name.as_str()];
+                count.as_u64() > known.as_u64() || (count.is_object() && known.is_null())
+            });
+        }
+        all.insert(begin, delta(&unusual));
     }
     all
 }
