@@ -123,6 +123,46 @@ fn a_response_made_in_the_background_counts_when_it_is_fetched() {
 }
 
 #[test]
+fn a_response_made_in_the_background_is_no_call_once_it_is_fetched_as_failed_without_output() {
+    const ID: &str = "resp_0123456789abcdef0123456789abcdef";
+    let response = |status: &str| {
+        let about = r#""object":"response","created_at":1795168800,"model":"gpt-4o","output":[],"background":true"#;
+        format!(r#"{{"id":"{ID}","status":"{status}",{about},"instructions":"be brief","error":null,"usage":null}}"#)
+    };
+    let (queued, failed) = (response("queued"), response("failed"));
+    let event = |kind: &str, response: &str| {
+        Step::Data(format!("data: {{\"type\":\"response.{kind}\",\"response\":{response}}}\n\n").into_bytes())
+    };
+    let stream = Reply::stream(vec![event("created", &queued), event("failed", &failed)]);
+    for query in ["", "?stream=true"] {
+        let home = Home::new();
+        let (queued, failed, stream) = (queued.clone(), failed.clone(), stream.clone());
+        let mock = Mock::start(move |received, number| match (&*received.path, number) {
+            (_, ..2) => Reply::json(&queued),
+            (path, _) if path.ends_with("stream=true") => stream.clone(),
+            _ => Reply::json(&failed),
+        });
+        let fetch = |proxy: &Running| {
+            let mut stream = TcpStream::connect(proxy.address).unwrap();
+            write!(stream, "GET /v1/responses/{ID}{query} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+                .unwrap();
+            let mut text = String::new();
+            stream.read_to_string(&mut text).unwrap();
+            assert!(text.starts_with("HTTP/1.1 200") && text.contains(ID), "{text}");
+        };
+        let proxy = Running::start(&home, mock.address);
+        assert_eq!(post(proxy.address, "/v1/responses", &[], br#"{"model":"gpt-4o","background":true}"#).status, 200);
+        fetch(&proxy);
+        proxy.end();
+        assert_eq!(booked(&home)[0]["fidelity"], "lower_bound");
+        let proxy = Running::start(&home, mock.address);
+        fetch(&proxy);
+        proxy.end();
+        assert_eq!(booked(&home).len(), 0, "{query}");
+    }
+}
+
+#[test]
 fn an_upstream_that_is_gone_is_a_502_in_the_apis_form() {
     let home = Home::new();
     let gone = crate::common::free_address();

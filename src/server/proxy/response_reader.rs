@@ -19,7 +19,7 @@ const DONE: &[u8] = b"[DONE]";
 pub(super) struct Seen {
     /// The first event, which contains the response's id and, for Anthropic, its input.
     pub(super) first: Option<Vec<u8>>,
-    /// The last events with usage, or the whole body.
+    /// The last events with usage, and one that reports a failed response; or the whole body.
     pub(super) usage: VecDeque<Vec<u8>>,
     /// Within a message, the last event with usage that usually has none, such as `ping`.
     pub(super) unusual_usage: Option<Vec<u8>>,
@@ -235,7 +235,7 @@ impl Seen {
         self.is_message |= is_start;
         if facts.has_usage && self.is_message && !is_start && facts.kind != b"message_delta" {
             self.unusual_usage = Some(extractor.document().to_vec());
-        } else if facts.has_usage {
+        } else if facts.has_usage || facts.kind == b"response.failed" {
             self.is_cut |= facts.is_cut;
             if self.usage.len() == KEPT {
                 self.usage.pop_front();
@@ -350,7 +350,8 @@ mod tests {
         let mut meter = meter("text/event-stream");
         meter.feed(b"event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"id\":\"resp_1\",\"usage\":null}}\n\n");
         let seen = meter.seen();
-        assert!(seen.is_whole && seen.is_failed && seen.usage.is_empty());
+        assert!(seen.is_whole && seen.is_failed && seen.usage.len() == 1);
+        assert_eq!(meter.usage_events(), 0);
     }
 
     #[test]

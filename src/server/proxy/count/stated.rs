@@ -71,7 +71,10 @@ pub(super) fn estimated(seen: &Seen, about: &About) -> Vec<Call> {
     let named = ["response", "message"].iter().find_map(|name| first.get(name)).unwrap_or(&first);
     let field = |name: &str| named.get(name).cloned().unwrap_or_default();
     let model = named.get("model").and_then(Value::as_str).or(about.facts.model.as_deref()).unwrap_or_default();
-    let (input, output) = (about.facts.input(about.bytes), tokens_of(seen.text));
+    let input = about.facts.input(about.bytes);
+    // A log without tokens reports no call, but what is fetched may be one. Its estimate is never booked.
+    let input = if about.is_fetch { input.max(1) } else { input };
+    let output = tokens_of(seen.text);
     let line = match about.protocol {
         Protocol::Messages => json!({
             "type": "message", "role": "assistant", "id": field("id"), "model": model,

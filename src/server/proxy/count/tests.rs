@@ -379,6 +379,9 @@ fn a_response_in_the_background_that_failed_without_output_costs_nothing() {
         let queued = calls(&response(r#""status":"queued","output":[],"usage":null"#), &made);
         let failed = calls(&response(r#""status":"failed","error":{"code":"x"},"output":[],"usage":null"#), &fetch);
         assert_eq!((counts(&failed), failed[0].key), (vec![(0, 0, 0, Fidelity::Refused)], queued[0].key), "{id}");
+        let empty = About { facts: Facts::default(), bytes: 0, ..fetch.clone() };
+        let failed = calls(&response(r#""status":"failed","error":null,"output":[],"usage":null"#), &empty);
+        assert_eq!((counts(&failed), failed[0].key), (vec![(0, 0, 0, Fidelity::Refused)], queued[0].key), "{id}");
         for rest in [
             r#""status":"cancelled","output":[],"usage":null"#,
             r#""status":"failed","output":[{"type":"message"}],"usage":null"#,
