@@ -15,6 +15,8 @@ pub struct CallKey([u8; 16]);
 const HALF: usize = 8;
 /// The first bytes of an alias of attempts.
 const ATTEMPTS: [u8; 4] = [0xff; 4];
+/// The first bytes of an alias of counts.
+const COUNTS: [u8; 4] = [0; 4];
 
 impl CallKey {
     /// The key built from these parts, in this order.
@@ -35,6 +37,14 @@ impl CallKey {
     pub fn of_attempts<P: AsRef<[u8]>>(parts: &[P]) -> Self {
         let Self(mut bytes) = Self::from_parts(parts);
         bytes[..ATTEMPTS.len()].copy_from_slice(&ATTEMPTS);
+        Self(bytes)
+    }
+
+    /// Alias of a call whose logs share no id, built from what they have in common, such as its session and counts. Of
+    /// two aliases of a row the greater one is kept, and this kind is less than any other, so that an id is kept.
+    pub fn of_counts<P: AsRef<[u8]>>(parts: &[P]) -> Self {
+        let Self(mut bytes) = Self::from_parts(parts);
+        bytes[..COUNTS.len()].copy_from_slice(&COUNTS);
         Self(bytes)
     }
 
@@ -123,6 +133,13 @@ mod tests {
         let (alias, key) = (CallKey::of_attempts(&["a"]), CallKey::from_parts(&["a"]));
         assert!(alias.is_of_attempts() && !key.is_of_attempts() && alias > key);
         assert_ne!(alias, CallKey::of_attempts(&["b"]));
+    }
+
+    #[test]
+    fn an_alias_of_counts_is_less_than_other_keys() {
+        let alias = CallKey::of_counts(&["a"]);
+        assert!(alias < CallKey::from_parts(&["a"]) && !alias.is_of_attempts());
+        assert!(alias != CallKey::of_counts(&["b"]) && alias.named(&["1"]).is_named(alias));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::claude_opening::{self, Opening};
 use super::claude_prompt;
 use super::claude_usage::{Booked, round_tokens};
 use super::fields::{Slot, parse_into};
-use super::keys::{advisor_key, attempt_key, message_key, request_key};
+use super::keys::{advisor_key, attempt_key, message_key, prompt_key, request_key};
 use super::turns::Turns;
 use super::{BadLine, Env, Format, Location, Origin, Reader, Reading};
 use crate::domain::{
@@ -145,7 +145,7 @@ impl Reader for Transcript {
             } else {
                 parsed.fidelity(answer.message.model.get(), &self.context)
             },
-            alias: answer.request.map(request_key),
+            alias: alias_of(&answer, &parsed, claim, &stated.tokens),
             ends_turn: answer.message.ends_turn(),
             ..Call::new(
                 key,
@@ -264,6 +264,17 @@ impl Transcript {
         let fidelity = if model.is_some() { Fidelity::Unlisted } else { Fidelity::Guessed };
         Ok(Some(Record::Call(Call { web_searches, fidelity, ..Call::new(key, from, model, Tokens::ZERO) })))
     }
+}
+
+/// The alias by which telemetry knows an answer: the id of its request, or else its prompt in the session that made it.
+/// A copy may be of a session whose name it does not have.
+fn alias_of(answer: &Answer<'_>, line: &Line<'_>, claim: Claim, tokens: &Tokens) -> Option<CallKey> {
+    let maker = || match claim {
+        Claim::Maker => line.made_by.get(),
+        Claim::Own => line.session(),
+        Claim::Copy | Claim::Parent | Claim::Unchecked => None,
+    };
+    answer.request.map(request_key).or_else(|| prompt_key(maker()?, tokens))
 }
 
 /// The key of an answer.

@@ -53,6 +53,17 @@ pub(crate) fn counted_key(agent: &str, session: &str, model: Option<&str>, token
     CallKey::from_parts(&[agent.as_bytes(), b"counts", session.as_bytes(), model, &counts])
 }
 
+/// Alias of an answer of Claude Code's whose request has no id, as behind many gateways and in clouds: its session and
+/// the counts of its prompt. `None` if these counts are unknown.
+///
+/// The output is not part of it, because the first lines of an answer may have less of it than the last. Nor is the
+/// model: a transcript has the name with which the service answered, telemetry the name that was asked for.
+pub(crate) fn prompt_key(session: &str, tokens: &Tokens) -> Option<CallKey> {
+    let counts = [tokens.input, tokens.cache_read, tokens.cache_write()].map(u64::to_le_bytes).concat();
+    let prompt = || CallKey::of_counts(&[b"claude-code prompt".as_slice(), session.as_bytes(), &counts]);
+    (tokens.prompt() > 0).then(prompt)
+}
+
 /// Key of an advisor model's round within an answer, by its position among the rounds.
 ///
 /// The answer's own counts do not include its tokens.

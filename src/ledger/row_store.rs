@@ -3,7 +3,7 @@
 //! A *plain* row is the join of all sightings of one key. Telemetry knows an answer only by its request, so a telemetry
 //! row's alias is its own key. If another row carries that alias (of several, the one with the least key), the two are
 //! one call: that row shows the join of both, and the telemetry's own row is hidden. Where the alias may belong to
-//! several answers, telemetry's keys are made from it ([`CallKey::named`]), and `twins.rs` says which rows are one
+//! several answers, telemetry's keys are made from it ([`CallKey::named`]), and `alias_rows.rs` says which rows are one
 //! call. A row that sums up a whole thread is also hidden if a call of the thread carries its alias, and adds nothing
 //! to that call. All rows with the alias of a client's attempts are one call: the one with the least key shows their
 //! join, and the others are hidden. A refused call and anything it is joined with are kept but never shown, except for

@@ -130,3 +130,35 @@ fn b25_answers_with_equal_counts_are_as_many_as_their_ids_and_prompts() {
     }
     assert_eq!(counted(&served.client), (calls, calls * 100));
 }
+
+#[test]
+fn b25_equal_prompts_behind_a_gateway_are_as_many_as_the_source_that_has_most_of_them() {
+    let home = Home::new();
+    let served = Served::start(&home);
+    let record = |number: u64, output: u64| {
+        json!({
+            "timeUnixNano": at(number).to_string(), "body": {"stringValue": "claude_code.api_request"},
+            "attributes": attributes(&[
+                ("session.id", "s-1".into()), ("model", "claude-opus-5[1m]".into()), ("input_tokens", 100.into()),
+                ("output_tokens", output.into()), ("client_request_id", format!("c-{number}").into()),
+            ]),
+        })
+    };
+    let line = |number: u64, output: u64| {
+        let message = json!({"id": format!("gen-{number}"), "role": "assistant", "model": "claude-opus-5",
+            "usage": {"input_tokens": 100, "output_tokens": output}});
+        let line = json!({"type": "assistant", "sessionId": "s-1", "uuid": format!("u-{number}"), "version": "2.1.332",
+            "timestamp": format!("2026-11-26T22:00:0{number}.000Z"), "message": message});
+        format!("{line}\n")
+    };
+    let logs = ["resourceLogs", "scopeLogs", "logRecords"];
+    post(&served.client, "/v1/logs", &of_service("claude-code", logs, &[record(1, 20), record(2, 30), record(3, 40)]));
+    assert_eq!(counted(&served.client), (3, 300));
+    drop(served);
+    // An answer that is logged while it grows, and one that another program's telemetry would have reported.
+    home.write(".claude/projects/src/s-1.jsonl", &[line(1, 1), line(1, 20), line(2, 30)].concat());
+    let served = Served::start(&home);
+    assert_eq!(counted(&served.client), (3, 300));
+    let usage = served.client.get("/api/v1/usage?period=total").json();
+    assert_eq!(usage["total"]["output_tokens"], 90);
+}

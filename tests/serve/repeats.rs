@@ -183,6 +183,134 @@ fn b22_claude_codes_log_span_metric_and_transcript_count_once_over_restarts() {
     each_counts_once(&CLAUDE, claude_session, true);
 }
 
+/// Removes the id that a gateway does not return.
+fn without_request_id(mut signal: Value, signals: &str, list: &str, own: Option<&str>) -> Value {
+    let attributes = &mut signal[signals][0][list][0]["attributes"];
+    *attributes = attributes.as_array().unwrap().iter().filter(|one| one["key"] != "request_id").cloned().collect();
+    let session = attributes[0]["value"]["stringValue"].as_str().unwrap().to_owned();
+    if let Some(name) = own {
+        let id = format!("{name}-{session}");
+        attributes.as_array_mut().unwrap().extend(crate::ladder::attributes(&[(name, id.into())]));
+    }
+    signal
+}
+
+fn gateways_line(number: u64) -> Value {
+    let mut line = claude_line(number);
+    line.as_object_mut().unwrap().remove("requestId");
+    // The service names the model in its own way.
+    line["message"]["model"] = "claude-opus-5-20261001".into();
+    line
+}
+
+const CLIENTS: Option<&str> = Some("client_request_id");
+const GATEWAYS_METRIC: Way = Way::Posted("/v1/metrics", "resourceMetrics", claude_metric);
+const GATEWAYS_LINE: Way = Way::Logged(".claude/projects/src", gateways_line);
+const BEHIND_A_GATEWAY: [Way; 4] = [
+    Way::Posted(LOG.0, LOG.1, |number| without_request_id(claude_log(number), "scopeLogs", "logRecords", CLIENTS)),
+    Way::Posted(SPAN.0, SPAN.1, |number| without_request_id(claude_span(number), "scopeSpans", "spans", CLIENTS)),
+    GATEWAYS_METRIC,
+    GATEWAYS_LINE,
+];
+/// As in versions whose telemetry has no id of the client's either.
+const BEHIND_A_GATEWAY_BEFORE: [Way; 3] = [
+    Way::Posted(LOG.0, LOG.1, |number| without_request_id(claude_log(number), "scopeLogs", "logRecords", None)),
+    Way::Posted(SPAN.0, SPAN.1, |number| without_request_id(claude_span(number), "scopeSpans", "spans", None)),
+    GATEWAYS_LINE,
+];
+
+#[test]
+fn b22_claude_codes_signals_and_transcript_count_once_where_no_request_has_an_id() {
+    for is_killed in [false, true] {
+        each_counts_once(&BEHIND_A_GATEWAY, claude_session, is_killed);
+        each_counts_once(&BEHIND_A_GATEWAY_BEFORE, claude_session, is_killed);
+    }
+}
+
+fn qwen_session(number: u64) -> String {
+    format!("qwen-{number:04}")
+}
+
+fn qwen_event(number: u64) -> Vec<(&'static str, Value)> {
+    vec![
+        ("event.name", "qwen-code.api_response".into()),
+        ("response_id", format!("chatcmpl-{number:024}").into()),
+        ("model", "qwen3-coder-plus".into()),
+        ("duration_ms", 434.into()),
+        ("input_token_count", INPUT.into()),
+        ("output_token_count", 10.into()),
+        ("total_token_count", (INPUT + 10).into()),
+    ]
+}
+
+fn qwen_log(number: u64) -> Value {
+    let own = [qwen_event(number), vec![("session.id", qwen_session(number).into())]].concat();
+    json!({"resource": resource("qwen-code"), "scopeLogs": [{"logRecords": [{
+        "timeUnixNano": at(2).to_string(), "attributes": attributes(&own),
+    }]}]})
+}
+
+fn qwen_chat(number: u64) -> Value {
+    let event: serde_json::Map<String, Value> =
+        qwen_event(number).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    json!({
+        "uuid": format!("u-{number}"), "sessionId": qwen_session(number), "timestamp": "2026-11-26T22:00:00.000Z",
+        "type": "system", "subtype": "ui_telemetry", "cwd": "/src", "version": "0.24.4",
+        "systemPayload": {"uiEvent": event},
+    })
+}
+
+/// The agent's own ledger, which has no ids of answers.
+fn qwen_ledger(number: u64) -> Value {
+    json!({
+        "schemaVersion": 1, "id": format!("l-{number}"), "timestamp": "2026-11-26T22:00:00.001Z",
+        "localDate": "2026-11-26", "localMonth": "2026-11", "sessionId": qwen_session(number),
+        "model": "qwen3-coder-plus", "authType": "openai", "source": "main", "inputTokens": INPUT, "outputTokens": 10,
+        "cachedTokens": 0, "thoughtsTokens": 0, "totalTokens": INPUT + 10, "apiDurationMs": 434,
+    })
+}
+
+#[test]
+fn b22_qwen_codes_event_chat_and_ledger_count_once_in_every_order() {
+    let ways = [
+        Way::Posted(LOG.0, LOG.1, qwen_log),
+        Way::Logged(".qwen/projects/src/chats", qwen_chat),
+        Way::Logged(".qwen/usage", qwen_ledger),
+    ];
+    for is_killed in [false, true] {
+        each_counts_once(&ways, qwen_session, is_killed);
+    }
+}
+
+/// A call that a log with the service's id, such as a proxy's, and the agent's own telemetry report.
+#[test]
+fn b22_an_agents_telemetry_and_a_log_with_the_services_id_are_one_call_in_either_order() {
+    let home = Home::new();
+    let served = Served::start(&home);
+    let mut calls = 0;
+    for is_copilots in [false, true] {
+        for is_reversed in [false, true] {
+            calls += 1;
+            let (path, body, id) = if is_copilots {
+                let mut span = library_span(calls, true);
+                span["resource"] = resource("github-copilot");
+                (SPAN.0, json!({SPAN.1: [span]}).to_string(), format!("chatcmpl-{calls:016}"))
+            } else {
+                (LOG.0, json!({LOG.1: [qwen_log(calls)]}).to_string(), format!("chatcmpl-{calls:024}"))
+            };
+            let line = json!({"id": id, "model": "m", "input_tokens": INPUT, "output_tokens": 10}).to_string();
+            let mut posts = [(path, body), ("/api/v1/calls", line)];
+            if is_reversed {
+                posts.reverse();
+            }
+            for (path, body) in posts {
+                assert_eq!(served.client.post(path, &[("content-type", JSON)], body.as_bytes()).status, 200, "{path}");
+            }
+            assert_eq!(crate::counted(&served.client), (calls, calls * INPUT), "{path} {is_reversed}");
+        }
+    }
+}
+
 fn library_session(number: u64) -> String {
     format!("library-{number:04}")
 }

@@ -1,7 +1,7 @@
 //! Telemetry of coding agents: their own events, which do not follow the conventions.
 
 use super::super::BadLine;
-use super::super::keys::{qwen_key, request_key};
+use super::super::keys::{answer_key, prompt_key, qwen_key, request_key};
 use super::super::time;
 use super::super::usage::{Counts, tier};
 use super::SignalContext;
@@ -18,6 +18,9 @@ pub(super) enum Agent {
     Gemini,
     Qwen,
 }
+
+/// Attributes of an agent's own event with the service's id of the answer.
+const ANSWER: [&str; 2] = ["response_id", "gen_ai.response.id"];
 
 /// The agent that sent a signal, if it was an agent.
 pub(super) fn agent_of(signal: &Signal<'_>) -> Option<Agent> {
@@ -101,9 +104,12 @@ fn claude(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, 
     };
     let micros = found.text(&["cost_usd_micros"]).and_then(|micros| micros.parse().ok()).map(Usd::from_micro);
     let speed = found.text(&["speed"]);
-    let (named, alias) = claudes_names(signal);
-    let mut call = call(signal, context, tokens, &["user.email", "user.account_uuid", "user.id"], named);
-    call.alias = alias;
+    // A transcript identifies the same answer by its message, but also has this id.
+    let request = found.text(&["request_id"]).map(|id| request_key(&id));
+    let mut call = call(signal, context, tokens, &["user.email", "user.account_uuid", "user.id"], request);
+    if request.is_none() {
+        (call.key, call.alias) = claudes_names(signal, &call);
+    }
     call.tier = tier(speed.as_deref(), None, None);
     // The dollar amount is exact to the float's last digit, while micro-dollars are rounded.
     call.quoted = found.usd(&["cost_usd"]).or_else(|| micros.filter(|usd| *usd > Usd::ZERO));
@@ -120,22 +126,27 @@ fn claude(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, 
     Ok(call)
 }
 
-/// Key of a request of Claude Code's, if its ids give one, and its alias.
+/// Key and alias of an answer of Claude Code's whose request has no id: gateways and clouds return none.
 ///
-/// Gateways and clouds return no `request_id`. The log record and the span of a request then share the client's id, and
-/// in older versions only the span. Records of several requests may name one span around them all, so a record keeps a
-/// key of its own, and the span is its alias.
-fn claudes_names(signal: &Signal<'_>) -> (Option<CallKey>, Option<CallKey>) {
-    let found = &signal.attributes;
-    // A transcript identifies the same answer by its message, but also has this id.
-    let request = found.text(&["request_id"]).map(|id| request_key(&id));
-    let clients = || found.text(&["client_request_id"]).map(|id| CallKey::from_parts(&["claude", "client", &*id]));
-    let named = request.or_else(clients);
-    let span = || span_key(signal);
-    match named {
-        Some(named) => (Some(named), Some(named)),
-        None if is_event(signal, "claude_code.", &["llm_request"]) => (span(), span()),
-        None => (None, span()),
+/// The log record and the span of a request share the client's id, and in older versions only the span. Records of
+/// several requests may name one span around them all, so such a record keeps a key of its own, and its span adds
+/// nothing to it. A transcript has none of these ids, so the alias is the prompt's, if that is known.
+fn claudes_names(signal: &Signal<'_>, call: &Call) -> (CallKey, Option<CallKey>) {
+    let clients = signal.attributes.text(&["client_request_id"]);
+    let is_span = is_event(signal, "claude_code.", &["llm_request"]);
+    let prompt = call.from.session.as_deref().and_then(|session| prompt_key(session, &call.tokens));
+    if let Some(alias) = prompt {
+        let key = match clients {
+            Some(id) => alias.named(&[&*id]),
+            None if is_span => alias,
+            None => alias.named(&[call.key.bytes()]),
+        };
+        return (key, Some(alias));
+    }
+    match clients.map(|id| CallKey::from_parts(&["claude", "client", &*id])) {
+        Some(key) => (key, Some(key)),
+        None if is_span => (span_key(signal).unwrap_or(call.key), span_key(signal)),
+        None => (call.key, span_key(signal)),
     }
 }
 
@@ -203,7 +214,9 @@ fn qwen(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, Ba
     // The session's chat and the ledger file contain the same answer.
     if let (Some(session), Some(model)) = (&call.from.session, &call.model) {
         let alias = qwen_key(session, model, call.latency, &tokens);
-        (call.key, call.alias) = (own_key(signal, alias), Some(alias));
+        // The chat and a proxy have the service's id, too.
+        let answer = found.text(&ANSWER).and_then(|id| answer_key(&id));
+        (call.key, call.alias) = (answer.unwrap_or_else(|| own_key(signal, alias)), Some(alias));
     }
     Ok(call)
 }
@@ -212,7 +225,7 @@ fn qwen(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Result<Call, Ba
 /// time. The alias itself, if nothing tells them apart.
 fn own_key(signal: &Signal<'_>, alias: CallKey) -> CallKey {
     let found = &signal.attributes;
-    if let Some(id) = found.text(&["response_id", "gen_ai.response.id"]) {
+    if let Some(id) = found.text(&ANSWER) {
         return alias.named(&[&*id]);
     }
     // Every exporter has this time to the millisecond.

@@ -129,8 +129,8 @@ pub(super) fn call(signal: &Signal<'_>, context: &mut SignalContext<'_>) -> Resu
     let request = found.text(&["request_id", "gen_ai.request.id"]).filter(|id| id.starts_with("req_"));
     let mut from = attribution(signal, context);
     from.project = from.project.or_else(|| context.labels.find(signal.resource.text(&["service.name"]).as_deref()));
-    // Copilot CLI writes the same answer to its session's events and to its database, which contain neither the ids of
-    // spans nor those of answers.
+    // Copilot CLI writes the same answer to its session's events, with its id, and to its database, which has neither
+    // that id nor that of the span.
     let is_copilots = signal.resource.text(&["service.name"]).as_deref() == Some("github-copilot");
     let copilots = from
         .session
@@ -198,9 +198,11 @@ fn first_word(name: &str) -> &str {
 /// Attributes with the vendor's id of the answer.
 const ANSWER: [&str; 3] = ["gen_ai.response.id", "ai.response.id", "llm.response.id"];
 
-/// Key of an answer of Copilot's whose alias other answers of the session may share.
+/// Key of an answer of Copilot's whose alias other answers of the session may share. The session's events and a proxy
+/// have the id of an answer, too.
 fn copilots_key(signal: &Signal<'_>, alias: CallKey) -> CallKey {
-    signal.attributes.text(&ANSWER).map_or(alias, |id| alias.named(&[&*id]))
+    let id = signal.attributes.text(&ANSWER);
+    id.map_or(alias, |id| answer_key(&id).unwrap_or_else(|| alias.named(&[&*id])))
 }
 
 fn key(signal: &Signal<'_>, context: &SignalContext<'_>) -> CallKey {

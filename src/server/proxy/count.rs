@@ -18,7 +18,7 @@ use super::admission::{Defaults, Protocol, Who};
 use super::facts::{Facts, tokens_of};
 use super::response_reader::Seen;
 use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Place, Tokens};
-use crate::formats::keys::{answer_key, codex_key, request_key};
+use crate::formats::keys::{answer_key, codex_key, prompt_key, request_key};
 
 /// Number of whole answers that one idempotency key makes one call: the first, and those to two repeats, as the vendors'
 /// libraries make at most. A client that gave every request the same key would otherwise pass every limit.
@@ -124,7 +124,7 @@ pub(super) fn calls(seen: &Seen, about: &About, ids: &mut FirstSeen) -> Vec<Call
     if let Some((call, others)) = calls.split_first_mut() {
         let stated = call.key;
         identify(call, seen, about, ids);
-        call.alias = about.repeat_key().or_else(|| about.request.as_deref().map(request_key));
+        call.alias = about.repeat_key().or_else(|| alias(call, about));
         // What is charged on top of a call is as unique as the call.
         for (place, other) in (0_u64..).zip(others) {
             if call.key != stated {
@@ -135,6 +135,18 @@ pub(super) fn calls(seen: &Seen, about: &About, ids: &mut FirstSeen) -> Vec<Call
         }
     }
     calls
+}
+
+/// The alias by which telemetry or a log of the same call knows it if it does not have the response's id.
+///
+/// Claude Code's telemetry has the id of the request or, without one, the session and the counts. What other agents log
+/// has the response's id, and an alias of its own, which must not be displaced by the request's.
+fn alias(call: &Call, about: &About) -> Option<CallKey> {
+    let request = about.request.as_deref().map(request_key);
+    match about.protocol {
+        Protocol::Messages => request.or_else(|| prompt_key(call.from.session.as_deref()?, &call.tokens)),
+        Protocol::Chat | Protocol::Responses | Protocol::Embeddings => request.filter(|key| *key == call.key),
+    }
 }
 
 /// Sets the key of the response's own call: its id, if no other answer can have that.

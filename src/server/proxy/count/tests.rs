@@ -293,6 +293,28 @@ fn an_id_that_may_not_be_unique_identifies_no_answer() {
 }
 
 #[test]
+fn the_alias_is_what_telemetry_knows_of_a_call_besides_the_answers_id() {
+    let message = r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5","usage":{"input_tokens":100,"cache_read_input_tokens":7,"output_tokens":20}}"#;
+    let chat = format!(
+        r#"{{"id":"{ID}","object":"chat.completion","model":"gpt-5","choices":[],"usage":{{"prompt_tokens":9,"completion_tokens":3}}}}"#
+    );
+    let alias = |protocol, body: &str, request: Option<&str>, session: Option<&str>| {
+        let who = Who { session: session.map(Label::new), ..Who::default() };
+        let about = About { who, request: request.map(str::to_owned), ..about(protocol) };
+        calls(&seen(body, &[body], 0, true), &about)[0].alias
+    };
+    let prompt = Tokens { input: 100, cache_read: 7, output: 50, ..Tokens::ZERO };
+    let (session, request) = (Some("s-1"), Some("req_1"));
+    assert_eq!(alias(Protocol::Messages, message, None, session), prompt_key("s-1", &prompt));
+    assert_eq!(alias(Protocol::Messages, message, request, session), Some(request_key("req_1")));
+    assert_eq!(alias(Protocol::Messages, message, None, None), None);
+    // Other agents' telemetry has the answer's id, and an alias that must not be displaced.
+    assert_eq!(alias(Protocol::Chat, &chat, request, session), None);
+    let without_id = chat.replace(ID, "1");
+    assert_eq!(alias(Protocol::Chat, &without_id, request, session), Some(request_key("req_1")));
+}
+
+#[test]
 fn advice_belongs_to_the_answer_that_it_was_charged_with() {
     let body = r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5","usage":{"input_tokens":100,"output_tokens":20,"iterations":[{"type":"message","input_tokens":100,"output_tokens":20},{"type":"advisor_message","model":"claude-haiku-4-5","input_tokens":5,"output_tokens":6}]}}"#;
     let mut ids = FirstSeen::default();
