@@ -98,10 +98,10 @@ impl Reader for Signals {
         let Some(line) = super::sse::payload(line) else { return Ok(Reading::NotMine) };
         let Ok(value) = serde_json::from_slice::<Value>(line) else { return Ok(Reading::NotMine) };
         let Some(signals) = (self.cut)(&value) else { return Ok(Reading::NotMine) };
-        let refused = self.read(&signals, line, origin, out);
+        let mut refused = self.read(&signals, line, origin, out);
         if let Some(export) = value.as_object() {
             let line = Line { text: line, key: OnceCell::new() };
-            self.metrics(export, &line, origin, out);
+            self.metrics(export, &line, origin, out, &mut refused);
         }
         refused.why.map_or(Ok(Reading::Mine), Err)
     }
@@ -132,10 +132,10 @@ enum Made {
     Nothing,
 }
 
-/// Signals in a batch that could not be counted.
+/// Signals and points of metrics in a batch that could not be counted.
 #[derive(Debug, Default)]
 pub(crate) struct Refused {
-    /// Number of signals.
+    /// Number of signals and points.
     pub(crate) count: u64,
     /// Why the last of them was rejected.
     pub(crate) why: Option<BadLine>,
@@ -227,7 +227,7 @@ impl Telemetry {
         let mut refused = self.0.read(&signals, body, origin, out);
         if let Some(export) = export.as_object() {
             let line = Line { text: body, key: OnceCell::new() };
-            refused.points = self.0.metrics(export, &line, origin, out);
+            self.0.metrics(export, &line, origin, out, &mut refused);
         }
         Some(refused)
     }
@@ -271,9 +271,10 @@ impl Signals {
         line: &Line<'_>,
         origin: &Origin,
         out: &mut Vec<Record>,
-    ) -> metrics::Points {
+        refused: &mut Refused,
+    ) {
         let Self { format, labels, pieces, .. } = self;
-        metrics::read(export, &mut SignalContext { format, labels, origin, line: (line, 0) }, pieces, out)
+        metrics::read(export, &mut SignalContext { format, labels, origin, line: (line, 0) }, pieces, out, refused);
     }
 
     /// The state for [`Signals::resume`].

@@ -140,6 +140,13 @@ fn what_is_refused_is_named_by_the_kind_of_the_export() {
     let answer = served.client.post(TRACES, &[("content-type", JSON)], spans(&[bad]).to_string().as_bytes()).json();
     assert_eq!(answer["partialSuccess"]["rejectedSpans"], "1", "{answer}");
     assert!(answer["partialSuccess"].get("rejectedLogRecords").is_none(), "{answer}");
+    let mut sums = metric("m", 1, (at(0), at(60)), &[("input", 100), ("output", 10)]);
+    let points = &mut sums["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["sum"]["dataPoints"];
+    points[0]["asInt"] = json!("-5");
+    let answer = served.client.post(METRICS, &[("content-type", JSON)], sums.to_string().as_bytes()).json();
+    assert_eq!(answer["partialSuccess"]["rejectedDataPoints"], "1", "{answer}");
+    let usage = served.client.get("/api/v1/usage?period=total").json();
+    assert_eq!((&usage["total"]["input_tokens"], &usage["total"]["output_tokens"]), (&0.into(), &10.into()));
 }
 
 #[test]

@@ -15,11 +15,11 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::count::Count;
 use super::super::usage::Counts;
-use super::SignalContext;
 use super::attributes::Attributes;
 use super::gen_ai::attribution_of;
 use super::pieces::{Piece, Pieces, Point};
 use super::signal::{list, scopes_of, time};
+use super::{Refused, SignalContext};
 use crate::domain::{Attribution, Bill, Billed, CallKey, Counter, Instant, Label, Record};
 
 /// Model name for a sum that names no model.
@@ -118,14 +118,16 @@ struct Group<'v> {
     points: BTreeMap<u64, Point>,
 }
 
-/// Appends the sums in a metrics export as parts of their sessions.
+/// Appends the sums in a metrics export as parts of their sessions. A point is refused if it would count, but its value
+/// is no number of tokens.
 pub(super) fn read(
     export: &Map<String, Value>,
     context: &mut SignalContext<'_>,
     pieces: &mut Pieces,
     out: &mut Vec<Record>,
-) -> Points {
-    let mut points = Points::default();
+    refused: &mut Refused,
+) {
+    let points = &mut refused.points;
     for group in list(export, &["resourceMetrics", "resource_metrics"]).iter().filter_map(Value::as_object) {
         let attributes = group.get("resource").and_then(|resource| resource.get("attributes"));
         let resource = Attributes::from_json(attributes);
@@ -147,9 +149,17 @@ pub(super) fn read(
                 let attributes = Attributes::from_json(point.get("attributes"));
                 let names = ["session.id", "gen_ai.conversation.id", "conversation.id"];
                 let session = attributes.text(&names).or_else(|| resource.text(&names));
-                let Some((session, tokens)) = session.zip(value(point)).filter(|_| !is_repeat) else {
+                let counted = session.filter(|_| !is_repeat).and_then(|session| Some((session, value(point)?)));
+                let Some((session, tokens)) = counted else {
                     points.left += 1;
                     continue;
+                };
+                let tokens = match tokens.total("value") {
+                    Ok(tokens) => tokens,
+                    Err(why) => {
+                        (refused.count, refused.why) = (refused.count + 1, Some(why));
+                        continue;
+                    }
                 };
                 points.taken += 1;
                 let (start, end) = (
@@ -194,7 +204,6 @@ pub(super) fn read(
             }
         }
     }
-    points
 }
 
 impl Group<'_> {
@@ -259,10 +268,10 @@ fn points_of(metric: &Map<String, Value>) -> (bool, &[Value]) {
     (is_delta, if falls { &[] } else { points })
 }
 
-/// Tokens of a point: its value, or a histogram's sum.
-fn value(point: &Map<String, Value>) -> Option<u64> {
-    let value = ["asInt", "as_int", "asDouble", "as_double", "sum"].iter().find_map(|name| point.get(*name))?;
-    Count::deserialize(value).unwrap_or_default().total("value").ok()
+/// Tokens of a point: its value, or a histogram's sum. `None` if the point has no value.
+fn value(point: &Map<String, Value>) -> Option<Count> {
+    let values = ["asInt", "as_int", "asDouble", "as_double", "sum"].iter().filter_map(|name| point.get(*name));
+    values.map(|value| Count::deserialize(value).unwrap_or_default()).find(Count::is_given)
 }
 
 #[cfg(test)]

@@ -147,3 +147,29 @@ fn other_metrics_gauges_and_sums_that_fall_count_nothing() {
         assert_eq!(read(&export("claude_code.token.usage", &json!(1), &[point("input", &nonsense, (1, 2))])), []);
     }
 }
+
+#[test]
+fn a_point_whose_value_is_no_number_of_tokens_is_refused_and_the_others_count() {
+    let origin = Origin { path: Label::new("test"), offset: 0, modified: Instant::UNIX_EPOCH };
+    let refused = |points: &[Value]| {
+        let mut out = Vec::new();
+        let export = export("claude_code.token.usage", &json!(1), points);
+        let refused = Telemetry::new().export(&export, b"", &origin, &mut out).unwrap();
+        (refused.count, refused.why.is_some(), out.len())
+    };
+    let good = point("output", &json!("5"), (10, 20));
+    for wrong in [json!(-5), json!("-5"), json!(12.5), json!(1e20), json!("99999999999999999999"), json!("abc")] {
+        assert_eq!(refused(&[point("input", &wrong, (10, 20)), good.clone()]), (1, true, 1), "{wrong}");
+    }
+    let mut without_session = point("input", &json!(-5), (10, 20));
+    without_session["attributes"].as_array_mut().unwrap().truncate(2);
+    assert_eq!(refused(&[without_session, point("input", &Value::Null, (10, 20)), good.clone()]), (0, false, 1));
+}
+
+#[test]
+fn a_value_beside_an_empty_one_counts() {
+    let mut point = point("input", &Value::Null, (10, 20));
+    point["asDouble"] = json!(12.0);
+    let bills = read(&export("claude_code.token.usage", &json!(1), &[point]));
+    assert_eq!(bills.iter().map(Bill::tokens).collect::<Vec<_>>(), [Tokens { input: 12, ..Tokens::ZERO }]);
+}

@@ -41,7 +41,9 @@ fn distribution(temporality: i32, points: impl Iterator<Item = Value>) -> Value 
 fn number(Point { start, time, value, attributes }: Point) -> Value {
     let number = match value {
         Some(Measured::Int(int)) => json!({"asInt": int}),
-        Some(Measured::Double(double)) => json!({"asDouble": double}),
+        Some(Measured::Double(double)) if double.is_finite() => json!({"asDouble": double}),
+        // JSON has no such number, and without one the point would have no value.
+        Some(Measured::Double(double)) => json!({"asDouble": double.to_string()}),
         None => json!({"asDouble": null}),
     };
     point(number, start, time, attributes)
