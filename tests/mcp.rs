@@ -97,6 +97,27 @@ fn each_tool_has_a_schema_and_refuses_what_is_not_in_it() {
 }
 
 #[test]
+fn a_wrong_argument_is_told_by_its_name_and_an_empty_one_is_none() {
+    let home = home();
+    let mut server = Server::start(&home, NEWEST);
+    for (name, arguments, why) in [
+        ("report", json!({"period": ""}), "'period' is day, week, month, session, call or total"),
+        ("report", json!({"since": "soon"}), "invalid value 'soon' for 'since'"),
+        ("report", json!({"limit": 1.5}), "invalid value '1.5' for 'limit'"),
+        ("explain", json!({"key": 5}), "'key' must be a text"),
+        ("explain", json!({}), "'key' is missing"),
+    ] {
+        let answer = server.call(name, &arguments);
+        let told = answer["content"][0]["text"].as_str().unwrap();
+        assert!(answer["isError"] == true && told.starts_with(why), "{arguments}: {told}");
+    }
+    let all = server.call("report", &json!({}));
+    assert_eq!(server.call("report", &json!({"period": null}))["structuredContent"], all["structuredContent"]);
+    let one = server.call("report", &json!({"period": "call", "limit": 1.0}));
+    assert_eq!(one["structuredContent"]["rows"].as_array().map(Vec::len), Some(1), "{one}");
+}
+
+#[test]
 fn answers_are_the_json_of_the_commands_with_their_marks_in_the_text() {
     let home = home();
     let mut server = Server::start(&home, NEWEST);

@@ -305,3 +305,32 @@ fn made_up_requests_are_answered_as_the_document_says() {
     let said = [&ran.stdout, &ran.stderr].map(|said| String::from_utf8_lossy(said).into_owned()).concat();
     assert!(ran.status.success(), "{said}");
 }
+
+#[test]
+fn a_mistake_is_named_by_the_parameter_and_not_by_a_flag() {
+    let home = Home::new();
+    let served = Served::start(&home);
+    for (query, why) in [
+        ("by=", "invalid value '' for 'by'"),
+        ("start=soon", "invalid value 'soon' for 'start'"),
+        ("until=soon", "invalid value 'soon' for 'until'"),
+        ("limit=-1", "invalid value '-1' for 'limit'"),
+        ("start=1d&since=2d", "'start' and 'since' are one parameter; give one of them"),
+    ] {
+        let answer = served.client.get(&format!("/api/v1/usage?{query}"));
+        let told = answer.json()["error"].as_str().unwrap().to_owned();
+        assert_eq!(answer.status, 400, "{query}");
+        assert!(told.starts_with(why) && !told.contains("--"), "{query}: {told}");
+    }
+}
+
+#[test]
+fn a_dimension_that_is_named_twice_splits_once() {
+    let home = Home::new();
+    let served = Served::start(&home);
+    let once = served.client.get("/api/v1/usage?period=total&by=model,user").text();
+    assert!(once.contains("\"by\":[\"model\",\"user\"]"), "{once}");
+    for by in ["by=model,user,model", "by=model&by=user&by=user"] {
+        assert_eq!(served.client.get(&format!("/api/v1/usage?period=total&{by}")).text(), once);
+    }
+}

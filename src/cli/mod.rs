@@ -13,6 +13,8 @@ mod serve;
 mod setup;
 mod when;
 
+use clap::error::{ContextKind, ContextValue};
+
 pub(crate) use args::{Cli, Color, Command};
 pub(crate) use filters::{Filters, without_separators};
 pub(crate) use limits::{GateArgs, LimitsCommand, RecordArgs};
@@ -47,6 +49,21 @@ fn parse_alone(whole: &clap::Command, command: &clap::Command, args: &[std::ffi:
     let root = root.args(whole.get_arguments().cloned()).groups(whole.get_groups().cloned());
     let mut matches = root.subcommand(command.clone()).try_get_matches_from(args).ok()?;
     <Cli as clap::FromArgMatches>::from_arg_matches_mut(&mut matches).ok()
+}
+
+/// A mistake in one sentence, for callers that give arguments under other names than flags. `named` translates the name
+/// of a flag.
+pub(crate) fn mistake(error: &clap::Error, named: impl Fn(&str) -> String) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    let line = line.strip_prefix("error: ").unwrap_or(line).to_owned();
+    [ContextKind::InvalidArg, ContextKind::PriorArg].into_iter().fold(line, |line, kind| {
+        let Some(ContextValue::String(argument)) = error.get(kind) else { return line };
+        let Some(flag) = argument.strip_prefix("--").and_then(|flag| flag.split([' ', '=', '[']).next()) else {
+            return line;
+        };
+        line.replace(&format!("'{argument}'"), &format!("'{}'", named(flag)))
+    })
 }
 
 /// True for clap's "errors" that are really output: help and version go to stdout with exit code 0.

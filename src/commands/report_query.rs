@@ -19,6 +19,7 @@ pub(super) fn query(
     tickets: &TicketPattern,
 ) -> Result<Query, LedgerError> {
     let order = if order == "desc" { Order::Descending } else { Order::Ascending };
+    let by = Dimension::once(by);
     let renamed = derived::names(books, &by, tickets)?;
     Ok(Query { grain, by, filter, zone, order, limit, renamed })
 }

@@ -38,6 +38,17 @@ pub enum Dimension {
 }
 
 impl Dimension {
+    /// These dimensions in their order, each of them once.
+    pub fn once(all: Vec<Self>) -> Vec<Self> {
+        let mut once = Vec::with_capacity(all.len());
+        for dimension in all {
+            if !once.contains(&dimension) {
+                once.push(dimension);
+            }
+        }
+        once
+    }
+
     /// Dimensions that regroup another dimension's values under names supplied by the query.
     pub const DERIVED: [Self; 3] = [Self::Fidelity, Self::Repo, Self::Ticket];
 

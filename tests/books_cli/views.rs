@@ -381,3 +381,11 @@ fn a_report_whose_rows_are_all_left_out_says_so_and_has_its_total() {
     }
     assert!(home.fine(&["report", "--user", "nobody"]).out.contains("No calls"));
 }
+
+#[test]
+fn a_dimension_that_is_named_twice_splits_once() {
+    let home = Home::new();
+    home.log(&three_calls());
+    let by = |by| home.fine(&["report", "total", "--by", by, "--json"]).out;
+    assert_eq!(by("model,user,model"), by("model,user"));
+}

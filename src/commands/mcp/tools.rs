@@ -77,7 +77,7 @@ impl Tool {
             }
             Self::Explain => {
                 let books = &followed.books;
-                let key = arguments.get("key").and_then(Value::as_str).unwrap_or_default();
+                let key = arguments::key(arguments)?;
                 explain::write_both(&books.ledger, &books.prices, key, zone, (&mut json, &mut people))?;
             }
             Self::Today | Self::Sessions | Self::Report => {

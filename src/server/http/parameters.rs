@@ -74,6 +74,11 @@ pub(super) fn check(known: &[&[Parameter]], given: &[(String, String)]) -> Resul
         if !parameter.is_repeatable() && given[..at].iter().any(|(before, _)| before == name) {
             return Err(format!("'{name}' is given twice"));
         }
+        let same = |before: &str| known.iter().any(|one| one.name == before && one.flag == parameter.flag);
+        let before = given[..at].iter().map(|(before, _)| before).find(|before| *before != name && same(before));
+        if let Some(before) = before.filter(|_| !parameter.flag.is_empty()) {
+            return Err(format!("'{before}' and '{name}' are one parameter; give one of them"));
+        }
     }
     Ok(())
 }
@@ -208,6 +213,9 @@ mod tests {
         let no_format = "'xml' is not a valid format; there are: json, csv";
         assert_eq!(check(&[("format", "xml")]), Err(no_format.to_owned()));
         assert_eq!(check(&[("limit", "1"), ("limit", "2")]), Err("'limit' is given twice".to_owned()));
+        let both = "'start' and 'since' are one parameter; give one of them";
+        assert_eq!(check(&[("start", "1d"), ("since", "2d")]), Err(both.to_owned()));
+        assert_eq!(check(&[("start", "1d"), ("until", "2d"), ("order", "asc"), ("period", "day")]), Ok(()));
         for wrong in ["usr", "key", "", "Period"] {
             let error = check(&[(wrong, "day")]).unwrap_err();
             assert!(error.starts_with(&format!("'{wrong}' is not a parameter; there are: period, format")), "{error}");

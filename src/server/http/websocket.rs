@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Query, State};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -27,10 +28,15 @@ const LAST: Duration = Duration::from_secs(1);
 pub(super) async fn open(
     State(shared): State<Arc<Shared>>,
     Query(params): Query<Params>,
+    method: Method,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
+        // The path allows HEAD like every other, and it is answered like GET without an upgrade.
+        Err(_) if method == Method::HEAD => {
+            return Problem::new(StatusCode::BAD_REQUEST, "a WebSocket is opened with GET").into_response();
+        }
         Err(refused) => return Problem::new(refused.status(), refused.body_text()).into_response(),
     };
     let Ok(place) = Arc::clone(&shared.sockets).try_acquire_owned() else {

@@ -31,9 +31,9 @@ pub(super) fn usage(fixed: Option<Grain>, params: &Params, books: &QueryContext<
         }
     }
     let cli: Cli = crate::cli::parse(&words).map_err(|error| {
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        Refusal::Question(line.strip_prefix("error: ").unwrap_or(line).to_owned())
+        let is_of = |name: &str, flag: &str| REPORT.iter().any(|known| known.name == name && known.flag == flag);
+        let given = |flag: &str| params.iter().map(|(name, _)| name).find(|name| is_of(name, flag)).cloned();
+        Refusal::Question(crate::cli::mistake(&error, |flag| given(flag).unwrap_or_else(|| flag.to_owned())))
     })?;
     let Some(Command::Report(args)) = cli.command else { return Err(Refusal::Question("no report".to_owned())) };
     if grain == Grain::Call && kind == Kind::Csv && args.limit.is_none() {
@@ -78,8 +78,9 @@ fn query(grain: Grain, order: Order, args: ReportArgs, books: &QueryContext<'_>)
         filter.only.push((Dimension::Session, only.map_err(|failure| Refusal::Nothing(failure.message))?));
     }
     let limit = args.limit.or_else(|| (grain == Grain::Call).then_some(CALLS));
-    let renamed = derived::names(books.ledger, &args.by, &books.settings.ticket)?;
-    Ok(Query { grain, by: args.by, filter, zone, order, limit, renamed })
+    let by = Dimension::once(args.by);
+    let renamed = derived::names(books.ledger, &by, &books.settings.ticket)?;
+    Ok(Query { grain, by, filter, zone, order, limit, renamed })
 }
 
 #[cfg(test)]

@@ -19,9 +19,9 @@ impl Words {
         Self(vec!["tokmeter".into(), "report".into()])
     }
 
-    /// Adds the period. It is validated when the command line is parsed, and cannot be a flag.
+    /// Adds the period, one of the command's words.
     pub(super) fn period(&mut self, period: &str) {
-        self.0.push(if period.starts_with('-') { "./".into() } else { period.into() });
+        self.0.push(period.into());
     }
 
     pub(super) fn flag(&mut self, name: &str, value: &str) {
@@ -34,7 +34,11 @@ impl Words {
             match value {
                 Value::Null => {}
                 Value::String(text) => self.flag(name, text),
-                Value::Number(number) if name == "limit" => self.flag(name, &number.to_string()),
+                Value::Number(number) if name == "limit" => {
+                    // In JSON Schema, 1.0 is an integer.
+                    let number = number.to_string();
+                    self.flag(name, number.strip_suffix(".0").unwrap_or(&number));
+                }
                 Value::Array(values) if values.len() <= MOST_VALUES => {
                     // A list needs no separators within its texts.
                     let is_name = !["by", "session", "order", "since", "until"].contains(&name.as_str());
@@ -52,9 +56,8 @@ impl Words {
     /// Parses them as the command does.
     pub(super) fn parsed(self) -> Result<ReportArgs, Failure> {
         let cli = cli::parse(&self.0).map_err(|error| {
-            let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default();
-            Failure::new(Exit::Usage, line.strip_prefix("error: ").unwrap_or(line))
+            let why = cli::mistake(&error, str::to_owned);
+            Failure::new(Exit::Usage, why)
         })?;
         match cli.command {
             Some(Command::Report(args)) => Ok(args),
@@ -63,7 +66,20 @@ impl Words {
     }
 }
 
+/// The key of a call, which must be given.
+pub(super) fn key(arguments: &Arguments) -> Result<&str, Failure> {
+    match arguments.get("key") {
+        Some(Value::String(key)) => Ok(key),
+        None | Some(Value::Null) => Err(Failure::new(Exit::Usage, "'key' is missing")),
+        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => Err(wrong("key")),
+    }
+}
+
 fn wrong(name: &str) -> Failure {
-    let kind = if name == "limit" { "a whole number" } else { "a text, or a list of up to 100" };
+    let kind = match name {
+        "limit" => "a whole number",
+        "key" => "a text",
+        _ => "a text, or a list of up to 100",
+    };
     Failure::new(Exit::Usage, format!("'{name}' must be {kind}"))
 }

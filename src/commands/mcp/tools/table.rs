@@ -37,8 +37,10 @@ pub(super) fn report(
             }
         }
         Tool::Report | Tool::Limits | Tool::Explain => {
-            let period = arguments.get("period").map_or(Some("day"), Value::as_str).unwrap_or_default();
-            words.period(period);
+            let period = arguments.get("period").filter(|period| !period.is_null());
+            let period = period.map_or(Some("day"), Value::as_str).filter(|period| report::grain(period).is_some());
+            let wrong = || Failure::new(Exit::Usage, "'period' is day, week, month, session, call or total");
+            words.period(period.ok_or_else(wrong)?);
             if !arguments.contains_key("limit") {
                 words.flag("limit", schema::MOST);
             }
@@ -46,10 +48,7 @@ pub(super) fn report(
     }
     words.arguments(arguments)?;
     let ReportArgs { words, by, session, order, limit, filters, .. } = words.parsed()?;
-    let (grain, paths) = report::grain_and_paths(&words);
-    if !paths.is_empty() {
-        return Err(Failure::new(Exit::Usage, "'period' is day, week, month, session, call or total"));
-    }
+    let (grain, _) = report::grain_and_paths(&words);
     if limit.is_some_and(|limit| limit > schema::MOST_ROWS) {
         return Err(Failure::new(Exit::Usage, format!("'limit' is at most {}", schema::MOST)));
     }
