@@ -91,6 +91,27 @@ fn an_export_counts_once_however_often_it_is_sent() {
 }
 
 #[test]
+fn a_method_that_a_path_is_said_to_take_is_taken() {
+    let home = Home::new();
+    let served = Served::start(&home);
+    for path in ["/api/v1/usage", "/api/v1/ws"] {
+        let (got, head) = (served.client.get(path), served.client.only_head(path));
+        assert_eq!((head.status, head.text()), (got.status, String::new()), "{path}");
+    }
+}
+
+#[test]
+fn telemetry_is_no_log_that_is_gone() {
+    let home = Home::new();
+    let served = Served::start(&home);
+    logs(&served.client, &export(&[request("req_1", 100)]));
+    drop(served);
+    let audit = home.tokmeter().args(["audit", "--json"]).output().unwrap();
+    let audit: Value = serde_json::from_slice(&audit.stdout).unwrap();
+    assert_eq!((&audit["ledger"]["only_in_ledger"], &audit["ledger"]["files_gone"]), (&1.into(), &0.into()), "{audit}");
+}
+
+#[test]
 fn d7_a_ledger_that_another_process_makes_in_place_of_ours_is_served_without_a_new_line() {
     let home = Home::new();
     let (log, gone) = (".local/share/tokmeter/usage.jsonl", "logs/gone.jsonl");

@@ -1,5 +1,6 @@
 //! `doctor`: checks everything that the numbers depend on, and reports problems that need attention.
 
+mod double_counts;
 mod outside;
 mod setup;
 mod sources;
@@ -24,6 +25,7 @@ pub(super) fn run(context: &mut Context<'_>, json: bool, loaded: &Loaded) -> Res
     report.ledger(context, &books);
     report.sources(&books);
     report.bad_lines(context, &books)?;
+    report.double_counts(context, &books)?;
     report.prices(context, &books)?;
     report.socket(context);
     report.watches(&books)?;

@@ -203,6 +203,55 @@ fn one_call_that_only_the_ledger_holds_is_a_call_and_two_are_calls() {
 }
 
 #[test]
+fn calls_that_came_without_a_log_are_not_said_to_be_of_one_that_is_gone() {
+    let home = Home::new();
+    home.log(&three_calls());
+    let export = home.fine(&["ledger", "export"]).out;
+    home.write("books.jsonl", &as_proxied(&export));
+    home.fine(&["ledger", "import", home.path("books.jsonl").to_str().unwrap()]);
+    let said = home.fine(&["audit"]).out;
+    assert!(said.contains("more than the logs hold: they came by proxy, socket or telemetry, or their logs"), "{said}");
+}
+
+/// Lines of an export as the calls of a proxy that gave them ids of its own.
+fn as_proxied(export: &str) -> String {
+    let proxied = |line: &str| {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let key = line["key"].as_str().unwrap().chars().rev().collect::<String>();
+        (line["key"], line["source"]) = (key.into(), "proxy".into());
+        format!("{line}\n")
+    };
+    export.lines().map(proxied).collect()
+}
+
+#[test]
+fn the_doctor_names_agents_whose_calls_the_proxy_counted_too() {
+    let home = Home::new();
+    let answers = (1..=3).map(|answer| {
+        format!(
+            "{{\"type\":\"assistant\",\"sessionId\":\"s\",\"timestamp\":\"2026-11-22T11:0{answer}:00Z\",\"message\":\
+             {{\"id\":\"gen-{answer}\",\"model\":\"m\",\"usage\":{{\"input_tokens\":{answer},\"output_tokens\":9}}}}}}\n"
+        )
+    });
+    home.write(".claude/projects/api/s.jsonl", &answers.collect::<String>());
+    let export = home.fine(&["ledger", "export"]).out;
+    let counted = || {
+        home.run(&["doctor", "--json"]).json()["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|check| check["area"] == "counted")
+            .map(|check| check["text"].to_string())
+            .collect::<String>()
+    };
+    assert_eq!(counted(), "");
+    home.write("books.jsonl", &as_proxied(&export));
+    home.fine(&["ledger", "import", home.path("books.jsonl").to_str().unwrap()]);
+    let told = counted();
+    assert!(told.contains("claude-code: 3 calls of the last 7 days probably counted twice"), "{told}");
+}
+
+#[test]
 fn the_doctor_names_what_needs_attention_and_explains_its_marks() {
     let home = Home::new();
     home.log(&three_calls());

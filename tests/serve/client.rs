@@ -107,6 +107,10 @@ impl Client {
         self.send(&self.head("GET", path, headers), &[])
     }
 
+    pub fn only_head(&self, path: &str) -> Answer {
+        self.send(&self.head("HEAD", path, &[]), &[])
+    }
+
     pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let head = format!("{}content-length: {}\r\n", self.head("POST", path, headers), body.len());
         self.send(&head, body)

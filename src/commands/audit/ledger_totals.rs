@@ -31,8 +31,11 @@ impl LedgerTotals {
         let Some(books) = ledger::open(context, &prices)? else { return Ok(None) };
         let info = books.info(context.now())?;
         let files = books.files()?;
-        let gone: BTreeSet<Label> =
-            files.iter().filter(|file| !file.path.exists()).map(|file| Label::from_path(&file.path)).collect();
+        let gone: BTreeSet<Label> = files
+            .iter()
+            .filter(|file| file.path.is_absolute() && !file.path.exists())
+            .map(|file| Label::from_path(&file.path))
+            .collect();
         let limits_lifted = overrides::all(&books)?;
         Ok(Some(Self {
             calls: info.sums.calls,

@@ -120,7 +120,8 @@ fn write_ledger_totals(
     zone: Zone,
 ) -> io::Result<()> {
     writeln!(out, "\nLedger: {}", text::plural(totals.calls, "call"))?;
-    fact(out, totals.only_in_ledger, ["call", "calls"], "more than the logs hold: their logs are gone")?;
+    let elsewhere = "more than the logs hold: they came by proxy, socket or telemetry, or their logs are gone";
+    fact(out, totals.only_in_ledger, ["call", "calls"], elsewhere)?;
     let can_reprice = totals.unpriced_tokens > unpriced_today;
     let hint = if can_reprice { "; they may have one now: tokmeter ledger reprice" } else { "" };
     fact(out, totals.unpriced_tokens, ["token", "tokens"], &format!("recorded without a price{hint}"))?;
