@@ -39,6 +39,8 @@ mod faces;
 mod filtered;
 #[path = "screens/fleet.rs"]
 mod fleet;
+#[path = "screens/legible.rs"]
+mod legible;
 #[path = "screens/limits.rs"]
 mod limits;
 #[path = "screens/many_limits.rs"]

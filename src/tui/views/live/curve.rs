@@ -7,7 +7,7 @@ use ratatui::symbols::Marker;
 use ratatui::widgets::Widget;
 use ratatui::widgets::canvas::{Canvas, Line, Points};
 
-use super::super::super::widgets::{Scale, dollars, labels, micros, pane, role_of};
+use super::super::super::widgets::{Scale, cells, dollars, fill, labels, micros, pane, role_of};
 use super::Live;
 use crate::domain::{Instant, Span, Usd, sort_by_key};
 use crate::meter::Measure;
@@ -45,6 +45,19 @@ impl Dots {
     }
 }
 
+/// Where a label of this width for the line in row `y` hides the least of the curve and the forecast: on the line,
+/// below or above it; at the left, at the right or in the middle. `None` if it is too wide.
+fn label_place(buffer: &Buffer, plot: Rect, y: u16, width: u16) -> Option<(u16, u16)> {
+    let spare = plot.width.checked_sub(width + 2)?;
+    let rows = [Some(y), y.checked_add(1), y.checked_sub(1)];
+    let rows = rows.into_iter().flatten().filter(|y| (plot.top()..plot.bottom()).contains(y));
+    let places = rows.flat_map(|y| [0, spare, spare / 2].map(|x| (plot.x + 1 + x, y)));
+    places.min_by_key(|(x, y)| {
+        let covered = (*x..*x + width).filter_map(|x| buffer.cell((x, *y)));
+        covered.filter(|cell| !matches!(cell.symbol(), " " | "╌" | "┈")).count()
+    })
+}
+
 impl Live<'_> {
     pub(super) fn curve(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
@@ -74,14 +87,19 @@ impl Live<'_> {
         let plot = scale.draw(theme, dollars, chart, buffer);
         let (marker, each) = if app.options.ascii { (Marker::Dot, (1, 1)) } else { (Marker::Braille, (2, 4)) };
         let dots = Dots { plot, scale, day: summary.day, each };
-        if let Some((limit, allowed)) = of_day.zip(seen) {
+        let line = of_day.zip(seen).map(|(limit, allowed)| {
             let style = theme.style(role_of(limit));
             let y = scale.row(u128::from(micros(allowed)), plot);
-            buffer.set_stringn(plot.x, y, "╌".repeat(usize::from(plot.width)), usize::from(plot.width), style);
-            let words = format!(" limit {} ", text::usd(allowed));
-            buffer.set_stringn(plot.x + 1, y, words, usize::from(plot.width), style);
-        }
+            fill(buffer, Rect { y, height: 1, ..plot }, '╌', style);
+            (y, format!(" limit {} ", text::usd(allowed)), style)
+        });
         self.lines(&dots, marker, buffer);
+        // Last, so that no dot of the curve falls between its letters.
+        if let Some((y, words, style)) = line
+            && let Some((x, y)) = label_place(buffer, plot, y, cells(text::width(&words)))
+        {
+            buffer.set_stringn(x, y, words, usize::from(plot.width), style);
+        }
 
         let hours = if plot.width >= 80 { 2 } else { 4 };
         let hour = |nth: i64| summary.day.from + chrono::Duration::hours(nth);
