@@ -10,7 +10,7 @@ use crate::app::names::complete;
 use crate::cli::LiveArgs;
 use crate::config::Loaded;
 use crate::domain::{Label, Record};
-use crate::engine::AnyLedger;
+use crate::engine::{AnyLedger, EngineEvent};
 use crate::ledger::{Batch, Ledger};
 use crate::meter::{Meter, Snapshot};
 use crate::theme::Depth;
@@ -63,6 +63,9 @@ pub(super) fn run(
     let is_colored = options.depth != Depth::None;
     let mut app = App::new(options, now).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     app.update(Message::Summary(Arc::new(meter.summary(now))), now);
+    // All logs have been read, and nothing is read after them.
+    app.update(Message::Engine(EngineEvent::Progress(None)), now);
+    app.update(Message::Engine(EngineEvent::Ended), now);
     let (columns, mut rows) = args.size.unwrap_or_else(|| size(context));
     if args.compact {
         rows = rows.min(COMPACT);

@@ -68,7 +68,7 @@ fn the_header_and_the_waiting_screen_say_that_only_some_calls_count() {
     let notes = vec![Label::new("no call has project 'web'; did you mean 'web-frontend'?")];
     let waiting = App::new(Options { notes, ..only() }, now()).unwrap();
     let text = shown(&waiting, 120, 36);
-    assert!(text.contains("Only calls of project /home/alice/web-frontend are counted here"), "{text}");
+    assert!(text.contains("Only calls with this filter are counted: project /home/alice/web-frontend"), "{text}");
     assert!(text.contains("did you mean 'web-frontend'?"), "{text}");
 }
 

@@ -8,6 +8,7 @@ use super::super::Action;
 use super::super::app::App;
 use super::super::rows::FleetRow;
 use super::super::widgets::{Sparks, limit_bar, quota_bar, role_of, role_of_quota};
+use super::waiting::Empty;
 use crate::domain::sort_by_key;
 use crate::meter::{Activity, FleetLine, Follow, LimitState, Verdict};
 use crate::text;
@@ -42,23 +43,7 @@ impl Compact<'_> {
         let summary = app.summary();
         let zone = app.options.zone;
         if app.is_waiting() {
-            let reading = app.progress.map(|progress| {
-                (
-                    vec![
-                        format!("reading {} of {}", text::count(progress.files_done), text::count(progress.files)),
-                        "reading".to_owned(),
-                        "…".to_owned(),
-                    ],
-                    Role::Accent,
-                )
-            });
-            let waiting = ["tokmeter waits for a first call", "waiting for a call", "waiting", "…"];
-            let mut lines = vec![reading.unwrap_or((waiting.map(str::to_owned).to_vec(), Role::Accent))];
-            let looks = app.options.looks.iter().map(|path| (vec![text::fit_end(path, room)], Role::Dim));
-            lines.extend(looks);
-            let demo = app.options.keys.first(Action::Demo);
-            lines.push((vec![format!("{demo} plays a demo"), format!("{demo} demo")], Role::Text));
-            return lines;
+            return self.empty(room);
         }
         let sums = &summary.followed;
         let (tokens, cost) = (sums.tokens.total(), text::cost(sums));
@@ -208,6 +193,38 @@ impl Compact<'_> {
         lines.truncate(height);
         lines
     }
+    /// The lines while there is no call to show.
+    fn empty(&self, room: usize) -> Vec<(Vec<String>, Role)> {
+        let app = self.0;
+        let empty = Empty::of(app);
+        let (longest, shorter, role): (String, &[&str], Role) = match (empty, app.progress) {
+            (Empty::Reading | Empty::Waiting, Some(progress)) => {
+                let (done, all) = (text::count(progress.files_done), text::count(progress.files));
+                (format!("reading {done} of {all}"), &["reading"], Role::Accent)
+            }
+            (Empty::Reading | Empty::Waiting, None) => {
+                let shorter = &["waiting for a call", "waiting"];
+                ("tokmeter waits for a first call".to_owned(), shorter, Role::Accent)
+            }
+            (Empty::Nothing, _) => ("there is no call to show".to_owned(), &["no calls"], Role::Accent),
+            (Empty::Filtered | Empty::FilteredForGood, _) => {
+                let shorter = &["no call passes the filter", "no calls"];
+                (format!("no call passes the filter: {}", app.options.only), shorter, Role::Warning)
+            }
+        };
+        let shorter = shorter.iter().map(|words| (*words).to_owned());
+        let mut lines = vec![([longest].into_iter().chain(shorter).collect(), role)];
+        if matches!(empty, Empty::Filtered | Empty::FilteredForGood) {
+            return lines;
+        }
+        lines.extend(app.options.looks.iter().map(|path| (vec![text::fit_end(path, room)], Role::Dim)));
+        if empty != Empty::Nothing {
+            let demo = app.options.keys.first(Action::Demo);
+            lines.push((vec![format!("{demo} plays a demo"), format!("{demo} demo")], Role::Text));
+        }
+        lines
+    }
+
 
     /// The active sessions, most expensive first: one on each remaining line, and on the last line as many as fit, with
     /// the number of those left over.
