@@ -17,9 +17,16 @@ pub(crate) fn row_names(limits: &[&LimitState]) -> Vec<String> {
     limits.iter().zip(&folders).map(of_limit).collect()
 }
 
-/// A shorter name, derived from the one in a row: the word `session` is left out.
-pub(crate) fn short_name(limit: &LimitState, row_name: &str) -> String {
-    limit.session.as_ref().map_or_else(|| row_name.to_owned(), LimitedSession::words)
+/// Shorter names, derived from those in a list: the word `session` is left out, unless another limit's name begins with
+/// the rest: `session web-shop` stays so next to `web-shop daily`.
+pub(crate) fn short_names(limits: &[&LimitState], row_names: &[String]) -> Vec<String> {
+    let of_limit = |(limit, name): (&&LimitState, &String)| {
+        let words = limit.session.as_ref().map(LimitedSession::words);
+        let is_clear =
+            |words: &String| !row_names.iter().any(|other| other != name && other.starts_with(words.as_str()));
+        words.filter(is_clear).unwrap_or_else(|| name.clone())
+    };
+    limits.iter().zip(row_names).map(of_limit).collect()
 }
 
 /// The folder in a limit's name: that of its project, unless it is a pattern.

@@ -21,7 +21,7 @@ pub(crate) use limit::{
     as_usual, banner, banner_amounts, banner_title, forecast, forecast_short, full_at, full_between, left, left_of,
     left_short, percent, resets, used_in_words, used_of, used_short,
 };
-pub(crate) use limit_name::{row_names, short_name};
+pub(crate) use limit_name::{row_names, short_names};
 pub(crate) use money::{
     Mark, cost, cost_column, cost_fine, mark, rate_per_million, usd, usd_as, usd_fine_as, usd_short, usd_short_as,
 };

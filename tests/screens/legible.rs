@@ -1,6 +1,6 @@
 //! Texts that can be read in full, and say what is true.
 
-use super::fleet::{SIZES, five, limits, metered, screen, two};
+use super::fleet::{SIZES, five, limited, limits, made, metered, screen, two};
 use super::*;
 
 #[test]
@@ -68,5 +68,92 @@ fn an_empty_home_is_not_waited_for_once_the_input_has_ended() {
         assert!(text.to_lowercase().contains("there is no call to show"), "{text}");
         let has_false = ["wakes up", "waits", "waiting", "Reading", "demo"].iter().any(|word| text.contains(word));
         assert!(!has_false, "{text}");
+    }
+}
+
+/// The rows of the Limits pane of the Fleet view.
+fn limit_rows(text: &str) -> Vec<&str> {
+    let panes = text.lines().filter_map(|line| line.split_once("││").or(line.split_once('│')));
+    panes.map(|(_, pane)| pane).filter(|pane| pane.contains('%') && pane.contains(['░', '█'])).collect()
+}
+
+/// Limits of which the last two are reached.
+fn reached_below() -> Vec<Limit> {
+    let only = |name: &str, limit: Limit| Limit {
+        scope: Scope { only: vec![(Dimension::Project, Matcher::new(name))], each: false },
+        ..limit
+    };
+    let mut all = limits("100");
+    all.extend([limited(Window::Week, dollars("500")), limited(Window::Hour, dollars("80"))]);
+    all.push(only("/home/alice/web-frontend", limited(Window::Day, dollars("1.50"))));
+    all.push(only("/home/alice/api-server", limited(Window::Day, dollars("9"))));
+    all
+}
+
+#[test]
+fn a_limits_pane_with_the_focus_shows_the_limits_that_are_reached() {
+    for (width, height) in [(120, 36), (100, 30), (80, 24)] {
+        let mut app = screen(&two(), reached_below());
+        let reached = |text: &str| limit_rows(text).iter().filter(|row| row.contains('■')).count();
+        let before = shown(&app, width, height);
+        assert_eq!(reached(&before), 2, "{before}");
+        press(&mut app, &["tab"]);
+        let rows = limit_rows(&before).len();
+        for _ in 0..8 {
+            let text = shown(&app, width, height);
+            // The cursor's row takes the place of another.
+            assert!(reached(&text) == 2 && limit_rows(&text).len() == rows, "{text}");
+            press(&mut app, &["down"]);
+        }
+    }
+}
+
+#[test]
+fn the_name_of_a_limit_tells_which_one_it_is() {
+    let mut all = limits("100");
+    all.push(Limit {
+        scope: Scope { only: vec![(Dimension::Project, Matcher::new("/home/alice/api-server"))], each: false },
+        ..limited(Window::Day, dollars("9"))
+    });
+    let mut app = screen(&two(), all);
+    for view in ["1", "6"] {
+        press(&mut app, &[view]);
+        for (width, height) in SIZES {
+            let text = shown(&app, width, height);
+            let is_short = |line: &&str| line.contains('%') && line.contains("api-server ") && line.contains(" left");
+            for line in text.lines().filter(is_short) {
+                assert!(line.contains("session api-server ") || line.contains("api-server daily "), "{text}");
+            }
+        }
+    }
+    // Names of a usual length keep their word.
+    let text = shown(&screen(&two(), limits("25")), 120, 36);
+    assert!(text.contains("│ session web-frontend ") && text.contains("│ session api-server "), "{text}");
+    assert!(limit_rows(&text).iter().any(|row| row.contains("full at")), "{text}");
+}
+
+#[test]
+fn the_limit_of_an_ended_session_keeps_the_mark_of_being_reached() {
+    let ended = vec![made("docs", "claude-opus-5", None, 7_000, "0.10")];
+    let mut meter = metered(&ended, vec![limited(Window::Session, dollars("0.05"))]);
+    let id = meter.summary(now()).fleet[0].id.clone();
+    meter.follow(Follow::Session(id));
+    let summary = meter.summary(now());
+    assert!(summary.worst_limit().is_none(), "it does not warn");
+    let app = app_with(options(), summary);
+    for (width, height) in SIZES {
+        let text = shown(&app, width, height);
+        let row = text.lines().find(|line| line.contains("200%")).unwrap_or_else(|| panic!("{text}"));
+        assert!(row.contains('■'), "{row}");
+    }
+    let buffer = draw(&app, Rect::new(0, 0, 120, 36));
+    let dim = app.theme().style(tokmeter::testing::theme::Role::Dim).fg;
+    assert!(buffer.content().iter().filter(|cell| cell.symbol() == "■").all(|cell| Some(cell.fg) == dim));
+    let mut app = app;
+    press(&mut app, &["6"]);
+    for (width, height) in SIZES {
+        let text = shown(&app, width, height);
+        let row = text.lines().find(|line| line.contains("200%"));
+        assert!(row.is_none_or(|row| row.contains('■')), "{text}");
     }
 }

@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 use super::super::Action;
 use super::super::app::App;
 use super::super::rows::FleetRow;
-use super::super::widgets::{Sparks, limit_bar, quota_bar, role_of, role_of_quota};
+use super::super::widgets::{Sparks, limit_bar, mark_of, quota_bar, role_of, role_of_quota};
 use super::waiting::Empty;
 use crate::domain::sort_by_key;
 use crate::meter::{Activity, FleetLine, Follow, LimitState, Verdict};
@@ -51,13 +51,11 @@ impl Compact<'_> {
         let limits = app.limits();
         let leading = app.leading_limit();
         let worst = summary.worst_limit().or(leading).or_else(|| limits.first().copied());
-        let mark_of = |limit: &LimitState| match limit.verdict {
-            _ if limit.is_quiet() => "",
-            Verdict::Under => "",
-            Verdict::Near => "⚠ ",
-            Verdict::Over => "■ ",
+        let mark_of = |limit: &LimitState| match mark_of(limit) {
+            "" => String::new(),
+            mark => format!("{mark} "),
         };
-        let mark = worst.map_or("", mark_of);
+        let mark = worst.map(mark_of).unwrap_or_default();
         let counter = vec![
             text::counter(sums, summary.growing),
             format!("{} tok {cost}", text::count(tokens)),
@@ -71,7 +69,7 @@ impl Compact<'_> {
         let mut lines = vec![(counter, Role::Accent)];
         if let Some(limit) = worst {
             let title = match limit.verdict {
-                _ if limit.is_quiet() => format!("{} of {} limit used", text::percent(limit), limit.name),
+                _ if limit.is_quiet() => format!("{mark}{} of {} limit used", text::percent(limit), limit.name),
                 Verdict::Under => format!("{} of {} limit used", text::percent(limit), limit.name),
                 Verdict::Near | Verdict::Over => text::banner_title(limit),
             };
@@ -95,15 +93,16 @@ impl Compact<'_> {
             lines.push((wordings, role_of(limit)));
         }
         let names = text::row_names(&limits);
+        // Names get the room that they need to tell which limit it is, within half of the line.
+        let name_room = names.iter().map(|name| text::width(name)).max().unwrap_or(0).min(room / 2).max(14);
         let listed = |limit: &LimitState| {
-            let bar = limit_bar(limit, room.saturating_sub(24).clamp(5, 60), app.now());
+            let bar = limit_bar(limit, room.saturating_sub(name_room + 10).clamp(5, 60), app.now());
             let nth = limits.iter().position(|other| other.name == limit.name);
             let name = nth.and_then(|nth| names.get(nth)).unwrap_or(&limit.name);
-            let short = if text::width(name) > 14 { text::short_name(limit, name) } else { name.clone() };
             let wordings = vec![
                 format!(
                     "{} {bar} {:>5} {}",
-                    text::pad(&text::fit_name(&short, 14), 14),
+                    text::pad(&text::fit_name(name, name_room), name_room),
                     text::percent(limit),
                     mark_of(limit)
                 ),
@@ -115,8 +114,8 @@ impl Compact<'_> {
         let leads = |limit: &LimitState| {
             let (mut wordings, role) = listed(limit);
             let (left, percent, mark) = (text::left(limit), text::percent(limit), mark_of(limit));
-            let short = text::pad(&text::fit_name(&limit.name, 14), 14);
-            let taken = text::width(&short) + text::width(&left) + text::width(mark) + 9;
+            let short = text::pad(&text::fit_name(&limit.name, name_room), name_room);
+            let taken = text::width(&short) + text::width(&left) + text::width(&mark) + 9;
             let bar = room.checked_sub(taken).filter(|bar| *bar >= 5);
             let bar = bar.map(|bar| limit_bar(limit, bar.min(60), app.now()));
             let longest = bar.map(|bar| format!("{short} {bar} {percent:>5} {mark} {left}"));
@@ -175,12 +174,12 @@ impl Compact<'_> {
         lines.extend(warning.into_iter().chain(rest).take(8).map(listed));
         for quota in summary.quotas.iter().take(4) {
             let now = app.now();
-            let bar = quota_bar(quota, room.saturating_sub(24).clamp(5, 60), now);
+            let bar = quota_bar(quota, room.saturating_sub(name_room + 10).clamp(5, 60), now);
             let name = text::quota_name(quota);
             let used = if quota.is_over(now) { "?".to_owned() } else { format!("{}%", quota.percent()) };
             lines.push((
                 vec![
-                    format!("{} {bar} {used:>5}", text::pad(&text::fit_middle(&name, 14), 14)),
+                    format!("{} {bar} {used:>5}", text::pad(&text::fit_middle(&name, name_room), name_room)),
                     format!("{name} {used}"),
                 ],
                 role_of_quota(quota, now),
@@ -193,6 +192,7 @@ impl Compact<'_> {
         lines.truncate(height);
         lines
     }
+
     /// The lines while there is no call to show.
     fn empty(&self, room: usize) -> Vec<(Vec<String>, Role)> {
         let app = self.0;
@@ -224,7 +224,6 @@ impl Compact<'_> {
         }
         lines
     }
-
 
     /// The active sessions, most expensive first: one on each remaining line, and on the last line as many as fit, with
     /// the number of those left over.

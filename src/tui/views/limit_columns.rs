@@ -17,7 +17,7 @@ const GAP: usize = 2;
 /// The texts of one row.
 pub(super) struct LimitRow {
     pub(super) name: String,
-    /// The name without the word `session`.
+    /// The name without the word `session`, if that is clear.
     pub(super) short_name: String,
     pub(super) used: String,
     /// Used and allowed, rounded.
@@ -43,7 +43,6 @@ pub(super) struct LimitRow {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct LimitColumns {
     name: usize,
-    has_whole_names: bool,
     used: usize,
     has_exact_used: bool,
     left: usize,
@@ -109,7 +108,6 @@ impl LimitColumns {
         let spare = room.saturating_sub(columns.width());
         let more = spare.min(name.saturating_sub(columns.name));
         columns.name += more;
-        columns.has_whole_names = columns.name >= name;
         if columns.bar > 0 {
             columns.bar = (columns.bar + spare - more).min(BAR);
         }
@@ -143,7 +141,8 @@ impl LimitColumns {
 
     /// The names in the room that they have.
     pub(super) fn names(&self, rows: &[LimitRow]) -> Vec<String> {
-        let name = |row: &LimitRow| if self.has_whole_names { row.name.clone() } else { row.short_name.clone() };
+        let is_whole = |row: &LimitRow| text::width(&row.name) <= self.name;
+        let name = |row: &LimitRow| if is_whole(row) { row.name.clone() } else { row.short_name.clone() };
         text::fit_apart(&rows.iter().map(name).collect::<Vec<String>>(), self.name)
     }
 
@@ -152,11 +151,12 @@ impl LimitColumns {
         let left = if self.has_exact_left { row.left } else { row.left_short };
         let used = if self.has_exact_used { row.used } else { row.used_short };
         let has_words = self.verdict == VERDICT.0;
+        let mark: String = row.verdict.chars().take(1).collect();
         let verdict = match (has_words, row.out_of_force) {
             (true, "") => row.verdict.to_owned(),
-            (true, word) => word.to_owned(),
-            (false, "") => row.verdict.chars().take(1).collect(),
-            (false, _) => String::new(),
+            (true, word) if mark.is_empty() => word.to_owned(),
+            (true, word) => format!("{mark} {word}"),
+            (false, _) => mark,
         };
         let full = match row.out_of_force {
             "" if self.has_band => row.band,

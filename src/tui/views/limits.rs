@@ -8,10 +8,10 @@ use ratatui::widgets::Widget;
 use super::super::Action;
 use super::super::app::App;
 use super::super::targets::Target;
-use super::super::widgets::{Grid, cells, limit_bar, lines, pane, quota_bar, role_of, role_of_quota, styled};
+use super::super::widgets::{Grid, cells, limit_bar, lines, mark_of, pane, quota_bar, role_of, role_of_quota, styled};
 use super::limit_columns::{LimitColumns, LimitRow};
 use crate::domain::{Instant, Quota, Zone};
-use crate::meter::{LimitState, Verdict};
+use crate::meter::LimitState;
 use crate::text;
 use crate::theme::Role;
 
@@ -46,8 +46,9 @@ impl Widget for &Limits<'_> {
             return;
         }
         let (now, zone) = (app.now(), app.options.zone);
-        let of_limits =
-            limits.iter().zip(text::row_names(&limits)).map(|(limit, name)| of_limit(limit, name, now, zone));
+        let names = text::row_names(&limits);
+        let names = text::short_names(&limits, &names).into_iter().zip(names);
+        let of_limits = limits.iter().zip(names).map(|(limit, names)| of_limit(limit, names, now, zone));
         let of_quotas = quotas.iter().map(|quota| of_quota(quota, now, zone));
         let rows: Vec<LimitRow> = of_limits.chain(of_quotas).collect();
         let plan = LimitColumns::fit(&rows, &app.limit_widths, usize::from(inner.width));
@@ -90,7 +91,7 @@ impl Limits<'_> {
     }
 }
 
-fn of_limit(limit: &LimitState, name: String, now: Instant, zone: Zone) -> LimitRow {
+fn of_limit(limit: &LimitState, (short_name, name): (String, String), now: Instant, zone: Zone) -> LimitRow {
     let out_of_force = if limit.lifted {
         "lifted"
     } else if limit.has_ended() {
@@ -98,17 +99,16 @@ fn of_limit(limit: &LimitState, name: String, now: Instant, zone: Zone) -> Limit
     } else {
         ""
     };
-    let verdict = match limit.verdict {
-        _ if limit.is_quiet() => "",
-        Verdict::Under => "",
-        Verdict::Near => "⚠ near",
-        Verdict::Over => "■ over",
+    let verdict = match mark_of(limit) {
+        "■" => "■ over",
+        "⚠" => "⚠ near",
+        _ => "",
     };
     let after = |words: Option<String>, word: &str| {
         words.map(|words| words.trim_start_matches(word).to_owned()).unwrap_or_default()
     };
     LimitRow {
-        short_name: text::short_name(limit, &name),
+        short_name,
         name,
         used: text::banner_amounts(limit),
         used_short: text::used_short(limit),

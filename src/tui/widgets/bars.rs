@@ -125,7 +125,18 @@ pub(in super::super) fn role_of(limit: &LimitState) -> Role {
     }
 }
 
-/// The same for a provider's window.
+/// The mark of a limit that is near or reached. One that is reached keeps it when its session has ended, although it no
+/// longer warns.
+pub(in super::super) fn mark_of(limit: &LimitState) -> &'static str {
+    match limit.verdict {
+        _ if limit.lifted => "",
+        Verdict::Over => "■",
+        Verdict::Near if !limit.has_ended() => "⚠",
+        Verdict::Near | Verdict::Under => "",
+    }
+}
+
+/// The same as [`role_of`] for a provider's window.
 pub(in super::super) fn role_of_quota(quota: &Quota, now: Instant) -> Role {
     match quota.percent() {
         _ if quota.is_over(now) => Role::Dim,

@@ -3,7 +3,7 @@
 use ratatui::text::{Line, Span};
 
 use super::super::limit_widths::LimitWidths;
-use super::{limit_bar, quota_bar, role_of, role_of_quota, styled};
+use super::{limit_bar, mark_of, quota_bar, role_of, role_of_quota, styled};
 use crate::domain::{Instant, Quota, Zone};
 use crate::meter::{LimitState, Verdict};
 use crate::text;
@@ -15,7 +15,7 @@ const PER_CENT: usize = 8;
 /// The texts for one limit.
 struct Words {
     name: String,
-    /// The name for narrow rows: only the session.
+    /// The name for narrow rows: only the session, if that is clear.
     short_name: String,
     per_cent: String,
     left: String,
@@ -25,13 +25,7 @@ struct Words {
 }
 
 impl Words {
-    fn from_limit(limit: &LimitState, name: String, now: Instant, zone: Zone) -> Self {
-        let mark = match limit.verdict {
-            _ if limit.is_quiet() => "  ",
-            Verdict::Under => "  ",
-            Verdict::Near => " ⚠",
-            Verdict::Over => " ■",
-        };
+    fn from_limit(limit: &LimitState, (short_name, name): (String, String), now: Instant, zone: Zone) -> Self {
         let full = match limit.verdict {
             _ if limit.lifted => "lifted".to_owned(),
             _ if limit.has_ended() => "ended".to_owned(),
@@ -40,9 +34,9 @@ impl Words {
             Verdict::Under | Verdict::Near => text::full_at(limit, now, zone).unwrap_or_default(),
         };
         Self {
-            short_name: text::short_name(limit, &name),
+            short_name,
             name,
-            per_cent: format!(" {:>5}{mark}", text::percent(limit)),
+            per_cent: format!(" {:>5} {:1}", text::percent(limit), mark_of(limit)),
             left: text::left(limit),
             left_of: text::left_of(limit),
             full,
@@ -102,6 +96,7 @@ impl Plan {
             (whole, left_of, false, full, resets, 10),
             (whole, left, true, full, resets, 10),
             (whole, left, true, full, 0, 8),
+            (whole, left, true, full, 0, 4),
             (short, left, true, full, 0, 8),
             (short, left, true, 0, 0, 6),
             (short, 0, true, 0, 0, 4),
@@ -141,8 +136,9 @@ pub(in super::super) fn limit_lines(
     now: Instant,
     zone: Zone,
 ) -> Vec<Line<'static>> {
-    let words =
-        limits.iter().zip(text::row_names(limits)).map(|(limit, name)| Words::from_limit(limit, name, now, zone));
+    let names = text::row_names(limits);
+    let names = text::short_names(limits, &names).into_iter().zip(names);
+    let words = limits.iter().zip(names).map(|(limit, names)| Words::from_limit(limit, names, now, zone));
     let words: Vec<Words> = words.chain(quotas.iter().map(|quota| Words::of_quota(quota, now, zone))).collect();
     let plan = Plan::fit(&words, widths, room);
     let of_limits = limits.iter().map(|limit| (role_of(limit), limit_bar(limit, plan.bar, now)));

@@ -20,7 +20,7 @@ use ratatui::widgets::{Block, BorderType};
 use crate::theme::{Role, Theme};
 
 pub(super) use axes::{Scale, dollars, labels};
-pub(super) use bars::{Sparks, gauge, limit_bar, micros, quota_bar, role_of, role_of_quota, spark};
+pub(super) use bars::{Sparks, gauge, limit_bar, mark_of, micros, quota_bar, role_of, role_of_quota, spark};
 pub(super) use chrome::{Banner, Footer, Reading, Toast};
 pub(super) use header::Header;
 pub(super) use limit_rows::limit_lines;

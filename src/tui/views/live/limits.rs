@@ -9,7 +9,7 @@ use super::super::super::targets::Target;
 use super::super::super::widgets::{limit_lines, lines, pane, styled};
 use super::super::super::{Action, Pane};
 use super::Live;
-use crate::domain::{Quota, sort_by};
+use crate::domain::{Quota, sort_by, sort_by_key};
 use crate::meter::{LimitState, Verdict};
 use crate::text;
 use crate::theme::Role;
@@ -69,25 +69,26 @@ impl Live<'_> {
         }
     }
 
-    /// The rows to show if there is no room for all: those near the cursor while the pane has the focus, otherwise
-    /// those that warn before the others. Each keeps its position.
+    /// The rows to show if there is no room for all: those that are reached, then those that are near, then the first of
+    /// the others. With the focus, the cursor's row replaces the least important of them. Each keeps its position.
     fn shown_limits(&self, limits: &[&LimitState], height: usize) -> Vec<usize> {
         let app = self.0;
         let all = limits.len() + app.summary().quotas.len();
-        if self.has_keys(Pane::Limits) {
-            let cursor = app.cursor_of(Pane::Limits).min(all.saturating_sub(1));
-            let top = (cursor + 1).saturating_sub(height);
-            return (top..all).take(height).collect();
-        }
-        let warns = |nth: &usize| match limits.get(*nth) {
-            Some(limit) => limit.warns(),
-            None => nth
-                .checked_sub(limits.len())
-                .and_then(|at| app.summary().quotas.get(at))
-                .is_some_and(|quota| !quota.is_over(app.now()) && quota.percent() >= 80),
+        let verdict = |nth: usize| match limits.get(nth) {
+            Some(limit) if limit.warns() => limit.verdict,
+            Some(_) => Verdict::Under,
+            None => match nth.checked_sub(limits.len()).and_then(|at| app.summary().quotas.get(at)) {
+                Some(quota) if quota.is_over(app.now()) => Verdict::Under,
+                Some(quota) if quota.percent() >= 100 => Verdict::Over,
+                Some(quota) if quota.percent() >= 80 => Verdict::Near,
+                Some(_) | None => Verdict::Under,
+            },
         };
-        let (first, rest): (Vec<usize>, Vec<usize>) = (0..all).partition(warns);
-        let mut shown: Vec<usize> = first.into_iter().chain(rest).take(height).collect();
+        let mut shown: Vec<usize> = (0..all).collect();
+        let cursor = app.cursor_of(Pane::Limits).min(all.saturating_sub(1));
+        let is_first = |nth: usize| self.has_keys(Pane::Limits) && nth == cursor;
+        sort_by_key(&mut shown, |nth| (!is_first(*nth), std::cmp::Reverse(verdict(*nth)), *nth));
+        shown.truncate(height);
         sort_by(&mut shown, Ord::cmp);
         shown
     }
