@@ -39,6 +39,11 @@ impl Targets {
         self.0.borrow_mut().push((area, target));
     }
 
+    /// The frame of the open overlay.
+    pub(super) fn cover(&self) -> Option<Rect> {
+        self.0.borrow().iter().rev().find(|(_, target)| *target == Target::Cover).map(|(area, _)| *area)
+    }
+
     /// The target at this position.
     pub(super) fn at(&self, column: u16, row: u16) -> Option<Target> {
         let all = self.0.borrow();

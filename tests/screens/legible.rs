@@ -133,6 +133,35 @@ fn the_name_of_a_limit_tells_which_one_it_is() {
 }
 
 #[test]
+fn a_message_leaves_no_half_of_a_text_next_to_it() {
+    let whole = |text: &str, width: u16| {
+        let edges = [('│', '│'), ('╭', '╮'), ('╰', '╯')];
+        let is_framed = |line: &str| {
+            let first = line.chars().next().unwrap_or(' ');
+            let pair = edges.iter().find(|(left, _)| *left == first);
+            pair.is_none_or(|(_, right)| line.chars().count() < usize::from(width) || line.ends_with(*right))
+        };
+        text.lines().all(is_framed)
+    };
+    for keys in [&[][..], &["?"], &["2"], &["6", "e"], &[":"], &["7"]] {
+        for (width, height) in SIZES {
+            let mut app = screen(&two(), limits("14"));
+            press(&mut app, keys);
+            let before = shown(&app, width, height);
+            app.update(Message::Engine(EngineEvent::Note(Note::new(Tone::Warning, "said"))), now());
+            let text = shown(&app, width, height);
+            let lines: Vec<&str> = text.lines().filter(|line| line.contains(" said")).collect();
+            let [line] = lines[..] else { panic!("{text}") };
+            let is_in_frame = line.contains("╰┤ said ├─") || line.contains("╰─┤ said ├─");
+            assert!(is_in_frame || line == " said", "{keys:?} at {width}×{height}:\n{text}");
+            assert!(whole(&text, width), "{text}");
+            let changed = before.lines().zip(text.lines()).filter(|(before, after)| before != after).count();
+            assert_eq!(changed, 1, "{text}");
+        }
+    }
+}
+
+#[test]
 fn the_limit_of_an_ended_session_keeps_the_mark_of_being_reached() {
     let ended = vec![made("docs", "claude-opus-5", None, 7_000, "0.10")];
     let mut meter = metered(&ended, vec![limited(Window::Session, dollars("0.05"))]);

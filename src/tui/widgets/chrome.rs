@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 use super::super::app::{App, Picture};
 use super::super::targets::Target;
 use super::super::{Action, LedgerView, Mode, Progress, Tone, View, Watching};
-use super::cells;
+use super::{cells, fill};
 use crate::domain::Label;
 use crate::meter::Verdict;
 use crate::text;
@@ -96,16 +96,21 @@ impl Widget for &Toast<'_> {
             Tone::Warning => Role::Warning,
             Tone::Danger => Role::Danger,
         };
-        let room = usize::from(area.width);
         let style = self.0.theme.style(role);
-        let is_on_frame = buffer.cell((area.x, area.y)).is_some_and(|cell| cell.symbol() == "╰");
-        let (x, text_shown) = if is_on_frame && room > 12 {
+        // An overlay on this line has the note in its own lower edge.
+        let cover = self.0.targets.cover().filter(|frame| (frame.top()..frame.bottom()).contains(&area.y));
+        let row = cover.map_or(area, |frame| Rect { y: frame.bottom() - 1, height: 1, ..frame });
+        let room = usize::from(row.width);
+        let is_on_frame = buffer.cell((row.x, row.y)).is_some_and(|cell| cell.symbol() == "╰");
+        if is_on_frame && room > 12 {
             // Set into the frame, as the frame's title is.
-            (area.x + 2, format!("┤ {} ├", text::fit(&note.text, room.saturating_sub(8))))
+            let words = format!("┤ {} ├", text::fit(&note.text, room.saturating_sub(8)));
+            buffer.set_stringn(row.x + 2, row.y, words, room, style);
         } else {
-            (area.x, text::fit(&format!(" {} ", note.text), room))
-        };
-        buffer.set_stringn(x, area.y, text_shown, room, style);
+            // It takes the whole line, so that nothing is left of a text that it would cut.
+            fill(buffer, row, ' ', self.0.theme.base());
+            buffer.set_stringn(row.x, row.y, text::fit(&format!(" {}", note.text), room), room, style);
+        }
     }
 }
 
