@@ -180,9 +180,10 @@ impl App {
             }
             (View::Health, _) => {
                 let mut lines = super::views::health_details(self);
-                if lines.is_empty() {
-                    lines = super::views::health_lines(self).into_iter().map(|(line, _)| line).collect();
+                if !lines.is_empty() {
+                    lines.push(String::new());
                 }
+                lines.extend(super::views::health_lines(self).into_iter().map(|(line, _)| line));
                 explanation("Health".to_owned(), lines)
             }
         }

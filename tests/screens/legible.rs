@@ -162,6 +162,54 @@ fn a_message_leaves_no_half_of_a_text_next_to_it() {
 }
 
 #[test]
+fn the_time_of_an_older_call_is_whole_or_left_out() {
+    let calls: Vec<Change> =
+        (0..9).map(|nth| made("api-server", "claude-opus-5", None, 12 * 86_400 + nth * 60, "0.0042")).collect();
+    let mut summary = metered(&calls, Vec::new()).summary(now());
+    summary.calls = (0..9)
+        .map(|nth| call("claude-opus-5", 12 * 86_400 + nth * 60, [12, 84_112, 0, 0, 1_204, 0], Some("0.0042"), None))
+        .collect();
+    let app = app_with(options(), summary);
+    assert!(shown(&app, 120, 36).contains("│ 10 Nov 14:02 "), "{}", shown(&app, 120, 36));
+    for width in 60..=200 {
+        let text = shown(&app, width, 60);
+        for line in text.lines().filter(|line| line.contains("│ 10 Nov")) {
+            assert!(line.contains("│ 10 Nov 14:0") || line.contains("│ 10 Nov 13:5"), "{width}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_line_of_the_health_view_can_be_read_to_its_end() {
+    let why = "~/.config/tokmeter/config.toml:12: unknown key 'houur'; did you mean 'hour'? The settings that were \
+               valid before stay in force until this is corrected";
+    let places = (0..50).map(|nth| Label::new(&format!("~/.an-agent-of-many/number-{nth}"))).collect();
+    let health = HealthView { config_trouble: Some(Label::new(why)), awaited: places, ..health() };
+    let mut app = screen(&two(), Vec::new());
+    app.update(Message::Engine(EngineEvent::Health(Box::new(health))), now());
+    press(&mut app, &["7"]);
+    let words = |text: &str| -> String {
+        let lines = text.lines().map(|line| line.trim_matches(['│', ' ']));
+        lines.flat_map(str::split_whitespace).collect::<Vec<&str>>().join(" ")
+    };
+    for (width, height) in SIZES {
+        let text = shown(&app, width, height);
+        assert!(height <= 10 || words(&text).contains(why), "{text}");
+        // The list of places stays on one line.
+        assert!(text.lines().filter(|line| line.contains("number-")).count() <= 1, "{text}");
+    }
+    press(&mut app, &["e"]);
+    let text = shown(&app, 200, 80);
+    assert!(words(&text).contains(why) && text.contains("number-49"), "{text}");
+    press(&mut app, &["esc"]);
+    press(&mut app, &["down"; 40]);
+    for (width, height) in SIZES {
+        let text = words(&shown(&app, width, height));
+        assert!(text.contains("compactions by the service, up to 0.149"), "{text}");
+    }
+}
+
+#[test]
 fn the_limit_of_an_ended_session_keeps_the_mark_of_being_reached() {
     let ended = vec![made("docs", "claude-opus-5", None, 7_000, "0.10")];
     let mut meter = metered(&ended, vec![limited(Window::Session, dollars("0.05"))]);

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::super::app::App;
-use super::super::widgets::{pane, top_for};
+use super::super::widgets::pane;
 use super::super::{LedgerView, Watching};
 use crate::domain::{Label, sort_by_key};
 use crate::meter::SessionId;
@@ -30,29 +30,48 @@ impl Widget for &Health<'_> {
         if let Some(notice) = app.nothing_fits("line").filter(|_| all.is_empty()) {
             buffer.set_stringn(inner.x, inner.y, text::fit(&notice, room), room, theme.style(Role::Dim));
         }
-        let top = top_for(app.cursor(), inner.height);
-        for (row, (words, role)) in inner.rows().zip(all.iter().skip(top)) {
-            buffer.set_stringn(row.x, row.y, text::fit(words, room), room, theme.style(*role));
+        // Long lines are wrapped. The list of places that do not exist would take most of the view; `explain` has it.
+        let is_list = |words: &str| app.health.awaited.len() > 1 && words.starts_with(AWAITED);
+        let pieces = |words: &str| {
+            if is_list(words) { vec![text::fit(words, room)] } else { text::wrapped(words, room.max(1)) }
+        };
+        let shown: Vec<(Vec<String>, Role)> = all.iter().map(|(words, role)| (pieces(words), *role)).collect();
+        // The last rows down to the end of the cursor's line, or its first rows if it has more than there are.
+        let height = usize::from(inner.height);
+        let cursor = app.cursor().min(shown.len().saturating_sub(1));
+        let mut taken = 0;
+        let fits = |(pieces, _): &&(Vec<String>, Role)| {
+            taken += pieces.len();
+            taken <= height
+        };
+        let above = shown.iter().take(cursor + 1).rev().take_while(fits).count().max(1);
+        let lines = shown.iter().skip((cursor + 1).saturating_sub(above));
+        let lines = lines.flat_map(|(pieces, role)| pieces.iter().map(move |piece| (piece, *role)));
+        for (row, (piece, role)) in inner.rows().zip(lines) {
+            buffer.set_stringn(row.x, row.y, piece, room, theme.style(role));
         }
     }
 }
+
+/// The beginning of the line with the places that do not exist.
+const AWAITED: &str = "○ waiting for ";
 
 /// The places that do not exist, on one line.
 fn awaited(places: &[Label]) -> Option<String> {
     match places {
         [] => None,
-        [one] => Some(format!("○ waiting for {one}")),
+        [one] => Some(format!("{AWAITED}{one}")),
         several => {
             let count = u64::try_from(several.len()).unwrap_or(0);
             let names: Vec<&str> = several.iter().map(Label::as_str).collect();
-            Some(format!("○ waiting for {} that are not there: {}", text::plural(count, "place"), names.join(", ")))
+            Some(format!("{AWAITED}{} that are not there: {}", text::plural(count, "place"), names.join(", ")))
         }
     }
 }
 
 /// The places that are combined on one line, each on its own line; empty if none are combined.
 pub(in super::super) fn health_details(app: &App) -> Vec<String> {
-    let places = app.health.awaited.iter().map(|place| format!("○ waiting for {place}"));
+    let places = app.health.awaited.iter().map(|place| format!("{AWAITED}{place}"));
     if app.health.awaited.len() > 1 { places.collect() } else { Vec::new() }
 }
 

@@ -19,7 +19,7 @@ impl Live<'_> {
         // If several sessions are shown, the caller's name takes the room of the input count.
         let who = if app.is_pinned() { 7 } else { 18 };
         let columns: [Column; 8] = [
-            Column::name("time", 8, 12, 2),
+            Column::amounts("time", 8, 12, 2),
             Column::name("model", 10, 20, 1),
             Column::number("in", 9, 6),
             Column::number("cache", 13, 5),
