@@ -217,14 +217,20 @@ pub(crate) fn ascii(letter: char) -> char {
     }
 }
 
-/// Our own text in ASCII. A wide character becomes two characters, to keep the layout.
+/// Our own text in ASCII. A wide character becomes two characters, to keep the layout; `≥` and `≤` do, too, and take
+/// the blank that follows.
 pub(crate) fn ascii_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for part in text.graphemes(true) {
+    let mut parts = text.graphemes(true).peekable();
+    while let Some(part) = parts.next() {
         let mut letters = part.chars();
         match (letters.next(), letters.next()) {
             // Line ends, too.
             _ if part.is_ascii() => out.push_str(part),
+            (Some(letter @ ('≥' | '≤')), None) => {
+                let _ = parts.next_if_eq(&" ");
+                out.extend([ascii(letter), '=']);
+            }
             (Some(letter), None) if part.width() == 1 => out.push(ascii(letter)),
             _ => out.extend(std::iter::repeat_n('?', part.width())),
         }
@@ -332,9 +338,12 @@ mod tests {
 
     #[test]
     fn f20_everything_can_be_said_in_ascii_without_moving_a_column() {
-        let text = "╭ ≥ $1 ▁▂█ ⚠ 日 … é";
+        let text = "╭ ≥ $1 ▁▂█ ⚠ 日 … é ≤ $7";
         let plain = ascii_text(text);
         assert!(plain.is_ascii());
         assert_eq!(width(&plain), width(text));
+        // A bound keeps its meaning.
+        assert!(plain.contains(">=$1 ") && plain.contains(" <=$7"), "{plain}");
+        assert_eq!(ascii_text("(≥5)"), "(>=5)");
     }
 }

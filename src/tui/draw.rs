@@ -113,7 +113,12 @@ pub(super) fn settle(buffer: &mut Buffer, ascii: bool) {
 /// [Settles](settle) one row.
 pub(super) fn settle_row(cells: &mut [Cell], ascii: bool) {
     let mut wide_before = false;
-    for cell in cells {
+    for at in 0..cells.len() {
+        if ascii && matches!(cells[at].symbol(), "≥" | "≤") {
+            settle_bound(cells, at);
+            continue;
+        }
+        let cell = &mut cells[at];
         let symbol = cell.symbol();
         if wide_before {
             wide_before = false;
@@ -140,4 +145,21 @@ pub(super) fn settle_row(cells: &mut [Cell], ascii: bool) {
             cell.set_char(kept);
         }
     }
+}
+
+/// Replaces `≥` and `≤` by `>=` and `<=`, the second character in the blank column next to them.
+fn settle_bound(cells: &mut [Cell], at: usize) {
+    let style = cells[at].style();
+    let letter = if cells[at].symbol() == "≥" { '>' } else { '<' };
+    let is_blank = |cell: Option<&Cell>| cell.is_some_and(|cell| cell.symbol() == " ");
+    let first = match at.checked_sub(1) {
+        _ if is_blank(cells.get(at + 1)) => at,
+        Some(before) if is_blank(cells.get(before)) => before,
+        Some(_) | None => {
+            cells[at].set_char(letter);
+            return;
+        }
+    };
+    cells[first].set_char(letter).set_style(style);
+    cells[first + 1].set_char('=').set_style(style);
 }

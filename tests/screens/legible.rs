@@ -210,6 +210,38 @@ fn a_line_of_the_health_view_can_be_read_to_its_end() {
 }
 
 #[test]
+fn a_bound_keeps_its_meaning_in_ascii() {
+    let unpriced = Sums { unpriced_tokens: 3_500, ..sums(11, [1_204, 84_112, 0, 4_904, 8_000, 0], "2.18", "0") };
+    let mut some = metered(&two(), limits("14")).summary(now());
+    (some.followed, some.today, some.week, some.month) = (unpriced, unpriced, unpriced, unpriced);
+    some.models[1].share = Share::AtMost(67);
+    for line in &mut some.fleet {
+        line.today.unpriced_tokens = 3_500;
+    }
+    for limit in &mut some.limits {
+        limit.lower_bound = true;
+    }
+    let mut app = app_with(Options { ascii: true, ..options() }, some.clone());
+    let mut same = app_with(options(), some);
+    for view in ["1", "6", "2", "7"] {
+        press(&mut app, &[view]);
+        press(&mut same, &[view]);
+        for (width, height) in SIZES {
+            let (text, unicode) = (shown(&app, width, height), shown(&same, width, height));
+            for (mark, bound) in [('≥', ">="), ('≤', "<=")] {
+                let count = |line: &str| (line.matches(mark).count(), line.matches(bound).count());
+                let expected: usize = unicode.lines().map(|line| count(line).0).sum();
+                let found: usize = text.lines().map(|line| count(line).1).sum();
+                assert_eq!(found, expected, "{mark} in {view} at {width}×{height}:\n{unicode}{text}");
+            }
+        }
+    }
+    press(&mut app, &["1"]);
+    let text = shown(&app, 120, 36);
+    assert!(text.contains("Cost: >=$2.18") && text.contains(" <=67%"), "{text}");
+}
+
+#[test]
 fn the_limit_of_an_ended_session_keeps_the_mark_of_being_reached() {
     let ended = vec![made("docs", "claude-opus-5", None, 7_000, "0.10")];
     let mut meter = metered(&ended, vec![limited(Window::Session, dollars("0.05"))]);

@@ -105,9 +105,9 @@ fn numbers(model: &ModelLine, room: usize) -> String {
     let tokens = text::count(model.sums.tokens.total());
     if room >= 56 {
         let cost = text::pad_left(&text::cost_column(&model.sums), 11);
-        format!(" {tokens:>11} tok  {cost} {:>4}", model.share)
+        format!(" {tokens:>11} tok  {cost} {:>5}", model.share)
     } else {
-        format!(" {} {:>4}", text::pad_left(&text::cost(&model.sums), 9), model.share)
+        format!(" {} {:>5}", text::pad_left(&text::cost(&model.sums), 9), model.share)
     }
 }
 
