@@ -6,7 +6,7 @@ use super::app::{App, Asked};
 use super::drill_down::Down;
 use super::lists::FleetRow;
 use super::{Action, Effect, Explanation, Mode, Next, Pane, Request, View};
-use crate::domain::{Instant, Label, Quota, Zone};
+use crate::domain::{Instant, Label, Quota, Span, Zone, day_of};
 use crate::ledger::Sums;
 use crate::meter::{LimitState, RATE, SessionId, SessionLine, Verdict, Window};
 use crate::pricing::Rates;
@@ -339,19 +339,37 @@ fn of_limit(limit: &LimitState, now: Instant, zone: Zone) -> Vec<String> {
 /// The same without the forecast.
 fn of_amounts(limit: &LimitState, now: Instant, zone: Zone) -> Vec<String> {
     let mut lines = vec![
-        format!("set by       tokmeter limits set {}", limit.limit.scope.key(limit.limit.window)),
+        format!("to change    tokmeter limits set {}", limit.limit.scope.key(limit.limit.window)),
         format!("used         {}", text::banner_amounts(limit)),
         format!("             that is {}, rounded down", text::percentage(limit.percent)),
-        format!("left         {}", text::left(limit)),
     ];
-    if let Some(span) = limit.span {
-        let (from, until) = (text::moment(span.from, now, zone), text::moment(span.until, now, zone));
-        lines.push(format!("counts       calls from {from} until {until}"));
-    }
-    let warns: Vec<String> = limit.limit.warn_at.iter().map(|at| format!("{at}%")).collect();
-    lines.push(format!("warns at     {} and 100%", warns.join(", ")));
     if limit.lower_bound {
         lines.push("             at least so much: some tokens are unpriced or logged only in part".to_owned());
     }
+    let left = text::left(limit);
+    lines.push(match left.strip_suffix(" over") {
+        Some(over) => format!("over by      {over}"),
+        None => format!("left         {}", left.strip_suffix(" left").unwrap_or(&left)),
+    });
+    lines.extend(limit.span.map(|span| format!("counts       {}", counted(limit, span, now, zone))));
+    let warns: Vec<String> = limit.limit.warn_at.iter().map(|at| format!("{at}%")).collect();
+    lines.push(format!("warns at     {} and 100%", warns.join(", ")));
     lines
+}
+
+/// The calls that a limit with a period counts.
+fn counted(limit: &LimitState, span: Span, now: Instant, zone: Zone) -> String {
+    let (from, until) = (text::moment(span.from, now, zone), text::moment(span.until, now, zone));
+    let day = |at: Instant| text::day_name(day_of(at, zone), day_of(now, zone));
+    match limit.limit.window {
+        Window::Call => "each call by itself; used is the largest one of today".to_owned(),
+        Window::Day => format!("today's calls, until {until}"),
+        Window::Week | Window::Month => {
+            format!("calls from {} to {}", day(span.from), day(span.until - chrono::Duration::seconds(1)))
+        }
+        Window::Rolling(_) => format!("calls since {}", text::moment_full(span.from, now, zone)),
+        Window::Session | Window::Run | Window::Hour | Window::Total | Window::Block => {
+            format!("calls from {from} until {until}")
+        }
+    }
 }

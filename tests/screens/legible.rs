@@ -266,3 +266,31 @@ fn the_limit_of_an_ended_session_keeps_the_mark_of_being_reached() {
         assert!(row.is_none_or(|row| row.contains('■')), "{text}");
     }
 }
+
+#[test]
+fn an_explained_limit_says_what_it_counts_and_what_is_left() {
+    let mut all = limits("12");
+    all.extend([limited(Window::Call, dollars("0.60")), limited(Window::Week, dollars("100"))]);
+    let mut summary = metered(&two(), all).summary(now());
+    for limit in &mut summary.limits {
+        limit.lower_bound = true;
+    }
+    let mut app = app_with(options(), summary);
+    press(&mut app, &["6"]);
+    let mut texts = Vec::new();
+    for _ in 0..6 {
+        press(&mut app, &["e"]);
+        texts.push(shown(&app, 120, 36));
+        press(&mut app, &["esc", "down"]);
+    }
+    let of = |words: &str| texts.iter().find(|text| text.contains(words)).unwrap_or_else(|| panic!("{}", texts[0]));
+    assert!(of("limits set call").contains("counts       each call by itself; used is the largest one of today"));
+    let day = of("to change    tokmeter limits set day ");
+    assert!(day.contains("counts       today's calls, until 00:00"), "{day}");
+    assert!(day.contains("over by      ≥ $0.11 ") && !day.contains("left         ≥"), "{day}");
+    assert!(of("limits set week").contains("counts       calls from Mon 16 Nov to Sun 22 Nov"), "{texts:?}");
+    // The sentence about the used amount stands below it.
+    let rows: Vec<&str> = day.lines().collect();
+    let used = rows.iter().position(|row| row.contains("used         Cost: ≥ $12.11")).unwrap();
+    assert!(rows[used + 2].contains("at least so much") && !rows[used + 3].contains("at least"), "{day}");
+}

@@ -93,7 +93,7 @@ fn calls_that_come_above_the_chosen_one_are_counted_and_esc_or_home_follows_the_
 fn every_line_of_the_head_is_explained_and_opens_the_day() {
     let cases = [
         (0, ["today · as of", "cache read", "cost         $12.11"]),
-        (1, ["$28.56/h: the cost of the last 5 minutes", "left         $12.89 left", "daily limit"]),
+        (1, ["$28.56/h: the cost of the last 5 minutes", "left         $12.89", "daily limit"]),
         (2, ["this week", "this month", "by midnight  $37.72"]),
         (3, ["forecast of today · as of", "between $32.67 and $45.25", "full at 14:31 (14:22–14:42)"]),
     ];
