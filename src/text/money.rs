@@ -49,9 +49,9 @@ pub(crate) fn usd_short_as(amount: Usd, sums: &Sums) -> String {
     as_marked(amount, sums, usd_short)
 }
 
-/// The same for the average of one call: `≥ $0.0721`.
-pub(crate) fn usd_fine_as(amount: Usd, sums: &Sums) -> String {
-    as_marked(amount, sums, usd_fine)
+/// The same with the decimals of a column, for the average of one call: `≥ $0.0721`.
+pub(crate) fn usd_as_in_column(amount: Usd, sums: &Sums) -> String {
+    as_marked(amount, sums, usd_column).trim_end().to_owned()
 }
 
 /// Zero gets no mark, unless no price is known.
@@ -97,6 +97,11 @@ pub(crate) fn usd_column(amount: Usd) -> String {
 /// A cost in a column, with its mark.
 pub(crate) fn cost_column(sums: &Sums) -> String {
     marked(mark(sums), usd_column(sums.cost))
+}
+
+/// The same outside of a column, next to one: `$0.0721`, `≥ $12.40`.
+pub(crate) fn cost_as_in_column(sums: &Sums) -> String {
+    cost_column(sums).trim_end().to_owned()
 }
 
 /// Maximum number of decimals.

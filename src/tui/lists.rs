@@ -1,5 +1,6 @@
 //! Rows of each view after filtering and sorting, and the cursor.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::{Label, Quota, sort_by, sort_by_key};
@@ -273,16 +274,26 @@ impl App {
         opened.unwrap_or(&self.summary.sessions)
     }
 
+    /// The name shown for each project of these sessions. Folders of the same name have the folders above them.
+    pub(super) fn project_names(&self) -> BTreeMap<&str, String> {
+        let folders: BTreeSet<&str> =
+            self.all_sessions().iter().filter_map(|line| line.row.project.as_deref()).collect();
+        let folders: Vec<&str> = folders.into_iter().collect();
+        folders.iter().copied().zip(text::short_paths(&folders)).collect()
+    }
+
     /// The sessions of the opened item, or all sessions, that match the filter, in the chosen order.
     pub(super) fn sessions(&self) -> Vec<&SessionLine> {
         let mut all: Vec<&SessionLine> =
             self.all_sessions().iter().filter(|line| self.filter.fits(&searched(line))).collect();
         let (by, reversed) = self.sort;
+        let names = if by == SortBy::Project { self.project_names() } else { BTreeMap::new() };
+        let shown = |line: &SessionLine| names.get(line.row.project.as_deref()?).map(|name| name.to_lowercase());
         // Each column starts with the most relevant value: the latest, the longest, the most expensive.
         sort_by(&mut all, |one, other| match by {
             SortBy::Started => other.row.started.cmp(&one.row.started),
             SortBy::Duration => other.duration.cmp(&one.duration),
-            SortBy::Project => one.row.project.cmp(&other.row.project),
+            SortBy::Project => shown(one).cmp(&shown(other)).then_with(|| one.row.project.cmp(&other.row.project)),
             SortBy::Tokens => other.row.sums.tokens.total().cmp(&one.row.sums.tokens.total()),
             SortBy::Cost => other.row.sums.cost.cmp(&one.row.sums.cost),
             SortBy::Rate => super::views::per_hour(other).cmp(&super::views::per_hour(one)),

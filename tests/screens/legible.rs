@@ -294,3 +294,30 @@ fn an_explained_limit_says_what_it_counts_and_what_is_left() {
     let used = rows.iter().position(|row| row.contains("used         Cost: ≥ $12.11")).unwrap();
     assert!(rows[used + 2].contains("at least so much") && !rows[used + 3].contains("at least"), "{day}");
 }
+
+#[test]
+fn sessions_sorted_by_project_are_in_the_order_of_the_names_shown() {
+    let mut some = summary();
+    let names = ["/srv/alpha", "/home/alice/Beta", "/opt/work/gamma", "/home/zoe/alpha"];
+    some.sessions =
+        names.map(|project| session(&project.replace('/', "-"), project, 30, Sums::default(), false)).to_vec();
+    let mut app = app_with(options(), some);
+    press(&mut app, &["2", "s", "s"]);
+    let text = shown(&app, 120, 36);
+    let names = ["Beta", "gamma", "srv/alpha", "zoe/alpha"];
+    let rows: Vec<&str> =
+        text.lines().filter_map(|line| names.into_iter().find(|name| line.contains(&format!("  {name} ")))).collect();
+    assert_eq!(rows, names, "{text}");
+}
+
+#[test]
+fn one_amount_has_the_same_decimals_wherever_it_is_shown() {
+    let calls: Vec<Change> =
+        (0..3).map(|nth| made("api-server", "claude-opus-5", None, nth * 60 + 5, "0.0042461")).collect();
+    let mut app = screen(&calls, Vec::new());
+    let text = shown(&app, 200, 60);
+    assert!(text.contains("last call $0.0042 ") && text.contains("Per call    $0.0042 "), "{text}");
+    assert!(!text.contains("$0.00424") && !text.contains("$0.00425"), "{text}");
+    press(&mut app, &["tab", "tab", "down", "e"]);
+    assert!(!shown(&app, 200, 60).contains("$0.00425"));
+}

@@ -1,7 +1,5 @@
 //! The Sessions view: every session, sortable.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
@@ -70,11 +68,7 @@ impl Widget for &Sessions<'_> {
             return;
         }
         let followed = app.summary().session.as_ref().map(SessionLine::id);
-        // Folders of the same name are shown with the folders above them.
-        let folders: BTreeSet<&str> =
-            app.all_sessions().iter().filter_map(|line| line.row.project.as_deref()).collect();
-        let folders: Vec<&str> = folders.into_iter().collect();
-        let projects: BTreeMap<&str, String> = folders.iter().copied().zip(text::short_paths(&folders)).collect();
+        let projects = app.project_names();
         let rows: Vec<Vec<Cell>> = sessions
             .iter()
             .map(|line| {
