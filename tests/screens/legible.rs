@@ -51,6 +51,7 @@ fn a_filter_without_a_hit_says_only_what_is_true() {
         }
         let small = shown(&app, 40, 10);
         assert!(small.contains("no call passes the filter") && !small.contains("waits for"), "{small}");
+        assert!(small.contains(&format!("without {arguments}")), "{small}");
         // Nothing comes once the input has ended.
         app.update(Message::Engine(EngineEvent::Ended), now());
         let text = shown(&app, 120, 36);

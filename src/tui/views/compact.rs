@@ -8,7 +8,7 @@ use super::super::Action;
 use super::super::app::App;
 use super::super::rows::FleetRow;
 use super::super::widgets::{Sparks, limit_bar, mark_of, quota_bar, role_of, role_of_quota};
-use super::waiting::Empty;
+use super::waiting::{Empty, arguments};
 use crate::domain::sort_by_key;
 use crate::meter::{Activity, FleetLine, Follow, LimitState, Verdict};
 use crate::text;
@@ -215,6 +215,9 @@ impl Compact<'_> {
         let shorter = shorter.iter().map(|words| (*words).to_owned());
         let mut lines = vec![([longest].into_iter().chain(shorter).collect(), role)];
         if matches!(empty, Empty::Filtered | Empty::FilteredForGood) {
+            let names = arguments(app);
+            let without = |names: &String| vec![format!("without {names}: every call"), format!("without {names}")];
+            lines.extend(names.map(|names| (without(&names), Role::Text)));
             return lines;
         }
         lines.extend(app.options.looks.iter().map(|path| (vec![text::fit_end(path, room)], Role::Dim)));

@@ -54,7 +54,7 @@ impl Empty {
 }
 
 /// The arguments that set the command line's filter: `--project and --since`. `None` without one.
-fn arguments(app: &App) -> Option<String> {
+pub(super) fn arguments(app: &App) -> Option<String> {
     let view = &app.summary().view;
     let names = view.only.iter().map(|(dimension, _)| dimension.name());
     let times = [view.since.map(|_| "since"), view.until.map(|_| "until")];
