@@ -503,7 +503,8 @@ fn limits_and_a_statement_fit_the_terminal() {
     let line = native("n", &now(), "claude-opus-5", 7_000_000, 3)
         .replace("\"session\"", "\"project\":\"/w/a-project-with-a-rather-long-name\",\"session\"");
     home.write(".local/share/tokmeter/usage.jsonl", &line);
-    for (args, last) in [(&["limits"][..], "used"), (&["invoice", "--by", "user,model,project"], "cost")] {
+    let month = &now()[..7];
+    for (args, last) in [(&["limits"][..], "used"), (&["invoice", month, "--by", "user,model,project"], "cost")] {
         for columns in [70, 80, 200] {
             let mut pty = Pty::start(&home, args, columns, 40);
             assert_eq!(pty.ended(), 0);
