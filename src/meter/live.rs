@@ -34,8 +34,8 @@ const REMEMBERED: usize = 10 * CALLS;
 /// Keeps the numbers of the followed sessions up to date from changes alone.
 ///
 /// Every number equals the ledger's. When changes alone are not enough (a new day, a session that becomes active and
-/// may have earlier calls, a clock that was set back), [`Meter::needs_refresh`] is true, and [`Meter::refresh`] queries the
-/// ledger again.
+/// may have earlier calls, a clock that was set back), [`Meter::needs_refresh`] is true, and [`Meter::refresh`] queries
+/// the ledger again.
 #[derive(Clone, Debug)]
 pub struct Meter {
     rules: Rules,
