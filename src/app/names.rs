@@ -180,7 +180,8 @@ impl KnownNames {
 }
 
 /// Replaces a short form by the full name of a project or a model if no call has the short one and exactly one name is
-/// shown that way, and a pattern that only short forms match by one that matches their full names. Returns the names it has read, for the messages about names that no call has.
+/// shown that way, and a pattern that only short forms match by one that matches their full names. Returns the names it
+/// has read, for the messages about names that no call has.
 ///
 /// # Errors
 /// When the ledger cannot be read.

@@ -28,17 +28,17 @@ pub(super) fn start(
     context: &Context<'_>,
     bound: Bound,
     destination: Option<Destination>,
-    doors: EngineClient,
+    engine: EngineClient,
 ) -> Result<Serving, Failure> {
     let Bound { listener, token } = bound;
     let exporter = destination
-        .map(|to| Exporter::start(to, doors.clone(), answers::measured::export))
+        .map(|to| Exporter::start(to, engine.clone(), answers::measured::export))
         .transpose()
         .map_err(|error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}")))?;
     let server = Server::start(http::Setup {
         listener,
         token,
-        doors,
+        engine,
         answer: answers::answer,
         owner: owner_of(&context.settings),
         env: context.env.clone(),

@@ -103,7 +103,7 @@ pub(super) fn start(
         #[cfg(unix)]
         socket,
         is_served: bound.is_some() || args.listen.is_some(),
-        faces: Callbacks {
+        callbacks: Callbacks {
             answer: super::gate::query::query_with,
             explain: super::explain::text_of,
             digest: super::daily_digest::of_day,
@@ -116,7 +116,7 @@ pub(super) fn start(
         error @ StartError::Thread(_) => Failure::new(Exit::Code(71), error.to_string()),
         error @ StartError::Socket(_) => Failure::new(Exit::Unavailable, error.to_string()),
     })?;
-    let server = bound.map(|bound| http_server::start(context, bound, destination, engine.doors())).transpose()?;
+    let server = bound.map(|bound| http_server::start(context, bound, destination, engine.client())).transpose()?;
     Ok(Started { engine, events, meter, server, roots, unknown_names })
 }
 

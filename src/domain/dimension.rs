@@ -244,8 +244,9 @@ fn fits(pattern: &str, name: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// True if any spelling of a model's name passes: what follows each slash in it, because the part before a slash names who
-/// serves the model, and what price lists take for the same name. All of them have the word with which `text` begins.
+/// True if any spelling of a model's name passes: what follows each slash in it, because the part before a slash names
+/// who serves the model, and what price lists take for the same name. All of them have the word with which `text`
+/// begins.
 fn is_spelled(name: &str, text: &str, passes: impl Fn(&str) -> bool) -> bool {
     let mut parts = std::iter::successors(Some(name), |name| name.split_once('/').map(|(_, rest)| rest));
     if parts.any(&passes) {

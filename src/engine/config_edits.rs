@@ -61,7 +61,7 @@ pub(crate) struct ConfigEdits {
     /// Settings at the start. Some of them stay in force until the next one.
     pub(crate) at_start: Settings,
     /// Functions of higher-level modules.
-    pub(crate) faces: Callbacks,
+    pub(crate) callbacks: Callbacks,
     /// Queue of the ledger thread, which receives the demo's calls.
     pub(crate) work: mpsc::WeakSender<LedgerMessage>,
     /// Alerts that another process has claimed and might not deliver.
@@ -127,7 +127,7 @@ impl ConfigEdits {
         let amount = config::parse_amount(amount).map_err(|why| format!("'{amount}' {why}"))?;
         let key = scope.parse::<LimitKey>()?.expanded(&self.env);
         let is_set = self.amount_of(&key).is_some();
-        let (key, sentences) = (self.faces.in_full)(books, &key, is_set).unwrap_or((key, Vec::new()));
+        let (key, sentences) = (self.callbacks.in_full)(books, &key, is_set).unwrap_or((key, Vec::new()));
         let before = self.amount_of(&key);
         self.change(|text| edit::set_limit(text, &self.env, &key, &amount, None))?;
         let set = format!("{key}: {}", config::amount_change(&amount, before.as_ref()));
@@ -146,15 +146,15 @@ impl ConfigEdits {
         question: &str,
         books: &dyn Ledger,
         rules: &Rules,
-        doubt: Caveats<'_>,
+        caveats: Caveats<'_>,
         now: Instant,
     ) -> String {
-        (self.faces.answer)(question, books, rules, &self.settings, doubt, now)
+        (self.callbacks.answer)(question, books, rules, &self.settings, caveats, now)
     }
 
     /// The text that `tokmeter explain` prints for a call.
     pub(crate) fn explanation(&self, row: &Row, prices: &PriceBook) -> Vec<Label> {
-        (self.faces.explain)(row, prices, self.settings.zone).lines().map(Label::new).collect()
+        (self.callbacks.explain)(row, prices, self.settings.zone).lines().map(Label::new).collect()
     }
 
     /// Delivers an alert, unless another process has done so.
@@ -226,7 +226,7 @@ impl ConfigEdits {
         now: Instant,
     ) -> Option<EngineEvent> {
         self.daily.watch(&self.settings, &self.work);
-        let (of, compose) = ((&self.settings, &self.env), (self.faces.digest, unread_files));
+        let (of, compose) = ((&self.settings, &self.env), (self.callbacks.digest, unread_files));
         let problem = self.daily.look(books, of, compose, &self.work, now)?;
         Some(EngineEvent::Note(Note::new(Tone::Warning, &problem)))
     }
@@ -242,7 +242,7 @@ impl ConfigEdits {
             return Err(wrong(problem));
         }
         let themes = config::themes(&paths);
-        if let Some(problem) = (self.faces.problem)(&loaded, &themes) {
+        if let Some(problem) = (self.callbacks.problem)(&loaded, &themes) {
             return Err(wrong(&problem));
         }
         if loaded.settings == self.settings {

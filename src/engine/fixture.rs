@@ -39,7 +39,7 @@ pub(super) fn rules(settings: &Settings) -> Rules {
 }
 
 /// Stubs for the functions of higher-level modules.
-pub(super) fn faces() -> Callbacks {
+pub(super) fn callbacks() -> Callbacks {
     Callbacks {
         answer: |_, _, _, _, _, _| String::new(),
         explain: |_, _, _| String::new(),

@@ -49,10 +49,10 @@ impl Exporter {
     ///
     /// # Errors
     /// When the system cannot start a thread.
-    pub(crate) fn start(to: Destination, doors: EngineClient, encode: Encode) -> io::Result<Self> {
+    pub(crate) fn start(to: Destination, client: EngineClient, encode: Encode) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let url = url(&to.endpoint);
-        let sender = Sender { url, headers: to.headers, interval: to.interval, doors, encode };
+        let sender = Sender { url, headers: to.headers, interval: to.interval, client, encode };
         let thread = thread::Builder::new().name("otlp".into()).spawn(move || sender.run(&stopped))?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
@@ -77,7 +77,7 @@ struct Sender {
     url: String,
     headers: Vec<(String, String)>,
     interval: Duration,
-    doors: EngineClient,
+    client: EngineClient,
     encode: Encode,
 }
 
@@ -112,7 +112,7 @@ impl Sender {
                 Err(failure) => {
                     if !std::mem::replace(&mut is_failing, true) {
                         let host = host(&self.url);
-                        self.doors.note(format!("server.otlp_endpoint at {host}: {}", failure.why));
+                        self.client.note(format!("server.otlp_endpoint at {host}: {}", failure.why));
                     }
                     if failure.is_temporary {
                         wait = failure.after.unwrap_or(delay).clamp(delay, LONGEST_DELAY);
@@ -133,7 +133,7 @@ impl Sender {
             // During the first read the sums are still too small.
             let _ = reply.send(books.is_caught_up.then(|| encode(books)));
         });
-        if self.doors.ask.try_send(question).is_err() {
+        if self.client.ask.try_send(question).is_err() {
             return Err(Failure::temporary("the ledger is busy".to_owned()));
         }
         match answer.recv_timeout(timeout) {

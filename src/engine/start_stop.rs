@@ -80,7 +80,7 @@ pub(crate) struct Setup {
     /// True when a server receives calls that are in no log.
     pub(crate) is_served: bool,
     /// Functions of higher-level modules.
-    pub(crate) faces: Callbacks,
+    pub(crate) callbacks: Callbacks,
 }
 
 /// Access to the running engine for a server: it delivers calls, queries the ledger, and sees when the numbers change.
@@ -138,7 +138,7 @@ pub(crate) type Events = mpsc::Receiver<EngineEvent>;
 /// The running engine. It runs until [`Engine::stop`].
 pub(crate) struct Engine {
     requests: mpsc::Sender<Request>,
-    doors: EngineClient,
+    client: EngineClient,
     messages: mpsc::Sender<LedgerMessage>,
     ledger_thread: Running,
     reader: mpsc::UnboundedSender<Control>,
@@ -199,7 +199,7 @@ impl Engine {
                 paths: setup.paths,
                 at_start: setup.settings.clone(),
                 settings: setup.settings,
-                faces: setup.faces,
+                callbacks: setup.callbacks,
                 work: messages.downgrade(),
                 pending: Vec::new(),
                 deliveries: Deliveries::default(),
@@ -247,7 +247,7 @@ impl Engine {
                 None => None,
             },
             requests,
-            doors: EngineClient {
+            client: EngineClient {
                 limits: Limits { admit, policy: policies, second_books },
                 deliver,
                 ask,
@@ -273,8 +273,8 @@ impl Engine {
     }
 
     /// Access for a server, which must stop before the engine does.
-    pub(crate) fn doors(&self) -> EngineClient {
-        self.doors.clone()
+    pub(crate) fn client(&self) -> EngineClient {
+        self.client.clone()
     }
 
     /// Stops everything after writing what has arrived. Logs can be read again, so neither a slow folder nor a first

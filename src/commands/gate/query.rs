@@ -38,7 +38,7 @@ pub(in crate::commands) fn query_with(
     books: &dyn Ledger,
     rules: &Rules,
     settings: &Settings,
-    doubt: Caveats<'_>,
+    caveats: Caveats<'_>,
     now: Instant,
 ) -> String {
     let question: Question = match serde_json::from_str(question) {
@@ -54,13 +54,13 @@ pub(in crate::commands) fn query_with(
             let names: Vec<(Dimension, &str)> = names.iter().map(|(of, name)| (*of, name.as_str())).collect();
             let mut answer = named_answer(books, rules, settings, &names, false, now)
                 .unwrap_or_else(|error| super::GateAnswer::unknown(&error.to_string(), settings));
-            if let Some(warning) = doubt.warning {
+            if let Some(warning) = caveats.warning {
                 answer.warn(warning);
             }
-            answer.unread_files = doubt.unread_files;
+            answer.unread_files = caveats.unread_files;
             serde_json::to_string(&answer)
         }
-        "summary" => match summary::summary(books, rules, &names, doubt, now) {
+        "summary" => match summary::summary(books, rules, &names, caveats, now) {
             Ok(answer) => serde_json::to_string(&answer),
             Err(failure) => return refusal(&failure.message),
         },

@@ -36,8 +36,9 @@ pub(super) fn answer(topic: Topic, params: &Params, books: &QueryContext<'_>) ->
                 .chain(params.iter().map(|(name, value)| (name.clone(), value.as_str().into())))
                 .collect();
             let question = serde_json::Value::Object(names).to_string();
-            let doubt = Caveats { warning: books.warning.as_deref(), unread_files: books.unread_files };
-            let body = gate::query::query_with(&question, books.ledger, books.rules, books.settings, doubt, books.now);
+            let caveats = Caveats { warning: books.warning.as_deref(), unread_files: books.unread_files };
+            let body =
+                gate::query::query_with(&question, books.ledger, books.rules, books.settings, caveats, books.now);
             Ok(Answer { kind: Kind::Json, body: body.into_bytes() })
         }
         Topic::Metrics(form) => measured::text(form, books),

@@ -89,11 +89,12 @@ fn without_password(text: &str) -> &str {
     text.rsplit_once('@').map_or(text, |(_, rest)| rest)
 }
 
-/// Starts the proxy. Unless its calls are to be booked, it writes no journal, which every reader of the ledger would book.
+/// Starts the proxy. Unless its calls are to be booked, it writes no journal, which every reader of the ledger would
+/// book.
 pub(in crate::commands) fn start(
     context: &mut Context<'_>,
     bound: Bound,
-    doors: EngineClient,
+    engine: EngineClient,
     is_booked: bool,
 ) -> Result<Proxy, Failure> {
     let folder = is_booked.then(|| context.paths.make_data_folder().ok().zip(context.paths.spool())).flatten();
@@ -105,8 +106,8 @@ pub(in crate::commands) fn start(
         token: bound.bound.token,
         upstreams: bound.upstreams,
         ca: context.settings.upstream_ca.clone(),
-        admission: Arc::new(Limited { limits: doors.limits.clone(), keys: KeyRing::new(context.paths.proxy_keys()) }),
-        doors,
+        admission: Arc::new(Limited { limits: engine.limits.clone(), keys: KeyRing::new(context.paths.proxy_keys()) }),
+        engine,
         folder,
         defaults: Defaults {
             user: context.settings.user.clone(),

@@ -36,7 +36,7 @@ pub(super) fn until_signal(
         context.note(&format!("listening on http://{}", server.server.address));
     }
     let proxy = match proxy {
-        Some(bound) => Some(forwarding::start(context, bound, engine.doors(), is_booked)?),
+        Some(bound) => Some(forwarding::start(context, bound, engine.client(), is_booked)?),
         None => None,
     };
     let requests = engine.requests();

@@ -155,7 +155,7 @@ fn a_web_hook_is_told_in_json_and_its_refusal_is_a_late_note_without_its_secret(
     assert!(late.contains("127.0.0.1") && late.contains("500") && !late.contains("SECRET"), "{late}");
 }
 
-/// A web hook that answers as it is told to, one request each.
+/// A web hook that gives one of the sent answers to each request.
 fn hook() -> (Settings, mpsc::Sender<&'static str>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut settings = settings(&Env::empty(now()));

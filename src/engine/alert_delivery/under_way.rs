@@ -16,7 +16,7 @@ pub(in crate::engine) const FINISH: Duration = Duration::from_secs(3);
 /// Delays before each further attempt to send what a server did not accept.
 const RETRIES: [Duration; 3] = [Duration::from_secs(30), Duration::from_secs(120), Duration::from_secs(600)];
 
-/// Is told what happens after the alert was handed over, on any thread.
+/// Receives what happens after [`deliver`](super::deliver) has returned, from any thread.
 #[derive(Clone)]
 pub(in crate::engine) struct Later {
     /// Receives notes: a web hook that timed out, a program that failed.

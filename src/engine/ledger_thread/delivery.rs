@@ -16,10 +16,10 @@ impl LedgerThread {
         let reply = match delivery.content {
             Content::Query(question) => {
                 let warning = self.health.doubt();
-                let doubt = Caveats { warning: warning.as_deref(), unread_files: self.health.unread_files() };
+                let caveats = Caveats { warning: warning.as_deref(), unread_files: self.health.unread_files() };
                 let now = self.env.now();
                 let own = self.health.answer(&question);
-                let answer = || self.config_edits.query(&question, &self.books, &self.rules, doubt, now);
+                let answer = || self.config_edits.query(&question, &self.books, &self.rules, caveats, now);
                 Reply::Json(own.unwrap_or_else(answer))
             }
             Content::Records(records) => self.take_records(records, None),

@@ -14,7 +14,7 @@ use crate::engine::admissions::{Admit, Admitted, Limits, Policy};
 use crate::engine::alert_delivery::Deliveries;
 use crate::engine::config_edits::ConfigEdits;
 use crate::engine::daily::Daily;
-use crate::engine::fixture::{admit_at_once, books, call, faces, no_prices, now, options, rules, settings};
+use crate::engine::fixture::{admit_at_once, books, call, callbacks, no_prices, now, options, rules, settings};
 use crate::engine::health::HealthState;
 use crate::engine::inbox::{Inbox, Item, LedgerMessage};
 use crate::engine::lifecycle::Lifecycle;
@@ -58,7 +58,7 @@ fn harness(path: &Path, tokens: u64) -> Harness {
             paths: Paths { data: path.parent().map(Path::to_owned), ..Paths::default() },
             at_start: settings.clone(),
             settings,
-            faces: faces(),
+            callbacks: callbacks(),
             work: sender.downgrade(),
             pending: Vec::new(),
             deliveries: Deliveries::default(),
@@ -250,7 +250,8 @@ fn a_limit_that_replaces_another_says_which_and_one_that_counts_nothing_yet_is_s
     assert_eq!(ask(set("week", "$5")), plain("week: 5usd"));
     let removed = Request::UnsetLimit { scope: "user:*:day".to_owned() };
     assert_eq!(ask(removed), plain("user:*:day: removed (was 100 tokens)"));
-    edits.faces.in_full = |_, key, _| Ok((key.clone(), vec!["the limit is set, but no call has it yet".to_owned()]));
+    edits.callbacks.in_full =
+        |_, key, _| Ok((key.clone(), vec!["the limit is set, but no call has it yet".to_owned()]));
     let mut ask = |request| edits.ask(request, &mut books, now());
     let news = ask(set("model:opus:day", "5usd"));
     let [EngineEvent::Note(note)] = news.as_slice() else { panic!("{news:?}") };

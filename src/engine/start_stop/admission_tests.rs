@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::{Engine, Events, Setup, Stdin};
 use crate::config::{Env, OnError, Overrides, Paths};
 use crate::domain::{Call, HoldId, Record};
-use crate::engine::fixture::{Lock, admit_at_once, books, call, faces, no_prices, now, options, rules, settings};
+use crate::engine::fixture::{Lock, admit_at_once, books, call, callbacks, no_prices, now, options, rules, settings};
 use crate::engine::{Admitted, AnyLedger, Driver, EngineClient, EngineEvent, NewSettings, Request};
 use crate::ingest::{self, Content, Delivery, Reply, Roots};
 use crate::ledger::{Batch, FactKind, KeyValue, Ledger, Options};
@@ -17,7 +17,7 @@ use crate::meter::{Alerts, Follow, Meter};
 struct Running {
     engine: Engine,
     events: Events,
-    doors: EngineClient,
+    client: EngineClient,
 }
 
 /// The meter on this ledger, with a limit of this many tokens per day for each user.
@@ -43,24 +43,24 @@ fn start(path: &Path, options: Options, tokens: u64, on_error: OnError) -> Runni
         #[cfg(unix)]
         socket: None,
         is_served: true,
-        faces: faces(),
+        callbacks: callbacks(),
     })
     .unwrap();
-    let doors = engine.doors();
-    assert!(doors.limits.dimensions().is_some(), "a first call may arrive before the ledger thread runs");
-    Running { engine, events, doors }
+    let client = engine.client();
+    assert!(client.limits.dimensions().is_some(), "a first call may arrive before the ledger thread runs");
+    Running { engine, events, client }
 }
 
 impl Running {
     fn admit(&self, number: u32, user: &str, output: u64) -> (Admitted, Option<HoldId>) {
-        self.doors.limits.admit(call(number, user, output))
+        self.client.limits.admit(call(number, user, output))
     }
 
     /// Books calls and ends their hold.
     fn settle(&self, hold: HoldId, calls: &[Call]) -> bool {
         let records = calls.iter().cloned().map(Record::Call).chain([Record::Settled(hold)]).collect();
         let (reply, answer) = oneshot::channel();
-        self.doors.deliver.blocking_send(Delivery { content: Content::Records(records), reply }).unwrap();
+        self.client.deliver.blocking_send(Delivery { content: Content::Records(records), reply }).unwrap();
         !matches!(answer.blocking_recv(), Err(_) | Ok(Reply::Error(_)))
     }
 
@@ -93,7 +93,7 @@ impl Running {
     }
 
     fn stop(self) {
-        drop(self.doors);
+        drop(self.client);
         self.engine.stop(self.events);
     }
 }
@@ -109,7 +109,7 @@ fn a_call_is_held_booked_and_refused_by_name() {
     let running = start(&path, options(), 100, OnError::Allow);
     let (first, hold) = running.admit(1, "alice", 85);
     assert_eq!(first, Admitted::Go { is_held: true, near: None });
-    assert!(running.doors.limits.dimensions().is_some());
+    assert!(running.client.limits.dimensions().is_some());
     assert!(matches!(running.admit(2, "bob", 1), (Admitted::Go { near: None, .. }, Some(_))), "another user");
     assert!(running.settle(hold.unwrap(), &[call(1, "alice", 85)]));
     let (near, hold) = running.admit(3, "alice", 85);
@@ -167,7 +167,7 @@ fn a_ledger_that_cannot_be_written_answers_by_on_error_and_refuses_what_is_over(
 fn a_meter_that_has_ended_answers_by_on_error_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(&folder.path().join("ledger.db"), options(), 100, OnError::Deny);
-    let limits = running.doors.limits.clone();
+    let limits = running.client.limits.clone();
     running.admit(1, "alice", 1);
     running.stop();
     let began = Clock::now();
@@ -181,7 +181,7 @@ fn from_its_second_call_on_the_proxy_asks_a_connection_of_its_own_while_the_limi
     let path = folder.path().join("ledger.db");
     let mut running = start(&path, options(), 100, OnError::Allow);
     running.catch_up();
-    let limits = running.doors.limits.clone();
+    let limits = running.client.limits.clone();
     assert_eq!(admit_at_once(&limits, &call(1, "alice", 1)), None, "no call was admitted yet");
     running.admit(1, "alice", 60);
     running.barrier();
@@ -219,7 +219,7 @@ fn a_snapshot_asked_for_before_the_config_changed_is_of_the_new_limits_and_keeps
         running.engine.requests().blocking_send(request).unwrap();
     }
     running.event(|event| matches!(event, EngineEvent::Snapshot(_)).then_some(()));
-    assert!(running.doors.limits.dimensions().is_some());
+    assert!(running.client.limits.dimensions().is_some());
     assert!(matches!(running.admit(1, "alice", 60), (Admitted::Go { .. }, Some(_))));
     assert!(
         matches!(running.admit(2, "alice", 1), (Admitted::Over(state), None) if state.used.as_str() == "60 of 50 tokens")
@@ -244,7 +244,7 @@ fn what_another_process_books_is_shown_while_the_proxy_admits_call_after_call() 
         let mut is_shown = false;
         while !is_shown {
             assert!(Clock::now() < until, "call {booked} is not shown");
-            let admitted = admit_at_once(&running.doors.limits, &call(1, "alice", 1));
+            let admitted = admit_at_once(&running.client.limits, &call(1, "alice", 1));
             assert!(admitted.is_some(), "the proxy has no connection of its own");
             std::thread::sleep(Duration::from_millis(5));
             while let Ok(event) = running.events.try_recv() {

@@ -20,7 +20,7 @@ pub(super) async fn ask(shared: &Shared, topic: Topic, params: Params) -> Result
         let _ = done.send(answer(topic, &params, books));
     });
     let asked = tokio::time::timeout(TIMEOUT, async {
-        shared.doors.ask.send(question).await.map_err(|_| ())?;
+        shared.engine.ask.send(question).await.map_err(|_| ())?;
         answered.await.map_err(|_| ())
     });
     match asked.await {
@@ -107,7 +107,7 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
         let _ = done.send(books.is_caught_up);
     });
     let asked = tokio::time::timeout(TIMEOUT, async {
-        shared.doors.ask.send(question).await.ok()?;
+        shared.engine.ask.send(question).await.ok()?;
         answered.await.ok()
     });
     match asked.await {

@@ -97,7 +97,7 @@ async fn deliver(shared: &Shared, records: Vec<Record>) -> Option<Reply> {
     let (reply, answer) = oneshot::channel();
     let content = Content::Records(records);
     tokio::time::timeout(TIMEOUT, async {
-        shared.doors.deliver.send(Delivery { content, reply }).await.ok()?;
+        shared.engine.deliver.send(Delivery { content, reply }).await.ok()?;
         answer.await.ok()
     })
     .await

@@ -30,7 +30,7 @@ pub(super) const ALIVE: Duration = Duration::from_secs(15);
 
 /// Forwards alerts. Runs until the engine stops.
 pub(super) async fn alerts(shared: Arc<Shared>) {
-    let mut alerts = shared.doors.alerts.subscribe();
+    let mut alerts = shared.engine.alerts.subscribe();
     loop {
         match alerts.recv().await {
             Ok(alert) => shared.events.latest.send_modify(|latest| latest.alert(alert)),
@@ -43,7 +43,7 @@ pub(super) async fn alerts(shared: Arc<Shared>) {
 /// Requests the summary whenever the numbers have changed and there are listeners. Runs until the engine stops.
 pub(super) async fn feed(shared: Arc<Shared>) {
     let Events { latest, joined } = &shared.events;
-    let mut revision = shared.doors.revision.clone();
+    let mut revision = shared.engine.revision.clone();
     let mut asked: Option<Instant> = None;
     loop {
         let is_heard = latest.receiver_count() > 0;

@@ -53,7 +53,7 @@ pub(crate) struct Setup {
     /// The token that clients must present. Without one, the address is a loopback address.
     pub(crate) token: Option<Token>,
     /// Access to the engine.
-    pub(crate) doors: EngineClient,
+    pub(crate) engine: EngineClient,
     /// Answers queries to the ledger.
     pub(crate) answer: AnswerFn,
     /// Attribution for calls that give none.
@@ -82,7 +82,7 @@ impl Server {
         let address = setup.listener.local_addr()?;
         let (stop, ending) = watch::channel(false);
         let telemetry = telemetry::start(
-            (setup.doors.deliver.clone(), setup.doors.ask.clone()),
+            (setup.engine.deliver.clone(), setup.engine.ask.clone()),
             Arc::clone(&setup.env.clock),
             setup.owner.clone(),
             setup.bounds.expanded,
@@ -92,7 +92,7 @@ impl Server {
         let run = setup.env.now().timestamp_millis();
         let shared = Arc::new(Shared {
             token: setup.token,
-            doors: setup.doors,
+            engine: setup.engine,
             document: openapi::document(),
             answer: setup.answer,
             owner: setup.owner,

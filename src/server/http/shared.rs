@@ -23,7 +23,7 @@ pub(super) struct Shared {
     /// The token that clients must present.
     pub(super) token: Option<Token>,
     /// Access to the engine.
-    pub(super) doors: EngineClient,
+    pub(super) engine: EngineClient,
     /// The API document.
     pub(super) document: String,
     /// Answers queries to the ledger.

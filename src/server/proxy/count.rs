@@ -20,8 +20,8 @@ use super::response_reader::Seen;
 use crate::domain::{Attribution, Call, CallKey, Claim, Fidelity, Instant, Label, Place, Tokens};
 use crate::formats::keys::{answer_key, codex_key, prompt_key, request_key};
 
-/// Number of whole answers that one idempotency key makes one call: the first, and those to two repeats, as the vendors'
-/// libraries make at most. A client that gave every request the same key would otherwise pass every limit.
+/// Number of whole answers that one idempotency key makes one call: the first, and those to two repeats, as the
+/// vendors' libraries make at most. A client that gave every request the same key would otherwise pass every limit.
 const ATTEMPTS: u32 = 3;
 
 /// Source name of the proxy's calls.

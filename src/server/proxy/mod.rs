@@ -70,7 +70,7 @@ pub(crate) struct Setup {
     /// Decides about calls.
     pub(crate) admission: Arc<dyn Admission>,
     /// Access to the engine.
-    pub(crate) doors: EngineClient,
+    pub(crate) engine: EngineClient,
     /// The data folder and the spool in it, if there is one.
     pub(crate) folder: Option<(PathBuf, PathBuf)>,
     /// User, team and organisation for calls that give none.
@@ -110,7 +110,7 @@ impl Proxy {
         let (stop, ending) = watch::channel(false);
         let (alive, gone) = mpsc::channel(1);
         let client = Client::new(setup.upstreams.iter().any(Upstream::is_secure), setup.ca.as_deref())?;
-        let books = Books::open(booking::Setup { deliver: setup.doors.deliver, folder: setup.folder })?;
+        let books = Books::open(booking::Setup { deliver: setup.engine.deliver, folder: setup.folder })?;
         let booking = books.handle().ok_or(io::ErrorKind::BrokenPipe)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let shared = Arc::new(Shared {

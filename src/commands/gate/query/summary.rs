@@ -36,7 +36,7 @@ pub(super) fn summary(
     books: &dyn Ledger,
     rules: &Rules,
     names: &[(Dimension, String)],
-    doubt: Caveats<'_>,
+    caveats: Caveats<'_>,
     now: Instant,
 ) -> Result<Summary, Failure> {
     let (sessions, others): (Vec<_>, Vec<_>) = names.iter().partition(|(of, _)| *of == Dimension::Session);
@@ -62,7 +62,7 @@ pub(super) fn summary(
     let session = match session_row(books, &filter)? {
         Some(row) => {
             let mut text = Vec::new();
-            write_json(&SessionLine::from_row(row, now), doubt.unread_files, &mut text)?;
+            write_json(&SessionLine::from_row(row, now), caveats.unread_files, &mut text)?;
             let text = String::from_utf8_lossy(&text).trim_end().to_owned();
             Some(RawValue::from_string(text).expect("what was written as JSON is JSON"))
         }
@@ -70,6 +70,6 @@ pub(super) fn summary(
     };
     let day = Span::day(now, rules.zone);
     let today = books.sums(&Filter { since: Some(day.from), until: Some(day.until), ..Filter::default() })?;
-    let today = output::measures(&today.marked(doubt.unread_files)).into_iter().collect();
-    Ok(Summary { ok: true, schema: 1, session, today, warning: doubt.warning.map(str::to_owned) })
+    let today = output::measures(&today.marked(caveats.unread_files)).into_iter().collect();
+    Ok(Summary { ok: true, schema: 1, session, today, warning: caveats.warning.map(str::to_owned) })
 }

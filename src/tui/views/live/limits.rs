@@ -69,8 +69,8 @@ impl Live<'_> {
         }
     }
 
-    /// The rows to show if there is no room for all: those that are reached, then those that are near, then the first of
-    /// the others. With the focus, the cursor's row replaces the least important of them. Each keeps its position.
+    /// The rows to show if there is no room for all: those that are reached, then those that are near, then the first
+    /// of the others. With the focus, the cursor's row replaces the least important of them. Each keeps its position.
     fn shown_limits(&self, limits: &[&LimitState], height: usize) -> Vec<usize> {
         let app = self.0;
         let all = limits.len() + app.summary().quotas.len();
