@@ -1,6 +1,7 @@
 //! Watches a few single files, such as the config, whether they exist yet or not.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -8,8 +9,9 @@ use std::time::Duration;
 use notify::event::ModifyKind;
 use notify::{EventKind, RecursiveMode, Watcher};
 
-/// Pause after each event.
-const PAUSE: Duration = Duration::from_millis(2);
+/// Pause after each write to one of the files. The ledger's own log is written page by page, up to thousands of times per
+/// second, and meanwhile the system merges identical events. Nobody sees a change that is shown a frame later.
+const PAUSE: Duration = Duration::from_millis(16);
 
 /// Keeps the watch alive. Dropping it ends the watch.
 #[derive(Debug)]
@@ -30,12 +32,16 @@ impl Drop for FileWatch {
 /// watches the nearest existing one above it. `None` if the system allows no more watches.
 pub(crate) fn watch_files(files: Vec<PathBuf>, tell: impl Fn(&Path) + Send + 'static) -> Option<FileWatch> {
     let (stop, events) = channel();
-    let say = stop.clone();
+    let (say, files): (_, Arc<[PathBuf]>) = (stop.clone(), files.into());
+    let ours = Arc::clone(&files);
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if let Ok(event) = event {
-            let _ = say.send(Some(event));
-            // The ledger's own log may be written thousands of times per second. Meanwhile the system merges identical
-            // events.
+        let Ok(event) = event else { return };
+        if !matters(&event, &ours) {
+            return;
+        }
+        let is_write = is_write(&event);
+        let _ = say.send(Some(event));
+        if is_write {
             thread::sleep(PAUSE);
         }
     });
@@ -48,19 +54,26 @@ pub(crate) fn watch_files(files: Vec<PathBuf>, tell: impl Fn(&Path) + Send + 'st
 struct Places {
     watcher: notify::RecommendedWatcher,
     watched: Vec<PathBuf>,
-    files: Vec<PathBuf>,
+    files: Arc<[PathBuf]>,
+}
+
+fn is_write(event: &notify::Event) -> bool {
+    matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)))
+}
+
+/// False for reads, and for writes to other files in the folders: both are frequent, and neither changes one of the files
+/// or creates a folder.
+fn matters(event: &notify::Event, files: &[PathBuf]) -> bool {
+    let is_ours = || event.paths.iter().any(|path| files.contains(path));
+    !matches!(event.kind, EventKind::Access(_)) && (!is_write(event) || is_ours())
 }
 
 impl Places {
     fn run(mut self, events: &Receiver<Option<notify::Event>>, tell: &dyn Fn(&Path)) {
         while let Ok(Some(event)) = events.recv() {
-            if matches!(event.kind, EventKind::Access(_)) {
-                continue;
-            }
             self.forget(&event);
-            // The ledger's own log is written all the time, and such writes never create a folder.
-            let deeper = !matches!(event.kind, EventKind::Modify(ModifyKind::Data(_))) && self.watch();
-            for file in &self.files {
+            let deeper = !is_write(&event) && self.watch();
+            for file in &*self.files {
                 // A new folder may already have contained the file before it was watched.
                 if event.paths.iter().any(|path| path == file) || (deeper && file.exists()) {
                     tell(file);
@@ -98,7 +111,7 @@ impl Places {
     }
 
     fn watch_once(&mut self) {
-        for file in &self.files {
+        for file in &*self.files {
             let nearest = file.ancestors().skip(1).skip_while(|folder| !folder.is_dir());
             // Folders further up see many unrelated changes.
             let count = if file.parent().is_some_and(Path::is_dir) { 2 } else { 1 };
@@ -117,6 +130,18 @@ mod tests {
     use super::*;
     use std::fs;
     use std::time::Duration;
+
+    #[test]
+    fn reads_and_writes_to_other_files_do_not_matter() {
+        use notify::event::{AccessKind, AccessMode, CreateKind, DataChange};
+        let files = [PathBuf::from("/data/ledger.db-wal")];
+        let matters = |kind, path: &str| matters(&notify::Event::new(kind).add_path(path.into()), &files);
+        let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        assert!(matters(written, "/data/ledger.db-wal"));
+        assert!(!matters(written, "/data/spool.jsonl"));
+        assert!(!matters(EventKind::Access(AccessKind::Close(AccessMode::Write)), "/data/ledger.db-wal"));
+        assert!(matters(EventKind::Create(CreateKind::Folder), "/data"), "it may hold one of the files");
+    }
 
     #[test]
     fn a_file_is_noticed_when_it_is_made_in_a_folder_that_did_not_exist_and_when_it_changes() {
