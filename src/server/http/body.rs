@@ -3,12 +3,13 @@
 use std::io::Read;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use ruzstd::decoding::StreamingDecoder;
 
 use super::bounds::Bounds;
 use super::status::Problem;
+use crate::server::content_coding::{is_zlib, names};
 
 /// Maximum number of codings of a body, nested in each other.
 const MOST_CODINGS: usize = 2;
@@ -32,16 +33,13 @@ impl Coding {
     pub(super) fn of_headers(headers: &HeaderMap) -> Result<Vec<Self>, Problem> {
         let mut all = Vec::new();
         let refusal = |why: &str| Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
-        for value in headers.get_all(header::CONTENT_ENCODING) {
-            for name in value.to_str().unwrap_or("?").split(',') {
-                all.push(match name.trim().to_ascii_lowercase().as_str() {
-                    "" | "identity" => continue,
-                    "gzip" | "x-gzip" => Self::Gzip,
-                    "deflate" => Self::Deflate,
-                    "zstd" => Self::Zstd,
-                    _ => return refusal("unknown content encoding; there are: gzip, deflate, zstd"),
-                });
-            }
+        for name in names(headers) {
+            all.push(match name.as_str() {
+                "gzip" | "x-gzip" => Self::Gzip,
+                "deflate" => Self::Deflate,
+                "zstd" => Self::Zstd,
+                _ => return refusal("unknown content encoding; there are: gzip, deflate, zstd"),
+            });
         }
         if all.len() > MOST_CODINGS { refusal("the body is encoded more than twice") } else { Ok(all) }
     }
@@ -71,16 +69,14 @@ pub(super) async fn read(body: Body, bounds: &Bounds) -> Result<Vec<u8>, Problem
 pub(super) fn expanded(body: Vec<u8>, codings: &[Coding], most: u64) -> Result<Vec<u8>, Problem> {
     codings.iter().rev().try_fold(body, |body, coding| match coding {
         Coding::Gzip => all_of(flate2::read::MultiGzDecoder::new(body.as_slice()), most),
-        Coding::Deflate if is_zlib(&body) => all_of(flate2::read::ZlibDecoder::new(body.as_slice()), most),
-        // Some clients send raw deflate.
-        Coding::Deflate => bare_deflate(&body, most),
+        Coding::Deflate => match body.as_slice() {
+            [first, second, ..] if is_zlib(*first, *second) => {
+                all_of(flate2::read::ZlibDecoder::new(body.as_slice()), most)
+            }
+            bare => bare_deflate(bare, most),
+        },
         Coding::Zstd => frames(&body, most),
     })
-}
-
-/// True if the bytes begin with a header of zlib (RFC 1950, 2.2).
-fn is_zlib(body: &[u8]) -> bool {
-    matches!(body, [method, flags, ..] if method & 0xf == 8 && u16::from_be_bytes([*method, *flags]) % 31 == 0)
 }
 
 /// Decompresses data without zlib's header and checksum. Without the checksum, only the end tells that it is whole.
@@ -156,6 +152,8 @@ fn damaged() -> Problem {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
+
+    use axum::http::header;
 
     use super::*;
 

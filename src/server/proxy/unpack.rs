@@ -7,9 +7,9 @@ use std::io::Write;
 use brotli_decompressor::DecompressorWriter;
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use hyper::HeaderMap;
-use hyper::header::CONTENT_ENCODING;
 
 use self::zstd::Zstd;
+use crate::server::content_coding::{is_zlib, names};
 
 /// Number of bytes decompressed at a time.
 const STEP: usize = 16 * 1024;
@@ -38,23 +38,18 @@ impl Unpack {
     /// The decoder for the codings given in the headers. They are listed in the order in which they were applied.
     pub(super) fn of_headers(headers: &HeaderMap) -> Self {
         let mut all = Self::Plain;
-        for value in headers.get_all(CONTENT_ENCODING) {
-            let Ok(value) = value.to_str() else { return Self::Unknown };
-            for name in value.split(',') {
-                all = match (Self::of_coding(name.trim()), all) {
-                    (Self::Plain, all) => all,
-                    (next, Self::Plain) => next,
-                    (Self::Unknown, _) | (_, Self::Twice(_) | Self::Unknown) => return Self::Unknown,
-                    (next, first) => Self::Twice(Box::new([next, first])),
-                };
-            }
+        for name in names(headers) {
+            all = match (Self::of_coding(&name), all) {
+                (next, Self::Plain) => next,
+                (Self::Unknown, _) | (_, Self::Twice(_) | Self::Unknown) => return Self::Unknown,
+                (next, first) => Self::Twice(Box::new([next, first])),
+            };
         }
         all
     }
 
     fn of_coding(name: &str) -> Self {
-        match name.to_ascii_lowercase().as_str() {
-            "" | "identity" => Self::Plain,
+        match name {
             "gzip" | "x-gzip" => Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
             "deflate" => Self::Deflate(None),
             "br" => Self::Brotli(Box::new(DecompressorWriter::new(Vec::new(), STEP))),
@@ -122,11 +117,9 @@ impl Unpack {
         }
     }
 
-    /// The decoder for `deflate` that begins with these bytes (RFC 1950, section 2.2). Without a frame, the first one
-    /// would begin a block with padding that is not zero.
+    /// The decoder for `deflate` that begins with these bytes.
     fn of_begin(first: u8, second: u8) -> Self {
-        let is_zlib = first & 0x8f == 8 && u16::from_be_bytes([first, second]).is_multiple_of(31);
-        if is_zlib {
+        if is_zlib(first, second) {
             Self::Zlib(Box::new(ZlibDecoder::new(Vec::new())))
         } else {
             Self::Bare(Box::new(DeflateDecoder::new(Vec::new())))
@@ -156,6 +149,7 @@ mod tests {
 
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use hyper::header::CONTENT_ENCODING;
     use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
     const TEXT: &str = "{\"usage\":{\"prompt_tokens\":7}}\n";
