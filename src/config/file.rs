@@ -1,11 +1,12 @@
 //! Config file access: size-limited reads, change detection, atomic writes.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::paths::make_private_folder;
+use super::replace_file::{Draft, PRIVATE, folder_of};
 use super::{ConfigText, Diagnostic, Env, Loaded, Overrides, Paths, Settings, Where};
 use super::{document, regular_file};
 use crate::domain::Label;
@@ -141,13 +142,11 @@ pub(crate) fn init(path: &Path, force: bool) -> Result<(), String> {
     }
     let draft = draft(path, SAMPLE)?;
     // A hard link is created as a whole or, if the file exists by now, not at all.
-    let done = match fs::hard_link(&draft, path) {
+    match fs::hard_link(draft.path(), path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists()),
-        Err(_) => return fs::rename(&draft, path).map_err(|error| unwritable(path, &error)),
-    };
-    fs::remove_file(&draft).map_err(|error| unwritable(&draft, &error))?;
-    done
+        Err(_) => draft.put_in_place().map_err(|error| unwritable(path, &error)),
+    }
 }
 
 /// The target of a symbolic link, or the path itself.
@@ -160,13 +159,9 @@ fn target(path: &Path) -> Result<PathBuf, String> {
     }
 }
 
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 /// Locks a file's folder for writing, creating it if needed. Unlocks on drop.
 fn lock(path: &Path) -> Result<Option<File>, String> {
-    let folder = folder(path);
+    let folder = folder_of(path);
     make_private_folder(folder).map_err(|error| unwritable(folder, &error))?;
     #[cfg(unix)]
     {
@@ -198,40 +193,19 @@ fn replace(target: &Path, text: &str) -> Result<(), String> {
             #[cfg(unix)]
             {
                 use std::os::unix::fs::MetadataExt as _;
-                if fs::metadata(&draft)?.uid() != old.uid() {
+                if fs::metadata(draft.path())?.uid() != old.uid() {
                     return Err(io::Error::other("it belongs to another user"));
                 }
             }
-            fs::set_permissions(&draft, old.permissions())?;
+            fs::set_permissions(draft.path(), old.permissions())?;
         }
-        fs::rename(&draft, target)
+        draft.put_in_place()
     };
-    put().map_err(|error| {
-        let _ = fs::remove_file(&draft);
-        unwritable(target, &error)
-    })
+    put().map_err(|error| unwritable(target, &error))
 }
 
-/// Writes text to a temporary file next to its target and syncs it.
-fn draft(target: &Path, text: &str) -> Result<PathBuf, String> {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let path = folder(target).join(format!(".{name}.{}.tmp", std::process::id()));
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // Left over from a killed process with the same id.
-    let _ = fs::remove_file(&path);
-    let write = || -> io::Result<()> {
-        let mut file = options.open(&path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    };
-    write().map_err(|error| {
-        let _ = fs::remove_file(&path);
-        unwritable(target, &error)
-    })?;
-    Ok(path)
+fn draft<'t>(target: &'t Path, text: &str) -> Result<Draft<'t>, String> {
+    Draft::write(target, PRIVATE, |file| file.write_all(text.as_bytes())).map_err(|error| unwritable(target, &error))
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> String {

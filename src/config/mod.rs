@@ -18,6 +18,7 @@ mod plans;
 mod prices;
 pub(crate) mod proxy_keys;
 pub(crate) mod regular_file;
+pub(crate) mod replace_file;
 mod scope;
 pub(crate) mod server;
 mod server_check;

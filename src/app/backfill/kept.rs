@@ -1,11 +1,12 @@
 //! The file of estimates, in the format of the usage log: each line holds the output missing from a call's own log.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 
 use crate::app::Context;
 use crate::config::regular_file;
+use crate::config::replace_file::replace;
 use crate::domain::{Call, Filter, Label, Record, Usd};
 use crate::formats::{Decoder, Origin, kept_line};
 use crate::pricing::{PriceBook, Pricer as _};
@@ -31,24 +32,9 @@ fn path(context: &Context<'_>) -> Option<PathBuf> {
 /// # Errors
 /// A sentence, if the file cannot be written.
 pub(crate) fn keep(context: &Context<'_>, calls: &[Call]) -> Result<PathBuf, String> {
-    let folder = context.paths.make_data_folder()?;
-    let (path, draft) = (folder.join(FILE), folder.join(format!(".{FILE}.{}.tmp", std::process::id())));
-    let write = || -> io::Result<()> {
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = io::BufWriter::new(options.open(&draft)?);
-        for call in calls {
-            writeln!(file, "{}", kept_line(call, None, None))?;
-        }
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(&draft, &path)
-    };
-    write().map_err(|error| {
-        let _ = fs::remove_file(&draft);
-        format!("{} cannot be written: {error}", Label::from_path(&path))
-    })?;
+    let path = context.paths.make_data_folder()?.join(FILE);
+    replace(&path, |file| calls.iter().try_for_each(|call| writeln!(file, "{}", kept_line(call, None, None))))
+        .map_err(|error| format!("{} cannot be written: {error}", Label::from_path(&path)))?;
     Ok(path)
 }
 

@@ -1,13 +1,13 @@
 //! `prices update` and `prices check`: imports a newer list, and shows its effect on booked calls.
 
-use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use crate::commands::ledger;
 use crate::commands::{Context, Exit, Failure};
 use crate::config::PRICE_LIST;
 use crate::config::regular_file;
+use crate::config::replace_file::replace;
 use crate::domain::Label;
 use crate::output;
 use crate::pricing::{Difference, Tariff};
@@ -29,7 +29,7 @@ pub(super) fn update(context: &mut Context<'_>, from: &Path) -> Result<Exit, Fai
         .map_err(|error| Failure::new(Exit::NoInput, format!("{shown}: {error}")))?;
     let folder = context.paths.make_data_folder().map_err(|message| Failure::new(Exit::Io, message))?;
     let target = folder.join(PRICE_LIST);
-    keep(&target, update.text.as_bytes())
+    replace(&target, |file| file.write_all(update.text.as_bytes()))
         .map_err(|error| Failure::new(Exit::Io, format!("{}: {error}", target.display())))?;
     if update.rounded > 0 {
         let numbers = text::plural(update.rounded, "number");
@@ -123,22 +123,4 @@ fn read(path: &Path, given: &Path) -> io::Result<String> {
         return regular_file::read_whole_text(io::stdin().lock(), LARGEST);
     }
     regular_file::read_whole_text(regular_file::open_operand(path)?, LARGEST)
-}
-
-/// Replaces a file atomically, with mode 0600.
-fn keep(target: &Path, text: &[u8]) -> io::Result<()> {
-    let mut name = target.as_os_str().to_owned();
-    name.push(format!(".{}", std::process::id()));
-    let fresh = std::path::PathBuf::from(name);
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&fresh).and_then(|mut file| {
-        file.write_all(text)?;
-        file.sync_all()
-    });
-    written.and_then(|()| fs::rename(&fresh, target)).inspect_err(|_| {
-        let _ = fs::remove_file(&fresh);
-    })
 }

@@ -1,11 +1,12 @@
 //! An agent's settings file: replaced atomically, with a backup next to it.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::commands::{Exit, Failure};
 use crate::config::regular_file;
+use crate::config::replace_file::{Draft, PRIVATE};
 use crate::domain::{Instant, Label, sort_by};
 use crate::integrations::claude_code::settings_merge::Merged;
 
@@ -96,15 +97,13 @@ impl Settings {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let fresh = self.sibling(".tokmeter-new");
-        let written = fs::File::create(&fresh).and_then(|mut file| {
-            if let Ok(facts) = fs::metadata(&self.path) {
-                file.set_permissions(facts.permissions())?;
-            }
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        });
-        written.and_then(|()| fs::rename(&fresh, &self.path)).inspect_err(|_| drop(fs::remove_file(&fresh)))?;
+        let old = fs::metadata(&self.path);
+        let mode = if old.is_ok() { PRIVATE } else { 0o666 };
+        let draft = Draft::write(&self.path, mode, |file| file.write_all(text.as_bytes()))?;
+        if let Ok(old) = old {
+            fs::set_permissions(draft.path(), old.permissions())?;
+        }
+        draft.put_in_place()?;
         Ok(backup)
     }
 
