@@ -3,7 +3,6 @@
 //! Each line of the file is a new key or a revocation. Lines are only appended, each in a single write: two commands
 //! running at once lose nothing, and a line torn by a full disk affects no other key.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use ring::rand::SecureRandom as _;
 use serde::{Deserialize, Serialize};
 
 use super::regular_file;
-use crate::domain::{Instant, Label};
+use crate::domain::{Instant, Label, hex};
 
 /// Prefix of every key, by which people and secret scanners recognise it.
 const MARK: &str = "tm-";
@@ -169,14 +168,6 @@ fn append(path: &Path, line: &Line) -> Result<(), String> {
     let mut file = regular_file::open_for_appending(path).map_err(|error| failed(&error))?;
     // The leading newline ends any line that was torn before.
     file.write_all(format!("\n{line}\n").as_bytes()).map_err(|error| failed(&format!("cannot be written: {error}")))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

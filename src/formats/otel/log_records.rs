@@ -12,7 +12,8 @@ use super::super::protobuf::{Field, each};
 use super::super::time;
 use super::attributes::{Attributes, COUNTED};
 use super::scalar::Scalar;
-use super::signal::{Signal, hex, of_record};
+use super::signal::{Signal, of_record};
+use crate::domain::hex;
 
 /// The records with counts in a protobuf export; `None` if it is malformed.
 pub(super) fn of_protobuf(export: &[u8]) -> Option<Vec<Signal<'_>>> {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::super::time::Stamp;
 use super::attributes::Attributes;
 use super::scalar::Scalar;
-use crate::domain::Instant;
+use crate::domain::{Instant, hex};
 
 /// A span or a log record.
 #[derive(Debug)]
@@ -219,14 +219,6 @@ pub(super) fn id_of(written: &str) -> Option<Cow<'_, str>> {
         }
         None => Some(bare.into()),
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// The scopes of a group, under any of these names.

@@ -6,6 +6,7 @@ use prost::bytes::Bytes;
 use prost::{DecodeError, Message};
 use serde_json::{Map, Value, json};
 
+use crate::domain::hex;
 use crate::otlp::{Export, Group, KeyValue, Scalar, Scope, ScopeMetrics, text};
 
 /// Kind of an export.
@@ -124,14 +125,6 @@ fn insert_text(object: &mut Map<String, Value>, name: &str, text: String) {
     if !text.is_empty() {
         object.insert(name.to_owned(), Value::String(text));
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// OTLP's response to an export: the number of rejected records, and the reason.
