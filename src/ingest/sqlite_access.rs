@@ -16,7 +16,6 @@
 //! does not pause for a few seconds, on network file systems, and on systems other than Unix. A `-wal` without a `-shm`
 //! was left by a crash or a copy. SQLite can read it only with a new `-shm`, so a copy of the database is read.
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -25,8 +24,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::fs::{Fs, fill};
 use super::sqlite_copy::Copy;
-use super::sqlite_names::{place_of, with};
+use super::sqlite_names::place_of;
 use super::sqlite_rest::Rest;
+use crate::ledger::{sqlite_uri, with_ending};
 
 /// The first bytes of every SQLite database.
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -82,7 +82,7 @@ pub(super) fn open(fs: &dyn Fs, path: &Path, without_lock: bool) -> io::Result<F
         return Ok(Found::Other);
     }
     let path = &*place_of(fs, path);
-    let (wal, shm) = (fs.stat(&with(path, "-wal")), fs.stat(&with(path, "-shm")));
+    let (wal, shm) = (fs.stat(&with_ending(path, "-wal")), fs.stat(&with_ending(path, "-shm")));
     let has_log = wal.is_ok_and(|wal| wal.size > 0);
     let without_lock = without_lock && Rest::CAN_BE_SEEN && head[MODE] != 2 && !fs.is_remote(path);
     let rest = without_lock.then(|| Rest::wait(fs, path)).flatten();
@@ -94,7 +94,7 @@ pub(super) fn open(fs: &dyn Fs, path: &Path, without_lock: bool) -> io::Result<F
         (false, _, _) | (true, true, true) => (connect(path, "mode=ro&readonly_shm=1")?, false, None),
         (true, false, _) => (connect(path, "mode=ro&immutable=1")?, true, None),
         (true, true, false) => {
-            let copy = Copy::make(&std::env::temp_dir(), path, &with(path, "-wal"))?;
+            let copy = Copy::make(&std::env::temp_dir(), path, &with_ending(path, "-wal"))?;
             (connect_to_copy(&copy)?, true, Some(copy))
         }
     };
@@ -119,7 +119,7 @@ pub(super) fn why(error: &rusqlite::Error) -> io::Error {
 
 fn connect(path: &Path, how: &str) -> io::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(uri(path, how), flags).map_err(|error| why(&error))
+    Connection::open_with_flags(sqlite_uri(path, how), flags).map_err(|error| why(&error))
 }
 
 /// Opens a copy and then unlinks it: after the first query, SQLite has its log and its index open.
@@ -130,38 +130,9 @@ fn connect_to_copy(copy: &Copy) -> io::Result<Connection> {
     Ok(connection)
 }
 
-/// The path in the form of an SQLite URI.
-fn uri(path: &Path, how: &str) -> String {
-    let mut uri = String::from("file:");
-    if cfg!(windows) {
-        uri.push('/');
-    }
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' | b':' => uri.push(char::from(*byte)),
-            b'\\' if cfg!(windows) => uri.push('/'),
-            byte => write!(uri, "%{byte:02X}").unwrap_or_default(),
-        }
-    }
-    uri.push('?');
-    uri.push_str(how);
-    uri
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::sqlite_names::database_of_wal;
-
-    #[test]
-    fn a_path_is_written_so_that_no_letter_of_it_is_taken_for_more() {
-        if cfg!(unix) {
-            assert_eq!(uri(Path::new("/a b/c?d#e%.db"), "mode=ro"), "file:/a%20b/c%3Fd%23e%25.db?mode=ro");
-        }
-        assert_eq!(database_of_wal(Path::new("/a/b.db-wal")), Some("/a/b.db".into()));
-        assert_eq!(database_of_wal(Path::new("/a/b.db")), None);
-        assert_eq!(with(Path::new("/a/b.db"), "-wal"), Path::new("/a/b.db-wal"));
-    }
 
     #[test]
     #[cfg(unix)]
@@ -172,11 +143,11 @@ mod tests {
         writer.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE prompts (text TEXT)").unwrap();
         writer.execute_batch("INSERT INTO prompts VALUES ('one'), ('two')").unwrap();
         for ending in ["", "-wal"] {
-            std::fs::copy(with(&database, ending), with(&aside, ending)).unwrap();
+            std::fs::copy(with_ending(&database, ending), with_ending(&aside, ending)).unwrap();
         }
         let within = home.path().join("within");
         std::fs::create_dir(&within).unwrap();
-        let copy = Copy::make(&within, &aside, &with(&aside, "-wal")).unwrap();
+        let copy = Copy::make(&within, &aside, &with_ending(&aside, "-wal")).unwrap();
         assert_eq!(std::fs::read_dir(&within).unwrap().count(), 1);
         let connection = connect_to_copy(&copy).unwrap();
         assert_eq!(std::fs::read_dir(&within).unwrap().count(), 0);

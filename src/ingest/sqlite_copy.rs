@@ -8,6 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::ledger::has_ended;
+
 /// Size limit for a database, together with its log, to be copied.
 const LARGEST: u64 = 1 << 30;
 /// Prefix of the folders' names, followed by the process id and the number of the copy.
@@ -74,18 +76,6 @@ fn sweep(within: &Path) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-}
-
-/// True when no such process exists.
-#[cfg(unix)]
-fn has_ended(process: i32) -> bool {
-    use rustix::process::{Pid, test_kill_process};
-    process > 0 && Pid::from_raw(process).is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
-}
-
-#[cfg(not(unix))]
-fn has_ended(_process: i32) -> bool {
-    false
 }
 
 #[cfg(all(test, unix))]

@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use super::fs::Fs;
+use crate::ledger::with_ending;
 
 /// The write-ahead log of a database.
 pub(super) fn wal_of(fs: &dyn Fs, path: &Path) -> PathBuf {
-    with(&place_of(fs, path), "-wal")
+    with_ending(&place_of(fs, path), "-wal")
 }
 
 /// The rollback journal of a database.
 pub(super) fn journal_of(fs: &dyn Fs, path: &Path) -> PathBuf {
-    with(&place_of(fs, path), "-journal")
+    with_ending(&place_of(fs, path), "-journal")
 }
 
 /// The database's path with links resolved. On Unix, SQLite puts the log and the journal next to the link's target.
@@ -25,9 +26,13 @@ pub(super) fn database_of_wal(path: &Path) -> Option<PathBuf> {
     Some(path.with_file_name(name))
 }
 
-/// The path with this suffix appended.
-pub(super) fn with(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_named_like_its_database() {
+        assert_eq!(database_of_wal(Path::new("/a/b.db-wal")), Some("/a/b.db".into()));
+        assert_eq!(database_of_wal(Path::new("/a/b.db")), None);
+    }
 }

@@ -48,7 +48,9 @@ pub(crate) use query::common_name;
 pub use query::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow};
 pub use spending::Part;
 pub(crate) use sqlite::Displaced;
-pub(crate) use sqlite::{Info, Lost, Repeats, Salvaged, remove_strays, replace_damaged};
+pub(crate) use sqlite::{
+    Info, Lost, Repeats, Salvaged, has_ended, remove_strays, replace_damaged, sqlite_uri, with_ending,
+};
 pub use sqlite::{Note, Opened, Options, Sqlite, open};
 pub use store::{Access, Delta, Place, Quarters, Step, Store, Stored, Table};
 pub use types::{Batch, Change, Checkpoint, Row, RowChange, Sums};

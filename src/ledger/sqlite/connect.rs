@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::file_names::{sqlite_uri, with_ending};
 use super::options::{Options, WriteAccess};
 use super::warning::Note;
 use super::{full_disk, schema};
@@ -29,7 +30,7 @@ pub(super) fn connect(path: &Path, standing: WriteAccess, options: &Options) -> 
         // writer either, so open the database as immutable.
         Err(error) if standing == WriteAccess::ReadOnly && error.sqlite_error_code().is_some_and(needs_a_log) => {
             let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(full_disk::immutable(path), flags)?
+            Connection::open_with_flags(sqlite_uri(path, "immutable=1"), flags)?
         }
         Err(error) if full_disk::no_room(path, &error) => return Err(error),
         Ok(_) | Err(_) => conn,
@@ -39,7 +40,7 @@ pub(super) fn connect(path: &Path, standing: WriteAccess, options: &Options) -> 
 
 /// Connects to a ledger on a full disk without creating any files.
 pub(super) fn connect_to_full_disk(path: &Path, options: &Options) -> rusqlite::Result<Connection> {
-    let log = fs::metadata(full_disk::with_ending(path, "-wal"));
+    let log = fs::metadata(with_ending(path, "-wal"));
     let conn = if log.is_ok_and(|log| log.len() > 0) {
         // The last writer was killed, and the log holds its commits. In exclusive mode the log's index is kept in
         // memory. This connection writes only data that is already in the log.
@@ -52,7 +53,7 @@ pub(super) fn connect_to_full_disk(path: &Path, options: &Options) -> rusqlite::
     } else {
         // There can be no writer, because it would need the index too.
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        Connection::open_with_flags(full_disk::immutable(path), flags)?
+        Connection::open_with_flags(sqlite_uri(path, "immutable=1"), flags)?
     };
     prepare(conn, options)
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use super::file_names::with_ending;
 use super::leftover_files::MARK;
 use crate::domain::{Instant, Label};
 use crate::ledger::LedgerError;
@@ -67,16 +68,16 @@ pub(super) fn back_up(conn: &Connection, path: &Path, why: &str) -> rusqlite::Re
 
 /// The copy made for this reason, if the ledger has not changed since.
 pub(super) fn current_copy(path: &Path, why: &str) -> Option<PathBuf> {
-    let copy = with(path, &format!(".{why}"));
+    let copy = with_ending(path, &format!(".{why}"));
     let changed = |path: &Path| fs::symlink_metadata(path).ok()?.modified().ok();
     let copied = changed(&copy)?;
-    let last = std::iter::once(path.to_owned()).chain(BESIDE.iter().map(|ending| with(path, ending)));
+    let last = std::iter::once(path.to_owned()).chain(BESIDE.iter().map(|ending| with_ending(path, ending)));
     last.filter_map(|path| changed(&path)).all(|at| at <= copied).then_some(copy)
 }
 
 /// Removes a copy that is not needed, unless it is the only one made for this reason.
 pub(super) fn drop_copy(path: &Path, why: &str, copy: &Path) {
-    if copy != with(path, &format!(".{why}")) {
+    if copy != with_ending(path, &format!(".{why}")) {
         let _ = fs::remove_file(copy);
     }
 }
@@ -90,7 +91,7 @@ pub(super) fn set_aside(path: &Path, now: Instant) -> Result<PathBuf, LedgerErro
     };
     fs::rename(path, &to).map_err(fail)?;
     for ending in BESIDE {
-        match fs::rename(with(path, ending), with(&to, ending)) {
+        match fs::rename(with_ending(path, ending), with_ending(&to, ending)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
             Ok(()) | Err(_) => {}
         }
@@ -105,12 +106,12 @@ const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 pub(super) fn is_free(path: &Path) -> bool {
     let is_absent =
         |path: &Path| matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound);
-    is_absent(path) && BESIDE.iter().all(|ending| is_absent(&with(path, ending)))
+    is_absent(path) && BESIDE.iter().all(|ending| is_absent(&with_ending(path, ending)))
 }
 
 /// A message if one of the database's files is not a regular file. SQLite would wait for ever on a named pipe.
 pub(super) fn irregular(path: &Path) -> Option<String> {
-    let files = std::iter::once(path.to_owned()).chain(BESIDE.iter().map(|ending| with(path, ending)));
+    let files = std::iter::once(path.to_owned()).chain(BESIDE.iter().map(|ending| with_ending(path, ending)));
     files.into_iter().find_map(|file| {
         let kind = fs::metadata(&file).ok()?.file_type();
         let name = || Label::from_path(Path::new(file.file_name().unwrap_or_default()));
@@ -120,15 +121,9 @@ pub(super) fn irregular(path: &Path) -> Option<String> {
 
 /// `ledger.db.why`, or `ledger.db.why-2` and so on if that name is taken.
 pub(super) fn free_name(path: &Path, why: &str) -> PathBuf {
-    let first = with(path, &format!(".{why}"));
-    let others = (2_u32..).map(|number| with(path, &format!(".{why}-{number}")));
+    let first = with_ending(path, &format!(".{why}"));
+    let others = (2_u32..).map(|number| with_ending(path, &format!(".{why}-{number}")));
     std::iter::once(first.clone()).chain(others).find(|name| fs::symlink_metadata(name).is_err()).unwrap_or(first)
-}
-
-fn with(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }
 
 /// True for a complete database by its header, as opposed to one that is still being copied.

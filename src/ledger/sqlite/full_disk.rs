@@ -3,9 +3,11 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Error, ErrorCode, ffi};
+
+use super::file_names::with_ending;
 
 /// True when an existing ledger cannot be opened because the disk is full.
 pub(super) fn no_room(path: &Path, error: &Error) -> bool {
@@ -39,24 +41,4 @@ fn cannot_grow(path: &Path) -> bool {
         let _ = fs::remove_file(&probe);
     }
     made.is_err_and(|error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
-}
-
-/// URI that opens a database as immutable.
-pub(super) fn immutable(path: &Path) -> String {
-    let mut uri = String::from("file:");
-    for letter in path.to_string_lossy().chars() {
-        match letter {
-            '%' => uri.push_str("%25"),
-            '?' => uri.push_str("%3f"),
-            '#' => uri.push_str("%23"),
-            letter => uri.push(letter),
-        }
-    }
-    uri + "?immutable=1"
-}
-
-pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }

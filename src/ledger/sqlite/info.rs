@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Result;
 
 use super::file::Sqlite;
+use super::file_names::with_ending;
 use super::meta::{self, meta};
 use super::rollup_delta::moment;
 use super::schema;
@@ -124,10 +125,6 @@ impl Sqlite {
 }
 
 fn size(path: &Path) -> u64 {
-    let of = |ending: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        std::fs::metadata(name).map_or(0, |metadata| metadata.len())
-    };
+    let of = |ending: &str| std::fs::metadata(with_ending(path, ending)).map_or(0, |metadata| metadata.len());
     of("") + of("-wal")
 }

@@ -27,21 +27,23 @@ pub(crate) fn remove_strays(folder: &Path, process: impl Fn(&str) -> Option<&str
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let number = name.to_str().and_then(&process).and_then(|number| number.parse::<i32>().ok());
-        if number.is_some_and(is_gone) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+        if number.is_some_and(has_ended) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
             // The next run retries whatever fails here.
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
+/// True when no such process exists.
 #[cfg(unix)]
-fn is_gone(process: i32) -> bool {
-    rustix::process::Pid::from_raw(process)
-        .is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+pub(crate) fn has_ended(process: i32) -> bool {
+    use rustix::process::{Pid, test_kill_process};
+    process > 0 && Pid::from_raw(process).is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
+/// True when no such process exists. Never known on this operating system.
 #[cfg(not(unix))]
-fn is_gone(_process: i32) -> bool {
+pub(crate) fn has_ended(_process: i32) -> bool {
     false
 }
 

@@ -9,6 +9,7 @@ mod damage;
 mod db_file;
 mod facts;
 mod file;
+mod file_names;
 mod files;
 mod first_fill;
 #[cfg(test)]
@@ -47,8 +48,9 @@ mod warning;
 pub(crate) use damage::replace_damaged;
 pub(crate) use file::Displaced;
 pub use file::Sqlite;
+pub(crate) use file_names::{sqlite_uri, with_ending};
 pub(crate) use info::Info;
-pub(crate) use leftover_files::remove_strays;
+pub(crate) use leftover_files::{has_ended, remove_strays};
 pub use open::{Opened, open};
 pub use options::Options;
 pub(crate) use repeats::Repeats;
