@@ -9,10 +9,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
 use crate::config::regular_file;
-use crate::domain::{Instant, Label, rfc3339_millis};
-
-/// The clock of the machine.
-type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+use crate::domain::{Label, rfc3339_millis};
+use crate::engine::Clock;
 
 /// Appends all events of this process to a file.
 ///

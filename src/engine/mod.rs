@@ -37,4 +37,4 @@ pub use protocol::{
 };
 pub(crate) use questions::{QueryContext, Question};
 pub(crate) use scrape::Scrape;
-pub(crate) use start_stop::{Engine, EngineClient, Events, Setup, StartError, Stdin, owner_of};
+pub(crate) use start_stop::{Clock, Engine, EngineClient, Events, Setup, StartError, Stdin, owner_of};

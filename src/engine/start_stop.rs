@@ -36,8 +36,8 @@ use crate::pricing::PriceBook;
 #[cfg(unix)]
 use {super::Note, super::Tone, crate::ingest::socket};
 
-/// The machine's clock.
-type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+/// The clock, read at every step.
+pub(crate) type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 /// Maximum number of calls waiting for admission.
 const ADMISSIONS: usize = 256;

@@ -1,7 +1,6 @@
 //! The event loop: waits for keys, messages, signals and timers, and writes only what has changed.
 
 use std::io;
-use std::sync::Arc;
 use std::thread;
 use std::time::Instant as Moment;
 
@@ -9,7 +8,7 @@ use crossterm::event::Event;
 use ratatui::layout::Rect;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::domain::Instant;
+use crate::engine::Clock;
 use crate::meter::{Alerts, Meter};
 
 use super::screen_state::{Leave, ScreenState};
@@ -21,9 +20,6 @@ const IMPATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// How long the exit waits for the terminal's reply if it was asked just before.
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(250);
-
-/// The clock, read at every step.
-pub(crate) type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 /// How the screen was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
