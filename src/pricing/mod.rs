@@ -19,15 +19,6 @@ mod tariff;
 mod tier_rates;
 mod update;
 
-#[cfg(test)]
-mod extras;
-#[cfg(test)]
-mod golden;
-#[cfg(test)]
-mod laws;
-#[cfg(test)]
-mod published;
-
 use crate::domain::{Call, Day, Label, Tokens, Usd};
 
 pub use book::PriceBook;
@@ -153,3 +144,6 @@ pub enum CostMode {
     /// The log's if it gives one, otherwise ours.
     Quoted,
 }
+
+#[cfg(test)]
+mod tests;

@@ -197,7 +197,7 @@ fn seconds(day: Day) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::golden::call;
+    use super::super::tests::golden::call;
     use super::super::{CostMode, PriceBook, Pricer as _};
     use super::*;
     use crate::domain::{Geo, Speed, Tokens, Usd};

@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use crate::domain::{Tokens, Usd};
     use crate::pricing::book::UpdateProblem;
-    use crate::pricing::golden::{at, book, call};
+    use crate::pricing::tests::golden::{at, book, call};
     use crate::pricing::{Cost, CostMode, Pricer};
 
     const LIST: &str = r#"{

@@ -1,8 +1,8 @@
 //! Prices worked out by hand: hours of the day, announced prices, tiers, audio, lifetimes, names of modes.
 
 use super::golden::{at, book, call};
-use super::*;
 use crate::domain::{Instant, Parts, Service, Speed, Tokens};
+use crate::pricing::*;
 
 fn input(input: u64) -> Tokens {
     Tokens { input, ..Tokens::ZERO }

@@ -1,13 +1,13 @@
 //! Prices worked out by hand.
 
-use super::*;
 use crate::domain::{Attribution, CallKey, Geo, Instant, Ratio, Service, Speed, Tokens};
+use crate::pricing::*;
 
-pub(super) fn at(text: &str) -> Instant {
+pub(in crate::pricing) fn at(text: &str) -> Instant {
     format!("{text}T12:00:00Z").parse().unwrap()
 }
 
-pub(super) fn call(model: &str, day: &str, tokens: Tokens) -> Call {
+pub(in crate::pricing) fn call(model: &str, day: &str, tokens: Tokens) -> Call {
     Call::new(
         CallKey::from_parts(&["one"]),
         Attribution::new(at(day), Label::new("test")),
@@ -16,7 +16,7 @@ pub(super) fn call(model: &str, day: &str, tokens: Tokens) -> Call {
     )
 }
 
-pub(super) fn book() -> PriceBook {
+pub(in crate::pricing) fn book() -> PriceBook {
     PriceBook::new(Vec::new(), Vec::new(), CostMode::Auto)
 }
 

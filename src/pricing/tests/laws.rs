@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::golden::{at, book, call};
-use super::table::{Line, Table};
-use super::*;
 use crate::domain::{Geo, Instant, Ratio, Service, Speed, Tier, Tokens};
+use crate::pricing::table::{Line, Table};
+use crate::pricing::*;
 
 const MODELS: &[&str] = &[
     "claude-opus-5",
@@ -148,7 +148,7 @@ proptest! {
 
 #[test]
 fn the_built_in_book_is_whole_and_every_line_of_it_is_read() {
-    let text = include_str!("../../prices/book.txt");
+    let text = include_str!("../../../prices/book.txt");
     let table = Table::checked(text).unwrap();
     assert_eq!(table.lines().count(), text.lines().count() - 1);
     for (name, line) in table.lines() {
@@ -163,7 +163,7 @@ fn the_built_in_book_is_whole_and_every_line_of_it_is_read() {
 
 #[test]
 fn no_price_in_the_book_is_beyond_what_can_be_computed() {
-    let table = Table::new(include_str!("../../prices/book.txt")).unwrap();
+    let table = Table::new(include_str!("../../../prices/book.txt")).unwrap();
     for (name, line) in table.lines() {
         let Line::Prices(history) = line else { continue };
         for (_, sheet) in &history {

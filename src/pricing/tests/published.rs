@@ -6,7 +6,7 @@ use super::golden::{at, book};
 use crate::domain::Usd;
 
 /// Generated from the lists; see its header.
-const PUBLISHED: &str = include_str!("../../tests/prices/published.tsv");
+const PUBLISHED: &str = include_str!("../../../tests/prices/published.tsv");
 
 #[test]
 fn forty_models_cost_on_six_days_what_the_public_lists_say() {
