@@ -246,9 +246,25 @@ mod tests {
 
         #[test]
         fn d5_damaged_sums_are_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            for entry in entries(&bytes) {
-                let _ = entry;
-            }
+            let read: Vec<_> = entries(&bytes).collect();
+            // An error ends the list, and no entry is shorter than its thirteen numbers.
+            let sound = read.iter().take_while(|entry| entry.is_ok()).count();
+            prop_assert!(read.len() <= sound + 1 && sound * 13 <= bytes.len());
+        }
+
+        #[test]
+        fn d5_a_day_that_is_cut_off_or_out_of_range_is_an_error(
+            sums in sums(),
+            quarter in 0_u8..96,
+            wrong in 96_u8..,
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut packed = pack(&BTreeMap::from([(quarter, sums)]));
+            let rest = packed.split_off(1 + cut.index(packed.len() - 1));
+            prop_assert!(entries(&packed).all(|entry| entry.is_err()));
+            packed.extend(rest);
+            packed[0] = wrong;
+            prop_assert!(entries(&packed).all(|entry| entry.is_err()));
         }
     }
 }
