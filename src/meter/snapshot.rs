@@ -98,10 +98,11 @@ impl Snapshot {
         now: Instant,
         recent: &mut Recent,
     ) -> Result<Self, LedgerError> {
-        let mut asked = None;
+        let mut ask = || Self::ask_all(books, rules, follow, now, recent);
+        let mut snapshot = None;
         // Sums and limits must agree, also while another process writes.
-        books.on_one_state(&mut || asked = Some(Self::ask_all(books, rules, follow, now, recent)))?;
-        asked.unwrap_or_else(|| Self::ask_all(books, rules, follow, now, recent))
+        books.on_one_state(&mut || snapshot = Some(ask()))?;
+        snapshot.unwrap_or_else(ask)
     }
 
     fn ask_all(
