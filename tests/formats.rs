@@ -514,6 +514,36 @@ fn only_the_formats_asked_for_are_read() {
 }
 
 /// An answer of this many output tokens, as a line of a transcript.
+
+#[test]
+fn a_usage_object_counts_when_it_says_more_than_the_counts_of_its_line() {
+    let counted = |line: &str| {
+        let (mut reader, mut out) = (Decoder::new(&["native"]), Vec::new());
+        reader.line(line.as_bytes(), &origin(Path::new("app.jsonl"), 0), &mut out);
+        let tokens = call(&out[0]).tokens;
+        (tokens.input, tokens.cache_read, tokens.output)
+    };
+    let line = |counts: &str, usage: &str| {
+        format!(r#"{{"timestamp":"2026-11-10T09:00:00Z","model":"gpt-5",{counts},"usage":{usage}}}"#)
+    };
+    let usage = r#"{"prompt_tokens":1000,"completion_tokens":50,"prompt_tokens_details":{"cached_tokens":400}}"#;
+    // 1,000 of input, 400 of them from the cache.
+    let said = (600, 400, 50);
+    for counts in [
+        r#""total_tokens":1050"#,
+        r#""input_tokens":1000"#,
+        r#""output_tokens":50"#,
+        r#""input_tokens":0,"output_tokens":0"#,
+        r#""input_tokens":1000,"output_tokens":50"#,
+    ] {
+        assert_eq!(counted(&line(counts, usage)), said, "{counts}");
+    }
+    for usage in ["{}", r#"{"prompt_tokens":0,"completion_tokens":0}"#, r#"{"total_tokens":1050}"#] {
+        let counts = r#""input_tokens":600,"cache_read_tokens":400,"output_tokens":50"#;
+        assert_eq!(counted(&line(counts, usage)), said, "{usage}");
+    }
+}
+
 fn answer(id: &str, output: &str) -> String {
     format!(
         r#"{{"type":"assistant","sessionId":"s","cwd":"/w","timestamp":"2026-11-10T09:00:00.000Z","uuid":"u","message":{{"id":"{id}","model":"claude-opus-5","role":"assistant","content":[{{"type":"text","text":"hello"}}],"usage":{{"input_tokens":1,"output_tokens":{output}}}}}}}"#

@@ -11,7 +11,7 @@ use super::time::Stamp;
 use super::usage::{CacheSplit, Counts, Usage, cache_writes, given};
 use super::usage_log_line::OwnFields;
 use super::{BadLine, Format, Origin, Reader, Reading};
-use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record};
+use crate::domain::{Attribution, Call, CallKey, Fidelity, Label, Labels, Place, Record, Tokens};
 
 /// Name of the format, and the source of calls whose program gives none.
 pub(super) const NAME: &str = "native";
@@ -133,6 +133,21 @@ impl Line<'_> {
         [&self.span_input, &self.span_output, &self.span_total].iter().any(|count| !count.is_absent())
     }
 
+    /// The counts that stand in the line itself.
+    fn flat_counts(&self) -> Result<Counts, BadLine> {
+        let (write_5m, write_1h) = cache_writes(&self.cache_write_5m, &self.cache_split)?;
+        Ok(Counts {
+            input: given(self.input.or(&self.span_input), "input_tokens")?,
+            prompt: given(&self.prompt, "prompt_tokens")?,
+            output: given(self.output.or(&self.span_output), "output_tokens")?,
+            total: given(self.total.or(&self.span_total), "total_tokens")?,
+            cache_read: self.cache_read.tokens("cache_read_tokens")?,
+            cache_write_5m: write_5m,
+            cache_write_1h: given(&self.cache_write_1h, "cache_write_1h_tokens")?.unwrap_or(write_1h),
+            reasoning: self.reasoning.tokens("reasoning_tokens")?,
+        })
+    }
+
     /// True for lines of other formats: API answers, agent transcripts.
     fn is_foreign(&self) -> bool {
         let is_api_object = self.object.get().is_some_and(|object| {
@@ -187,7 +202,7 @@ impl Lines {
         // A field of the line itself takes precedence over the same field of its attributes.
         let either = |field: Field| field(read).or(field(inner));
         let usage = if read.usage.is_absent() { &inner.usage } else { &read.usage };
-        let (tokens, is_split_guessed) = counts(read, inner, usage)?.split();
+        let (tokens, is_split_guessed) = tokens(read, inner, usage)?;
         let quoted = read.cost.or(&inner.cost).0.or_else(|| usage.quoted());
         let web_searches = usage.web_searches()?;
         if tokens.is_zero() && quoted.is_none() && web_searches == 0 && !read.kept.is_ours() {
@@ -234,21 +249,22 @@ impl Lines {
     }
 }
 
-/// The counts of the line, its attributes, or its usage object: the first of them that has any.
-fn counts(read: &Line<'_>, inner: &Line<'_>, usage: &Usage<'_>) -> Result<Counts, BadLine> {
+/// The counts of the line or its attributes, or of its usage object, in disjoint classes. The flag is true for a guess.
+///
+/// Where both are there, those with more tokens count, then those that are no guess, then those that say what was
+/// cached: loggers put a usage object beside a bare total, beside one of the counts or beside zeros.
+fn tokens(read: &Line<'_>, inner: &Line<'_>, usage: &Usage<'_>) -> Result<(Tokens, bool), BadLine> {
     let own = if read.has_flat_counts() || !inner.has_flat_counts() { read } else { inner };
     if !own.has_flat_counts() {
-        return usage.counts();
+        return Ok(usage.counts()?.split());
     }
-    let (write_5m, write_1h) = cache_writes(&own.cache_write_5m, &own.cache_split)?;
-    Ok(Counts {
-        input: given(own.input.or(&own.span_input), "input_tokens")?,
-        prompt: given(&own.prompt, "prompt_tokens")?,
-        output: given(own.output.or(&own.span_output), "output_tokens")?,
-        total: given(own.total.or(&own.span_total), "total_tokens")?,
-        cache_read: own.cache_read.tokens("cache_read_tokens")?,
-        cache_write_5m: write_5m,
-        cache_write_1h: given(&own.cache_write_1h, "cache_write_1h_tokens")?.unwrap_or(write_1h),
-        reasoning: own.reasoning.tokens("reasoning_tokens")?,
-    })
+    let flat = own.flat_counts()?.split();
+    if !usage.has_counts() {
+        return Ok(flat);
+    }
+    let object = usage.counts()?.split();
+    let rank = |(tokens, is_guessed): &(Tokens, bool)| {
+        (tokens.total(), !is_guessed, tokens.cache_read + tokens.cache_write(), tokens.reasoning)
+    };
+    Ok(if rank(&object) > rank(&flat) { object } else { flat })
 }
