@@ -44,14 +44,14 @@ pub(super) struct Delivered {
 
 /// The text of an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Words {
+pub(crate) struct AlertText {
     /// The headline: `80% of daily limit used`.
     pub(crate) title: String,
     /// Amounts, reset time and forecast.
     pub(crate) body: String,
 }
 
-impl Words {
+impl AlertText {
     /// Builds the text. Names from outside are `Label`s and therefore printable.
     pub(crate) fn from_alert(alert: &Alert, now: Instant, zone: Zone) -> Self {
         let (title, body) = match &alert.about {
@@ -80,7 +80,7 @@ pub(crate) fn document(alert: &Alert, settings: &Settings, now: Instant) -> Opti
     if settings.alerts.quiet.is_some_and(|quiet| quiet.hold(now, settings.zone)) {
         return None;
     }
-    let words = Words::from_alert(alert, now, settings.zone);
+    let words = AlertText::from_alert(alert, now, settings.zone);
     outside::document(alert, &words, now, settings.zone).ok().map(Arc::from)
 }
 
@@ -108,7 +108,7 @@ pub(super) fn deliver(
         Err(error) => delivered.notes.push(unsure(error)),
     }
     let under_way = Arc::new(UnderWay::new(alert.id.to_string(), claimed.is_ok(), later));
-    let words = Words::from_alert(alert, now, settings.zone);
+    let words = AlertText::from_alert(alert, now, settings.zone);
     let alerts = &settings.alerts;
     delivered.bell = alerts.bell;
     let mut note = |outcome: Result<(), String>| delivered.notes.extend(outcome.err());

@@ -87,7 +87,7 @@ pub(crate) fn full_at(limit: &LimitState, now: Instant, zone: Zone) -> Option<St
         .map(|(likely, _)| format!("full at {}", moment(likely, now, zone)))
 }
 
-struct Words {
+struct AmountText {
     noun: &'static str,
     used: String,
     allowed: String,
@@ -97,16 +97,16 @@ struct Words {
 }
 
 /// The limit's amounts, closest to their limit first.
-fn amounts(limit: &LimitState) -> Vec<Words> {
+fn amounts(limit: &LimitState) -> Vec<AmountText> {
     amounts_within(limit, usize::MAX)
 }
 
 /// The same, with remaining amounts that are rounded if they need more than this many columns.
-fn amounts_within(limit: &LimitState, columns: usize) -> Vec<Words> {
+fn amounts_within(limit: &LimitState, columns: usize) -> Vec<AmountText> {
     let rest =
         |amount: Usd| Some(usd(amount)).filter(|exact| width(exact) <= columns).unwrap_or_else(|| usd_short(amount));
     let (allowed, used) = (limit.limit.amount, limit.used);
-    let mut all: Vec<(u128, Words)> = Vec::new();
+    let mut all: Vec<(u128, AmountText)> = Vec::new();
     let bound = match (limit.lower_bound || limit.unread, limit.guessed) {
         (true, _) => "≥ ",
         (false, true) => "~ ",
@@ -124,7 +124,7 @@ fn amounts_within(limit: &LimitState, columns: usize) -> Vec<Words> {
         let used_in_short =
             if is_unpriced(limit) { "?".to_owned() } else { format!("{}{}", bound.trim_end(), usd_short(spent)) };
         let short = format!("{used_in_short}/{}", usd_short(most));
-        let words = Words { noun: "Cost", used: used_words, allowed: usd(most), left, short };
+        let words = AmountText { noun: "Cost", used: used_words, allowed: usd(most), left, short };
         all.push((nearness(positive(spent), positive(most)), words));
     }
     let counts = [("Tokens", allowed.tokens, used.tokens), ("Output", allowed.output_tokens, used.output_tokens)];
@@ -138,7 +138,7 @@ fn amounts_within(limit: &LimitState, columns: usize) -> Vec<Words> {
             format!("{most_left}{} left", compact_above(most - spent, columns))
         };
         let short = format!("{}{}/{}", least.trim_end(), compact(spent), compact(most));
-        let words = Words { noun, used: format!("{least}{}", count(spent)), allowed: count(most), left, short };
+        let words = AmountText { noun, used: format!("{least}{}", count(spent)), allowed: count(most), left, short };
         all.push((nearness(spent.into(), most.into()), words));
     }
     sort_by_key(&mut all, |(near, _)| std::cmp::Reverse(*near));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::channel::{Channel, Message, TIMEOUT};
-use super::{Later, UnderWay, Words};
+use super::{AlertText, Later, UnderWay};
 use crate::config::{Env, LimitKey};
 use crate::domain::{Instant, Label, Zone};
 use crate::engine::process;
@@ -25,7 +25,7 @@ pub(super) fn has_desktop(env: &Env) -> bool {
 }
 
 /// Shows a desktop notification.
-pub(super) fn desktop(words: &Words, threshold: u8, env: &Env, later: &Later) -> Result<(), String> {
+pub(super) fn desktop(words: &AlertText, threshold: u8, env: &Env, later: &Later) -> Result<(), String> {
     let Some((program, is_mac)) = notifier(env) else {
         return Err("no desktop notification: neither notify-send nor osascript was found".to_owned());
     };
@@ -57,7 +57,7 @@ fn notifier(env: &Env) -> Option<(PathBuf, bool)> {
 }
 
 /// Runs the user's program, with `{title}` and `{body}` in its arguments replaced.
-pub(super) fn command(program: &str, arguments: &[String], words: &Words, later: &Later) -> Result<(), String> {
+pub(super) fn command(program: &str, arguments: &[String], words: &AlertText, later: &Later) -> Result<(), String> {
     let mut command = Command::new(program);
     command.args(arguments.iter().map(|argument| filled(argument, words)));
     start(command, &format!("alerts.command '{}'", Label::new(program)), later)
@@ -65,7 +65,7 @@ pub(super) fn command(program: &str, arguments: &[String], words: &Words, later:
 
 /// Runs the user's program with a message, and waits for it to succeed.
 pub(super) fn run(program: &str, arguments: &[String], message: &Message) -> Result<(), String> {
-    let words = Words { title: message.title.clone(), body: message.body.trim_end().to_owned() };
+    let words = AlertText { title: message.title.clone(), body: message.body.trim_end().to_owned() };
     let mut command = Command::new(program);
     command.args(arguments.iter().map(|argument| filled(argument, &words)));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -92,7 +92,7 @@ pub(super) fn ended(mut child: Child, name: &Label, timeout: Duration) -> Result
 }
 
 /// Replaces both placeholders in one pass, so that a `{body}` inside a title is left alone.
-fn filled(argument: &str, words: &Words) -> String {
+fn filled(argument: &str, words: &AlertText) -> String {
     let mut out = String::new();
     let mut rest = argument;
     while let Some(at) = rest.find('{') {
@@ -138,7 +138,7 @@ struct Post {
 }
 
 /// The alert as JSON.
-pub(super) fn document(alert: &Alert, words: &Words, now: Instant, zone: Zone) -> serde_json::Result<String> {
+pub(super) fn document(alert: &Alert, words: &AlertText, now: Instant, zone: Zone) -> serde_json::Result<String> {
     let (limit, provider_window) = match &alert.about {
         About::Limit(limit) => (Some(LimitJson::new(&LimitKey::from_limit(&limit.limit), limit, zone)), None),
         About::Quota(quota) => (None, Some(QuotaJson::new(quota, now, zone))),
@@ -157,7 +157,7 @@ pub(super) fn document(alert: &Alert, words: &Words, now: Instant, zone: Zone) -
 pub(super) fn webhook(
     url: &str,
     alert: &Alert,
-    words: &Words,
+    words: &AlertText,
     now: Instant,
     zone: Zone,
     under_way: &Arc<UnderWay>,

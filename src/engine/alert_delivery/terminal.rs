@@ -1,17 +1,17 @@
 //! Notifications as terminal escape sequences.
 
-use super::{Way, Words};
+use super::{AlertText, Way};
 use crate::config::Env;
 use crate::domain::Label;
 
 /// OSC 9: a single text.
-pub(super) fn osc9(words: &Words) -> Vec<u8> {
+pub(super) fn osc9(words: &AlertText) -> Vec<u8> {
     // Some terminals interpret digits and a semicolon after the 9 as a progress bar. A name in front prevents that.
     format!("\u{1b}]9;tokmeter: {}\u{7}", plain(&format!("{}. {}", words.title, words.body))).into_bytes()
 }
 
 /// OSC 777: title and body, separated by a semicolon.
-pub(super) fn osc777(words: &Words) -> Vec<u8> {
+pub(super) fn osc777(words: &AlertText) -> Vec<u8> {
     let title = plain(&words.title).replace(';', ",");
     format!("\u{1b}]777;notify;tokmeter: {title};{}\u{7}", plain(&words.body).replace(';', ",")).into_bytes()
 }

@@ -92,7 +92,7 @@ fn j21_a_name_is_never_an_option_of_the_users_program() {
         let About::Limit(limit) = &mut alert.about else { panic!() };
         limit.subject = Some(name.to_owned());
         limit.name = format!("{name} daily");
-        let words = Words::from_alert(&alert, now(), Zone::UTC);
+        let words = AlertText::from_alert(&alert, now(), Zone::UTC);
         assert!(!words.title.starts_with(['-', '@']) && words.title.contains(name), "{}", words.title);
         assert!(words.body.starts_with("Cost: "), "{}", words.body);
     }

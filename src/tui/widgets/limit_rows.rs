@@ -13,7 +13,7 @@ use crate::theme::{Role, Theme};
 const PER_CENT: usize = 8;
 
 /// The texts for one limit.
-struct Words {
+struct LimitCells {
     name: String,
     /// The name for narrow rows: only the session, if that is clear.
     short_name: String,
@@ -24,7 +24,7 @@ struct Words {
     resets: String,
 }
 
-impl Words {
+impl LimitCells {
     fn from_limit(limit: &LimitState, (short_name, name): (String, String), now: Instant, zone: Zone) -> Self {
         let full = match limit.verdict {
             _ if limit.lifted => "lifted".to_owned(),
@@ -43,9 +43,7 @@ impl Words {
             resets: text::resets(limit, now, zone).unwrap_or_default(),
         }
     }
-}
 
-impl Words {
     fn of_quota(quota: &Quota, now: Instant, zone: Zone) -> Self {
         let over = quota.is_over(now);
         let left = format!("{}% left", 100_u32.saturating_sub(quota.percent()));
@@ -79,8 +77,9 @@ struct Plan {
 
 impl Plan {
     /// Shows as much as there is room for. The bar takes the room that the texts leave.
-    fn fit(words: &[Words], widths: &LimitWidths, room: usize) -> Self {
-        let widest = |of: fn(&Words) -> &String| words.iter().map(|words| text::width(of(words))).max().unwrap_or(0);
+    fn fit(words: &[LimitCells], widths: &LimitWidths, room: usize) -> Self {
+        let widest =
+            |of: fn(&LimitCells) -> &String| words.iter().map(|words| text::width(of(words))).max().unwrap_or(0);
         // No column becomes narrower while amounts grow.
         let left = widest(|words| &words.left).max(widths.left);
         let left_of = widest(|words| &words.left_of).max(widths.left_of);
@@ -138,12 +137,13 @@ pub(in super::super) fn limit_lines(
 ) -> Vec<Line<'static>> {
     let names = text::row_names(limits);
     let names = text::short_names(limits, &names).into_iter().zip(names);
-    let words = limits.iter().zip(names).map(|(limit, names)| Words::from_limit(limit, names, now, zone));
-    let words: Vec<Words> = words.chain(quotas.iter().map(|quota| Words::of_quota(quota, now, zone))).collect();
+    let words = limits.iter().zip(names).map(|(limit, names)| LimitCells::from_limit(limit, names, now, zone));
+    let words: Vec<LimitCells> =
+        words.chain(quotas.iter().map(|quota| LimitCells::of_quota(quota, now, zone))).collect();
     let plan = Plan::fit(&words, widths, room);
     let of_limits = limits.iter().map(|limit| (role_of(limit), limit_bar(limit, plan.bar, now)));
     let of_quotas = quotas.iter().map(|quota| (role_of_quota(quota, now), quota_bar(quota, plan.bar, now)));
-    let line = |((role, bar), words): ((Role, String), &Words)| {
+    let line = |((role, bar), words): ((Role, String), &LimitCells)| {
         let mut spans: Vec<Span<'static>> = Vec::new();
         if plan.name > 0 {
             let name = if text::width(&words.name) > plan.name { &words.short_name } else { &words.name };

@@ -12,9 +12,9 @@ use crate::cli::{self, Command, ReportArgs};
 const MOST_VALUES: usize = 100;
 
 /// The arguments of a `tokmeter report` command.
-pub(super) struct Words(Vec<OsString>);
+pub(super) struct ReportCommand(Vec<OsString>);
 
-impl Words {
+impl ReportCommand {
     pub(super) fn new() -> Self {
         Self(vec!["tokmeter".into(), "report".into()])
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::arguments::Words;
+use super::arguments::ReportCommand;
 use super::{Arguments, Tool, schema};
 use crate::app::catch_up::Books;
 use crate::app::names::complete;
@@ -20,34 +20,34 @@ pub(super) fn report(
     books: &mut Books,
     arguments: &Arguments,
 ) -> Result<Report, Failure> {
-    let mut words = Words::new();
+    let mut command = ReportCommand::new();
     match tool {
         Tool::Today => {
-            words.period("day");
-            words.flag("since", "today");
+            command.period("day");
+            command.flag("since", "today");
             if !arguments.contains_key("by") {
-                words.flag("by", "model");
+                command.flag("by", "model");
             }
         }
         Tool::Sessions => {
-            words.period("session");
-            words.flag("order", "desc");
+            command.period("session");
+            command.flag("order", "desc");
             if !arguments.contains_key("limit") {
-                words.flag("limit", schema::SESSIONS);
+                command.flag("limit", schema::SESSIONS);
             }
         }
         Tool::Report | Tool::Limits | Tool::Explain => {
             let period = arguments.get("period").filter(|period| !period.is_null());
             let period = period.map_or(Some("day"), Value::as_str).filter(|period| report::grain(period).is_some());
             let wrong = || Failure::new(Exit::Usage, "'period' is day, week, month, session, call or total");
-            words.period(period.ok_or_else(wrong)?);
+            command.period(period.ok_or_else(wrong)?);
             if !arguments.contains_key("limit") {
-                words.flag("limit", schema::MOST);
+                command.flag("limit", schema::MOST);
             }
         }
     }
-    words.arguments(arguments)?;
-    let ReportArgs { words, by, session, order, limit, filters, .. } = words.parsed()?;
+    command.arguments(arguments)?;
+    let ReportArgs { words, by, session, order, limit, filters, .. } = command.parsed()?;
     let (grain, _) = report::grain_and_paths(&words);
     if limit.is_some_and(|limit| limit > schema::MOST_ROWS) {
         return Err(Failure::new(Exit::Usage, format!("'limit' is at most {}", schema::MOST)));
