@@ -91,14 +91,14 @@ fn check(name: &str, picture: &str) {
 #[test]
 fn the_pictures_of_the_readme_are_current() {
     let (mut books, after) = demo();
-    let begun = [("live", View::Live, "dark", (160, 44)), ("live-light", View::Live, "light", (160, 44))];
-    let others = [("history", View::History, "dark", (120, 36)), ("small", View::Live, "light", (80, 24))];
+    let begun = [("live", View::Fleet, "dark", (160, 44)), ("live-light", View::Fleet, "light", (160, 44))];
+    let others = [("history", View::History, "dark", (120, 36)), ("small", View::Fleet, "light", (80, 24))];
     for (name, view, theme, (columns, rows)) in begun.into_iter().chain(others) {
         check(name, &tui::as_svg(&app(&books, view, theme, now()), columns, rows));
     }
     // Far enough for the first warning.
     let at = play(&mut books, &after[..40], &mut |_, _| {});
-    let warned = app(&books, View::Live, "dark", at);
+    let warned = app(&books, View::Fleet, "dark", at);
     assert!(warned.summary().worst_limit().is_some());
     check("warning", &tui::as_svg(&warned, 120, 18));
 }
@@ -108,7 +108,7 @@ fn the_film_of_the_readme_is_current() {
     let (mut books, after) = demo();
     let rules = Rules { limits: demo_limits(), ..Rules::new(ROME) };
     let mut meter = Meter::open(rules.clone(), Snapshot::ask(&books, &rules, &Follow::Today, now()).unwrap());
-    let mut app = app(&books, View::Live, "dark", now());
+    let mut app = app(&books, View::Fleet, "dark", now());
     let area = Rect::new(0, 0, 120, 36);
     let (mut frames, mut next) = (vec![tui::draw(&app, area)], now());
     play(&mut books, &after[..110], &mut |changes, at| {

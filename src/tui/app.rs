@@ -11,7 +11,7 @@ use crate::ledger::Grain;
 use crate::meter::{Activity, Follow, Summary};
 use crate::theme::{Background, Depth, Theme, ThemeError};
 
-use super::drill_down::Down;
+use super::drill_down::DrillDown;
 use super::history::History;
 use super::limit_widths::LimitWidths;
 use super::model_days::ModelDays;
@@ -95,7 +95,7 @@ pub struct App {
     pub(super) history: History,
     pub(super) projects: Projects,
     /// The project or day whose sessions the Sessions view shows.
-    pub(super) down: Option<Down>,
+    pub(super) drill_down: Option<DrillDown>,
     pub(super) models: Vec<ModelView>,
     pub(super) model_days: ModelDays,
     pub(super) health: HealthView,
@@ -142,13 +142,13 @@ impl App {
             pane: Pane::default(),
             cursors: [0; View::ALL.len() + 5],
             of_model: None,
-            pinned_in: View::Live,
+            pinned_in: View::Fleet,
             home: Follow::Today,
             sort: (SortBy::Started, false),
             filter: Input::new(&options.filter),
             history: History::default(),
             projects: Projects::default(),
-            down: None,
+            drill_down: None,
             models: Vec::new(),
             model_days: ModelDays::default(),
             health: HealthView::default(),
@@ -294,7 +294,7 @@ impl App {
                 self.set_theme(&settings.settings.theme);
             }
             EngineEvent::Answer(report) => {
-                let is_down = self.down.as_mut().is_some_and(|down| down.answer(&report, self.clock));
+                let is_down = self.drill_down.as_mut().is_some_and(|down| down.answer(&report, self.clock));
                 let is_taken = is_down || self.projects.answer(&report) || self.model_days.answer(&report);
                 if !is_taken && report.query.grain != Grain::Session {
                     self.history.answer(*report);
@@ -326,7 +326,7 @@ impl App {
         self.history.turn_stale();
         self.projects.turn_stale();
         self.model_days.turn_stale();
-        if let Some(down) = &mut self.down {
+        if let Some(down) = &mut self.drill_down {
             down.turn_stale();
         }
     }
@@ -362,7 +362,7 @@ impl App {
                 self.effects.extend(questions.into_iter().map(|query| Effect::Ask(Request::History(query))));
             }
             View::Sessions => {
-                let question = self.down.as_mut().and_then(Down::question);
+                let question = self.drill_down.as_mut().and_then(DrillDown::question);
                 self.effects.extend(question.map(|query| Effect::Ask(Request::History(query))));
             }
             View::Models => {
@@ -373,7 +373,7 @@ impl App {
                 let question = self.model_days.question(self.clock, self.options.zone);
                 self.effects.extend(question.map(|query| Effect::Ask(Request::History(query))));
             }
-            View::Live | View::Limits | View::Health => {}
+            View::Fleet | View::Limits | View::Health => {}
         }
     }
 

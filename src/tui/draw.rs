@@ -6,7 +6,7 @@ use ratatui::widgets::Widget;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::app::App;
-use super::views::{Compact, Health, History, Limits, Live, Models, Projects, Sessions, Waiting};
+use super::views::{Compact, Fleet, Health, History, Limits, Models, Projects, Sessions, Waiting};
 use super::widgets::{Banner, Footer, Header, Overlay, Reading, Toast};
 use super::{Mode, View};
 use crate::text;
@@ -14,7 +14,7 @@ use crate::theme::Role;
 
 /// Smallest size at which a view has a header, panes and a footer.
 const WHOLE: (u16, u16) = (60, 14);
-/// Smallest size for overlays and for views other than Live.
+/// Smallest size for overlays and for views other than Fleet.
 const SMALL: (u16, u16) = (40, 10);
 
 /// Renders the screen at this size.
@@ -44,12 +44,12 @@ pub(super) fn draw_into(app: &App, area: Rect, buffer: &mut Buffer) {
 
 /// True when the Fleet view is drawn in one to four lines, without its header.
 pub(super) fn is_compact(app: &App, area: Rect) -> bool {
-    app.view == View::Live && (app.options.compact || area.width < WHOLE.0 || area.height < WHOLE.1)
+    app.view == View::Fleet && (app.options.compact || area.width < WHOLE.0 || area.height < WHOLE.1)
 }
 
 fn screen(app: &App, area: Rect, buffer: &mut Buffer) {
     let at_least = |(width, height): (u16, u16)| area.width >= width && area.height >= height;
-    let reads_over = app.view != View::Live || app.mode != Mode::Browse;
+    let reads_over = app.view != View::Fleet || app.mode != Mode::Browse;
     if reads_over && !at_least(SMALL) {
         let wordings = ["too small (need 40×10)", "need 40×10", "40×10", "…"];
         let room = usize::from(area.width);
@@ -83,8 +83,8 @@ fn screen(app: &App, area: Rect, buffer: &mut Buffer) {
         Reading { theme: &app.theme, progress }.render(reading, buffer);
     }
     match app.view {
-        View::Live if app.is_waiting() => Waiting(app).render(body, buffer),
-        View::Live => Live(app).render(body, buffer),
+        View::Fleet if app.is_waiting() => Waiting(app).render(body, buffer),
+        View::Fleet => Fleet(app).render(body, buffer),
         View::Sessions => Sessions(app).render(body, buffer),
         View::Projects => Projects(app).render(body, buffer),
         View::History => History(app).render(body, buffer),

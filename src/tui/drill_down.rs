@@ -11,7 +11,7 @@ const LISTED: usize = 500;
 
 /// A project or a day that has been opened, and its sessions.
 #[derive(Clone, Debug)]
-pub(super) struct Down {
+pub(super) struct DrillDown {
     /// The view it was opened in.
     pub(super) from: View,
     /// Name of the item that was opened in the view above.
@@ -25,7 +25,7 @@ pub(super) struct Down {
     pub(super) all: Option<u64>,
 }
 
-impl Down {
+impl DrillDown {
     pub(super) fn new(from: View, words: String, filter: Filter, zone: Zone) -> Self {
         let query = Query { filter, order: Order::Descending, limit: Some(LISTED), ..Query::new(Grain::Session, zone) };
         Self { from, words, query, is_asked: false, is_stale: true, sessions: None, all: None }

@@ -3,7 +3,7 @@
 mod head;
 
 use super::app::{App, Asked};
-use super::drill_down::Down;
+use super::drill_down::DrillDown;
 use super::lists::FleetRow;
 use super::{Action, Effect, Explanation, Mode, Next, Pane, Request, View};
 use crate::domain::{Instant, Label, Quota, Span, Zone, day_of};
@@ -48,11 +48,11 @@ impl App {
     /// True while the ledger has not answered the open view's queries.
     fn page_waits(&self) -> bool {
         match self.view {
-            View::Sessions => self.down.as_ref().is_some_and(Down::is_asked),
+            View::Sessions => self.drill_down.as_ref().is_some_and(DrillDown::is_asked),
             View::Projects => self.projects.is_asked(),
             View::History => self.history.is_asked(),
             View::Models => matches!(self.asked, Asked::Waiting | Asked::StaleWaiting),
-            View::Live | View::Limits | View::Health => false,
+            View::Fleet | View::Limits | View::Health => false,
         }
     }
 
@@ -65,7 +65,7 @@ impl App {
     }
 
     fn is_at_model(&self) -> bool {
-        self.view == View::Live && self.pane() == Pane::Models
+        self.view == View::Fleet && self.pane() == Pane::Models
     }
 
     /// Adds the rates of a model to its explanation once they are known.
@@ -89,7 +89,7 @@ impl App {
         let explanation =
             |title: String, lines: Vec<String>| Some(Explanation { title, lines, ..Explanation::default() });
         match (self.view, self.pane()) {
-            (View::Live, Pane::Running) => match self.fleet_rows().into_iter().nth(self.cursor())? {
+            (View::Fleet, Pane::Running) => match self.fleet_rows().into_iter().nth(self.cursor())? {
                 FleetRow::Session(line) => {
                     let name = line.project.as_deref().map(text::project_short);
                     let name = name.or(line.id.session.as_deref().map(text::session_short)).unwrap_or("no name");
@@ -113,7 +113,7 @@ impl App {
                     explanation(format!("sub-agent {} of {} today", agent.name, short_name(&line.id)), lines)
                 }
             },
-            (View::Live, Pane::Calls) => {
+            (View::Fleet, Pane::Calls) => {
                 let row = &self.calls().get(self.cursor())?.row;
                 let session = short_name(&SessionId::from_call(&row.call));
                 let title =
@@ -121,7 +121,7 @@ impl App {
                 let lines = vec![ASKING.to_owned()];
                 Some(Explanation { title, call: Some(row.call.key), lines, ..Explanation::default() })
             }
-            (View::Live, Pane::Models) => {
+            (View::Fleet, Pane::Models) => {
                 let line = self.summary.models.get(self.cursor())?;
                 let mut lines = of_sums(&line.sums);
                 lines.push(format!("share        {} of the cost of what is shown", line.share));
@@ -130,11 +130,11 @@ impl App {
                 let session = session.map(|id| format!(" in {}", short_name(&id))).unwrap_or_default();
                 explanation(format!("{}{session}", line.model.as_deref().unwrap_or("unknown model")), lines)
             }
-            (View::Live, Pane::Head) => {
+            (View::Fleet, Pane::Head) => {
                 let (title, lines) = self.of_head(self.cursor());
                 explanation(title, lines)
             }
-            (View::Live, Pane::Limits) | (View::Limits, _) => {
+            (View::Fleet, Pane::Limits) | (View::Limits, _) => {
                 let limits = self.limits();
                 let Some(limit) = limits.get(self.cursor()) else {
                     let quota = self.quotas().get(self.cursor().checked_sub(limits.len())?).copied()?;

@@ -12,7 +12,7 @@ pub enum Place {
     /// In every view.
     Everywhere,
     /// In the Fleet view.
-    Live,
+    Fleet,
     /// In the views with a table: Sessions, Projects, Models, Limits, Health.
     Tables,
     /// In the History view.
@@ -27,7 +27,7 @@ impl Place {
     fn words(self) -> &'static str {
         match self {
             Self::Everywhere => "everywhere",
-            Self::Live => "in the Fleet view",
+            Self::Fleet => "in the Fleet view",
             Self::Tables => "in tables",
             Self::History => "in the History view",
         }
@@ -69,7 +69,7 @@ macro_rules! actions {
     };
 }
 
-use Place::{Everywhere, History, Live, Tables};
+use Place::{Everywhere, Fleet, History, Tables};
 
 actions! {
     Quit "quit" &[Everywhere], &["q"], "Quit (Ctrl-C always does)";
@@ -99,9 +99,9 @@ actions! {
     Filter "filter" &[Everywhere], &["/"], "Show only rows that contain a text";
     NextMatch "next-match" &[Everywhere], &["n"], "Next matching row";
     PreviousMatch "previous-match" &[Everywhere], &["N"], "Previous matching row";
-    Choose "choose-session" &[Live], &["s"], "Choose the session to show alone";
-    Limits "limits" &[Live], &["l"], "To the limits";
-    Demo "demo" &[Live], &["d"], "Play the demo (while waiting for a log)";
+    Choose "choose-session" &[Fleet], &["s"], "Choose the session to show alone";
+    Limits "limits" &[Fleet], &["l"], "To the limits";
+    Demo "demo" &[Fleet], &["d"], "Play the demo (while waiting for a log)";
     Sort "sort" &[Tables], &["s"], "Sort by the next column";
     Reverse "reverse" &[Tables], &["r"], "Reverse the order";
     EditLimit "edit-limit" &[Tables], &["i"], "Change the amount of the limit (Limits view)";
@@ -374,7 +374,7 @@ mod tests {
     fn one_key_may_mean_two_things_in_places_that_never_meet() {
         let keys = Keys::default();
         let s: Chord = "s".parse().unwrap();
-        assert_eq!(keys.action(s, Place::Live), Some(Action::Choose));
+        assert_eq!(keys.action(s, Place::Fleet), Some(Action::Choose));
         assert_eq!(keys.action(s, Place::Tables), Some(Action::Sort));
         assert_eq!(keys.action(s, Place::History), None);
     }
@@ -383,6 +383,6 @@ mod tests {
     fn a_rebound_action_leaves_its_old_keys() {
         let keys = Keys::rebound([("quit", vec!["ctrl-q", "F10"])]).unwrap();
         assert_eq!(keys.chords_of(Action::Quit), "Ctrl-Q, F10");
-        assert_eq!(keys.action("q".parse().unwrap(), Place::Live), None);
+        assert_eq!(keys.action("q".parse().unwrap(), Place::Fleet), None);
     }
 }

@@ -189,7 +189,7 @@ impl App {
     }
 
     pub(super) fn cursor_slot(&self) -> usize {
-        if self.view == View::Live { View::ALL.len() + self.pane().nth() } else { self.view.nth() }
+        if self.view == View::Fleet { View::ALL.len() + self.pane().nth() } else { self.view.nth() }
     }
 
     /// Cursor row in the open view.
@@ -200,12 +200,12 @@ impl App {
     /// Number of rows over which the cursor moves.
     pub(super) fn rows(&self) -> usize {
         match (self.view, self.pane()) {
-            (View::Live, Pane::Running) => self.fleet_rows().len(),
-            (View::Live, Pane::Calls) => self.calls().len(),
-            (View::Live, Pane::Models) => self.summary.models.len(),
-            (View::Live, Pane::Head) => super::explain::HEAD_LINES,
+            (View::Fleet, Pane::Running) => self.fleet_rows().len(),
+            (View::Fleet, Pane::Calls) => self.calls().len(),
+            (View::Fleet, Pane::Models) => self.summary.models.len(),
+            (View::Fleet, Pane::Head) => super::explain::HEAD_LINES,
             (View::Limits, _) => self.limits().len() + self.quotas().len(),
-            (View::Live, Pane::Limits) => self.limits().len(),
+            (View::Fleet, Pane::Limits) => self.limits().len(),
             (View::Sessions, _) => self.sessions().len(),
             (View::Projects, _) => self.projects_shown().len(),
             (View::History, _) => 1,
@@ -233,13 +233,13 @@ impl App {
     pub(super) fn limits(&self) -> Vec<&LimitState> {
         let fits = |limit: &&LimitState| match self.view {
             View::Limits => self.filter.fits(&limit.name),
-            View::Live | View::Sessions | View::Projects | View::History | View::Models | View::Health => {
+            View::Fleet | View::Sessions | View::Projects | View::History | View::Models | View::Health => {
                 self.concerns(limit)
             }
         };
         let mut all: Vec<_> =
             self.limit_order.iter().filter_map(|at| self.summary.limits.get(*at)).filter(fits).collect();
-        if self.view == View::Live {
+        if self.view == View::Fleet {
             sort_by_key(&mut all, |limit| !self.is_of_pinned(limit));
         }
         all
@@ -270,7 +270,7 @@ impl App {
 
     /// The sessions of the opened item, or all sessions, ignoring the filter.
     pub(super) fn all_sessions(&self) -> &[SessionLine] {
-        let opened = self.down.as_ref().map(|down| down.sessions.as_deref().unwrap_or_default());
+        let opened = self.drill_down.as_ref().map(|down| down.sessions.as_deref().unwrap_or_default());
         opened.unwrap_or(&self.summary.sessions)
     }
 
@@ -321,7 +321,7 @@ impl App {
                 let name = row.project.as_deref().unwrap_or("no project");
                 format!("{name}: {} today, {} all time", text::cost(&row.sums[0]), text::cost(&row.sums[2]))
             }),
-            View::Live | View::History | View::Models | View::Health => {
+            View::Fleet | View::History | View::Models | View::Health => {
                 self.summary.session.as_ref().map(|session| text::complete(session, &self.summary.limits, None))
             }
         }

@@ -8,7 +8,7 @@ use crate::domain::CallKey;
 pub enum View {
     /// Current spending.
     #[default]
-    Live,
+    Fleet,
     /// Every session.
     Sessions,
     /// Every project.
@@ -26,12 +26,12 @@ pub enum View {
 impl View {
     /// Every view, in the order of their keys.
     pub const ALL: [Self; 7] =
-        [Self::Live, Self::Sessions, Self::Projects, Self::History, Self::Models, Self::Limits, Self::Health];
+        [Self::Fleet, Self::Sessions, Self::Projects, Self::History, Self::Models, Self::Limits, Self::Health];
 
     /// Its title.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::Live => "Fleet",
+            Self::Fleet => "Fleet",
             Self::Sessions => "Sessions",
             Self::Projects => "Projects",
             Self::History => "History",
@@ -43,7 +43,7 @@ impl View {
 
     pub(super) const fn nth(self) -> usize {
         match self {
-            Self::Live => 0,
+            Self::Fleet => 0,
             Self::Sessions => 1,
             Self::Projects => 2,
             Self::History => 3,
@@ -56,7 +56,7 @@ impl View {
     /// The action that opens it.
     pub(super) const fn action(self) -> Action {
         match self {
-            Self::Live => Action::ViewLive,
+            Self::Fleet => Action::ViewLive,
             Self::Sessions => Action::ViewSessions,
             Self::Projects => Action::ViewProjects,
             Self::History => Action::ViewHistory,
@@ -68,7 +68,7 @@ impl View {
 
     pub(super) const fn place(self) -> Place {
         match self {
-            Self::Live => Place::Live,
+            Self::Fleet => Place::Fleet,
             Self::History => Place::History,
             Self::Sessions | Self::Projects | Self::Models | Self::Limits | Self::Health => Place::Tables,
         }

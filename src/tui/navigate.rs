@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::app::App;
-use super::drill_down::Down;
+use super::drill_down::DrillDown;
 use super::widgets::Header;
 use super::{Effect, Input, Mode, Next, Pane, View};
 use crate::config::amount_text;
@@ -37,7 +37,7 @@ impl App {
     }
 
     pub(super) fn turn(&mut self, forward: bool) -> Next {
-        if self.view == View::Live {
+        if self.view == View::Fleet {
             self.pane = self.pane().neighbour(forward, self.is_pinned());
             return Next::Redraw;
         }
@@ -46,15 +46,15 @@ impl App {
 
     /// Leaves the item that was opened last: from a view to the Fleet view, from a session to all sessions.
     pub(super) fn up(&mut self) -> Next {
-        match (self.view, &self.down) {
-            (View::Live, _) if self.of_model.is_some() => {
+        match (self.view, &self.drill_down) {
+            (View::Fleet, _) if self.of_model.is_some() => {
                 self.of_model = None;
                 self.pane = Pane::Models;
                 Next::Redraw
             }
-            (View::Live, down) => {
+            (View::Fleet, down) => {
                 let back = down.is_some() || self.pinned_in == View::Sessions;
-                self.pinned_in = View::Live;
+                self.pinned_in = View::Fleet;
                 if self.is_pinned() {
                     self.effects.push(Effect::Follow(self.home.clone()));
                     if back {
@@ -65,16 +65,16 @@ impl App {
             }
             (View::Sessions, Some(down)) => {
                 let from = down.from;
-                self.down = None;
+                self.drill_down = None;
                 self.open(from)
             }
-            (_, _) => self.open(View::Live),
+            (_, _) => self.open(View::Fleet),
         }
     }
 
     /// Opens the sessions of a project or a day.
     fn descend(&mut self, words: String, filter: Filter) -> Next {
-        self.down = Some(Down::new(self.view, words, filter, self.options.zone));
+        self.drill_down = Some(DrillDown::new(self.view, words, filter, self.options.zone));
         self.cursors[View::Sessions.nth()] = 0;
         self.filter.clear();
         self.open(View::Sessions)
@@ -82,13 +82,13 @@ impl App {
 
     pub(super) fn enter(&mut self) -> Next {
         match self.view {
-            View::Live if self.pane() == Pane::Running => {
+            View::Fleet if self.pane() == Pane::Running => {
                 let here = self.fleet_rows().get(self.cursor()).map(|row| row.session().clone());
                 let Some(id) = here else { return Next::Stay };
                 self.effects.push(Effect::Follow(Follow::Session(id)));
                 Next::Redraw
             }
-            View::Live if self.pane() == Pane::Models => {
+            View::Fleet if self.pane() == Pane::Models => {
                 let here = self.summary.models.get(self.cursor());
                 let Some(model) = here.and_then(|line| line.model.clone()) else { return Next::Stay };
                 if self.is_pinned() {
@@ -101,22 +101,22 @@ impl App {
                 let today = self.summary.day;
                 self.descend_to_model(&model, Some(today))
             }
-            View::Live | View::Limits if self.view == View::Limits || self.pane() == Pane::Limits => {
+            View::Fleet | View::Limits if self.view == View::Limits || self.pane() == Pane::Limits => {
                 self.descend_to_limit()
             }
-            View::Live if self.pane() == Pane::Head && !self.is_pinned() && self.home == Follow::Today => {
+            View::Fleet if self.pane() == Pane::Head && !self.is_pinned() && self.home == Follow::Today => {
                 let day = self.summary.day;
                 let filter = Filter { only: Vec::new(), since: Some(day.from), until: Some(day.until) };
                 self.descend("today".to_owned(), filter)
             }
             // A call is the lowest level. Below it there is only its explanation.
-            View::Live => self.explain(),
+            View::Fleet => self.explain(),
             View::Sessions => {
                 let here = self.sessions().get(self.cursor()).map(|line| line.id());
                 let Some(id) = here else { return Next::Stay };
                 self.pinned_in = View::Sessions;
                 self.effects.push(Effect::Follow(Follow::Session(id)));
-                self.open(View::Live)
+                self.open(View::Fleet)
             }
             View::Projects => {
                 let rows = self.projects_shown();
@@ -157,7 +157,7 @@ impl App {
         let Some(state) = self.limits().get(self.cursor()).copied().cloned() else { return Next::Stay };
         if let Some(session) = &state.session {
             self.effects.push(Effect::Follow(Follow::Session(session.id.clone())));
-            return self.open(View::Live);
+            return self.open(View::Fleet);
         }
         let mut only = state.limit.scope.names().to_vec();
         if let (true, Some(subject), [(_, name)]) = (state.limit.scope.each, &state.subject, only.as_mut_slice()) {

@@ -79,7 +79,7 @@ impl Options {
             user,
             keys: Keys::default(),
             compact: false,
-            view: View::Live,
+            view: View::Fleet,
             filter: String::new(),
             only: String::new(),
             mouse: false,

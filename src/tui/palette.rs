@@ -36,7 +36,7 @@ impl App {
             self.open(View::Limits);
         } else if !applies {
             let home = match action.places().first() {
-                Some(Place::Live) => View::Live,
+                Some(Place::Fleet) => View::Fleet,
                 Some(Place::History) => View::History,
                 Some(Place::Tables | Place::Everywhere) | None => View::Sessions,
             };
@@ -47,7 +47,7 @@ impl App {
 
     /// Opens a saved view with its filter.
     pub(super) fn open_saved(&mut self, saved: &SavedView) -> Next {
-        self.down = None;
+        self.drill_down = None;
         self.filter = Input::new(&saved.filter);
         self.open(saved.view)
     }

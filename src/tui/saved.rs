@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_view_is_read_as_it_was_written() {
-        for (view, filter) in [(View::Live, ""), (View::Sessions, "api server"), (View::Health, "bad")] {
+        for (view, filter) in [(View::Fleet, ""), (View::Sessions, "api server"), (View::Health, "bad")] {
             let saved = SavedView::parse("mine", &SavedView::text(view, filter)).unwrap();
             assert_eq!((saved.view, saved.filter.as_str()), (view, filter));
         }

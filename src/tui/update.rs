@@ -27,10 +27,10 @@ impl App {
             Action::Close => {
                 if !self.filter.text().is_empty() {
                     self.filter.clear();
-                } else if self.view == View::Live && self.pane() == Pane::Calls && self.cursor() > 0 {
+                } else if self.view == View::Fleet && self.pane() == Pane::Calls && self.cursor() > 0 {
                     // Go back to the newest call, and follow new ones.
                     self.scroll(isize::MIN / 2);
-                } else if self.note.take().is_none() || (self.view == View::Live && self.is_pinned()) {
+                } else if self.note.take().is_none() || (self.view == View::Fleet && self.is_pinned()) {
                     // A message must not swallow the key that leads back to the day.
                     return self.up();
                 }
@@ -38,15 +38,15 @@ impl App {
             Action::Help => self.mode = Mode::Help { top: 0, search: Input::default() },
             Action::ViewLive => {
                 // The key of the view that is already open: go from one session to all of them.
-                if self.view == View::Live && self.is_pinned() {
-                    (self.down, self.pinned_in, self.of_model) = (None, View::Live, None);
+                if self.view == View::Fleet && self.is_pinned() {
+                    (self.drill_down, self.pinned_in, self.of_model) = (None, View::Fleet, None);
                     return self.up();
                 }
-                return self.open(View::Live);
+                return self.open(View::Fleet);
             }
             Action::Back => return self.up(),
             Action::ViewSessions => {
-                self.down = None;
+                self.drill_down = None;
                 return self.open(View::Sessions);
             }
             Action::ViewProjects => return self.open(View::Projects),

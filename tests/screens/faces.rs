@@ -22,7 +22,7 @@ fn click_on(app: &mut App, words: &str, area: Rect) -> bool {
 #[test]
 fn j28_every_view_is_reached_by_its_key_and_by_a_click_at_every_size() {
     let views = [
-        ("1", View::Live, "view-live"),
+        ("1", View::Fleet, "view-live"),
         ("2", View::Sessions, "view-sessions"),
         ("3", View::Projects, "view-projects"),
         ("4", View::History, "view-history"),

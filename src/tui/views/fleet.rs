@@ -18,21 +18,21 @@ use super::super::app::App;
 use super::super::widgets::cells;
 
 /// The head, the limits, the active sessions, the models, details of the day or the session, and the calls.
-pub(in super::super) struct Live<'a>(pub(in super::super) &'a App);
+pub(in super::super) struct Fleet<'a>(pub(in super::super) &'a App);
 
 /// Column widths of the sessions table: as much as it needs now, or has needed before.
 pub(in super::super) fn fleet_widths(app: &App) -> Vec<usize> {
     let before = app.fleet_widths.iter().copied().chain(std::iter::repeat(0));
-    Live(app).needed().into_iter().zip(before).map(|(needed, before)| needed.max(before)).collect()
+    Fleet(app).needed().into_iter().zip(before).map(|(needed, before)| needed.max(before)).collect()
 }
 
-impl Widget for &Live<'_> {
+impl Widget for &Fleet<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         if area.width >= 100 { self.wide(area, buffer) } else { self.stacked(area, buffer) }
     }
 }
 
-impl Live<'_> {
+impl Fleet<'_> {
     fn wide(&self, area: Rect, buffer: &mut Buffer) {
         let roomy = area.height > 30;
         let mut limits = cells(self.limit_rows()).clamp(4, if roomy { 8 } else { 4 });

@@ -35,12 +35,12 @@ impl Widget for &Sessions<'_> {
         let sessions = app.sessions();
         let all = app.all_sessions().len();
         // There may be more sessions that are not known here.
-        let is_cut = match &app.down {
+        let is_cut = match &app.drill_down {
             Some(down) => down.all.is_some(),
             None => app.summary().sessions.len() >= SESSIONS_SHOWN,
         };
         let newest = if is_cut { "the newest " } else { "" };
-        let mut title = match &app.down {
+        let mut title = match &app.drill_down {
             Some(down) if down.sessions.is_none() => {
                 format!("{} › {} · asking the ledger …", down.from.title(), down.words)
             }

@@ -184,14 +184,14 @@ impl Widget for &Footer<'_> {
 /// The most useful keys for this view, as many as fit. None is truncated.
 fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     let own: &[(Action, &str)] = match app.view {
-        View::Live if app.of_model.is_some() => &[(Action::Close, "the whole session"), (Action::NextPane, "pane")],
-        View::Live if app.is_pinned() => &[
+        View::Fleet if app.of_model.is_some() => &[(Action::Close, "the whole session"), (Action::NextPane, "pane")],
+        View::Fleet if app.is_pinned() => &[
             (Action::Close, "all sessions"),
             (Action::NextPane, "pane"),
             (Action::Filter, "filter"),
             (Action::Choose, "sessions"),
         ],
-        View::Live => &[
+        View::Fleet => &[
             (Action::Enter, "open"),
             (Action::NextPane, "pane"),
             (Action::Filter, "filter"),
@@ -220,7 +220,7 @@ fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     let key = |action: Action, words: &str| (action, format!("{} {words}", table.first(action)));
     let mut all = vec![key(Action::Help, "help")];
     // Unless a session is pinned, the tabs at the top already show their keys.
-    if app.is_pinned() || app.down.is_some() {
+    if app.is_pinned() || app.drill_down.is_some() {
         let words = format!("{}–{} views", table.first(Action::ViewLive), table.first(Action::ViewHealth));
         all.push((Action::Palette, words));
     }

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::super::app::App;
-use super::super::drill_down::Down;
+use super::super::drill_down::DrillDown;
 use super::super::{LedgerView, View};
 use super::chrome::state;
 use super::{cells, styled, width};
@@ -36,16 +36,16 @@ impl Header<'_> {
             Some(*end)
         });
         let nth = ends.position(|end| column < end)?;
-        match &self.0.down {
+        match &self.0.drill_down {
             // In a path, each step leads to its view.
             Some(down) if matches!(self.0.view, View::Sessions) => return Some(down.from),
-            Some(down) if self.0.summary().session.is_some() && self.0.view == View::Live && nth == 0 => {
+            Some(down) if self.0.summary().session.is_some() && self.0.view == View::Fleet && nth == 0 => {
                 return Some(down.from);
             }
             Some(_) | None => {}
         }
-        if self.0.summary().session.is_some() && self.0.view == View::Live {
-            return Some(View::Live);
+        if self.0.summary().session.is_some() && self.0.view == View::Fleet {
+            return Some(View::Fleet);
         }
         View::ALL.get(nth).copied()
     }
@@ -53,8 +53,8 @@ impl Header<'_> {
     /// The left and the right part of the header for a given width.
     fn fitting(&self, room: usize) -> (Vec<Span<'static>>, Vec<Span<'static>>) {
         let app = self.0;
-        let pinned = app.summary().session.as_ref().filter(|_| app.view == View::Live);
-        let lefts = match (pinned, &app.down) {
+        let pinned = app.summary().session.as_ref().filter(|_| app.view == View::Fleet);
+        let lefts = match (pinned, &app.drill_down) {
             (Some(session), _) => self.pinned(session),
             (None, Some(down)) if app.view == View::Sessions => self.opened(down),
             (None, _) => {
@@ -88,7 +88,7 @@ impl Header<'_> {
     }
 
     /// `History › Sat 21 Nov`: the path to the listed sessions.
-    fn opened(&self, down: &Down) -> Vec<Vec<Span<'static>>> {
+    fn opened(&self, down: &DrillDown) -> Vec<Vec<Span<'static>>> {
         let theme = &self.0.theme;
         let from = styled(theme, Role::Dim, format!(" {} › ", down.from.title()));
         let here = |room: usize| styled(theme, Role::Accent, text::fit(&down.words, room));
@@ -105,7 +105,7 @@ impl Header<'_> {
         let project = row.project.as_deref().map(|project| text::fit(text::project_short(project), 24));
         let name = row.session.as_deref().map(|name| text::fit(text::session_short(name), 16));
         let source = Some(row.source.to_string());
-        let way = match &self.0.down {
+        let way = match &self.0.drill_down {
             Some(down) => format!(" {} › {} › ", down.from.title(), text::fit(&down.words, 24)),
             None => format!(" {} › ", self.0.pinned_in.title()),
         };

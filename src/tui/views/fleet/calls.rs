@@ -7,13 +7,13 @@ use ratatui::widgets::Widget;
 use super::super::super::targets::Target;
 use super::super::super::widgets::{Cell, Column, Grid, lines, pane, styled, top_for};
 use super::super::super::{Action, Pane};
-use super::Live;
+use super::Fleet;
 use crate::domain::{Call, Instant, day_of};
 use crate::ledger::Sums;
 use crate::text;
 use crate::theme::Role;
 
-impl Live<'_> {
+impl Fleet<'_> {
     pub(super) fn calls(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         // If several sessions are shown, the caller's name takes the room of the input count.

@@ -5,7 +5,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
 
 use super::super::super::widgets::{Scale, Stack, cells, dollars, labels, micros, pane};
-use super::Live;
+use super::Fleet;
 use crate::domain::{Instant, Usd, sort_by_key};
 use crate::meter::{TREND, Trend};
 use crate::text;
@@ -19,7 +19,7 @@ const SERIES: usize = 7;
 /// Possible lengths of a bar in minutes.
 const BUCKETS: [usize; 5] = [2, 3, 5, 10, 15];
 
-impl Live<'_> {
+impl Fleet<'_> {
     /// Rows used for the charts, if this many are left for them and the panes below.
     pub(super) fn chart_rows(&self, area: Rect, spare: u16) -> u16 {
         let below = if area.height >= 50 { 12 } else { 6 };

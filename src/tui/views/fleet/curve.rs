@@ -8,7 +8,7 @@ use ratatui::widgets::Widget;
 use ratatui::widgets::canvas::{Canvas, Line, Points};
 
 use super::super::super::widgets::{Scale, cells, dollars, fill, labels, micros, pane, role_of};
-use super::Live;
+use super::Fleet;
 use crate::domain::{Instant, Span, Usd, sort_by_key};
 use crate::meter::Measure;
 use crate::text;
@@ -58,7 +58,7 @@ fn label_place(buffer: &Buffer, plot: Rect, y: u16, width: u16) -> Option<(u16, 
     })
 }
 
-impl Live<'_> {
+impl Fleet<'_> {
     pub(super) fn curve(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let (theme, summary) = (&app.theme, app.summary());

@@ -6,14 +6,14 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::super::super::widgets::{lines, pane, styled};
-use super::Live;
+use super::Fleet;
 use crate::domain::{Ratio, Usd};
 use crate::ledger::Sums;
 use crate::meter::Follow;
 use crate::text;
 use crate::theme::Role;
 
-impl Live<'_> {
+impl Fleet<'_> {
     pub(super) fn detail(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let (theme, summary) = (&app.theme, app.summary());

@@ -8,14 +8,14 @@ use ratatui::widgets::Widget;
 use super::super::super::Pane;
 use super::super::super::targets::Target;
 use super::super::super::widgets::{lines, pane, styled};
-use super::Live;
+use super::Fleet;
 use crate::domain::{Service, Speed};
 use crate::ledger::Sums;
 use crate::meter::{Follow, RATE, Verdict};
 use crate::text;
 use crate::theme::Role;
 
-impl Live<'_> {
+impl Fleet<'_> {
     pub(super) fn head(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let (theme, summary) = (&app.theme, app.summary());

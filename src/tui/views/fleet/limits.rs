@@ -8,13 +8,13 @@ use ratatui::widgets::Widget;
 use super::super::super::targets::Target;
 use super::super::super::widgets::{limit_lines, lines, pane, styled};
 use super::super::super::{Action, Pane};
-use super::Live;
+use super::Fleet;
 use crate::domain::{Quota, sort_by, sort_by_key};
 use crate::meter::{LimitState, Verdict};
 use crate::text;
 use crate::theme::Role;
 
-impl Live<'_> {
+impl Fleet<'_> {
     /// Number of rows for the limits.
     pub(super) fn limit_rows(&self) -> usize {
         self.0.limits().len() + self.0.summary().quotas.len() + usize::from(!self.0.limits_elsewhere().is_empty())

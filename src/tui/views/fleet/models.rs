@@ -8,7 +8,7 @@ use ratatui::widgets::Widget;
 use super::super::super::Pane;
 use super::super::super::targets::Target;
 use super::super::super::widgets::{Sparks, lines, pane, styled, top_for};
-use super::Live;
+use super::Fleet;
 use crate::meter::{ModelLine, TREND};
 use crate::text;
 use crate::theme::Role;
@@ -21,7 +21,7 @@ struct Columns {
     room: usize,
 }
 
-impl Live<'_> {
+impl Fleet<'_> {
     pub(super) fn models(&self, area: Rect, buffer: &mut Buffer) {
         let app = self.0;
         let (theme, summary) = (&app.theme, app.summary());

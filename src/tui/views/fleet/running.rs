@@ -8,7 +8,7 @@ use super::super::super::Pane;
 use super::super::super::lists::FleetRow;
 use super::super::super::targets::Target;
 use super::super::super::widgets::{Cell, Column, Grid, Sparks, lines, pane, styled, top_for};
-use super::Live;
+use super::Fleet;
 use crate::domain::{Instant, Usd, day_of};
 use crate::ledger::Sums;
 use crate::meter::{Activity, FleetLine, LastCall};
@@ -30,7 +30,7 @@ const COLUMNS: [Column; 12] = [
     Column::trend(10, 30, 10),
 ];
 
-impl Live<'_> {
+impl Fleet<'_> {
     /// Rows of the table: none if a session is pinned, and one if the filter hides all sessions.
     pub(super) fn running_rows(&self) -> usize {
         if self.0.is_pinned() || self.0.summary().fleet.is_empty() { 0 } else { self.0.fleet_rows().len().max(1) }
