@@ -24,7 +24,7 @@ impl Names {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(crate) fn in_ledger(books: &dyn Ledger, dimension: Dimension) -> Result<Self, LedgerError> {
+    fn in_ledger(books: &dyn Ledger, dimension: Dimension) -> Result<Self, LedgerError> {
         let report = books.report(&Query { by: vec![dimension], ..Query::new(Grain::Total, Zone::UTC) })?;
         let all = report.rows.into_iter().filter_map(|row| row.by.into_iter().next().flatten()).collect();
         Ok(Self { dimension, all })

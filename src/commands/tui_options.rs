@@ -114,7 +114,7 @@ pub(super) fn unused_themes(loaded: &Loaded, themes: &Themes) -> Vec<Diagnostic>
 }
 
 /// Why this theme cannot be opened. Checked for a dark terminal; the screen asks for the background later.
-pub(super) fn theme_error(themes: &Themes, name: &str) -> Option<ThemeError> {
+fn theme_error(themes: &Themes, name: &str) -> Option<ThemeError> {
     themes.get(name, Background::Dark).err()
 }
 

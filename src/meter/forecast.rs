@@ -329,7 +329,7 @@ impl Outlook<'_> {
 
 /// A period's average rate in units per minute, in fixed point (see [`ONE`]), nights included; `None` within its first
 /// day.
-pub(crate) fn long_run(used: i128, from: Instant, now: Instant) -> Option<i128> {
+fn long_run(used: i128, from: Instant, now: Instant) -> Option<i128> {
     let minutes = now.signed_duration_since(from).num_minutes();
     (minutes >= 1440).then(|| used.max(0).saturating_mul(ONE) / i128::from(minutes))
 }

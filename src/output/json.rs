@@ -183,7 +183,7 @@ impl<'a> Document<'a> {
 }
 
 /// Name of a grain in JSON and on the command line.
-pub(super) const fn grain_name(grain: Grain) -> &'static str {
+const fn grain_name(grain: Grain) -> &'static str {
     match grain {
         Grain::Quarter => "quarter_hour",
         Grain::Hour => "hour",

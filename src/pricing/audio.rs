@@ -16,7 +16,7 @@ pub(super) struct Audio {
 }
 
 /// The text class that contains an audio class.
-pub(super) const fn whole_of(class: Class) -> Class {
+const fn whole_of(class: Class) -> Class {
     match class {
         Class::AudioInput => Class::Input,
         Class::AudioCacheRead => Class::CacheRead,

@@ -76,7 +76,7 @@ pub fn build(history: &str, dated: &str) -> Result<Built, ImportError> {
     build_by(&own::rules(own::OWN)?, history, dated)
 }
 
-pub(super) fn build_by(rules: &[Rule], history: &str, dated: &str) -> Result<Built, ImportError> {
+fn build_by(rules: &[Rule], history: &str, dated: &str) -> Result<Built, ImportError> {
     let mut books = read(history)?;
     let as_of = Table::new(history).map_err(|_| ImportError::Empty)?.as_of();
     let mut notes = Vec::new();

@@ -77,13 +77,13 @@ pub(crate) fn usd(amount: Usd) -> String {
 }
 
 /// Cost of one call, with three significant digits below a dollar: `$0.145`, `$0.0721`, `$0.0009`.
-pub(crate) fn usd_fine(amount: Usd) -> String {
+fn usd_fine(amount: Usd) -> String {
     dollars(amount, 3)
 }
 
 /// An amount in a column, with decimal points aligned: two decimals from one dollar on, four below that. Never zero for
 /// an amount that is not zero.
-pub(crate) fn usd_column(amount: Usd) -> String {
+fn usd_column(amount: Usd) -> String {
     let sign = if amount.is_negative() { "-" } else { "" };
     let amount = if amount.is_negative() { -amount } else { amount };
     if amount != Usd::ZERO && amount.rounded(4) == 0 {

@@ -162,7 +162,7 @@ impl App {
     }
 
     /// Scope of the limit under the cursor, in the form used by `limits set`.
-    pub(super) fn limit_here(&self) -> Option<String> {
+    fn limit_here(&self) -> Option<String> {
         let limits = self.limits();
         limits.get(self.cursor()).map(|state| state.limit.scope.key(state.limit.window))
     }

@@ -90,7 +90,7 @@ fn logs(texts: &dyn Texts, place: &Location) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub(crate) fn read_log(texts: &dyn Texts, path: &Path, answers: &mut Answers) -> io::Result<()> {
+pub(super) fn read_log(texts: &dyn Texts, path: &Path, answers: &mut Answers) -> io::Result<()> {
     let origin = Origin { path: Label::from_path(path), offset: 0, modified: Instant::UNIX_EPOCH };
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     match texts.framing(name).unwrap_or(Framing::Lines) {

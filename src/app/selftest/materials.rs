@@ -54,7 +54,7 @@ fn line<'a>(rest: &mut &'a [u8]) -> io::Result<&'a str> {
 impl Sample {
     /// The file name that its agent would use: `sessions.sql` becomes `sessions.db`, and `state.vscdb.sql` becomes
     /// `state.vscdb`.
-    pub(crate) fn log_name(&self) -> PathBuf {
+    fn log_name(&self) -> PathBuf {
         let path = Path::new(&self.name);
         if !self.is_database() {
             return path.to_owned();

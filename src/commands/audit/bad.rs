@@ -34,7 +34,7 @@ pub(crate) struct Note {
 }
 
 /// True for conditions that are not covered by another count of the audit.
-pub(crate) fn is_worth_a_word(what: &Condition) -> bool {
+pub(super) fn is_worth_a_word(what: &Condition) -> bool {
     match what {
         Condition::PermissionDenied
         | Condition::Failing(_)

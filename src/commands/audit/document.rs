@@ -70,7 +70,7 @@ fn fidelity(source: &str) -> String {
 }
 
 impl Audit {
-    pub(crate) fn from_read(read: &Read, ledger: Option<LedgerTotals>) -> Result<Self, Failure> {
+    pub(super) fn from_read(read: &Read, ledger: Option<LedgerTotals>) -> Result<Self, Failure> {
         let sources = read.report_by(Dimension::Source)?;
         let of_source = |source: &Label| -> Sums {
             let row = sources.rows.iter().find(|row| row.by.first().is_some_and(|name| name.as_ref() == Some(source)));

@@ -13,7 +13,7 @@ use crate::meter::overrides::{self, Override};
 
 /// Totals of the ledger, for comparison.
 #[derive(Serialize)]
-pub(crate) struct LedgerTotals {
+pub(super) struct LedgerTotals {
     pub(crate) calls: u64,
     /// Tokens of calls that were recorded without a price, even if today's list has one.
     pub(crate) unpriced_tokens: u64,
@@ -26,7 +26,7 @@ pub(crate) struct LedgerTotals {
 }
 
 impl LedgerTotals {
-    pub(crate) fn from_ledger(context: &mut Context<'_>) -> Result<Option<Self>, Failure> {
+    pub(super) fn from_ledger(context: &mut Context<'_>) -> Result<Option<Self>, Failure> {
         let prices = context.prices();
         let Some(books) = ledger::open(context, &prices)? else { return Ok(None) };
         let info = books.info(context.now())?;
@@ -49,7 +49,7 @@ impl LedgerTotals {
     }
 
     /// Adds the number of calls that are not in the logs, which are read afterwards.
-    pub(crate) fn compared_with(self, read: &Read) -> Result<Self, Failure> {
+    pub(super) fn compared_with(self, read: &Read) -> Result<Self, Failure> {
         let in_logs = read.books.sums(&Filter::default())?.calls;
         Ok(Self { only_in_ledger: self.calls.saturating_sub(in_logs), ..self })
     }

@@ -92,14 +92,14 @@ impl Read {
     }
 
     /// Keeps only the first bad lines, to bound memory.
-    pub(crate) fn keep_first(&mut self) {
+    fn keep_first(&mut self) {
         for notes in [&mut self.bad, &mut self.unknown] {
             sort_by(notes, |one, other| (&one.path, one.offset).cmp(&(&other.path, other.offset)));
             notes.truncate(PLACES);
         }
     }
 
-    pub(crate) fn report_by(&self, dimension: Dimension) -> Result<Report, Failure> {
+    pub(super) fn report_by(&self, dimension: Dimension) -> Result<Report, Failure> {
         let query = Query { by: vec![dimension], ..Query::new(Grain::Total, Zone::UTC) };
         Ok(self.books.report(&query)?)
     }

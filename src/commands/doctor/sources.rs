@@ -13,7 +13,7 @@ use crate::ledger::Ledger;
 use crate::text;
 
 /// Maximum number of files read again to list their bad lines.
-pub(crate) const READ_AGAIN: usize = 5;
+const READ_AGAIN: usize = 5;
 
 /// Maximum number of bad lines listed as text.
 pub(crate) const NAMED: usize = 8;

@@ -28,7 +28,7 @@ impl<'a> Explained<'a> {
 }
 
 /// True for calls that were read from standard input or the socket, not from a file.
-pub(crate) fn is_feed(place: &Place) -> bool {
+pub(super) fn is_feed(place: &Place) -> bool {
     !std::path::Path::new(place.path.as_str()).is_absolute()
 }
 

@@ -7,7 +7,7 @@ use crate::output::{self};
 use crate::pricing::{Bucket, Explanation, Found};
 use crate::text;
 
-pub(crate) fn write_price(out: &mut dyn std::io::Write, today: &Explanation) -> std::io::Result<()> {
+pub(super) fn write_price(out: &mut dyn std::io::Write, today: &Explanation) -> std::io::Result<()> {
     let Some(price) = &today.price else { return Ok(()) };
     let is_dated = today.since.is_some() || today.known.is_some();
     let since = since_words(today.since, today.known, today.found == Found::Fetched);
@@ -30,7 +30,7 @@ pub(crate) fn write_price(out: &mut dyn std::io::Write, today: &Explanation) -> 
     writeln!(out, "Tier    {tier}, {} service", service_word(today.service))
 }
 
-pub(crate) fn write_buckets(out: &mut dyn std::io::Write, today: &Explanation) -> std::io::Result<()> {
+pub(super) fn write_buckets(out: &mut dyn std::io::Write, today: &Explanation) -> std::io::Result<()> {
     let heads = ["", "tokens", "", "per million", "", "dollars"].map(str::to_owned);
     let part = |bucket: &Bucket| {
         let whole = bucket.part == Ratio::ONE;

@@ -3,14 +3,14 @@
 use crate::domain::Label;
 use crate::pricing::{Class, Cost, Factor, Found, Guess};
 
-pub(crate) fn price_of(cost: &Cost) -> Option<&Label> {
+pub(super) fn price_of(cost: &Cost) -> Option<&Label> {
     match cost {
         Cost::Priced { price, .. } => Some(price),
         Cost::Quoted(_) | Cost::Unpriced => None,
     }
 }
 
-pub(crate) const fn cost_word(cost: &Cost) -> &'static str {
+pub(super) const fn cost_word(cost: &Cost) -> &'static str {
     match cost {
         Cost::Priced { .. } => "priced",
         Cost::Quoted(_) => "quoted",
@@ -18,7 +18,7 @@ pub(crate) const fn cost_word(cost: &Cost) -> &'static str {
     }
 }
 
-pub(crate) const fn found_word(found: Found) -> &'static str {
+pub(super) const fn found_word(found: Found) -> &'static str {
     match found {
         Found::Config => "config",
         Found::Fetched => "fetched list",
@@ -27,7 +27,7 @@ pub(crate) const fn found_word(found: Found) -> &'static str {
     }
 }
 
-pub(crate) const fn class_word(class: Class) -> &'static str {
+pub(super) const fn class_word(class: Class) -> &'static str {
     match class {
         Class::Input => "input",
         Class::CacheRead => "cache_read",
@@ -42,7 +42,7 @@ pub(crate) const fn class_word(class: Class) -> &'static str {
 }
 
 /// Name of a guess in JSON.
-pub(crate) const fn guess_word(guess: Guess) -> &'static str {
+pub(super) const fn guess_word(guess: Guess) -> &'static str {
     match guess {
         Guess::Model => "model",
         Guess::Tier => "tier",
@@ -52,7 +52,7 @@ pub(crate) const fn guess_word(guess: Guess) -> &'static str {
     }
 }
 
-pub(crate) const fn guess_sentence(guess: Guess) -> &'static str {
+pub(super) const fn guess_sentence(guess: Guess) -> &'static str {
     match guess {
         Guess::Model => "it is not certain which model this name refers to",
         Guess::Tier => "the list has no rates for its service tier or speed: the standard ones are used",
@@ -62,7 +62,7 @@ pub(crate) const fn guess_sentence(guess: Guess) -> &'static str {
     }
 }
 
-pub(crate) const fn factor_word(factor: Factor) -> &'static str {
+pub(super) const fn factor_word(factor: Factor) -> &'static str {
     match factor {
         Factor::Fast => "fast_mode",
         Factor::Us => "us_only",

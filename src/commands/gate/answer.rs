@@ -102,7 +102,7 @@ impl GateAnswer {
     }
 
     /// Marks the answer as possibly wrong because of the ledger.
-    pub(crate) fn doubt_ledger(&mut self, why: &str, settings: &Settings) {
+    pub(super) fn doubt_ledger(&mut self, why: &str, settings: &Settings) {
         let was_allowed = self.allowed;
         self.doubt(why, settings);
         self.is_liftable &= self.allowed || !was_allowed;

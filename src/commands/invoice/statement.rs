@@ -123,7 +123,7 @@ impl Statement<'_> {
 
 /// Columns to omit first if the terminal is too narrow.
 const SPARED: [&str; 5] = ["cache write", "cache read", "input", "output", "calls"];
-pub(crate) const MEASURES: [&str; 6] = ["calls", "input", "cache read", "cache write", "output", "cost"];
+const MEASURES: [&str; 6] = ["calls", "input", "cache read", "cache write", "output", "cost"];
 
 pub(crate) fn measures(sums: &Sums) -> Vec<String> {
     let tokens = &sums.tokens;

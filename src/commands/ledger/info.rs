@@ -83,7 +83,7 @@ pub(crate) fn info(context: &mut Context<'_>, json: bool) -> Result<Exit, Failur
     Ok(Exit::Fine)
 }
 
-pub(crate) fn write_info(context: &mut Context<'_>, info: &Info, path: &Label, read_only: bool) -> io::Result<()> {
+fn write_info(context: &mut Context<'_>, info: &Info, path: &Label, read_only: bool) -> io::Result<()> {
     let zone = context.settings.zone;
     let day = |at: Instant| text::minute(at, zone);
     let out = &mut *context.out;

@@ -6,7 +6,7 @@ use crate::domain::Filter;
 use crate::ledger::Ledger;
 
 /// Warns about names in the filter that no call has.
-pub(crate) fn warn_of_unknown_names(
+pub(super) fn warn_of_unknown_names(
     context: &mut Context<'_>,
     books: &dyn Ledger,
     known: &mut KnownNames,

@@ -45,7 +45,7 @@ impl Facts {
 }
 
 /// `daily 80% ⚠`, `session 100% ■`, `alice daily 40%`.
-pub(crate) fn limit_words(limit: &LimitState) -> String {
+fn limit_words(limit: &LimitState) -> String {
     let mark = match limit.verdict {
         _ if limit.lifted => " lifted",
         Verdict::Under => "",

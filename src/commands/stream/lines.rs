@@ -94,7 +94,7 @@ impl Lines {
     }
 
     /// Writes the calls that have stopped growing at this time; without a time, all calls.
-    pub(crate) fn write_held(&mut self, context: &Context<'_>, now: Option<Instant>) -> io::Result<()> {
+    pub(super) fn write_held(&mut self, context: &Context<'_>, now: Option<Instant>) -> io::Result<()> {
         let done = self.held.done(now);
         self.write_calls(context, &done)
     }
@@ -137,7 +137,7 @@ pub(crate) fn standing(summary: &Summary) -> Option<String> {
 }
 
 /// Formats a note, with bell or notification if standard error is a terminal.
-pub(crate) fn note_line(context: &Context<'_>, note: &Note) -> Vec<u8> {
+fn note_line(context: &Context<'_>, note: &Note) -> Vec<u8> {
     let mut bytes = Vec::new();
     if context.env.terminal[2] {
         bytes.extend(note.bell.then_some(7));

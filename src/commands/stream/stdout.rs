@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 /// Writes without the standard library's lock. The exit handler takes that lock to flush, and would have to wait for
 /// it.
 #[cfg(unix)]
-pub(crate) fn write_out(mut bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_out(mut bytes: &[u8]) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, poll};
     use rustix::io::Errno;
     let out = rustix::stdio::stdout();
@@ -25,7 +25,7 @@ pub(crate) fn write_out(mut bytes: &[u8]) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-pub(crate) fn write_out(bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_out(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush())
 }

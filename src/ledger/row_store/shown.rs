@@ -127,7 +127,7 @@ impl RowStore {
         Some(plain)
     }
 
-    pub(super) fn keep_unmerged(&mut self, plain: CompactRow) {
+    fn keep_unmerged(&mut self, plain: CompactRow) {
         if let Some(telemetry) = &mut self.telemetry
             && telemetry.unmerged.get(&plain.key) != Some(&plain)
         {
@@ -139,7 +139,7 @@ impl RowStore {
         }
     }
 
-    pub(super) fn drop_unmerged(&mut self, key: CallKey) -> bool {
+    fn drop_unmerged(&mut self, key: CallKey) -> bool {
         let Some(telemetry) = &mut self.telemetry else { return false };
         let dropped = telemetry.unmerged.remove(&key).is_some();
         if dropped {

@@ -239,12 +239,7 @@ fn write_bounds(conn: &Connection, id: i64, bounds: &Bounds, first: bool) -> Res
 }
 
 /// First and last call of a session between two times, found through its sums.
-pub(super) fn first_and_last(
-    conn: &Connection,
-    session: i64,
-    low: Instant,
-    high: Instant,
-) -> Result<Option<(Instant, Instant)>> {
+fn first_and_last(conn: &Connection, session: i64, low: Instant, high: Instant) -> Result<Option<(Instant, Instant)>> {
     let days = quarter_of(low).div_euclid(QUARTERS)..=quarter_of(high).div_euclid(QUARTERS);
     let mut select = conn.prepare_cached("SELECT sums FROM rollup WHERE day = ? AND of = ?")?;
     let mut quarters = Vec::new();

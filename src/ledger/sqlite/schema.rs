@@ -6,7 +6,7 @@ use super::facts::FACTS;
 
 pub(super) const KNOWN: i64 = 9;
 /// SQLite application id of a ledger.
-pub(super) const APPLICATION: i64 = 0x746f_6b6d;
+const APPLICATION: i64 = 0x746f_6b6d;
 
 /// Session bills (see bill.rs), and sums of the calls of those sessions, including pruned ones. `total` and `rest` are
 /// hashes of a bill's total and of the amount that a run inherited from another session (see `bill_index.rs`).

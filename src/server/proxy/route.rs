@@ -63,7 +63,7 @@ impl Upstream {
     }
 
     /// True when it is reached over TLS.
-    pub(crate) fn is_secure(&self) -> bool {
+    pub(super) fn is_secure(&self) -> bool {
         self.scheme == Scheme::HTTPS
     }
 

@@ -24,7 +24,7 @@ pub(crate) fn ask(context: &mut Context<'_>, event: &Event) -> (GateAnswer, Opti
 
 /// The call context for an event. Hooks do not give the model, so the session's last call provides it, and its
 /// team, organisation and user.
-pub(crate) fn caller_of(event: &Event, settings: &Settings, books: &dyn Ledger) -> Result<CallContext, LedgerError> {
+fn caller_of(event: &Event, settings: &Settings, books: &dyn Ledger) -> Result<CallContext, LedgerError> {
     let last = match &event.session {
         Some(session) => books.calls(&of_session(session), 1)?.into_iter().next(),
         None => None,
