@@ -87,6 +87,15 @@ fn a_limit_that_is_near_says_when_it_is_full_as_the_status_line_does() {
 }
 
 #[test]
+fn b14_the_status_line_knows_no_share_of_a_limit_while_nothing_has_a_price() {
+    let home = Home::new();
+    home.config("[limits]\ntotal = { usd = 10 }\n");
+    home.write(USAGE_LOG, &call("alice", "in-house", 8_100_000));
+    let said = run(&home, &["statusline"], "");
+    assert!(said.out.contains("total ?") && !said.out.contains('%'), "{}", said.out);
+}
+
+#[test]
 fn the_forecast_of_a_run_is_that_of_its_own_session() {
     let home = Home::new();
     home.config("[limits]\nrun = { tokens = 1000 }\n");

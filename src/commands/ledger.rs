@@ -6,7 +6,7 @@ mod info;
 mod reprice;
 
 pub(super) use facts::{LedgerFacts, RepeatsJson};
-pub(super) use reprice::write_changes;
+pub(super) use reprice::{costs, write_changes};
 
 use std::sync::Arc;
 

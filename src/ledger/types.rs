@@ -129,6 +129,11 @@ impl Sums {
         self.guessed_calls = self.guessed_calls.saturating_sub(other.guessed_calls);
     }
 
+    /// True when nothing in these sums has a price (`?`).
+    pub fn is_unpriced(&self) -> bool {
+        self.unpriced_tokens > 0 && self.unpriced_tokens >= self.tokens.total() && self.cost == Usd::ZERO
+    }
+
     /// True when the real cost is at least `cost` but may be higher (`≥`).
     pub fn is_lower_bound(&self) -> bool {
         self.unpriced_tokens > 0 || self.lower_bound_calls > 0

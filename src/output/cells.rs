@@ -65,11 +65,7 @@ pub(crate) fn cost_cell(sums: &Sums) -> Cell {
 
 /// An amount that depends on prices.
 fn priced_cell(sums: &Sums, usd: Usd) -> Cell {
-    if sums.unpriced_tokens > 0 && sums.unpriced_tokens == sums.tokens.total() && sums.cost == Usd::ZERO {
-        Cell::Unknown
-    } else {
-        Cell::Usd(usd)
-    }
+    if sums.is_unpriced() { Cell::Unknown } else { Cell::Usd(usd) }
 }
 
 /// The columns and rows of a report, without its total.

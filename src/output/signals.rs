@@ -20,7 +20,7 @@ pub(crate) struct SignalsJson<'a> {
     schema: u8,
     calls: u64,
     cache_hit_per_cent: Option<u8>,
-    cache_saved_usd: Decimal,
+    cache_saved_usd: Option<Decimal>,
     agent_share_per_cent: Option<u8>,
     expired_caches: Vec<BTreeMap<&'static str, Cell>>,
     growing_without_cache: Vec<BTreeMap<&'static str, Cell>>,
@@ -83,7 +83,7 @@ pub(crate) fn signals_document<'a>(calls: u64, signals: &Signals, against: Optio
         schema: 1,
         calls,
         cache_hit_per_cent: signals.cache_hit,
-        cache_saved_usd: Decimal(signals.saved),
+        cache_saved_usd: signals.saved.map(Decimal),
         agent_share_per_cent: signals.agent_share.percent(),
         expired_caches: expired.collect(),
         growing_without_cache: uncached.collect(),
@@ -94,8 +94,10 @@ pub(crate) fn signals_document<'a>(calls: u64, signals: &Signals, against: Optio
 
 pub(crate) fn signals_text(signals: &Signals, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
     let hit = signals.cache_hit.map_or_else(|| "–".to_owned(), |hit| format!("{hit}%"));
-    let verb = if signals.saved.is_negative() { "which cost more than it saved:" } else { "saved" };
-    writeln!(out, "Cache: {hit} of the prompt tokens were read from it, {verb} {}", text::usd(signals.saved))?;
+    let is_loss = signals.saved.is_some_and(Usd::is_negative);
+    let verb = if is_loss { "which cost more than it saved:" } else { "saved" };
+    let saved = signals.saved.map_or_else(|| "?".to_owned(), text::usd);
+    writeln!(out, "Cache: {hit} of the prompt tokens were read from it, {verb} {saved}")?;
     writeln!(out, "Sub-agents: {} of the cost", signals.agent_share)?;
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let unnamed = || "–".to_owned();

@@ -18,7 +18,7 @@ pub(crate) enum Mark {
 
 /// Reliability of the cost in these sums.
 pub(crate) fn mark(sums: &Sums) -> Mark {
-    if sums.unpriced_tokens > 0 && sums.unpriced_tokens >= sums.tokens.total() && sums.cost == Usd::ZERO {
+    if sums.is_unpriced() {
         Mark::Unknown
     } else if sums.is_lower_bound() {
         Mark::AtLeast

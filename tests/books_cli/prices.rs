@@ -100,6 +100,24 @@ fn d16_a_price_that_changes_later_leaves_what_is_booked_and_reprice_shows_the_ne
 }
 
 #[test]
+fn b14_what_has_no_price_is_nowhere_said_to_cost_or_to_have_saved_nothing() {
+    let home = Home::new().at("2026-11-22T12:00:00Z");
+    home.log(&line("one", "2026-11-22T10:00:00Z", "in-house", 1_000_000, 0, ",\"cache_read_tokens\":10"));
+    assert_eq!(home.fine(&["report", "total", "--json"]).json()["total"]["cost_usd"], serde_json::Value::Null);
+    let signals = home.fine(&["signals"]);
+    assert!(signals.out.contains("saved ?") && !signals.out.contains('$'), "{signals:?}");
+    assert!(home.fine(&["signals", "--json"]).json()["cache_saved_usd"].is_null());
+
+    home.config("[prices.in-house]\ninput = 3\noutput = 0\ncache_read = 0\n");
+    let check = home.run(&["prices", "check"]);
+    assert!(check.out.contains("1 booked call would cost $3.00 instead of the booked ?:"), "{check:?}");
+    let shown = home.fine(&["ledger", "reprice"]);
+    assert!(shown.out.contains("1 call would change from ? to $3.00."), "{shown:?}");
+    let done = home.fine(&["ledger", "reprice", "--yes"]);
+    assert!(done.out.contains("1 call repriced: ? is now $3.00."), "{done:?}");
+}
+
+#[test]
 fn a_call_is_explained_to_the_last_number_and_to_its_line() {
     let home = Home::new();
     home.config("[prices.\"worked\"]\ninput = \"5\"\noutput = \"15\"\ncache_read = \"0.5\"\n");

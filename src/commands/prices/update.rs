@@ -72,13 +72,9 @@ pub(super) fn check(context: &mut Context<'_>) -> Result<Exit, Failure> {
         None => crate::ledger::Repriced::default(),
     };
     if booked.calls > 0 {
-        writeln!(
-            context.out,
-            "{} would cost {} instead of the booked {}:",
-            text::plural(booked.calls, "booked call"),
-            text::usd(booked.after),
-            text::usd(booked.before)
-        )?;
+        let (before, after) = ledger::costs(&booked);
+        let calls = text::plural(booked.calls, "booked call");
+        writeln!(context.out, "{calls} would cost {after} instead of the booked {before}:")?;
         ledger::write_changes(&booked, context.out)?;
         writeln!(context.out, "To reprice them: tokmeter ledger reprice")?;
     } else {

@@ -52,5 +52,5 @@ fn limit_words(limit: &LimitState) -> String {
         Verdict::Near => " ⚠",
         Verdict::Over => " ■",
     };
-    format!("{} {}{mark}", limit.name, text::percentage(limit.percent))
+    format!("{} {}{mark}", limit.name, text::percent(limit))
 }
