@@ -538,7 +538,9 @@ fn a_usage_object_counts_when_it_says_more_than_the_counts_of_its_line() {
     ] {
         assert_eq!(counted(&line(counts, usage)), said, "{counts}");
     }
-    for usage in ["{}", r#"{"prompt_tokens":0,"completion_tokens":0}"#, r#"{"total_tokens":1050}"#] {
+    assert_eq!(counted(&line(r#""input_tokens":"many","output_tokens":1"#, usage)), said, "what cannot be read");
+    let unreadable = r#"{"prompt_tokens":"many","completion_tokens":9000}"#;
+    for usage in ["{}", r#"{"prompt_tokens":0,"completion_tokens":0}"#, r#"{"total_tokens":1050}"#, unreadable] {
         let counts = r#""input_tokens":600,"cache_read_tokens":400,"output_tokens":50"#;
         assert_eq!(counted(&line(counts, usage)), said, "{usage}");
     }

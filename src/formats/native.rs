@@ -252,17 +252,22 @@ impl Lines {
 /// The counts of the line or its attributes, or of its usage object, in disjoint classes. The flag is true for a guess.
 ///
 /// Where both are there, those with more tokens count, then those that are no guess, then those that say what was
-/// cached: loggers put a usage object beside a bare total, beside one of the counts or beside zeros.
+/// cached. Loggers write a usage object and also a bare total, one of the counts, or zeros. Counts that cannot be right
+/// do not spoil those that can.
 fn tokens(read: &Line<'_>, inner: &Line<'_>, usage: &Usage<'_>) -> Result<(Tokens, bool), BadLine> {
     let own = if read.has_flat_counts() || !inner.has_flat_counts() { read } else { inner };
     if !own.has_flat_counts() {
         return Ok(usage.counts()?.split());
     }
-    let flat = own.flat_counts()?.split();
+    let flat = own.flat_counts().map(Counts::split);
     if !usage.has_counts() {
-        return Ok(flat);
+        return flat;
     }
-    let object = usage.counts()?.split();
+    let (flat, object) = match (flat, usage.counts().map(Counts::split)) {
+        (Ok(flat), Ok(object)) => (flat, object),
+        (Ok(one), Err(_)) | (Err(_), Ok(one)) => return Ok(one),
+        (Err(error), Err(_)) => return Err(error),
+    };
     let rank = |(tokens, is_guessed): &(Tokens, bool)| {
         (tokens.total(), !is_guessed, tokens.cache_read + tokens.cache_write(), tokens.reasoning)
     };
