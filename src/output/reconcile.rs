@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::{Decimal, plain};
 use crate::domain::{Label, Usd, sort_by_key};
-use crate::meter::reconcile::{Bill, Cell, Compared, Reason, Vendor};
+use crate::ledger::Sums;
+use crate::meter::reconcile::{Bill, Compared, Reason, Vendor};
 use crate::text;
 
 /// Maximum number of differences listed as text. The JSON has all of them.
@@ -22,15 +23,20 @@ pub(crate) struct Outcome {
     last_day: String,
     timezone: &'static str,
     bill_usd: Decimal,
-    books_usd: Decimal,
+    /// `None` if nothing has a price.
+    books_usd: Option<Decimal>,
     gap_usd: Decimal,
     tolerance_per_cent: u32,
     pub(crate) within_tolerance: bool,
     causes: Vec<Cause>,
     differences: Vec<Line>,
     left_out_calls: u64,
-    left_out_usd: Decimal,
+    left_out_usd: Option<Decimal>,
     unread_rows: Vec<Label>,
+    #[serde(skip)]
+    books: Sums,
+    #[serde(skip)]
+    left_out: Sums,
 }
 
 #[derive(Serialize)]
@@ -44,17 +50,20 @@ struct Line {
     day: String,
     model: Label,
     bill_usd: Decimal,
-    books_usd: Decimal,
+    books_usd: Option<Decimal>,
     difference_usd: Decimal,
     reason: &'static str,
     about: String,
+    #[serde(skip)]
+    books: Sums,
 }
 
 impl Outcome {
     pub(crate) fn from_compared(compared: &Compared, bill: &Bill, tolerance: u32) -> Self {
-        let total = |of: fn(&Cell) -> Usd| compared.cells.values().map(of).sum::<Usd>();
-        let (billed, booked) = (total(|cell| cell.bill), total(|cell| cell.books.cost));
-        let gap = billed - booked;
+        let billed = compared.cells.values().map(|cell| cell.bill).sum::<Usd>();
+        let mut books = Sums::default();
+        compared.cells.values().for_each(|cell| books.add(&cell.books));
+        let gap = billed - books.cost;
         let allowed = billed.pico().saturating_abs().saturating_mul(tolerance.into());
         let mut causes: BTreeMap<&'static str, Usd> = BTreeMap::new();
         let mut differences: Vec<Line> = Vec::new();
@@ -65,10 +74,11 @@ impl Outcome {
                 day: day.to_string(),
                 model: Label::new(model),
                 bill_usd: Decimal(cell.bill),
-                books_usd: Decimal(cell.books.cost),
+                books_usd: known(&cell.books),
                 difference_usd: Decimal(cell.difference()),
                 reason: reason.word(),
                 about: about(reason),
+                books: cell.books,
             });
         }
         let size = |usd: Usd| std::cmp::Reverse(usd.pico().saturating_abs());
@@ -87,15 +97,17 @@ impl Outcome {
             last_day: compared.last.to_string(),
             timezone: "UTC",
             bill_usd: Decimal(billed),
-            books_usd: Decimal(booked),
+            books_usd: known(&books),
             gap_usd: Decimal(gap),
             tolerance_per_cent: tolerance,
             within_tolerance: gap.pico().saturating_abs().saturating_mul(100) <= allowed,
             causes,
             differences,
             left_out_calls: compared.left_out.calls,
-            left_out_usd: Decimal(compared.left_out.cost),
+            left_out_usd: known(&compared.left_out),
             unread_rows: bill.problems.iter().map(|problem| Label::new(problem)).collect(),
+            books,
+            left_out: compared.left_out,
         }
     }
 
@@ -103,12 +115,12 @@ impl Outcome {
         let signed = |usd: Usd| if usd > Usd::ZERO { format!("+{}", text::usd(usd)) } else { text::usd(usd) };
         writeln!(out, "{} to {} (UTC days)", self.first_day, self.last_day)?;
         writeln!(out, "Bill   {}", text::usd(self.bill_usd.0))?;
-        writeln!(out, "Books  {}", text::usd(self.books_usd.0))?;
+        writeln!(out, "Books  {}", text::cost(&self.books))?;
         let within = if self.within_tolerance { "within" } else { "beyond" };
         writeln!(out, "Gap    {}, {within} {}%", signed(self.gap_usd.0), self.tolerance_per_cent)?;
         if self.left_out_calls > 0 {
             let calls = text::plural(self.left_out_calls, "call");
-            writeln!(out, "Not compared: {calls} of other vendors' models, {}", text::usd(self.left_out_usd.0))?;
+            writeln!(out, "Not compared: {calls} of other vendors' models, {}", text::cost(&self.left_out))?;
         }
         if !self.causes.is_empty() {
             writeln!(out, "\nCauses, largest first:")?;
@@ -125,7 +137,7 @@ impl Outcome {
                 .iter()
                 .take(SHOWN)
                 .map(|one| {
-                    let [bill, books] = [one.bill_usd.0, one.books_usd.0].map(text::usd);
+                    let (bill, books) = (text::usd(one.bill_usd.0), text::cost(&one.books));
                     let about = one.about.clone();
                     vec![one.day.clone(), text::fit(&one.model, 40), about, bill, books, signed(one.difference_usd.0)]
                 })
@@ -144,6 +156,11 @@ impl Outcome {
         }
         Ok(())
     }
+}
+
+/// A booked cost; `None` if nothing has a price.
+fn known(sums: &Sums) -> Option<Decimal> {
+    (!sums.is_unpriced()).then_some(Decimal(sums.cost))
 }
 
 /// Describes a reason, with its numbers.

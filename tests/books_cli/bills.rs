@@ -119,6 +119,26 @@ fn anthropics_bill_is_held_against_the_books_per_day_and_model() {
 }
 
 #[test]
+fn b14_books_without_a_price_are_unknown_next_to_a_bill() {
+    let home = Home::new().at("2026-11-22T12:00:00Z");
+    let bill = home.write("bill.csv", "date,model,cost\n2026-11-10,in-house,1.00\n2026-11-10,gpt-4o,2.50\n");
+    let reconcile = |more: &[&str]| home.run(&[&["reconcile", bill.to_str().unwrap()], more].concat());
+    home.log(&line("one", "2026-11-10T10:00:00Z", "in-house", 1_000_000, 0, ""));
+    let json = reconcile(&["--json"]).json();
+    assert!(json["books_usd"].is_null(), "{json}");
+    assert!(difference(&json, "2026-11-10", "in-house")["books_usd"].is_null(), "{json}");
+    let text = reconcile(&[]).out;
+    assert!(text.contains("Books  ?\n"), "{text}");
+
+    // A million tokens at $2.50.
+    home.log(&line("two", "2026-11-10T10:00:00Z", "gpt-4o", 1_000_000, 0, ""));
+    let json = reconcile(&["--json"]).json();
+    assert_eq!((json["books_usd"].to_string(), json["gap_usd"].to_string()), ("2.5".into(), "1".into()));
+    let text = reconcile(&[]).out;
+    assert!(text.contains("Books  ≥ $2.50\n"), "{text}");
+}
+
+#[test]
 fn openais_bill_and_a_table_of_ones_own_are_read_too() {
     let home = billed();
     let said = reconcile(&home, "openai_cost.csv", &["--json"]);
