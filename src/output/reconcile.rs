@@ -62,7 +62,9 @@ impl Outcome {
     pub(crate) fn from_compared(compared: &Compared, bill: &Bill, tolerance: u32) -> Self {
         let billed = compared.cells.values().map(|cell| cell.bill).sum::<Usd>();
         let mut books = Sums::default();
-        compared.cells.values().for_each(|cell| books.add(&cell.books));
+        for cell in compared.cells.values() {
+            books.add(&cell.books);
+        }
         let gap = billed - books.cost;
         let allowed = billed.pico().saturating_abs().saturating_mul(tolerance.into());
         let mut causes: BTreeMap<&'static str, Usd> = BTreeMap::new();

@@ -5,6 +5,6 @@ mod model_name;
 mod provider_bill;
 mod reason;
 
-pub(crate) use compared::{Cell, Compared};
+pub(crate) use compared::Compared;
 pub(crate) use provider_bill::{Bill, Columns, Vendor};
 pub(crate) use reason::Reason;
