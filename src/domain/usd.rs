@@ -135,6 +135,16 @@ fn shift(digits: &str, scale: i32) -> Result<(i128, bool), ParseUsdError> {
 }
 
 fn round_half_even(number: i128, divisor: i128) -> i128 {
+    // Nearly every amount fits in 64 bits, in which a division takes a tenth of the time.
+    if let (Ok(number), Ok(divisor)) = (i64::try_from(number), i64::try_from(divisor)) {
+        let (quotient, rest) = (number.div_euclid(divisor), number.rem_euclid(divisor));
+        let up = match rest.cmp(&(divisor - rest)) {
+            std::cmp::Ordering::Less => 0,
+            std::cmp::Ordering::Equal => quotient & 1,
+            std::cmp::Ordering::Greater => 1,
+        };
+        return i128::from(quotient) + i128::from(up);
+    }
     let (quotient, rest) = (number.div_euclid(divisor), number.rem_euclid(divisor));
     let up = match (rest * 2).cmp(&divisor) {
         std::cmp::Ordering::Less => 0,

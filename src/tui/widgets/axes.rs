@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{cells, fill};
+use super::{cells, fill, put};
 use crate::domain::Usd;
 use crate::text;
 use crate::theme::{Role, Theme};
@@ -66,7 +66,7 @@ impl Scale {
             let y = self.row(u128::from(nth) * self.step, plot);
             let words = text::fit(&label(u128::from(nth) * self.step), usize::from(LABEL) - 1);
             let words = text::pad_left(&words, usize::from(LABEL) - 1);
-            buffer.set_stringn(area.x, y, words, usize::from(LABEL) - 1, theme.style(Role::Dim));
+            put(buffer, (area.x, y), &words, usize::from(LABEL) - 1, theme.style(Role::Dim));
             if nth > 0 {
                 fill(buffer, Rect { y, height: 1, ..plot }, '┈', theme.style(Role::Border));
             }
@@ -110,7 +110,7 @@ pub(in super::super) fn labels(theme: &Theme, at: &[(u16, String)], row: Rect, b
         if start < free || start + width > row.right() {
             continue;
         }
-        buffer.set_stringn(start, row.y, label, usize::from(width), theme.style(Role::Dim));
+        put(buffer, (start, row.y), label, usize::from(width), theme.style(Role::Dim));
         free = start + width + 1;
     }
 }

@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 use super::super::app::{App, Picture};
 use super::super::targets::Target;
 use super::super::{Action, LedgerView, Mode, Progress, Tone, View, Watching};
-use super::{cells, fill};
+use super::{cells, fill, put};
 use crate::domain::Label;
 use crate::meter::Verdict;
 use crate::text;
@@ -58,7 +58,7 @@ impl Widget for &Banner<'_> {
         parts.splice(1..1, words.cloned());
         let line = text::fit_parts(&parts, gap, room);
         buffer.set_style(area, app.theme.style(role));
-        buffer.set_stringn(area.x, area.y, format!(" {line}"), usize::from(area.width), app.theme.style(role));
+        put(buffer, (area.x, area.y), &format!(" {line}"), usize::from(area.width), app.theme.style(role));
     }
 }
 
@@ -174,9 +174,9 @@ impl Widget for &Footer<'_> {
         let mut x = area.right().saturating_sub(cells(right));
         for (nth, (chip, role)) in chips.iter().enumerate() {
             if nth > 0 {
-                x = buffer.set_stringn(x, area.y, " · ", room, theme.style(Role::Dim)).0;
+                x = put(buffer, (x, area.y), " · ", room, theme.style(Role::Dim));
             }
-            x = buffer.set_stringn(x, area.y, text::fit(chip, room), room, theme.style(*role)).0;
+            x = put(buffer, (x, area.y), chip, room, theme.style(*role));
         }
     }
 }
@@ -240,7 +240,7 @@ fn keys(app: &App, room: usize, area: Rect, buffer: &mut Buffer) {
     let (mut x, end) = (area.x.saturating_add(1), area.x.saturating_add(cells(room)));
     for (action, words) in all {
         let left = usize::from(end.saturating_sub(x));
-        let after = buffer.set_stringn(x, area.y, text::fit(&words, left), left, app.theme.style(Role::Dim)).0;
+        let after = put(buffer, (x, area.y), &text::fit(&words, left), left, app.theme.style(Role::Dim));
         app.targets.add(Rect { x, width: after.saturating_sub(x), ..area }, Target::Key(action));
         x = after.saturating_add(2);
     }

@@ -3,6 +3,7 @@
 mod axes;
 mod bars;
 mod chrome;
+mod frame;
 mod header;
 mod limit_rows;
 mod overlay;
@@ -15,13 +16,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType};
 
 use crate::theme::{Role, Theme};
 
 pub(super) use axes::{Scale, dollars, labels};
 pub(super) use bars::{Sparks, gauge, limit_bar, mark_of, micros, quota_bar, role_of, role_of_quota, spark};
 pub(super) use chrome::{Banner, Footer, Reading, Toast};
+pub(super) use frame::pane;
 pub(super) use header::Header;
 pub(super) use limit_rows::limit_lines;
 pub(super) use overlay::{Overlay, help_lines};
@@ -31,15 +32,6 @@ pub(super) use table::{Cell, Column, Grid};
 /// Text in a role's style.
 pub(super) fn styled(theme: &Theme, role: Role, text: impl Into<Cow<'static, str>>) -> Span<'static> {
     Span::styled(text, theme.style(role))
-}
-
-/// A framed pane, highlighted when it has the keyboard focus.
-pub(super) fn pane(theme: &Theme, title: &str, has_keys: bool) -> Block<'static> {
-    let role = if has_keys { Role::Accent } else { Role::Border };
-    Block::bordered()
-        .border_type(BorderType::Rounded)
-        .border_style(theme.style(role))
-        .title(Span::styled(format!(" {title} "), theme.style(if has_keys { Role::Accent } else { Role::Dim })))
 }
 
 /// Draws lines from the top of an area, as many as fit.

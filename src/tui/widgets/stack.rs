@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::cells;
+use super::{cells, put};
 use crate::text;
 use crate::theme::{Role, Theme};
 
@@ -53,7 +53,7 @@ impl<'a> Stack<'a> {
             let fill = if self.is_plain { FILLS[series % FILLS.len()] } else { TOPS[part - 1] };
             let y = area.bottom() - 1 - cell;
             for x in area.left()..area.right() {
-                buffer.set_stringn(x, y, fill, 1, self.theme.style(Role::Series(series)));
+                put(buffer, (x, y), fill, 1, self.theme.style(Role::Series(series)));
             }
         }
     }
@@ -73,8 +73,8 @@ impl<'a> Stack<'a> {
             if x + needed > area.right() {
                 break;
             }
-            x = buffer.set_stringn(x, area.y, format!("{fill} "), 2, self.theme.style(Role::Series(nth))).0;
-            x = buffer.set_stringn(x, area.y, entry, 30, self.theme.style(Role::Dim)).0 + 1;
+            x = put(buffer, (x, area.y), &format!("{fill} "), 2, self.theme.style(Role::Series(nth)));
+            x = put(buffer, (x, area.y), &entry, 30, self.theme.style(Role::Dim)) + 1;
         }
     }
 }
