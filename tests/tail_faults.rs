@@ -245,7 +245,7 @@ impl Following {
         while !is_so(self) {
             assert!(Instant::now() < give_up, "{:?}, {:?}", self.books.ids(), self.health);
             match self.events.blocking_recv().expect("the reader goes on") {
-                Event::ReadBatch(batch) => self.book(*batch),
+                Event::ReadBatches(batches) => batches.into_iter().for_each(|batch| self.book(batch)),
                 Event::Progress(progress) => self.progress.push(progress),
                 Event::Health(health) => self.health = *health,
                 Event::CaughtUp => self.caught_up = true,

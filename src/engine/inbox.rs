@@ -78,14 +78,14 @@ impl Inbox {
         }
     }
 
-    /// The next batch of the log reader, if it is the next message and has already arrived.
-    pub(super) fn next_batch(&mut self) -> Option<ReadBatch> {
+    /// The next batches of the log reader, if they are the next message and have already arrived.
+    pub(super) fn next_batches(&mut self) -> Option<Vec<ReadBatch>> {
         if self.after_batches.is_some() {
             return None;
         }
         let message = self.messages.try_recv().ok()?;
-        if let LedgerMessage::Ingest(Event::ReadBatch(batch)) = message {
-            return Some(*batch);
+        if let LedgerMessage::Ingest(Event::ReadBatches(batches)) = message {
+            return Some(batches);
         }
         self.after_batches = Some(message);
         None

@@ -167,8 +167,8 @@ impl LedgerThread {
 
     fn event(&mut self, event: Event, inbox: &mut Inbox) {
         match event {
-            Event::ReadBatch(batch) if self.state.caught_up => self.batches(*batch, inbox),
-            Event::ReadBatch(batch) => self.absorb(*batch),
+            Event::ReadBatches(batches) if self.state.caught_up => self.batches(batches, inbox),
+            Event::ReadBatches(batches) => batches.into_iter().for_each(|batch| self.absorb(batch)),
             Event::Progress(progress) if !self.state.caught_up => self.progress(progress),
             Event::Progress(_) => {}
             Event::Health(health) => {

@@ -20,7 +20,7 @@ pub(crate) struct Lifecycle {
 /// True for events that the next run will read from the logs again.
 pub(crate) fn can_wait(event: &Event) -> bool {
     match event {
-        Event::ReadBatch(batch) => batch.file.is_some(),
+        Event::ReadBatches(batches) => batches.iter().all(|batch| batch.file.is_some()),
         Event::Progress(_) | Event::Health(_) | Event::CaughtUp => true,
     }
 }

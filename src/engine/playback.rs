@@ -107,14 +107,14 @@ pub(crate) fn start_demo(work: mpsc::WeakSender<LedgerMessage>, zone: Zone, user
 }
 
 fn event(records: Vec<Record>) -> Event {
-    Event::ReadBatch(Box::new(ReadBatch {
+    Event::ReadBatches(vec![ReadBatch {
         path: Label::new("demo"),
         records,
         file: None,
         bad: Vec::new(),
         unknown: Vec::new(),
         tallies: Tallies::default(),
-    }))
+    }])
 }
 
 #[cfg(test)]

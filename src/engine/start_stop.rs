@@ -325,7 +325,7 @@ fn read_stdin(
         let name = Label::new("-");
         let mut input = io::stdin().lock();
         let _ = ingest::read_stream(&mut input, &name, &options, &|| clock(), &mut |batch| {
-            let _ = messages.blocking_send(LedgerMessage::Ingest(ingest::Event::ReadBatch(Box::new(batch))));
+            let _ = messages.blocking_send(LedgerMessage::Ingest(ingest::Event::ReadBatches(vec![batch])));
         });
         if alone {
             let _ = messages.blocking_send(LedgerMessage::InputEnded);

@@ -16,11 +16,15 @@ use super::fs::{Fs, is_out_of_descriptors};
 use super::roots::lies_in;
 use crate::domain::Label;
 
-/// Pause after an event on a database's write-ahead log, such as the ledger's own, which is written page by page.
-/// Meanwhile the system merges identical events. It doubles up to the longest pause while there are no other events:
-/// then nothing but a database is written, and each wake-up costs as much as writing a page.
-const PAUSE: Duration = Duration::from_micros(500);
-const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+/// Pauses after an event on a database's write-ahead log, which is written page by page: the first one and the longest.
+/// Meanwhile the system merges identical events. The pause doubles while there are no other events: then nothing but a
+/// database is written, and each wake-up costs as much as writing a page.
+type Pauses = (Duration, Duration);
+
+/// The pauses of a watcher of agents' logs, whose events must not wait behind those of a database.
+const PAUSES: Pauses = (Duration::from_micros(500), Duration::from_millis(2));
+/// The pauses of the watcher of our own logs, which lie next to the ledger: each call that is booked writes its log.
+const OWN_PAUSES: Pauses = (Duration::from_millis(16), Duration::from_millis(16));
 
 fn is_of_write_ahead_log(event: &Event) -> bool {
     event.paths.iter().all(|path| path.as_os_str().as_encoded_bytes().ends_with(b"-wal"))
@@ -39,16 +43,29 @@ pub(super) enum Hint {
     Nudge,
 }
 
+/// What is watched of a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// The folder and its subfolders.
+    Deep,
+    /// The folder.
+    Flat,
+    /// The folder, which has our own logs and may have the ledger.
+    Own,
+}
+
 /// Source of hints for the folders attached to it.
 pub(super) trait Watch: Send {
-    /// Requests hints about a place from a folder, including its subfolders if `deep`. The folder is the place itself,
-    /// or lies above it. Replaces an earlier request.
-    fn attach(&mut self, place: &Path, folder: &Path, deep: bool) -> Result<(), PollReason>;
+    /// Requests hints about a place from a folder. The folder is the place itself, or lies above it. Replaces an
+    /// earlier request.
+    fn attach(&mut self, place: &Path, folder: &Path, scope: Scope) -> Result<(), PollReason>;
 }
 
 /// The operating system's file events.
 pub(super) struct System {
     watcher: RecommendedWatcher,
+    /// The watcher of our own logs; `None` if the system allows no second one.
+    own: Option<RecommendedWatcher>,
     places: Arc<Mutex<Places>>,
     fs: Arc<dyn Fs>,
 }
@@ -57,36 +74,42 @@ impl System {
     /// Sends hints about the places that it is attached to. If the queue is full, `flooded` is set instead.
     pub(super) fn new(fs: Arc<dyn Fs>, hints: SyncSender<Hint>, flooded: Arc<AtomicBool>) -> Result<Self, PollReason> {
         let places = Arc::new(Mutex::new(Places::default()));
-        let (ours, mut pause) = (Arc::clone(&places), PAUSE);
-        let tell = move |event: notify::Result<Event>| {
-            let is_burst = event.as_ref().is_ok_and(is_of_write_ahead_log);
-            let found = lock(&ours).hints(event);
-            for hint in found {
-                if let Err(TrySendError::Full(_)) = hints.try_send(hint) {
-                    flooded.store(true, Ordering::Relaxed);
+        let watcher = |pauses: Pauses| {
+            let mut pause = pauses.0;
+            let (places, hints, flooded) = (Arc::clone(&places), hints.clone(), Arc::clone(&flooded));
+            let tell = move |event: notify::Result<Event>| {
+                let is_burst = event.as_ref().is_ok_and(is_of_write_ahead_log);
+                let found = lock(&places).hints(event);
+                for hint in found {
+                    if let Err(TrySendError::Full(_)) = hints.try_send(hint) {
+                        flooded.store(true, Ordering::Relaxed);
+                    }
                 }
-            }
-            if is_burst {
-                std::thread::sleep(pause);
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            } else {
-                pause = PAUSE;
-            }
+                if is_burst {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(pauses.1);
+                } else {
+                    pause = pauses.0;
+                }
+            };
+            RecommendedWatcher::new(tell, Config::default())
         };
-        match RecommendedWatcher::new(tell, Config::default()) {
-            Ok(watcher) => Ok(Self { watcher, places, fs }),
-            Err(error) => Err(reason(&error)),
-        }
+        let (logs, own) = (watcher(PAUSES), watcher(OWN_PAUSES).ok());
+        logs.map(|watcher| Self { watcher, own, places, fs }).map_err(|error| reason(&error))
     }
 }
 
 impl Watch for System {
-    fn attach(&mut self, place: &Path, folder: &Path, deep: bool) -> Result<(), PollReason> {
+    fn attach(&mut self, place: &Path, folder: &Path, scope: Scope) -> Result<(), PollReason> {
         lock(&self.places).add(place.to_owned(), |path| self.fs.canonical(path));
+        let watcher = match (&mut self.own, scope) {
+            (Some(own), Scope::Own) => own,
+            (Some(_) | None, _) => &mut self.watcher,
+        };
         // Fails if the folder was not attached, which does not matter.
-        let _ = self.watcher.unwatch(folder);
-        let mode = if deep { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
-        self.watcher.watch(folder, mode).map_err(|error| reason(&error))
+        let _ = watcher.unwatch(folder);
+        let mode = if scope == Scope::Deep { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
+        watcher.watch(folder, mode).map_err(|error| reason(&error))
     }
 }
 

@@ -1,18 +1,23 @@
 //! The thread that follows the logs.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::JoinHandle;
-use std::time::Instant;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use super::dir_watch::{Hint, System, Watch};
 use super::live::Live;
 use super::{Event, PollReason, Tails};
 
 /// Maximum number of queued hints. Beyond that, everything is rescanned.
-const HINTS: usize = 1024;
+const HINTS: usize = 4096;
+
+/// Minimum time between two reads that found something. Lines that arrive meanwhile are read and written together, which
+/// costs as much as one. It is a little longer than the screen's frame, so that what is read is drawn at once.
+const READ_INTERVAL: Duration = Duration::from_millis(33);
 
 /// Handle of a live reader. Dropping it ends the reader.
 #[derive(Debug)]
@@ -35,7 +40,7 @@ pub fn follow(tails: Tails, threads: usize, emit: impl FnMut(Event) -> bool + Se
     let reader = Reader { hear, stop: stop.clone(), flooded };
     let teller = hints.clone();
     let run = move || reader.run(tails, teller, threads, emit);
-    let thread = std::thread::Builder::new().name("follow".to_owned()).spawn(run)?;
+    let thread = thread::Builder::new().name("follow".to_owned()).spawn(run)?;
     Ok(Follower { hints, stop, thread: Some(thread) })
 }
 
@@ -78,13 +83,15 @@ impl Reader {
     fn run(self, tails: Tails, teller: SyncSender<Hint>, threads: usize, mut emit: impl FnMut(Event) -> bool) {
         let watch = self.watch(&tails, teller);
         let mut live = Live::new(tails, watch, Instant::now());
+        let found = Cell::new(false);
         let mut emit = |event| {
+            found.set(found.get() | matches!(event, Event::ReadBatches(_)));
             if !emit(event) {
                 self.stop.store(true, Ordering::Relaxed);
             }
         };
         live.begin(Instant::now(), threads, &mut emit);
-        let mut next = Instant::now();
+        let (mut next, mut rested) = (Instant::now(), Instant::now());
         while !self.stop.load(Ordering::Relaxed) {
             let wait = next.saturating_duration_since(Instant::now());
             let first = match self.hear.recv_timeout(wait) {
@@ -92,12 +99,18 @@ impl Reader {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
+            thread::sleep(rested.saturating_duration_since(Instant::now()));
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
             let flood = self.flooded.swap(false, Ordering::Relaxed).then_some(Hint::Rescan);
             let hints: Vec<Hint> = first.into_iter().chain(self.hear.try_iter().take(HINTS)).chain(flood).collect();
-            next = live.step(Instant::now(), hints, &mut emit);
+            let now = Instant::now();
+            found.set(false);
+            next = live.step(now, hints, &mut emit);
+            if found.get() {
+                rested = now + READ_INTERVAL;
+            }
         }
     }
 
@@ -107,5 +120,51 @@ impl Reader {
         }
         let fs = Arc::clone(&tails.tools.fs);
         System::new(fs, teller, Arc::clone(&self.flooded)).map(|system| Box::new(system) as Box<dyn Watch>)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Write as _;
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::ingest::{Options, Roots};
+
+    /// A call in our own format.
+    fn line(id: usize) -> String {
+        format!("{{\"ts\":\"2026-11-28T10:00:00Z\",\"id\":\"{id}\",\"model\":\"m\",\"input_tokens\":1}}\n")
+    }
+
+    #[test]
+    fn lines_that_arrive_faster_than_frames_are_read_together_and_none_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a.jsonl", "b.jsonl"].map(|name| folder.path().join(name));
+        for (id, path) in paths.iter().enumerate() {
+            fs::write(path, line(id)).unwrap();
+        }
+        let roots = Roots { native: paths.to_vec(), ..Roots::default() };
+        let (send, events) = channel();
+        let follower =
+            follow(Tails::new(&roots, Options::default()), 1, move |event| send.send(event).is_ok()).unwrap();
+        let timeout = Duration::from_secs(20);
+        while !matches!(events.recv_timeout(timeout).unwrap(), Event::CaughtUp) {}
+        let start = Instant::now();
+        let mut files = paths.map(|path| File::options().append(true).open(path).unwrap());
+        for id in 2..200 {
+            files[id % 2].write_all(line(id).as_bytes()).unwrap();
+            thread::sleep(Duration::from_millis(1));
+        }
+        let (mut read, mut reads) = (0, 0);
+        while read < 198 {
+            if let Event::ReadBatches(batches) = events.recv_timeout(timeout).unwrap() {
+                reads += 1;
+                read += batches.iter().map(|batch| batch.records.len()).sum::<usize>();
+            }
+        }
+        let most = start.elapsed().as_millis() / READ_INTERVAL.as_millis() + 2;
+        assert!(reads <= most, "{reads} reads, {most} intervals");
+        follower.join();
     }
 }

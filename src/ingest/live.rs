@@ -18,12 +18,14 @@ const TELL: Duration = Duration::from_secs(1);
 const PROGRESS: Duration = Duration::from_millis(50);
 /// Number of newest files that count as recently changed at the start.
 const NEWEST: usize = 16;
+/// Number of records that are sent together. The last batch may exceed it.
+const TOGETHER: usize = 1024;
 
 /// Events of the live reader.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// New records.
-    ReadBatch(Box<ReadBatch>),
+    /// New records of one or more files, found by one check.
+    ReadBatches(Vec<ReadBatch>),
     /// Progress of the first reading.
     Progress(Progress),
     /// The state of the sources changed.
@@ -70,7 +72,7 @@ impl Live {
         self.watching.attach(&mut self.tails);
         let mut shown: Option<Instant> = None;
         self.tails.catch_up(now, threads, &mut |batch, progress| {
-            emit(Event::ReadBatch(Box::new(batch)));
+            emit(Event::ReadBatches(vec![batch]));
             let time = Instant::now();
             if shown.is_none_or(|shown| time.saturating_duration_since(shown) >= PROGRESS) {
                 shown = Some(time);
@@ -112,11 +114,19 @@ impl Live {
         }
         self.look_where_due(now);
         self.tails.round += 1;
-        let mut changed = false;
+        let (mut changed, mut together, mut records) = (false, Vec::new(), 0);
         self.tails.read_pending(now, &mut |batch| {
             changed = true;
-            emit(Event::ReadBatch(Box::new(batch)));
+            records += batch.records.len();
+            together.push(batch);
+            if records >= TOGETHER {
+                records = 0;
+                emit(Event::ReadBatches(std::mem::take(&mut together)));
+            }
         });
+        if !together.is_empty() {
+            emit(Event::ReadBatches(together));
+        }
         if changed {
             self.changed = now;
             self.due.everything = self.due.everything.min(now + poll_schedule::EVERYTHING);

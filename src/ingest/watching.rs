@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::dir_watch::Watch;
+use super::dir_watch::{Scope, Watch};
 use super::fs::{FileId, FileKind, Fs};
-use super::{PollReason, RootState, Tails};
+use super::{PollReason, RootKind, RootState, Tails};
 
 /// The watch and what it is attached to. Without a watch, every place is polled.
 pub(super) struct Watching {
@@ -20,7 +20,7 @@ pub(super) struct Watching {
 struct Target {
     place: Arc<Path>,
     folder: (PathBuf, FileId),
-    is_deep: bool,
+    scope: Scope,
     /// True if the subfolders of another place include it.
     is_covered: bool,
 }
@@ -38,8 +38,12 @@ impl Watching {
             |path: &Arc<Path>| tails.root_stats.stat(&*fs, path).is_ok_and(|stat| stat.sort == FileKind::Folder);
         let deep: Vec<Arc<Path>> = trees.filter(&mut is_folder).collect();
         for at in 0..tails.roots.len() {
-            let (place, is_flat) = (Arc::clone(&tails.roots[at].path), tails.roots[at].is_flat);
-            let Some(target) = target_of(&*fs, tails, place, is_flat, &deep) else { continue };
+            let root = &tails.roots[at];
+            let (place, is_flat, is_own) = (Arc::clone(&root.path), root.is_flat, root.layout == RootKind::Own);
+            let Some(mut target) = target_of(&*fs, tails, place, is_flat, &deep) else { continue };
+            if is_own && target.scope == Scope::Flat {
+                target.scope = Scope::Own;
+            }
             let exists = tails.root_stats.stat(&*fs, &target.place).is_ok();
             let root = &tails.roots[at];
             if self.is_attached(&target) && (!exists || root.state != RootState::Found) {
@@ -68,12 +72,12 @@ impl Watching {
     }
 
     fn watch(&mut self, fs: &dyn Fs, target: Target) -> Result<(), PollReason> {
-        let Target { place, folder, is_deep, is_covered } = target;
+        let Target { place, folder, scope, is_covered } = target;
         let watched = match &mut self.watch {
             _ if fs.is_remote(&folder.0) => Err(PollReason::Remote),
             Err(reason) => Err(reason.clone()),
             Ok(_) if is_covered => Ok(()),
-            Ok(watch) => watch.attach(&place, &folder.0, is_deep),
+            Ok(watch) => watch.attach(&place, &folder.0, scope),
         };
         self.attached.insert(place, folder);
         watched
@@ -86,7 +90,7 @@ fn target_of(fs: &dyn Fs, tails: &mut Tails, place: Arc<Path>, is_flat: bool, de
     let is_folder = stats.stat(fs, &place).is_ok_and(|stat| stat.sort == FileKind::Folder);
     let from = if is_folder { &place } else { place.parent().unwrap_or(&place) };
     let folder = stats.nearest(fs, from)?;
-    let is_deep = is_folder && !is_flat;
-    let is_covered = !is_deep && deep.iter().any(|tree| folder.0.starts_with(tree));
-    Some(Target { place, folder, is_deep, is_covered })
+    let scope = if is_folder && !is_flat { Scope::Deep } else { Scope::Flat };
+    let is_covered = scope == Scope::Flat && deep.iter().any(|tree| folder.0.starts_with(tree));
+    Some(Target { place, folder, scope, is_covered })
 }

@@ -49,10 +49,12 @@ fn k2_k3_a_writer_at_full_speed_is_neither_changed_nor_slowed_and_every_row_is_s
     let seen = std::thread::spawn(move || {
         let (mut seen, mut batches) = (BTreeSet::new(), 0);
         while seen.len() < TIMES {
-            let Event::ReadBatch(batch) = events.blocking_recv().unwrap() else { continue };
-            assert!(batch.bad.is_empty(), "{:?}", batch.bad);
-            batches += usize::from(!batch.records.is_empty());
-            seen.extend(models(&batch));
+            let Event::ReadBatches(all) = events.blocking_recv().unwrap() else { continue };
+            for batch in all {
+                assert!(batch.bad.is_empty(), "{:?}", batch.bad);
+                batches += usize::from(!batch.records.is_empty());
+                seen.extend(models(&batch));
+            }
         }
         drop(events);
         batches

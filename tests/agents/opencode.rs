@@ -95,9 +95,9 @@ fn k3_the_live_reader_follows_the_log_of_a_database() {
     let emit = move |event| sender.blocking_send(event).is_ok();
     let follower = follow(Tails::new(&roots, Options::default()), 1, emit).unwrap();
     let mut wait_for = |model: &str| loop {
-        let Event::ReadBatch(batch) = events.blocking_recv().unwrap() else { continue };
+        let Event::ReadBatches(batches) = events.blocking_recv().unwrap() else { continue };
         let is_it = |record: &Record| matches!(record, Record::Call(call) if call.model.as_deref() == Some(model));
-        if batch.records.iter().any(is_it) {
+        if batches.iter().flat_map(|batch| &batch.records).any(is_it) {
             return;
         }
     };

@@ -25,16 +25,18 @@ impl LedgerThread {
         }
     }
 
-    /// Writes a batch, and those that have arrived after it, in one transaction.
-    pub(super) fn batches(&mut self, first: ReadBatch, inbox: &mut Inbox) {
-        let (mut together, mut is_troubled) = self.take(first);
-        while together.records.len() < TOGETHER
-            && let Some(next) = inbox.next_batch()
-        {
-            let (batch, troubled) = self.take(next);
-            together.records.extend(batch.records);
-            together.files.extend(batch.files);
-            is_troubled |= troubled;
+    /// Writes batches, and those that have arrived after them, in one transaction.
+    pub(super) fn batches(&mut self, first: Vec<ReadBatch>, inbox: &mut Inbox) {
+        let (mut together, mut is_troubled) = (Batch::default(), false);
+        let mut next = Some(first);
+        while let Some(batches) = next {
+            for batch in batches {
+                let (batch, troubled) = self.take(batch);
+                together.records.extend(batch.records);
+                together.files.extend(batch.files);
+                is_troubled |= troubled;
+            }
+            next = if together.records.len() < TOGETHER { inbox.next_batches() } else { None };
         }
         self.post(&together);
         if is_troubled {

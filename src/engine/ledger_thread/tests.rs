@@ -144,14 +144,14 @@ impl Harness {
 
 /// Calls from a log.
 fn read(calls: Vec<Call>) -> Event {
-    Event::ReadBatch(Box::new(ReadBatch {
+    Event::ReadBatches(vec![ReadBatch {
         path: Label::new("/logs/a.jsonl"),
         records: calls.into_iter().map(Record::Call).collect(),
         file: None,
         bad: Vec::new(),
         unknown: Vec::new(),
         tallies: Tallies::default(),
-    }))
+    }])
 }
 
 /// Books a call from another process.
@@ -305,11 +305,11 @@ fn batches_that_have_arrived_are_written_together_and_before_the_message_behind_
     harness.read(vec![call(1, "alice", 1)]);
     let changes = |event| if let EngineEvent::Changes(changes) = event { Some(changes.len()) } else { None };
     assert_eq!(harness.events().into_iter().filter_map(changes).collect::<Vec<_>>(), [3]);
-    assert!(harness.inbox.next_batch().is_none(), "the config comes first");
+    assert!(harness.inbox.next_batches().is_none(), "the config comes first");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let next = runtime.block_on(harness.inbox.next());
     assert!(matches!(next, Some(Item::Message(LedgerMessage::Config))));
-    assert!(harness.inbox.next_batch().is_some());
+    assert!(harness.inbox.next_batches().is_some());
 }
 
 #[test]

@@ -8,20 +8,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::super::dir_watch::Scope;
 use super::*;
-use crate::ingest::{Entry, Fs, Handle, Options, OsFs, ReadBatch, Roots, Stat};
+use crate::ingest::{Entry, Fs, Handle, Options, OsFs, Roots, Stat};
 
 mod described;
 
 /// A watch that never sends events but records its attachments.
 struct Deaf {
-    attached: Sender<(PathBuf, bool)>,
+    attached: Sender<(PathBuf, Scope)>,
     answer: Result<(), PollReason>,
 }
 
 impl Watch for Deaf {
-    fn attach(&mut self, _: &Path, folder: &Path, deep: bool) -> Result<(), PollReason> {
-        self.attached.send((folder.to_owned(), deep)).unwrap();
+    fn attach(&mut self, _: &Path, folder: &Path, scope: Scope) -> Result<(), PollReason> {
+        self.attached.send((folder.to_owned(), scope)).unwrap();
         self.answer.clone()
     }
 }
@@ -53,7 +54,7 @@ struct Scene {
     _keep: tempfile::TempDir,
     root: PathBuf,
     live: Live,
-    attached: Receiver<(PathBuf, bool)>,
+    attached: Receiver<(PathBuf, Scope)>,
     begun: Instant,
     now: Instant,
     next: Instant,
@@ -99,9 +100,8 @@ impl Scene {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::ReadBatch(batch) => {
-                let ReadBatch { tallies, .. } = *batch;
-                self.lines += tallies.lines;
+            Event::ReadBatches(batches) => {
+                self.lines += batches.iter().map(|batch| batch.tallies.lines).sum::<u64>();
             }
             Event::Health(health) => self.health = *health,
             Event::Progress(_) | Event::CaughtUp => {}
@@ -219,12 +219,12 @@ fn a_place_that_is_listed_later_is_heard_of_and_watched() {
         Roots::discover(Some(root), env)
     });
     let folder = workspaces(&scene.root);
-    assert!(scene.attached.try_iter().any(|attached| attached == (folder.clone(), false)), "the list is watched");
+    assert!(scene.attached.try_iter().any(|attached| attached == (folder.clone(), Scope::Flat)), "the list is watched");
     scene.pass(Duration::from_secs(3600));
     let chats = folder.join("w1/chatSessions");
     fs::create_dir_all(&chats).unwrap();
     scene.step(vec![Hint::Changed(folder.join("w1"))]);
-    assert!(scene.attached.try_iter().any(|attached| attached == (chats.clone(), false)), "and what it lists");
+    assert!(scene.attached.try_iter().any(|attached| attached == (chats.clone(), Scope::Flat)), "and what it lists");
     fs::write(chats.join("s.jsonl"), "{}\n").unwrap();
     scene.step(vec![Hint::Changed(chats.join("s.jsonl"))]);
     assert_eq!(scene.lines, 1);
@@ -286,13 +286,13 @@ fn a12_a_file_that_raced_its_folder_is_found_soon() {
 fn a1_a_missing_root_is_watched_for_from_above() {
     let mut scene = Scene::new(Ok(()), |_| {});
     let above = scene.root.parent().unwrap().to_owned();
-    assert_eq!(scene.attached.try_iter().collect::<Vec<_>>(), [(above, false)]);
+    assert_eq!(scene.attached.try_iter().collect::<Vec<_>>(), [(above, Scope::Flat)]);
     assert_eq!(scene.health.roots[0].state, RootState::Waiting);
     with_a_log(&scene.root);
     scene.now += Duration::from_secs(5);
     scene.step(vec![Hint::Changed(scene.root.clone())]);
     assert_eq!((scene.lines, &scene.health.roots[0].state), (1, &RootState::Live));
-    assert_eq!(scene.attached.try_iter().collect::<Vec<_>>(), [(scene.root.clone(), true)]);
+    assert_eq!(scene.attached.try_iter().collect::<Vec<_>>(), [(scene.root.clone(), Scope::Deep)]);
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn a2_a_root_that_came_back_is_watched_again() {
     fs::write(scene.root.join("a.jsonl"), "{ }\n").unwrap();
     fs::write(scene.root.join("b.jsonl"), "{  }\n").unwrap();
     scene.pass(Duration::from_secs(32));
-    assert!(scene.attached.try_iter().any(|attached| attached == (scene.root.clone(), true)));
+    assert!(scene.attached.try_iter().any(|attached| attached == (scene.root.clone(), Scope::Deep)));
     let root = &scene.health.roots[0];
     assert_eq!((scene.lines, &root.state, root.reattached), (3, &RootState::Live, 1));
 }
