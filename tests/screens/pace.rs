@@ -41,7 +41,7 @@ fn h9_no_more_than_ten_pictures_a_second_go_over_a_network_unless_asked_for() {
 #[test]
 fn h9_a_large_screen_is_drawn_less_often_but_never_less_than_one_over_a_network() {
     let most = pictures_of_size(options(), 80, 24);
-    assert_eq!(pictures_of_size(options(), 146, 60), most);
+    assert_eq!(pictures_of_size(options(), 120, 50), most);
     let large = pictures_of_size(options(), 200, 60);
     assert!((12..=22).contains(&large) && large < most, "{large} of {most}");
     assert!((7..=10).contains(&pictures_of_size(options(), 500, 140)));
