@@ -34,6 +34,22 @@ pub(crate) fn cost(sums: &Sums) -> String {
     marked(mark(sums), usd(sums.cost))
 }
 
+/// The same in a few columns: `≥ $1.2k`.
+pub(crate) fn cost_short(sums: &Sums) -> String {
+    marked(mark(sums), usd_short(sums.cost))
+}
+
+/// What other costs are above or below the cost in these sums: `+$1.20`, `~ -$0.40` where the cost has a mark.
+pub(crate) fn difference(amount: Usd, sums: &Sums) -> String {
+    let sign = if amount > Usd::ZERO { "+" } else { "" };
+    let words = format!("{sign}{}", usd(amount));
+    match mark(sums) {
+        Mark::Exact => words,
+        Mark::AtLeast | Mark::About => marked(Mark::About, words),
+        Mark::Unknown => marked(Mark::Unknown, words),
+    }
+}
+
 /// Cost of one or a few calls, with its mark and more digits: `$0.0721`.
 pub(crate) fn cost_fine(sums: &Sums) -> String {
     marked(mark(sums), usd_fine(sums.cost))
@@ -243,6 +259,12 @@ mod tests {
         let guessed = Sums { cost: amount("0.4"), unpriced_tokens: 0, guessed_calls: 1, ..none };
         assert_eq!(cost(&guessed), "~ $0.40");
         assert_eq!(cost(&Sums::default()), "$0.00");
+        let thousand = Sums { cost: amount("1234"), ..some };
+        assert_eq!((cost_short(&thousand).as_str(), cost_short(&none).as_str()), ("≥ $1.2k", "?"));
+        // What is missing from a cost may make a difference larger or smaller.
+        let differences = [&Sums::default(), &some, &guessed, &none].map(|sums| difference(amount("-0.4"), sums));
+        assert_eq!(differences, ["-$0.40", "~ -$0.40", "~ -$0.40", "?"]);
+        assert_eq!(difference(amount("2"), &Sums::default()), "+$2.00");
     }
 
     #[test]
