@@ -60,6 +60,40 @@ fn every_row_of_every_answer_for_programs_says_how_many_calls_are_guessed() {
 }
 
 #[test]
+fn a_comparison_with_another_model_is_as_uncertain_as_the_cost() {
+    let home = Home::new();
+    home.write("log.jsonl", &lines(&[EXACT, GUESS, UNPRICED]));
+    let text = out(&home, &["signals", "--against", "gpt-5", "log.jsonl"]);
+    let row = text.lines().rfind(|line| line.starts_with("total")).unwrap();
+    assert_eq!(row.matches("~ ").count(), 3, "{text}");
+    home.write("log.jsonl", EXACT);
+    let text = out(&home, &["signals", "--against", "gpt-5", "log.jsonl"]);
+    assert!(!text.contains('~'), "{text}");
+}
+
+#[test]
+fn no_amount_is_zero_because_nothing_has_a_price() {
+    let home = Home::new();
+    let agent =
+        UNPRICED.replace("\"id\":\"unpriced\"", "\"id\":\"two\",\"agent\":\"explore\"").replace("10:02", "10:12");
+    home.write("log.jsonl", &lines(&[UNPRICED, &agent]));
+    let summary = json_of(&home, &["summary", "s1", "--json", "log.jsonl"]);
+    assert_eq!(
+        (&summary["cost_usd"], &summary["cost_per_hour_usd"], &summary["agents"]["cost_usd"]),
+        (&Value::Null, &Value::Null, &Value::Null),
+        "{summary}"
+    );
+    home.config("logs = [\"~/log.jsonl\"]\n");
+    home.write("log.jsonl", &UNPRICED.replace("2026-11-20T10:02:00Z", &common::now()));
+    let limits = json_of(&home, &["limits", "show", "--json"]);
+    for key in ["cost_per_hour_usd", "by_day_end_usd", "by_month_end_usd"] {
+        assert_eq!(limits[key], Value::Null, "{limits}");
+    }
+    home.write("log.jsonl", &EXACT.replace("2026-11-20T10:00:00Z", &common::now()));
+    assert!(json_of(&home, &["limits", "show", "--json"])["cost_per_hour_usd"].is_number());
+}
+
+#[test]
 fn limits_metrics_and_the_ledger_say_so_too() {
     let home = Home::new();
     home.config("logs = [\"~/log.jsonl\"]\n[limits]\ntotal = { usd = 1 }\n");

@@ -394,6 +394,12 @@ fn unpriced_tokens_are_marked_everywhere() {
     press(&mut history, &["4"]);
     let history = shown(&history, 200, 60);
     assert!(history.contains("≥ $31.50 by its end"), "{history}");
+    let compact = app_with(Options { compact: true, ..options() }, some.clone());
+    for width in 1..60 {
+        let text = shown(&compact, width, 1);
+        assert!(!text.contains('$') || text.contains('≥'), "{width}: {text}");
+    }
+    assert_eq!(shown(&compact, 6, 1).trim(), "≥$2.18");
     let small = shown(&app_with(options(), some.clone()), 40, 10);
     assert!(small.contains("≥ $4.12/h"), "{small}");
     let text = shown(&app_with(options(), some), 120, 30);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::{Exit, Failure, printable, trace_log};
 use crate::cli::{Cli, Color, Command};
-use crate::config::{self, Env, Loaded, Overrides, PRICE_LIST, Paths, Settings};
+use crate::config::replace_file::{drafting_process, folder_of};
+use crate::config::{self, ESTIMATES, Env, Loaded, Overrides, PRICE_LIST, Paths, Settings};
 use crate::domain::{Filter, Instant};
 use crate::ledger;
 use crate::meter::Rules;
@@ -114,17 +115,28 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Removes temporary files left behind by killed writers of the config or the price list.
+/// Removes drafts that killed processes left behind, of every file of ours that is replaced as a whole.
 fn remove_strays(paths: &Paths) {
-    if let Some((folder, name)) =
-        paths.config.as_deref().and_then(|path| Some((path.parent()?, path.file_name()?.to_str()?)))
-    {
-        let begins = format!(".{name}.");
-        ledger::remove_strays(folder, |found| found.strip_prefix(begins.as_str())?.strip_suffix(".tmp"));
+    if let Some(config) = &paths.config {
+        remove_drafts(config);
+        // The target of a link is replaced, not the link.
+        if let Some(target) = std::fs::canonicalize(config).ok().filter(|target| target != config) {
+            remove_drafts(&target);
+        }
     }
     if let Some(folder) = &paths.data {
-        ledger::remove_strays(folder, |found| found.strip_prefix(PRICE_LIST)?.strip_prefix('.'));
+        ledger::remove_strays(folder, |found| {
+            let of_older_version = || found.strip_prefix(PRICE_LIST)?.strip_prefix('.');
+            let draft = [PRICE_LIST, ESTIMATES].into_iter().find_map(|name| drafting_process(found, name));
+            draft.or_else(of_older_version)
+        });
     }
+}
+
+/// Removes drafts of a file that killed processes left next to it.
+pub(crate) fn remove_drafts(target: &Path) {
+    let Some(name) = target.file_name().and_then(|name| name.to_str()) else { return };
+    ledger::remove_strays(folder_of(target), |found| drafting_process(found, name));
 }
 
 fn overrides(cli: &Cli) -> Overrides {

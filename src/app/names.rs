@@ -41,7 +41,8 @@ impl Names {
     fn shown_as(&self, short: &str) -> Vec<&Label> {
         let is_shown_so = |name: &str| match self.dimension {
             Dimension::Project => is_project(name, short),
-            Dimension::Model => model_short(name) == short,
+            // Agents write a model's name in different cases.
+            Dimension::Model => model_short(name).eq_ignore_ascii_case(short),
             Dimension::Source
             | Dimension::Session
             | Dimension::User
@@ -55,6 +56,12 @@ impl Names {
             | Dimension::Ticket => false,
         };
         self.all.iter().filter(|name| is_shown_so(name)).collect()
+    }
+
+    /// True if calls have this model in another spelling, or as a dated or undated version.
+    fn has_other_spelling(&self, given: &str) -> bool {
+        let is_same = |name: &Label| Matcher::model(given).matches(name) || Matcher::model(name).matches(given);
+        self.dimension == Dimension::Model && self.all.iter().any(is_same)
     }
 
     /// The name as the screens show it.
@@ -205,7 +212,8 @@ pub(crate) fn complete(books: &dyn Ledger, filter: &mut Filter) -> Result<KnownN
 }
 
 /// The full names that a name given for a coming call may stand for: itself if a call has it, or else all that are
-/// shown so. The sentence says that it may be any of several, or that no call has it.
+/// shown so. The sentence says that it may be any of several, or that no call has it: nothing is said of a name that
+/// the config has, or of another spelling of a model that calls have.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -213,6 +221,7 @@ pub(crate) fn meanings(
     books: &dyn Ledger,
     dimension: Dimension,
     given: &Label,
+    is_configured: impl FnOnce() -> bool,
 ) -> Result<(Vec<Label>, Option<String>), LedgerError> {
     let names = Names::in_ledger(books, dimension)?;
     if names.all.contains(given) {
@@ -220,6 +229,7 @@ pub(crate) fn meanings(
     }
     let shown: Vec<Label> = names.shown_as(given).into_iter().cloned().collect();
     Ok(match shown.as_slice() {
+        [] if names.has_other_spelling(given) || is_configured() => (vec![given.clone()], None),
         [] => (vec![given.clone()], names.unknown(&Matcher::exact(given.as_str()))),
         [_] => (shown, None),
         several => {

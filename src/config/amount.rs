@@ -1,4 +1,4 @@
-//! Parses amounts: `25usd`, `$25`, `500k`, `1.5M tokens`, `25usd + 200k output`.
+//! Parses amounts: `25usd`, `$25`, `500k`, `1.5M tokens`, `25usd + 200k output`, `25usd, 500k`.
 
 use crate::domain::Usd;
 use crate::meter::Amount;
@@ -13,7 +13,12 @@ pub(crate) const AMOUNT: &str =
 /// A sentence saying what was found and what was expected.
 pub fn parse_amount(text: &str) -> Result<Amount, String> {
     let mut amount = Amount::default();
-    for part in text.split('+') {
+    if has_comma_in_number(text) {
+        return Err(
+            "has a comma within a number; write 25usd + 500k for several amounts, 1_000 or 1.5 for one".to_owned()
+        );
+    }
+    for part in text.split(['+', ',']) {
         let one = part_of(part.trim())?;
         let twice = (amount.usd.is_some() && one.usd.is_some())
             || (amount.tokens.is_some() && one.tokens.is_some())
@@ -28,6 +33,11 @@ pub fn parse_amount(text: &str) -> Result<Amount, String> {
         };
     }
     Ok(amount)
+}
+
+/// True for `$1,500k`, which could be two amounts, or one with a comma between thousands or before decimals.
+fn has_comma_in_number(text: &str) -> bool {
+    text.as_bytes().windows(3).any(|at| at[0].is_ascii_digit() && at[1] == b',' && at[2].is_ascii_digit())
 }
 
 fn part_of(text: &str) -> Result<Amount, String> {
@@ -168,6 +178,8 @@ mod tests {
             ("50k output", amount(None, None, Some(50_000))),
             ("50 output tokens", amount(None, None, Some(50))),
             ("25usd + 500k", amount(Some("25"), Some(500_000), None)),
+            ("5usd,500k", amount(Some("5"), Some(500_000), None)),
+            ("500k, $5, 1k output", amount(Some("5"), Some(500_000), Some(1_000))),
         ];
         for (text, expected) in cases {
             assert_eq!(parse_amount(text), Ok(expected), "{text}");
@@ -198,6 +210,12 @@ mod tests {
             ("$0.1234567890123", "finer than a pico-dollar"),
             ("k", "is not an amount"),
             ("5usd + 6usd", "the same kind of amount twice"),
+            ("5usd, 6usd", "the same kind of amount twice"),
+            ("5usd,", "is empty"),
+            ("$1,500", "has a comma within a number; write 25usd + 500k"),
+            ("1,500 tokens", "1_000 or 1.5 for one"),
+            ("$5,500k", "has a comma within a number"),
+            ("0,50usd", "has a comma within a number"),
         ];
         for (text, expected) in cases {
             let why = parse_amount(text).unwrap_err();

@@ -51,4 +51,4 @@ pub use server::{Server, Token};
 pub use settings::{Alerts, FrameRate, Gate, KeyBinding, Notify, OnError, Overrides, Settings, Symbols};
 pub use settings_table::written_settings;
 pub(crate) use socket_path::SocketPath;
-pub(crate) use sources::{PRICE_LIST, load, meter_alerts, price_book, rules, themes};
+pub(crate) use sources::{ESTIMATES, PRICE_LIST, load, meter_alerts, price_book, rules, themes};

@@ -23,8 +23,14 @@ pub(crate) fn replace(target: &Path, write: impl FnOnce(&mut dyn Write) -> io::R
 }
 
 /// The folder of a file.
-pub(super) fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The id of the process that has written a draft of a file, from the names of both. `None` for any other file.
+pub(crate) fn drafting_process<'n>(found: &'n str, target: &str) -> Option<&'n str> {
+    let process = found.strip_prefix('.')?.strip_prefix(target)?.strip_prefix('.')?.strip_suffix(".tmp")?;
+    process.bytes().all(|byte| byte.is_ascii_digit()).then_some(process)
 }
 
 impl<'t> Draft<'t> {

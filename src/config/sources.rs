@@ -14,6 +14,9 @@ use crate::theme::{self, Themes, UserTheme};
 /// Name of the imported price list in the data folder.
 pub(crate) const PRICE_LIST: &str = "prices.txt";
 
+/// File name of the estimates in the data folder.
+pub(crate) const ESTIMATES: &str = "estimates.jsonl";
+
 /// Size limit of an imported price list, in bytes; the same as for `prices update`.
 const LONGEST_PRICES: u64 = 64 << 20;
 /// Size limit of a theme file, in bytes.

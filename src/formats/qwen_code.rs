@@ -184,7 +184,8 @@ impl Reader for Chat {
         if read.history.is_some() && read.messages.is_some() {
             return self.older.line(line, origin, out);
         }
-        if read.date.is_some() && read.auth_type.is_some() {
+        // The kind of login is left out where none is known.
+        if read.date.is_some() && (read.auth_type.is_some() || !read.total.is_absent()) {
             out.extend(self.ledger(&read, origin)?.map(Record::Call));
         } else if read.subtype.get() == Some("ui_telemetry") {
             if event.name.get().is_some_and(|name| name.ends_with("api_response")) {

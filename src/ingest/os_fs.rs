@@ -12,6 +12,7 @@ use super::fs::Listing;
 use super::fs::{Entry, FileId, FileKind, Fs, Handle, Stat};
 #[cfg(target_os = "linux")]
 use super::read_dir;
+use crate::ledger::is_network;
 
 /// The real file system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,7 +68,7 @@ impl Fs for OsFs {
     }
 
     fn is_remote(&self, path: &Path) -> bool {
-        is_remote(path)
+        is_network(path)
     }
 }
 
@@ -160,36 +161,4 @@ fn inode_of(entry: &std::fs::DirEntry) -> u64 {
 #[cfg(not(unix))]
 fn inode_of(_entry: &std::fs::DirEntry) -> u64 {
     0
-}
-
-/// Magic numbers of network and user-space file systems, from `linux/magic.h` and the file systems' sources.
-#[cfg(target_os = "linux")]
-const REMOTE: [u64; 13] = [
-    0x6969,      // NFS
-    0x517b,      // SMB
-    0xff53_4d42, // CIFS
-    0xfe53_4d42, // SMB 2
-    0x0102_1997, // 9p, which WSL and some virtual machines also use to share folders
-    0x6573_5546, // FUSE: sshfs, rclone, s3fs
-    0x00c3_6400, // Ceph
-    0x5346_414f, // AFS
-    0x7375_7245, // Coda
-    0x0bd0_0bd0, // Lustre
-    0x4750_4653, // GPFS
-    0x7c7c_6673, // Parallels shared folders
-    0x786f_4256, // VirtualBox shared folders
-];
-
-#[cfg(target_os = "linux")]
-fn is_remote(path: &Path) -> bool {
-    rustix::fs::statfs(path).is_ok_and(|found| {
-        // The field is signed on some architectures, but its values have 32 bits on all of them.
-        let kind = u64::try_from(found.f_type & 0xffff_ffff).unwrap_or_default();
-        REMOTE.contains(&kind)
-    })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_remote(_path: &Path) -> bool {
-    false
 }

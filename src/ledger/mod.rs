@@ -49,7 +49,7 @@ pub use query::{Grain, Order, PeriodKey, Query, Report, ReportRow, SessionRow};
 pub use spending::Part;
 pub(crate) use sqlite::Displaced;
 pub(crate) use sqlite::{
-    Info, Lost, Repeats, Salvaged, has_ended, remove_strays, replace_damaged, sqlite_uri, with_ending,
+    Info, Lost, Repeats, Salvaged, has_ended, is_network, remove_strays, replace_damaged, sqlite_uri, with_ending,
 };
 pub use sqlite::{Note, Opened, Options, Sqlite, open};
 pub use store::{Access, Delta, Place, Quarters, Step, Store, Stored, Table};

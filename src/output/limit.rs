@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Decimal;
 use crate::domain::{Usd, Zone, rfc3339_seconds};
+use crate::ledger::Sums;
 use crate::meter::{Amount, LimitState, Window};
 
 /// JSON form of a limit in `limits show`, `gate` and the socket's replies.
@@ -40,8 +41,13 @@ struct AmountJson {
 }
 
 /// Rounds to the millionth of a dollar.
-pub(crate) fn micro(usd: Usd) -> Decimal {
+pub(super) fn micro(usd: Usd) -> Decimal {
     Decimal(Usd::from_pico(usd.rounded(6).saturating_mul(1_000_000)))
+}
+
+/// The same for a rate or a forecast that is computed from these sums; `None` when nothing in them has a price.
+pub(crate) fn micro_of(usd: Usd, sums: &Sums) -> Option<Decimal> {
+    (!sums.is_unpriced()).then(|| micro(usd))
 }
 
 impl AmountJson {

@@ -21,7 +21,7 @@ pub(crate) use cells::{Cell, Grid, call_facts, cost_cell, measures, report_grid,
 pub(crate) use delimited::{CallLines, csv, markdown};
 pub(crate) use json::{CallObjects, Decimal, is_zero, report as report_json, report_document, to_line};
 pub(crate) use label_sets::LabelSets;
-pub(crate) use limit::{LimitJson, micro};
+pub(crate) use limit::{LimitJson, micro_of};
 pub(crate) use metrics::{Buckets, Kind, LabelPair, Metrics};
 pub(crate) use otlp::{Times, otlp};
 pub(crate) use plan::{PlanJson, plan_line};

@@ -55,7 +55,7 @@ impl Marks {
 struct Agents {
     calls: u64,
     total_tokens: u64,
-    cost_usd: Decimal,
+    cost_usd: Cell,
     #[serde(flatten)]
     marks: Marks,
 }
@@ -72,8 +72,8 @@ pub(crate) fn session_json(line: &SessionLine, unread_files: u64, out: &mut dyn 
         facts,
         operations: sums.calls,
         tokens_per_min: per(sums.tokens.total(), 60, seconds),
-        // No hourly rate can be derived from less than a minute.
-        cost_per_hour_usd: (seconds >= 60).then(|| Decimal(hourly(sums.cost, seconds))),
+        // No hourly rate can be derived from less than a minute, or from calls without a price.
+        cost_per_hour_usd: (seconds >= 60 && !sums.is_unpriced()).then(|| Decimal(hourly(sums.cost, seconds))),
         models: line
             .row
             .models
@@ -89,7 +89,7 @@ pub(crate) fn session_json(line: &SessionLine, unread_files: u64, out: &mut dyn 
         agents: Agents {
             calls: line.row.in_agents.calls,
             total_tokens: line.row.in_agents.tokens.total(),
-            cost_usd: Decimal(line.row.in_agents.cost),
+            cost_usd: cost_cell(&line.row.in_agents),
             marks: Marks::from_sums(&line.row.in_agents),
         },
         unread_files,

@@ -170,10 +170,9 @@ pub(crate) fn comparison_text(out: &mut dyn io::Write, comparison: &Comparison) 
     writeln!(out, "\nThe same tokens on {} (arithmetic only, no statement about quality):", comparison.model)?;
     let heads = ["used", "calls", "tokens", "cost", "would cost", "difference"].map(str::to_owned);
     let row = |name: String, sums: &Sums, usd: Usd| {
-        let sign = if usd > sums.cost { "+" } else { "" };
-        let difference = format!("{sign}{}", text::usd(usd - sums.cost));
+        let difference = text::difference(usd - sums.cost, sums);
         let (calls, tokens) = (text::count(sums.calls), text::count(sums.tokens.total()));
-        vec![name, calls, tokens, text::usd(sums.cost), text::usd(usd), difference]
+        vec![name, calls, tokens, text::cost(sums), text::usd_as(usd, sums), difference]
     };
     let mut rows = Vec::new();
     let (mut total, mut elsewhere) = (Sums::default(), Usd::ZERO);

@@ -75,7 +75,7 @@ actions! {
     Quit "quit" &[Everywhere], &["q"], "Quit (Ctrl-C always does)";
     Close "close" &[Everywhere], &["esc"], "Close an overlay, clear the filter, or go back";
     Help "help" &[Everywhere], &["?", "f1"], "Show this help";
-    ViewLive "view-live" &[Everywhere], &["1"], "Fleet view: everything today, and the sessions at work";
+    ViewLive "view-live" &[Everywhere], &["1"], "Fleet view: everything today, and the running sessions";
     ViewSessions "view-sessions" &[Everywhere], &["2"], "Sessions view";
     ViewProjects "view-projects" &[Everywhere], &["3"], "Projects view";
     ViewHistory "view-history" &[Everywhere], &["4"], "History view";

@@ -384,13 +384,45 @@ fn j18_drafts_of_killed_writers_go_with_the_next_command() {
         format!("data/tokmeter/ledger.db.new-{gone}"),
         format!("data/tokmeter/ledger.db.new-{gone}-wal"),
         format!("data/tokmeter/prices.txt.{gone}"),
+        format!("data/tokmeter/.prices.txt.{gone}.tmp"),
+        format!("data/tokmeter/.estimates.jsonl.{gone}.tmp"),
         format!("config/tokmeter/.config.toml.{gone}.tmp"),
     ];
-    let kept = [format!("config/tokmeter/.config.toml.{here}.tmp"), format!("data/tokmeter/ledger.db.new-{here}")];
+    let kept = [
+        format!("config/tokmeter/.config.toml.{here}.tmp"),
+        format!("data/tokmeter/ledger.db.new-{here}"),
+        format!("data/tokmeter/.estimates.jsonl.{here}.tmp"),
+        format!("data/tokmeter/.other.{gone}.tmp"),
+        format!("data/tokmeter/.prices.txt.{gone}x.tmp"),
+    ];
     for name in strays.iter().chain(&kept) {
         home.write(name, "half");
     }
     home.fine(&["report"]);
+    assert!(strays.iter().all(|name| !home.path(name).exists()), "{:?}", home.files());
+    assert!(kept.iter().all(|name| home.path(name).exists()), "{:?}", home.files());
+}
+
+#[cfg(unix)]
+#[test]
+fn j18_drafts_next_to_the_target_of_a_link_and_to_an_agents_settings_go_too() {
+    let home = Home::new();
+    let mut child = std::process::Command::new("/bin/sh").args(["-c", ":"]).spawn().unwrap();
+    child.wait().unwrap();
+    // The program runs in this process, which would replace a draft of its own.
+    let (gone, here) = (child.id(), std::os::unix::process::parent_id());
+    let target = home.write("dotfiles/meter.toml", "");
+    let link = home.path("linked.toml");
+    std::os::unix::fs::symlink(target, &link).unwrap();
+    home.write(".claude/settings.json", "{}");
+    let [strays, kept] = [gone, here].map(|process| {
+        [format!("dotfiles/.meter.toml.{process}.tmp"), format!(".claude/.settings.json.{process}.tmp")]
+    });
+    for name in strays.iter().chain(&kept) {
+        home.write(name, "half");
+    }
+    home.fine(&["report", "--config", link.to_str().unwrap()]);
+    home.fine(&["setup", "claude", "--yes"]);
     assert!(strays.iter().all(|name| !home.path(name).exists()), "{:?}", home.files());
     assert!(kept.iter().all(|name| home.path(name).exists()), "{:?}", home.files());
 }

@@ -139,3 +139,33 @@ fn a_call_over_a_call_limit_is_said_and_refuses_nothing() {
     let said = run(&home, &["gate"], "");
     assert!(said.code == 2 && said.err.starts_with("Call limit reached: "), "{}", said.err);
 }
+
+#[test]
+fn a_model_is_known_by_any_spelling_of_one_that_calls_a_limit_or_a_price_name() {
+    let home = Home::new();
+    let dated = call("alice", "gpt-4o-2024-08-06", 2_000);
+    home.write(USAGE_LOG, &(dated + &call("alice", "vendor/o9", 5)));
+    home.config("[limits.models.gpt-4o-2024-08-06]\nday = \"1k tokens\"\n[aliases]\n\"Internal-Large\" = \"gpt-4o\"\n");
+    for (name, code) in [
+        ("GPT-4o", 2),
+        ("GPT-4o-2024-08-06", 2),
+        ("openai/gpt-4o-2024-08-06", 2),
+        ("VENDOR/o9", 0),
+        ("internal-large", 0),
+    ] {
+        let said = run(&home, &["gate", "--model", name, "--json"], "");
+        assert_eq!((said.code, &json(&said.out)["notes"]), (code, &serde_json::Value::Null), "{name}: {}", said.out);
+    }
+    // A limit for every model names none, and a similar model is another one.
+    home.config("[limits.models.\"*\"]\nday = \"1M tokens\"\n");
+    for name in ["gpt-4o-mini", "gpt-9"] {
+        let said = run(&home, &["gate", "--model", name], "");
+        assert!(said.err.contains(&format!("no call has model '{name}'")), "{name}: {}", said.err);
+    }
+    // Before its first call a model is known only by its limit.
+    home.config("[limits.models.\"claude-*\"]\nday = \"0 tokens\"\n");
+    let said = run(&home, &["gate", "--model", "Claude-Opus-5"], "");
+    assert_eq!((said.code, said.err.lines().count()), (2, 1), "{}", said.err);
+    let said = run(&home, &["report", "total", "--model", "GPT-4o", "--json"], "");
+    assert_eq!((json(&said.out)["total"]["calls"].as_u64(), said.err.as_str()), (Some(1), ""));
+}

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
@@ -78,5 +79,21 @@ fn a_program_that_cannot_be_run_is_told_as_a_shell_tells_it() {
         let out = program(&home, &["run", "--", name]).output().unwrap();
         assert_eq!(out.status.code(), Some(code), "{name}");
         assert!(String::from_utf8_lossy(&out.stderr).contains(name));
+    }
+}
+
+#[test]
+fn a_program_that_cannot_be_started_gives_the_exit_code_of_a_shell() {
+    let home = Home::new();
+    let plain = home.path().join("plain");
+    fs::write(&plain, "true\n").unwrap();
+    fs::set_permissions(&plain, fs::Permissions::from_mode(0o600)).unwrap();
+    let folder = home.path().to_str().unwrap();
+    let plain = plain.to_str().unwrap();
+    for (name, code) in [("/nonexistent", 127), ("no-such-program", 127), (plain, 126), (folder, 126)] {
+        let output = program(&home, &["run", "--", name]).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{name}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(name) && said.lines().count() == 1, "{name}: {said}");
     }
 }

@@ -322,3 +322,31 @@ fn one_amount_has_the_same_decimals_wherever_it_is_shown() {
     press(&mut app, &["tab", "tab", "down", "e"]);
     assert!(!shown(&app, 200, 60).contains("$0.00425"));
 }
+
+#[test]
+fn a_total_has_the_same_digits_in_the_head_and_in_every_column() {
+    for (cost, total) in [("0.0145", "$0.044"), ("0.0821", "$0.25"), ("0.01", "$0.03"), ("0.9", "$2.70")] {
+        let calls: Vec<Change> =
+            (0..3).map(|nth| made("api-server", "claude-opus-5", None, nth * 20 + 5, cost)).collect();
+        let text = shown(&screen(&calls, Vec::new()), 120, 36);
+        let has = |words: &str| {
+            let line = text.lines().find(|line| line.contains(words)).unwrap_or_else(|| panic!("{words}: {text}"));
+            let mut amounts = line.split(['│', ' ']).filter(|word| word.starts_with('$'));
+            assert!(amounts.any(|amount| amount == total), "{words}: {line}");
+        };
+        ["| Cost: ", "Dollars today", "claude-code  opus-5", "claude-opus-5  ", "Cost  "].into_iter().for_each(has);
+    }
+}
+
+#[test]
+fn the_head_counts_the_sessions_whose_rows_say_working() {
+    let calls = [
+        made("api-server", "claude-opus-5", None, 5, "0.41"),
+        made("web-frontend", "claude-opus-5", None, 5, "0.41"),
+        made("docs", "claude-opus-5", None, 100, "0.41"),
+    ];
+    let text = shown(&screen(&calls, Vec::new()), 120, 36);
+    assert!(text.lines().next().unwrap().contains(" · 2 working · ") && text.contains("╭ 3 running "), "{text}");
+    assert_eq!(text.matches("● working").count(), 2, "{text}");
+    assert!(!text.contains("at work"), "{text}");
+}

@@ -107,7 +107,7 @@ fn every_line_of_the_head_is_explained_and_opens_the_day() {
         // Every figure of the head is explained, whichever line the cursor is on.
         let whole = shown(&app, 120, 90);
         assert!(cases.iter().flat_map(|(_, words)| &words[1..]).all(|words| whole.contains(words)), "{whole}");
-        assert!(whole.contains("last call    $0.4100, of opus-5 at 14:01"), "{whole}");
+        assert!(whole.contains("last call    $0.41, of opus-5 at 14:01"), "{whole}");
         for (width, height) in SIZES {
             let _ = shown(&app, width, height);
         }
@@ -186,7 +186,7 @@ fn a_session_works_for_a_minute_after_its_last_call_and_is_quiet_until_it_waits(
         let calls = [made("api-server", "claude-opus-5", None, seconds_ago, "0.41")];
         let text = shown(&screen(&calls, Vec::new()), 120, 36);
         let line = text.lines().find(|line| line.contains("claude-code  opus-5")).unwrap_or_else(|| panic!("{text}"));
-        let at_work = text.lines().next().unwrap().contains("1 at work");
+        let at_work = text.lines().next().unwrap().contains("1 working");
         let states = ["● working", "◌ quiet", "○ waiting"];
         (states.into_iter().find(|state| line.contains(state)), at_work)
     };
@@ -219,7 +219,7 @@ fn an_agent_waits_as_soon_as_its_answer_has_ended_the_turn() {
     let shown_with = |calls: &[Change]| shown(&screen(calls, Vec::new()), 120, 36);
     let waits = shown_with(&ending(vec![main(40), main(5)]));
     assert_eq!(state_in(&waits, "claude-code  opus-5"), "○ waiting");
-    assert!(!waits.lines().next().unwrap().contains("at work"), "{waits}");
+    assert!(!waits.lines().next().unwrap().contains(" working"), "{waits}");
     // The next turn, and a sub-agent in the background.
     let mut next = ending(vec![main(40)]);
     next.push(main(5));

@@ -74,5 +74,5 @@ export function share(percent, part, whole) {
 
 // A rate or a forecast, with the mark of the sums that it follows from.
 export function usdAs(amount, sums) {
-  return pico(amount) ? cost({ ...sums, cost_usd: amount }) : usd(pico(amount));
+  return amount === null || pico(amount) ? cost({ ...sums, cost_usd: amount }) : usd(pico(amount));
 }

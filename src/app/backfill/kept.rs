@@ -5,14 +5,11 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::app::Context;
-use crate::config::regular_file;
 use crate::config::replace_file::replace;
+use crate::config::{ESTIMATES, regular_file};
 use crate::domain::{Call, Filter, Label, Record, Usd};
 use crate::formats::{Decoder, Origin, kept_line};
 use crate::pricing::{PriceBook, Pricer as _};
-
-/// File name in the data folder.
-const FILE: &str = "estimates.jsonl";
 
 /// Sums of the estimates within a filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +21,7 @@ pub(crate) struct Kept {
 }
 
 fn path(context: &Context<'_>) -> Option<PathBuf> {
-    context.paths.data.as_ref().map(|folder| folder.join(FILE))
+    context.paths.data.as_ref().map(|folder| folder.join(ESTIMATES))
 }
 
 /// Replaces the file.
@@ -32,7 +29,7 @@ fn path(context: &Context<'_>) -> Option<PathBuf> {
 /// # Errors
 /// A sentence, if the file cannot be written.
 pub(crate) fn keep(context: &Context<'_>, calls: &[Call]) -> Result<PathBuf, String> {
-    let path = context.paths.make_data_folder()?.join(FILE);
+    let path = context.paths.make_data_folder()?.join(ESTIMATES);
     replace(&path, |file| calls.iter().try_for_each(|call| writeln!(file, "{}", kept_line(call, None, None))))
         .map_err(|error| format!("{} cannot be written: {error}", Label::from_path(&path)))?;
     Ok(path)
@@ -63,7 +60,7 @@ pub(crate) fn kept(context: &mut Context<'_>, filter: &Filter, prices: &PriceBoo
         }
     };
     let (mut lines, mut records) = (Decoder::new(&["native"]), Vec::new());
-    let origin = Origin { path: Label::new(FILE), offset: 0, modified: context.now() };
+    let origin = Origin { path: Label::new(ESTIMATES), offset: 0, modified: context.now() };
     for line in bytes.split(|byte| *byte == b'\n') {
         lines.line(line, &origin, &mut records);
     }

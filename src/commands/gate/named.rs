@@ -6,7 +6,7 @@ use crate::app::catch_up::caller;
 use crate::app::names::meanings;
 use crate::app::sessions::callers_session;
 use crate::config::Settings;
-use crate::domain::{Dimension, Instant, Label};
+use crate::domain::{Dimension, Instant, Label, Matcher};
 use crate::ledger::{Ledger, LedgerError};
 use crate::meter::{CallContext, Rules, gate};
 
@@ -54,7 +54,7 @@ pub(crate) fn named_answer(
     let is_given = |dimension: Dimension| names.iter().any(|(of, _)| *of == dimension);
     let mut meant = Vec::new();
     for (dimension, name) in caller.names.iter().filter(|(of, _)| is_given(*of) && *of != Dimension::Session) {
-        let (full, sentence) = meanings(books, *dimension, name)?;
+        let (full, sentence) = meanings(books, *dimension, name, || is_configured(rules, settings, *dimension, name))?;
         notes.extend(sentence);
         meant.push((*dimension, full));
     }
@@ -64,6 +64,15 @@ pub(crate) fn named_answer(
         gate::add_forecasts(books, rules, &mut decision.states, now)?;
     }
     Ok(GateAnswer { notes, ..answer(books, rules, settings, &callers, decision, now)? })
+}
+
+/// True if a limit covers the name, other than one of every name, or if the config has a price or an alias for it.
+fn is_configured(rules: &Rules, settings: &Settings, dimension: Dimension, name: &str) -> bool {
+    let covers = |(of, names): &(Dimension, Matcher)| *of == dimension && names.as_str() != "*" && names.matches(name);
+    let is_limited = rules.limits.iter().any(|limit| limit.scope.names().iter().any(covers));
+    let priced = settings.prices.iter().map(|price| &price.model).chain(settings.aliases.iter().map(|(from, _)| from));
+    let is_priced = || priced.map(|model| Matcher::model(model)).any(|model| model.matches(name));
+    is_limited || dimension == Dimension::Model && is_priced()
 }
 
 /// The callers that this one may be, if its names in these dimensions may be any of those.

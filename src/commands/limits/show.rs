@@ -124,7 +124,7 @@ pub(crate) fn write_json(
         provider_windows: Vec<QuotaJson>,
         overrides: Vec<Override>,
         tokens_per_min: u64,
-        cost_per_hour_usd: Decimal,
+        cost_per_hour_usd: Option<Decimal>,
         by_day_end_usd: Option<Decimal>,
         by_month_end_usd: Option<Decimal>,
         /// Number of files that could not be read, so that more may have been used; omitted if zero.
@@ -141,9 +141,9 @@ pub(crate) fn write_json(
         provider_windows: QuotaJson::all(&summary.quotas, now, zone),
         overrides,
         tokens_per_min: summary.tokens_per_min,
-        cost_per_hour_usd: output::micro(summary.cost_per_hour),
-        by_day_end_usd: summary.by_day_end.map(output::micro),
-        by_month_end_usd: summary.by_month_end.map(output::micro),
+        cost_per_hour_usd: output::micro_of(summary.cost_per_hour, &summary.today),
+        by_day_end_usd: summary.by_day_end.and_then(|end| output::micro_of(end, &summary.today)),
+        by_month_end_usd: summary.by_month_end.and_then(|end| output::micro_of(end, &summary.month)),
         unread_files,
     };
     output::to_line(&document, out)

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::app::context::remove_drafts;
 use crate::commands::{Exit, Failure};
 use crate::config::regular_file;
 use crate::config::replace_file::{Draft, PRIVATE};
@@ -27,6 +28,7 @@ impl Settings {
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         // A symbolic link, such as one to a dotfiles repository, is kept: its target is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        remove_drafts(&path);
         match regular_file::read_text(&path, LONGEST) {
             Ok(text) => Ok(Self { path, text: Some(text) }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { path, text: None }),

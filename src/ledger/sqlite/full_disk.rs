@@ -8,6 +8,7 @@ use std::path::Path;
 use rusqlite::{Error, ErrorCode, ffi};
 
 use super::file_names::with_ending;
+use super::leftover_files::PROBE;
 
 /// True when an existing ledger cannot be opened because the disk is full.
 pub(super) fn no_room(path: &Path, error: &Error) -> bool {
@@ -34,7 +35,7 @@ pub(super) fn no_room(path: &Path, error: &Error) -> bool {
 
 /// True when the folder's disk is too full to create a file.
 fn cannot_grow(path: &Path) -> bool {
-    let probe = with_ending(path, &format!("-room-{}", std::process::id()));
+    let probe = with_ending(path, &format!("{PROBE}{}", std::process::id()));
     let made = OpenOptions::new().write(true).create_new(true).open(&probe);
     if made.is_ok() {
         // The probe file is empty, so it does not matter if it cannot be removed.

@@ -6,14 +6,17 @@ use std::path::Path;
 /// Separates a ledger's name from the id of the process that is filling or copying it.
 pub(super) const MARK: &str = "new-";
 
+/// Separates a ledger's name from the id of the process that creates a file to see whether there is room for one.
+pub(super) const PROBE: &str = "-room-";
+
 /// Removes drafts and partial copies of a ledger whose processes are gone, together with SQLite's files.
 pub(super) fn remove_drafts(ledger: &Path) {
     let (Some(folder), Some(name)) = (ledger.parent(), ledger.file_name().and_then(|name| name.to_str())) else {
         return;
     };
-    let mark = format!("{name}.{MARK}");
+    let (mark, probe) = (format!("{name}.{MARK}"), format!("{name}{PROBE}"));
     remove_strays(folder, |name| {
-        let rest = name.strip_prefix(&mark)?;
+        let rest = name.strip_prefix(&mark).or_else(|| name.strip_prefix(&probe))?;
         Some(rest.split(|letter: char| !letter.is_ascii_digit()).next().unwrap_or_default())
     });
 }
@@ -64,8 +67,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (gone, here) = (ended(), std::process::id());
         let strays = ["", "-2", "-wal", "-journal", "-schema-2"].map(|end| format!("ledger.db.new-{gone}{end}"));
+        let strays = strays.into_iter().chain([format!("ledger.db-room-{gone}")]).collect::<Vec<_>>();
         let kept = [
             "ledger.db".to_owned(),
+            format!("ledger.db-room-{here}"),
             "ledger.db-wal".to_owned(),
             format!("ledger.db.new-{here}"),
             format!("other.db.new-{gone}"),

@@ -51,6 +51,7 @@ pub use file::Sqlite;
 pub(crate) use file_names::{sqlite_uri, with_ending};
 pub(crate) use info::Info;
 pub(crate) use leftover_files::{has_ended, remove_strays};
+pub(crate) use network::is_network;
 pub use open::{Opened, open};
 pub use options::Options;
 pub(crate) use repeats::Repeats;

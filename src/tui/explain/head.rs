@@ -46,7 +46,7 @@ impl App {
         if let Some(last) = summary.calls.first().map(|call| &call.row) {
             let model = last.call.model.as_deref().map_or("unknown model", text::model_short);
             let (cost, at) = (
-                text::cost_as_in_column(&Sums::from_row(last)),
+                text::call_as_in_column(&Sums::from_row(last)),
                 text::moment(last.call.at(), self.now(), self.options.zone),
             );
             lines.push(format!("last call    {cost}, of {model} at {at}"));
@@ -85,7 +85,7 @@ impl App {
             format!(
                 "             {} so far, {} expected",
                 text::cost(&summary.today),
-                text::usd(end - summary.today.cost)
+                text::usd_as(end - summary.today.cost, &summary.today)
             ),
             band(summary),
         ];
@@ -109,7 +109,7 @@ impl App {
 /// The band of today's forecast.
 fn band(summary: &Summary) -> String {
     summary.curve.ahead.last().map_or_else(String::new, |end| {
-        let [least, most] = [end.least, end.most].map(|more| text::usd(summary.today.cost + more));
+        let [least, most] = [end.least, end.most].map(|more| text::usd_as(summary.today.cost + more, &summary.today));
         format!("             between {least} and {most}")
     })
 }

@@ -47,7 +47,7 @@ impl Compact<'_> {
         }
         let sums = &summary.followed;
         let (tokens, cost) = (sums.tokens.total(), text::cost(sums));
-        let short = text::usd_short(sums.cost);
+        let short = text::cost_short(sums);
         let limits = app.limits();
         let leading = app.leading_limit();
         let worst = summary.worst_limit().or(leading).or_else(|| limits.first().copied());
@@ -62,7 +62,7 @@ impl Compact<'_> {
             format!("{} {cost}", text::compact(tokens)),
             cost.clone(),
             cost.replace(' ', ""),
-            if cost == "?" { cost } else { short },
+            short.replace(' ', ""),
             text::compact(tokens),
             mark.trim_end().to_owned(),
         ];

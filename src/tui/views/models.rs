@@ -78,14 +78,12 @@ impl Widget for &Models<'_> {
                 let rates = view.rates.as_ref();
                 let (other, there, difference) = match &view.elsewhere {
                     Some((other, cost)) => {
-                        let difference = *cost - view.sums.cost;
-                        let sign = if difference.is_negative() { '-' } else { '+' };
-                        let size = if difference.is_negative() { -difference } else { difference };
-                        (text::model_short(other).to_owned(), text::usd(*cost), format!("{sign}{}", text::usd(size)))
+                        let difference = text::difference(*cost - view.sums.cost, &view.sums);
+                        (text::model_short(other).to_owned(), text::usd_as(*cost, &view.sums), difference)
                     }
                     None => Default::default(),
                 };
-                let tone = if difference.starts_with('-') { Role::Good } else { Role::Dim };
+                let tone = if difference.contains('-') { Role::Good } else { Role::Dim };
                 vec![
                     (name, Role::Text),
                     (share_of(view).map_or_else(String::new, |of| share(of, bar)), Role::Series(nth)),

@@ -139,8 +139,8 @@ impl Header<'_> {
             chips.push(styled(theme, Role::Warning, only));
         }
         let dim = |words: String| styled(theme, Role::Dim, words);
-        let at_work = summary.fleet.iter().filter(|line| line.activity == Activity::Working).count();
-        let at_work = if at_work > 0 { format!(" · {at_work} at work") } else { String::new() };
+        let working = summary.fleet.iter().filter(|line| line.activity == Activity::Working).count();
+        let working = if working > 0 { format!(" · {working} working") } else { String::new() };
         let (zone, now) = (app.options.zone, app.now());
         let last =
             summary.fleet.iter().map(|line| line.last).chain(summary.session.as_ref().map(|line| line.row.ended));
@@ -155,9 +155,9 @@ impl Header<'_> {
         };
         let user = format!(" · {}", text::fit(&app.options.user, 20));
         let parts = [
-            vec![dim(format!("{at_work}{user}{time} {} ", zone.name()))],
-            vec![dim(format!("{at_work}{user}{time} "))],
-            vec![dim(format!("{at_work}{time} "))],
+            vec![dim(format!("{working}{user}{time} {} ", zone.name()))],
+            vec![dim(format!("{working}{user}{time} "))],
+            vec![dim(format!("{working}{time} "))],
             vec![dim(format!("{time} "))],
             vec![dim(" ".to_owned())],
         ];

@@ -2,15 +2,10 @@
 
 use serde::Serialize;
 
-use crate::domain::{Label, Usd, rfc3339};
+use crate::domain::{Label, rfc3339};
 use crate::ledger::Sums;
 use crate::meter::{Activity, FleetLine};
-use crate::output::{self, Decimal};
-
-/// Dollars in an answer.
-pub(super) fn money(usd: Usd) -> Decimal {
-    output::micro(usd)
-}
+use crate::output::{self, Decimal, micro_of};
 
 /// Tokens and cost of a set of calls.
 #[derive(Serialize)]
@@ -48,7 +43,7 @@ pub(super) struct Running<'a> {
     started: String,
     last: String,
     today: Amounts,
-    cost_per_hour_usd: Decimal,
+    cost_per_hour_usd: Option<Decimal>,
     agents: Vec<Agent<'a>>,
 }
 
@@ -56,7 +51,7 @@ pub(super) struct Running<'a> {
 struct Agent<'a> {
     name: &'a str,
     today: Amounts,
-    cost_per_hour_usd: Decimal,
+    cost_per_hour_usd: Option<Decimal>,
 }
 
 impl<'a> Running<'a> {
@@ -76,14 +71,14 @@ impl<'a> Running<'a> {
             started: rfc3339(line.started),
             last: rfc3339(line.last),
             today: Amounts::from_sums(&line.today),
-            cost_per_hour_usd: money(line.cost_per_hour),
+            cost_per_hour_usd: micro_of(line.cost_per_hour, &line.today),
             agents: line
                 .agents
                 .iter()
                 .map(|agent| Agent {
                     name: &agent.name,
                     today: Amounts::from_sums(&agent.today),
-                    cost_per_hour_usd: money(agent.cost_per_hour),
+                    cost_per_hour_usd: micro_of(agent.cost_per_hour, &agent.today),
                 })
                 .collect(),
         }
