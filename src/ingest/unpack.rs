@@ -52,15 +52,21 @@ pub(super) fn is_packed(head: &[u8]) -> bool {
     head.starts_with(MAGIC) || head.get(1..4) == Some(SKIPPABLE) && head[0] & 0xf0 == 0x50
 }
 
-/// Decompresses a value, if it is compressed and its content is not longer than `most`.
+/// False if a frame that has been read to its end has the checksum of other data. Many frames have none.
+pub(crate) fn is_intact(decoder: &FrameDecoder) -> bool {
+    let stated = decoder.get_checksum_from_data();
+    stated.is_none() || stated == decoder.get_calculated_checksum()
+}
+
+/// Decompresses a value, if it is compressed and intact and its content is not longer than `most`.
 pub(super) fn whole(bytes: &[u8], most: u64) -> Option<Vec<u8>> {
     if !bytes.starts_with(MAGIC) {
         return None;
     }
     let mut held = Vec::new();
-    let decoder = StreamingDecoder::new_with_max_window_size(bytes, WINDOW).ok()?;
-    decoder.take(most.saturating_add(1)).read_to_end(&mut held).ok()?;
-    (held.len() as u64 <= most).then_some(held)
+    let mut frame = StreamingDecoder::new_with_max_window_size(bytes, WINDOW).ok()?;
+    frame.by_ref().take(most.saturating_add(1)).read_to_end(&mut held).ok()?;
+    (held.len() as u64 <= most && is_intact(&frame.decoder)).then_some(held)
 }
 
 impl<'a> Unpack<'a> {
@@ -84,8 +90,7 @@ impl<'a> Unpack<'a> {
             if self.decoder.can_collect() > 0 {
                 return self.decoder.read(into).map_err(|_| self.trouble("damaged"));
             }
-            let (stated, found) = (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum());
-            if stated.is_some() && stated != found {
+            if !is_intact(&self.decoder) {
                 return Err(Trouble::Damaged("damaged: a checksum is wrong"));
             }
             self.in_frame = false;
@@ -150,5 +155,20 @@ impl Read for Source<'_> {
                 Err(copy)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_with_the_checksum_of_other_data_is_not_read() {
+        let mut packed =
+            ruzstd::encoding::compress_to_vec(b"{}".as_slice(), ruzstd::encoding::CompressionLevel::Fastest);
+        assert_eq!(whole(&packed, 2).as_deref(), Some(b"{}".as_slice()));
+        assert_eq!(whole(&packed, 1), None);
+        *packed.last_mut().unwrap() ^= 1;
+        assert_eq!(whole(&packed, 2), None);
     }
 }
