@@ -10,7 +10,7 @@ use crate::config::LimitKey;
 use crate::domain::{Instant, Quota, Zone};
 use crate::meter::overrides::{self, Override};
 use crate::meter::{LimitState, Summary, Verdict};
-use crate::output::{self, Decimal, LimitJson, QuotaJson};
+use crate::output::{self, Amounts, Cell, LimitJson, QuotaJson, derived_cell};
 use crate::text;
 
 /// Maximum width of a limit's name; half as much where there is little room.
@@ -123,10 +123,14 @@ pub(crate) fn write_json(
         #[serde(skip_serializing_if = "Vec::is_empty")]
         provider_windows: Vec<QuotaJson>,
         overrides: Vec<Override>,
+        /// The rate and the first forecast follow from it, and have its marks.
+        today: Amounts,
+        /// The second forecast has its marks.
+        month: Amounts,
         tokens_per_min: u64,
-        cost_per_hour_usd: Decimal,
-        by_day_end_usd: Option<Decimal>,
-        by_month_end_usd: Option<Decimal>,
+        cost_per_hour_usd: Cell,
+        by_day_end_usd: Option<Cell>,
+        by_month_end_usd: Option<Cell>,
         /// Number of files that could not be read, so that more may have been used; omitted if zero.
         #[serde(skip_serializing_if = "output::is_zero")]
         unread_files: u64,
@@ -140,10 +144,12 @@ pub(crate) fn write_json(
             .collect(),
         provider_windows: QuotaJson::all(&summary.quotas, now, zone),
         overrides,
+        today: Amounts::from_sums(&summary.today),
+        month: Amounts::from_sums(&summary.month),
         tokens_per_min: summary.tokens_per_min,
-        cost_per_hour_usd: output::micro(summary.cost_per_hour),
-        by_day_end_usd: summary.by_day_end.map(output::micro),
-        by_month_end_usd: summary.by_month_end.map(output::micro),
+        cost_per_hour_usd: derived_cell(summary.cost_per_hour, &summary.today),
+        by_day_end_usd: summary.by_day_end.map(|end| derived_cell(end, &summary.today)),
+        by_month_end_usd: summary.by_month_end.map(|end| derived_cell(end, &summary.month)),
         unread_files,
     };
     output::to_line(&document, out)
