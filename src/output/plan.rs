@@ -44,7 +44,7 @@ pub(crate) fn plan_line(plan: &PlanMonth, now: Instant, zone: Zone) -> String {
     let month = plan.month.format("%Y-%m");
     let so_far = if is_running(plan.month, now, zone) { " so far" } else { "" };
     let times = match plan.tenths() {
-        Some(tenths) => format!(", × {}.{} of the plan", tenths / 10, tenths % 10),
+        Some(tenths) => format!(", {}× {}.{} of the plan", text::mark(&plan.sums).sign(), tenths / 10, tenths % 10),
         None => ", of the plan".to_owned(),
     };
     let price = text::usd(plan.price);

@@ -16,6 +16,18 @@ pub(crate) enum Mark {
     Unknown,
 }
 
+impl Mark {
+    /// What stands before an amount.
+    pub(crate) const fn sign(self) -> &'static str {
+        match self {
+            Self::Exact => "",
+            Self::AtLeast => "≥ ",
+            Self::About => "~ ",
+            Self::Unknown => "? ",
+        }
+    }
+}
+
 /// Reliability of the cost in these sums.
 pub(crate) fn mark(sums: &Sums) -> Mark {
     if sums.is_unpriced() {
@@ -61,12 +73,7 @@ fn as_marked(amount: Usd, sums: &Sums, words: fn(Usd) -> String) -> String {
 }
 
 fn marked(mark: Mark, amount: String) -> String {
-    match mark {
-        Mark::Exact => amount,
-        Mark::AtLeast => format!("≥ {amount}"),
-        Mark::About => format!("~ {amount}"),
-        Mark::Unknown => "?".to_owned(),
-    }
+    if mark == Mark::Unknown { "?".to_owned() } else { format!("{}{amount}", mark.sign()) }
 }
 
 /// A total in cents, or with two significant digits below ten cents: `$1,204.50`, `$2.18`, `$0.034`, `$0.0009`.
