@@ -63,7 +63,9 @@ fn compose(
     // The last moment of the day, when its limits include everything.
     let end = filter.until.unwrap_or(now).checked_sub_signed(Duration::nanoseconds(1)).unwrap_or(now);
     let mut limits = meter::states(books, &config::rules(settings, Filter::default()), None, end)?;
-    limits.iter_mut().for_each(|limit| limit.unread = report.unread_files > 0);
+    for limit in &mut limits {
+        limit.unread = report.unread_files > 0;
+    }
     let day = day_of(end, zone);
     let title = format!("{}, {} ({zone})", day.format("%A"), day.format("%-d %B %Y"));
     let total = report.marked_total();

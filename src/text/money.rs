@@ -43,12 +43,12 @@ pub(crate) fn mark(sums: &Sums) -> Mark {
 
 /// A total with its mark: `$2.18`, `≥ $1.23`, `~ $0.40`, `?`.
 pub(crate) fn cost(sums: &Sums) -> String {
-    marked(mark(sums), usd(sums.cost))
+    marked(mark(sums), &usd(sums.cost))
 }
 
 /// Cost of one or a few calls, with its mark and more digits: `$0.0721`.
 pub(crate) fn cost_fine(sums: &Sums) -> String {
-    marked(mark(sums), usd_fine(sums.cost))
+    marked(mark(sums), &usd_fine(sums.cost))
 }
 
 /// A rate or a forecast, with the mark of the sums on which it is based: `$16.20`, `≥ $1.23`.
@@ -69,10 +69,10 @@ pub(crate) fn usd_as_in_column(amount: Usd, sums: &Sums) -> String {
 /// Zero gets no mark, unless no price is known.
 fn as_marked(amount: Usd, sums: &Sums, words: fn(Usd) -> String) -> String {
     let mark = mark(sums);
-    if amount == Usd::ZERO && mark != Mark::Unknown { words(amount) } else { marked(mark, words(amount)) }
+    if amount == Usd::ZERO && mark != Mark::Unknown { words(amount) } else { marked(mark, &words(amount)) }
 }
 
-fn marked(mark: Mark, amount: String) -> String {
+fn marked(mark: Mark, amount: &str) -> String {
     if mark == Mark::Unknown { "?".to_owned() } else { format!("{}{amount}", mark.sign()) }
 }
 
@@ -103,7 +103,7 @@ fn usd_column(amount: Usd) -> String {
 
 /// A cost in a column, with its mark.
 pub(crate) fn cost_column(sums: &Sums) -> String {
-    marked(mark(sums), usd_column(sums.cost))
+    marked(mark(sums), &usd_column(sums.cost))
 }
 
 /// The same outside of a column, next to one: `$0.0721`, `≥ $12.40`.

@@ -118,9 +118,8 @@ fn frames(mut body: &[u8], most: u64) -> Result<Vec<u8>, Problem> {
             body = behind;
         } else {
             let frame = StreamingDecoder::new_with_max_window_size(&mut body, ZSTD_WINDOW);
-            let mut frame = frame.map_err(|error| match error {
-                FrameDecoderError::WindowSizeTooBig { .. } => too_wide(),
-                _ => damaged(),
+            let mut frame = frame.map_err(|error| {
+                if matches!(error, FrameDecoderError::WindowSizeTooBig { .. }) { too_wide() } else { damaged() }
             })?;
             append(&mut frame, &mut out, most)?;
             if !is_intact(&frame.decoder) {
