@@ -112,6 +112,57 @@ fn limits_metrics_and_the_ledger_say_so_too() {
 }
 
 #[test]
+fn what_has_no_price_is_null_for_programs_and_never_zero_dollars() {
+    let home = Home::new();
+    home.config(
+        "logs = [\"~/log.jsonl\"]\n[limits]\ntotal = { usd = 1 }\nmonth = { usd = 1, tokens = 100 }\n[plans.Max]\nusd = 20\n",
+    );
+    let at = |line: &str| line.replace("2026-11-20T10:02:00Z", &common::now());
+    let agent = at(UNPRICED).replace("unpriced", "second").replace("\"input", "\"agent\":\"scout\",\"input");
+    home.write("log.jsonl", &lines(&[&at(UNPRICED), &agent]));
+    let limits = json_of(&home, &["limits", "show", "--json"]);
+    let nulls = |document: &Value, names: &[&str]| {
+        for name in names {
+            assert_eq!(document.pointer(name), Some(&Value::Null), "{name} in {document}");
+        }
+    };
+    let rates = ["/cost_per_hour_usd", "/by_day_end_usd", "/by_month_end_usd", "/today/cost_usd", "/month/cost_usd"];
+    nulls(&limits, &rates);
+    nulls(&limits, &["/limits/0/used/usd", "/limits/1/used/usd"]);
+    assert_eq!((&limits["today"]["unpriced_tokens"], &limits["month"]["calls"]), (&json!(16), &json!(2)));
+    nulls(&json_of(&home, &["gate", "--json"]), &["/limits/0/used/usd"]);
+    nulls(&json_of(&home, &["summary", "s1", "--json"]), &["/cost_usd", "/agents/cost_usd", "/models/0/cost_usd"]);
+    let plans = json_of(&home, &["report", "month", "--json"]);
+    nulls(&plans, &["/plans/0/usage_usd", "/plans/0/times"]);
+    assert!(out(&home, &["report", "month"]).contains("usage worth ? so far, of the plan Max ($20.00 a month)"));
+    nulls(&json_of(&home, &["audit", "--json", "log.jsonl"]), &["/cost_usd", "/sources/0/cost_usd"]);
+    // It has something to say about the model.
+    let doctor = home.tokmeter().args(["doctor", "--json"]).output().unwrap();
+    nulls(&serde_json::from_slice(&doctor.stdout).unwrap(), &["/ledger/cost_usd"]);
+    let metrics = out(&home, &["metrics"]);
+    for unknown in
+        ["tokmeter_today_cost_usd", "tokmeter_cache_saved_usd{", "unit=\"usd\"} 0", "_used_ratio{limit=\"total\""]
+    {
+        let is_said = |line: &str| !line.starts_with('#') && line.contains(unknown);
+        assert!(!metrics.lines().any(is_said), "{unknown} in {metrics}");
+    }
+    for known in [
+        "tokmeter_today_calls 2",
+        "_used{limit=\"month\",subject=\"\",unit=\"tokens\"} 16",
+        "_ratio{limit=\"month\",subject=\"\"} 0.16",
+    ] {
+        assert!(metrics.contains(known), "{known} in {metrics}");
+    }
+    // With one price known they are numbers, and the marks beside them say that they are too low.
+    home.write("log.jsonl", &lines(&[&at(UNPRICED), &agent, &EXACT.replace("2026-11-20T10:00:00Z", &common::now())]));
+    let limits = json_of(&home, &["limits", "show", "--json"]);
+    for name in rates.iter().filter(|name| **name != "/by_month_end_usd") {
+        assert!(limits.pointer(name).unwrap().as_f64() > Some(0.0), "{name} in {limits}");
+    }
+    assert!(limits["today"]["unpriced_tokens"] == 16 && limits["limits"][0]["used"]["usd"].as_f64() > Some(0.0));
+}
+
+#[test]
 fn an_audit_says_counted_in_full_only_of_what_was() {
     let home = Home::new();
     home.write("exact.jsonl", &lines(&[EXACT]));

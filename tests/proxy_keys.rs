@@ -52,7 +52,7 @@ fn a_key_is_revoked_by_its_name_once() {
     for name in ["ci", "bench"] {
         assert!(run(&home, &["add", "--user", "robot", "--name", name]).status.success());
     }
-    assert_eq!(run(&home, &["add", "--user", "robot", "--name", "ci"]).status.code(), Some(74));
+    assert_eq!(run(&home, &["add", "--user", "robot", "--name", "ci"]).status.code(), Some(64));
     let first = run(&home, &["revoke", "ci"]);
     assert!(first.status.success() && !String::from_utf8_lossy(&first.stderr).contains("the last one"), "{first:?}");
     let again = run(&home, &["revoke", "ci"]);

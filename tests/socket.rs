@@ -186,6 +186,19 @@ fn b6_a_byte_order_mark_and_line_ends_of_any_kind_are_accepted() {
 }
 
 #[test]
+fn b6_a_blank_line_gets_no_reply_and_every_other_line_gets_one() {
+    let meter = meter();
+    let stream = meter.connect();
+    let lines = format!("\n \t\r\n\u{feff}\n{}\n\n{{}}\nnonsense\n\n{}", line("one"), line("one"));
+    (&stream).write_all(lines.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let replies: Vec<String> = BufReader::new(&stream).lines().map(Result::unwrap).collect();
+    let expected = ["\"key\":", "\"calls\":0", "\"ok\":false", "\"repeat\":true"];
+    assert_eq!(replies.len(), expected.len(), "{replies:?}");
+    assert!(replies.iter().zip(expected).all(|(reply, part)| reply.contains(part)), "{replies:?}");
+}
+
+#[test]
 fn c7_a_whole_object_without_a_line_end_counts_when_its_writer_ends() {
     let meter = meter();
     let stream = meter.connect();
@@ -422,7 +435,9 @@ fn c13_a_line_sent_again_after_reconnecting_counts_once() {
 #[test]
 fn c14_another_language_gets_one_error_and_the_door() {
     let meter = meter();
-    for text in ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\n", "hello\nhello\n"] {
+    for text in
+        ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\n", "hello\nhello\n", "\n\r\nhello\nhello\n"]
+    {
         let mut stream = meter.connect();
         stream.write_all(text.as_bytes()).unwrap();
         let mut all = String::new();

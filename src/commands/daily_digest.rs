@@ -62,7 +62,10 @@ fn compose(
     let zone = settings.zone;
     // The last moment of the day, when its limits include everything.
     let end = filter.until.unwrap_or(now).checked_sub_signed(Duration::nanoseconds(1)).unwrap_or(now);
-    let limits = meter::states(books, &config::rules(settings, Filter::default()), None, end)?;
+    let mut limits = meter::states(books, &config::rules(settings, Filter::default()), None, end)?;
+    for limit in &mut limits {
+        limit.unread = report.unread_files > 0;
+    }
     let day = day_of(end, zone);
     let title = format!("{}, {} ({zone})", day.format("%A"), day.format("%-d %B %Y"));
     let total = report.marked_total();
@@ -120,5 +123,8 @@ fn limits_words(limits: &[LimitState]) -> String {
         .collect()
     };
     let all = [words(Verdict::Over, "reached"), words(Verdict::Near, "near")].concat();
-    if all.is_empty() { "none near or reached (per call, daily, weekly, monthly)".to_owned() } else { all.join("; ") }
+    // A limit that covers calls without a price, or logs that could not be read, may have been reached all the same.
+    let is_vague = |limit: &LimitState| limit.verdict == Verdict::Under && (limit.lower_bound || limit.unread);
+    let known = if limits.iter().filter(of_the_day).any(is_vague) { "none known to be" } else { "none" };
+    if all.is_empty() { format!("{known} near or reached (per call, daily, weekly, monthly)") } else { all.join("; ") }
 }

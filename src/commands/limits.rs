@@ -1,5 +1,6 @@
 //! `limits`: shows limits with their usage, and edits them in the config.
 
+pub(super) mod document;
 mod lift;
 pub(super) mod show;
 

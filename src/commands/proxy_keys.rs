@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Context, Exit, Failure};
 use crate::cli::KeyCommand;
-use crate::config::proxy_keys::{self, ProxyKey};
+use crate::config::proxy_keys::{self, NotAdded, ProxyKey};
 use crate::domain::{Instant, Label, Zone, rfc3339_seconds};
 use crate::output;
 use crate::text;
@@ -26,7 +26,10 @@ fn add(context: &mut Context<'_>, user: &str, team: Option<&str>, name: Option<&
     context.paths.make_data_folder().map_err(|why| Failure::new(Exit::Io, why))?;
     let path = path(context)?;
     let added = proxy_keys::add(&path, name.as_ref(), &user, team.as_ref(), context.now());
-    let (name, secret) = added.map_err(|why| Failure::new(Exit::Io, why))?;
+    let (name, secret) = added.map_err(|error| match error {
+        NotAdded::Taken(why) => Failure::new(Exit::Usage, why),
+        NotAdded::Failed(why) => Failure::new(Exit::Io, why),
+    })?;
     // Only the key goes to standard output, so that a script can store it.
     writeln!(context.out, "{secret}")?;
     let of = team.map_or_else(String::new, |team| format!(" of team {team}"));

@@ -109,22 +109,38 @@ pub(crate) fn read(path: &Path) -> Result<Vec<ProxyKey>, String> {
     Ok(keys)
 }
 
+/// Why no key was created, in a sentence.
+#[derive(Debug)]
+pub(crate) enum NotAdded {
+    /// An active key has the name.
+    Taken(String),
+    /// The file cannot be read or written.
+    Failed(String),
+}
+
+impl From<String> for NotAdded {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
+
 /// Creates a key and returns its secret, which is not stored. The default name is the user's.
 ///
 /// # Errors
-/// A sentence, if an active key already has the name, or the file cannot be read or written.
+/// If an active key already has the name, or the file cannot be read or written.
 pub(crate) fn add(
     path: &Path,
     name: Option<&Label>,
     user: &Label,
     team: Option<&Label>,
     now: Instant,
-) -> Result<(Label, String), String> {
+) -> Result<(Label, String), NotAdded> {
     let keys = read(path)?;
     let is_taken = |name: &Label| keys.iter().any(|key| key.name == *name && key.revoked.is_none());
     let name = match name {
         Some(name) if is_taken(name) => {
-            return Err(format!("there is a key '{name}' already; revoke it, or choose another name"));
+            let why = format!("there is a key '{name}' already; revoke it, or choose another name");
+            return Err(NotAdded::Taken(why));
         }
         Some(name) => name.clone(),
         None => {
@@ -217,7 +233,7 @@ mod tests {
         let names: Vec<String> =
             (0..3).map(|second| add(&path, None, &alice, None, at(second)).unwrap().0.to_string()).collect();
         assert_eq!(names, ["alice", "alice-2", "alice-3"]);
-        assert!(add(&path, Some(&alice), &alice, None, at(4)).unwrap_err().contains("already"));
+        assert!(matches!(add(&path, Some(&alice), &alice, None, at(4)), Err(NotAdded::Taken(_))));
         assert_eq!(revoke(&path, &alice, at(5)), Ok(true));
         assert_eq!(revoke(&path, &alice, at(6)), Ok(false));
         std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"key\":\"to").unwrap();

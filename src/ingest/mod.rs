@@ -65,3 +65,4 @@ pub(crate) use spool::{append_lines, spool};
 pub(crate) use sqlite_source::read_rows;
 pub use stream::read_stream;
 pub use tails::{Options, Tails};
+pub(crate) use unpack::is_intact;

@@ -57,6 +57,12 @@ pub(super) fn is_packed(head: &[u8]) -> bool {
     head.starts_with(MAGIC) || head.get(1..4) == Some(SKIPPABLE) && head[0] & 0xf0 == 0x50
 }
 
+/// False if a frame that has been read to its end has the checksum of other data. Many frames have none.
+pub(crate) fn is_intact(decoder: &FrameDecoder) -> bool {
+    let stated = decoder.get_checksum_from_data();
+    stated.is_none() || stated == decoder.get_calculated_checksum()
+}
+
 /// Decompresses a value, if it is compressed and its content is not longer than `most`. What follows a whole frame and is
 /// damaged, or no frame, is left out.
 pub(super) fn whole(bytes: &[u8], most: u64) -> Option<Vec<u8>> {
@@ -106,7 +112,7 @@ impl<R: BufRead> Frames<R> {
             if self.decoder.can_collect() > 0 {
                 return self.decoder.read(into).map_err(|_| Trouble::Damaged("damaged"));
             }
-            if !self.is_sound() {
+            if !is_intact(&self.decoder) {
                 return Err(Trouble::Damaged("damaged: a checksum is wrong"));
             }
             self.in_frame = false;
@@ -115,13 +121,7 @@ impl<R: BufRead> Frames<R> {
 
     /// True after the last byte of a frame that is whole.
     fn is_at_end(&self) -> bool {
-        self.decoder.is_finished() && self.decoder.can_collect() == 0 && self.is_sound()
-    }
-
-    /// False if the frame states another checksum than that of its content.
-    fn is_sound(&self) -> bool {
-        let (stated, found) = (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum());
-        stated.is_none() || stated == found
+        self.decoder.is_finished() && self.decoder.can_collect() == 0 && is_intact(&self.decoder)
     }
 
     /// Starts the next frame, skipping those without data. Returns false after the last one.

@@ -30,10 +30,11 @@ pub(crate) struct PlanMonth {
 }
 
 impl PlanMonth {
-    /// How many times over the price was used, in tenths, rounded down; `None` for a free plan.
+    /// How many times over the price was used, in tenths, rounded down; `None` for a free plan, and
+    /// where nothing has a price.
     pub(crate) fn tenths(&self) -> Option<u64> {
         let (worth, price) = (self.sums.cost.pico(), self.price.pico());
-        if price <= 0 {
+        if price <= 0 || self.sums.is_unpriced() {
             return None;
         }
         u64::try_from(worth.max(0).checked_mul(10)? / price).ok()

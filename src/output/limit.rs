@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::Decimal;
-use crate::domain::{Usd, Zone, rfc3339_seconds};
-use crate::ledger::Sums;
+use super::Cell;
+use crate::domain::{Zone, rfc3339_seconds};
 use crate::meter::{Amount, LimitState, Window};
+use crate::text;
 
 /// JSON form of a limit in `limits show`, `gate` and the socket's replies.
 #[derive(Serialize)]
@@ -32,27 +32,18 @@ pub(crate) struct LimitJson {
 
 #[derive(Serialize)]
 struct AmountJson {
+    /// Absent if it has none, unknown if nothing that counts has a price.
     #[serde(skip_serializing_if = "Option::is_none")]
-    usd: Option<Decimal>,
+    usd: Option<Cell>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_tokens: Option<u64>,
 }
 
-/// Rounds to the millionth of a dollar.
-pub(super) fn micro(usd: Usd) -> Decimal {
-    Decimal(Usd::from_pico(usd.rounded(6).saturating_mul(1_000_000)))
-}
-
-/// The same for a rate or a forecast that is computed from these sums; `None` when nothing in them has a price.
-pub(crate) fn micro_of(usd: Usd, sums: &Sums) -> Option<Decimal> {
-    (!sums.is_unpriced()).then(|| micro(usd))
-}
-
 impl AmountJson {
     fn from_amount(amount: &Amount) -> Self {
-        Self { usd: amount.usd.map(Decimal), tokens: amount.tokens, output_tokens: amount.output_tokens }
+        Self { usd: amount.usd.map(Cell::Usd), tokens: amount.tokens, output_tokens: amount.output_tokens }
     }
 }
 
@@ -61,6 +52,10 @@ impl LimitJson {
     pub(crate) fn new(key: &impl ToString, state: &LimitState, zone: Zone) -> Self {
         let time = |at: crate::domain::Instant| rfc3339_seconds(at, zone);
         let is_rolling = matches!(state.limit.window, Window::Rolling(_));
+        let mut used = AmountJson::from_amount(&state.used);
+        if text::is_unpriced(state) {
+            used.usd = used.usd.map(|_| Cell::Unknown);
+        }
         Self {
             limit: key.to_string(),
             name: state.name.clone(),
@@ -68,7 +63,7 @@ impl LimitJson {
             session: state.session.as_ref().and_then(|limited| limited.id.session.as_ref()).map(ToString::to_string),
             verdict: state.verdict.name(),
             percent: state.percent,
-            used: AmountJson::from_amount(&state.used),
+            used,
             allowed: AmountJson::from_amount(&state.limit.amount),
             // A rolling window never resets: its end is always now.
             resets_at: state.span.filter(|_| !is_rolling).map(|span| time(span.until)),

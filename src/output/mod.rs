@@ -1,5 +1,6 @@
 //! Formats results as tables, JSON, CSV and Markdown, and metrics. Only formats numbers from the ledger and the meter.
 
+mod amounts;
 mod cells;
 mod delimited;
 mod json;
@@ -17,11 +18,12 @@ mod signals;
 mod table;
 pub(crate) mod tariff;
 
+pub(crate) use amounts::{Amounts, derived_cell};
 pub(crate) use cells::{Cell, Grid, call_facts, cost_cell, measures, report_grid, session_facts};
 pub(crate) use delimited::{CallLines, csv, markdown};
 pub(crate) use json::{CallObjects, Decimal, is_zero, report as report_json, report_document, to_line};
 pub(crate) use label_sets::LabelSets;
-pub(crate) use limit::{LimitJson, micro_of};
+pub(crate) use limit::LimitJson;
 pub(crate) use metrics::{Buckets, Kind, LabelPair, Metrics};
 pub(crate) use otlp::{Times, otlp};
 pub(crate) use plan::{PlanJson, plan_line};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Decimal;
+use super::{Cell, Decimal, cost_cell};
 use crate::domain::{Instant, Label, Zone};
 use crate::meter::{PlanMonth, is_running};
 use crate::text;
@@ -14,7 +14,8 @@ pub(crate) struct PlanJson<'a> {
     month_is_over: bool,
     plan: &'a Label,
     price_usd: Decimal,
-    usage_usd: Decimal,
+    /// Unknown if nothing has a price, as are the `times`.
+    usage_usd: Cell,
     /// Usage as a multiple of the plan's price, rounded down to a tenth.
     times: Option<Decimal>,
     unpriced_tokens: u64,
@@ -29,7 +30,7 @@ impl<'a> PlanJson<'a> {
             month_is_over: !is_running(plan.month, now, zone),
             plan: &plan.name,
             price_usd: Decimal(plan.price),
-            usage_usd: Decimal(plan.sums.cost),
+            usage_usd: cost_cell(&plan.sums),
             times: plan.tenths().map(|tenths| Decimal(crate::domain::Usd::from_micro(100_000).times(tenths))),
             unpriced_tokens: plan.sums.unpriced_tokens,
             lower_bound_calls: plan.sums.lower_bound_calls,
@@ -43,7 +44,7 @@ pub(crate) fn plan_line(plan: &PlanMonth, now: Instant, zone: Zone) -> String {
     let month = plan.month.format("%Y-%m");
     let so_far = if is_running(plan.month, now, zone) { " so far" } else { "" };
     let times = match plan.tenths() {
-        Some(tenths) => format!(", × {}.{} of the plan", tenths / 10, tenths % 10),
+        Some(tenths) => format!(", {}× {}.{} of the plan", text::mark(&plan.sums).sign(), tenths / 10, tenths % 10),
         None => ", of the plan".to_owned(),
     };
     let price = text::usd(plan.price);

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Cell, Decimal, cost_cell, measures, session_facts, to_line};
+use super::{Cell, cost_cell, derived_cell, measures, session_facts, to_line};
 use crate::domain::{Label, Usd, one_by_one};
 use crate::ledger::Sums;
 use crate::meter::SessionLine;
@@ -16,7 +16,7 @@ struct Document<'a> {
     facts: std::collections::BTreeMap<&'static str, Cell>,
     operations: u64,
     tokens_per_min: Option<u64>,
-    cost_per_hour_usd: Option<Decimal>,
+    cost_per_hour_usd: Option<Cell>,
     models: Vec<Share<'a>>,
     agents: Agents,
     /// Number of files that could not be read. Because of them every number may be higher. Omitted if zero.
@@ -72,8 +72,8 @@ pub(crate) fn session_json(line: &SessionLine, unread_files: u64, out: &mut dyn 
         facts,
         operations: sums.calls,
         tokens_per_min: per(sums.tokens.total(), 60, seconds),
-        // No hourly rate can be derived from less than a minute, or from calls without a price.
-        cost_per_hour_usd: (seconds >= 60 && !sums.is_unpriced()).then(|| Decimal(hourly(sums.cost, seconds))),
+        // No hourly rate can be derived from less than a minute.
+        cost_per_hour_usd: (seconds >= 60).then(|| derived_cell(hourly(sums.cost, seconds), sums)),
         models: line
             .row
             .models
@@ -102,8 +102,7 @@ fn per(count: u64, unit: u64, seconds: u64) -> Option<u64> {
     exact.checked_div(u128::from(seconds)).map(|rate| u64::try_from(rate).unwrap_or(u64::MAX))
 }
 
-/// Dollars per hour, rounded to the millionth.
+/// Dollars per hour.
 fn hourly(cost: Usd, seconds: u64) -> Usd {
-    let pico = cost.pico().saturating_mul(3600) / i128::from(seconds.max(1));
-    Usd::from_pico(pico / 1_000_000 * 1_000_000)
+    Usd::from_pico(cost.pico().saturating_mul(3600) / i128::from(seconds.max(1)))
 }

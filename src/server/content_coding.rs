@@ -3,6 +3,9 @@
 use hyper::HeaderMap;
 use hyper::header::CONTENT_ENCODING;
 
+/// Largest window of a Zstandard frame. A content coding needs no larger one (RFC 9659).
+pub(super) const ZSTD_WINDOW: u64 = 8 * 1024 * 1024;
+
 /// Names of the codings in lower case, in the order in which they were applied, without `identity`. A header that is
 /// not text gives the name `?`.
 pub(super) fn names(headers: &HeaderMap) -> impl Iterator<Item = String> + '_ {

@@ -28,7 +28,7 @@ pub(crate) fn percent(limit: &LimitState) -> String {
 }
 
 /// True when nothing that counts towards the limit has a price.
-fn is_unpriced(limit: &LimitState) -> bool {
+pub(crate) fn is_unpriced(limit: &LimitState) -> bool {
     limit.lower_bound && limit.used.usd.is_none_or(|usd| usd == Usd::ZERO)
 }
 

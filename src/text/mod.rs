@@ -18,8 +18,8 @@ pub(crate) use crate::domain::{project_short, session_short};
 pub(crate) use complete::{cache_line, complete, complete_about, counter, followed_words, session_words};
 pub(crate) use gate::{again, gate_reason, near_words};
 pub(crate) use limit::{
-    as_usual, banner, banner_amounts, banner_title, forecast, forecast_short, full_at, full_between, left, left_of,
-    left_short, percent, resets, used_in_words, used_of, used_short,
+    as_usual, banner, banner_amounts, banner_title, forecast, forecast_short, full_at, full_between, is_unpriced, left,
+    left_of, left_short, percent, resets, used_in_words, used_of, used_short,
 };
 pub(crate) use limit_name::{row_names, short_names};
 pub(crate) use money::{

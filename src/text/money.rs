@@ -16,6 +16,18 @@ pub(crate) enum Mark {
     Unknown,
 }
 
+impl Mark {
+    /// What stands before an amount.
+    pub(crate) const fn sign(self) -> &'static str {
+        match self {
+            Self::Exact => "",
+            Self::AtLeast => "≥ ",
+            Self::About => "~ ",
+            Self::Unknown => "? ",
+        }
+    }
+}
+
 /// Reliability of the cost in these sums.
 pub(crate) fn mark(sums: &Sums) -> Mark {
     if sums.is_unpriced() {
@@ -31,12 +43,12 @@ pub(crate) fn mark(sums: &Sums) -> Mark {
 
 /// A total with its mark: `$2.18`, `≥ $1.23`, `~ $0.40`, `?`.
 pub(crate) fn cost(sums: &Sums) -> String {
-    marked(mark(sums), usd(sums.cost))
+    marked(mark(sums), &usd(sums.cost))
 }
 
 /// The same in a few columns: `≥ $1.2k`.
 pub(crate) fn cost_short(sums: &Sums) -> String {
-    marked(mark(sums), usd_short(sums.cost))
+    marked(mark(sums), &usd_short(sums.cost))
 }
 
 /// What other costs are above or below the cost in these sums: `+$1.20`, `~ -$0.40` where the cost has a mark.
@@ -45,14 +57,14 @@ pub(crate) fn difference(amount: Usd, sums: &Sums) -> String {
     let words = format!("{sign}{}", usd(amount));
     match mark(sums) {
         Mark::Exact => words,
-        Mark::AtLeast | Mark::About => marked(Mark::About, words),
-        Mark::Unknown => marked(Mark::Unknown, words),
+        Mark::AtLeast | Mark::About => marked(Mark::About, &words),
+        Mark::Unknown => marked(Mark::Unknown, &words),
     }
 }
 
 /// Cost of one or a few calls, with its mark and more digits: `$0.0721`.
 pub(crate) fn cost_fine(sums: &Sums) -> String {
-    marked(mark(sums), usd_fine(sums.cost))
+    marked(mark(sums), &usd_fine(sums.cost))
 }
 
 /// A rate or a forecast, with the mark of the sums on which it is based: `$16.20`, `≥ $1.23`.
@@ -73,16 +85,11 @@ pub(crate) fn per_call_as(amount: Usd, sums: &Sums) -> String {
 /// Zero gets no mark, unless no price is known.
 fn as_marked(amount: Usd, sums: &Sums, words: fn(Usd) -> String) -> String {
     let mark = mark(sums);
-    if amount == Usd::ZERO && mark != Mark::Unknown { words(amount) } else { marked(mark, words(amount)) }
+    if amount == Usd::ZERO && mark != Mark::Unknown { words(amount) } else { marked(mark, &words(amount)) }
 }
 
-fn marked(mark: Mark, amount: String) -> String {
-    match mark {
-        Mark::Exact => amount,
-        Mark::AtLeast => format!("≥ {amount}"),
-        Mark::About => format!("~ {amount}"),
-        Mark::Unknown => "?".to_owned(),
-    }
+fn marked(mark: Mark, amount: &str) -> String {
+    if mark == Mark::Unknown { "?".to_owned() } else { format!("{}{amount}", mark.sign()) }
 }
 
 /// A total in cents, or with two significant digits below ten cents: `$1,204.50`, `$2.18`, `$0.034`, `$0.0009`.
@@ -99,12 +106,12 @@ fn usd_fine(amount: Usd) -> String {
 
 /// A total in a column, with its mark: the digits of [`usd`], with decimal points aligned.
 pub(crate) fn cost_column(sums: &Sums) -> String {
-    marked(mark(sums), aligned(sums.cost, 2))
+    marked(mark(sums), &aligned(sums.cost, 2))
 }
 
 /// The cost of one call in a column, with its mark: three significant digits below a dollar, with decimal points aligned.
 pub(crate) fn call_column(sums: &Sums) -> String {
-    marked(mark(sums), aligned(sums.cost, 3))
+    marked(mark(sums), &aligned(sums.cost, 3))
 }
 
 /// The same outside of a column, next to one: `$0.0721`, `≥ $12.40`.

@@ -136,6 +136,9 @@ fn a_plan_is_compared_with_the_months_since_it_began() {
     let text = home.fine(&["report", "month"]).out;
     assert!(text.contains("2026-10: usage worth $15.00, × 0.7 of the plan Max ($20.00 a month)"), "{text}");
     assert!(text.contains("2026-11: usage worth $35.00 so far, × 0.3 of the plan Max ($100.00 a month)"), "{text}");
+    home.log(&line("e", "2026-11-20T10:00:00Z", "of-the-house", 9, 0, ""));
+    let text = home.fine(&["report", "month"]).out;
+    assert!(text.contains("2026-11: usage worth ≥ $35.00 so far, ≥ × 0.3 of the plan Max"), "{text}");
     let invoice = home.fine(&["invoice", "2026-10"]).out;
     assert!(invoice.contains("× 0.7 of the plan Max"), "{invoice}");
     let invoice = home.fine(&["invoice", "2026-10", "--json"]).json();

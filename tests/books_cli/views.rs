@@ -28,6 +28,25 @@ fn yesterday_is_a_few_lines_fit_for_a_mail() {
 }
 
 #[test]
+fn a_day_without_prices_may_have_reached_its_limit() {
+    let home = Home::new();
+    home.config("[limits]\nday = { usd = 2 }\nmonth = { tokens = 1_000_000 }\n");
+    let yesterday = |id: &str, model: &str| line(id, "2026-11-21T10:00:00Z", model, 1_000, 0, "");
+    let said = |home: &Home| home.fine(&["report", "--yesterday"]).out;
+    home.log(&yesterday("a", "gpt-4o"));
+    assert!(said(&home).contains("\nLimits    none near or reached (per call"), "{}", said(&home));
+    home.log(&yesterday("b", "of-the-house"));
+    assert!(said(&home).contains("\nLimits    none known to be near or reached (per call"), "{}", said(&home));
+    // Nor is one known that unread logs count towards.
+    let home = Home::new();
+    home.config("[limits]\nday = { tokens = 1_000_000 }\n");
+    home.log(&yesterday("a", "gpt-4o"));
+    assert!(said(&home).contains("\nLimits    none near or reached"), "{}", said(&home));
+    home.write(".codex/sessions/2026/11/21/rollout-2026-11-21T10-00-00-x.jsonl.gz", "made up");
+    assert!(said(&home).contains("\nLimits    none known to be near or reached"), "{}", said(&home));
+}
+
+#[test]
 fn signals_show_caches_growth_and_the_dearest_calls_and_compare_models() {
     let home = Home::new();
     let cached = |id: &str, at: &str, read: u64, write: u64| {

@@ -25,11 +25,12 @@ const USERS: [(&str, &str); 4] = [("alice", "core"), ("bob", "core"), ("chiara",
 const PROJECTS: [&str; 4] = ["/home/alice/api-server", "/home/alice/web-shop", "/srv/reports", "/home/bob/notes"];
 const AGENTS: [Option<&str>; 4] = [None, Some("reviewer"), Some("planner"), None];
 
-/// Two calls of today, one of which has no price.
+/// Three calls of today: one has no price, and one has only a total, of which the split is a guess.
 pub fn one_without_a_price(home: &Home) {
     let line =
         |model: &str| json!({ "id": model, "at": now(), "model": model, "input_tokens": 1000, "output_tokens": 10 });
-    home.write(LOG, &format!("{}\n{}\n", line("claude-opus-5"), line("house-model")));
+    let guess = json!({ "id": "guess", "at": now(), "model": "claude-opus-5", "total_tokens": 50 });
+    home.write(LOG, &format!("{}\n{}\n{guess}\n", line("claude-opus-5"), line("house-model")));
 }
 
 /// Some months of calls, two running sessions, limits near, over and under.

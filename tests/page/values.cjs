@@ -25,13 +25,22 @@ run(async (browser) => {
   });
   same([sums.hours, sums.first], [48, true], "columns");
 
-  const limit = { name: "kim daily", subject: "kim", used: { usd: "0" }, allowed: { usd: "25" }, percent: 0, lower_bound: true, verdict: "under" };
+  // A rate or a forecast without any price is not known, and one of zero is.
+  const rates = await page.evaluate(async () => {
+    const { usdAs } = await import("/page/money.js");
+    const sums = { cost_usd: "2", unpriced_tokens: 3, lower_bound_calls: 0, guessed_calls: 0 };
+    return [usdAs(null, { ...sums, cost_usd: null }), usdAs("0", sums), usdAs("1.5", sums)];
+  });
+  same(rates, ["?", "$0.00", "≥ $1.50"], "rates");
+
+  const limit = { name: "kim daily", subject: "kim", used: { usd: null }, allowed: { usd: "25" }, percent: 0, lower_bound: true, verdict: "under" };
   const quota = { source: "claude", window_minutes: 300, used_percent: "31", stale: true, stated_at: "2026-11-20T09:00:00Z" };
   const bars = await page.evaluate(async ([limit, quota]) => {
     const { limits } = await import("/page/limits.js");
-    limits({ at: "2026-11-20T10:00:00Z", limits: [limit, { ...limit, used: { usd: "5" }, percent: 20 }], provider_windows: [quota] });
+    limits({ at: "2026-11-20T10:00:00Z", limits: [limit, { ...limit, used: { usd: "5" }, percent: 20 }, { ...limit, used: { usd: null, tokens: 7 }, allowed: { usd: "25", tokens: 70 }, percent: 10 }], provider_windows: [quota] });
     return [...document.querySelectorAll("#limits .limit")].map((box) => [box.querySelector("strong").textContent, box.textContent.includes("of $25.00") && box.textContent, box.querySelector("i").style.width]);
   }, [limit, quota]);
-  same(bars.map(([percent, , width]) => [percent, width]), [["?", "0%"], ["≥ 20%", "20%"], ["?", "0%"]], "limits");
+  same(bars.map(([percent, , width]) => [percent, width]), [["?", "0%"], ["≥ 20%", "20%"], ["≥ 10%", "10%"], ["?", "0%"]], "limits");
+  check(bars[2][1].includes("?, 7 tokens of $25.00, 70 tokens"), bars[2][1]);
   check(bars[0][1].includes("? of $25.00") && !bars[0][1].includes("kim daily · kim"), bars[0][1]);
 });

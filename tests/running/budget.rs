@@ -123,6 +123,15 @@ fn a_budget_that_is_none_and_one_that_is_not_reached_stop_nothing() {
     assert!(out.status.code() == Some(5) && err.contains("Budget: $1.00 of $2.00 used\n"), "{err}");
 }
 
+#[test]
+fn a_run_that_is_stopped_before_its_first_call_says_why() {
+    let home = home();
+    let out = program(&home, &["run", "--budget", "0usd", "--", "sleep", "60"]).output().unwrap();
+    let err = String::from_utf8_lossy(&out.stderr).into_owned();
+    let expected = "tokmeter: no call was logged while it ran\nBudget: $0.00 of $0.00 used; the agent was stopped\n";
+    assert_eq!((out.status.code(), err.as_str()), (Some(2), expected));
+}
+
 /// A dollar of a session, logged so many seconds after now, in this project.
 fn dollar(session: &str, seconds: i64, project: &str) -> String {
     let at = (chrono::Utc::now() + chrono::Duration::seconds(seconds)).to_rfc3339();

@@ -2,14 +2,13 @@
 
 import { element, link, svg } from "./dom.js";
 import { later } from "./format.js";
-import { usd } from "./money.js";
 
 const LEFT = 30;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-// Draws the weeks up to `today`; `days` has an amount for each day that has calls.
+// Draws the weeks up to `today`; `days` has the amount of each day that has calls, and its text.
 export function calendar(box, today, days, params) {
-  const amounts = [...days.values()].filter((value) => value > 0n).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  const amounts = [...days.values()].map(({ amount }) => amount).filter((value) => value > 0n).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   const quartiles = [0.25, 0.5, 0.75].map((part) => amounts[Math.floor(part * amounts.length)] ?? 0n);
   const level = (value) => (value <= 0n ? 0 : 1 + quartiles.filter((edge) => value > edge).length);
   // As large as the window allows, but at least 13 pixels, so that a day can be tapped.
@@ -29,11 +28,11 @@ export function calendar(box, today, days, params) {
     for (let date = 0; date < 7; date += 1) {
       const day = later(monday, date);
       if (day > today) break;
-      const value = days.get(day);
-      const square = svg("rect", { x: LEFT + week * cell, y: 16 + date * cell, width: cell - 2, height: cell - 2, rx: 2, class: `l${value === undefined ? 0 : Math.max(1, level(value))}` });
-      square.append(svg("title", {}, value === undefined ? `${day}: no calls` : `${day}: ${usd(value)}`));
+      const spent = days.get(day);
+      const square = svg("rect", { x: LEFT + week * cell, y: 16 + date * cell, width: cell - 2, height: cell - 2, rx: 2, class: `l${spent ? Math.max(1, level(spent.amount)) : 0}` });
+      square.append(svg("title", {}, spent ? `${day}: ${spent.text}` : `${day}: no calls`));
       // Keyboard users use the table below.
-      const anchor = value === undefined ? square : svg("a", { href: link("calls", { ...params, since: day, until: day }), tabindex: -1 });
+      const anchor = spent ? svg("a", { href: link("calls", { ...params, since: day, until: day }), tabindex: -1 }) : square;
       if (anchor !== square) anchor.append(square);
       picture.append(anchor);
     }

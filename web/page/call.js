@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { $, facts, link, say, table } from "./dom.js";
 import { exactly } from "./filters.js";
 import { day, number, seconds } from "./format.js";
-import { pico, usdFine } from "./money.js";
+import { cost, usdFine } from "./money.js";
 
 const words = (name) => name.replaceAll("_", " ");
 
@@ -26,7 +26,10 @@ const exact = (text) => `$${/\.\d$/.test(text) ? `${text}0` : text}`;
 
 export async function update(key) {
   const call = await get(`/api/v1/calls/${encodeURIComponent(key)}`);
-  say("call-cost", call.cost_usd === null ? "?" : usdFine(pico(call.cost_usd)));
+  // With the mark that it has in lists.
+  call.lower_bound_calls = call.fidelity === "lower_bound" ? 1 : 0;
+  call.guessed_calls = call.fidelity === "guessed" || call.guesses.length ? 1 : 0;
+  say("call-cost", cost(call, usdFine));
   const differs = call.booked_usd !== null && call.booked_usd !== call.cost_usd;
   say("call-is", [`${WHOSE[call.cost_is]} ${price(call)}`.trim(), differs && `booked as $${call.booked_usd}`].filter(Boolean).join(" · "));
   const rows = call.buckets.map((bucket) => [

@@ -25,8 +25,8 @@ function step(most) {
 }
 
 // Draws `columns` of {label, name, parts: [{series, value, text}]}; `series` gives the order of colours, `total` the
-// sums of all.
-export function bars(node, columns, series, total) {
+// sums of all, `unread` the number of logs that are missing in them.
+export function bars(node, columns, series, total, unread) {
   let chart = node.chart;
   if (!chart) {
     chart = node.chart = { box: element("div", undefined, "plot"), said: element("p", undefined, "detail said"), at: -1 };
@@ -47,7 +47,7 @@ export function bars(node, columns, series, total) {
     new ResizeObserver(() => draw(chart)).observe(chart.box);
   }
   Object.assign(chart, { columns, series });
-  chart.total = `${cost(total)} in all`;
+  chart.total = `${cost(total, undefined, unread)} in all`;
   chart.box.setAttribute("aria-label", `Bar chart, ${columns.length} columns, ${chart.total}; arrow keys read them`);
   draw(chart);
   choose(chart, chart.at);
@@ -112,14 +112,14 @@ export function legend(node, series) {
 }
 
 // Rows of a report as parts of columns: the series by cost, and for each key the parts in that order.
-export function stacked(rows, key) {
+export function stacked(rows, key, unread) {
   const totals = new Map();
   const parts = new Map();
   for (const row of rows) {
     const [name, value] = [row.model ?? "no model", pico(row.cost_usd)];
     totals.set(name, (totals.get(name) ?? 0n) + value);
     if (!parts.has(row[key])) parts.set(row[key], []);
-    parts.get(row[key]).push({ series: name, value, text: cost(row) });
+    parts.get(row[key]).push({ series: name, value, text: cost(row, undefined, unread) });
   }
   const series = [...totals].sort(([, a], [, b]) => (a < b ? 1 : a > b ? -1 : 0)).map(([name]) => name);
   const rank = new Map(series.map((name, at) => [name, at]));

@@ -6,7 +6,7 @@ import { pico, usd } from "./money.js";
 
 function amount({ usd: dollars, tokens, output_tokens: output }) {
   const parts = [];
-  if (dollars !== undefined) parts.push(usd(pico(dollars)));
+  if (dollars !== undefined) parts.push(dollars === null ? "?" : usd(pico(dollars)));
   if (tokens !== undefined) parts.push(`${number(tokens)} tokens`);
   if (output !== undefined) parts.push(`${number(output)} output tokens`);
   return parts.join(", ");
@@ -27,12 +27,12 @@ function bar({ name, words, percent, mark = "", verdict, times }) {
 function ofLimit(limit, now) {
   const mark = limit.lower_bound ? "≥ " : limit.guessed ? "~ " : "";
   // As on the terminal: not known while nothing that counts has a price.
+  const isUnpriced = limit.used.usd === null;
   const isDollars = limit.allowed.tokens === undefined && limit.allowed.output_tokens === undefined;
-  const isUnpriced = isDollars && limit.lower_bound && pico(limit.used.usd ?? 0) === 0n;
   return bar({
     name: limit.name,
-    words: `${isUnpriced ? "?" : mark + amount(limit.used)} of ${amount(limit.allowed)}`,
-    percent: isUnpriced ? "?" : limit.percent,
+    words: `${isUnpriced ? "" : mark}${amount(limit.used)} of ${amount(limit.allowed)}`,
+    percent: isUnpriced && isDollars ? "?" : limit.percent,
     mark,
     verdict: limit.lifted ? "under" : limit.verdict,
     times: [

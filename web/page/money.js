@@ -74,5 +74,6 @@ export function share(percent, part, whole) {
 
 // A rate or a forecast, with the mark of the sums that it follows from.
 export function usdAs(amount, sums) {
-  return amount === null || pico(amount) ? cost({ ...sums, cost_usd: amount }) : usd(pico(amount));
+  if (amount === null) return "?";
+  return pico(amount) ? cost({ ...sums, cost_usd: amount }) : usd(pico(amount));
 }

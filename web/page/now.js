@@ -57,15 +57,15 @@ export async function hours(count, params = {}) {
   const [minutes, second] = seconds(Date.now()).split(":").slice(1).map(Number);
   const last = Math.floor(Date.now() / 1000 - minutes * 60 - second) * 1000;
   const first = last - (count - 1) * HOUR;
-  const { rows, total } = await get("/api/v1/usage", { period: "hour", by: "model", since: new Date(first).toISOString(), ...params });
+  const { rows, total, unread_files: unread } = await get("/api/v1/usage", { period: "hour", by: "model", since: new Date(first).toISOString(), ...params });
   for (const row of rows) row.start = Date.parse(row.hour);
-  const { series, parts } = stacked(rows, "start");
+  const { series, parts } = stacked(rows, "start", unread);
   const columns = Array.from({ length: count }, (_, at) => first + at * HOUR)
     .map((start) => ({ label: clock(start).slice(0, 2), name: `${clock(start)}–${clock(start + HOUR)}`, parts: parts.get(start) ?? [] }));
-  return { columns, series, total };
+  return { columns, series, total, unread };
 }
 
 export async function update() {
-  const { columns, series, total } = await hours(24);
-  bars($("today-chart"), columns, series, total);
+  const { columns, series, total, unread } = await hours(24);
+  bars($("today-chart"), columns, series, total, unread);
 }

@@ -9,7 +9,7 @@ use crate::commands::Failure;
 use crate::domain::{Dimension, Label};
 use crate::formats::{Exactness, FormatId};
 use crate::ledger::Sums;
-use crate::output::{self, Decimal};
+use crate::output::{self, Cell};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -24,7 +24,7 @@ pub(crate) struct Audit {
     pub(crate) calls: u64,
     pub(crate) duplicates: u64,
     pub(crate) total_tokens: u64,
-    pub(crate) cost_usd: output::Cell,
+    pub(crate) cost_usd: Cell,
     pub(crate) sources: Vec<ByFormat>,
     pub(crate) lower_bound_calls: u64,
     pub(crate) guessed_calls: u64,
@@ -54,7 +54,7 @@ pub(crate) struct ByFormat {
     pub(crate) lower_bound_calls: u64,
     pub(crate) guessed_calls: u64,
     pub(crate) total_tokens: u64,
-    pub(crate) cost_usd: Decimal,
+    pub(crate) cost_usd: Cell,
 }
 
 #[derive(Serialize)]
@@ -106,7 +106,7 @@ impl Audit {
                         lower_bound_calls: sums.lower_bound_calls,
                         guessed_calls: sums.guessed_calls,
                         total_tokens: sums.tokens.total(),
-                        cost_usd: Decimal(sums.cost),
+                        cost_usd: output::cost_cell(&sums),
                     }
                 })
                 .collect(),

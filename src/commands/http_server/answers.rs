@@ -28,7 +28,7 @@ pub(super) fn answer(topic: Topic, params: &Params, books: &QueryContext<'_>) ->
             let mut lifted = overrides::all(books.ledger)?;
             lifted.retain(|lifted| lifted.until.is_none());
             let unread = books.unread_files;
-            Ok(limits::show::write_json(&summary(books)?, lifted, unread, books.now, books.settings.zone, out)?)
+            Ok(limits::document::write_json(&summary(books)?, lifted, unread, books.now, books.settings.zone, out)?)
         }),
         Topic::Health => json(|out| Ok(output::to_line(&health::document(&books.health), out)?)),
         Topic::Gate => {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::commands::Context;
 use crate::domain::Label;
 use crate::ledger::{self, LedgerError, Options, Repeats};
-use crate::output::Decimal;
+use crate::output::{Cell, cost_cell};
 use crate::pricing::PriceBook;
 
 /// The ledger's section in `doctor`.
@@ -20,7 +20,7 @@ pub(crate) struct LedgerFacts {
     pub(crate) ledger_schema: Option<i64>,
     pub(crate) calls: u64,
     pub(crate) future_calls: u64,
-    pub(crate) cost_usd: Option<Decimal>,
+    pub(crate) cost_usd: Option<Cell>,
     /// Calls that were reported twice and booked once.
     pub(crate) repeats: Vec<RepeatsJson>,
 }
@@ -67,7 +67,7 @@ impl LedgerFacts {
                     Ok(info) => {
                         (facts.bytes, facts.ledger_schema) = (info.bytes, Some(info.schema));
                         (facts.calls, facts.future_calls) = (info.sums.calls, info.future_calls);
-                        facts.cost_usd = Some(Decimal(info.sums.cost));
+                        facts.cost_usd = Some(cost_cell(&info.sums));
                     }
                 }
                 match opened.books.repeats() {

@@ -1,16 +1,14 @@
-//! `limits show`: every limit with its usage, as a table and as JSON.
+//! `limits show`: every limit with its usage, as a table.
 
 use std::io;
 
-use serde::Serialize;
-
+use super::document;
 use crate::app::catch_up::{self, LogSelection};
 use crate::commands::{Context, Exit, Failure};
-use crate::config::LimitKey;
 use crate::domain::{Instant, Quota, Zone};
 use crate::meter::overrides::{self, Override};
 use crate::meter::{LimitState, Summary, Verdict};
-use crate::output::{self, Decimal, LimitJson, QuotaJson};
+use crate::output;
 use crate::text;
 
 /// Maximum width of a limit's name; half as much where there is little room.
@@ -24,7 +22,7 @@ pub(crate) fn show(context: &mut Context<'_>, json: bool) -> Result<Exit, Failur
     lifted.retain(|lifted| lifted.until.is_none());
     let (unread_files, now, zone) = (books.health.unread_files(), context.now(), context.settings.zone);
     if json {
-        write_json(&summary, lifted, unread_files, now, zone, context.out)?;
+        document::write_json(&summary, lifted, unread_files, now, zone, context.out)?;
     } else {
         write_text(&summary, lifted, (now, zone, context.env.columns), context.out)?;
     }
@@ -105,46 +103,4 @@ fn write_quotas(quotas: &[Quota], now: Instant, zone: Zone, out: &mut dyn io::Wr
     };
     let rows: Vec<Vec<String>> = quotas.iter().map(row).collect();
     output::plain(&heads, 1, &rows, out)
-}
-
-pub(crate) fn write_json(
-    summary: &Summary,
-    overrides: Vec<Override>,
-    unread_files: u64,
-    now: Instant,
-    zone: Zone,
-    out: &mut dyn io::Write,
-) -> io::Result<()> {
-    #[derive(Serialize)]
-    struct Document {
-        schema: u8,
-        limits: Vec<LimitJson>,
-        /// Omitted if no agent has reported any.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        provider_windows: Vec<QuotaJson>,
-        overrides: Vec<Override>,
-        tokens_per_min: u64,
-        cost_per_hour_usd: Option<Decimal>,
-        by_day_end_usd: Option<Decimal>,
-        by_month_end_usd: Option<Decimal>,
-        /// Number of files that could not be read, so that more may have been used; omitted if zero.
-        #[serde(skip_serializing_if = "output::is_zero")]
-        unread_files: u64,
-    }
-    let document = Document {
-        schema: 1,
-        limits: summary
-            .limits
-            .iter()
-            .map(|state| LimitJson::new(&LimitKey::from_limit(&state.limit), state, zone))
-            .collect(),
-        provider_windows: QuotaJson::all(&summary.quotas, now, zone),
-        overrides,
-        tokens_per_min: summary.tokens_per_min,
-        cost_per_hour_usd: output::micro_of(summary.cost_per_hour, &summary.today),
-        by_day_end_usd: summary.by_day_end.and_then(|end| output::micro_of(end, &summary.today)),
-        by_month_end_usd: summary.by_month_end.and_then(|end| output::micro_of(end, &summary.month)),
-        unread_files,
-    };
-    output::to_line(&document, out)
 }

@@ -73,7 +73,7 @@ impl Tool {
                 let mut lifted = overrides::all(&books.ledger)?;
                 lifted.retain(|lifted| lifted.until.is_none());
                 limits::show::write_text(&summary, lifted.clone(), (now, zone, None), &mut people)?;
-                limits::show::write_json(&summary, lifted, books.health.unread_files(), now, zone, &mut json)?;
+                limits::document::write_json(&summary, lifted, books.health.unread_files(), now, zone, &mut json)?;
             }
             Self::Explain => {
                 let books = &followed.books;

@@ -61,7 +61,7 @@ pub(super) fn totals(
         cost.sample(labels, sums.cost);
     }
     let saved = metrics.begin("tokmeter_cache_saved_usd", Kind::Gauge, "US dollars that caching saved.");
-    for (labels, sums) in &sums {
+    for (labels, sums) in sums.iter().filter(|(_, sums)| !sums.is_unpriced()) {
         saved.sample(labels, sums.saved);
     }
 }
@@ -71,7 +71,11 @@ pub(super) fn today(metrics: &mut Metrics, view: &View<'_>) -> Result<(), Ledger
     let day = Span::day(view.now, view.zone);
     let sums = view.books.sums(&Filter { since: Some(day.from), until: Some(day.until), ..Filter::default() })?;
     let cost = "Cost in US dollars of the calls of today, in the time zone of the meter.";
-    metrics.begin("tokmeter_today_cost_usd", Kind::Gauge, cost).sample(&[], sums.cost);
+    let cost = metrics.begin("tokmeter_today_cost_usd", Kind::Gauge, cost);
+    // Without any price it is unknown, and not 0.
+    if !sums.is_unpriced() {
+        cost.sample(&[], sums.cost);
+    }
     metrics.begin("tokmeter_today_tokens", Kind::Gauge, "Tokens of today.").sample(&[], sums.tokens.total());
     metrics.begin("tokmeter_today_calls", Kind::Gauge, "Calls of today.").sample(&[], sums.calls);
     Ok(())

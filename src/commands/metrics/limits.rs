@@ -4,6 +4,7 @@ use crate::config::LimitKey;
 use crate::domain::{Instant, Usd};
 use crate::meter::{Amount, LimitState, Measure};
 use crate::output::{Kind, LabelPair, LabelSets, Metrics};
+use crate::text;
 
 /// Reads an amount from a limit.
 type Part = fn(&LimitState) -> Amount;
@@ -29,7 +30,8 @@ pub(super) fn limits(metrics: &mut Metrics, all: &[LimitState], sets: &mut Label
         for (state, labels) in &shown {
             let labels = |unit: &str| [&labels[..], &[("unit", unit.to_owned())]].concat();
             let (allowed, amount) = (state.limit.amount, amount(state));
-            if allowed.usd.is_some() {
+            let is_unknown = name == "tokmeter_limit_used" && text::is_unpriced(state);
+            if allowed.usd.is_some() && !is_unknown {
                 family.sample(&labels("usd"), amount.usd.unwrap_or_default());
             }
             if allowed.tokens.is_some() {
@@ -46,7 +48,9 @@ pub(super) fn limits(metrics: &mut Metrics, all: &[LimitState], sets: &mut Label
         "Used part of a limit, of the amount that is closest to it: 1 is the limit itself.",
     );
     for (state, labels) in &shown {
-        ratio.sample(labels, used_ratio(state));
+        if let Some(used) = used_ratio(state) {
+            ratio.sample(labels, used);
+        }
     }
     let reset = metrics.begin("tokmeter_limit_reset_seconds", Kind::Gauge, "Seconds until a limit starts over.");
     for (state, labels) in &shown {
@@ -57,14 +61,18 @@ pub(super) fn limits(metrics: &mut Metrics, all: &[LimitState], sets: &mut Label
     }
 }
 
-/// The used fraction, to the millionth, rounded down. A limit of zero is always reached.
-fn used_ratio(state: &LimitState) -> Usd {
+/// The used fraction, to the millionth, rounded down. A limit of zero is always reached. `None` for a limit of dollars
+/// if nothing that counts has a price.
+fn used_ratio(state: &LimitState) -> Option<Usd> {
     const ONE: i128 = 1_000_000;
     let part = |measure: &Measure| {
+        if *measure == Measure::Usd && text::is_unpriced(state) {
+            return None;
+        }
         let allowed = measure.amount_of(&state.limit.amount)?;
         let used = measure.amount_of(&state.used).unwrap_or(0);
         Some(used.saturating_mul(ONE).checked_div(allowed).unwrap_or(ONE))
     };
-    let millionths = Measure::ALL.iter().filter_map(part).max().unwrap_or(0);
-    Usd::from_pico(millionths.saturating_mul(ONE))
+    let millionths = Measure::ALL.iter().filter_map(part).max()?;
+    Some(Usd::from_pico(millionths.saturating_mul(ONE)))
 }

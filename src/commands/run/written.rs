@@ -54,10 +54,10 @@ struct Session {
 impl Spent {
     /// Writes it as text to standard error, because standard output belongs to the agent.
     pub(super) fn write_text(&self, context: &mut Context<'_>, books: &Books, ended: &Ended) -> Result<(), Failure> {
-        let budget = ended.budget.map(|budget| self.budget_state(budget, context));
         let Some(mut total) = self.total(context.now()) else {
             writeln!(context.err, "tokmeter: no call was logged while it ran")?;
-            return Ok(self.write_others(context.err)?);
+            self.write_others(context.err)?;
+            return self.write_budget(context, ended);
         };
         total.duration = ended.took;
         let limits = self.limits(context, books)?;
@@ -85,7 +85,12 @@ impl Spent {
         }
         self.write_others(context.err)?;
         writeln!(context.err, "Today: {}, {}", text::cost(&today), text::plural(today.tokens.total(), "token"))?;
-        if let Some(budget) = budget {
+        self.write_budget(context, ended)
+    }
+
+    fn write_budget(&self, context: &mut Context<'_>, ended: &Ended) -> Result<(), Failure> {
+        if let Some(budget) = ended.budget {
+            let budget = self.budget_state(budget, context);
             let stopped = if ended.stopped { "; the agent was stopped" } else { "" };
             writeln!(context.err, "Budget: {} used{stopped}", text::used_in_words(&budget))?;
         }

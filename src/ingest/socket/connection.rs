@@ -204,11 +204,11 @@ impl Connection {
     }
 
     async fn line(&mut self, line: &[u8]) -> After {
-        let first = std::mem::take(&mut self.first);
         let trimmed = crate::formats::bare(line);
         if trimmed.is_empty() {
             return After::GoOn;
         }
+        let first = std::mem::take(&mut self.first);
         if !trimmed.starts_with(b"{") {
             self.tally.bad_line("not a JSON object");
             self.say(&Reply::refusal("expected one JSON object per line"));

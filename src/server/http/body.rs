@@ -6,10 +6,12 @@ use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use ruzstd::decoding::StreamingDecoder;
+use ruzstd::decoding::errors::FrameDecoderError;
 
 use super::bounds::Bounds;
 use super::status::Problem;
-use crate::server::content_coding::{is_zlib, names};
+use crate::ingest::is_intact;
+use crate::server::content_coding::{ZSTD_WINDOW, is_zlib, names};
 
 /// Maximum number of codings of a body, nested in each other.
 const MOST_CODINGS: usize = 2;
@@ -108,15 +110,21 @@ fn all_of(source: impl Read, most: u64) -> Result<Vec<u8>, Problem> {
     Ok(out)
 }
 
-/// Decompresses all frames of a Zstandard body, which may have several.
+/// Decompresses all frames of a Zstandard body, which may have several, and checks their checksums, where they have any.
 fn frames(mut body: &[u8], most: u64) -> Result<Vec<u8>, Problem> {
     let mut out = Vec::new();
     loop {
         if let Some(behind) = behind_skippable(body)? {
             body = behind;
         } else {
-            let decoder = StreamingDecoder::new(&mut body).map_err(|_| damaged())?;
-            append(decoder, &mut out, most)?;
+            let frame = StreamingDecoder::new_with_max_window_size(&mut body, ZSTD_WINDOW);
+            let mut frame = frame.map_err(|error| {
+                if matches!(error, FrameDecoderError::WindowSizeTooBig { .. }) { too_wide() } else { damaged() }
+            })?;
+            append(&mut frame, &mut out, most)?;
+            if !is_intact(&frame.decoder) {
+                return Err(damaged());
+            }
         }
         if body.is_empty() {
             return Ok(out);
@@ -143,6 +151,11 @@ fn append(source: impl Read, out: &mut Vec<u8>, most: u64) -> Result<(), Problem
 
 fn too_large(most: u64) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body expands to more than {most} bytes"))
+}
+
+fn too_wide() -> Problem {
+    let mib = ZSTD_WINDOW >> 20;
+    Problem::new(StatusCode::BAD_REQUEST, format!("the body is compressed in a zstd window of more than {mib} MiB"))
 }
 
 fn damaged() -> Problem {
@@ -203,6 +216,34 @@ mod tests {
         let mut cut = skipped(0);
         cut.pop();
         assert_eq!(expanded(cut, &[Coding::Zstd], MOST).unwrap_err().status, StatusCode::BAD_REQUEST);
+    }
+
+    #[test]
+    fn a_frame_with_the_checksum_of_other_data_is_damaged() {
+        let text: Vec<u8> = (0..400_000_u32).map(|number| (number / 7 % 251) as u8).collect();
+        let whole = zstd(&text);
+        assert_ne!(whole[4] & 4, 0, "the frame has a checksum");
+        assert_eq!(expanded(whole.clone(), &[Coding::Zstd], MOST).unwrap(), text);
+        let last = whole.len() - 1;
+        for (changed, behind) in [(last, Vec::new()), (last - 3, zstd(b"{}"))] {
+            let mut body = whole.clone();
+            body[changed] ^= 1;
+            let problem = expanded([body, behind].concat(), &[Coding::Zstd], MOST).unwrap_err();
+            assert_eq!(problem.status, StatusCode::BAD_REQUEST, "{changed}");
+        }
+    }
+
+    #[test]
+    fn a_window_is_at_most_8_mib_and_an_error_says_so() {
+        // A frame without a checksum that is one block of two bytes, in a window of 2 to the power of this.
+        let frame =
+            |power: u8| [&[0x28, 0xb5, 0x2f, 0xfd, 0, (power - 10) << 3, 0x11, 0, 0], b"{}".as_slice()].concat();
+        assert_eq!(expanded(frame(23), &[Coding::Zstd], MOST).unwrap(), b"{}");
+        for power in [24, 27, 41] {
+            let problem = expanded(frame(power), &[Coding::Zstd], MOST).unwrap_err();
+            assert_eq!(problem.status, StatusCode::BAD_REQUEST, "{power}");
+            assert!(problem.message.contains("more than 8 MiB"), "{}", problem.message);
+        }
     }
 
     #[test]

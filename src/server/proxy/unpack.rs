@@ -213,6 +213,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_frame_with_the_checksum_of_other_data_is_damage() {
+        let bytes = compress_to_vec(TEXT.as_bytes(), CompressionLevel::Fastest);
+        for cut in [1, 3, 1000] {
+            let mut bytes = bytes.clone();
+            assert!(!unpacked("zstd", &bytes, cut).1, "{cut}");
+            *bytes.last_mut().unwrap() ^= 1;
+            assert!(unpacked("zstd", &bytes, cut).1, "{cut}");
+        }
+    }
+
     fn with<W: Write>(mut encoder: W, bytes: &[u8]) -> W {
         encoder.write_all(bytes).unwrap();
         encoder

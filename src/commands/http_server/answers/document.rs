@@ -4,14 +4,14 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::running::{Amounts, Running};
+use super::running::Running;
 use super::trouble::Trouble;
 use crate::config::LimitKey;
 use crate::domain::{Label, rfc3339};
 use crate::engine::QueryContext;
 use crate::ledger::Sums;
 use crate::meter::Summary;
-use crate::output::{self, Decimal, LimitJson, QuotaJson, micro_of};
+use crate::output::{self, Amounts, Cell, LimitJson, QuotaJson, derived_cell};
 
 /// Number of calls in a summary.
 const CALLS: usize = 20;
@@ -25,10 +25,10 @@ struct Document<'a> {
     today: Amounts,
     week: Amounts,
     month: Amounts,
-    cost_per_hour_usd: Option<Decimal>,
+    cost_per_hour_usd: Cell,
     tokens_per_min: u64,
-    by_day_end_usd: Option<Decimal>,
-    by_month_end_usd: Option<Decimal>,
+    by_day_end_usd: Option<Cell>,
+    by_month_end_usd: Option<Cell>,
     limits: Vec<LimitJson>,
     provider_windows: Vec<QuotaJson>,
     running: Vec<Running<'a>>,
@@ -71,10 +71,10 @@ pub(super) fn write(summary: &Summary, books: &QueryContext<'_>, out: &mut dyn W
         today: Amounts::from_sums(&summary.today),
         week: Amounts::from_sums(&summary.week),
         month: Amounts::from_sums(&summary.month),
-        cost_per_hour_usd: micro_of(summary.cost_per_hour, &summary.today),
+        cost_per_hour_usd: derived_cell(summary.cost_per_hour, &summary.today),
         tokens_per_min: summary.tokens_per_min,
-        by_day_end_usd: summary.by_day_end.and_then(|end| micro_of(end, &summary.today)),
-        by_month_end_usd: summary.by_month_end.and_then(|end| micro_of(end, &summary.month)),
+        by_day_end_usd: summary.by_day_end.map(|end| derived_cell(end, &summary.today)),
+        by_month_end_usd: summary.by_month_end.map(|end| derived_cell(end, &summary.month)),
         limits: summary
             .limits
             .iter()

@@ -1,36 +1,10 @@
-//! The active sessions in the summary, and amounts with their marks.
+//! The active sessions in the summary.
 
 use serde::Serialize;
 
 use crate::domain::{Label, rfc3339};
-use crate::ledger::Sums;
 use crate::meter::{Activity, FleetLine};
-use crate::output::{self, Decimal, micro_of};
-
-/// Tokens and cost of a set of calls.
-#[derive(Serialize)]
-pub(super) struct Amounts {
-    calls: u64,
-    tokens: u64,
-    cost_usd: output::Cell,
-    unpriced_tokens: u64,
-    lower_bound_calls: u64,
-    guessed_calls: u64,
-}
-
-impl Amounts {
-    /// The amounts in these sums, with their marks.
-    pub(super) fn from_sums(sums: &Sums) -> Self {
-        Self {
-            calls: sums.calls,
-            tokens: sums.tokens.total(),
-            cost_usd: output::cost_cell(sums),
-            unpriced_tokens: sums.unpriced_tokens,
-            lower_bound_calls: sums.lower_bound_calls,
-            guessed_calls: sums.guessed_calls,
-        }
-    }
-}
+use crate::output::{Amounts, Cell, derived_cell};
 
 /// One of today's sessions.
 #[derive(Serialize)]
@@ -43,7 +17,7 @@ pub(super) struct Running<'a> {
     started: String,
     last: String,
     today: Amounts,
-    cost_per_hour_usd: Option<Decimal>,
+    cost_per_hour_usd: Cell,
     agents: Vec<Agent<'a>>,
 }
 
@@ -51,7 +25,7 @@ pub(super) struct Running<'a> {
 struct Agent<'a> {
     name: &'a str,
     today: Amounts,
-    cost_per_hour_usd: Option<Decimal>,
+    cost_per_hour_usd: Cell,
 }
 
 impl<'a> Running<'a> {
@@ -71,14 +45,14 @@ impl<'a> Running<'a> {
             started: rfc3339(line.started),
             last: rfc3339(line.last),
             today: Amounts::from_sums(&line.today),
-            cost_per_hour_usd: micro_of(line.cost_per_hour, &line.today),
+            cost_per_hour_usd: derived_cell(line.cost_per_hour, &line.today),
             agents: line
                 .agents
                 .iter()
                 .map(|agent| Agent {
                     name: &agent.name,
                     today: Amounts::from_sums(&agent.today),
-                    cost_per_hour_usd: micro_of(agent.cost_per_hour, &agent.today),
+                    cost_per_hour_usd: derived_cell(agent.cost_per_hour, &agent.today),
                 })
                 .collect(),
         }

@@ -3,9 +3,9 @@
 use ruzstd::decoding::FrameDecoder;
 
 use super::STEP;
+use crate::ingest::is_intact;
+use crate::server::content_coding::ZSTD_WINDOW;
 
-/// Maximum window size of a frame. Frames with a larger one are not decompressed.
-const WINDOW: u64 = 8 * 1024 * 1024;
 /// First four bytes of a skippable frame, except for the last four bits.
 const SKIPPED: u32 = 0x184D_2A50;
 
@@ -23,7 +23,7 @@ pub(in crate::server::proxy) struct Zstd {
 impl Default for Zstd {
     fn default() -> Self {
         let mut decoder = FrameDecoder::new();
-        decoder.set_max_window_size(WINDOW);
+        decoder.set_max_window_size(ZSTD_WINDOW);
         Self { decoder, pending: Vec::new(), is_in_frame: false, skipped: 0 }
     }
 }
@@ -50,6 +50,9 @@ impl Zstd {
             self.pending.drain(..read);
             take(out.get(..written).unwrap_or_default());
             self.is_in_frame = !self.decoder.is_finished() || self.decoder.can_collect() > 0;
+            if !self.is_in_frame && !is_intact(&self.decoder) {
+                return false;
+            }
             if self.is_in_frame && written == 0 && read == 0 {
                 return true;
             }
