@@ -345,7 +345,9 @@ fn a_session_that_loses_its_first_and_last_call_to_another_begins_and_ends_with_
                 })
             };
             disk.post(&calls(by("s", Claim::Copy))).unwrap();
-            disk.post(&calls([call("200", 200, 1)])).unwrap();
+            let mut others = call("350", 350, 1);
+            others.from.session = Some(Label::new("u"));
+            disk.post(&calls([call("200", 200, 1), others])).unwrap();
             // The log of the session that made them.
             let made = calls(by("t", Claim::Own));
             if is_held {
@@ -353,7 +355,8 @@ fn a_session_that_loses_its_first_and_last_call_to_another_begins_and_ends_with_
             } else {
                 disk.post(&made).unwrap();
             }
-            let expected = [("s".to_owned(), 200, 200, 1), ("t".to_owned(), 100, 400, 3)];
+            let expected = [("s", 200, 200, 1), ("t", 100, 400, 3), ("u", 350, 350, 1)]
+                .map(|(name, first, last, count)| (name.to_owned(), first, last, count));
             let mut found = sessions_of(&*disk, 0..9_999);
             found.sort();
             assert_eq!(found, expected, "{} {is_held}", disk.name());
