@@ -138,3 +138,25 @@ impl Bill {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_with_more_data_keeps_the_time_of_the_earlier_one_and_other_totals_their_own() {
+        let bill = |seconds, output, counter: &Counter| {
+            let from = Attribution::new(Instant::from_timestamp(seconds, 0).unwrap(), Label::new("test"));
+            let models = vec![Billed::new("opus", Tokens { output, ..Tokens::ZERO })];
+            Bill { id: CallKey::from_parts(&["bill"]), from, counter: counter.clone(), models }
+        };
+        let snapshot = Counter::Snapshot { since: None };
+        let session = Counter::Session { started: None, since: None };
+        for (counter, second) in [(snapshot, 100), (session, 200)] {
+            let (early, late) = (bill(100, 5, &counter), bill(200, 7, &counter));
+            let expected = bill(second, 7, &counter);
+            assert_eq!(early.clone().join(late.clone()), expected);
+            assert_eq!(late.join(early), expected);
+        }
+    }
+}

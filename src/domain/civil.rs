@@ -157,6 +157,23 @@ mod tests {
         assert_eq!(week.from.to_rfc3339(), "2026-01-25T00:00:00+00:00");
     }
 
+    #[test]
+    fn an_hour_begins_on_the_zones_own_clock_to_the_nanosecond() {
+        let hour = |text: &str, zone: &'static str| Span::hour(text.parse().unwrap(), Zone::named(zone).unwrap());
+        let begins = |text: &str| text.parse::<Instant>().unwrap();
+        for (now, zone, from) in [
+            ("2026-11-20T12:34:56.789Z", "UTC", "2026-11-20T12:00:00Z"),
+            ("2026-11-20T12:00:00Z", "UTC", "2026-11-20T12:00:00Z"),
+            ("2026-11-20T11:59:59.999999999Z", "UTC", "2026-11-20T11:00:00Z"),
+            // Half an hour off: 18:04 and 17:59 in India.
+            ("2026-11-20T12:34:56.789Z", "Asia/Kolkata", "2026-11-20T12:30:00Z"),
+            ("2026-11-20T12:29:59.5Z", "Asia/Kolkata", "2026-11-20T11:30:00Z"),
+        ] {
+            let from = begins(from);
+            assert_eq!(hour(now, zone), Span { from, until: from + Duration::hours(1) }, "{now} {zone}");
+        }
+    }
+
     proptest! {
         #[test]
         fn every_moment_lies_in_exactly_one_day(seconds in 0_i64..4_000_000_000, zone in prop::sample::select(Zone::all().collect::<Vec<_>>())) {

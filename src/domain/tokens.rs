@@ -1,6 +1,4 @@
-//! Token counts in disjoint classes, and the join of two sightings.
-
-use std::cmp::Ordering;
+//! Token counts in disjoint classes.
 
 /// Token counts of one call, in disjoint classes.
 ///
@@ -71,12 +69,6 @@ impl Tokens {
         (self.output, self.total(), self.cache_read.saturating_add(self.cache_write()), self.fields())
     }
 
-    /// Joins two sightings of one streamed call: the greater row as a whole, never a mix of both.
-    #[must_use]
-    pub fn join(self, other: Self) -> Self {
-        if self.rank().cmp(&other.rank()) == Ordering::Less { other } else { self }
-    }
-
     /// Adds class by class, saturating.
     #[must_use]
     pub fn saturating_add(self, other: Self) -> Self {
@@ -104,26 +96,6 @@ impl std::iter::Sum for Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    fn tokens() -> impl Strategy<Value = Tokens> {
-        prop::array::uniform6(0_u64..5).prop_map(Tokens::from_fields)
-    }
-
-    proptest! {
-        #[test]
-        fn join_is_commutative_associative_and_idempotent((a, b, c) in (tokens(), tokens(), tokens())) {
-            prop_assert_eq!(a.join(b), b.join(a));
-            prop_assert_eq!(a.join(b).join(c), a.join(b.join(c)));
-            prop_assert_eq!(a.join(a), a);
-        }
-
-        #[test]
-        fn a_join_is_one_of_the_two((a, b) in (tokens(), tokens())) {
-            let joined = a.join(b);
-            prop_assert!(joined == a || joined == b);
-        }
-    }
 
     #[test]
     fn reasoning_is_not_added_to_the_total() {

@@ -76,3 +76,25 @@ fn pairs(limit: &Amount, used: &Amount) -> impl Iterator<Item = (Measure, i128, 
         measure.amount_of(&limit).map(|allowed| (measure, allowed, measure.amount_of(&used).unwrap_or(0)))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_of_which_most_is_used_leads_and_one_of_which_nothing_is_allowed_leads_them_all() {
+        let amount = |usd: i64, tokens, output_tokens| Amount {
+            usd: Some(Usd::from_micro(usd)),
+            tokens: Some(tokens),
+            output_tokens: Some(output_tokens),
+        };
+        // 50%, 60% and 10%; 50%, 40% and 90%; of equals the first.
+        assert_eq!(leading(&amount(10, 100, 10), &amount(5, 60, 1)), Some(Measure::Tokens));
+        assert_eq!(leading(&amount(10, 100, 10), &amount(5, 40, 9)), Some(Measure::OutputTokens));
+        assert_eq!(leading(&amount(10, 100, 10), &amount(5, 50, 5)), Some(Measure::Usd));
+        // 80%, and nothing allowed of which nothing is used.
+        assert_eq!(leading(&amount(10, 0, 10), &amount(8, 0, 1)), Some(Measure::Tokens));
+        assert_eq!(leading(&amount(0, 100, 10), &amount(0, 99, 1)), Some(Measure::Usd));
+        assert_eq!(leading(&Amount::default(), &amount(1, 1, 1)), None);
+    }
+}

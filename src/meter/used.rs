@@ -109,3 +109,50 @@ fn classes(tokens: &Tokens, rates: &Rates) -> [(u64, Usd); 5] {
         (tokens.output, rates.output),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks(used: &Used) -> (bool, bool) {
+        (used.lower_bound, used.guessed)
+    }
+
+    #[test]
+    fn a_limits_usage_is_a_lower_bound_or_a_guess_if_one_call_of_it_is() {
+        let rates = Rates {
+            input: Usd::from_micro(2),
+            output: Usd::from_micro(8),
+            cache_read: None,
+            cache_write_5m: None,
+            cache_write_1h: None,
+            web_search: None,
+        };
+        let sums = Sums { tokens: Tokens { input: 10, ..Tokens::ZERO }, ..Sums::default() };
+        let exact = Used::from_sums(&sums, None);
+        let least = Used::from_sums(&Sums { lower_bound_calls: 1, ..sums }, None);
+        let guess = Used::from_sums(&Sums { guessed_calls: 1, ..sums }, None);
+        assert_eq!([&exact, &least, &guess].map(marks), [(false, false), (true, false), (false, true)]);
+        for sum in [exact.and(least), least.and(exact), exact.max(least), least.max(exact)] {
+            assert_eq!(marks(&sum), (true, false));
+        }
+        for sum in [exact.and(guess), guess.and(exact), exact.max(guess), guess.max(exact)] {
+            assert_eq!(marks(&sum), (false, true));
+        }
+        // Without a price it is at least what the others cost; at the fallback rates, ten times $0.000002.
+        let unpriced = Sums { unpriced_tokens: 10, ..sums };
+        assert_eq!(marks(&Used::from_sums(&unpriced, None)), (true, false));
+        let fallback = Used::from_sums(&unpriced, Some(&rates));
+        assert_eq!((fallback.usd, marks(&fallback)), (Usd::from_micro(20), (false, true)));
+    }
+
+    #[test]
+    fn what_is_within_an_amount_is_within_it_in_every_unit() {
+        let used = |usd, tokens, output| Used { usd: Usd::from_micro(usd), tokens, output, ..Used::default() };
+        let most = used(5, 50, 5);
+        assert!(most.is_within(&most) && used(4, 49, 4).is_within(&most));
+        for more in [used(6, 50, 5), used(5, 51, 5), used(5, 50, 6)] {
+            assert!(!more.is_within(&most), "{more:?}");
+        }
+    }
+}

@@ -65,3 +65,27 @@ fn proportion(rate: Usd, input: Usd, base: Usd) -> Usd {
         _ => rate,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sheet::Key;
+    use super::*;
+
+    #[test]
+    fn where_writes_have_one_price_the_longer_ones_cost_it_in_every_tier() {
+        let rates = [
+            (Class::Input, Service::Standard, 2),
+            (Class::CacheWrite5m, Service::Standard, 3),
+            (Class::Input, Service::Priority, 4),
+            (Class::CacheWrite5m, Service::Priority, 6),
+        ];
+        let rates = rates.map(|(class, service, micro)| (Key { above: 0, class, service }, Usd::from_micro(micro)));
+        let sheet = Sheet { rates: rates.into(), ..Sheet::default() };
+        let write = Class::CacheWrite1h;
+        assert_eq!(standard(&sheet, 0, write, false), Usd::from_micro(3));
+        assert_eq!(stated(&sheet, 0, write, Service::Priority, false), Some(Usd::from_micro(6)));
+        // Anthropic's cost twice the input.
+        assert_eq!(standard(&sheet, 0, write, true), Usd::from_micro(4));
+        assert_eq!(stated(&sheet, 0, write, Service::Priority, true), Some(Usd::from_micro(8)));
+    }
+}

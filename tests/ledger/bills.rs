@@ -429,6 +429,35 @@ fn runs_of_older_versions_add_up_and_those_of_newer_ones_count_on() {
     }
 }
 
+#[test]
+fn a_run_that_counts_on_without_lifetimes_has_those_of_the_run_before_it_and_its_own() {
+    let writes =
+        |cache_write_5m, cache_write_1h, output| Tokens { cache_write_5m, cache_write_1h, output, ..Tokens::ZERO };
+    let run = |name: &str, is_split: bool, whole: Tokens, own: Tokens| {
+        let mut bill = bill("s", 10, &[("opus", whole)]);
+        bill.models[0].is_split = is_split;
+        (bill.id, bill.counter) = (key(name), Counter::Run { own });
+        Record::Bill(bill)
+    };
+    let (first, second) = (writes(4, 6, 10), writes(3, 7, 20));
+    for (whole, expected) in [
+        // 4 + 6 + 3 + 7 are 20: all of them are known.
+        (writes(20, 0, 30), (writes(7, 13, 30), Fidelity::Summed)),
+        // One more was written in the background, for nobody knows how long.
+        (writes(21, 0, 30), (writes(21, 0, 30), Fidelity::SumGuessed)),
+    ] {
+        let runs = [run("a", true, first, first), run("b", false, whole, second)];
+        for told in [runs.to_vec(), runs.iter().rev().cloned().collect()] {
+            for mut disk in every_store() {
+                disk.post(&batch_of(told.clone())).unwrap();
+                let found: Vec<_> = background(&*disk).iter().map(|row| (row.call.tokens, row.call.fidelity)).collect();
+                assert_eq!(found, [expected], "{}", disk.name());
+                assert_eq!(disk.problems(), Vec::<String>::new());
+            }
+        }
+    }
+}
+
 /// The result that a run printed at its end: its session's total, and what it used itself.
 fn result(name: &str, session: &str, whole: Tokens, own: Tokens) -> Record {
     let mut bill = bill(session, 10, &[("opus", whole)]);

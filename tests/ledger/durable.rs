@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use tokmeter::testing::domain::{Call, Dimension, Filter, Label, Matcher, Record, Span, Zone};
+use tokmeter::testing::domain::{Call, Claim, Dimension, Filter, Label, Matcher, Record, Span, Usd, Zone};
 use tokmeter::testing::ledger::{
-    Batch, FactKind, Grain, KeyValue, Ledger, Memory, Opened, Options, Order, Query, Sqlite, Sums, open,
+    Batch, FactKind, Grain, KeyValue, Ledger, Memory, Opened, Options, Order, Query, ReportRow, Sqlite, Sums, open,
 };
 use tokmeter::testing::pricing::Pricer;
 
@@ -273,6 +273,94 @@ fn e8_sums_that_hit_their_ceiling_come_down_from_it_again() {
         disk.prune_before(at(80_000));
         assert_eq!(total(&*disk).tokens.output, 5);
         disk.sound().unwrap();
+    }
+}
+
+#[test]
+fn e8_money_that_hits_its_ceiling_comes_down_from_it_again() {
+    for mut disk in every_store() {
+        let most = i128::MAX;
+        let quoted = [("a", 1, most), ("b", 1_000, most - 9), ("c", 90_000, 5)].map(|(name, second, pico)| {
+            let mut call = call(name, second, 1);
+            (call.model, call.quoted) = (None, Some(Usd::from_pico(pico)));
+            call
+        });
+        disk.post(&calls(quoted)).unwrap();
+        assert_eq!(total(&*disk).cost.pico(), most);
+        disk.sound().unwrap();
+        disk.prune_before(at(900));
+        assert_eq!(total(&*disk).cost.pico(), most - 4);
+        disk.prune_before(at(80_000));
+        assert_eq!(total(&*disk).cost.pico(), 5);
+        disk.sound().unwrap();
+    }
+}
+
+/// Name, first and last second, and number of calls of each session within these seconds.
+fn sessions_of(books: &dyn Ledger, seconds: std::ops::Range<i64>) -> Vec<(String, i64, i64, u64)> {
+    let filter = Filter { since: Some(at(seconds.start)), until: Some(at(seconds.end)), ..Filter::default() };
+    let report = books.report(&Query { filter, ..query(Grain::Session, &[]) }).unwrap();
+    let of = |row: &ReportRow| {
+        let session = row.session.as_ref().unwrap();
+        let name = session.session.as_ref().unwrap().to_string();
+        (name, session.started.timestamp(), session.ended.timestamp(), row.sums.calls)
+    };
+    report.rows.iter().map(of).collect()
+}
+
+#[test]
+fn a_session_that_a_period_cuts_begins_and_ends_with_its_calls_within() {
+    for mut disk in every_store() {
+        // Three calls in the first quarter of an hour, two in the second.
+        let seconds = [100, 400, 800, 1_000, 1_200];
+        disk.post(&calls(seconds.map(|second| call(&second.to_string(), second, 1)))).unwrap();
+        for (period, first, last, count) in [
+            (0..9_999, 100, 1_200, 5),
+            (400..1_200, 400, 1_000, 3),
+            (401..1_000, 800, 800, 1),
+            (101..1_001, 400, 1_000, 3),
+            (900..1_800, 1_000, 1_200, 2),
+            (0..900, 100, 800, 3),
+        ] {
+            assert_eq!(
+                sessions_of(&*disk, period.clone()),
+                [("s".to_owned(), first, last, count)],
+                "{} {period:?}",
+                disk.name()
+            );
+        }
+        assert_eq!(sessions_of(&*disk, 401..800), []);
+    }
+}
+
+#[test]
+fn a_session_that_loses_its_first_and_last_call_to_another_begins_and_ends_with_the_rest() {
+    for is_held in [false, true] {
+        for mut disk in every_store() {
+            let by = |session: &str, claim: Claim| {
+                [100, 300, 400].map(|second| {
+                    let mut call = call(&second.to_string(), second, 1);
+                    (call.from.session, call.from.claim) = (Some(Label::new(session)), claim);
+                    call
+                })
+            };
+            disk.post(&calls(by("s", Claim::Copy))).unwrap();
+            let mut others = call("350", 350, 1);
+            others.from.session = Some(Label::new("u"));
+            disk.post(&calls([call("200", 200, 1), others])).unwrap();
+            // The log of the session that made them.
+            let made = calls(by("t", Claim::Own));
+            if is_held {
+                disk.hold_batch(&made);
+            } else {
+                disk.post(&made).unwrap();
+            }
+            let expected = [("s", 200, 200, 1), ("t", 100, 400, 3), ("u", 350, 350, 1)]
+                .map(|(name, first, last, count)| (name.to_owned(), first, last, count));
+            let mut found = sessions_of(&*disk, 0..9_999);
+            found.sort();
+            assert_eq!(found, expected, "{} {is_held}", disk.name());
+        }
     }
 }
 

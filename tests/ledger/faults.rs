@@ -15,8 +15,9 @@ use tokmeter::testing::domain::{
 use tokmeter::testing::ledger::{
     Batch, FactKind, Grain, KeyValue, Ledger, LedgerError, Memory, Note, Options, Order, Query, Row, Sqlite, open,
 };
+use tokmeter::testing::pricing::Pricer;
 
-use super::common::{at, call, calls, descends, file, key, prices, query, rows, total};
+use super::common::{Prices, at, call, calls, descends, file, key, prices, query, rows, total};
 use super::durable::{TO_SCHEMA_4, books, opened};
 
 /// The statement of session `s` at this second.
@@ -70,7 +71,11 @@ fn live_on(disk: &mut Sqlite) {
 }
 
 pub fn in_memory(parts: usize) -> Vec<Row> {
-    let mut memory = Memory::new(prices());
+    in_memory_at(prices(), parts)
+}
+
+fn in_memory_at(prices: Arc<dyn Pricer>, parts: usize) -> Vec<Row> {
+    let mut memory = Memory::new(prices);
     for (part, (_, records)) in life().iter().enumerate().take(parts) {
         memory.absorb(&told(part, records)).unwrap();
     }
@@ -136,7 +141,11 @@ fn a_process_of_its_own() {
             disk.prune(at(10_000)).unwrap();
             disk.compact().unwrap();
         }
-        "reprice" => drop(open().unwrap().books.reprice(at(1)).unwrap()),
+        "reprice" => {
+            let twice = tokmeter::testing::ledger::open(&path, options, Arc::new(Prices { factor: 2 })).unwrap();
+            let mut disk = twice.books;
+            disk.reprice(at(1)).unwrap();
+        }
         "crowd" => {
             let mut disk = open().unwrap().books;
             for number in 0..50 {
@@ -771,16 +780,30 @@ fn d15_pruning_or_compacting_that_is_killed_leaves_the_books_before_or_after() {
 }
 
 #[test]
-fn d16_pricing_anew_that_is_killed_changes_nothing_and_leaves_a_copy() {
-    let before = in_memory(life().len());
-    for stop in 0..12 {
+fn d16_pricing_anew_that_is_killed_leaves_the_costs_before_or_after_and_a_copy() {
+    let (before, after) = (in_memory(life().len()), in_memory_at(Arc::new(Prices { factor: 2 }), life().len()));
+    let (mut old, mut new) = (0, 0);
+    for stop in 0.. {
         let folder = tempfile::tempdir().unwrap();
         let path = lived(&folder);
-        run("reprice", &path, stop);
+        let status = run("reprice", &path, stop);
         let disk = books(&folder);
-        assert_eq!(rows(&disk), before);
+        let now = rows(&disk);
+        assert!(now == before || now == after, "killed at step {stop}");
         sound(&disk);
+        if now == before {
+            old += 1;
+        } else {
+            new += 1;
+            let copy = folder.path().join("ledger.db.before-reprice-19700101T000001Z");
+            assert_eq!(rows(&opened(&copy).books), before, "killed at step {stop}");
+        }
+        if status.success() {
+            break;
+        }
     }
+    // Killed once it was committed, too, so the last two of them have the new costs.
+    assert!(old > 8 && new == 2, "{old} before, {new} after");
 }
 
 #[test]
