@@ -117,7 +117,9 @@ impl ConfigEdits {
                 let saved = self.change(|text| edit::save_view(text, &name, &view));
                 edit_result(saved, &format!("saved as {name}: it is in the palette"))
             }
-            Request::Snapshot(_) | Request::History(_) | Request::Models | Request::Explain(_) => Vec::new(),
+            Request::Snapshot(_) | Request::History(_) | Request::Models | Request::Explain(_) | Request::Pace(_) => {
+                Vec::new()
+            }
         }
     }
 

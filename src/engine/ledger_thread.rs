@@ -275,6 +275,7 @@ impl LedgerThread {
                 self.tell(EngineEvent::Explained(Box::new(Explained { key, lines })));
             }
             Request::Demo => self.demo(),
+            Request::Pace(frame) => _ = self.reader.send(Control::Pace(frame)),
             request @ (Request::SetLimit { .. }
             | Request::UnsetLimit { .. }
             | Request::Alert(_)

@@ -1,5 +1,7 @@
 //! Follows the logs while the screen is open, and restarts on request.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc;
 
 use super::inbox::LedgerMessage;
@@ -10,6 +12,8 @@ use crate::ledger::Checkpoint;
 pub(crate) enum Control {
     /// Read everything again that these checkpoints do not cover.
     Restart(Vec<Checkpoint>),
+    /// The interface has set the time between two of its frames.
+    Pace(Duration),
     Stop,
 }
 
@@ -22,7 +26,7 @@ pub(crate) fn run(
     work: &mpsc::Sender<LedgerMessage>,
 ) {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut next = Some(files);
+    let (mut next, mut pace) = (Some(files), ingest::FRAME);
     while let Some(files) = next.take() {
         let mut tails = Tails::new(roots, options.clone());
         if threads > 1 {
@@ -32,8 +36,19 @@ pub(crate) fn run(
         let work = work.clone();
         let emit = move |event| work.blocking_send(LedgerMessage::Ingest(event)).is_ok();
         let Ok(follower) = ingest::follow(tails, threads, emit) else { return };
-        if let Some(Control::Restart(files)) = control.blocking_recv() {
-            next = Some(files);
+        follower.set_pace(pace);
+        while let Some(message) = control.blocking_recv() {
+            match message {
+                Control::Pace(frame) => {
+                    pace = frame;
+                    follower.set_pace(pace);
+                }
+                Control::Restart(files) => {
+                    next = Some(files);
+                    break;
+                }
+                Control::Stop => break,
+            }
         }
         follower.join();
     }

@@ -23,6 +23,7 @@ mod questions;
 mod scrape;
 mod start_stop;
 
+pub(crate) use crate::ingest::FRAME;
 pub(crate) use admissions::{Admitted, LimitState, Limits};
 pub(crate) use alert_delivery::{Channel, Message};
 pub(crate) use any_ledger::AnyLedger;

@@ -72,6 +72,8 @@ pub enum Request {
     Alert(Box<Alert>),
     /// Play the demo.
     Demo,
+    /// Time between two frames of the interface: new lines need not be read more often.
+    Pace(std::time::Duration),
     /// The theme was changed with a key. The program may save it.
     Theme(String),
 }

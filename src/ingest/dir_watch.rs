@@ -24,7 +24,7 @@ type Pauses = (Duration, Duration);
 /// The pauses of a watcher of agents' logs, whose events must not wait behind those of a database.
 const PAUSES: Pauses = (Duration::from_micros(500), Duration::from_millis(2));
 /// The pauses of the watcher of our own logs, which lie next to the ledger: each call that is booked writes its log.
-const OWN_PAUSES: Pauses = (Duration::from_millis(16), Duration::from_millis(16));
+const OWN_PAUSES: Pauses = (Duration::from_millis(33), Duration::from_millis(33));
 
 fn is_of_write_ahead_log(event: &Event) -> bool {
     event.paths.iter().all(|path| path.as_os_str().as_encoded_bytes().ends_with(b"-wal"))

@@ -10,8 +10,8 @@ use notify::event::ModifyKind;
 use notify::{EventKind, RecursiveMode, Watcher};
 
 /// Pause after each write to one of the files. The ledger's own log is written page by page, up to thousands of times per
-/// second, and meanwhile the system merges identical events. Nobody sees a change that is shown a frame later.
-const PAUSE: Duration = Duration::from_millis(16);
+/// second, and meanwhile the system merges identical events. Nobody sees a change that is shown a few frames later.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Keeps the watch alive. Dropping it ends the watch.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -15,15 +15,22 @@ use super::{Event, PollReason, Tails};
 /// Maximum number of queued hints. Beyond that, everything is rescanned.
 const HINTS: usize = 4096;
 
+/// Time between two frames of an interface that has not set it.
+pub(crate) const FRAME: Duration = Duration::from_millis(30);
+
 /// Minimum time between two reads that found something. Lines that arrive meanwhile are read and written together, which
-/// costs as much as one. It is a little longer than the screen's frame, so that what is read is drawn at once.
-const READ_INTERVAL: Duration = Duration::from_millis(33);
+/// costs as much as one. It is a little longer than a frame, so that what is read is drawn at once.
+fn read_interval(frame: Duration) -> Duration {
+    frame * 11 / 10
+}
 
 /// Handle of a live reader. Dropping it ends the reader.
 #[derive(Debug)]
 pub struct Follower {
     hints: SyncSender<Hint>,
     stop: Arc<AtomicBool>,
+    /// The time between two frames, in microseconds.
+    frame: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -37,17 +44,25 @@ pub struct Follower {
 pub fn follow(tails: Tails, threads: usize, emit: impl FnMut(Event) -> bool + Send + 'static) -> io::Result<Follower> {
     let (hints, hear) = sync_channel(HINTS);
     let (stop, flooded) = (tails.stopper(), Arc::new(AtomicBool::new(false)));
-    let reader = Reader { hear, stop: stop.clone(), flooded };
+    let frame = Arc::new(AtomicU64::default());
+    let reader = Reader { hear, stop: stop.clone(), flooded, frame: Arc::clone(&frame) };
     let teller = hints.clone();
     let run = move || reader.run(tails, teller, threads, emit);
     let thread = thread::Builder::new().name("follow".to_owned()).spawn(run)?;
-    Ok(Follower { hints, stop, thread: Some(thread) })
+    let follower = Follower { hints, stop, frame, thread: Some(thread) };
+    follower.set_pace(FRAME);
+    Ok(follower)
 }
 
 impl Follower {
     /// Rescans everything now. Used after the process was stopped or the machine slept.
     pub fn rescan(&self) {
         let _ = self.hints.try_send(Hint::Rescan);
+    }
+
+    /// Sets the time between two frames of the interface: lines need not be read more often.
+    pub(crate) fn set_pace(&self, frame: Duration) {
+        self.frame.store(u64::try_from(frame.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Stops the reader without waiting for it. Queued events stay valid.
@@ -77,6 +92,7 @@ struct Reader {
     hear: Receiver<Hint>,
     stop: Arc<AtomicBool>,
     flooded: Arc<AtomicBool>,
+    frame: Arc<AtomicU64>,
 }
 
 impl Reader {
@@ -109,7 +125,7 @@ impl Reader {
             found.set(false);
             next = live.step(now, hints, &mut emit);
             if found.get() {
-                rested = now + READ_INTERVAL;
+                rested = now + read_interval(Duration::from_micros(self.frame.load(Ordering::Relaxed)));
             }
         }
     }
@@ -150,21 +166,26 @@ mod tests {
             follow(Tails::new(&roots, Options::default()), 1, move |event| send.send(event).is_ok()).unwrap();
         let timeout = Duration::from_secs(20);
         while !matches!(events.recv_timeout(timeout).unwrap(), Event::CaughtUp) {}
-        let start = Instant::now();
         let mut files = paths.map(|path| File::options().append(true).open(path).unwrap());
-        for id in 2..200 {
-            files[id % 2].write_all(line(id).as_bytes()).unwrap();
-            thread::sleep(Duration::from_millis(1));
-        }
-        let (mut read, mut reads) = (0, 0);
-        while read < 198 {
-            if let Event::ReadBatches(batches) = events.recv_timeout(timeout).unwrap() {
-                reads += 1;
-                read += batches.iter().map(|batch| batch.records.len()).sum::<usize>();
+        let mut reads_of_100 = |from: usize, frame: Duration| {
+            follower.set_pace(frame);
+            let start = Instant::now();
+            for id in from..from + 100 {
+                files[id % 2].write_all(line(id).as_bytes()).unwrap();
+                thread::sleep(Duration::from_millis(1));
             }
-        }
-        let most = start.elapsed().as_millis() / READ_INTERVAL.as_millis() + 2;
-        assert!(reads <= most, "{reads} reads, {most} intervals");
+            let (mut read, mut reads) = (0, 0);
+            while read < 100 {
+                if let Event::ReadBatches(batches) = events.recv_timeout(timeout).unwrap() {
+                    reads += 1;
+                    read += batches.iter().map(|batch| batch.records.len()).sum::<usize>();
+                }
+            }
+            let most = start.elapsed().as_micros() / read_interval(frame).as_micros() + 2;
+            assert!(reads <= most, "{reads} reads, {most} intervals of {frame:?}");
+        };
+        reads_of_100(2, FRAME);
+        reads_of_100(102, FRAME * 3);
         follower.join();
     }
 }

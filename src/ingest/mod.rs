@@ -50,6 +50,7 @@ mod watching;
 pub use batch::{BadNote, Owner, Progress, ReadBatch, Tallies};
 pub(crate) use delivery::{Content, Delivery, Reply};
 pub(crate) use file_watch::{FileWatch, watch_files};
+pub(crate) use follow::FRAME;
 pub use follow::{Follower, follow};
 pub use fs::{Entry, Fs, Handle, Stat};
 pub use health::{Condition, Health, Kind, PollReason, RootState};

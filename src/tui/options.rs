@@ -13,9 +13,9 @@ use crate::theme::{Background, Depth, Themes};
 use super::{EngineEvent, Keys, Request, SavedView, View};
 
 /// Minimum time between two frames, unless the config sets another.
-pub const FRAME: Duration = Duration::from_millis(30);
-/// The time between two frames of a large screen, per cell: 16 a second at 200×60.
-const FRAME_OF_CELL: Duration = Duration::from_nanos(5_000);
+pub const FRAME: Duration = crate::engine::FRAME;
+/// The time between two frames of a large screen, per cell: 15 a second at 200×60.
+const FRAME_OF_CELL: Duration = Duration::from_nanos(5_500);
 /// The same for frames that are sent over a network.
 pub const REMOTE_FRAME: Duration = Duration::from_millis(100);
 

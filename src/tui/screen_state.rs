@@ -17,7 +17,7 @@ use crate::meter::{Alerts, Meter};
 use super::draw::draw_into;
 use super::paint::paint_drawn;
 use super::terminal_reply::{Decoded, QUESTION, Replies};
-use super::{App, Effect, EngineEvent, Message, Next, Note, Request, Tone};
+use super::{App, Effect, EngineEvent, FRAME, Message, Next, Note, REMOTE_FRAME, Request, Tone};
 
 /// A terminal that has not replied within this time does not support the query.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
@@ -27,6 +27,8 @@ pub struct ScreenState {
     app: App,
     driver: Driver,
     area: Rect,
+    /// The time between two frames that the engine was last given.
+    pace: Duration,
     /// The content of the terminal; `None` if unknown.
     shown: Option<Buffer>,
     /// The frame before that one, reused as a buffer.
@@ -64,6 +66,7 @@ impl ScreenState {
             driver: Driver::new(meter, alerts, app.summary().now),
             app,
             area,
+            pace: FRAME,
             shown: None,
             spare: Buffer::default(),
             drawn: None,
@@ -235,6 +238,11 @@ impl ScreenState {
     pub fn requests(&mut self) -> Vec<Request> {
         let mut requests = self.driver.requests();
         requests.append(&mut self.requests);
+        // Limits should be noticed in time however seldom frames are drawn.
+        let pace = self.app.options.frame_time(self.area).min(REMOTE_FRAME);
+        if std::mem::replace(&mut self.pace, pace) != pace {
+            requests.push(Request::Pace(pace));
+        }
         requests
     }
 
@@ -256,6 +264,10 @@ impl ScreenState {
     /// Handles a request that could not be sent. A request caused by a key is dropped with a note; others are sent
     /// later.
     pub fn refused(&mut self, request: Request, now: Instant) {
+        if matches!(request, Request::Pace(_)) {
+            self.pace = Duration::ZERO;
+            return;
+        }
         if self.driver.put_back(request) {
             return;
         }

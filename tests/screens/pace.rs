@@ -49,6 +49,30 @@ fn h9_a_large_screen_is_drawn_less_often_but_never_less_than_one_over_a_network(
 }
 
 #[test]
+fn h9_new_lines_are_read_as_often_as_frames_are_drawn_and_within_a_tenth_of_a_second() {
+    let paces = |options: Options, width: u16, height: u16| {
+        let app = App::new(options, now()).unwrap();
+        let meter = Meter::new(Rules::new(ZONE), now());
+        let mut core = ScreenState::new(app, meter, Alerts::default(), Rect::new(0, 0, width, height));
+        let paces = |core: &mut ScreenState| {
+            let pace = |request| if let Request::Pace(pace) = request { Some(pace.as_millis()) } else { None };
+            core.requests().into_iter().filter_map(pace).collect::<Vec<_>>()
+        };
+        let mut all = paces(&mut core);
+        for (width, height) in [(width, height), (200, 60)] {
+            core.event(Event::Resize(width, height), now(), std::time::Instant::now());
+            all.extend(paces(&mut core));
+        }
+        core.refused(Request::Pace(FRAME), now());
+        assert_eq!(paces(&mut core).last(), all.last().or(Some(&FRAME.as_millis())), "it is sent again");
+        all
+    };
+    assert_eq!(paces(options(), 80, 24), [66], "only the large screen differs from the default");
+    assert_eq!(paces(Options { is_remote: true, ..options() }, 80, 24), [100]);
+    assert_eq!(paces(Options { frame_rate: Some(1), ..options() }, 200, 60), [100]);
+}
+
+#[test]
 fn h8_nothing_is_drawn_once_the_rate_of_the_last_call_is_zero() {
     let app = App::new(options(), now()).unwrap();
     let meter = metered(&two(), limits("25"));
