@@ -72,11 +72,15 @@ pub(super) struct System {
 
 impl System {
     /// Sends hints about the places that it is attached to. If the queue is full, `flooded` is set instead.
-    pub(super) fn new(fs: Arc<dyn Fs>, hints: SyncSender<Hint>, flooded: Arc<AtomicBool>) -> Result<Self, PollReason> {
+    pub(super) fn new(
+        fs: Arc<dyn Fs>,
+        hints: &SyncSender<Hint>,
+        flooded: &Arc<AtomicBool>,
+    ) -> Result<Self, PollReason> {
         let places = Arc::new(Mutex::new(Places::default()));
         let watcher = |pauses: Pauses| {
             let mut pause = pauses.0;
-            let (places, hints, flooded) = (Arc::clone(&places), hints.clone(), Arc::clone(&flooded));
+            let (places, hints, flooded) = (Arc::clone(&places), hints.clone(), Arc::clone(flooded));
             let tell = move |event: notify::Result<Event>| {
                 let is_burst = event.as_ref().is_ok_and(is_of_write_ahead_log);
                 let found = lock(&places).hints(event);

@@ -97,7 +97,8 @@ struct Reader {
 
 impl Reader {
     fn run(self, tails: Tails, teller: SyncSender<Hint>, threads: usize, mut emit: impl FnMut(Event) -> bool) {
-        let watch = self.watch(&tails, teller);
+        let watch = self.watch(&tails, &teller);
+        drop(teller);
         let mut live = Live::new(tails, watch, Instant::now());
         let found = Cell::new(false);
         let mut emit = |event| {
@@ -130,12 +131,12 @@ impl Reader {
         }
     }
 
-    fn watch(&self, tails: &Tails, teller: SyncSender<Hint>) -> Result<Box<dyn Watch>, PollReason> {
+    fn watch(&self, tails: &Tails, teller: &SyncSender<Hint>) -> Result<Box<dyn Watch>, PollReason> {
         if tails.polls() {
             return Err(PollReason::Asked);
         }
         let fs = Arc::clone(&tails.tools.fs);
-        System::new(fs, teller, Arc::clone(&self.flooded)).map(|system| Box::new(system) as Box<dyn Watch>)
+        System::new(fs, teller, &self.flooded).map(|system| Box::new(system) as Box<dyn Watch>)
     }
 }
 
