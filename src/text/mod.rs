@@ -23,8 +23,8 @@ pub(crate) use limit::{
 };
 pub(crate) use limit_name::{row_names, short_names};
 pub(crate) use money::{
-    Mark, call_as_in_column, call_column, cost, cost_column, cost_fine, cost_short, difference, mark, per_call_as,
-    rate_per_million, usd, usd_as, usd_short, usd_short_as,
+    Mark, cost, cost_as_in_column, cost_column, cost_fine, cost_short, difference, mark, rate_per_million, usd, usd_as,
+    usd_as_in_column, usd_short, usd_short_as,
 };
 pub use name::width;
 pub(crate) use name::{

@@ -77,9 +77,9 @@ pub(crate) fn usd_short_as(amount: Usd, sums: &Sums) -> String {
     as_marked(amount, sums, usd_short)
 }
 
-/// The average of one call, as in a column of calls: `≥ $0.0721`.
-pub(crate) fn per_call_as(amount: Usd, sums: &Sums) -> String {
-    as_marked(amount, sums, |amount| aligned(amount, 3).trim_end().to_owned())
+/// The same with the decimals of a column, for the average of one call: `≥ $0.0721`.
+pub(crate) fn usd_as_in_column(amount: Usd, sums: &Sums) -> String {
+    as_marked(amount, sums, usd_column).trim_end().to_owned()
 }
 
 /// Zero gets no mark, unless no price is known.
@@ -96,48 +96,42 @@ fn marked(mark: Mark, amount: &str) -> String {
 ///
 /// Never `$0.00` for a non-zero amount.
 pub(crate) fn usd(amount: Usd) -> String {
-    dollars(amount, 2, FINEST)
+    dollars(amount, 2)
 }
 
 /// Cost of one call, with three significant digits below a dollar: `$0.145`, `$0.0721`, `$0.0009`.
 fn usd_fine(amount: Usd) -> String {
-    dollars(amount, 3, FINEST)
+    dollars(amount, 3)
 }
 
-/// A total in a column, with its mark: the digits of [`usd`], with decimal points aligned.
+/// An amount in a column, with decimal points aligned: two decimals from one dollar on, four below that. Never zero for
+/// an amount that is not zero.
+fn usd_column(amount: Usd) -> String {
+    let sign = if amount.is_negative() { "-" } else { "" };
+    let amount = if amount.is_negative() { -amount } else { amount };
+    if amount != Usd::ZERO && amount.rounded(4) == 0 {
+        return format!("<{sign}$0.0001");
+    }
+    let decimals = if amount == Usd::ZERO || amount.rounded(4) >= 10_000 { 2 } else { 4 };
+    let (whole, fraction) = split(amount.rounded(decimals), decimals);
+    format!("{sign}${}.{fraction:<4}", grouped(&whole))
+}
+
+/// A cost in a column, with its mark.
 pub(crate) fn cost_column(sums: &Sums) -> String {
-    marked(mark(sums), &aligned(sums.cost, 2))
-}
-
-/// The cost of one call in a column, with its mark: three significant digits below a dollar, with decimal points aligned.
-pub(crate) fn call_column(sums: &Sums) -> String {
-    marked(mark(sums), &aligned(sums.cost, 3))
+    marked(mark(sums), &usd_column(sums.cost))
 }
 
 /// The same outside of a column, next to one: `$0.0721`, `≥ $12.40`.
-pub(crate) fn call_as_in_column(sums: &Sums) -> String {
-    call_column(sums).trim_end().to_owned()
-}
-
-/// An amount with this many significant digits below a dollar, followed by spaces in place of further decimals. Never
-/// zero for an amount that is not zero.
-fn aligned(amount: Usd, digits: usize) -> String {
-    if amount != Usd::ZERO && amount.rounded(FINEST_IN_COLUMN) == 0 {
-        return format!("<{}$0.0001", if amount.is_negative() { "-" } else { "" });
-    }
-    let mut words = dollars(amount, digits, FINEST_IN_COLUMN);
-    let decimals = words.rsplit('.').next().map_or(0, str::len);
-    words.extend(std::iter::repeat_n(' ', FINEST_IN_COLUMN.saturating_sub(decimals)));
-    words
+pub(crate) fn cost_as_in_column(sums: &Sums) -> String {
+    cost_column(sums).trim_end().to_owned()
 }
 
 /// Maximum number of decimals.
 const FINEST: usize = 6;
-/// The same in a column.
-const FINEST_IN_COLUMN: usize = 4;
 
-/// In cents, or with as many decimals as `digits` significant digits need, but at most `finest`.
-fn dollars(amount: Usd, digits: usize, finest: usize) -> String {
+/// In cents, or with as many decimals as `digits` significant digits need.
+fn dollars(amount: Usd, digits: usize) -> String {
     let sign = if amount.is_negative() { "-" } else { "" };
     let amount = if amount.is_negative() { -amount } else { amount };
     if amount != Usd::ZERO && amount < Usd::from_micro(1) {
@@ -152,7 +146,7 @@ fn dollars(amount: Usd, digits: usize, finest: usize) -> String {
             unit /= 10;
             leading += 1;
         }
-        decimals = (leading + digits).clamp(2, finest);
+        decimals = (leading + digits).clamp(2, FINEST);
     }
     let (whole, mut fraction) = split(amount.rounded(decimals), decimals);
     while fraction.len() > 2 && fraction.ends_with('0') {
@@ -220,26 +214,20 @@ mod tests {
     }
 
     #[test]
-    fn amounts_in_a_column_have_their_points_below_each_other_and_the_digits_of_the_same_amount_elsewhere() {
+    fn amounts_in_a_column_have_their_points_below_each_other() {
         let cases = [
-            ("12.405", "$12.40  ", "$12.40  "),
-            ("1", "$1.00  ", "$1.00  "),
-            ("0.99996", "$1.00  ", "$1.00  "),
-            ("0.232", "$0.23  ", "$0.232 "),
-            ("0.07211", "$0.072 ", "$0.0721"),
-            ("0.03", "$0.03  ", "$0.03  "),
-            ("0.00123", "$0.0012", "$0.0012"),
-            ("0.00005", "<$0.0001", "<$0.0001"),
-            ("0", "$0.00  ", "$0.00  "),
-            ("-0.05", "-$0.05  ", "-$0.05  "),
-            ("1234.5", "$1,234.50  ", "$1,234.50  "),
+            ("12.405", "$12.40  "),
+            ("1", "$1.00  "),
+            ("0.99996", "$1.00  "),
+            ("0.99994", "$0.9999"),
+            ("0.07211", "$0.0721"),
+            ("0.00005", "<$0.0001"),
+            ("0", "$0.00  "),
+            ("-0.5", "-$0.5000"),
+            ("1234.5", "$1,234.50  "),
         ];
-        for (exact, total, call) in cases {
-            let sums = Sums { calls: 1, cost: amount(exact), ..Sums::default() };
-            assert_eq!((cost_column(&sums).as_str(), call_column(&sums).as_str()), (total, call), "{exact}");
-            if sums.cost >= Usd::from_micro(100) {
-                assert_eq!(cost_column(&sums).trim_end(), cost(&sums), "{exact}");
-            }
+        for (exact, text) in cases {
+            assert_eq!(usd_column(amount(exact)), text, "{exact}");
         }
         let tokens = Tokens { input: 10, ..Tokens::ZERO };
         assert_eq!(cost_column(&Sums { calls: 1, tokens, unpriced_tokens: 10, ..Sums::default() }), "?");

@@ -324,21 +324,6 @@ fn one_amount_has_the_same_decimals_wherever_it_is_shown() {
 }
 
 #[test]
-fn a_total_has_the_same_digits_in_the_head_and_in_every_column() {
-    for (cost, total) in [("0.0145", "$0.044"), ("0.0821", "$0.25"), ("0.01", "$0.03"), ("0.9", "$2.70")] {
-        let calls: Vec<Change> =
-            (0..3).map(|nth| made("api-server", "claude-opus-5", None, nth * 20 + 5, cost)).collect();
-        let text = shown(&screen(&calls, Vec::new()), 120, 36);
-        let has = |words: &str| {
-            let line = text.lines().find(|line| line.contains(words)).unwrap_or_else(|| panic!("{words}: {text}"));
-            let mut amounts = line.split(['│', ' ']).filter(|word| word.starts_with('$'));
-            assert!(amounts.any(|amount| amount == total), "{words}: {line}");
-        };
-        ["| Cost: ", "Dollars today", "claude-code  opus-5", "claude-opus-5  ", "Cost  "].into_iter().for_each(has);
-    }
-}
-
-#[test]
 fn the_head_counts_the_sessions_whose_rows_say_working() {
     let calls = [
         made("api-server", "claude-opus-5", None, 5, "0.41"),

@@ -107,7 +107,7 @@ fn every_line_of_the_head_is_explained_and_opens_the_day() {
         // Every figure of the head is explained, whichever line the cursor is on.
         let whole = shown(&app, 120, 90);
         assert!(cases.iter().flat_map(|(_, words)| &words[1..]).all(|words| whole.contains(words)), "{whole}");
-        assert!(whole.contains("last call    $0.41, of opus-5 at 14:01"), "{whole}");
+        assert!(whole.contains("last call    $0.4100, of opus-5 at 14:01"), "{whole}");
         for (width, height) in SIZES {
             let _ = shown(&app, width, height);
         }

@@ -151,7 +151,7 @@ fn the_smallest_screen_lists_the_dearest_sessions_first_and_says_how_many_more_t
     let lines: Vec<&str> = text.lines().skip_while(|line| !line.contains("c6160b71")).take(3).collect();
     assert_eq!(
         lines,
-        ["api-server c6160b71  $0.94", "web-frontend         $0.38", "api-server 4e21d0aa  $0.086"],
+        ["api-server c6160b71  $0.9401", "web-frontend         $0.3800", "api-server 4e21d0aa  $0.0860"],
         "{text}"
     );
     // The day's cost is shown once, in the counter; its remaining amount is shown although another limit is nearer.
@@ -162,7 +162,10 @@ fn the_smallest_screen_lists_the_dearest_sessions_first_and_says_how_many_more_t
     let text = shown(&screen(&calls, Vec::new()), 40, 10);
     let last = text.lines().rfind(|line| line.contains("more")).unwrap_or_else(|| panic!("{text}"));
     let listed = text.lines().filter(|line| line.contains("  $0.")).count() + last.matches('$').count();
-    assert!(last.ends_with(&format!("+{} more", 9 - listed)) && text.contains("api-server c6160b71  $0.94"), "{text}");
+    assert!(
+        last.ends_with(&format!("+{} more", 9 - listed)) && text.contains("api-server c6160b71  $0.9401"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl App {
         if let Some(last) = summary.calls.first().map(|call| &call.row) {
             let model = last.call.model.as_deref().map_or("unknown model", text::model_short);
             let (cost, at) = (
-                text::call_as_in_column(&Sums::from_row(last)),
+                text::cost_as_in_column(&Sums::from_row(last)),
                 text::moment(last.call.at(), self.now(), self.options.zone),
             );
             lines.push(format!("last call    {cost}, of {model} at {at}"));

@@ -67,7 +67,7 @@ impl Fleet<'_> {
                 let tokens = &call.tokens;
                 let agent = call.from.agent.as_deref();
                 let who = if pinned { in_session(agent, roomy) } else { of_session(call, agent) };
-                let cost = text::call_column(&Sums::from_row(&line.row));
+                let cost = text::cost_column(&Sums::from_row(&line.row));
                 let cost_role = if cost == "?" { Role::Warning } else { Role::Text };
                 vec![
                     (when(call.from.at), Role::Dim),

@@ -37,7 +37,7 @@ impl Fleet<'_> {
         rows.push(("Operations", text::count(sums.calls)));
         rows.push(("Tokens", text::count(sums.tokens.total())));
         rows.push(("Cost", text::cost(sums)));
-        rows.push(("Per call", text::per_call_as(per_call(sums), sums)));
+        rows.push(("Per call", text::usd_as_in_column(per_call(sums), sums)));
         let room = usize::from(inner.width);
         let columns = if room >= 70 { 2 } else { 1 };
         let value_room = (room / columns).saturating_sub(14);

@@ -59,7 +59,7 @@ impl Fleet<'_> {
             pace.extend(fitting.filter(|_| !is_part && !has_own_line && limit.verdict != Verdict::Over));
         }
         pace.push(format!("{} tok/min", text::count(summary.tokens_per_min)));
-        let last = summary.calls.first().map(|call| text::call_as_in_column(&Sums::from_row(&call.row)));
+        let last = summary.calls.first().map(|call| text::cost_as_in_column(&Sums::from_row(&call.row)));
         pace.extend(last.map(|cost| format!("last call {cost}")));
         let mut totals = Vec::new();
         if summary.session.is_some() || summary.follow == Follow::Everything {
