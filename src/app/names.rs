@@ -88,7 +88,7 @@ impl Names {
         Some(format!("the limit is set, but no call has {} '{name}' yet{hint}", self.dimension))
     }
 
-    /// What was probably meant by a name that no call has, or the names that there are; may be empty.
+    /// The names that were probably meant by one that no call has, or all names that there are; may be empty.
     fn hint(&self, asked: &Matcher) -> Option<String> {
         if self.all.is_empty() || self.all.iter().any(|name| asked.matches(name)) {
             return None;

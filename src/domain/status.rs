@@ -56,7 +56,7 @@ pub struct TurnStatus {
     pub session: Label,
     /// The sub-agent; `None` for the main thread.
     pub agent: Option<Label>,
-    /// What happened.
+    /// The event.
     pub turn: Turn,
     /// When it happened.
     pub seen: Instant,

@@ -136,16 +136,11 @@ fn shift(digits: &str, scale: i32) -> Result<(i128, bool), ParseUsdError> {
 
 fn round_half_even(number: i128, divisor: i128) -> i128 {
     // Nearly every amount fits in 64 bits, in which a division takes a tenth of the time.
-    if let (Ok(number), Ok(divisor)) = (i64::try_from(number), i64::try_from(divisor)) {
-        let (quotient, rest) = (number.div_euclid(divisor), number.rem_euclid(divisor));
-        let up = match rest.cmp(&(divisor - rest)) {
-            std::cmp::Ordering::Less => 0,
-            std::cmp::Ordering::Equal => quotient & 1,
-            std::cmp::Ordering::Greater => 1,
-        };
-        return i128::from(quotient) + i128::from(up);
-    }
-    let (quotient, rest) = (number.div_euclid(divisor), number.rem_euclid(divisor));
+    let small = i64::try_from(number).ok().zip(i64::try_from(divisor).ok());
+    let (quotient, rest) = small.map_or_else(
+        || (number.div_euclid(divisor), number.rem_euclid(divisor)),
+        |(number, divisor)| (number.div_euclid(divisor).into(), number.rem_euclid(divisor).into()),
+    );
     let up = match (rest * 2).cmp(&divisor) {
         std::cmp::Ordering::Less => 0,
         std::cmp::Ordering::Equal => quotient & 1,
@@ -275,6 +270,9 @@ mod tests {
         assert_eq!(Usd::parse("0.125").unwrap().0.rounded(2), 12);
         assert_eq!(Usd::parse("0.135").unwrap().0.rounded(2), 14);
         assert_eq!(Usd::parse("-0.125").unwrap().0.rounded(2), -12);
+        // Neither fits in 64 bits.
+        assert_eq!(Usd::parse("10000000.125").unwrap().0.rounded(2), 1_000_000_012);
+        assert_eq!(Usd::parse("-10000000.135").unwrap().0.rounded(2), -1_000_000_014);
     }
 
     proptest! {

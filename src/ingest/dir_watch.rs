@@ -43,7 +43,7 @@ pub(super) enum Hint {
     Nudge,
 }
 
-/// What is watched of a folder.
+/// How much of a folder is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
     /// The folder and its subfolders.

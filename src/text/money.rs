@@ -17,7 +17,7 @@ pub(crate) enum Mark {
 }
 
 impl Mark {
-    /// What stands before an amount.
+    /// The text before an amount.
     pub(crate) const fn sign(self) -> &'static str {
         match self {
             Self::Exact => "",
@@ -51,7 +51,7 @@ pub(crate) fn cost_short(sums: &Sums) -> String {
     marked(mark(sums), &usd_short(sums.cost))
 }
 
-/// What other costs are above or below the cost in these sums: `+$1.20`, `~ -$0.40` where the cost has a mark.
+/// The difference of another cost from the cost in these sums: `+$1.20`, `~ -$0.40` where the cost has a mark.
 pub(crate) fn difference(amount: Usd, sums: &Sums) -> String {
     let sign = if amount > Usd::ZERO { "+" } else { "" };
     let words = format!("{sign}{}", usd(amount));

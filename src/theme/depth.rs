@@ -17,7 +17,7 @@ pub enum Depth {
     True,
 }
 
-/// What is behind a colour.
+/// The background of a colour.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Behind {
     /// In the theme.

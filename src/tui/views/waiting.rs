@@ -67,7 +67,7 @@ pub(super) fn arguments(app: &App) -> Option<String> {
     (!all.is_empty()).then(|| all.join(" and "))
 }
 
-/// What is true while there is no call to show.
+/// The sentences that say why there is no call to show.
 fn sentences(app: &App, empty: Empty) -> Vec<(Role, String)> {
     let only = &app.options.only;
     let without = arguments(app).map(|names| (Role::Text, format!("Without {names}, tokmeter shows every call.")));

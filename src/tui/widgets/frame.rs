@@ -25,7 +25,7 @@ pub(in super::super) fn pane(theme: &Theme, title: &str, has_keys: bool) -> Fram
 }
 
 impl Frame {
-    /// What is left of an area inside the frame.
+    /// The area inside the frame.
     #[expect(clippy::unused_self, reason = "the room inside belongs to the frame, however it is drawn")]
     pub(in super::super) fn inner(&self, area: Rect) -> Rect {
         Rect {
