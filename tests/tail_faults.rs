@@ -9,9 +9,9 @@ mod script;
 mod tail_common;
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -435,11 +435,20 @@ fn few_descriptors() {
     for file in 0..500 {
         append(&root.join(format!("{file}.jsonl")), line(&format!("a{file}")));
     }
+    // Agents write in processes of their own: here, the reader may hold every descriptor at the moment of a write.
+    let text = line("b@");
+    let (before, after) = text.split_once('@').unwrap();
+    let script = r#"read -r go && for file in $(seq 0 499); do printf '%s' "$1$file$2" >> "$file.jsonl"; done"#;
+    let mut writer = Command::new("sh")
+        .args(["-c", script, "sh", before, after])
+        .current_dir(&root)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut live = Following::new(&Roots::only([root.clone()]), Options { open_files: 400, ..Options::default() });
-    for file in 0..500 {
-        append(&root.join(format!("{file}.jsonl")), line(&format!("b{file}")));
-    }
+    writer.stdin.take().unwrap().write_all(b"go\n").unwrap();
     live.until(|it| it.books.calls.len() == 1000);
+    assert!(writer.wait().unwrap().success());
     live.end();
 }
 
