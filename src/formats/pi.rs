@@ -1,10 +1,11 @@
 //! pi's sessions, and those of its forks: `~/.pi/agent/sessions/--<cwd>--/<time>_<id>.jsonl`.
 //!
-//! Verified with pi 1.5.2 against a service with a known bill (2026-11-26): an entry `message` from an assistant is one
-//! answer and equals the bill. The calls of a compaction are only in the entry `compaction` (or `branch_summary`), as
-//! one sum at its top level. Requests outside the conversation (keeping a cache warm) are entries `usage`, of any
-//! `kind` (its `docs/session-format.md`, read 2026-11-27). One file is a tree, in which every branch was paid for.
-//! `--fork` copies entries with their ids and times to a new file: anything older than a file's first line is a copy.
+//! Verified with pi 1.5.2 and 1.6.0 against a service with a known bill (2026-11-29): an entry `message` from an
+//! assistant is one answer and equals the bill. The calls of a compaction are only in the entry `compaction` (or
+//! `branch_summary`), as one sum at its top level. Requests outside the conversation (keeping a cache warm) are entries
+//! `usage`, of any `kind` (its `docs/session-format.md`, read 2026-11-27). One file is a tree, in which every branch
+//! was paid for. `--fork` copies entries with their ids and times to a new file: anything older than a file's first
+//! line is a copy.
 //! `responseId` comes from the provider; without it, an entry's id and time identify the answer. Counts are disjoint,
 //! and reasoning is part of the output; `cost` is pi's own sum. `cacheWrite1h` is part of `cacheWrite`; older entries
 //! do not have it, so the lifetime is unknown. Entries of other types repeat counts (Prime's `child_usage_attributed`)
