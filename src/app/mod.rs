@@ -9,6 +9,7 @@ pub(crate) mod context;
 mod exit;
 pub(crate) mod mistyped;
 pub(crate) mod names;
+pub(crate) mod scratch;
 pub(crate) mod selftest;
 pub(crate) mod sessions;
 pub(crate) mod stdin;
