@@ -12,6 +12,7 @@ pub(crate) mod names;
 pub(crate) mod scratch;
 pub(crate) mod selftest;
 pub(crate) mod sessions;
+mod source_names;
 pub(crate) mod stdin;
 mod stop_signals;
 mod trace_log;
