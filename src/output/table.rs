@@ -275,6 +275,7 @@ fn field(column: &str, cell: &Cell, sums: &Sums, zone: Zone, short: bool) -> Str
         Cell::Count(count) => text::count(*count),
         Cell::Seconds(seconds) => text::duration_short(chrono::Duration::seconds(*seconds)),
         Cell::Usd(_) if column == "cost_usd" => text::cost(sums),
+        Cell::Usd(_) if column == "cache_saved_usd" => text::saved(sums),
         Cell::Usd(usd) => text::usd(*usd),
         Cell::Names(names) => {
             // More than a few would leave no room for the numbers.

@@ -6,7 +6,7 @@ use tokmeter::testing::domain::Fidelity;
 use tokmeter::testing::meter::Activity;
 
 /// The line of the screen that holds these words.
-fn line_of<'t>(text: &'t str, words: &str) -> &'t str {
+pub(super) fn line_of<'t>(text: &'t str, words: &str) -> &'t str {
     text.lines().find(|line| line.contains(words)).unwrap_or_else(|| panic!("no {words}:\n{text}"))
 }
 
@@ -103,8 +103,11 @@ fn a_session_without_a_price_has_no_rate_either() {
     let mut summary = metered(&two(), Vec::new()).summary(now());
     summary.fleet[0].today = Sums { unpriced_tokens: 500, ..sums(1, [500, 0, 0, 0, 0, 0], "0", "0") };
     summary.fleet[0].cost_per_hour = Usd::ZERO;
-    for (activity, unknown) in [(Activity::Working, 2), (Activity::Quiet, 2), (Activity::Waiting, 1)] {
+    // Its calls of the last five minutes, or none.
+    for (activity, calls) in [(Activity::Working, 1), (Activity::Quiet, 1), (Activity::Waiting, 0)] {
         summary.fleet[0].activity = activity;
+        summary.fleet[0].of_rate = if calls > 0 { summary.fleet[0].today } else { Sums::default() };
+        let unknown = 1 + calls;
         let text = shown(&app_with(options(), summary.clone()), 120, 36);
         let is_row = |line: &&str| {
             line.starts_with('│')
