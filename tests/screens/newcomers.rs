@@ -254,6 +254,27 @@ fn a_model_that_has_a_price_by_now_is_priced_by_a_command() {
 }
 
 #[test]
+fn calls_whose_log_names_no_model_get_no_advice_that_cannot_help() {
+    let mut app = app();
+    press(&mut app, &["7"]);
+    let unnamed = HealthView { unpriced: vec![(Label::new("(no model named)"), 5)], ..health() };
+    app.update(Message::Engine(EngineEvent::Health(Box::new(unnamed))), now());
+    let text = shown(&app, 160, 40);
+    assert!(text.contains("5 tokens; no price can be given") && !text.contains("[prices"), "{text}");
+}
+
+#[test]
+fn a_session_of_calls_without_a_session_is_listed_without_a_name() {
+    let mut summary = metered(&two(), Vec::new()).summary(now());
+    (summary.sessions[0].row.session, summary.sessions[0].row.project) = (None, None);
+    let mut app = app_with(options(), summary);
+    press(&mut app, &["2"]);
+    for (width, height) in [(80, 24), (40, 10)] {
+        assert!(shown(&app, width, height).contains("no name"), "{}", shown(&app, width, height));
+    }
+}
+
+#[test]
 fn a_call_shows_what_it_wrote_to_the_cache_where_there_is_room() {
     let app = screen(&two(), Vec::new());
     let is_call = |line: &&str| line.contains("14:01:50") && line.contains("in 12 ");
