@@ -524,3 +524,41 @@ fn the_estimates_of_aider_are_a_guess_and_no_lower_bound() {
     );
     assert!(out(&home, &["report", "total", "--by", "model", sample.to_str().unwrap()]).contains("~ $"));
 }
+
+#[test]
+fn a_report_explains_the_mark_of_what_was_saved() {
+    let home = Home::new();
+    let said = |others: &[&str]| {
+        home.write("log.jsonl", &lines(&[&[CACHED], others].concat()));
+        out(&home, &["report", "total", "log.jsonl"])
+    };
+    assert!(said(&[UNPRICED]).contains("\n~ saved: "));
+    // A guess has its own line, and without a mark there is nothing to explain.
+    assert!(!said(&[GUESS]).contains("~ saved: ") && said(&[GUESS]).contains("\n~ 1 call with a guessed "));
+    assert!(!said(&[]).contains('~'));
+}
+
+#[test]
+fn a_part_without_calls_has_no_share_and_an_empty_ledger_no_selection() {
+    let home = Home::new();
+    home.write("log.jsonl", &lines(&[EXACT, UNPRICED]));
+    assert!(out(&home, &["signals", "log.jsonl"]).contains("\nSub-agents: 0% of the cost\n"));
+    assert_eq!(out(&home, &["signals"]), "No calls yet.\n");
+    assert_eq!(out(&home, &["signals", "--user", "nobody"]), "No calls in this selection.\n");
+    assert!(!out(&home, &["audit"]).contains("\n\n\n"));
+}
+
+#[test]
+fn no_price_is_asked_for_where_a_log_names_no_model() {
+    let home = Home::new();
+    home.config("logs = [\"~/log.jsonl\"]\n");
+    home.write("log.jsonl", &lines(&[r#"{"id":"n","at":"2026-11-20T10:00:00Z","input_tokens":5}"#, UNPRICED]));
+    let doctor = home.tokmeter().arg("doctor").output().unwrap();
+    let said = String::from_utf8(doctor.stdout).unwrap();
+    let line_of =
+        |name: &str| said.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{said}")).to_owned();
+    assert!(
+        line_of("(no model named): 5 tokens").ends_with("none can be given: their logs do not say which model it was")
+    );
+    assert!(line_of("of-the-house: 8 tokens").contains("give it one under [prices]"));
+}

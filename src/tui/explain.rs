@@ -271,7 +271,7 @@ fn of_sums(sums: &Sums) -> Vec<String> {
     }
     if sums.guessed_calls > 0 {
         lines.push(format!(
-            "             {} with a guessed model, split or price",
+            "             {} with a guessed model, count, split or price",
             text::plural(sums.guessed_calls, "call")
         ));
     }
