@@ -319,3 +319,18 @@ fn a_demo_says_so_at_every_size_and_no_number_makes_room_for_it() {
     press(&mut app, &["d"]);
     assert!(shown(&app, 100, 24).lines().next().unwrap().contains("demo"));
 }
+
+#[test]
+fn after_midnight_a_rate_of_yesterdays_unpriced_calls_is_unknown_and_not_zero() {
+    let mut summary = metered(&two(), Vec::new()).summary(now());
+    (summary.today, summary.followed, summary.cost_per_hour) = (Sums::default(), Sums::default(), Usd::ZERO);
+    summary.of_rate = Sums { unpriced_tokens: 500, ..sums(1, [500, 0, 0, 0, 0, 0], "0", "0") };
+    let compact = Options { compact: true, ..options() };
+    for (options, (width, height)) in [(options(), (120, 36)), (options(), (40, 10)), (compact, (80, 4))] {
+        let text = shown(&app_with(options, summary.clone()), width, height);
+        assert!(text.contains("?/h") && !text.contains("$0.00/h"), "{text}");
+    }
+    // Nothing at all was called: that is zero.
+    summary.of_rate = Sums::default();
+    assert!(shown(&app_with(options(), summary), 120, 36).contains("$0.00/h"));
+}
