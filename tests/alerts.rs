@@ -289,3 +289,39 @@ fn no_secret_of_the_config_is_shown() {
         assert!(!said.contains("HIDDEN"), "{said}");
     }
 }
+
+#[test]
+fn only_the_digest_of_a_day_is_sent_and_anything_else_is_refused_before_it_is() {
+    let server = Server::start("250 taken");
+    let home = home(&email(server.port, ""));
+    let ask = |args: &[&str]| {
+        let said = home.tokmeter().arg("report").args(args).output().unwrap();
+        (said.status.code(), String::from_utf8(said.stdout).unwrap(), String::from_utf8(said.stderr).unwrap())
+    };
+    for more in [
+        &["week"][..],
+        &["month"],
+        &["session"],
+        &["call"],
+        &["total"],
+        &["--json"],
+        &["--csv"],
+        &["--markdown"],
+        &["--limit", "1"],
+        &["--order", "asc"],
+        &["--since", "7d"],
+    ] {
+        let (code, out, err) = ask(&[more, &["--yesterday", "--send"]].concat());
+        assert_eq!((code, out.as_str()), (Some(64), ""), "{more:?}: {err}");
+        assert!(err.contains("--send") || err.contains("--yesterday"), "{more:?}: {err}");
+    }
+    assert_eq!(ask(&["--send"]).0, Some(64), "of which day?");
+    assert!(server.is_quiet());
+    // Printed, a report of yesterday is what it was asked for: the week's row, not the digest.
+    let (code, out, _) = ask(&["week", "--yesterday"]);
+    assert!(code == Some(0) && out.starts_with("week") && out.contains("-W"), "{out}");
+    let (code, out, _) = ask(&["--yesterday", "--limit", "1"]);
+    assert!(code == Some(0) && out.starts_with("day"), "{out}");
+    let (code, out, _) = ask(&["--yesterday"]);
+    assert!(code == Some(0) && out.contains("Requests  1"), "{out}");
+}

@@ -131,6 +131,16 @@ fn what_has_no_price_is_null_for_programs_and_never_zero_dollars() {
     nulls(&limits, &["/limits/0/used/usd", "/limits/1/used/usd"]);
     assert_eq!((&limits["today"]["unpriced_tokens"], &limits["month"]["calls"]), (&json!(16), &json!(2)));
     nulls(&json_of(&home, &["gate", "--json"]), &["/limits/0/used/usd"]);
+    // Of 100 tokens 16 are used; of a dollar nobody knows how much.
+    let percent_of = |document: &Value, name: &str| {
+        let limits = document["limits"].as_array().unwrap();
+        limits.iter().find(|limit| limit["limit"] == name).unwrap()["percent"].clone()
+    };
+    for asked in ["limits", "gate"] {
+        let document = json_of(&home, &[asked, "--json"]);
+        let percent = ["month", "total"].map(|name| percent_of(&document, name));
+        assert_eq!(percent, [json!(16), Value::Null], "{asked}: {document}");
+    }
     nulls(&json_of(&home, &["summary", "s1", "--json"]), &["/cost_usd", "/agents/cost_usd", "/models/0/cost_usd"]);
     let plans = json_of(&home, &["report", "month", "--json"]);
     nulls(&plans, &["/plans/0/usage_usd", "/plans/0/times"]);
@@ -432,4 +442,123 @@ fn a_span_around_another_is_the_same_call_whichever_comes_first_and_whenever_it_
         assert_eq!(total(&lines(&[first, second, &span(3, Some(1), Some(60))])), [2, 80, 120]);
         assert!(out(&home, &["ledger", "verify"]).contains("whole"));
     }
+}
+
+#[test]
+fn a_limit_of_nothing_is_reached_whatever_a_call_costs() {
+    let home = Home::new();
+    home.config("logs = [\"~/log.jsonl\"]\n[limits]\ntotal = { usd = 0 }\n");
+    home.write("log.jsonl", UNPRICED);
+    let limit = &json_of(&home, &["limits", "--json"])["limits"][0];
+    assert_eq!(
+        (&limit["percent"], &limit["verdict"], &limit["used"]["usd"]),
+        (&json!(100), &json!("over"), &Value::Null)
+    );
+    assert!(out(&home, &["limits"]).contains("100%"));
+}
+
+/// A call that saved $0.00125, which rounds to $0.0012, by reading a thousand tokens from the cache.
+const CACHED: &str = r#"{"id":"cached","at":"2026-11-20T10:04:00Z","model":"gpt-4o","session":"s1","input_tokens":10,"cache_read_tokens":1000,"output_tokens":5}"#;
+
+#[test]
+fn what_caching_saved_is_as_uncertain_as_the_cost() {
+    let home = Home::new();
+    for (others, sign) in [(&[][..], ""), (&[GUESS][..], "~ "), (&[UNPRICED][..], "~ "), (&[UNPRICED, GUESS][..], "~ ")]
+    {
+        home.write("log.jsonl", &lines(&[&[CACHED], others].concat()));
+        let saved = format!("{sign}$0.0012");
+        let total = out(&home, &["report", "total", "log.jsonl"]);
+        assert!(total.lines().nth(1).unwrap().ends_with(&format!("  {saved}")), "{saved}: {total}");
+        let summary = out(&home, &["summary", "s1", "log.jsonl"]);
+        assert!(summary.contains(&format!("% hit, saved {saved}\n")), "{saved}: {summary}");
+        let signals = out(&home, &["signals", "log.jsonl"]);
+        assert!(signals.contains(&format!("read from it, saved {saved}\n")), "{saved}: {signals}");
+        let signals = json_of(&home, &["signals", "--json", "log.jsonl"]);
+        assert_eq!(signals["cache_saved_usd"].to_string(), "0.00125");
+        let count = |line: &str| json!(others.iter().filter(|other| **other == line).count());
+        assert_eq!((&signals["guessed_calls"], &signals["lower_bound_calls"]), (&count(GUESS), &json!(0)));
+        assert_eq!(signals["unpriced_tokens"], json!(8 * count(UNPRICED).as_u64().unwrap()));
+    }
+    home.write("log.jsonl", &lines(&[UNPRICED]));
+    assert!(out(&home, &["signals", "log.jsonl"]).contains("saved ?"));
+    assert_eq!(json_of(&home, &["signals", "--json", "log.jsonl"])["cache_saved_usd"], Value::Null);
+    // Each row of the others carries its own marks.
+    home.write("log.jsonl", &lines(&[EXACT, GUESS]));
+    let signals = json_of(&home, &["signals", "--json", "--against", "gpt-5", "log.jsonl"]);
+    assert_eq!(
+        (&signals["dearest"][0]["guessed_calls"], &signals["dearest"][1]["guessed_calls"]),
+        (&json!(1), &json!(0))
+    );
+    assert_eq!(signals["against"]["rows"][0]["guessed_calls"], json!(1));
+}
+
+#[test]
+fn the_explanation_of_a_call_has_the_marks_of_a_report_on_every_amount() {
+    let home = Home::new();
+    home.write("log.jsonl", &lines(&[EXACT, GUESS, UNPRICED, PARTIAL]));
+    for (name, sign, marks) in
+        [("exact", "", [0, 0, 0]), ("guess", "~ ", [0, 0, 1]), ("msg_01MarksPartial", "≥ ", [0, 1, 0])]
+    {
+        let calls = json_of(&home, &["report", "call", "--json", "log.jsonl"]);
+        let at = ["exact", "guess", "unpriced", "msg_01MarksPartial"].iter().position(|known| *known == name).unwrap();
+        let key = calls["rows"][at]["key"].as_str().unwrap().to_owned();
+        let text = out(&home, &["explain", &key, "log.jsonl"]);
+        assert!(text.contains(&format!("\nCost    {sign}$0.")), "{name}: {text}");
+        let amounts = text.lines().filter(|line| line.contains(" = ") || line.starts_with("Cost ")).collect::<Vec<_>>();
+        assert!(amounts.len() > 1 && amounts.iter().all(|line| line.contains(&format!("{sign}$0."))), "{name}: {text}");
+        assert_eq!(text.matches(['~', '≥']).count(), if sign.is_empty() { 0 } else { amounts.len() }, "{name}: {text}");
+        let explained = json_of(&home, &["explain", "--json", &key, "log.jsonl"]);
+        let names = ["unpriced_tokens", "lower_bound_calls", "guessed_calls"];
+        assert_eq!(names.map(|name| explained[name].as_u64().unwrap()), marks, "{name}: {explained}");
+    }
+}
+
+#[test]
+fn the_estimates_of_aider_are_a_guess_and_no_lower_bound() {
+    let home = Home::new();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/aider/analytics.jsonl");
+    let total = json_of(&home, &["report", "total", "--json", sample.to_str().unwrap()])["total"].clone();
+    assert_eq!(
+        (&total["calls"], &total["guessed_calls"], &total["lower_bound_calls"]),
+        (&json!(3), &json!(3), &json!(0))
+    );
+    assert!(out(&home, &["report", "total", "--by", "model", sample.to_str().unwrap()]).contains("~ $"));
+}
+
+#[test]
+fn a_report_explains_the_mark_of_what_was_saved() {
+    let home = Home::new();
+    let said = |others: &[&str]| {
+        home.write("log.jsonl", &lines(&[&[CACHED], others].concat()));
+        out(&home, &["report", "total", "log.jsonl"])
+    };
+    assert!(said(&[UNPRICED]).contains("\n~ saved: "));
+    // A guess has its own line, and without a mark there is nothing to explain.
+    assert!(!said(&[GUESS]).contains("~ saved: ") && said(&[GUESS]).contains("\n~ 1 call with a guessed "));
+    assert!(!said(&[]).contains('~'));
+}
+
+#[test]
+fn a_part_without_calls_has_no_share_and_an_empty_ledger_no_selection() {
+    let home = Home::new();
+    home.write("log.jsonl", &lines(&[EXACT, UNPRICED]));
+    assert!(out(&home, &["signals", "log.jsonl"]).contains("\nSub-agents: 0% of the cost\n"));
+    assert_eq!(out(&home, &["signals"]), "No calls yet.\n");
+    assert_eq!(out(&home, &["signals", "--user", "nobody"]), "No calls in this selection.\n");
+    assert!(!out(&home, &["audit"]).contains("\n\n\n"));
+}
+
+#[test]
+fn no_price_is_asked_for_where_a_log_names_no_model() {
+    let home = Home::new();
+    home.config("logs = [\"~/log.jsonl\"]\n");
+    home.write("log.jsonl", &lines(&[r#"{"id":"n","at":"2026-11-20T10:00:00Z","input_tokens":5}"#, UNPRICED]));
+    let doctor = home.tokmeter().arg("doctor").output().unwrap();
+    let said = String::from_utf8(doctor.stdout).unwrap();
+    let line_of =
+        |name: &str| said.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{said}")).to_owned();
+    assert!(
+        line_of("(no model named): 5 tokens").ends_with("none can be given: their logs do not say which model it was")
+    );
+    assert!(line_of("of-the-house: 8 tokens").contains("give it one under [prices]"));
 }

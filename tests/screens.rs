@@ -219,6 +219,7 @@ fn summary() -> Summary {
         ],
         tokens_per_min: 1_240,
         cost_per_hour: usd("4.12"),
+        of_rate: both,
         growing: true,
         by_day_end: Some(usd("31.5")),
         by_month_end: Some(usd("58")),
@@ -384,6 +385,7 @@ fn unpriced_tokens_are_marked_everywhere() {
     some.followed.unpriced_tokens = 3_500;
     some.today.unpriced_tokens = 3_500;
     some.month.unpriced_tokens = 3_500;
+    some.of_rate = some.followed;
     some.by_month_end = some.by_day_end;
     some.models[1].sums =
         Sums { unpriced_tokens: 47_010, cost: Usd::ZERO, ..sums(4, [47_010, 0, 0, 0, 0, 0], "0", "0") };

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::source_names::unknown_sources;
 use super::{Exit, Failure, printable, trace_log};
 use crate::cli::{Cli, Color, Command};
 use crate::config::replace_file::{drafting_process, folder_of};
@@ -43,7 +44,8 @@ impl<'a> Context<'a> {
         err: &'a mut dyn Write,
     ) -> Result<(Self, Loaded), Failure> {
         let overrides = overrides(cli);
-        let (paths, loaded) = config::load(&env, &overrides);
+        let (paths, mut loaded) = config::load(&env, &overrides);
+        loaded.problems.extend(unknown_sources(&loaded));
         let lenient = match &cli.command {
             Some(Command::Statusline { .. }) => true,
             Some(Command::Gate(args)) => args.hook.is_some(),

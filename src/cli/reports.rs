@@ -21,8 +21,8 @@ pub struct ReportArgs {
     #[arg(long, value_name = "ID|latest")]
     pub session: Option<String>,
     /// Oldest first, or newest first
-    #[arg(long, value_name = "asc|desc", default_value = "asc", value_parser = ["asc", "desc"])]
-    pub order: String,
+    #[arg(long, value_name = "asc|desc", value_parser = ["asc", "desc"])]
+    pub order: Option<String>,
     /// Maximum number of rows
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
@@ -30,7 +30,7 @@ pub struct ReportArgs {
     #[arg(long, conflicts_with_all = ["since", "until"])]
     pub yesterday: bool,
     /// Send it by every channel under [alerts]: mail, Slack, web hook, command
-    #[arg(long, requires = "yesterday", conflicts_with_all = ["json", "csv", "markdown"])]
+    #[arg(long, requires = "yesterday", conflicts_with_all = ["json", "csv", "markdown", "order", "limit"])]
     pub send: bool,
     /// Read the logs only, without the ledger
     #[arg(long)]

@@ -118,7 +118,7 @@ fn limits_words(limits: &[LimitState]) -> String {
     let words = |verdict: Verdict, word: &str| -> Vec<String> {
         let fits = limits.iter().filter(of_the_day).filter(|limit| limit.verdict == verdict);
         fits.map(|limit| {
-            format!("{} {word} ({} used: {})", limit.name, text::percentage(limit.percent), text::used_in_words(limit))
+            format!("{} {word} ({} used: {})", limit.name, text::percent(limit), text::used_in_words(limit))
         })
         .collect()
     };

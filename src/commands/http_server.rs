@@ -5,6 +5,7 @@ pub(super) mod proxy;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::{Context, Exit, Failure};
@@ -32,7 +33,7 @@ pub(super) fn start(
 ) -> Result<Serving, Failure> {
     let Bound { listener, token } = bound;
     let exporter = destination
-        .map(|to| Exporter::start(to, engine.clone(), answers::measured::export))
+        .map(|to| Exporter::start(to, engine.clone(), answers::measured::export, Arc::clone(&context.env.clock)))
         .transpose()
         .map_err(|error| Failure::new(Exit::Code(71), format!("no thread could be started: {error}")))?;
     let server = Server::start(http::Setup {

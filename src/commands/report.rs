@@ -23,6 +23,10 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
     let (grain, paths) = grain_and_paths(&args.words);
     let slot = Slot { before: "tokmeter report", kind: "period", otherwise: Exit::NoInput };
     mistyped(context, &paths, slot, || PERIODS.map(str::to_owned).to_vec())?;
+    if args.send && grain != Grain::Day {
+        let why = "--send sends the digest of a day: leave out the period";
+        return Err(Failure::new(Exit::Usage, why));
+    }
     let mut filters = args.filters;
     if args.yesterday {
         filters.since = Some(When::DaysAgo(1));
@@ -38,7 +42,9 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         filter.only.push((Dimension::Session, only_session(&books.ledger, session, &filter)?));
     }
     let style = args.shape.style();
-    if args.yesterday && style == Style::Table {
+    // The digest is about a day: other periods, and a choice of its rows, are for the report.
+    let is_digest = grain == Grain::Day && args.limit.is_none() && args.order.is_none();
+    if args.yesterday && style == Style::Table && is_digest {
         let is_whole = args.by.is_empty() && filter.only.is_empty() && selection == LogSelection::Everything;
         let sends = (args.send, is_whole);
         return daily_digest::run(context, &mut books, (&filter, &args.by, args.reprice), sends);
@@ -49,7 +55,7 @@ pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, F
         args.by,
         filter,
         zone,
-        (&args.order, args.limit),
+        (args.order.as_deref(), args.limit),
         &context.settings.ticket,
     )?;
     if query.grain == Grain::Call && matches!(style, Style::Csv | Style::Json) && !args.reprice {

@@ -15,10 +15,10 @@ pub(super) fn query(
     by: Vec<Dimension>,
     filter: Filter,
     zone: Zone,
-    (order, limit): (&str, Option<usize>),
+    (order, limit): (Option<&str>, Option<usize>),
     tickets: &TicketPattern,
 ) -> Result<Query, LedgerError> {
-    let order = if order == "desc" { Order::Descending } else { Order::Ascending };
+    let order = if order == Some("desc") { Order::Descending } else { Order::Ascending };
     let by = Dimension::once(by);
     let renamed = derived::names(books, &by, tickets)?;
     Ok(Query { grain, by, filter, zone, order, limit, renamed })

@@ -43,9 +43,7 @@ pub(super) fn run(
     let own_group = budget.is_some() && !context.env.terminal[0];
     let mut agent = Agent::start(Command::new(program).args(args), own_group).map_err(|error| {
         let name = Label::from_bytes(program.as_encoded_bytes());
-        // The same exit codes as in shells: not found, or not executable.
-        let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
-        Failure::new(Exit::Code(code), format!("{name}: {error}"))
+        Failure::new(not_started(&error), format!("{name}: {error}"))
     })?;
     let failed = |error: io::Error| Failure::new(Exit::Internal, error.to_string());
     let stopped = match &budget {
@@ -70,6 +68,30 @@ pub(super) fn run(
     Ok(Exit::Code(ended.code))
 }
 
+/// The exit code when a program did not start: those of a shell if it was not found or is not executable, and that of a
+/// system error if the system had no process, memory or descriptor left for it. Then nothing is known about the program.
+fn not_started(error: &io::Error) -> Exit {
+    let is_used_up = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory);
+    Exit::Code(if error.kind() == io::ErrorKind::NotFound {
+        127
+    } else if is_used_up || has_no_descriptor(error) {
+        71
+    } else {
+        126
+    })
+}
+
+#[cfg(unix)]
+fn has_no_descriptor(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE].iter().any(|none| error.raw_os_error() == Some(none.raw_os_error()))
+}
+
+#[cfg(not(unix))]
+fn has_no_descriptor(_: &io::Error) -> bool {
+    false
+}
+
 /// Waits for the agent to end. If the budget is spent, stops it and returns true.
 fn watch(context: &Context<'_>, agent: &mut Agent, budget: &Amount, started: &Started) -> io::Result<bool> {
     while !agent.ends_within(CHECKED)? {
@@ -91,4 +113,20 @@ fn summarise(context: &mut Context<'_>, started: &Started, ended: &Ended, json: 
         return spent.write_json(context, &books, ended);
     }
     spent.write_text(context, &books, ended)
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_system_without_room_for_a_process_says_nothing_about_the_program() {
+        let code = |errno: Errno| not_started(&io::Error::from_raw_os_error(errno.raw_os_error())).code();
+        assert_eq!([Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE].map(code), [71; 4]);
+        assert_eq!([Errno::ACCESS, Errno::NOEXEC, Errno::TXTBSY, Errno::LOOP, Errno::TOOBIG].map(code), [126; 5]);
+        assert_eq!(code(Errno::NOENT), 127);
+    }
 }

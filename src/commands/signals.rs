@@ -6,7 +6,7 @@ use super::{Context, Exit, Failure, prices};
 use crate::app::catch_up::{self, LogSelection};
 use crate::app::names::complete;
 use crate::cli::Filters;
-use crate::domain::Label;
+use crate::domain::{Filter, Label};
 use crate::ledger::{Ledger, Order};
 use crate::meter::{Compared, SignalWatch};
 use crate::output::{self};
@@ -46,7 +46,8 @@ pub(super) fn run(
     if json {
         output::to_line(&output::signals_document(calls, &signals, against.as_ref()), context.out)?;
     } else if calls == 0 {
-        writeln!(context.out, "No calls in this selection.")?;
+        let selected = if filter == Filter::default() { " yet" } else { " in this selection" };
+        writeln!(context.out, "No calls{selected}.")?;
     } else {
         output::signals_text(&signals, context.settings.zone, context.out)?;
         if let Some(against) = &against {

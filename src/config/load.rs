@@ -51,13 +51,21 @@ impl Loaded {
 
     /// Reports a problem found outside this module (with a key binding or a placeholder) at the setting's position.
     pub fn problem(&self, key: &str, message: &str) -> Diagnostic {
-        let at = match self.origins.get(key) {
+        Diagnostic::error(self.place_of(key), message)
+    }
+
+    /// The same as a warning.
+    pub(crate) fn warning(&self, key: &str, message: &str) -> Diagnostic {
+        Diagnostic::warning(self.place_of(key), message)
+    }
+
+    fn place_of(&self, key: &str) -> Where {
+        match self.origins.get(key) {
             Some(Origin::File(place)) => Where::File(place.clone()),
             Some(Origin::Variable(name)) => Where::Variable(name),
             Some(Origin::Flag(name)) => Where::Flag(name),
             None => Where::Path(Label::new(key)),
-        };
-        Diagnostic::error(at, message)
+        }
     }
 
     /// Writes every problem with its source line and caret.

@@ -46,6 +46,7 @@ pub use load::{ConfigText, Loaded};
 pub use origin::Origin;
 pub(crate) use otlp_headers::otlp_headers;
 pub(crate) use paths::{JOURNALS, Paths, journals};
+pub(crate) use plans::plan_name;
 pub use scope::LimitKey;
 pub use server::{Server, Token};
 pub use settings::{Alerts, FrameRate, Gate, KeyBinding, Notify, OnError, Overrides, Settings, Symbols};

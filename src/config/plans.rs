@@ -48,6 +48,7 @@ fn plan(reader: &mut TomlReader<'_>, name: &str, node: &Node<'_, '_>) -> Option<
         (is_exact && !usd.is_negative()).then_some(usd)
     });
     let from = section.read(reader, "from", "a day such as 2026-01-01", Node::day);
+    let named = section.get("sources").map(|node| node.span);
     let sources = section.read(reader, "sources", "a list of log formats such as [\"claude-code\"]", Node::texts);
     section.finish(reader);
     if price.is_none() && reader.problems.len() == before {
@@ -55,7 +56,11 @@ fn plan(reader: &mut TomlReader<'_>, name: &str, node: &Node<'_, '_>) -> Option<
         reader.error(node.span.clone(), message);
     }
     let sources = sources.unwrap_or_default().iter().map(|source| Label::new(source)).collect();
-    Some(Plan { name: Label::new(name), usd: price?, from, sources })
+    let plan = Plan { name: Label::new(name), usd: price?, from, sources };
+    if let Some(span) = named {
+        reader.came_from(&format!("{}.sources", plan_name(&plan)), span);
+    }
+    Some(plan)
 }
 
 /// Key of a plan's origin: one plan can have several prices, by day.

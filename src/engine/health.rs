@@ -22,6 +22,8 @@ use crate::pricing::{Cost, PriceBook};
 
 /// Name of the source for calls from outside: the socket and the HTTP server.
 const SOCKET: &str = "socket";
+/// Stands for the model of calls whose log names none.
+pub(crate) const NO_MODEL: &str = "(no model named)";
 /// Number of bad lines kept with their text. All of them are counted.
 const BAD_LINES: usize = 100;
 
@@ -33,7 +35,7 @@ pub(crate) fn unpriced(books: &dyn Ledger) -> Result<BTreeMap<Label, u64>, Ledge
         .filter(|row| row.sums.unpriced_tokens > 0)
         .map(|row| {
             let model = row.by.into_iter().next().flatten();
-            (model.unwrap_or_else(|| Label::new("(no model named)")), row.sums.unpriced_tokens)
+            (model.unwrap_or_else(|| Label::new(NO_MODEL)), row.sums.unpriced_tokens)
         })
         .collect())
 }
@@ -225,7 +227,7 @@ impl HealthState {
     }
 
     fn tokens_of(&mut self, row: &Row) -> &mut u64 {
-        let model = row.call.model.clone().unwrap_or_else(|| Label::new("(no model named)"));
+        let model = row.call.model.clone().unwrap_or_else(|| Label::new(NO_MODEL));
         self.unpriced.entry(model).or_default()
     }
 

@@ -4,14 +4,17 @@
 //! next attempt includes whatever could not be sent, and there is a last attempt at the end of the run.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use chrono::NaiveDateTime;
+
 use super::alert_delivery::host;
 use super::questions::QueryContext;
 use super::start_stop::EngineClient;
-use crate::domain::Label;
+use crate::domain::{Instant, Label};
 
 /// Timeout for an export to be accepted.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,6 +29,9 @@ const PATH: &str = "/v1/metrics";
 
 /// Encodes the metrics as an export.
 pub(crate) type Encode = fn(&QueryContext<'_>) -> Result<Vec<u8>, String>;
+
+/// Gives the time.
+type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 /// Where the metrics are sent, and how often.
 pub(crate) struct Destination {
@@ -49,10 +55,10 @@ impl Exporter {
     ///
     /// # Errors
     /// When the system cannot start a thread.
-    pub(crate) fn start(to: Destination, client: EngineClient, encode: Encode) -> io::Result<Self> {
+    pub(crate) fn start(to: Destination, client: EngineClient, encode: Encode, clock: Clock) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let url = url(&to.endpoint);
-        let sender = Sender { url, headers: to.headers, interval: to.interval, client, encode };
+        let sender = Sender { url, headers: to.headers, interval: to.interval, client, encode, clock };
         let thread = thread::Builder::new().name("otlp".into()).spawn(move || sender.run(&stopped))?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
@@ -79,6 +85,7 @@ struct Sender {
     interval: Duration,
     client: EngineClient,
     encode: Encode,
+    clock: Clock,
 }
 
 /// Why an export was not accepted.
@@ -159,13 +166,32 @@ impl Sender {
             return Ok(());
         }
         let status = answer.status().as_u16();
-        let after = answer.headers().get("retry-after").and_then(|after| after.to_str().ok()?.trim().parse().ok());
+        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
         Err(Failure {
             why: format!("http status: {status}"),
             is_temporary: matches!(status, 429 | 502 | 503 | 504),
-            after: after.map(Duration::from_secs),
+            after: header("retry-after").and_then(|after| wait_of(after, header("date"), (self.clock)())),
         })
     }
+}
+
+/// The time that a server asks to wait: in seconds, or until a date. A date is compared with the server's own clock if
+/// the answer has its time, since ours may differ.
+fn wait_of(after: &str, date: Option<&str>, now: Instant) -> Option<Duration> {
+    let after = after.trim();
+    if !after.is_empty() && after.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(after.parse().unwrap_or(u64::MAX)));
+    }
+    let until = http_date(after)?;
+    (until - date.and_then(http_date).unwrap_or(now)).to_std().ok().or(Some(Duration::ZERO))
+}
+
+/// A date as HTTP writes it (`Sun, 06 Nov 1994 08:49:37 GMT`), or in one of the two older forms that a client must
+/// accept.
+fn http_date(text: &str) -> Option<Instant> {
+    let text = text.trim();
+    let forms = ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+    forms.iter().find_map(|form| Some(NaiveDateTime::parse_from_str(text, form).ok()?.and_utc()))
 }
 
 #[cfg(test)]
@@ -178,5 +204,27 @@ mod tests {
             assert_eq!(url(endpoint), "http://c:4318/v1/metrics");
         }
         assert_eq!(url("https://c/otlp"), "https://c/otlp/v1/metrics");
+    }
+
+    #[test]
+    fn a_server_may_ask_to_wait_for_seconds_or_until_a_date_in_each_form_of_http() {
+        let now: Instant = "1994-11-06T08:48:00Z".parse().unwrap();
+        let seconds = |after: &str, date: Option<&str>| wait_of(after, date, now).map(|wait| wait.as_secs());
+        let ours = [
+            "97",
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            " Sun, 06 Nov 1994 08:49:37 GMT ",
+        ];
+        assert_eq!(ours.map(|after| seconds(after, None)), [Some(97); 5]);
+        // The server's clock is a minute ahead of ours.
+        let theirs = Some("Sun, 06 Nov 1994 08:49:00 GMT");
+        assert_eq!(ours.map(|after| seconds(after, theirs)), [Some(97), Some(37), Some(37), Some(37), Some(37)]);
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:47:00 GMT", None), Some(0), "it is over");
+        assert_eq!(seconds("99999999999999999999999", None), Some(u64::MAX));
+        for nonsense in ["", "soon", "-5", "1.5", "Sun, 36 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(seconds(nonsense, theirs), None, "{nonsense}");
+        }
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Verified with 0.86.2 against a service with a known bill (2026-11-26). An event `message_send` is one exchange. If
 //! the answer was streamed without usage, which is the usual case, its counts are aider's own estimate: 596 tokens
-//! where 10,805 were billed. So every call is a guess and a lower bound. Prompts include cached tokens. Model names are
-//! hidden (`openai/REDACTED`) unless aider knows the model. `total_cost` is a running total; `cost` belongs to the
-//! exchange.
+//! where 10,805 were billed. Nothing tells such a call from another, and prompts include cached tokens, which cost
+//! less, so a cost may be too low or too high: every call is a guess. Model names are hidden (`openai/REDACTED`) unless
+//! aider knows the model. `total_cost` is a running total; `cost` belongs to the exchange.
 
 use super::author::Author;
 use super::count::Count;
@@ -90,7 +90,7 @@ impl Reader for Events {
         let key =
             CallKey::from_parts(&[NAME, read.user.get().unwrap_or_default(), &at, model.unwrap_or_default(), &counts]);
         let model = self.0.label(model.filter(|model| !model.ends_with("REDACTED")));
-        let fidelity = Fidelity::LowerBound;
+        let fidelity = Fidelity::Guessed;
         out.push(Record::Call(Call { quoted: properties.cost.0, fidelity, ..Call::new(key, from, model, tokens) }));
         Ok(Reading::Mine)
     }

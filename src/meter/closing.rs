@@ -212,6 +212,7 @@ mod tests {
             activity: Activity::Working,
             today: Sums { calls: today, ..Sums::default() },
             cost_per_hour: Usd::ZERO,
+            of_rate: Sums::default(),
             last: at(until),
             model: None,
             main: None,

@@ -8,7 +8,6 @@ use super::activity::{ACTIVE, Activity, WAITING, WORKING, is_active};
 use super::freshness::Freshness;
 use super::rate::{Minutes, Spent, Trend};
 use super::session_id::SessionId;
-use super::used::Used;
 use crate::domain::{CallKey, Instant, Label, Span, Usd};
 use crate::ledger::{Row, Sums};
 use crate::pricing::context_size;
@@ -31,6 +30,8 @@ pub struct FleetLine {
     pub today: Sums,
     /// Dollars per hour over the last five minutes.
     pub cost_per_hour: Usd,
+    /// The calls of these minutes, of which the rate has the marks.
+    pub of_rate: Sums,
     /// Its last call, by any of its threads.
     pub last: Instant,
     /// The current model of its main thread; for a session that has ended, the model that cost most.
@@ -52,6 +53,8 @@ pub struct AgentLine {
     pub today: Sums,
     /// Dollars per hour over the last five minutes.
     pub cost_per_hour: Usd,
+    /// The calls of these minutes, of which the rate has the marks.
+    pub of_rate: Sums,
     /// Its latest call.
     pub last: LastCall,
     /// Activity, judged by its last call. It has ended once it has given its result.
@@ -113,7 +116,7 @@ pub(crate) struct Thread {
 impl Thread {
     /// Adds calls of one minute, of which `row` is the latest, to the rate. Today's sums are counted elsewhere.
     pub(crate) fn add_calls(&mut self, row: &Row, sums: &Sums, now: Instant) {
-        self.minutes.add(row.call.at(), &Spent::from(Used::from_sums(sums, None)), now);
+        self.minutes.add(row.call.at(), &Spent::from_sums(sums, None), now);
         let last = LastCall::from_row(row);
         if self.last.as_ref().is_none_or(|known| (known.at, known.key) <= (last.at, last.key)) {
             self.last = Some(last);
@@ -133,7 +136,7 @@ impl Thread {
         if today.contains(at) {
             self.today.sub(&sums);
         }
-        self.minutes.sub(at, &Spent::from(Used::from_sums(&sums, None)));
+        self.minutes.sub(at, &Spent::from_sums(&sums, None));
         let was_last = self.last.as_ref().is_some_and(|last| last.key == row.call.key);
         let comes_back = after.is_some_and(|after| {
             after.call.key == row.call.key && after.call.at() == at && after.call.from.agent == row.call.from.agent
@@ -172,6 +175,7 @@ pub(crate) fn agent_lines(
             name,
             today: thread.today,
             cost_per_hour: thread.cost_per_hour(began, now),
+            of_rate: thread.minutes.of_rate(now),
             last,
         })
     });

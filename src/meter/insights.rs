@@ -7,7 +7,7 @@ use chrono::Duration;
 
 use super::session_id::SessionId;
 use super::share::{Share, share};
-use crate::domain::{Instant, Label, Tokens, Usd};
+use crate::domain::{Instant, Label, Tokens};
 use crate::ledger::{Row, Sums};
 
 /// Number of consecutive calls without cache reads after which a session counts as uncached.
@@ -20,8 +20,8 @@ const WORTH_CACHING: u64 = 4_096;
 pub struct Signals {
     /// Share of prompt tokens read from a cache, in whole per cent; `None` without prompts.
     pub cache_hit: Option<u8>,
-    /// Savings from caching; negative if writes cost more than reads saved; `None` if nothing has a price.
-    pub saved: Option<Usd>,
+    /// Sums of the calls. Their savings are negative if cache writes cost more than reads saved.
+    pub all: Sums,
     /// Calls that rewrote an expired cache, oldest first.
     pub expired: Vec<Expired>,
     /// Sessions whose prompts keep growing without any cache reads.
@@ -128,7 +128,7 @@ impl SignalWatch {
         let sessions = self.threads.into_iter().filter(|((_, agent), _)| agent.is_none());
         Signals {
             cache_hit: cache_hit(&self.all.tokens),
-            saved: (!self.all.is_unpriced()).then_some(self.all.saved),
+            all: self.all,
             expired: self.expired,
             uncached: sessions.filter_map(|((session, _), thread)| thread.uncached(session)).collect(),
             agent_share: share(&self.in_agents, &self.all),

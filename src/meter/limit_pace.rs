@@ -6,7 +6,6 @@ use super::limit::{Limit, Rules};
 use super::rate::{Minutes, Spent};
 use super::recent::MinuteCalls;
 use super::subject::Subject;
-use super::used::Used;
 use super::window::Window;
 use crate::domain::Instant;
 use crate::ledger::{Row, Sums};
@@ -66,5 +65,5 @@ impl LimitPace {
 }
 
 fn spent(sums: &Sums, rules: &Rules) -> Spent {
-    Spent::from(Used::from_sums(sums, rules.fallback.as_ref()))
+    Spent::from_sums(sums, rules.fallback.as_ref())
 }

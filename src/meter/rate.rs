@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::recent::minute_of;
 use super::used::Used;
-use crate::domain::{Instant, Label, Usd};
+use crate::domain::{Instant, Label, Tokens, Usd};
+use crate::ledger::Sums;
+use crate::pricing::Rates;
 
 /// Minutes in a trend.
 pub(crate) const TREND: usize = 180;
@@ -48,31 +50,51 @@ fn first_of_rate(now: Instant) -> i64 {
     minute_of(now) - RATE
 }
 
-/// Spending, in the units of limits.
+/// Spending, in the units of limits, and the marks of its calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spent {
     pub(crate) usd: Usd,
     pub(crate) tokens: u64,
     pub(crate) output: u64,
-}
-
-impl From<Used> for Spent {
-    fn from(used: Used) -> Self {
-        Self { usd: used.usd, tokens: used.tokens, output: used.output }
-    }
+    calls: u64,
+    unpriced_tokens: u64,
+    lower_bound_calls: u64,
+    guessed_calls: u64,
 }
 
 impl Spent {
+    /// Spending from the sums of one model, with unpriced tokens at the fallback rates, if there are any.
+    pub(crate) fn from_sums(sums: &Sums, fallback: Option<&Rates>) -> Self {
+        let used = Used::from_sums(sums, fallback);
+        Self {
+            usd: used.usd,
+            tokens: used.tokens,
+            output: used.output,
+            calls: sums.calls,
+            unpriced_tokens: sums.unpriced_tokens,
+            lower_bound_calls: sums.lower_bound_calls,
+            guessed_calls: sums.guessed_calls,
+        }
+    }
+
     fn add(&mut self, other: &Self) {
         self.usd += other.usd;
         self.tokens = self.tokens.saturating_add(other.tokens);
         self.output = self.output.saturating_add(other.output);
+        self.calls = self.calls.saturating_add(other.calls);
+        self.unpriced_tokens = self.unpriced_tokens.saturating_add(other.unpriced_tokens);
+        self.lower_bound_calls = self.lower_bound_calls.saturating_add(other.lower_bound_calls);
+        self.guessed_calls = self.guessed_calls.saturating_add(other.guessed_calls);
     }
 
     fn sub(&mut self, other: &Self) {
         self.usd -= other.usd;
         self.tokens = self.tokens.saturating_sub(other.tokens);
         self.output = self.output.saturating_sub(other.output);
+        self.calls = self.calls.saturating_sub(other.calls);
+        self.unpriced_tokens = self.unpriced_tokens.saturating_sub(other.unpriced_tokens);
+        self.lower_bound_calls = self.lower_bound_calls.saturating_sub(other.lower_bound_calls);
+        self.guessed_calls = self.guessed_calls.saturating_sub(other.guessed_calls);
     }
 }
 
@@ -176,6 +198,24 @@ impl Minutes {
         let tokens = self.rate_since(began, now, 1, |spent| i128::from(spent.tokens));
         let pico = self.rate_since(began, now, 60, |spent| spent.usd.pico());
         (u64::try_from(tokens.max(0)).unwrap_or(u64::MAX), Usd::from_pico(pico.max(0)))
+    }
+
+    /// The calls that the rate counts, of which it has the marks: their number, cost, tokens and marks. The classes of
+    /// their tokens and what they saved are not kept.
+    pub(crate) fn of_rate(&self, now: Instant) -> Sums {
+        let mut all = Spent::default();
+        for (_, spent) in self.spent.range(first_of_rate(now)..=minute_of(now) + AHEAD) {
+            all.add(spent);
+        }
+        Sums {
+            calls: all.calls,
+            tokens: Tokens { input: all.tokens.saturating_sub(all.output), output: all.output, ..Tokens::ZERO },
+            cost: all.usd,
+            saved: Usd::ZERO,
+            unpriced_tokens: all.unpriced_tokens,
+            lower_bound_calls: all.lower_bound_calls,
+            guessed_calls: all.guessed_calls,
+        }
     }
 
     /// The rate of one unit per minute, times `scale`: the spending over the last [`RATE`] minutes divided by their

@@ -14,7 +14,6 @@ use super::session_line::SessionLine;
 use super::share::{Share, shares};
 use super::statuses::Statuses;
 use super::summary::ModelLine;
-use super::used::Used;
 use crate::domain::{Instant, Label, Span, one_by_one, sort_by};
 use crate::ledger::{Row, SessionRow, Sums};
 
@@ -278,7 +277,7 @@ impl Session {
             self.in_agents.sub(&sums);
         }
         if let Some(minutes) = self.minutes.get_mut(&row.call.model) {
-            minutes.sub(row.call.at(), &Spent::from(Used::from_sums(&sums, None)));
+            minutes.sub(row.call.at(), &Spent::from_sums(&sums, None));
         }
         let of_thread = self.threads.get_mut(&row.call.from.agent);
         let of_owner = self.owner.sub(&row.call.from);
@@ -325,6 +324,7 @@ impl Session {
             activity,
             today,
             cost_per_hour: minutes.rate(began, now).1,
+            of_rate: minutes.of_rate(now),
             last: self.ended,
             model: main.as_ref().map_or_else(|| dearest.and_then(|(name, _)| name.clone()), |last| last.model.clone()),
             main,
@@ -334,7 +334,7 @@ impl Session {
     }
 
     fn pace(&mut self, row: &Row, now: Instant) {
-        let spent = Spent::from(Used::from_sums(&Sums::from_row(row), None));
+        let spent = Spent::from_sums(&Sums::from_row(row), None);
         self.minutes.entry(row.call.model.clone()).or_default().add(row.call.at(), &spent, now);
     }
 

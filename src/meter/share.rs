@@ -9,7 +9,7 @@ use crate::ledger::Sums;
 /// A part's share of a whole in whole per cent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// All prices are known, or none is and tokens are compared.
+    /// All prices are known, or none is and tokens are compared, or the part has no calls.
     Exact(u8),
     /// Other parts also used models without a price.
     AtMost(u8),
@@ -27,10 +27,12 @@ impl Default for Share {
 
 impl Share {
     fn new(part: &Sums, whole: &Sums, percent: u8) -> Self {
-        if whole.cost <= Usd::ZERO || whole.unpriced_tokens == 0 {
+        // Nothing is no part of anything, whatever that costs.
+        if whole.cost <= Usd::ZERO || whole.unpriced_tokens == 0 || *part == Sums::default() {
             Self::Exact(percent)
         } else if part.unpriced_tokens == 0 {
-            Self::AtMost(percent)
+            // Rounded to nothing, it would be no bound.
+            Self::AtMost(percent.max(u8::from(part.cost > Usd::ZERO)))
         } else if part.cost > Usd::ZERO {
             Self::About(percent)
         } else {
@@ -134,6 +136,9 @@ mod tests {
         let texts: Vec<String> = of_all.iter().map(|share| format!("{share:>4}")).collect();
         assert_eq!(texts, ["≤75%", "   ?", "~25%"]);
         assert_eq!(share(&unpriced, &whole), Share::Unknown);
+        // A bound is never below what is known, and no calls are no share.
+        assert_eq!(share(&cost(1), &Sums { unpriced_tokens: 7, ..cost(400) }), Share::AtMost(1));
+        assert_eq!(share(&Sums::default(), &whole), Share::Exact(0));
         // Where no cost is known, tokens are compared.
         assert_eq!(share(&unpriced, &unpriced), Share::Exact(0));
     }

@@ -17,7 +17,6 @@ use super::recent::{Recent, minute_of};
 use super::session_id::SessionId;
 use super::statuses::Statuses;
 use super::summary::Follow;
-use super::used::Used;
 use super::window::Window;
 use crate::domain::{Dimension, Filter, Instant, Label, Matcher, Span, Status, one_by_one, quarter_start};
 use crate::ledger::{Grain, Ledger, LedgerError, Order, Query, ReportRow, Row, SessionRow, Sums};
@@ -138,7 +137,7 @@ impl Snapshot {
             let call = &calls.last.call;
             let id = SessionId::from_call(call);
             if let Some(paces) = paces.get_mut(&id).filter(|_| view.admits(call)) {
-                let spent = Spent::from(Used::from_sums(&calls.sums, None));
+                let spent = Spent::from_sums(&calls.sums, None);
                 paces.entry(call.model.clone()).or_default().add(call.at(), &spent, now);
                 let thread = threads.entry(id).or_default().entry(call.from.agent.clone()).or_default();
                 thread.add_calls(&calls.last, &calls.sums, now);

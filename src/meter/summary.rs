@@ -63,6 +63,8 @@ pub struct Summary {
     pub tokens_per_min: u64,
     /// Dollars per hour over the last five minutes.
     pub cost_per_hour: Usd,
+    /// The calls of these minutes, of which the rate has the marks.
+    pub of_rate: Sums,
     /// True if the counter has grown within the last few seconds (shows the arrow).
     pub growing: bool,
     /// Forecast of today's dollars by midnight; `None` if unknown.
@@ -100,6 +102,7 @@ impl Summary {
             quotas: Vec::new(),
             tokens_per_min: 0,
             cost_per_hour: Usd::ZERO,
+            of_rate: Sums::default(),
             growing: false,
             by_day_end: None,
             by_month_end: None,

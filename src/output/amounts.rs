@@ -12,9 +12,34 @@ pub(crate) struct Amounts {
     calls: u64,
     tokens: u64,
     cost_usd: Cell,
+    #[serde(flatten)]
+    marks: Marks,
+}
+
+/// Counts of calls with uncertain numbers.
+#[derive(Serialize)]
+pub(crate) struct Marks {
     unpriced_tokens: u64,
     lower_bound_calls: u64,
     guessed_calls: u64,
+}
+
+impl Marks {
+    /// The marks of these sums.
+    pub(crate) fn from_sums(sums: &Sums) -> Self {
+        let Sums { unpriced_tokens, lower_bound_calls, guessed_calls, .. } = *sums;
+        Self { unpriced_tokens, lower_bound_calls, guessed_calls }
+    }
+
+    /// The marks as cells of a row.
+    pub(super) fn cells(sums: &Sums) -> [(&'static str, Cell); 3] {
+        let Self { unpriced_tokens, lower_bound_calls, guessed_calls } = Self::from_sums(sums);
+        [
+            ("unpriced_tokens", Cell::Count(unpriced_tokens)),
+            ("lower_bound_calls", Cell::Count(lower_bound_calls)),
+            ("guessed_calls", Cell::Count(guessed_calls)),
+        ]
+    }
 }
 
 impl Amounts {
@@ -24,9 +49,7 @@ impl Amounts {
             calls: sums.calls,
             tokens: sums.tokens.total(),
             cost_usd: cost_cell(sums),
-            unpriced_tokens: sums.unpriced_tokens,
-            lower_bound_calls: sums.lower_bound_calls,
-            guessed_calls: sums.guessed_calls,
+            marks: Marks::from_sums(sums),
         }
     }
 }

@@ -64,7 +64,7 @@ pub(crate) fn cost_cell(sums: &Sums) -> Cell {
 }
 
 /// An amount that depends on prices.
-fn priced_cell(sums: &Sums, usd: Usd) -> Cell {
+pub(super) fn priced_cell(sums: &Sums, usd: Usd) -> Cell {
     if sums.is_unpriced() { Cell::Unknown } else { Cell::Usd(usd) }
 }
 

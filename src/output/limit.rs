@@ -17,7 +17,8 @@ pub(crate) struct LimitJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<String>,
     verdict: &'static str,
-    percent: u64,
+    /// Unknown where nothing that counts has a price.
+    percent: Option<u64>,
     used: AmountJson,
     allowed: AmountJson,
     resets_at: Option<String>,
@@ -62,7 +63,7 @@ impl LimitJson {
             subject: state.subject.clone(),
             session: state.session.as_ref().and_then(|limited| limited.id.session.as_ref()).map(ToString::to_string),
             verdict: state.verdict.name(),
-            percent: state.percent,
+            percent: text::known_percent(state),
             used,
             allowed: AmountJson::from_amount(&state.limit.amount),
             // A rolling window never resets: its end is always now.

@@ -18,7 +18,7 @@ mod signals;
 mod table;
 pub(crate) mod tariff;
 
-pub(crate) use amounts::{Amounts, derived_cell};
+pub(crate) use amounts::{Amounts, Marks, derived_cell};
 pub(crate) use cells::{Cell, Grid, call_facts, cost_cell, measures, report_grid, session_facts};
 pub(crate) use delimited::{CallLines, csv, markdown};
 pub(crate) use json::{CallObjects, Decimal, is_zero, report as report_json, report_document, to_line};

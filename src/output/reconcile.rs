@@ -175,7 +175,7 @@ fn about(reason: Reason) -> String {
         Reason::OtherDay(day) => format!("the other way round on {day}"),
         Reason::Unpriced(tokens) => format!("{} without a price", text::plural(tokens, "token")),
         Reason::LowerBound(calls) => format!("{} logged in part", text::plural(calls, "call")),
-        Reason::Guessed(calls) => format!("{} with a guessed model or split", text::plural(calls, "call")),
+        Reason::Guessed(calls) => format!("{} with a guessed model, count or split", text::plural(calls, "call")),
         Reason::Half => "half of the ledger: a batch?".to_owned(),
         Reason::Unknown => "unexplained".to_owned(),
     }

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::amounts::Marks;
 use super::{Cell, cost_cell, derived_cell, measures, session_facts, to_line};
 use crate::domain::{Label, Usd, one_by_one};
-use crate::ledger::Sums;
 use crate::meter::SessionLine;
 
 #[derive(Serialize)]
@@ -33,21 +33,6 @@ struct Share<'a> {
     cost_usd: Cell,
     #[serde(flatten)]
     marks: Marks,
-}
-
-/// Counts of calls with uncertain numbers.
-#[derive(Serialize)]
-struct Marks {
-    unpriced_tokens: u64,
-    lower_bound_calls: u64,
-    guessed_calls: u64,
-}
-
-impl Marks {
-    fn from_sums(sums: &Sums) -> Self {
-        let Sums { unpriced_tokens, lower_bound_calls, guessed_calls, .. } = *sums;
-        Self { unpriced_tokens, lower_bound_calls, guessed_calls }
-    }
 }
 
 /// The sub-agents' share of the session.

@@ -5,7 +5,9 @@ use std::io;
 
 use serde::Serialize;
 
-use super::{Cell, Decimal, call_facts, plain};
+use super::amounts::Marks;
+use super::cells::{cost_cell, priced_cell};
+use super::{Cell, call_facts, plain};
 use crate::domain::{Label, Usd, Zone, one_by_one, sort_by_key};
 use crate::ledger::{Row, Sums};
 use crate::meter::{Comparison, Signals};
@@ -19,8 +21,11 @@ const SHOWN: usize = 10;
 pub(crate) struct SignalsJson<'a> {
     schema: u8,
     calls: u64,
+    /// Those of all calls, and so of the amount and the share that follow.
+    #[serde(flatten)]
+    marks: Marks,
     cache_hit_per_cent: Option<u8>,
-    cache_saved_usd: Option<Decimal>,
+    cache_saved_usd: Cell,
     agent_share_per_cent: Option<u8>,
     expired_caches: Vec<BTreeMap<&'static str, Cell>>,
     growing_without_cache: Vec<BTreeMap<&'static str, Cell>>,
@@ -60,6 +65,7 @@ pub(crate) fn signals_document<'a>(calls: u64, signals: &Signals, against: Optio
         let mut facts: BTreeMap<&'static str, Cell> = one_by_one(facts);
         facts.insert("total_tokens", Cell::Count(row.call.tokens.total()));
         facts.insert("cost_usd", row.cost.usd().map_or(Cell::Unknown, Cell::Usd));
+        facts.extend(Marks::cells(&Sums::from_row(row)));
         facts
     });
     let compared = |comparison: &'a Comparison| Against {
@@ -68,22 +74,25 @@ pub(crate) fn signals_document<'a>(calls: u64, signals: &Signals, against: Optio
             .rows
             .iter()
             .map(|(model, sums, usd)| {
-                BTreeMap::from([
+                let mut cells = BTreeMap::from([
                     ("model", Cell::from(model.as_ref())),
                     ("calls", Cell::Count(sums.calls)),
                     ("total_tokens", Cell::Count(sums.tokens.total())),
-                    ("cost_usd", Cell::Usd(sums.cost)),
+                    ("cost_usd", cost_cell(sums)),
                     ("would_cost_usd", Cell::Usd(*usd)),
-                    ("difference_usd", Cell::Usd(*usd - sums.cost)),
-                ])
+                    ("difference_usd", priced_cell(sums, *usd - sums.cost)),
+                ]);
+                cells.extend(Marks::cells(sums));
+                cells
             })
             .collect(),
     };
     SignalsJson {
         schema: 1,
         calls,
+        marks: Marks::from_sums(&signals.all),
         cache_hit_per_cent: signals.cache_hit,
-        cache_saved_usd: signals.saved.map(Decimal),
+        cache_saved_usd: priced_cell(&signals.all, signals.all.saved),
         agent_share_per_cent: signals.agent_share.percent(),
         expired_caches: expired.collect(),
         growing_without_cache: uncached.collect(),
@@ -94,9 +103,8 @@ pub(crate) fn signals_document<'a>(calls: u64, signals: &Signals, against: Optio
 
 pub(crate) fn signals_text(signals: &Signals, zone: Zone, out: &mut dyn io::Write) -> io::Result<()> {
     let hit = signals.cache_hit.map_or_else(|| "–".to_owned(), |hit| format!("{hit}%"));
-    let is_loss = signals.saved.is_some_and(Usd::is_negative);
-    let verb = if is_loss { "which cost more than it saved:" } else { "saved" };
-    let saved = signals.saved.map_or_else(|| "?".to_owned(), text::usd);
+    let verb = if signals.all.saved.is_negative() { "which cost more than it saved:" } else { "saved" };
+    let saved = text::saved(&signals.all);
     writeln!(out, "Cache: {hit} of the prompt tokens were read from it, {verb} {saved}")?;
     writeln!(out, "Sub-agents: {} of the cost", signals.agent_share)?;
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);

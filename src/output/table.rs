@@ -83,10 +83,21 @@ pub(crate) fn report(report: &Report, room: Option<usize>, out: &mut dyn Write) 
         writeln!(out, "\n{words}")?;
     }
     marks(&report.total, out)?;
+    if let Some(line) =
+        saved_line(&report.marked_total(), columns.iter().any(|column| column.name == "cache_saved_usd"))
+    {
+        writeln!(out, "\n{line}")?;
+    }
     if let Some(line) = unread_line(report.unread_files) {
         writeln!(out, "\n{line}")?;
     }
     Ok(())
+}
+
+/// Explains the mark of what was saved where the cost has another one.
+fn saved_line(total: &Sums, is_shown: bool) -> Option<&'static str> {
+    let is_marked = is_shown && total.is_lower_bound() && !total.is_unpriced() && total.guessed_calls == 0;
+    is_marked.then_some("~ saved: what is missing from the cost may have saved more, or less than it cost to write")
 }
 
 /// Explains the mark of a total that lacks what is in these files.
@@ -275,6 +286,7 @@ fn field(column: &str, cell: &Cell, sums: &Sums, zone: Zone, short: bool) -> Str
         Cell::Count(count) => text::count(*count),
         Cell::Seconds(seconds) => text::duration_short(chrono::Duration::seconds(*seconds)),
         Cell::Usd(_) if column == "cost_usd" => text::cost(sums),
+        Cell::Usd(_) if column == "cache_saved_usd" => text::saved(sums),
         Cell::Usd(usd) => text::usd(*usd),
         Cell::Names(names) => {
             // More than a few would leave no room for the numbers.
@@ -307,8 +319,10 @@ pub(crate) fn mark_lines(total: &Sums) -> Vec<String> {
         ));
     }
     if total.guessed_calls > 0 {
-        lines
-            .push(format!("~ {} with a guessed model, split, tier or rate", text::plural(total.guessed_calls, "call")));
+        lines.push(format!(
+            "~ {} with a guessed model, count, split, tier or rate",
+            text::plural(total.guessed_calls, "call")
+        ));
     }
     lines
 }

@@ -1,6 +1,6 @@
 //! The counter, and the summary shown at the end of a session.
 
-use super::{banner_amounts, banner_title, cost, count, duration, per_cent, percent, plural, usd};
+use super::{banner_amounts, banner_title, cost, count, duration, per_cent, percent, plural, saved};
 use super::{project_short, session_short};
 use crate::domain::Label;
 use crate::ledger::{SessionRow, Sums};
@@ -108,7 +108,7 @@ pub(crate) fn complete_about(
     lines.join("\n") + "\n"
 }
 
-/// Cache efficiency: `98% hit, saved $9.31`; `None` if no cache was used.
+/// Cache efficiency: `98% hit, saved $9.31`, with the mark of what was saved; `None` if no cache was used.
 pub(crate) fn cache_line(sums: &Sums) -> Option<String> {
     let tokens = &sums.tokens;
     if tokens.cache_read == 0 && tokens.cache_write() == 0 {
@@ -116,11 +116,11 @@ pub(crate) fn cache_line(sums: &Sums) -> Option<String> {
     }
     let hit = per_cent(tokens.cache_read, tokens.prompt()).unwrap_or(0);
     let saved = if sums.saved.is_negative() {
-        format!(", cost {} extra", usd(-sums.saved))
+        format!(", cost {} extra", saved(&Sums { saved: -sums.saved, ..*sums }))
     } else if sums.saved == crate::domain::Usd::ZERO {
         String::new()
     } else {
-        format!(", saved {}", usd(sums.saved))
+        format!(", saved {}", saved(sums))
     };
     Some(format!("{hit}% hit{saved}"))
 }
@@ -190,6 +190,7 @@ mod tests {
             activity: Activity::Working,
             today: line.row.sums,
             cost_per_hour: Usd::ZERO,
+            of_rate: Sums::default(),
             last: line.row.ended,
             model: None,
             main: None,

@@ -8,7 +8,7 @@ use crate::meter::{LimitState, Measure, Verdict, Window};
 /// `■ alice daily limit reached`, and of a call limit, which stops nothing, `■ A call is over the call limit`.
 pub(crate) fn banner_title(limit: &LimitState) -> String {
     match limit.verdict {
-        Verdict::Under | Verdict::Near => format!("⚠ {} of {} limit used", percentage(limit.percent), limit.name),
+        Verdict::Under | Verdict::Near => format!("⚠ {} of {} limit used", percent(limit), limit.name),
         Verdict::Over if !limit.stops_work() => format!("■ A call is over the {} limit", limit.name),
         // A name from outside is not changed.
         Verdict::Over if limit.begins_with_a_name() => format!("■ {} limit reached", limit.name),
@@ -21,10 +21,16 @@ pub(crate) fn banner_title(limit: &LimitState) -> String {
     }
 }
 
-/// The percentage used: `80%`; `?` if nothing that counts has a price.
+/// The percentage used: `80%`; `?` if it is unknown.
 pub(crate) fn percent(limit: &LimitState) -> String {
-    let is_unpriced = is_unpriced(limit) && limit.leading() == Some(Measure::Usd);
-    if is_unpriced { "?".to_owned() } else { percentage(limit.percent) }
+    known_percent(limit).map_or_else(|| "?".to_owned(), percentage)
+}
+
+/// The whole per cent used; `None` if nothing that counts has a price. A limit of zero is reached whatever it costs.
+pub(crate) fn known_percent(limit: &LimitState) -> Option<u64> {
+    let is_allowed = limit.limit.amount.usd.is_some_and(|usd| usd > Usd::ZERO);
+    let is_unknown = is_allowed && is_unpriced(limit) && limit.leading() == Some(Measure::Usd);
+    (!is_unknown).then_some(limit.percent)
 }
 
 /// True when nothing that counts towards the limit has a price.

@@ -18,13 +18,13 @@ pub(crate) use crate::domain::{project_short, session_short};
 pub(crate) use complete::{cache_line, complete, complete_about, counter, followed_words, session_words};
 pub(crate) use gate::{again, gate_reason, near_words};
 pub(crate) use limit::{
-    as_usual, banner, banner_amounts, banner_title, forecast, forecast_short, full_at, full_between, is_unpriced, left,
-    left_of, left_short, percent, resets, used_in_words, used_of, used_short,
+    as_usual, banner, banner_amounts, banner_title, forecast, forecast_short, full_at, full_between, is_unpriced,
+    known_percent, left, left_of, left_short, percent, resets, used_in_words, used_of, used_short,
 };
 pub(crate) use limit_name::{row_names, short_names};
 pub(crate) use money::{
-    Mark, cost, cost_as_in_column, cost_column, cost_fine, cost_short, difference, mark, rate_per_million, usd, usd_as,
-    usd_as_in_column, usd_short, usd_short_as,
+    Mark, cost, cost_as_in_column, cost_column, cost_fine, cost_short, difference, mark, rate, rate_per_million,
+    rate_short, saved, usd, usd_as, usd_as_in_column, usd_short,
 };
 pub use name::width;
 pub(crate) use name::{

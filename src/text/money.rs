@@ -62,24 +62,40 @@ pub(crate) fn difference(amount: Usd, sums: &Sums) -> String {
     }
 }
 
+/// What caching saved on the calls in these sums: `$9.31`, `~ $9.31` where their cost has a mark. Calls that are not in
+/// the cost, or only in part, may have saved more, or may have cost more than they saved.
+pub(crate) fn saved(sums: &Sums) -> String {
+    match mark(sums) {
+        Mark::Exact => usd(sums.saved),
+        Mark::AtLeast | Mark::About => marked(Mark::About, &usd(sums.saved)),
+        Mark::Unknown => marked(Mark::Unknown, ""),
+    }
+}
+
 /// Cost of one or a few calls, with its mark and more digits: `$0.0721`.
 pub(crate) fn cost_fine(sums: &Sums) -> String {
     marked(mark(sums), &usd_fine(sums.cost))
 }
 
-/// A rate or a forecast, with the mark of the sums on which it is based: `$16.20`, `≥ $1.23`.
+/// A forecast or an average, with the mark of the sums on which it is based: `$16.20`, `≥ $1.23`.
 pub(crate) fn usd_as(amount: Usd, sums: &Sums) -> String {
     as_marked(amount, sums, usd)
-}
-
-/// The same in a few columns: `≥ $12`.
-pub(crate) fn usd_short_as(amount: Usd, sums: &Sums) -> String {
-    as_marked(amount, sums, usd_short)
 }
 
 /// The same with the decimals of a column, for the average of one call: `≥ $0.0721`.
 pub(crate) fn usd_as_in_column(amount: Usd, sums: &Sums) -> String {
     as_marked(amount, sums, usd_column).trim_end().to_owned()
+}
+
+/// A rate over the last minutes, with the mark of the calls that it counts: `$16.20`, `?`. Zero gets no mark where there
+/// was no call, whatever was not read.
+pub(crate) fn rate(amount: Usd, of: &Sums) -> String {
+    if of.calls == 0 { usd(amount) } else { marked(mark(of), &usd(amount)) }
+}
+
+/// The same in a few columns: `≥ $12`.
+pub(crate) fn rate_short(amount: Usd, of: &Sums) -> String {
+    if of.calls == 0 { usd_short(amount) } else { marked(mark(of), &usd_short(amount)) }
 }
 
 /// Zero gets no mark, unless no price is known.

@@ -94,7 +94,7 @@ impl App {
                     let name = line.project.as_deref().map(text::project_short);
                     let name = name.or(line.id.session.as_deref().map(text::session_short)).unwrap_or("no name");
                     let mut lines = of_sums(&line.today);
-                    lines.push(of_rate(&text::usd_as(line.cost_per_hour, &line.today)));
+                    lines.push(of_rate(&text::rate(line.cost_per_hour, &line.of_rate)));
                     lines.extend(line.agents.iter().map(|agent| {
                         format!(
                             "of which {}: {}, {}",
@@ -109,7 +109,7 @@ impl App {
                 }
                 FleetRow::Agent(line, agent) => {
                     let mut lines = of_sums(&agent.today);
-                    lines.push(of_rate(&text::usd_as(agent.cost_per_hour, &agent.today)));
+                    lines.push(of_rate(&text::rate(agent.cost_per_hour, &agent.of_rate)));
                     explanation(format!("sub-agent {} of {} today", agent.name, short_name(&line.id)), lines)
                 }
             },
@@ -271,7 +271,7 @@ fn of_sums(sums: &Sums) -> Vec<String> {
     }
     if sums.guessed_calls > 0 {
         lines.push(format!(
-            "             {} with a guessed model, split or price",
+            "             {} with a guessed model, count, split or price",
             text::plural(sums.guessed_calls, "call")
         ));
     }
@@ -341,10 +341,14 @@ fn of_amounts(limit: &LimitState, now: Instant, zone: Zone) -> Vec<String> {
     let mut lines = vec![
         format!("to change    tokmeter limits set {}", limit.limit.scope.key(limit.limit.window)),
         format!("used         {}", text::banner_amounts(limit)),
-        format!("             that is {}, rounded down", text::percentage(limit.percent)),
     ];
-    if limit.lower_bound {
-        lines.push("             at least so much: some tokens are unpriced or logged only in part".to_owned());
+    if let Some(percent) = text::known_percent(limit) {
+        lines.push(format!("             that is {}, rounded down", text::percentage(percent)));
+        if limit.lower_bound {
+            lines.push("             at least so much: some tokens are unpriced or logged only in part".to_owned());
+        }
+    } else {
+        lines.push("             unknown: nothing that counts has a price".to_owned());
     }
     let left = text::left(limit);
     lines.push(match left.strip_suffix(" over") {

@@ -34,3 +34,28 @@ fn every_variant_of_cc_mirror_is_a_home_of_claude_code() {
     let rows = home.fine(&["report", "session", "--json"]).json()["rows"].clone();
     assert_eq!(rows.as_array().unwrap().len(), 2, "{rows}");
 }
+
+#[test]
+fn a_log_format_that_does_not_exist_is_a_warning_with_its_line_and_the_name_that_was_meant() {
+    let home = Home::new();
+    home.config(
+        "[plans.Max]\nusd = 20\nsources = [\"claude-code\", \"claude-cod\"]\n\n[[plans.Pro]]\nusd = 20\nfrom = 2026-01-01\n\
+         sources = [\"proxy\", \"zzz\"]\n\n[[plans.Pro]]\nusd = 25\nfrom = 2026-06-01\nsources = [\"codex\"]\n\n\
+         [limits.sources.codx]\nday = \"1usd\"\n[limits.sources.\"claude-*\"]\nday = \"1usd\"\n[limits.sources.\"*\"]\nday = \"9usd\"\n",
+    );
+    let check = home.run(&["config", "check"]);
+    assert_eq!(check.code, 1, "{check:?}");
+    for expected in [
+        ":3:11: warning: plan 'Max': no log format has the name 'claude-cod'; did you mean 'claude-code'?\n 3 | sources",
+        ":8:11: warning: plan 'Pro': no log format has the name 'zzz'; `tokmeter agents` lists them",
+        ":16:7: warning: limit 'source:codx:day': no log format has the name 'codx'; did you mean 'codex'?",
+    ] {
+        assert!(check.err.contains(expected), "{expected} in {}", check.err);
+    }
+    assert_eq!(check.err.matches("warning: ").count(), 3, "{}", check.err);
+    // Every command says so, and goes on.
+    let report = home.run(&["report"]);
+    assert!(report.code == 0 && report.err.matches("did you mean").count() == 2, "{report:?}");
+    home.config("[plans.Max]\nusd = 20\nsources = [\"claude-code\"]\n");
+    assert_eq!(home.run(&["config", "check"]).code, 0);
+}

@@ -438,3 +438,32 @@ fn a_months_limit_without_work_is_full_at_a_time_that_does_not_move_with_the_clo
         assert_eq!(likely(minutes), midnight + Duration::hours(30), "{minutes}");
     }
 }
+
+#[test]
+fn a_rate_has_the_marks_of_the_calls_that_it_counts_and_not_those_of_the_day() {
+    let midnight = at("2026-11-18T00:00:00Z");
+    let rules = Rules::new(Zone::UTC);
+    let summary = |calls: Vec<Told>, now: Instant| {
+        let mut books = Books::default();
+        for call in calls {
+            books.tell(call);
+        }
+        Meter::open(rules.clone(), Snapshot::ask(&books, &rules, &Follow::Today, now).unwrap()).summary(now)
+    };
+    let before = || call("a", midnight - Duration::minutes(1)).input(100).model("free-of-a-price");
+    // Yesterday's call without a price makes the rate unknown, although today has no call at all.
+    let begun = summary(vec![before()], midnight + Duration::minutes(1));
+    assert_eq!((begun.today.calls, begun.of_rate.calls, begun.of_rate.unpriced_tokens), (0, 1, 100));
+    assert!(begun.of_rate.is_unpriced() && begun.fleet.iter().all(|line| line.of_rate.is_unpriced()));
+    // A call with a price, hours earlier today, does not make it known.
+    let noon = midnight + Duration::hours(12);
+    let priced = call("b", midnight + Duration::hours(1)).input(1_000_000);
+    let later =
+        summary(vec![priced.clone(), call("c", noon).input(7).model("free-of-a-price")], noon + Duration::minutes(1));
+    assert!(!later.today.is_unpriced() && later.of_rate.is_unpriced());
+    // And one without, hours ago, marks no rate of today's priced calls.
+    let mixed = summary(vec![before(), call("d", noon).input(1_000_000)], noon + Duration::minutes(1));
+    assert_eq!((mixed.of_rate.calls, mixed.of_rate.unpriced_tokens), (1, 0));
+    let idle = summary(vec![before(), priced], noon);
+    assert_eq!(idle.of_rate, tokmeter::testing::ledger::Sums::default());
+}

@@ -6,7 +6,7 @@ use tokmeter::testing::domain::Fidelity;
 use tokmeter::testing::meter::Activity;
 
 /// The line of the screen that holds these words.
-fn line_of<'t>(text: &'t str, words: &str) -> &'t str {
+pub(super) fn line_of<'t>(text: &'t str, words: &str) -> &'t str {
     text.lines().find(|line| line.contains(words)).unwrap_or_else(|| panic!("no {words}:\n{text}"))
 }
 
@@ -103,8 +103,11 @@ fn a_session_without_a_price_has_no_rate_either() {
     let mut summary = metered(&two(), Vec::new()).summary(now());
     summary.fleet[0].today = Sums { unpriced_tokens: 500, ..sums(1, [500, 0, 0, 0, 0, 0], "0", "0") };
     summary.fleet[0].cost_per_hour = Usd::ZERO;
-    for (activity, unknown) in [(Activity::Working, 2), (Activity::Quiet, 2), (Activity::Waiting, 1)] {
+    // Its calls of the last five minutes, or none.
+    for (activity, calls) in [(Activity::Working, 1), (Activity::Quiet, 1), (Activity::Waiting, 0)] {
         summary.fleet[0].activity = activity;
+        summary.fleet[0].of_rate = if calls > 0 { summary.fleet[0].today } else { Sums::default() };
+        let unknown = 1 + calls;
         let text = shown(&app_with(options(), summary.clone()), 120, 36);
         let is_row = |line: &&str| {
             line.starts_with('│')
@@ -251,6 +254,27 @@ fn a_model_that_has_a_price_by_now_is_priced_by_a_command() {
 }
 
 #[test]
+fn calls_whose_log_names_no_model_get_no_advice_that_cannot_help() {
+    let mut app = app();
+    press(&mut app, &["7"]);
+    let unnamed = HealthView { unpriced: vec![(Label::new("(no model named)"), 5)], ..health() };
+    app.update(Message::Engine(EngineEvent::Health(Box::new(unnamed))), now());
+    let text = shown(&app, 160, 40);
+    assert!(text.contains("5 tokens; no price can be given") && !text.contains("[prices"), "{text}");
+}
+
+#[test]
+fn a_session_of_calls_without_a_session_is_listed_without_a_name() {
+    let mut summary = metered(&two(), Vec::new()).summary(now());
+    (summary.sessions[0].row.session, summary.sessions[0].row.project) = (None, None);
+    let mut app = app_with(options(), summary);
+    press(&mut app, &["2"]);
+    for (width, height) in [(80, 24), (40, 10)] {
+        assert!(shown(&app, width, height).contains("no name"), "{}", shown(&app, width, height));
+    }
+}
+
+#[test]
 fn a_call_shows_what_it_wrote_to_the_cache_where_there_is_room() {
     let app = screen(&two(), Vec::new());
     let is_call = |line: &&str| line.contains("14:01:50") && line.contains("in 12 ");
@@ -294,4 +318,19 @@ fn a_demo_says_so_at_every_size_and_no_number_makes_room_for_it() {
     let mut app = App::new(options(), now()).unwrap();
     press(&mut app, &["d"]);
     assert!(shown(&app, 100, 24).lines().next().unwrap().contains("demo"));
+}
+
+#[test]
+fn after_midnight_a_rate_of_yesterdays_unpriced_calls_is_unknown_and_not_zero() {
+    let mut summary = metered(&two(), Vec::new()).summary(now());
+    (summary.today, summary.followed, summary.cost_per_hour) = (Sums::default(), Sums::default(), Usd::ZERO);
+    summary.of_rate = Sums { unpriced_tokens: 500, ..sums(1, [500, 0, 0, 0, 0, 0], "0", "0") };
+    let compact = Options { compact: true, ..options() };
+    for (options, (width, height)) in [(options(), (120, 36)), (options(), (40, 10)), (compact, (80, 4))] {
+        let text = shown(&app_with(options, summary.clone()), width, height);
+        assert!(text.contains("?/h") && !text.contains("$0.00/h"), "{text}");
+    }
+    // Nothing at all was called: that is zero.
+    summary.of_rate = Sums::default();
+    assert!(shown(&app_with(options(), summary), 120, 36).contains("$0.00/h"));
 }

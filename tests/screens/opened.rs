@@ -1,6 +1,7 @@
 //! Opening, following and explaining: where the cursor stays, what is shown above, and which number is explained.
 
 use super::fleet::{SIZES, limits, made, metered, screen, two};
+use super::newcomers::line_of;
 use super::*;
 use tokmeter::testing::domain::{Status, Turn, TurnStatus};
 
@@ -348,4 +349,27 @@ fn wrapped_lines_of_an_explanation_are_continued_below_their_text() {
     };
     let begin = column("80% and 100%");
     assert_eq!([column("full at"), column("to the average of"), column("were active in")], [begin; 3], "{text}");
+}
+
+#[test]
+fn a_difference_is_a_bound_where_some_tokens_have_no_price() {
+    let text = |unpriced_tokens: u64, guessed_calls: u64| {
+        let known = sums(3, [1_000_000, 0, 0, 0, 0, 0], "5", "0");
+        let view = ModelView {
+            model: Some(Label::new("claude-opus-5")),
+            sums: Sums { unpriced_tokens, guessed_calls, ..known },
+            rates: Some(rates()),
+            elsewhere: Some((Label::new("claude-haiku-5-5"), usd("1"))),
+        };
+        let mut app = screen(&two(), limits("25"));
+        press(&mut app, &["5"]);
+        app.update(Message::Engine(EngineEvent::Models(vec![view])), now());
+        let text = shown(&app, 200, 60);
+        line_of(&text, "claude-opus-5").split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(text(0, 0).contains(" haiku-5-5 $1.00 -$4.00"), "{}", text(0, 0));
+    assert!(text(0, 1).contains(" haiku-5-5 ~ $1.00 ~ -$4.00"), "{}", text(0, 1));
+    // All tokens there cost a dollar; here they cost more than the five dollars of those with a price.
+    assert!(text(400_000, 0).contains(" haiku-5-5 $1.00 ≤ -$4.00"), "{}", text(400_000, 0));
+    assert!(text(400_000, 1).contains(" haiku-5-5 ~ $1.00 ~ -$4.00"), "{}", text(400_000, 1));
 }

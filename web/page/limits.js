@@ -28,11 +28,10 @@ function ofLimit(limit, now) {
   const mark = limit.lower_bound ? "≥ " : limit.guessed ? "~ " : "";
   // As on the terminal: not known while nothing that counts has a price.
   const isUnpriced = limit.used.usd === null;
-  const isDollars = limit.allowed.tokens === undefined && limit.allowed.output_tokens === undefined;
   return bar({
     name: limit.name,
     words: `${isUnpriced ? "" : mark}${amount(limit.used)} of ${amount(limit.allowed)}`,
-    percent: isUnpriced && isDollars ? "?" : limit.percent,
+    percent: limit.percent ?? "?",
     mark,
     verdict: limit.lifted ? "under" : limit.verdict,
     times: [

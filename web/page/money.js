@@ -73,6 +73,12 @@ export function share(percent, part, whole) {
 }
 
 // A rate or a forecast, with the mark of the sums that it follows from.
+// A rate over the last minutes, with the marks of the calls that it counts.
+export function rate(amount, calls) {
+  if (amount === null) return "?";
+  return calls.calls ? cost({ ...calls, cost_usd: amount }) : usd(pico(amount));
+}
+
 export function usdAs(amount, sums) {
   if (amount === null) return "?";
   return pico(amount) ? cost({ ...sums, cost_usd: amount }) : usd(pico(amount));

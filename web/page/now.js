@@ -6,7 +6,7 @@ import { $, link, say, table } from "./dom.js";
 import { exactly } from "./filters.js";
 import { clock, compact, number, plural, seconds, short } from "./format.js";
 import { limits } from "./limits.js";
-import { cost, share, usdAs, usdFine } from "./money.js";
+import { cost, rate, share, usdAs, usdFine } from "./money.js";
 
 const HOUR = 3_600_000;
 
@@ -14,7 +14,7 @@ function head(summary) {
   const { today, week, month } = summary;
   say("today", cost(today));
   say("today-detail", `${compact(today.tokens)} tokens in ${plural(today.calls, "call")}${summary.by_day_end_usd === null ? "" : ` · ${usdAs(summary.by_day_end_usd, today)} by midnight`}`);
-  say("rate", usdAs(summary.cost_per_hour_usd, today));
+  say("rate", rate(summary.cost_per_hour_usd, summary.rate));
   say("rate-detail", `${number(summary.tokens_per_min)} tokens a minute · last 5 minutes`);
   say("week", cost(week));
   say("week-detail", `${compact(week.tokens)} tokens in ${plural(week.calls, "call")}`);
@@ -29,11 +29,11 @@ function running(summary) {
       line.source,
       line.model ?? "?",
       cost(line.today),
-      `${usdAs(line.cost_per_hour_usd, line.today)}/h`,
+      `${rate(line.cost_per_hour_usd, line.rate)}/h`,
       seconds(line.last),
       { text: line.state, className: `state-${line.state}` },
     ],
-    ...line.agents.map((agent) => [{ text: agent.name, className: "sub" }, "sub-agent", "", cost(agent.today), `${usdAs(agent.cost_per_hour_usd, agent.today)}/h`, "", ""]),
+    ...line.agents.map((agent) => [{ text: agent.name, className: "sub" }, "sub-agent", "", cost(agent.today), `${rate(agent.cost_per_hour_usd, agent.rate)}/h`, "", ""]),
   ]);
   table($("running"), [["project", "name"], ["agent", "opt"], ["model", "opt"], ["today", "n"], ["per hour", "n"], ["last call", "opt2"], ["state", "opt2"]], rows, "No session runs.");
 }

@@ -1,13 +1,14 @@
 //! Unpacks the samples, writes them to a temporary folder, and reads them like logs.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use flate2::read::GzDecoder;
 
+use crate::app::scratch::Scratch;
 use crate::domain::{Label, Record};
 use crate::formats::{FormatId, Framing, Location, format_of_name};
 use crate::ingest::{self, Roots, Tails, sample_database};
@@ -120,10 +121,10 @@ impl Reading {
     /// # Errors
     /// When a log cannot be written or read.
     pub(super) fn read(samples: &[Sample]) -> io::Result<Self> {
-        let folder = Scratch::new()?;
+        let folder = Scratch::new("selftest")?;
         let (mut roots, mut at, mut of_sample) = (Roots::default(), BTreeMap::new(), Vec::new());
         for sample in samples {
-            let path = sample.write_below(&folder.0)?;
+            let path = sample.write_below(folder.path())?;
             if !sample.is_log() {
                 continue;
             }
@@ -153,30 +154,5 @@ impl Reading {
         let is_part =
             move |file: &str| file.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         self.of_sample.iter().filter(move |(file, _)| is_part(file)).map(|(_, records)| records.as_slice())
-    }
-}
-
-/// A folder that is removed on drop.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> io::Result<Self> {
-        #[allow(clippy::disallowed_methods, reason = "only tells two folders of one process apart")]
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let name = format!("tokmeter-selftest-{}-{}", std::process::id(), now.as_nanos());
-        // Watched paths are compared with the system's own names for them.
-        let path = fs::canonicalize(std::env::temp_dir())?.join(name);
-        let mut builder = DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A leftover in a temporary folder does no harm.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -51,8 +51,13 @@ pub(super) fn write(context: &mut Context<'_>, audit: &Audit, json: bool) -> Res
     let unread = u64::from(audit.unread_files > 0);
     let lower_bound_calls = audit.total.lower_bound_calls.max(unread);
     let cost = text::cost(&Sums { lower_bound_calls, ..audit.total });
-    writeln!(out, "All of it: {}, {cost}\n", text::plural(audit.total_tokens, "token"))?;
-    write_troubles(out, audit)?;
+    writeln!(out, "All of it: {}, {cost}", text::plural(audit.total_tokens, "token"))?;
+    let mut troubles = Vec::new();
+    write_troubles(&mut troubles, audit)?;
+    if !troubles.is_empty() {
+        writeln!(out)?;
+        out.write_all(&troubles)?;
+    }
     if let Some(totals) = &audit.ledger {
         write_ledger_totals(out, totals, audit.unpriced_tokens, zone)?;
     }
@@ -62,7 +67,7 @@ pub(super) fn write(context: &mut Context<'_>, audit: &Audit, json: bool) -> Res
 fn write_troubles(out: &mut dyn io::Write, audit: &Audit) -> io::Result<()> {
     let facts = [
         (audit.lower_bound_calls, ["call", "calls"], "logged only in part (≥: the real numbers are higher)"),
-        (audit.guessed_calls, ["call", "calls"], "with a guessed model, split, tier or rate (~)"),
+        (audit.guessed_calls, ["call", "calls"], "with a guessed model, count, split, tier or rate (~)"),
         (audit.unpriced_tokens, ["token", "tokens"], "of models without a price"),
         (audit.bad_lines, ["line", "lines"], "quarantined, not counted"),
         (audit.over_long_lines, ["of them", "of them"], "longer than any line that is read"),

@@ -4,8 +4,9 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+
+use crate::app::scratch::Scratch;
 
 /// Limits that are never reached.
 const LIMITS: &str = "[limits]\nday = { usd = 1_000_000 }\nmonth = { usd = 10_000_000 }\n";
@@ -28,7 +29,7 @@ pub(super) enum Kind {
 pub(super) struct Measured {
     child: Child,
     pub(super) address: SocketAddr,
-    folder: PathBuf,
+    _folder: Scratch,
 }
 
 impl Measured {
@@ -37,8 +38,8 @@ impl Measured {
     /// # Errors
     /// When it does not start.
     pub(super) fn start(upstream: SocketAddr, kind: Kind) -> std::io::Result<Self> {
-        let name = format!("tokmeter-bench-{}-{}-{kind:?}", std::process::id(), upstream.port());
-        let folder = std::env::temp_dir().join(name);
+        let scratch = Scratch::new("bench")?;
+        let folder = scratch.path();
         // Not in the temporary folder itself, because the folders around config and ledger are watched, and files come
         // and go there.
         let (home, data) = (folder.join("home"), folder.join("data/tokmeter"));
@@ -67,7 +68,7 @@ impl Measured {
         let lines = stderr.into_iter().flat_map(BufReader::lines).map_while(Result::ok);
         let mut addresses = lines.filter_map(|line| line.split_once(READY)?.1.trim().parse().ok());
         let address = addresses.next();
-        let measured = Self { child, address: address.unwrap_or(upstream), folder };
+        let measured = Self { child, address: address.unwrap_or(upstream), _folder: scratch };
         if address.is_none() {
             return Err(std::io::Error::other("the proxy did not start"));
         }
@@ -85,7 +86,7 @@ impl Measured {
 impl Drop for Measured {
     fn drop(&mut self) {
         let _ = self.child.kill();
+        // Its folder is removed once it has ended.
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

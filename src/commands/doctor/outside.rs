@@ -9,7 +9,7 @@ use crate::config::SocketPath;
 use crate::domain::Label;
 #[cfg(unix)]
 use crate::engine::health::socket::SocketJson;
-use crate::engine::health::{OLD_PRICES, priced_now, prices_words};
+use crate::engine::health::{NO_MODEL, OLD_PRICES, priced_now, prices_words};
 use crate::text;
 
 impl Report {
@@ -23,6 +23,8 @@ impl Report {
         let words = |(model, tokens): (&Label, &u64)| {
             let advice = if priced.contains(&model) {
                 "it has one now: tokmeter ledger reprice"
+            } else if model.as_str() == NO_MODEL {
+                "none can be given: their logs do not say which model it was"
             } else {
                 "give it one under [prices] in the config, or a name that has one under [aliases]"
             };

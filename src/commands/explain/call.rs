@@ -5,8 +5,9 @@ use std::path::Path;
 
 use crate::config::regular_file;
 use crate::domain::Place;
-use crate::ledger::Row;
+use crate::ledger::{Row, Sums};
 use crate::pricing::{Cost, Explanation, PriceBook};
+use crate::text;
 
 /// A call, its cost at today's prices, and its source.
 pub(crate) struct Explained<'a> {
@@ -19,6 +20,21 @@ impl<'a> Explained<'a> {
     pub(crate) fn from_row(row: &'a Row, prices: &PriceBook) -> Self {
         let line = row.call.from.place.as_ref().and_then(line_of);
         Self { row, today: prices.explain(&row.call), line }
+    }
+
+    /// The sign before amounts at today's prices, as in reports: `~ ` for a guess, `≥ ` for less than was used.
+    pub(crate) fn sign(&self) -> &'static str {
+        self.sign_of(&self.today.cost)
+    }
+
+    /// The sign before this cost of the call.
+    pub(crate) fn sign_of(&self, cost: &Cost) -> &'static str {
+        text::mark(&self.sums(cost)).sign()
+    }
+
+    /// The sums of a report with this call alone, at this cost.
+    pub(crate) fn sums(&self, cost: &Cost) -> Sums {
+        Sums::from_row(&Row { cost: cost.clone(), ..self.row.clone() })
     }
 
     /// The booked cost, if it differs from today's.

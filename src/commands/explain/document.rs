@@ -29,6 +29,9 @@ pub(crate) struct Document {
     pub(crate) web_searches: u32,
     pub(crate) web_searches_usd: Option<Decimal>,
     pub(crate) cost_usd: Option<Decimal>,
+    /// Those of the amounts at today's prices.
+    #[serde(flatten)]
+    pub(crate) marks: output::Marks,
     pub(crate) cost_is: &'static str,
     pub(crate) quoted_usd: Option<Decimal>,
     pub(crate) booked_usd: Option<Decimal>,
@@ -97,6 +100,7 @@ pub(crate) fn document(explained: &Explained<'_>) -> Document {
             .filter(|searches| searches.rate.is_some())
             .map(|searches| Decimal(searches.usd)),
         cost_usd: today.cost.usd().map(Decimal),
+        marks: output::Marks::from_sums(&explained.sums(&today.cost)),
         cost_is: cost_word(&today.cost),
         quoted_usd: today.quoted.map(Decimal),
         booked_usd: row.cost.usd().map(Decimal),

@@ -30,7 +30,8 @@ pub(super) fn write_price(out: &mut dyn std::io::Write, today: &Explanation) -> 
     writeln!(out, "Tier    {tier}, {} service", service_word(today.service))
 }
 
-pub(super) fn write_buckets(out: &mut dyn std::io::Write, today: &Explanation) -> std::io::Result<()> {
+/// Writes the amounts of the classes, with the sign of the call's cost.
+pub(super) fn write_buckets(out: &mut dyn std::io::Write, today: &Explanation, sign: &str) -> std::io::Result<()> {
     let heads = ["", "tokens", "", "per million", "", "dollars"].map(str::to_owned);
     let part = |bucket: &Bucket| {
         let whole = bucket.part == Ratio::ONE;
@@ -42,7 +43,7 @@ pub(super) fn write_buckets(out: &mut dyn std::io::Write, today: &Explanation) -
         .map(|bucket| {
             let rate = text::rate_per_million(bucket.rate) + &part(bucket);
             let name = class_word(bucket.class).replace('_', " ");
-            vec![name, text::count(bucket.tokens), "×".into(), rate, "=".into(), format!("${}", bucket.usd)]
+            vec![name, text::count(bucket.tokens), "×".into(), rate, "=".into(), format!("{sign}${}", bucket.usd)]
         })
         .collect();
     for (factor, ratio) in &today.factors {
@@ -53,7 +54,7 @@ pub(super) fn write_buckets(out: &mut dyn std::io::Write, today: &Explanation) -
         row.resize(6, String::new());
     }
     if let Some(last) = rows.last_mut().filter(|_| !today.factors.is_empty()) {
-        (last[4], last[5]) = ("=".into(), format!("${}", today.tokens_usd));
+        (last[4], last[5]) = ("=".into(), format!("{sign}${}", today.tokens_usd));
     }
     output::plain(&heads, 1, &rows, out)
 }

@@ -59,7 +59,10 @@ pub(crate) fn write_text(explained: &Explained<'_>, zone: Zone, out: &mut dyn io
         }
         Fidelity::LowerBound => writeln!(out, "the agent logs less than it used: the real numbers are higher")?,
         Fidelity::Guessed => {
-            writeln!(out, "the model, the split into classes, or the service tier is a guess: the log does not say")?;
+            writeln!(
+                out,
+                "the model, the counts, the split into classes, or the service tier is a guess: the log does not say"
+            )?;
         }
         Fidelity::Solved => writeln!(out, "the lifetimes of cache writes follow from the cost the log states")?,
         Fidelity::WritesUnlogged => {
@@ -68,19 +71,21 @@ pub(crate) fn write_text(explained: &Explained<'_>, zone: Zone, out: &mut dyn io
         Fidelity::Refused => writeln!(out, "refused before anything was written, which is free")?,
     }
     writeln!(out)?;
+    let sign = explained.sign();
     write_price(out, today)?;
     if !today.buckets.is_empty() {
-        write_buckets(out, today)?;
+        write_buckets(out, today, sign)?;
     }
     if let Some(searches) = &today.searches {
         let noun = if searches.count == 1 { "web search" } else { "web searches" };
         let count = text::count(searches.count.into());
         match searches.rate {
-            Some(rate) => writeln!(out, "{count} {noun} × {} = ${}", text::usd(rate), searches.usd)?,
+            Some(rate) => writeln!(out, "{count} {noun} × {} = {sign}${}", text::usd(rate), searches.usd)?,
             None => writeln!(out, "{count} {noun} without a known price, not in the cost")?,
         }
     }
-    let says = |cost: &Cost| cost.usd().map_or_else(|| "?".to_owned(), |usd| format!("${usd}"));
+    let says =
+        |cost: &Cost| cost.usd().map_or_else(|| "?".to_owned(), |usd| format!("{}${usd}", explained.sign_of(cost)));
     let whose = match &today.cost {
         Cost::Priced { .. } => "",
         Cost::Quoted(_) => "  (stated by the log)",

@@ -27,7 +27,9 @@ pub(crate) fn write_json(
         #[serde(skip_serializing_if = "Vec::is_empty")]
         provider_windows: Vec<QuotaJson>,
         overrides: Vec<Override>,
-        /// The rate and the first forecast follow from it, and have its marks.
+        /// The calls of the last five minutes. The hourly rate has their marks.
+        rate: Amounts,
+        /// The first forecast has its marks.
         today: Amounts,
         /// The second forecast has its marks.
         month: Amounts,
@@ -48,10 +50,11 @@ pub(crate) fn write_json(
             .collect(),
         provider_windows: QuotaJson::all(&summary.quotas, now, zone),
         overrides,
+        rate: Amounts::from_sums(&summary.of_rate),
         today: Amounts::from_sums(&summary.today),
         month: Amounts::from_sums(&summary.month),
         tokens_per_min: summary.tokens_per_min,
-        cost_per_hour_usd: derived_cell(summary.cost_per_hour, &summary.today),
+        cost_per_hour_usd: derived_cell(summary.cost_per_hour, &summary.of_rate),
         by_day_end_usd: summary.by_day_end.map(|end| derived_cell(end, &summary.today)),
         by_month_end_usd: summary.by_month_end.map(|end| derived_cell(end, &summary.month)),
         unread_files,

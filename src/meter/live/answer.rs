@@ -36,7 +36,8 @@ impl Meter {
         let trend_until = self.sessions.trend_until(now);
         let pace = Minutes::of_all(everything.values());
         let began = pace.began(now);
-        let (tokens_per_min, cost_per_hour) = Minutes::of_all(minutes.values()).rate(began, now);
+        let lately = Minutes::of_all(minutes.values());
+        let (tokens_per_min, cost_per_hour) = lately.rate(began, now);
         let outlook = Outlook { minutes: &pace, habits: &self.habits, zone: self.rules.zone, now };
         let (by_day_end, by_month_end) = self.ends(&outlook);
         let curve = self.quarters.curve(self.today.0, outlook.ahead(self.today.0.until), now);
@@ -44,9 +45,9 @@ impl Meter {
         self.statuses.complete(&mut fleet);
         let marked = |sums: Sums| sums.marked(self.unread_files);
         for line in &mut fleet {
-            line.today = marked(line.today);
+            (line.today, line.of_rate) = (marked(line.today), marked(line.of_rate));
             for agent in &mut line.agents {
-                agent.today = marked(agent.today);
+                (agent.today, agent.of_rate) = (marked(agent.today), marked(agent.of_rate));
             }
         }
         let marked_line = |mut line: SessionLine| {
@@ -84,6 +85,7 @@ impl Meter {
             quotas: self.statuses.quotas(now),
             tokens_per_min,
             cost_per_hour,
+            of_rate: marked(lately.of_rate(now)),
             growing: self.growing(now),
             by_day_end,
             by_month_end,

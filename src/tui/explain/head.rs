@@ -40,7 +40,7 @@ impl App {
     fn of_rate_and_left(&self) -> Vec<String> {
         let summary = self.summary();
         let mut lines = vec![
-            super::of_rate(&text::usd_as(summary.cost_per_hour, &summary.today)),
+            super::of_rate(&text::rate(summary.cost_per_hour, &summary.of_rate)),
             format!("             {} tokens a minute in the same time", text::count(summary.tokens_per_min)),
         ];
         if let Some(last) = summary.calls.first().map(|call| &call.row) {

@@ -126,7 +126,7 @@ impl Compact<'_> {
         // The remaining amount of the day comes before any list that can be long.
         let second = leading.filter(|leading| !is_worst(leading));
         lines.extend(second.map(leads));
-        let rate = text::usd_short_as(summary.cost_per_hour, &summary.followed);
+        let rate = text::rate_short(summary.cost_per_hour, &summary.of_rate);
         let pace = format!("{rate}/h  {} tok/min", text::count(summary.tokens_per_min));
         // The counter shows the day's cost, unless it counts something else.
         let is_day = summary.session.is_none() && summary.follow == Follow::Today;

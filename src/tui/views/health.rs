@@ -8,6 +8,7 @@ use super::super::app::App;
 use super::super::widgets::pane;
 use super::super::{LedgerView, Watching};
 use crate::domain::{Label, sort_by_key};
+use crate::engine::health::NO_MODEL;
 use crate::meter::SessionId;
 use crate::text;
 use crate::theme::Role;
@@ -109,6 +110,8 @@ pub(in super::super) fn health_lines(app: &App) -> Vec<(String, Role)> {
     let unpriced = health.unpriced.iter().map(|(model, tokens)| {
         let advice = if health.priced_now.contains(model) {
             "it has a price now: tokmeter ledger reprice".to_owned()
+        } else if model.as_str() == NO_MODEL {
+            "no price can be given: their logs do not say which model it was".to_owned()
         } else {
             format!("give it a price in the config: [prices.\"{model}\"] or [aliases]")
         };

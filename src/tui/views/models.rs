@@ -76,14 +76,13 @@ impl Widget for &Models<'_> {
                     (Some(_), None) => (String::new(), Role::Dim),
                 };
                 let rates = view.rates.as_ref();
-                let (other, there, difference) = match &view.elsewhere {
+                let (other, costs_there, less) = match &view.elsewhere {
                     Some((other, cost)) => {
-                        let difference = text::difference(*cost - view.sums.cost, &view.sums);
-                        (text::model_short(other).to_owned(), text::usd_as(*cost, &view.sums), difference)
+                        (text::model_short(other).to_owned(), there(*cost, &view.sums), difference(*cost, &view.sums))
                     }
                     None => Default::default(),
                 };
-                let tone = if difference.contains('-') { Role::Good } else { Role::Dim };
+                let tone = if less.contains('-') { Role::Good } else { Role::Dim };
                 vec![
                     (name, Role::Text),
                     (share_of(view).map_or_else(String::new, |of| share(of, bar)), Role::Series(nth)),
@@ -96,8 +95,8 @@ impl Widget for &Models<'_> {
                     rate(rates.and_then(|rates| rates.cache_read)),
                     (cache_hit(&view.sums).unwrap_or_default(), Role::Good),
                     (other, Role::Dim),
-                    (there, Role::Dim),
-                    (difference, tone),
+                    (costs_there, Role::Dim),
+                    (less, tone),
                 ]
             })
             .collect();
@@ -112,6 +111,20 @@ impl Widget for &Models<'_> {
             Grid { theme, columns: &columns, rows, cursor: Some(app.cursor()), sorted: None, heads: true, least: &[] };
         grid.draw(inner, buffer, |nth, place| app.targets.add(place, Target::Row(nth)), |_, _| {});
     }
+}
+
+/// What all tokens of a model would cost on another one, also those without a price on their own.
+fn there(cost: Usd, sums: &Sums) -> String {
+    text::usd_as(cost, &Sums { unpriced_tokens: 0, ..*sums })
+}
+
+/// How much more that is than they cost. Where some of them have no price, they cost more than is known, so the
+/// difference is at most this; where their counts are uncertain too, it is an estimate.
+fn difference(cost: Usd, sums: &Sums) -> String {
+    let priced = Sums { unpriced_tokens: 0, ..*sums };
+    let words = text::difference(cost - sums.cost, &priced);
+    let is_exact = sums.lower_bound_calls == 0 && sums.guessed_calls == 0;
+    if sums.unpriced_tokens > 0 && is_exact { format!("≤ {words}") } else { words }
 }
 
 /// A bar with this many cells, and the share.

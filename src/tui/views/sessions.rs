@@ -88,7 +88,7 @@ impl Widget for &Sessions<'_> {
                         row.project.as_deref().and_then(|project| projects.get(project)).cloned().unwrap_or_default(),
                         Role::Text,
                     ),
-                    (row.session.as_deref().map_or("", text::session_short).to_owned(), Role::Dim),
+                    (row.session.as_deref().map_or("no name", text::session_short).to_owned(), Role::Dim),
                     (row.source.to_string(), Role::Dim),
                     (models.join(", "), Role::Text),
                     (agents, Role::Dim),

@@ -41,7 +41,7 @@ const NOTHING: &str = "nothing contains this";
 const MARKS: [(&str, &str); 13] = [
     ("↑", "the counter is growing"),
     ("≥", "at least: some tokens are unpriced, or logged only in part"),
-    ("~", "about: the model, or how its tokens split, is a guess"),
+    ("~", "about: the model, the tokens or their split is a guess"),
     ("?", "no price is known"),
     ("⚠ ■", "a limit is near; a limit is reached"),
     (

@@ -25,6 +25,8 @@ struct Document<'a> {
     today: Amounts,
     week: Amounts,
     month: Amounts,
+    /// The calls of the last five minutes. The hourly rate has their marks.
+    rate: Amounts,
     cost_per_hour_usd: Cell,
     tokens_per_min: u64,
     by_day_end_usd: Option<Cell>,
@@ -71,7 +73,8 @@ pub(super) fn write(summary: &Summary, books: &QueryContext<'_>, out: &mut dyn W
         today: Amounts::from_sums(&summary.today),
         week: Amounts::from_sums(&summary.week),
         month: Amounts::from_sums(&summary.month),
-        cost_per_hour_usd: derived_cell(summary.cost_per_hour, &summary.today),
+        rate: Amounts::from_sums(&summary.of_rate),
+        cost_per_hour_usd: derived_cell(summary.cost_per_hour, &summary.of_rate),
         tokens_per_min: summary.tokens_per_min,
         by_day_end_usd: summary.by_day_end.map(|end| derived_cell(end, &summary.today)),
         by_month_end_usd: summary.by_month_end.map(|end| derived_cell(end, &summary.month)),

@@ -17,6 +17,8 @@ pub(super) struct Running<'a> {
     started: String,
     last: String,
     today: Amounts,
+    /// The calls of the last five minutes. The hourly rate has their marks.
+    rate: Amounts,
     cost_per_hour_usd: Cell,
     agents: Vec<Agent<'a>>,
 }
@@ -25,6 +27,8 @@ pub(super) struct Running<'a> {
 struct Agent<'a> {
     name: &'a str,
     today: Amounts,
+    /// The calls of the last five minutes. The hourly rate has their marks.
+    rate: Amounts,
     cost_per_hour_usd: Cell,
 }
 
@@ -45,14 +49,16 @@ impl<'a> Running<'a> {
             started: rfc3339(line.started),
             last: rfc3339(line.last),
             today: Amounts::from_sums(&line.today),
-            cost_per_hour_usd: derived_cell(line.cost_per_hour, &line.today),
+            rate: Amounts::from_sums(&line.of_rate),
+            cost_per_hour_usd: derived_cell(line.cost_per_hour, &line.of_rate),
             agents: line
                 .agents
                 .iter()
                 .map(|agent| Agent {
                     name: &agent.name,
                     today: Amounts::from_sums(&agent.today),
-                    cost_per_hour_usd: derived_cell(agent.cost_per_hour, &agent.today),
+                    rate: Amounts::from_sums(&agent.of_rate),
+                    cost_per_hour_usd: derived_cell(agent.cost_per_hour, &agent.of_rate),
                 })
                 .collect(),
         }

@@ -43,7 +43,7 @@ pub(super) fn usage(fixed: Option<Grain>, params: &Params, books: &QueryContext<
     }
     // Calls are newest first by default, other rows oldest first.
     let is_given = params.iter().any(|(name, _)| name == "order");
-    let newest_first = if is_given { args.order == "desc" } else { grain == Grain::Call };
+    let newest_first = if is_given { args.order.as_deref() == Some("desc") } else { grain == Grain::Call };
     let order = if newest_first { Order::Descending } else { Order::Ascending };
     let answer = books.ledger.report(&query(grain, order, args, books)?)?;
     let answer = Report { unread_files: books.unread_files, ..answer };

@@ -58,6 +58,14 @@ pub(super) fn report(
     if let Some(session) = session {
         filter.only.push((Dimension::Session, only_session(&books.ledger, &session, &filter)?));
     }
-    let query = report_query::query(&books.ledger, grain, by, filter, zone, (&order, limit), &context.settings.ticket)?;
+    let query = report_query::query(
+        &books.ledger,
+        grain,
+        by,
+        filter,
+        zone,
+        (order.as_deref(), limit),
+        &context.settings.ticket,
+    )?;
     report_query::answer(books, &query, false)
 }

@@ -48,8 +48,7 @@ impl Fleet<'_> {
         // If there is less room, the two forecasts go next to the rate and the sums.
         let has_own_line = inner.height >= 4 && forecast.is_some();
         let counter = [text::counter(&summary.followed, summary.growing)];
-        let of = if summary.session.is_some() { &summary.followed } else { &summary.today };
-        let mut pace = vec![format!("{}/h", text::usd_as(summary.cost_per_hour, of))];
+        let mut pace = vec![format!("{}/h", text::rate(summary.cost_per_hour, &summary.of_rate))];
         if let Some(limit) = limit {
             let whose = if is_part { format!("{}: ", limit.name) } else { String::new() };
             pace.push(format!("{whose}{}", text::left_of(limit)));

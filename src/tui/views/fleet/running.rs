@@ -117,7 +117,7 @@ impl Fleet<'_> {
                     (text::cost_column(&line.today), Role::Text),
                     (text::count(line.today.tokens.total()), Role::Text),
                     (text::count(line.today.calls), Role::Dim),
-                    (rate(line.cost_per_hour, &line.today, line.activity), Role::Text),
+                    (rate(line.cost_per_hour, &line.of_rate), Role::Text),
                     main.map_or_else(|| (String::new(), Role::Dim), context),
                     self.cache(main),
                     (self.when(line.last), Role::Dim),
@@ -135,7 +135,7 @@ impl Fleet<'_> {
                     (text::cost_column(&agent.today), Role::Dim),
                     (text::count(agent.today.tokens.total()), Role::Dim),
                     (text::count(agent.today.calls), Role::Dim),
-                    (rate(agent.cost_per_hour, &agent.today, agent.activity), Role::Dim),
+                    (rate(agent.cost_per_hour, &agent.of_rate), Role::Dim),
                     context(&agent.last),
                     self.cache(last),
                     (self.when(agent.last.at), Role::Dim),
@@ -178,11 +178,10 @@ fn context(last: &LastCall) -> Cell {
     }
 }
 
-/// Dollars per hour; empty if nothing was spent recently, `?` at work without a known price.
-fn rate(cost_per_hour: Usd, of: &Sums, activity: Activity) -> String {
-    let is_idle = matches!(activity, Activity::Waiting | Activity::Ended);
-    let is_nothing = cost_per_hour == Usd::ZERO && (is_idle || text::mark(of) != text::Mark::Unknown);
-    if is_nothing { String::new() } else { text::usd_as(cost_per_hour, of) }
+/// Dollars per hour; empty if nothing was spent recently, `?` if nothing of it has a known price.
+fn rate(cost_per_hour: Usd, of: &Sums) -> String {
+    let is_nothing = cost_per_hour == Usd::ZERO && (of.calls == 0 || text::mark(of) == text::Mark::Exact);
+    if is_nothing { String::new() } else { text::rate(cost_per_hour, of) }
 }
 
 fn model(name: Option<&str>) -> String {
