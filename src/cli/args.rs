@@ -179,9 +179,11 @@ exceeded only warns, unless it is zero.")]
         command: Option<PricesCommand>,
     },
     /// Explain one call's cost, and where it was read
-    #[command(after_help = "Example:\n  tokmeter explain 3f2a91c0…   (keys: tokmeter report call)")]
+    #[command(
+        after_help = "Examples:\n  tokmeter explain latest\n  tokmeter explain 3f2a91c0…   (keys: tokmeter report call)"
+    )]
     Explain {
-        /// The call's key, or a prefix of it
+        /// The call's key, a prefix of it, or latest
         #[arg(value_name = "CALL-KEY")]
         key: String,
         /// As JSON

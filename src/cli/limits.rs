@@ -14,15 +14,18 @@ pub enum LimitsCommand {
     },
     /// Set a limit, keeping the config's comments
     #[command(
-        after_help = "Examples:\n  tokmeter limits set day 25usd\n  tokmeter limits set user:alice:month '100usd + 50M'"
+        after_help = "Examples:\n  tokmeter limits set day 25usd\n  tokmeter limits set user:alice:month 100usd + 50M"
     )]
     Set {
         /// day, week, month, session, call, block, 5h, user:alice:day, model:claude-opus-*:month …
         #[arg(value_name = "SCOPE")]
         scope: String,
-        /// 25usd, 500k, 1.5M, or both: '25usd + 500k'
+        /// 25usd, 500k, 1.5M tokens, or both: 25usd + 500k
         #[arg(value_name = "AMOUNT", allow_hyphen_values = true)]
         amount: String,
+        /// The other words of an amount that is not quoted. They are no options, so those may follow.
+        #[arg(hide = true)]
+        words: Vec<String>,
     },
     /// Remove a limit
     #[command(after_help = "Example:\n  tokmeter limits unset user:alice:month")]

@@ -37,7 +37,21 @@ pub fn parse(args: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
     let whole = <Cli as clap::CommandFactory>::command();
     let named = args.get(1).and_then(|name| whole.find_subcommand(name));
     // Only the whole tree can explain a mistake or print the help.
-    named.and_then(|command| parse_alone(&whole, command, args)).map_or_else(|| clap::Parser::try_parse_from(args), Ok)
+    named
+        .and_then(|command| parse_alone(&whole, command, args))
+        .map_or_else(|| clap::Parser::try_parse_from(args).map_err(|error| with_advice(error, args)), Ok)
+}
+
+/// Adds the command that was probably meant: `prices MODEL` lacks `show`.
+fn with_advice(mut error: clap::Error, args: &[std::ffi::OsString]) -> clap::Error {
+    let is_model = error.kind() == clap::error::ErrorKind::InvalidSubcommand
+        && args.get(1).is_some_and(|word| word == "prices")
+        && error.get(ContextKind::SuggestedSubcommand).is_none();
+    if let Some(model) = args.get(2).and_then(|word| word.to_str()).filter(|_| is_model) {
+        let advice = format!("for the rates of a model: tokmeter prices show {}", crate::domain::Label::new(model));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![advice.into()]));
+    }
+    error
 }
 
 /// Parses with a tree of just this command. `None` for a command line that contains an error or asks for help.

@@ -72,6 +72,14 @@ impl When {
         }
     }
 
+    /// True for a day, a week or a month; false for a moment.
+    pub const fn is_period(self) -> bool {
+        match self {
+            Self::Day(_) | Self::Month(_) | Self::DaysAgo(_) | Self::WeeksAgo(_) | Self::MonthsAgo(_) => true,
+            Self::At(_) | Self::Ago(_) => false,
+        }
+    }
+
     /// A short form in local time: the day, the week or the month that was given, otherwise day and minute.
     pub fn words(self, now: Instant, zone: Zone) -> String {
         let at = match self {

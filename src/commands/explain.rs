@@ -49,20 +49,23 @@ pub(super) fn write_both(
     Ok(())
 }
 
-/// The beginning of a key, as the user typed it.
+/// The beginning of a key, as the user typed it, or [`find::LATEST`].
 pub(super) fn key(text: &str) -> Result<String, Failure> {
     let wanted = text.trim_end_matches('…').to_ascii_lowercase();
+    if wanted == find::LATEST {
+        return Ok(wanted);
+    }
     if wanted.is_empty() || wanted.len() > 32 || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let text = Label::new(text);
         return Err(Failure::new(
             Exit::Usage,
-            format!("'{text}' is not a call key: up to 32 hex digits, as `tokmeter report call` shows them"),
+            format!("'{text}' is not a call key: up to 32 hex digits, as `tokmeter report call` shows them, or latest"),
         ));
     }
     Ok(wanted)
 }
 
-/// The one call whose key starts with this text.
+/// The one call whose key starts with this text, or the latest one.
 pub(super) fn find(books: &dyn Ledger, wanted: &str) -> Result<Arc<Row>, Failure> {
     find::find(books, wanted, find::AT_A_TIME)
 }

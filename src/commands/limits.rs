@@ -14,7 +14,9 @@ use crate::domain::Label;
 pub(super) fn run(context: &mut Context<'_>, command: LimitsCommand) -> Result<Exit, Failure> {
     match command {
         LimitsCommand::Show { json } => show::show(context, json),
-        LimitsCommand::Set { scope, amount } => set(context, &scope, &amount),
+        LimitsCommand::Set { scope, amount, words } => {
+            set(context, &scope, &[&[amount], &words[..]].concat().join(" "))
+        }
         LimitsCommand::Unset { scope } => unset(context, &scope),
         LimitsCommand::Override { session, reason, .. } => lift::lift(context, &session, reason.as_deref()),
     }

@@ -6,7 +6,7 @@ mod period;
 
 use self::additions::Additions;
 use self::names::warn_of_unknown_names;
-use self::period::PERIODS;
+use self::period::{PERIODS, reject_time};
 pub(super) use self::period::{grain, grain_and_paths};
 use super::report_query::{self, answer};
 use super::{Context, Exit, Failure, daily_digest};
@@ -21,6 +21,7 @@ use crate::output;
 
 pub(super) fn run(context: &mut Context<'_>, args: ReportArgs) -> Result<Exit, Failure> {
     let (grain, paths) = grain_and_paths(&args.words);
+    reject_time(context, &paths)?;
     let slot = Slot { before: "tokmeter report", kind: "period", otherwise: Exit::NoInput };
     mistyped(context, &paths, slot, || PERIODS.map(str::to_owned).to_vec())?;
     if args.send && grain != Grain::Day {

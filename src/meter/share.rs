@@ -31,8 +31,10 @@ impl Share {
         if whole.cost <= Usd::ZERO || whole.unpriced_tokens == 0 || *part == Sums::default() {
             Self::Exact(percent)
         } else if part.unpriced_tokens == 0 {
-            // Rounded to nothing, it would be no bound.
-            Self::AtMost(percent.max(u8::from(part.cost > Usd::ZERO)))
+            // A bound is rounded up.
+            let (size, all) = weights(part, whole);
+            let bound = size.max(0).saturating_mul(100).saturating_add(all - 1) / all;
+            Self::AtMost(u8::try_from(bound.min(100)).unwrap_or(100))
         } else if part.cost > Usd::ZERO {
             Self::About(percent)
         } else {
@@ -137,7 +139,13 @@ mod tests {
         assert_eq!(texts, ["≤75%", "   ?", "~25%"]);
         assert_eq!(share(&unpriced, &whole), Share::Unknown);
         // A bound is never below what is known, and no calls are no share.
-        assert_eq!(share(&cost(1), &Sums { unpriced_tokens: 7, ..cost(400) }), Share::AtMost(1));
+        let whole_but = |micro| Sums { unpriced_tokens: 7, ..cost(micro) };
+        assert_eq!(share(&cost(1), &whole_but(400)), Share::AtMost(1));
+        assert_eq!(share(&cost(99_006), &whole_but(100_000)), Share::AtMost(100));
+        assert_eq!(
+            shares([cost(99_006), cost(994)].iter(), &whole_but(100_000)),
+            [Share::AtMost(100), Share::AtMost(1)]
+        );
         assert_eq!(share(&Sums::default(), &whole), Share::Exact(0));
         // Where no cost is known, tokens are compared.
         assert_eq!(share(&unpriced, &unpriced), Share::Exact(0));

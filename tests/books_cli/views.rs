@@ -280,6 +280,34 @@ fn a_word_that_is_neither_a_period_nor_a_file_is_told_which_periods_there_are() 
 }
 
 #[test]
+fn words_that_a_newcomer_types_are_understood_or_answered_with_what_was_meant() {
+    let home = Home::new();
+    home.log(&three_calls());
+    for (word, meant) in [
+        ("2026-11", "--since 2026-11 --until 2026-11"),
+        ("yesterday", "--since yesterday --until yesterday"),
+        ("last week", "--since 'last week' --until 'last week'"),
+        ("7d", "--since 7d"),
+    ] {
+        let said = home.run(&["report", word]);
+        let expected = format!("tokmeter: {word} is a time, not a period; did you mean `tokmeter report {meant}`?\n");
+        assert_eq!((said.code, said.err), (64, expected));
+    }
+    home.write("7d", "");
+    assert_ne!(home.run(&["report", home.path("7d").to_str().unwrap()]).code, 64, "a file of that name is read");
+    let said = home.run(&["prices", "claude-opus-5"]);
+    assert!(said.code == 64 && said.err.contains("tokmeter prices show claude-opus-5\n"), "{said:?}");
+    assert_eq!(home.fine(&["limits", "set", "week", "5", "usd", "+", "50k"]).out, "week: 5usd + 50k tokens\n");
+    let other = home.path("other.toml");
+    let said = home.run(&["limits", "set", "day", "5", "usd", "--config", other.to_str().unwrap()]);
+    assert!(said.code != 0 && said.err.contains("other.toml"), "an option after the words is one: {said:?}");
+    let latest = home.fine(&["explain", "latest", "--json"]).json();
+    let calls = home.fine(&["report", "call", "--order", "desc", "--json"]).json();
+    assert_eq!(latest["key"], calls["rows"][0]["key"]);
+    assert!(latest["key"].is_string(), "{latest}");
+}
+
+#[test]
 fn a_compact_screen_printed_once_is_its_lines_alone() {
     let home = Home::new();
     home.log(&three_calls());

@@ -9,14 +9,20 @@ use crate::ledger::{Ledger, Row};
 
 /// Number of calls per page, which bounds memory.
 pub(super) const AT_A_TIME: usize = 20_000;
+/// Stands for the call with the latest time.
+pub(super) const LATEST: &str = "latest";
 /// Number of keys listed when a prefix is ambiguous.
 const SEVERAL: usize = 8;
 
-/// The one call whose key has this prefix. Pages contain `at_a_time` calls.
+/// The one call whose key has this prefix, or the latest one for [`LATEST`]. Pages contain `at_a_time` calls.
 pub(super) fn find(books: &dyn Ledger, wanted: &str, at_a_time: usize) -> Result<Arc<Row>, Failure> {
     let none = || {
         Failure::new(Exit::NoInput, format!("no call's key begins with {wanted}; `tokmeter report call` lists them"))
     };
+    if wanted == LATEST {
+        let none = || Failure::new(Exit::NoInput, "no calls yet");
+        return books.calls(&Filter::default(), 1)?.into_iter().next().ok_or_else(none);
+    }
     if wanted.len() == 32 {
         let key: CallKey = wanted.parse().map_err(|_| none())?;
         return books.call(key)?.ok_or_else(none);
@@ -83,6 +89,8 @@ mod tests {
                     assert_eq!(find(&books, beginning, at_a_time).unwrap().call.key, call.key, "{at_a_time}");
                 }
             }
+            // Five of the calls have the latest time.
+            assert_eq!(find(&books, LATEST, at_a_time).unwrap().call.at().timestamp(), 5);
             let digit = &calls[0].key.to_string()[..1];
             let fits = calls.iter().filter(|call| call.key.to_string().starts_with(digit)).count();
             let outcome = find(&books, digit, at_a_time);

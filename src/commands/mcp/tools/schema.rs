@@ -80,7 +80,7 @@ fn properties(tool: Tool) -> Map<String, Value> {
 fn property(name: &str) -> Value {
     let text = |about: &str| json!({"type": "string", "description": about});
     match name {
-        "key" => text("The call's key, or a beginning of it that no other call has"),
+        "key" => text("The call's key, a beginning of it that no other call has, or latest"),
         "period" => json!({
             "type": "string",
             "enum": ["day", "week", "month", "session", "call", "total"],
