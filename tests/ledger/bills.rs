@@ -501,6 +501,24 @@ fn growth_from_before_a_prune_does_not_come_back_when_its_snapshots_are_read_aga
     }
 }
 
+#[test]
+fn what_a_sub_agent_began_before_a_prune_and_ended_after_it_is_not_dated_before_it() {
+    let day = 86_400;
+    for (since, expected) in [(10, day + 5), (day - 1, day + 5), (day, day), (day + 1, day + 1)] {
+        for mut disk in every_store() {
+            disk.post(&batch_of([Record::Call(made("a", "t", 10, "opus", tokens(1, 1)))])).unwrap();
+            disk.prune_before(at(day));
+            let mut total = bill("s", day + 5, &[("opus", tokens(100, 10))]);
+            total.from.agent = Some(Label::new("explore"));
+            total.counter = Counter::Snapshot { since: Some(at(since)) };
+            disk.post(&batch_of([Record::Bill(total)])).unwrap();
+            let rows: Vec<_> = background(&*disk).iter().map(|row| (row.call.at(), row.call.tokens)).collect();
+            assert_eq!(rows, [(at(expected), tokens(100, 10))], "{since}, {}", disk.name());
+            assert_eq!(disk.problems(), Vec::<String>::new());
+        }
+    }
+}
+
 /// The result that a run printed at its end: its session's total, and what it used itself.
 fn result(name: &str, session: &str, whole: Tokens, own: Tokens) -> Record {
     let mut bill = bill(session, 10, &[("opus", whole)]);

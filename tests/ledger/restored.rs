@@ -185,6 +185,17 @@ fn a_prune_after_an_import_leaves_what_the_exporting_ledger_would_have_left() {
                     .unwrap();
             }
             assert_eq!((used(&*here), here.problems()), (used(&*there), Vec::new()), "{what}");
+            // Calls that neither of them knew, from before and after what each has pruned; and everything else again.
+            let mut third = Memory::new(prices());
+            let others = (0..12).flat_map(|half| ["s", "t"].map(|of| made(of, half * DAY / 2 + 100, tokens(5, 1))));
+            third.post(&batch_of(others)).unwrap();
+            let mut whole = Memory::new(prices());
+            whole.post(&batch_of(four_days())).unwrap();
+            for lines in [third.exported(), whole.exported()] {
+                there.import_lines(&lines).unwrap();
+                here.import_lines(&lines).unwrap();
+                assert_eq!((used(&*here), here.problems()), (used(&*there), Vec::new()), "{what}");
+            }
         }
     }
 }
