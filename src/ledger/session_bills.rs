@@ -365,7 +365,8 @@ mod tests {
         // One part without them leaves the whole without.
         let [one, other] = [true, false].map(|is_split| Billed { is_split, ..Billed::new("opus", writes(5, 0)) });
         let mut totals = ModelTotals::default();
-        [&one, &other].into_iter().for_each(|billed| totals.add(billed, None));
+        totals.add(&one, None);
+        totals.add(&other, None);
         assert!(totals.0.into_values().all(|due| !due.is_split));
     }
 }
