@@ -91,6 +91,40 @@ fn a_wrong_password_is_said_without_it() {
 }
 
 #[test]
+fn a_recipient_whom_the_server_refuses_is_named_and_the_others_get_the_mail() {
+    let server = Server::start("250 taken");
+    let addressed = |to: &str| {
+        let email = email(server.port, "");
+        home(&email.replace("to = [\"alice@example.org\"", &format!("to = [{to}\"alice@example.org\"")))
+    };
+    let (code, said) = send(&addressed("\"nobody@example.org\", "));
+    let mail = server.mail();
+    assert!(mail.text.contains("Requests  1"), "{mail:?}");
+    let to = |name: &str| mail.commands.iter().filter(|command| command.contains(&format!("RCPT TO:<{name}@"))).count();
+    assert_eq!((to("nobody"), to("alice"), to("bob")), (1, 1, 1));
+    // Somebody did not get it, which a script must notice.
+    assert!(code == Some(69) && said.contains("550") && said.contains("nobody@example.org"), "{said}");
+    assert!(said.contains("sent by email"), "{said}");
+    // Where nobody is accepted, nothing is sent.
+    let home = home(&email(server.port, "").replace("alice@", "nobody@").replace("bob@", "nobody@"));
+    let (code, said) = send(&home);
+    assert!(code == Some(69) && said.contains("550") && !said.contains("sent by"), "{said}");
+    assert!(server.is_quiet());
+}
+
+#[test]
+fn a_digest_that_one_of_two_recipients_cannot_get_is_sent_once() {
+    let server = Server::start("250 taken");
+    let daily = format!("daily = \"00:00\"\n{}", email(server.port, "").replace("bob@", "nobody@"));
+    let home = home(&daily);
+    let first = serve(&home);
+    assert!(server.mail().text.contains("Requests  1"));
+    ended(first);
+    ended(serve(&home));
+    assert!(server.is_quiet());
+}
+
+#[test]
 fn what_was_claimed_and_not_delivered_is_sent_once_the_server_is_back() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ struct Meter {
     booked: Arc<Mutex<Vec<CallKey>>>,
     users: Arc<Mutex<Vec<Option<Label>>>>,
     hold: Arc<(Mutex<bool>, Condvar)>,
+    /// Milliseconds that each delivery takes.
+    takes: Arc<AtomicU64>,
     _folder: tempfile::TempDir,
 }
 
@@ -47,10 +49,12 @@ fn meter_with(owner: u32, queue: usize, idle: Duration) -> Meter {
     let booked = Arc::new(Mutex::new(Vec::new()));
     let users = Arc::new(Mutex::new(Vec::new()));
     let hold = Arc::new((Mutex::new(false), Condvar::new()));
-    let (list, seen, held) = (Arc::clone(&booked), Arc::clone(&users), Arc::clone(&hold));
+    let takes = Arc::new(AtomicU64::new(0));
+    let (list, seen, held, slow) = (Arc::clone(&booked), Arc::clone(&users), Arc::clone(&hold), Arc::clone(&takes));
     std::thread::spawn(move || {
         while let Some(delivery) = deliveries.blocking_recv() {
             drop(held.1.wait_while(held.0.lock().unwrap(), |hold| *hold).unwrap());
+            std::thread::sleep(Duration::from_millis(slow.load(Ordering::SeqCst)));
             let reply = match delivery.content {
                 Content::Query(text) => Reply::Json(text),
                 Content::Records(records) | Content::Kept(records) | Content::Export { records, .. } => {
@@ -80,7 +84,7 @@ fn meter_with(owner: u32, queue: usize, idle: Duration) -> Meter {
     };
     let bound = bind(&path, uid()).unwrap();
     let listening = Listener::new(bound, rules, deliver).start().unwrap();
-    Meter { path, listening: Some(listening), booked, users, hold, _folder: folder }
+    Meter { path, listening: Some(listening), booked, users, hold, takes, _folder: folder }
 }
 
 impl Meter {
@@ -474,4 +478,14 @@ fn c16_lines_that_have_arrived_are_booked_before_the_end() {
     meter.stop();
     assert_eq!(meter.count(), 500);
     assert!(!meter.path.exists(), "the socket is left behind");
+    // Also where that takes longer than a ledger that is stuck is waited for.
+    let mut meter = self::meter();
+    meter.takes.store(40, Ordering::SeqCst);
+    let stream = meter.connect();
+    let text: String = (0..100).map(|n| line(&format!("q{n}"))).collect();
+    (&stream).write_all(text.as_bytes()).unwrap();
+    meter.stop();
+    assert_eq!(meter.count(), 100);
+    let answers = BufReader::new(&stream).lines().map_while(Result::ok);
+    assert_eq!(answers.filter(|answer| answer.contains("\"ok\":true")).count(), 100);
 }

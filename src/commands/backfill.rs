@@ -19,16 +19,17 @@ pub(super) fn run(context: &mut Context<'_>, dry_run: bool, undo: bool, json: bo
     let prices = context.prices();
     let answers = backfill::read(context)?;
     let estimates = backfill::estimate(&answers, &prices);
-    let kept = if dry_run || estimates.calls.is_empty() {
-        None
-    } else {
-        Some(Label::from_path(&backfill::keep(context, &estimates.calls).map_err(failed)?))
-    };
+    let (kept, older) = if dry_run { (None, 0) } else { backfill::keep(context, &estimates).map_err(failed)? };
+    let kept = kept.as_deref().map(Label::from_path);
     if json {
         output::to_line(&Document::new(&estimates, kept), context.out)?;
         return Ok(Exit::Fine);
     }
     write(context, &estimates)?;
+    if older > 0 {
+        let answers = text::plural(older, "answer");
+        writeln!(context.out, "\nThe earlier estimates of {answers} that no log has any more stay.")?;
+    }
     if let Some(path) = kept {
         writeln!(context.out, "\nKept in {path}, and in no total; `tokmeter backfill --undo` removes them.")?;
     } else if dry_run && !estimates.calls.is_empty() {

@@ -101,3 +101,18 @@ impl Fidelity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_settled_call_is_read_as_one_whose_bill_is_unknown() {
+        for (fidelity, _) in Fidelity::STORED {
+            let read = if fidelity == Fidelity::Settled { Fidelity::Unlisted } else { fidelity };
+            assert_eq!(fidelity.as_read(), read);
+        }
+        assert!(Fidelity::Settled.as_read().is_lower_bound() && !Fidelity::Settled.is_lower_bound());
+        assert_eq!(Fidelity::Final.as_read(), Fidelity::Final);
+    }
+}

@@ -99,14 +99,15 @@ impl Limits {
     }
 
     /// Like [`Limits::admit`], but without waiting; `None` if that is not possible now.
-    pub(crate) fn admit_at_once(&self, call: &Call) -> Option<(Admitted, Option<HoldId>)> {
-        let coming = PendingCall { hold: fresh(), call: call.clone() };
+    pub(crate) fn admit_at_once(&self, call: Call, asked: Option<Label>) -> Option<(Admitted, Option<HoldId>)> {
+        let coming = PendingCall { hold: fresh(), call, asked };
         Some(with_hold(self.second_books.admit_at_once(&coming)?, coming.hold))
     }
 
-    /// Decides whether a call may be made. Its tokens are an estimate. Waits at most two seconds for the ledger.
-    pub(crate) fn admit(&self, call: Call) -> (Admitted, Option<HoldId>) {
-        let coming = PendingCall { hold: fresh(), call };
+    /// Decides whether a call may be made. Its tokens are an estimate, and `asked` is the model that its request names,
+    /// if it would be booked under another. Waits at most two seconds for the ledger.
+    pub(crate) fn admit(&self, call: Call, asked: Option<Label>) -> (Admitted, Option<HoldId>) {
+        let coming = PendingCall { hold: fresh(), call, asked };
         let hold = coming.hold;
         let until = Clock::now() + TIMEOUT;
         if let Some(admitted) = self.second_books.admit(&coming) {

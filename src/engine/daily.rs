@@ -36,7 +36,7 @@ pub(crate) struct Daily {
 struct Sent {
     /// The id under which it was claimed.
     id: String,
-    outcome: Result<(), String>,
+    outcome: Result<Option<String>, String>,
 }
 
 impl Default for Daily {
@@ -149,9 +149,10 @@ impl Daily {
         self.sending = self.sending.saturating_sub(1);
         tracing::info!(id = sent.id, failed = sent.outcome.is_err(), "digest sent");
         match &sent.outcome {
-            Ok(()) => alert_was_delivered(books, &sent.id, now)
+            Ok(note) => alert_was_delivered(books, &sent.id, now)
                 .err()
-                .map(|error| format!("{error}; the daily digest may be sent twice")),
+                .map(|error| format!("{error}; the daily digest may be sent twice"))
+                .or_else(|| note.clone()),
             Err(why) => Some(self.failed(why, now)),
         }
     }

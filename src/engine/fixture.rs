@@ -68,7 +68,7 @@ pub(super) fn books(path: &Path) -> Sqlite {
 pub(super) fn admit_at_once(limits: &Limits, call: &Call) -> Option<(Admitted, Option<HoldId>)> {
     let until = Clock::now() + Duration::from_secs(30);
     loop {
-        let answer = limits.admit_at_once(call);
+        let answer = limits.admit_at_once(call.clone(), None);
         if answer.is_some() || !limits.second_books.is_open() {
             return answer;
         }

@@ -106,6 +106,23 @@ mod tests {
     }
 
     #[test]
+    fn a_lifetime_that_any_of_the_fields_states_is_no_guess() {
+        let unstated = |usage: &str, details: &str| {
+            let text = format!(
+                r#"{{"prompt_tokens":100,"completion_tokens":5,"total_tokens":105{usage},
+                "prompt_tokens_details":{{"cache_write_tokens":30{details}}}}}"#
+            );
+            let (tokens, [.., unstated]) = read(&text);
+            assert_eq!(tokens, [70, 0, 30, 0, 5, 0], "{text}");
+            unstated
+        };
+        assert_eq!(unstated("", ""), 30);
+        assert_eq!(unstated(r#","cache_creation_input_tokens":30"#, ""), 0);
+        assert_eq!(unstated(r#","cache_creation":{"ephemeral_5m_input_tokens":30}"#, ""), 0);
+        assert_eq!(unstated("", r#","cache_creation_token_details":{"ephemeral_5m_input_tokens":30}"#), 0);
+    }
+
+    #[test]
     fn audio_is_a_part_of_input_cache_and_output() {
         let chat = r#"{"prompt_tokens":100,"completion_tokens":60,"total_tokens":160,
             "prompt_tokens_details":{"cached_tokens":0,"audio_tokens":40},

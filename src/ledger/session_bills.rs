@@ -339,3 +339,34 @@ pub(super) fn started(bill: &Bill) -> Option<i64> {
 fn is_whole(bill: &Bill) -> bool {
     matches!(bill.counter, Counter::Session { .. } | Counter::Snapshot { .. })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Tokens;
+
+    #[test]
+    fn lifetimes_are_those_of_a_total_without_any_whose_writes_they_explain() {
+        let writes = |cache_write_5m, cache_write_1h| Tokens { cache_write_5m, cache_write_1h, ..Tokens::ZERO };
+        let due = |tokens, is_split, lifetimes| {
+            let billed = Billed { is_split, ..Billed::new("opus", tokens) };
+            let mut totals = ModelTotals::default();
+            totals.add(&billed, lifetimes);
+            let due = totals.0.into_values().next().unwrap();
+            let Tokens { cache_write_5m, cache_write_1h, .. } = due.part.tokens();
+            (cache_write_5m, cache_write_1h, due.is_split)
+        };
+        assert_eq!(due(writes(20, 0), false, Some((7, 13))), (7, 13, true));
+        for other in [None, Some((7, 12)), Some((7, 14)), Some((13, 8))] {
+            assert_eq!(due(writes(20, 0), false, other), (20, 0, false), "{other:?}");
+        }
+        assert_eq!(due(writes(20, 0), true, Some((7, 13))), (20, 0, true), "the total's own");
+        assert_eq!(due(writes(0, 0), false, None), (0, 0, true), "nothing to split");
+        // One part without them leaves the whole without.
+        let [one, other] = [true, false].map(|is_split| Billed { is_split, ..Billed::new("opus", writes(5, 0)) });
+        let mut totals = ModelTotals::default();
+        totals.add(&one, None);
+        totals.add(&other, None);
+        assert!(totals.0.into_values().all(|due| !due.is_split));
+    }
+}

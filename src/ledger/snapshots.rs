@@ -183,4 +183,18 @@ mod tests {
         let models = snapshots.models_of(last).iter().map(|billed| (billed.model.as_str(), billed.tokens.input));
         assert_eq!(models.collect::<Vec<_>>(), [("a", 12), ("b", 5)]);
     }
+
+    #[test]
+    fn a_model_whose_own_total_fell_grows_from_the_most_that_it_had() {
+        let both = |minute, [one, other]: [u64; 2]| Bill {
+            models: [("a", one), ("b", other)]
+                .map(|(model, input)| Billed::new(model, Tokens { input, ..Tokens::ZERO }))
+                .into(),
+            ..bill(minute, "a", 0)
+        };
+        let bills = [both(1, [10, 5]), both(2, [8, 9]), both(3, [12, 9])].map(|bill| (bill.id, bill)).into();
+        let snapshots = Snapshots::of(&bills);
+        let grown = snapshots.growth.iter().map(|growth| (growth.model.as_str(), growth.part.tokens().input));
+        assert_eq!(grown.collect::<Vec<_>>(), [("b", 4), ("a", 2)], "ten of the twelve were counted before");
+    }
 }

@@ -4,7 +4,7 @@ use super::gate::{self, Decision};
 use super::holds::{self, Hold};
 use super::limit::{CallContext, Rules};
 use super::used::Used;
-use crate::domain::{Call, Dimension, HoldId, Instant};
+use crate::domain::{Call, Dimension, HoldId, Instant, Label};
 use crate::ledger::{Ledger, LedgerError, Row, Sums};
 use crate::pricing::Pricer;
 
@@ -15,13 +15,20 @@ pub(crate) struct PendingCall {
     pub(crate) hold: HoldId,
     /// The call as it would be booked.
     pub(crate) call: Call,
+    /// The model that the request names, if the call would be booked under another.
+    pub(crate) asked: Option<Label>,
 }
 
 impl PendingCall {
-    /// Who makes the call.
-    pub(crate) fn caller(&self) -> CallContext {
+    /// Who makes the call: first as it would be booked, then with the model that was asked for, if that is another.
+    pub(crate) fn callers(&self) -> Vec<CallContext> {
         let name = |of: Dimension| Some((of, of.label_of(&self.call)?.clone()));
-        CallContext { names: Dimension::ALL.into_iter().filter_map(name).collect() }
+        let booked: Vec<(Dimension, Label)> = Dimension::ALL.into_iter().filter_map(name).collect();
+        let asked = self.asked.clone().map(|asked| {
+            let others = booked.iter().filter(|(of, _)| *of != Dimension::Model).cloned();
+            CallContext { names: others.chain([(Dimension::Model, asked)]).collect() }
+        });
+        std::iter::once(CallContext { names: booked }).chain(asked).collect()
     }
 
     /// Its likely usage in the units of limits, at the fallback rates if its model has no price.
@@ -43,15 +50,16 @@ pub(crate) fn admit(
     pricer: &dyn Pricer,
     now: Instant,
 ) -> Result<(Decision, bool), LedgerError> {
-    let caller = coming.caller();
+    let callers = coming.callers();
     let estimate = coming.estimate(rules, pricer);
     let mut outcome = None;
     books.exclusively(&mut |books| {
         let (held, mut edits) = holds::open(books, now)?;
-        let caller = gate::with_source(books, &caller)?;
-        let decision = gate::evaluate_with_holds(books, rules, &caller, &held, now)?;
+        let decision = gate::decide_with_holds(books, rules, &callers, &held, now)?;
         let is_held = decision.allowed && !decision.states.is_empty();
-        if is_held {
+        // It is held under the names under which the call will be booked.
+        if let Some(caller) = callers.first().filter(|_| is_held) {
+            let caller = gate::with_source(books, caller)?;
             edits.push(Hold { id: coming.hold, caller, estimate, at: now }.edit());
         }
         outcome = Some((decision, is_held));
@@ -60,7 +68,7 @@ pub(crate) fn admit(
     match outcome {
         Some(outcome) => Ok(outcome),
         // No store returns without calling `decide`. If one did, fall back to the gate's answer.
-        None => Ok((gate::decide(books, rules, &caller, now)?, false)),
+        None => Ok((gate::decide_any(books, rules, &callers, now)?, false)),
     }
 }
 

@@ -81,10 +81,23 @@ pub(crate) fn decide_any(
     callers: &[CallContext],
     now: Instant,
 ) -> Result<Decision, LedgerError> {
-    let held = holds::seen(books, now)?;
+    decide_with_holds(books, rules, callers, &holds::seen(books, now)?, now)
+}
+
+/// Like [`decide_any`], with these amounts held.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(super) fn decide_with_holds(
+    books: &dyn Ledger,
+    rules: &Rules,
+    callers: &[CallContext],
+    held: &[Hold],
+    now: Instant,
+) -> Result<Decision, LedgerError> {
     let mut decision = Decision::free();
     for caller in callers {
-        decision = decision.and(evaluate_with_holds(books, rules, &with_source(books, caller)?, &held, now)?);
+        decision = decision.and(evaluate_with_holds(books, rules, &with_source(books, caller)?, held, now)?);
     }
     Ok(decision)
 }
@@ -149,7 +162,7 @@ pub(crate) fn unchecked<'r>(rules: &'r Rules, callers: &[CallContext]) -> Vec<(&
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(super) fn evaluate_with_holds(
+fn evaluate_with_holds(
     books: &dyn Ledger,
     rules: &Rules,
     caller: &CallContext,

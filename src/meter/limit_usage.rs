@@ -186,10 +186,8 @@ impl LimitUsage {
                 Some(_) | None => None,
             };
             let agent = row.by.get(session_at + 2).cloned().flatten();
-            if overridden(&self.limit, &names, rules)
-                || (with_session && session.is_none())
-                || (with_agent && agent.is_none())
-            {
+            // A query for sessions names the session.
+            if overridden(&self.limit, &names, rules) || (with_agent && agent.is_none()) {
                 continue;
             }
             let group = self.groups.entry(Subject { names, session, agent }).or_default();

@@ -91,3 +91,101 @@ pub(crate) fn plan_months(
 pub(crate) fn is_running(month: Day, now: crate::domain::Instant, zone: Zone) -> bool {
     month >= month_of(day_of(now, zone))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::{Attribution, Call, CallKey, Record, Tokens};
+    use crate::ledger::{Batch, Memory};
+    use crate::pricing::{Cost, Pricer};
+
+    /// A token of input costs a dollar; a call without a model has no price.
+    struct Dollar;
+
+    impl Pricer for Dollar {
+        fn cost(&self, call: &Call) -> Cost {
+            let usd = Usd::from_micro(1_000_000).times(call.tokens.input);
+            if call.model.is_some() { Cost::Quoted(usd) } else { Cost::Unpriced }
+        }
+    }
+
+    fn plan(name: &str, dollars: i64, from: Option<&str>, sources: &[&str]) -> Plan {
+        let (name, usd) = (Label::new(name), Usd::from_micro(dollars * 1_000_000));
+        let from = from.map(|day| day.parse().unwrap());
+        Plan { name, usd, from, sources: sources.iter().map(|source| Label::new(source)).collect() }
+    }
+
+    fn books() -> Memory {
+        let call = |source: &str, at: &str, input: u64, model: Option<&str>| {
+            let from = Attribution::new(at.parse().unwrap(), Label::new(source));
+            let tokens = Tokens { input, ..Tokens::ZERO };
+            Record::Call(Call::new(CallKey::from_parts(&[source, at]), from, model.map(Label::new), tokens))
+        };
+        let mut books = Memory::new(Arc::new(Dollar));
+        let records = vec![
+            call("claude-code", "2026-10-31T12:00:00Z", 15, Some("m")),
+            call("claude-code", "2026-11-09T12:00:00Z", 10, Some("m")),
+            call("claude-code", "2026-11-20T12:00:00Z", 49, Some("m")),
+            call("codex", "2026-11-10T12:00:00Z", 5, Some("m")),
+            call("codex", "2026-12-01T12:00:00Z", 7, None),
+        ];
+        books.post(&Batch { records, files: Vec::new() }).unwrap();
+        books
+    }
+
+    /// Month, plan, its price and the usage in whole dollars, and how often the price was used, in tenths.
+    fn of(plans: &[Plan], filter: &Filter) -> Vec<(String, String, i128, i128, Option<u64>)> {
+        let months = plan_months(plans, &books(), filter, Zone::UTC).unwrap();
+        let whole = |usd: Usd| usd.pico() / 1_000_000_000_000;
+        let known = |month: &PlanMonth| {
+            let (name, price, usage) = (month.name.to_string(), whole(month.price), whole(month.sums.cost));
+            (month.month.format("%Y-%m").to_string(), name, price, usage, month.tenths())
+        };
+        months.iter().map(known).collect()
+    }
+
+    fn month(
+        month: &str,
+        plan: &str,
+        price: i128,
+        usage: i128,
+        tenths: Option<u64>,
+    ) -> (String, String, i128, i128, Option<u64>) {
+        (month.to_owned(), plan.to_owned(), price, usage, tenths)
+    }
+
+    #[test]
+    fn each_plan_has_the_usage_of_what_it_covers_in_each_month() {
+        let plans = [plan("max", 20, None, &["claude-code"]), plan("all", 8, None, &[])];
+        let expected = [
+            month("2026-10", "all", 8, 15, Some(18)),
+            month("2026-10", "max", 20, 15, Some(7)),
+            month("2026-11", "all", 8, 64, Some(80)),
+            month("2026-11", "max", 20, 59, Some(29)),
+            // Nothing of it has a price.
+            month("2026-12", "all", 8, 0, None),
+        ];
+        assert_eq!(of(&plans, &Filter::default()), expected);
+    }
+
+    #[test]
+    fn a_price_applies_from_its_day_on_and_a_month_has_that_of_its_last() {
+        let plans = [
+            plan("max", 20, Some("2026-11-01"), &["claude-code"]),
+            plan("max", 50, Some("2026-11-15"), &["claude-code"]),
+        ];
+        // What came before the plan is not covered.
+        assert_eq!(of(&plans, &Filter::default()), [month("2026-11", "max", 50, 59, Some(11))]);
+        let until = |until: &str| Filter { until: Some(until.parse().unwrap()), ..Filter::default() };
+        assert_eq!(of(&plans, &until("2026-11-15T00:00:00Z")), [month("2026-11", "max", 20, 10, Some(5))]);
+    }
+
+    #[test]
+    fn a_free_plan_was_used_no_number_of_times() {
+        let plans = [plan("free", 0, None, &["codex"])];
+        let expected = [month("2026-11", "free", 0, 5, None), month("2026-12", "free", 0, 0, None)];
+        assert_eq!(of(&plans, &Filter::default()), expected);
+    }
+}

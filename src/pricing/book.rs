@@ -156,7 +156,7 @@ impl PriceBook {
     }
 
     /// Looks a model up, through the cache.
-    fn with<R>(&self, model: &Label, then: impl FnOnce(Option<&Priced>) -> R) -> R {
+    pub(super) fn with<R>(&self, model: &Label, then: impl FnOnce(Option<&Priced>) -> R) -> R {
         use std::hash::BuildHasher as _;
         let hash = FxBuildHasher.hash_one(model.as_str());
         let first = usize::try_from(hash & 255).unwrap_or(0);

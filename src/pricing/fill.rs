@@ -88,4 +88,24 @@ mod tests {
         assert_eq!(standard(&sheet, 0, write, true), Usd::from_micro(4));
         assert_eq!(stated(&sheet, 0, write, Service::Priority, true), Some(Usd::from_micro(8)));
     }
+
+    #[test]
+    fn a_tier_of_long_prompts_with_one_rate_has_the_others_of_short_ones() {
+        let micro = |rates: &[(u64, Class, i64)]| {
+            let rates = rates.iter().map(|(above, class, micro)| {
+                (Key { above: *above, class: *class, service: Service::Standard }, Usd::from_micro(*micro))
+            });
+            Sheet { rates: rates.collect(), ..Sheet::default() }
+        };
+        let base = [(0, Class::Input, 2), (0, Class::Output, 10)];
+        let long = |class, sheet: &Sheet| standard(sheet, 200_000, class, false);
+        let input = micro(&[base[0], base[1], (200_000, Class::Input, 4)]);
+        assert_eq!(long(Class::Input, &input), Usd::from_micro(4));
+        assert_eq!(long(Class::Output, &input), Usd::from_micro(10));
+        let output = micro(&[base[0], base[1], (200_000, Class::Output, 15)]);
+        assert_eq!(long(Class::Input, &output), Usd::from_micro(2));
+        assert_eq!(long(Class::Output, &output), Usd::from_micro(15));
+        // Without any rate it costs nothing that is known.
+        assert_eq!(standard(&micro(&base[..1]), 0, Class::Output, false), Usd::ZERO);
+    }
 }

@@ -159,6 +159,36 @@ mod tests {
     }
 
     #[test]
+    fn a_cost_is_one_of_searches_if_it_is_near_a_multiple_of_their_price() {
+        const CENT: i128 = 10_000_000_000;
+        let truth = call("claude-opus-5", [3, 0, 37_000, 0, 400, 0]);
+        let card = |model: &str| {
+            book().with(&Label::new(model), |priced| priced.unwrap().listed_at(truth.at()).unwrap().clone())
+        };
+        let claude = card("claude-opus-5");
+        assert_eq!(claude.search(), Some(Usd::from_micro(10_000)));
+        for (pico, is_searches) in [
+            (0, false),
+            (1_000, false),
+            (CENT / 2, false),
+            (CENT - 1_001, false),
+            (CENT - 1_000, true),
+            (CENT, true),
+            (CENT + 1_000, true),
+            (CENT + 1_001, false),
+            (3 * CENT - 1_000, true),
+            (3 * CENT - 1_001, false),
+            (-CENT, false),
+        ] {
+            assert_eq!(claude.is_searches(pico, 1_000), is_searches, "{pico}");
+        }
+        // Where a search costs no more than the rounding, or nothing, no cost is known to be that of searches.
+        assert!(!claude.is_searches(CENT, CENT) && claude.is_searches(CENT, CENT - 1));
+        let other = card("deepseek-chat");
+        assert_eq!((other.search(), other.is_searches(CENT, 1_000)), (None, false));
+    }
+
+    #[test]
     fn more_than_one_split_solves_nothing() {
         // One token with Haiku: 1.25 and 2 micro-dollars, plus 0.3 for reads, both round to two.
         assert_eq!(solved("claude-haiku-4-5", [0, 3, 1, 0, 1_000, 0], true), None);

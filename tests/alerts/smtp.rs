@@ -130,6 +130,9 @@ fn talk<S: Read + Write>(stream: S, mut mail: Mail, manners: Manners) -> Option<
                 return Some((mail, Some(reader.into_inner())));
             }
             "AUTH" => manners.login,
+            "RCPT" if mail.commands.last().is_some_and(|command| command.contains("nobody@")) => {
+                "550 5.1.1 no such user"
+            }
             "DATA" => {
                 reader.get_mut().write_all(b"354 go on\r\n").and_then(|()| reader.get_mut().flush()).ok()?;
                 loop {

@@ -60,6 +60,35 @@ fn what_was_cut_is_estimated_apart_and_can_be_taken_back() {
 }
 
 #[test]
+fn estimates_outlive_the_logs_and_go_when_the_answer_is_counted() {
+    let home = home();
+    let log = ".claude/projects/-home-kim-shop/s-1.jsonl";
+    let estimated = || {
+        let estimated = total(&home)["estimated"].clone();
+        (estimated["calls"].as_u64(), estimated["output_tokens"].as_u64())
+    };
+    home.fine(&["backfill"]);
+    assert_eq!(estimated(), (Some(2), Some(397)));
+    // The agent removes its old logs; a new one has another answer that is cut.
+    let known: String = (100..160).map(|n| answer(n, "2.1.120", n, 4 * n)).collect();
+    home.write(log, &(known + &answer(72, "2.1.20", 1, 400)));
+    let said = home.fine(&["backfill"]).out;
+    assert!(said.contains("estimates of 2 answers that no log has any more"), "{said}");
+    assert_eq!(estimated(), (Some(3), Some(397 + 99)));
+    // Too little is left to measure by: the estimates stay.
+    home.write(log, &answer(72, "2.1.20", 1, 400));
+    home.fine(&["backfill"]);
+    assert_eq!(estimated(), (Some(3), Some(397 + 99)));
+    // The log of the first two is back, with their counts: there is nothing to estimate any more.
+    home.write(log, &(answer(70, "2.1.120", 250, 1_000) + &answer(71, "2.1.120", 150, 600)));
+    home.fine(&["backfill"]);
+    assert_eq!(estimated(), (Some(1), Some(99)));
+    home.write(log, &answer(72, "2.1.120", 100, 400));
+    home.fine(&["backfill"]);
+    assert_eq!((estimated(), home.path("data/tokmeter/estimates.jsonl").exists()), ((None, None), false));
+}
+
+#[test]
 fn without_answers_to_measure_nothing_is_estimated() {
     let home = Home::new();
     home.write(".claude/projects/-w/s.jsonl", &answer(1, "2.1.20", 2, 1_000));

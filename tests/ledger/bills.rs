@@ -458,6 +458,67 @@ fn a_run_that_counts_on_without_lifetimes_has_those_of_the_run_before_it_and_its
     }
 }
 
+#[test]
+fn lifetimes_that_do_not_explain_a_whole_session_explain_none_of_its_models() {
+    let writes = |cache_write_5m, cache_write_1h| Tokens { cache_write_5m, cache_write_1h, output: 1, ..Tokens::ZERO };
+    let run = |name: &str, models: &[(&str, Tokens)], is_split: bool, own: Tokens| {
+        let mut bill = bill("s", 10, models);
+        bill.models.iter_mut().for_each(|billed| billed.is_split = is_split);
+        (bill.id, bill.counter) = (key(name), Counter::Run { own });
+        Record::Bill(bill)
+    };
+    let first = run("a", &[("opus", writes(4, 6))], true, writes(4, 6));
+    // 4 + 6 + 3 + 7 are 20, but 21 were written, and nobody knows which of them for how long.
+    let second = run("b", &[("opus", writes(20, 0)), ("haiku", writes(1, 0))], false, writes(3, 7));
+    for mut disk in every_store() {
+        disk.post(&batch_of([first.clone(), second.clone()])).unwrap();
+        let mut found: Vec<_> = background(&*disk)
+            .iter()
+            .map(|row| (row.call.tokens.cache_write_5m, row.call.tokens.cache_write_1h, row.call.fidelity))
+            .collect();
+        found.sort_unstable_by_key(|(short, ..)| *short);
+        assert_eq!(found, [(1, 0, Fidelity::SumGuessed), (20, 0, Fidelity::SumGuessed)], "{}", disk.name());
+    }
+}
+
+#[test]
+fn growth_from_before_a_prune_does_not_come_back_when_its_snapshots_are_read_again() {
+    let day = 86_400;
+    let snapshot = |seconds, input| {
+        let counter = Counter::Snapshot { since: Some(at(0)) };
+        Record::Bill(Bill { counter, ..bill("s", seconds, &[("opus", tokens(input, 10))]) })
+    };
+    let all = [snapshot(300, 100), snapshot(900, 150), snapshot(day, 190), snapshot(day + 5, 400)];
+    for mut disk in every_store() {
+        disk.post(&batch_of(all.clone())).unwrap();
+        disk.prune_before(at(day));
+        disk.restart();
+        disk.post(&batch_of(all.clone())).unwrap();
+        let mut rows: Vec<_> = background(&*disk).iter().map(|row| (row.call.at(), row.call.tokens.input)).collect();
+        rows.sort_unstable();
+        assert_eq!(rows, [(at(day), 40), (at(day + 5), 210)], "{}", disk.name());
+        assert_eq!(disk.problems(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_a_sub_agent_began_before_a_prune_and_ended_after_it_is_not_dated_before_it() {
+    let day = 86_400;
+    for (since, expected) in [(10, day + 5), (day - 1, day + 5), (day, day), (day + 1, day + 1)] {
+        for mut disk in every_store() {
+            disk.post(&batch_of([Record::Call(made("a", "t", 10, "opus", tokens(1, 1)))])).unwrap();
+            disk.prune_before(at(day));
+            let mut total = bill("s", day + 5, &[("opus", tokens(100, 10))]);
+            total.from.agent = Some(Label::new("explore"));
+            total.counter = Counter::Snapshot { since: Some(at(since)) };
+            disk.post(&batch_of([Record::Bill(total)])).unwrap();
+            let rows: Vec<_> = background(&*disk).iter().map(|row| (row.call.at(), row.call.tokens)).collect();
+            assert_eq!(rows, [(at(expected), tokens(100, 10))], "{since}, {}", disk.name());
+            assert_eq!(disk.problems(), Vec::<String>::new());
+        }
+    }
+}
+
 /// The result that a run printed at its end: its session's total, and what it used itself.
 fn result(name: &str, session: &str, whole: Tokens, own: Tokens) -> Record {
     let mut bill = bill(session, 10, &[("opus", whole)]);

@@ -144,6 +144,78 @@ fn a_bill_that_is_first_learnt_after_an_import_covers_what_came_back_once() {
     }
 }
 
+/// A total of a session whose growth is dated by its snapshots.
+fn snapshot(session: &str, seconds: i64, used: Tokens) -> Record {
+    let Record::Bill(bill) = bill(session, seconds, used) else { panic!("a bill") };
+    Record::Bill(Bill { counter: Counter::Snapshot { since: Some(at(0)) }, ..bill })
+}
+
+/// Sessions with a bill, with snapshots and with nothing but calls, on four days.
+fn four_days() -> Vec<Record> {
+    (0..4)
+        .flat_map(|day| {
+            let (count, moment) = (u64::try_from(day).unwrap() + 1, day * DAY + 10);
+            [
+                made("s", moment, tokens(100, 10)),
+                bill("s", moment + 9, tokens(150 * count, 20 * count)),
+                snapshot("g", moment, tokens(30 * count, 3 * count)),
+                made("t", moment, tokens(7, 1)),
+            ]
+        })
+        .collect()
+}
+
+#[test]
+fn a_prune_after_an_import_leaves_what_the_exporting_ledger_would_have_left() {
+    for (before_export, after) in [(0, 1), (1, 2), (2, 1), (2, 3), (0, 6), (2, 6)] {
+        for (mut there, mut here) in every_store().into_iter().zip(every_store()) {
+            there.post(&batch_of(four_days())).unwrap();
+            here.post(&batch_of(four_days())).unwrap();
+            there.prune_before(at(before_export * DAY));
+            here.prune_before(at(5 * DAY));
+            here.import_lines(&there.exported()).unwrap();
+            let what = format!("{before_export}, {after}, {}", there.name());
+            assert_eq!((seen(&*here), here.problems()), (seen(&*there), Vec::new()), "{what}");
+            for disk in [&mut there, &mut here] {
+                disk.prune_before(at(after * DAY));
+                disk.restart();
+                // Their logs are read again, and go on.
+                disk.post(&batch_of(four_days())).unwrap();
+                disk.post(&batch_of([bill("s", 9 * DAY, tokens(700, 90)), snapshot("g", 9 * DAY, tokens(200, 30))]))
+                    .unwrap();
+            }
+            assert_eq!((used(&*here), here.problems()), (used(&*there), Vec::new()), "{what}");
+            // Calls that neither of them knew, from before and after what each has pruned; and everything else again.
+            let mut third = Memory::new(prices());
+            let others = (0..12).flat_map(|half| ["s", "t"].map(|of| made(of, half * DAY / 2 + 100, tokens(5, 1))));
+            third.post(&batch_of(others)).unwrap();
+            let mut whole = Memory::new(prices());
+            whole.post(&batch_of(four_days())).unwrap();
+            for lines in [third.exported(), whole.exported()] {
+                there.import_lines(&lines).unwrap();
+                here.import_lines(&lines).unwrap();
+                assert_eq!((used(&*here), here.problems()), (used(&*there), Vec::new()), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn of_two_exports_of_a_session_the_one_that_lacks_less_says_what_is_missing() {
+    for mut disk in every_store() {
+        disk.post(&batch_of(four_days())).unwrap();
+        let (before, whole) = (seen(&*disk), disk.exported());
+        disk.prune_before(at(DAY));
+        let part = disk.exported();
+        for lines in [[&whole[..], &part].concat(), [&part[..], &whole].concat()] {
+            disk.prune_before(at(5 * DAY));
+            assert_eq!(used(&*disk), (0, 0), "{}", disk.name());
+            disk.import_lines(&lines).unwrap();
+            assert_eq!((seen(&*disk), disk.problems()), (before.clone(), Vec::new()), "{}", disk.name());
+        }
+    }
+}
+
 #[test]
 fn an_import_in_many_turns_that_is_interrupted_and_repeated_brings_everything_back() {
     for mut disk in every_store().into_iter().filter(|disk| disk.name() != "in the third store") {

@@ -687,3 +687,50 @@ fn after_a_clock_was_set_back_within_the_day_the_ledger_is_asked_again() {
     assert!(meter.refresh(&books, now - Duration::hours(1)).unwrap());
     assert!(!meter.needs_refresh(now - Duration::minutes(59)));
 }
+
+#[test]
+fn what_names_no_session_or_run_counts_in_no_limit_of_one() {
+    let mut books = Books::default();
+    let nameless = |id: &str| {
+        let mut told = call(id, at(NOON)).input(5_000);
+        told.0.from.session = None;
+        told
+    };
+    books.tell(nameless("a"));
+    books.tell(nameless("b").agent("explore"));
+    books.tell(call("c", at(NOON)).session("s").input(100));
+    books.tell(call("d", at(NOON)).session("s").agent("explore").input(20));
+    let used = |window| {
+        let judged = judged(&books, &rules(vec![limit(window, tokens(1_000))]), at(NOON));
+        judged.iter().map(|state| state.used.tokens.unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(used(Window::Session), [120]);
+    assert_eq!(used(Window::Run), [20]);
+    assert_eq!(used(Window::Day), [10_120]);
+}
+
+#[test]
+fn a_default_gives_way_to_a_name_of_its_own_in_every_window_also_before_its_first_call() {
+    let windows = [Window::Block, Window::Session, Window::Day, Window::Rolling(Duration::hours(5)), Window::Total];
+    for window in windows {
+        let mut books = Books::default();
+        books.tell(call("a", at(NOON)).session("s").user("alice").input(300));
+        books.tell(call("b", at(NOON)).session("t").user("bob").input(200));
+        let each = of(Dimension::User, "*", limit(window, tokens(100)));
+        let own = |name: &str| of(Dimension::User, name, limit(window, tokens(1_000)));
+        let rules = rules(vec![each, own("alice"), own("carol")]);
+        let used = |states: Vec<LimitState>| {
+            let of = |state: &LimitState| (state.used.tokens.unwrap(), state.limit.amount.tokens.unwrap());
+            let mut all: Vec<_> = states.iter().map(of).filter(|(used, _)| *used > 0).collect();
+            all.sort_unstable();
+            all
+        };
+        assert_eq!(used(judged(&books, &rules, at(NOON))), [(200, 100), (300, 1_000)], "{window:?}");
+        let of_caller = |name: &str| {
+            let caller = CallContext { names: vec![(Dimension::User, Label::new(name))] };
+            let states = states(&books, &rules, Some(&caller), at(NOON)).unwrap();
+            states.iter().map(|state| state.limit.amount.tokens.unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!((of_caller("carol"), of_caller("dave")), (vec![1_000], vec![100]), "{window:?}");
+    }
+}

@@ -284,11 +284,13 @@ fn several_upstreams_and_the_token_of_a_proxy_that_others_can_reach() {
     assert_eq!(two.asked().iter().map(|asked| asked.path.clone()).collect::<Vec<_>>(), ["/v1/models"]);
     let plain = Running::start(&home, one.address);
     assert_eq!(post(plain.address, "/v1/models", &[("origin", "https://evil.example")], b"{}").status, 403);
-    // `post` sends a Host of its own.
+    // `post` sends a Host of its own, which is this machine's.
+    assert_eq!(post(plain.address, "http://evil.example/v1/models", &[], b"{}").status, 403);
+    assert_eq!(post(plain.address, &format!("http://{}/v1/models", plain.address), &[], b"{}").status, 200);
     for second in ["localhost", "evil.example"] {
         assert_eq!(post(plain.address, "/v1/models", &[("host", second)], b"{}").status, 400, "{second}");
     }
-    assert_eq!(one.asked().len(), 1);
+    assert_eq!(one.asked().len(), 2);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use flate2::write::GzEncoder;
 
 use crate::common::Home;
 use crate::service::{Proxy, Service};
-use crate::{CHAT, set};
+use crate::{CHAT, booked, set};
 
 const BODY: &str = r#"{"model":"gpt-4o","messages":[]}"#;
 
@@ -178,4 +178,28 @@ fn a_limit_for_a_model_holds_in_whatever_spelling_it_is_asked_for() {
         let other = proxy.send("POST", CHAT, &[], br#"{"model":"o3","messages":[]}"#);
         assert_eq!((other.status, service.count()), (200, 2), "{limit}");
     }
+}
+
+#[test]
+fn a_limit_for_a_model_holds_for_the_alias_under_which_a_gateway_sells_it() {
+    let (home, service) = (Home::new(), Service::start(true));
+    set(&home, "model:gpt-4o:day", "250 tokens");
+    let proxy = Proxy::start(&home, service.address);
+    let ask = |model: &str| {
+        let body = format!(r#"{{"model":"{model}","max_tokens":100,"messages":[{{"role":"user","content":"hi"}}]}}"#);
+        proxy.send("POST", CHAT, &[("x-user-id", "alice")], body.as_bytes())
+    };
+    // Every answer is gpt-4o's and uses a hundred tokens. The first one shows that, and was held under another name.
+    assert_eq!(ask("fast").status, 200);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while booked(&home, "alice") != (1, 100) && std::time::Instant::now() < end {}
+    // Two more reach the limit, whether they are booked yet or held.
+    assert_eq!((ask("fast").status, ask("fast").status), (200, 200));
+    let refused = ask("fast");
+    assert_eq!((refused.status, service.count()), (429, 3), "{refused:?}");
+    assert!(refused.body["error"]["message"].as_str().unwrap().contains("gpt-4o"), "{refused:?}");
+    // Nobody can know what another name stands for before its first answer.
+    assert_eq!((ask("faster").status, ask("faster").status, service.count()), (200, 429, 4));
+    proxy.end();
+    assert_eq!((booked(&home, "alice"), super::holds(&home)), ((4, 400), Vec::new()));
 }

@@ -56,7 +56,11 @@ fn serve(mut stream: &TcpStream, counted: &AtomicUsize, gate: &(Mutex<bool>, Con
         drop(gate.1.wait_while(gate.0.lock().unwrap(), |is_open| !*is_open).unwrap());
         let (body, id) = if path.contains("/messages") { (MESSAGE, "msg_") } else { (CHAT, "chatcmpl-0123456789") };
         let body = format!("{body},\"id\":\"{id}{number:06}\"}}");
-        let is_stream = serde_json::from_slice::<Value>(&request).is_ok_and(|request| request["stream"] == true);
+        let request = serde_json::from_slice::<Value>(&request).unwrap_or_default();
+        let is_stream = request["stream"] == true;
+        // Names such as `fast` are aliases; others are the names of models.
+        let asked = request["model"].as_str().filter(|model| model.starts_with("gpt-4o-") || *model == "o3");
+        let body = asked.map_or(body.clone(), |model| body.replace("gpt-4o", model));
         let (body, kind) = if is_stream { (events(&body), "text/event-stream") } else { (body, "application/json") };
         let length = body.len();
         let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n");

@@ -97,6 +97,9 @@ fn a_name_that_was_made_to_point_here_and_a_page_from_elsewhere_get_nothing() {
             let code = status(&served, &plain(method, path, &headers));
             assert_eq!(code, Some(403), "{method} {path} {headers}");
         }
+        let elsewhere =
+            plain(method, &format!("http://evil.example:{}{path}", own.port()), &format!("host: {own}\r\n"));
+        assert_eq!(status(&served, &elsewhere), Some(403), "{method} {path} of another host");
         let both = format!("host: {own}\r\nhost: evil.example\r\n");
         assert_eq!(status(&served, &plain(method, path, &both)), Some(400), "{method} {path}");
     }

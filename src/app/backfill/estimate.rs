@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashSet;
+
 use super::read::{Answer, Answers};
 use crate::domain::{Call, CallKey, Fidelity, Label, Tokens, Usd, sort_by};
 use crate::pricing::{PriceBook, Pricer as _};
@@ -43,6 +45,8 @@ pub(crate) struct Estimates {
     pub(crate) calls: Vec<Call>,
     /// Agents and models with such calls for which nothing can be measured.
     pub(crate) unmeasured: Vec<Kind>,
+    /// Keys of the estimates that these replace: of every answer that was read, unless nothing can be measured for it.
+    pub(crate) replaced: FxHashSet<CallKey>,
 }
 
 /// Total characters and tokens of answers where both are known.
@@ -80,7 +84,7 @@ fn is_wanting(answer: &Answer) -> bool {
 
 /// Estimates the output that the logs do not count.
 pub(crate) fn estimate(answers: &Answers, prices: &PriceBook) -> Estimates {
-    let mut estimates = Estimates::default();
+    let mut estimates = Estimates { replaced: answers.keys().map(key_of).collect(), ..Estimates::default() };
     let known: Vec<(&[u8; 16], &Answer)> = answers.iter().filter(|(_, answer)| is_known(answer)).collect();
     let mut wanting: BTreeMap<Kind, Vec<(&[u8; 16], &Answer)>> = BTreeMap::new();
     for (key, answer) in answers.iter().filter(|(_, answer)| is_wanting(answer)) {
@@ -92,6 +96,9 @@ pub(crate) fn estimate(answers: &Answers, prices: &PriceBook) -> Estimates {
         let is_own_measure = own.len() >= ENOUGH;
         let sample = if is_own_measure { &own } else { &known };
         if sample.len() < ENOUGH {
+            for (key, _) in calls {
+                estimates.replaced.remove(&key_of(key));
+            }
             estimates.unmeasured.push((agent, model));
             continue;
         }
@@ -130,9 +137,14 @@ pub(crate) fn estimate(answers: &Answers, prices: &PriceBook) -> Estimates {
     estimates
 }
 
+/// Key of an answer's estimate.
+fn key_of(answer: &[u8; 16]) -> CallKey {
+    CallKey::from_parts(&[b"backfill".as_slice(), answer])
+}
+
 /// The missing output, as a call of its own.
 fn missing(key: &[u8; 16], answer: &Answer, more: u64) -> Call {
-    let key = CallKey::from_parts(&[b"backfill".as_slice(), key]);
+    let key = key_of(key);
     let tokens = Tokens { output: more, ..Tokens::ZERO };
     let call = Call::new(key, answer.from.clone(), answer.model.clone(), tokens);
     Call { fidelity: Fidelity::Guessed, ..call }

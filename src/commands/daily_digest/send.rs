@@ -41,7 +41,8 @@ pub(in crate::commands) fn run(
         let id = daily::id(yesterday, &channel);
         let message = Message { title: subject(&title), body: body.clone(), is_table: true, id: id.clone(), at: now };
         match channel.send(&message, &context.env) {
-            Ok(()) => {
+            Ok(note) => {
+                failed.extend(note);
                 writeln!(context.out, "sent by {} to {}", channel.name(), channel.recipient())?;
                 if is_whole && let Err(error) = alert_was_delivered(&mut books.ledger, &id, now) {
                     context.note(&format!("{error}; it may be sent again"));

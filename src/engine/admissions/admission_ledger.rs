@@ -150,7 +150,7 @@ mod tests {
         let waiting = {
             let second_books = Arc::clone(&second_books);
             std::thread::spawn(move || {
-                let coming = PendingCall { hold: HoldId::new(1), call: call(1, "alice", 1) };
+                let coming = PendingCall { hold: HoldId::new(1), call: call(1, "alice", 1), asked: None };
                 assert_eq!(second_books.admit(&coming), None, "the other process writes all the time");
             })
         };

@@ -68,17 +68,18 @@ impl Channel {
         }
     }
 
-    /// Sends a message and waits until it has been accepted.
+    /// Sends a message and waits until it has been accepted. Returns a note if it was not accepted for everybody.
     ///
     /// # Errors
     /// Why it was not accepted, in a sentence without secrets.
-    pub(crate) fn send(&self, message: &Message, env: &Env) -> Result<(), String> {
+    pub(crate) fn send(&self, message: &Message, env: &Env) -> Result<Option<String>, String> {
+        let named = |why| format!("alerts.{}: {why}", self.name());
         match self {
-            Self::Email(email) => email::send(email, message, env),
-            Self::Slack(url) => outside::post(url, &slack::payload(message)),
-            Self::Webhook(url) => outside::post(url, &outside::payload(message)),
-            Self::Command(program, arguments) => outside::run(program, arguments, message),
+            Self::Email(email) => email::send(email, message, env).map(|note| note.map(named)),
+            Self::Slack(url) => outside::post(url, &slack::payload(message)).map(|()| None),
+            Self::Webhook(url) => outside::post(url, &outside::payload(message)).map(|()| None),
+            Self::Command(program, arguments) => outside::run(program, arguments, message).map(|()| None),
         }
-        .map_err(|why| format!("alerts.{}: {why}", self.name()))
+        .map_err(named)
     }
 }

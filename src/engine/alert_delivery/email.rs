@@ -2,13 +2,15 @@
 
 use std::io::{BufRead as _, Read as _};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, Tls as Encryption, TlsParameters};
-use lettre::{SmtpTransport, Transport as _};
+use lettre::transport::smtp;
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{Certificate, SmtpConnection, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 
 use super::channel::{Message, TIMEOUT};
 use super::outside;
@@ -16,29 +18,109 @@ use crate::config::regular_file;
 use crate::config::{Email, Env, Password, Tls};
 use crate::domain::Label;
 use crate::engine::process;
+use crate::ledger::CLAIM_LASTS;
 
 /// Maximum size of a certificate file in bytes. A file with all authorities has a quarter of that.
 const CERTIFICATES: u64 = 1 << 20;
 /// Maximum size of a password in bytes.
 const PASSWORD: u64 = 4096;
 /// Timeout for the program that prints the password. A person may have to unlock it.
-const UNLOCK: Duration = Duration::from_secs(20);
+const UNLOCK: Duration = Duration::from_secs(15);
+/// How long all of it may take, with the password. Many servers wait for several seconds before they greet or accept a
+/// recipient. A claim lasts longer, so that no other process sends the mail meanwhile.
+const MOST: Duration = Duration::from_secs(25);
+/// How long to wait for the server's last answer, after the mail.
+const FAREWELL: Duration = Duration::from_secs(1);
+const _: () = assert!(MOST.as_secs() + 2 * FAREWELL.as_secs() < CLAIM_LASTS.as_secs());
 
-/// Sends a mail and waits until the server has accepted it.
-pub(super) fn send(email: &Email, message: &Message, env: &Env) -> Result<(), String> {
+/// Sends a mail and waits until the server has accepted it, for somebody at least. Returns a note on recipients that it
+/// refused.
+pub(super) fn send(email: &Email, message: &Message, env: &Env) -> Result<Option<String>, String> {
+    send_within(MOST, email, message, env)
+}
+
+fn send_within(most: Duration, email: &Email, message: &Message, env: &Env) -> Result<Option<String>, String> {
     let at = format!("{}:{}", email.server, email.port);
     let mail = mail(email, message)?;
+    let (done, outcome) = std::sync::mpsc::channel();
+    let (email, env) = (email.clone(), env.clone());
+    let until = Instant::now() + most;
+    // On a thread: a server that sends a byte now and then is never silent for long enough to time out.
+    let sending = move || done.send(conversation(&email, &mail, &env, until));
+    std::thread::Builder::new().name("smtp".to_owned()).spawn(sending).map_err(|error| format!("{at}: {error}"))?;
+    let late = |_| Err(format!("{at}: it did not accept the mail within {} seconds", most.as_secs()));
+    outcome.recv_timeout(most + FAREWELL * 2).unwrap_or_else(late)
+}
+
+/// Talks to the server until this time.
+fn conversation(email: &Email, mail: &lettre::Message, env: &Env, until: Instant) -> Result<Option<String>, String> {
+    let at = format!("{}:{}", email.server, email.port);
+    let failed = |error: &smtp::Error| format!("{at}: {}", with_causes(error));
     let tls = match email.tls {
-        Tls::Tls => Encryption::Wrapper(trusted(email, &at)?),
-        Tls::Starttls => Encryption::Required(trusted(email, &at)?),
-        Tls::None => Encryption::None,
+        Tls::Tls | Tls::Starttls => Some(trusted(email, &at)?),
+        Tls::None => None,
     };
-    let builder = SmtpTransport::builder_dangerous(&email.server);
-    let mut builder = builder.tls(tls).port(email.port).timeout(Some(TIMEOUT));
-    if let (Some(user), Some(password)) = (&email.user, &email.password) {
-        builder = builder.credentials(Credentials::new(user.clone(), read(password, env)?));
+    let at_once = tls.as_ref().filter(|_| email.tls == Tls::Tls);
+    let login = match (&email.user, &email.password) {
+        (Some(user), Some(password)) => Some(Credentials::new(user.clone(), read(password, env)?)),
+        (Some(_) | None, _) => None,
+    };
+    let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+    let name = ClientId::default();
+    let mut server = SmtpConnection::connect((email.server.as_str(), email.port), Some(left), &name, at_once, None)
+        .map_err(|error| failed(&error))?;
+    if let Some(tls) = tls.filter(|_| email.tls == Tls::Starttls) {
+        server.starttls(&tls, &name).map_err(|error| failed(&error))?;
     }
-    builder.build().send(&mail).map(drop).map_err(|error| format!("{at}: {}", with_causes(&error)))
+    let outcome = login
+        .map_or(Ok(()), |login| server.auth(DEFAULT_MECHANISMS, &login).map(drop))
+        .map_err(|error| failed(&error))
+        .and_then(|()| handed_over(&mut server, mail, until, &failed));
+    let _ = server.set_timeout(Some(FAREWELL));
+    server.abort();
+    outcome
+}
+
+/// Hands the mail over to everybody whom the server accepts.
+fn handed_over(
+    server: &mut SmtpConnection,
+    mail: &lettre::Message,
+    until: Instant,
+    failed: &impl Fn(&smtp::Error) -> String,
+) -> Result<Option<String>, String> {
+    let envelope = mail.envelope();
+    let text = mail.formatted();
+    let has = |what| server.server_info().supports_feature(what);
+    let mut parameters = Vec::new();
+    if envelope.from().into_iter().chain(envelope.to()).any(|address| !AsRef::<str>::as_ref(address).is_ascii()) {
+        if !has(Extension::SmtpUtfEight) {
+            return Err("an address has letters beyond ASCII, which the server does not know".to_owned());
+        }
+        parameters.push(MailParameter::SmtpUtfEight);
+    }
+    if !text.is_ascii() && has(Extension::EightBitMime) {
+        parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+    }
+    server.command(Mail::new(envelope.from().cloned(), parameters)).map_err(|error| failed(&error))?;
+    let mut refused = Vec::new();
+    for to in envelope.to() {
+        match server.command(Rcpt::new(to.clone(), Vec::new())) {
+            Ok(_) => {}
+            Err(error) if error.status().is_some() => {
+                refused.push(format!("{} for {}", failed(&error), Label::new(AsRef::<str>::as_ref(to))));
+            }
+            Err(error) => return Err(failed(&error)),
+        }
+    }
+    if refused.len() == envelope.to().len() {
+        return Err(refused.join("; "));
+    }
+    // Afterwards nobody waits for it any more, and it may be sent again.
+    if Instant::now() >= until {
+        return Err("it is too late".to_owned());
+    }
+    server.command(Data).and_then(|_| server.message(&text)).map_err(|error| failed(&error))?;
+    Ok((!refused.is_empty()).then(|| refused.join("; ")))
 }
 
 /// The certificates that are accepted from a server.
@@ -128,4 +210,46 @@ fn printed(argv: &[String], env: &Env) -> Result<String, String> {
     outside::ended(child, &name, UNLOCK)?;
     let line = reading.recv_timeout(TIMEOUT).unwrap_or_default();
     String::from_utf8(line).map_err(|_| format!("'{name}' printed no text"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn email(port: u16) -> Email {
+        Email {
+            server: "127.0.0.1".to_owned(),
+            port,
+            tls: Tls::None,
+            ca_file: None,
+            from: "tok@example.org".to_owned(),
+            to: vec!["alice@example.org".to_owned()],
+            user: None,
+            password: None,
+        }
+    }
+
+    #[test]
+    fn a_server_that_sends_a_byte_now_and_then_is_left_in_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            // Within a greeting that goes on for hours. Ends once the client has left.
+            while stream.write_all(b"220-wait\r\n").is_ok() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let (title, body) = ("title".to_owned(), "body".to_owned());
+        let message =
+            Message { title, body, is_table: false, id: "a".to_owned(), at: crate::domain::Instant::default() };
+        let env = Env::empty(crate::domain::Instant::default());
+        let began = Instant::now();
+        let outcome = send_within(Duration::from_secs(1), &email(port), &message, &env);
+        assert!(outcome.as_ref().is_err_and(|why| why.contains("within 1 seconds")), "{outcome:?}");
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    }
 }

@@ -164,7 +164,8 @@ pub(super) fn webhook(
 ) -> Result<(), String> {
     let json = document(alert, words, now, zone).map_err(|error| error.to_string())?;
     let url = url.to_owned();
-    under_way.send("webhook", move || post(&url, &json).map_err(|why| format!("alerts.webhook at {why}")))
+    under_way
+        .send("webhook", move || post(&url, &json).map(|()| None).map_err(|why| format!("alerts.webhook at {why}")))
 }
 
 /// A message other than an alert, as JSON.

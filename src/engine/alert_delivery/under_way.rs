@@ -58,7 +58,7 @@ impl UnderWay {
     pub(super) fn send(
         self: &Arc<Self>,
         name: &str,
-        attempt: impl Fn() -> Result<(), String> + Send + 'static,
+        attempt: impl Fn() -> Result<Option<String>, String> + Send + 'static,
     ) -> Result<(), String> {
         let this = Arc::clone(self);
         let sending = move || {
@@ -67,14 +67,15 @@ impl UnderWay {
             // Whoever is waiting for the first attempt does not wait for the others.
             drop(this);
             for wait in later.retries {
-                let Err(why) = &outcome else { return };
+                let Err(why) = &outcome else { break };
                 let after = crate::text::duration(chrono::Duration::from_std(*wait).unwrap_or_default());
                 (later.note)(format!("{why}; tried again in {after}"));
                 thread::sleep(*wait);
                 outcome = attempt();
             }
-            if let Err(why) = outcome {
-                (later.note)(format!("{why}; not tried again"));
+            match outcome {
+                Ok(note) => note.into_iter().for_each(|note| (later.note)(note)),
+                Err(why) => (later.note)(format!("{why}; not tried again")),
             }
         };
         let started = thread::Builder::new().name(name.to_owned()).spawn(sending);

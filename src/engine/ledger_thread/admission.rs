@@ -31,7 +31,7 @@ impl LedgerThread {
             }
         }
         // The ledger can still be read, so a call over its limit is still refused.
-        match gate::decide(&self.books, &self.rules, &coming.caller(), now) {
+        match gate::decide_any(&self.books, &self.rules, &coming.callers(), now) {
             Ok(decision) if !decision.allowed => verdict::refused(&decision, now, zone),
             Ok(decision) => on_error.admitted(verdict::near(&decision, now, zone)),
             Err(_) => on_error.admitted(None),

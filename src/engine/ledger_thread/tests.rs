@@ -100,7 +100,7 @@ impl Harness {
     /// The thread's own answer to a call.
     fn admit(&mut self, number: u32, output: u64) -> Admitted {
         let (reply, answer) = std::sync::mpsc::sync_channel(1);
-        let coming = PendingCall { hold: HoldId::new(number.into()), call: call(number, "alice", output) };
+        let coming = PendingCall { hold: HoldId::new(number.into()), call: call(number, "alice", output), asked: None };
         self.thread.admission(Admit { coming, reply });
         answer.recv().unwrap()
     }

@@ -53,7 +53,7 @@ fn start(path: &Path, options: Options, tokens: u64, on_error: OnError) -> Runni
 
 impl Running {
     fn admit(&self, number: u32, user: &str, output: u64) -> (Admitted, Option<HoldId>) {
-        self.client.limits.admit(call(number, user, output))
+        self.client.limits.admit(call(number, user, output), None)
     }
 
     /// Books calls and ends their hold.
@@ -171,7 +171,7 @@ fn a_meter_that_has_ended_answers_by_on_error_at_once() {
     running.admit(1, "alice", 1);
     running.stop();
     let began = Clock::now();
-    assert_eq!(limits.admit(call(2, "alice", 1)), (Admitted::Denied, None));
+    assert_eq!(limits.admit(call(2, "alice", 1), None), (Admitted::Denied, None));
     assert!(began.elapsed() < Duration::from_secs(2));
 }
 

@@ -102,6 +102,7 @@ pub fn bind(path: &Path, uid: u32) -> Result<Bound, SocketError> {
                 kind if kind.is_dir() => "a folder",
                 kind if kind.is_symlink() => "a symbolic link",
                 kind if kind.is_file() => "a file",
+                kind if kind.is_fifo() => "a pipe",
                 _ => "something else",
             };
             return Err(SocketError::Foreign { path: shown, what });
@@ -195,12 +196,27 @@ mod tests {
         fs::write(&file, "precious").unwrap();
         fs::create_dir(&inner).unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        for (path, what) in [(&file, "a file"), (&inner, "a folder"), (&link, "a symbolic link")] {
+        // A link is left alone wherever it leads: to nothing, or to a socket that a dead program left.
+        let [nowhere, dead, to_dead, pipe] = ["n", "s", "ls", "p"].map(|name| folder.path().join(name));
+        std::os::unix::fs::symlink(folder.path().join("missing"), &nowhere).unwrap();
+        drop(UnixListener::bind(&dead).unwrap());
+        std::os::unix::fs::symlink(&dead, &to_dead).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        for (path, what) in [
+            (&file, "a file"),
+            (&inner, "a folder"),
+            (&link, "a symbolic link"),
+            (&nowhere, "a symbolic link"),
+            (&to_dead, "a symbolic link"),
+            (&pipe, "a pipe"),
+        ] {
             let error = bind(path, uid()).unwrap_err().to_string();
             assert!(error.contains(what) && error.contains("left alone"), "{error}");
         }
         assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
-        assert!(inner.is_dir() && link.is_symlink());
+        assert!(inner.is_dir() && [&link, &nowhere, &to_dead].iter().all(|link| link.is_symlink()));
+        assert!(dead.exists() && pipe.exists());
     }
 
     #[test]
@@ -208,9 +224,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = folder.path().join("open");
         fs::create_dir(&open).unwrap();
-        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-        let error = bind(&open.join("t.sock"), uid()).unwrap_err().to_string();
-        assert!(error.contains("can be written by others"), "{error}");
+        for mode in [0o777, 0o770, 0o707, 0o720, 0o702] {
+            fs::set_permissions(&open, fs::Permissions::from_mode(mode)).unwrap();
+            let error = bind(&open.join("t.sock"), uid()).unwrap_err().to_string();
+            assert!(error.contains("can be written by others"), "{mode:o}: {error}");
+        }
+        // Like /tmp, and one that others can only look into.
+        for mode in [0o1777, 0o755] {
+            fs::set_permissions(&open, fs::Permissions::from_mode(mode)).unwrap();
+            bind(&open.join("t.sock"), uid()).unwrap().remove();
+        }
         let made = folder.path().join("made");
         let _bound = bind(&made.join("t.sock"), uid()).unwrap();
         assert_eq!(fs::metadata(&made).unwrap().mode() & 0o777, 0o700);
@@ -237,5 +260,11 @@ mod tests {
         let path = PathBuf::from(format!("/tmp/{}", "x".repeat(120)));
         let error = bind(&path, uid()).unwrap_err().to_string();
         assert!(error.contains("125 bytes") && error.contains(&PATH_CAP.to_string()), "{error}");
+        // The longest path works, and one byte more does not.
+        let folder = tempfile::Builder::new().prefix("t").tempdir_in("/tmp").unwrap();
+        let room = PATH_CAP - folder.path().as_os_str().len() - 1;
+        bind(&folder.path().join("x".repeat(room)), uid()).unwrap();
+        let longer = bind(&folder.path().join("x".repeat(room + 1)), uid());
+        assert!(matches!(longer, Err(SocketError::TooLong { length, .. }) if length == PATH_CAP + 1));
     }
 }

@@ -22,8 +22,8 @@ use crate::ingest::Reply;
 const WATCH: Duration = Duration::from_secs(4);
 /// Delay before checking again for room.
 const REST: Duration = Duration::from_millis(50);
-/// Shutdown timeout in case the ledger no longer replies.
-const END: Duration = Duration::from_secs(3);
+/// How long shutdown waits for a reply of the ledger, and how long it may take in all if clients go on sending.
+const END: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(8));
 
 /// A socket that is about to be served.
 pub struct Listener {
@@ -101,7 +101,8 @@ impl Listener {
     /// sent.
     async fn finish(&self, mut guests: Guests, tally: &Arc<Tally>, stopped: &watch::Receiver<bool>) {
         // Each connection notices the shutdown and ends by itself, unless the ledger no longer replies.
-        let end = Instant::now() + END;
+        let began = Instant::now();
+        let (silence, most) = END;
         loop {
             guests.count();
             while !guests.are_full()
@@ -113,9 +114,11 @@ impl Listener {
                     self.admit(stream, &mut guests, tally, stopped);
                 }
             }
-            if guests.all.is_empty() || tokio::time::timeout_at(end, guests.left.notified()).await.is_err() {
+            let end = (guests.last_line().unwrap_or(began).max(began) + silence).min(began + most);
+            if guests.all.is_empty() || Instant::now() >= end {
                 return;
             }
+            let _ = tokio::time::timeout_at(end, guests.left.notified()).await;
         }
     }
 
@@ -220,6 +223,11 @@ impl Guests {
     /// Removes connections that have ended.
     fn count(&mut self) {
         self.all.retain(|guest| !guest.task.is_finished());
+    }
+
+    /// When the latest line was taken.
+    fn last_line(&self) -> Option<Instant> {
+        self.all.iter().map(|guest| guest.activity.last.get()).max()
     }
 
     fn are_full(&self) -> bool {

@@ -230,6 +230,33 @@ mod tests {
         )
     }
 
+    #[test]
+    fn nothing_is_subtracted_from_sums_that_may_have_reached_the_largest_number() {
+        let one = Sums { calls: 1, ..Sums::default() };
+        let less = |add: Sums| [(3, Delta { add, sub: one })];
+        let more = [(3, Delta { add: one, sub: Sums::default() })];
+        let (count, usd) = (u64::MAX / 2 + 1, Usd::from_pico(i128::MAX / 2 + 1));
+        for huge in [
+            Sums { calls: count, ..Sums::default() },
+            Sums { unpriced_tokens: count, ..Sums::default() },
+            Sums { lower_bound_calls: count, ..Sums::default() },
+            Sums { guessed_calls: count, ..Sums::default() },
+            Sums { tokens: Tokens { cache_write_1h: count, ..Tokens::ZERO }, ..Sums::default() },
+            Sums { cost: usd, ..Sums::default() },
+            Sums { cost: Usd::ZERO - usd, ..Sums::default() },
+            Sums { saved: usd, ..Sums::default() },
+            Sums { saved: Usd::ZERO - usd, ..Sums::default() },
+        ] {
+            let packed = pack(&BTreeMap::from([(0, huge)]));
+            assert!(may_overflow(&packed, &less(Sums::default())).unwrap(), "{huge:?}");
+            assert!(may_overflow(&[], &less(huge)).unwrap(), "{huge:?}");
+            assert!(!may_overflow(&packed, &more).unwrap(), "adding stops there");
+        }
+        let half = Usd::from_pico(i128::MAX / 2);
+        let half = Sums { calls: u64::MAX / 2, cost: half, saved: half, ..Sums::default() };
+        assert!(!may_overflow(&pack(&BTreeMap::from([(0, half)])), &less(half)).unwrap());
+    }
+
     proptest! {
         #[test]
         fn a_packed_day_reads_back_as_it_was(day in prop::collection::btree_map(0_u8..96, sums(), 0..5)) {

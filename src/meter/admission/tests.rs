@@ -63,7 +63,7 @@ fn call(number: u128, user: &str, team: &str, output: u64, at: Instant) -> Call 
 }
 
 fn coming(number: u128, call: Call) -> PendingCall {
-    PendingCall { hold: HoldId::new(number), call }
+    PendingCall { hold: HoldId::new(number), call, asked: None }
 }
 
 fn is_allowed(books: &mut dyn Ledger, rules: &Rules, coming: &PendingCall, now: Instant) -> bool {
@@ -116,6 +116,33 @@ fn of_a_hundred_calls_made_at_once_as_many_go_as_there_is_room_for() {
     });
     assert_eq!((went.into_inner(), of_bob.into_inner()), (40, 20));
     assert_eq!(held(&ledger(&path)), 60);
+}
+
+#[test]
+fn limits_of_the_model_that_was_asked_for_and_of_the_one_that_answers_both_hold() {
+    let now = second(1);
+    let of = |model: &str, amount| limit(&[(Dimension::Model, model)], Window::Day, tokens(amount));
+    let renamed = |number, asked: &str| PendingCall {
+        asked: Some(Label::new(asked)),
+        ..coming(number, call(number, "a", "t", 10, now))
+    };
+    for (limits, is_free) in [
+        (vec![of("known", 15)], true),
+        (vec![of("known", 15), of("other", 0)], true),
+        (vec![of("known", 0)], false),
+        (vec![of("fast", 0)], false),
+        (vec![of("known", 15), of("fast", 0)], false),
+    ] {
+        let (rules, mut books) = (rules(limits), Memory::new(Arc::new(Milli)));
+        assert_eq!(is_allowed(&mut books, &rules, &renamed(1, "fast"), now), is_free, "{:?}", rules.limits);
+    }
+    // It is held for the model that answers, so that calls at once do not exceed its limit, whatever they ask for.
+    let (rules, mut books) = (rules(vec![of("known", 15)]), Memory::new(Arc::new(Milli)));
+    assert!(is_allowed(&mut books, &rules, &renamed(1, "fast"), now));
+    assert!(is_allowed(&mut books, &rules, &renamed(2, "faster"), now), "ten of fifteen are held");
+    let (refused, _) = admit(&mut books, &rules, &renamed(3, "fast"), &Milli, now).unwrap();
+    assert_eq!((refused.allowed, refused.waits, refused.states.len()), (false, true, 1));
+    assert_eq!(held(&books), 2);
 }
 
 #[test]
@@ -303,7 +330,7 @@ fn check(books: &mut [Box<dyn Ledger>], steps: Vec<Step>) -> Result<(), TestCase
         release(books, *number);
     }
     now += lasts;
-    let caller = coming(0, call(0, "alice", "web", 1, second(now))).caller();
+    let caller = coming(0, call(0, "alice", "web", 1, second(now))).callers().remove(0);
     let decision = gate::decide(books, &rules, &caller, second(now)).unwrap();
     for state in &decision.states {
         let total = if state.limit.amount.usd.is_some() { None } else { Some("alice") };

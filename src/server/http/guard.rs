@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -15,14 +15,14 @@ use super::shared::Shared;
 use super::status::Problem;
 use super::token;
 use crate::config::Token;
-use crate::server::loopback::is_loopback;
+use crate::server::loopback;
 
 /// Paths that reveal nothing about the ledger, in addition to the files of the page.
 const OPEN: [&str; 3] = ["/healthz", "/readyz", "/"];
 
 /// Rejects unauthorised requests, and adds the headers that every response has.
 pub(super) async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let mut response = match refusal(shared.token.as_ref(), request.uri().path(), request.headers()) {
+    let mut response = match refusal(shared.token.as_ref(), request.uri(), request.headers()) {
         Some(problem) => {
             let mut response = problem.into_response();
             if response.status() == StatusCode::UNAUTHORIZED {
@@ -44,9 +44,9 @@ pub(super) fn is_open(path: &str) -> bool {
     OPEN.contains(&path) || path.starts_with(page::FILES)
 }
 
-fn refusal(token: Option<&Token>, path: &str, headers: &HeaderMap) -> Option<Problem> {
+fn refusal(token: Option<&Token>, target: &Uri, headers: &HeaderMap) -> Option<Problem> {
     let is_known = token.is_some_and(|token| token::is_presented(token, headers));
-    if !is_known && token.is_some() && !is_open(path) {
+    if !is_known && token.is_some() && !is_open(target.path()) {
         return Some(Problem::new(StatusCode::UNAUTHORIZED, "send the token as Authorization: Bearer …"));
     }
     // A second name could be the one that the next server goes by (RFC 9112, 3.2).
@@ -54,13 +54,12 @@ fn refusal(token: Option<&Token>, path: &str, headers: &HeaderMap) -> Option<Pro
         return Some(Problem::new(StatusCode::BAD_REQUEST, "send one Host"));
     }
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let host = text(header::HOST);
     // Without a token, only names of this machine are served, because any other name was made to point here.
-    if token.is_none() && !host.is_some_and(is_loopback) {
+    if token.is_none() && !loopback::is_for_loopback(target, headers) {
         return Some(Problem::new(StatusCode::FORBIDDEN, "this server answers to localhost only"));
     }
     let origin = text(header::ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
-    if origin.is_some_and(|origin| Some(origin) != host) {
+    if origin.is_some_and(|origin| Some(origin) != loopback::host(target, headers)) {
         return Some(Problem::new(StatusCode::FORBIDDEN, "pages of other origins are not served"));
     }
     None
@@ -81,7 +80,7 @@ mod tests {
     }
 
     fn status(token: Option<&Token>, path: &str, pairs: &[(&'static str, &str)]) -> u16 {
-        refusal(token, path, &headers(pairs)).map_or(200, |problem| problem.status.as_u16())
+        refusal(token, &path.parse().unwrap(), &headers(pairs)).map_or(200, |problem| problem.status.as_u16())
     }
 
     #[test]
@@ -93,6 +92,11 @@ mod tests {
             assert_eq!(status(None, "/metrics", &[("host", host)]), 403, "{host}");
         }
         assert_eq!(status(None, "/metrics", &[]), 403);
+        let local = ("host", "localhost:4318");
+        assert_eq!(status(None, "http://localhost:4318/metrics", &[local]), 200);
+        assert_eq!(status(None, "http://evil.example/metrics", &[local]), 403);
+        let own = [local, ("origin", "http://localhost:4318")];
+        assert_eq!(status(None, "http://127.0.0.1:4318/metrics", &own), 403, "the target is what the page must match");
     }
 
     #[test]

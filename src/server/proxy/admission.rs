@@ -69,6 +69,8 @@ pub(crate) struct Ask {
     pub(crate) protocol: Protocol,
     /// The model, if the beginning of the body gives it.
     pub(crate) model: Option<Label>,
+    /// The model under which the last call to it was booked, if the upstream gave it another name.
+    pub(crate) answers_as: Option<Label>,
     /// The caller.
     pub(crate) who: Who,
     /// The organisation under which it is booked.

@@ -22,6 +22,7 @@ use self::journal_writer::JournalWriter;
 use super::admission::HoldId;
 use super::count::About;
 use super::response_reader::Seen;
+use super::upstream_quirks::UpstreamQuirks;
 use crate::domain::{Call, Record};
 use crate::ingest::{self, Delivery};
 
@@ -80,6 +81,8 @@ pub(super) struct Setup {
     pub(super) deliver: mpsc::Sender<Delivery>,
     /// The data folder and the spool in it, if there is one.
     pub(super) folder: Option<(PathBuf, PathBuf)>,
+    /// Learns under which names upstreams answer.
+    pub(super) memory: Arc<UpstreamQuirks>,
 }
 
 /// The calls of a response, and the amount held for them.
@@ -107,6 +110,7 @@ impl Books {
         let gaps = Arc::new(Gaps::default());
         let spool = setup.folder.as_ref().map(|(_, spool)| spool.clone());
         let mut keeping = JournalWriter::new(setup.folder, waiting, booked.subscribe(), Arc::clone(&gaps));
+        keeping.teach(setup.memory);
         keeping.open_journal();
         let keeping = Arc::new(Mutex::new(keeping));
         let from = booked.subscribe();

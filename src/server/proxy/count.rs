@@ -32,6 +32,8 @@ pub(super) const SOURCE: &str = "proxy";
 pub(super) struct About {
     /// Its API.
     pub(super) protocol: Protocol,
+    /// The upstream, by its place in the config.
+    pub(super) upstream: usize,
     /// Our own id for it.
     pub(super) id: String,
     /// Time at which the request arrived.

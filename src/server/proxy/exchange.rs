@@ -241,6 +241,7 @@ fn may_matter(limited: &[Dimension], who: &Who, facts: &Facts) -> bool {
 fn record(shared: &Shared, job: &Job, protocol: Protocol, sent: &Arc<Sent>) -> Box<CallRecord> {
     let about = About {
         protocol,
+        upstream: job.route.upstream,
         id: job.id.clone(),
         at: shared.env.now(),
         latency: Duration::ZERO,
@@ -264,7 +265,10 @@ fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Opti
     let is_whole = length.is_none_or(|length| length <= bytes);
     let input = if is_whole { facts.input(bytes) } else { Facts::default().input(length.unwrap_or(bytes)) };
     let model = facts.model.as_deref().map(Label::new);
-    Ask { protocol, model, who, org: defaults.org.clone(), input, output: facts.most_output, at: shared.env.now() }
+    let answers_as =
+        model.as_ref().and_then(|model| shared.memory.answers_as(job.route.upstream, model, Instant::now()));
+    let (org, output, at) = (defaults.org.clone(), facts.most_output, shared.env.now());
+    Ask { protocol, model, answers_as, who, org, input, output, at }
 }
 
 /// Decides whether the call may be made. Calls that have ended count with their holds until they are booked, so before

@@ -16,7 +16,7 @@ use super::headers;
 use super::route::{self, Route};
 use super::shared::Shared;
 use crate::server::http::token;
-use crate::server::loopback::is_loopback;
+use crate::server::loopback;
 
 /// Answers a request.
 pub(super) fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> DetachedAnswer {
@@ -82,12 +82,12 @@ fn stranger(shared: &Shared, request: &Request<Incoming>) -> Option<Trouble> {
         return Some(Trouble::request(StatusCode::BAD_REQUEST, "tokmeter: send one Host"));
     }
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let host = text(HOST).or_else(|| request.uri().authority().map(hyper::http::uri::Authority::as_str));
-    if shared.token.is_none() && !host.is_some_and(is_loopback) {
+    let (target, headers) = (request.uri(), request.headers());
+    if shared.token.is_none() && !loopback::is_for_loopback(target, headers) {
         return Some(Trouble::request(StatusCode::FORBIDDEN, "tokmeter: this proxy answers to localhost only"));
     }
     let origin = text(ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
-    if origin.is_some_and(|origin| Some(origin) != host) {
+    if origin.is_some_and(|origin| Some(origin) != loopback::host(target, headers)) {
         return Some(Trouble::request(StatusCode::FORBIDDEN, "tokmeter: pages of other origins are not served"));
     }
     None

@@ -21,8 +21,8 @@ pub(crate) struct Limited {
     pub(crate) keys: KeyRing,
 }
 
-/// The call as it would be booked, with an estimate of its tokens.
-fn coming(ask: &Ask) -> Call {
+/// The call as it would be booked, with an estimate of its tokens, and the model that was asked for, if that is another.
+fn coming(ask: &Ask) -> (Call, Option<Label>) {
     let Ask { who, .. } = ask.clone();
     let from = Attribution {
         session: who.session,
@@ -43,7 +43,11 @@ fn coming(ask: &Ask) -> Call {
     let tokens = Tokens { input: ask.input, output, ..Tokens::ZERO };
     // This key is never booked.
     let key = CallKey::from_parts(&["coming"]);
-    Call { fidelity: Fidelity::Guessed, ..Call::new(key, from, ask.model.clone(), tokens) }
+    let (model, asked) = match &ask.answers_as {
+        Some(answered) => (Some(answered.clone()), ask.model.clone()),
+        None => (ask.model.clone(), None),
+    };
+    (Call { fidelity: Fidelity::Guessed, ..Call::new(key, from, model, tokens) }, asked)
 }
 
 impl Admission for Limited {
@@ -56,11 +60,13 @@ impl Admission for Limited {
     }
 
     fn admit_at_once(&self, ask: &Ask) -> Option<Decision> {
-        self.limits.admit_at_once(&coming(ask)).map(decision)
+        let (call, asked) = coming(ask);
+        self.limits.admit_at_once(call, asked).map(decision)
     }
 
     fn admit(&self, ask: &Ask) -> Decision {
-        decision(self.limits.admit(coming(ask)))
+        let (call, asked) = coming(ask);
+        decision(self.limits.admit(call, asked))
     }
 
     fn undecided(&self) -> Decision {

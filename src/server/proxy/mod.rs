@@ -110,13 +110,15 @@ impl Proxy {
         let (stop, ending) = watch::channel(false);
         let (alive, gone) = mpsc::channel(1);
         let client = Client::new(setup.upstreams.iter().any(Upstream::is_secure), setup.ca.as_deref())?;
-        let books = Books::open(booking::Setup { deliver: setup.engine.deliver, folder: setup.folder })?;
+        let memory = Arc::new(UpstreamQuirks::default());
+        let (deliver, folder) = (setup.engine.deliver, setup.folder);
+        let books = Books::open(booking::Setup { deliver, folder, memory: Arc::clone(&memory) })?;
         let booking = books.handle().ok_or(io::ErrorKind::BrokenPipe)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let shared = Arc::new(Shared {
             upstreams: setup.upstreams,
             client,
-            memory: Arc::new(UpstreamQuirks::default()),
+            memory,
             admission: setup.admission,
             booking,
             token: setup.token,

@@ -1,15 +1,19 @@
 //! Properties of upstreams that were learned from their responses.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use crate::domain::CallKey;
+use crate::domain::{CallKey, Label};
 use crate::formats::keys::request_key;
 
 /// Number of requests whose ids are remembered.
 const REQUESTS: usize = 4096;
 /// Maximum number of models that are remembered. Their names come from clients.
 const MODELS: usize = 4096;
+/// How long an upstream is expected to answer under the same name. A gateway whose alias now means a model with room is
+/// asked again after that.
+const RENAMED: Duration = Duration::from_secs(3600);
 
 /// Known properties of upstreams.
 #[derive(Debug, Default)]
@@ -18,6 +22,8 @@ pub(super) struct UpstreamQuirks {
     refusing: Mutex<HashSet<(usize, Option<String>)>>,
     /// Upstreams that require a content length.
     measuring: Mutex<HashSet<usize>>,
+    /// The model under which an upstream answered a request for another, and when it last did.
+    answering: Mutex<HashMap<(usize, Label), (Label, Instant)>>,
     /// The ids of the last requests.
     requests: Mutex<Requests>,
 }
@@ -56,6 +62,31 @@ impl UpstreamQuirks {
         self.measuring.lock().unwrap_or_else(PoisonError::into_inner).insert(upstream);
     }
 
+    /// The model under which this upstream answers requests for another, such as a gateway's alias.
+    pub(super) fn answers_as(&self, upstream: usize, asked: &Label, now: Instant) -> Option<Label> {
+        let known = self.answering.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_empty() {
+            return None;
+        }
+        let (answered, at) = known.get(&(upstream, asked.clone()))?;
+        (now.saturating_duration_since(*at) < RENAMED).then(|| answered.clone())
+    }
+
+    /// Records the model of an answer to a request for a model.
+    pub(super) fn answered_as(&self, upstream: usize, asked: &Label, answered: &Label) {
+        let mut known = self.answering.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked == answered {
+            if !known.is_empty() {
+                known.remove(&(upstream, asked.clone()));
+            }
+            return;
+        }
+        if known.len() >= MODELS {
+            known.clear();
+        }
+        known.insert((upstream, asked.clone()), (answered.clone(), Instant::now()));
+    }
+
     /// Records the id of a request. False if an earlier request had it, so that it identifies neither.
     pub(super) fn is_new_request(&self, id: &str) -> bool {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,6 +117,26 @@ mod tests {
             assert!(memory.refuses(1, name(number).as_deref()) && !memory.refuses(2, name(number).as_deref()));
         }
         assert!(memory.refusing.lock().unwrap().len() <= MODELS);
+    }
+
+    #[test]
+    fn the_last_name_of_an_answer_is_remembered_for_a_while_and_up_to_a_bound() {
+        let memory = UpstreamQuirks::default();
+        let [fast, large, small] = ["fast", "large", "small"].map(Label::new);
+        let answers_as = |upstream, asked: &Label| memory.answers_as(upstream, asked, Instant::now());
+        assert_eq!(answers_as(1, &fast), None);
+        memory.answered_as(1, &fast, &large);
+        memory.answered_as(1, &fast, &small);
+        assert_eq!((answers_as(1, &fast), answers_as(2, &fast)), (Some(small.clone()), None));
+        assert_eq!(memory.answers_as(1, &fast, Instant::now() + RENAMED), None, "it is asked again");
+        memory.answered_as(1, &fast, &fast);
+        assert_eq!(answers_as(1, &fast), None);
+        for number in 0..=MODELS {
+            let asked = Label::new(&format!("alias-{number}"));
+            memory.answered_as(1, &asked, &small);
+            assert_eq!(answers_as(1, &asked), Some(small.clone()));
+        }
+        assert!(memory.answering.lock().unwrap().len() <= MODELS);
     }
 
     #[test]

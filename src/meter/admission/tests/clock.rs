@@ -17,7 +17,7 @@ fn every_kind() -> (tempfile::TempDir, Vec<Box<dyn Ledger>>) {
 }
 
 fn used(books: &dyn Ledger, rules: &Rules, at: i64) -> Option<u64> {
-    let caller = coming(0, call(0, "a", "t", 0, second(at))).caller();
+    let caller = coming(0, call(0, "a", "t", 0, second(at))).callers().remove(0);
     gate::decide(books, rules, &caller, second(at)).unwrap().states[0].used.tokens
 }
 
@@ -109,7 +109,7 @@ fn e3_a_call_under_way_at_midnight_is_held_and_booked_in_the_period_of_its_reque
 
 /// Delivers the alerts that are due and were not delivered before, and returns them.
 fn delivered(books: &mut dyn Ledger, rules: &Rules, at: i64) -> Vec<Alert> {
-    let caller = coming(0, call(0, "a", "t", 0, second(at))).caller();
+    let caller = coming(0, call(0, "a", "t", 0, second(at))).callers().remove(0);
     let states = gate::decide(books, rules, &caller, second(at)).unwrap().states;
     // A meter that has just started has no memory of its own.
     let mut due = Alerts::new(None, 0).due(&states, &[], second(at));

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::{Finished, Gaps, IDLE, ToBook, keep};
-use crate::domain::{Call, Fidelity, HoldId};
+use crate::domain::{Call, Fidelity, HoldId, Label};
 use crate::server::proxy::count::{self, About, FirstSeen};
 use crate::server::proxy::journal::Journal;
 use crate::server::proxy::response_reader::Seen;
+use crate::server::proxy::upstream_quirks::UpstreamQuirks;
 
 /// Duration of a write that means the disk is slow, and for how long it is then treated as slow.
 const SLOW: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
@@ -38,6 +39,7 @@ pub(super) struct JournalWriter {
     booked: watch::Receiver<u64>,
     /// Requests, by the ids of their answers.
     ids: FirstSeen,
+    memory: Arc<UpstreamQuirks>,
     gaps: Arc<Gaps>,
     /// The disk was slow. Do not wait for it until this time.
     slow_until: Option<Instant>,
@@ -60,9 +62,15 @@ impl JournalWriter {
             written: 0,
             booked,
             ids: FirstSeen::default(),
+            memory: Arc::default(),
             gaps,
             slow_until: None,
         }
+    }
+
+    /// Passes the names of answers on to this.
+    pub(super) fn teach(&mut self, memory: Arc<UpstreamQuirks>) {
+        self.memory = memory;
     }
 
     /// Opens the journal, unless it is open or was tried a moment ago: the disk may be full at the start.
@@ -135,6 +143,11 @@ impl JournalWriter {
         let calls = count::calls(seen, about, &mut self.ids);
         if calls.iter().any(|call| call.fidelity == Fidelity::Guessed) {
             self.gaps.estimated.fetch_add(1, Ordering::Relaxed);
+        }
+        if let (Some(asked), Some(call)) = (&about.facts.model, calls.first())
+            && let Some(answered) = &call.model
+        {
+            self.memory.answered_as(about.upstream, &Label::new(asked), answered);
         }
         calls
     }

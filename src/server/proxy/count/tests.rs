@@ -14,6 +14,7 @@ fn calls(seen: &Seen, about: &About) -> Vec<Call> {
 fn about(protocol: Protocol) -> About {
     About {
         protocol,
+        upstream: 0,
         id: "c1".to_owned(),
         at: Instant::from_timestamp(1_795_730_000, 0).unwrap(),
         latency: Duration::from_millis(20),
