@@ -182,6 +182,26 @@ enum Reading {
     OfOneProgram,
 }
 
+/// The lines of a log. An object over several lines is one of them, and one that begins behind another is its own.
+fn pieces(bytes: &[u8]) -> Vec<&[u8]> {
+    let (mut pieces, mut begin, mut at) = (Vec::new(), 0, 0);
+    let mut is_open = false;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        if line == b"}{\n" {
+            pieces.push(&bytes[begin..=at]);
+            begin = at + 1;
+        } else {
+            is_open = line == b"{\n" || (is_open && line != b"}\n");
+        }
+        at += line.len();
+        if !is_open {
+            pieces.push(&bytes[begin..at]);
+            begin = at;
+        }
+    }
+    pieces
+}
+
 fn read(file: &Path, how: Reading) -> Vec<Record> {
     if file.extension().is_some_and(|ending| ending == "sql") {
         return rows_of(file, how);
@@ -200,7 +220,7 @@ fn read(file: &Path, how: Reading) -> Vec<Record> {
     }
     let mut out = Vec::new();
     let mut offset = 0;
-    for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+    for (number, line) in pieces(&bytes).into_iter().enumerate() {
         if how == Reading::Restarted || how == Reading::RestartedAt(number) {
             let state = lines.state();
             lines = decoder(file);

@@ -48,6 +48,10 @@ impl BatchBuilder {
                 self.origin.offset = offset;
                 let outcome = self.lines.line(text, &self.origin, &mut self.records);
                 self.note(outcome);
+                if text.starts_with(b"{\n") || text.starts_with(b"{\r\n") {
+                    // An object over several lines is noted under its first one.
+                    self.tallies.lines += memchr::memchr_iter(b'\n', text).map(|_| 1).sum::<u64>();
+                }
             }
             Frame::TooLong { offset } => {
                 self.tallies.lines += 1;
