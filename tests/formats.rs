@@ -520,6 +520,22 @@ fn e7_an_answer_across_midnight_belongs_to_the_day_on_which_it_began() {
 }
 
 #[test]
+fn a_printed_total_whose_split_or_model_is_a_guess_says_so() {
+    let guessed = |sample: &str| {
+        let report = books(read(&samples().join(sample), Reading::Plain));
+        let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
+        report.report(&query).unwrap().total.guessed_calls
+    };
+    // Gemini CLI's stream leaves out what the rest of its total is; the document does not.
+    assert_eq!((guessed("gemini-cli/printed.jsonl"), guessed("gemini-cli/printed-json.jsonl")), (1, 0));
+    // Where the total is that of the answers, their model is known.
+    assert_eq!((guessed("qwen-code/printed.jsonl"), guessed("qwen-code/printed-list.jsonl")), (0, 0));
+    // A sub-agent may have used another model, and `json` names none.
+    assert_eq!((guessed("droid/printed.jsonl"), guessed("droid/printed-json.jsonl")), (1, 1));
+    assert_eq!(guessed("droid/printed/run.jsonl"), 0);
+}
+
+#[test]
 fn only_the_formats_asked_for_are_read() {
     let file = samples().join("claude-code/streamed.jsonl");
     let bytes = fs::read(&file).unwrap();
