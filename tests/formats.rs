@@ -536,6 +536,23 @@ fn a_printed_total_whose_split_or_model_is_a_guess_says_so() {
 }
 
 #[test]
+fn a_total_without_input_and_output_is_input_as_a_guess() {
+    let books = books(read(&samples().join("goose/only-totals/sessions.sql"), Reading::Plain));
+    let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
+    let total = books.report(&query).unwrap().total;
+    // 1,000 tokens in all, of which nothing says what they were.
+    assert_eq!((total.tokens.input, total.tokens.output, total.guessed_calls), (1000, 0, 1));
+}
+
+#[test]
+fn a_message_without_a_time_is_dated_by_the_start_of_its_chat() {
+    let books = books(read(&samples().join("cursor/state.vscdb.sql"), Reading::Plain));
+    let old = rows(&books).into_iter().find(|row| row.call.tokens.input == 50).unwrap();
+    // 1,795,000,000 seconds since 1970, not the time at which the database was written.
+    assert_eq!(old.call.from.at, "2026-11-18T11:06:40Z".parse::<Instant>().unwrap());
+}
+
+#[test]
 fn only_the_formats_asked_for_are_read() {
     let file = samples().join("claude-code/streamed.jsonl");
     let bytes = fs::read(&file).unwrap();
