@@ -553,6 +553,15 @@ fn a_message_without_a_time_is_dated_by_the_start_of_its_chat() {
 }
 
 #[test]
+fn a_turn_of_one_model_has_the_cost_that_the_turn_states() {
+    let folder = "grok-build/%2Fhome%2Fkim%2Fshop/01a09207-ffff-7802-b465-0bedbf66f83b/updates.jsonl";
+    let books = books(read(&samples().join(folder), Reading::Plain));
+    let row = rows(&books).into_iter().find(|row| row.call.tokens.output == 7).unwrap();
+    // 5,000,000 ticks of 10^-10 dollars.
+    assert_eq!(row.call.quoted.map(Usd::pico), Some(500_000_000));
+}
+
+#[test]
 fn only_the_formats_asked_for_are_read() {
     let file = samples().join("claude-code/streamed.jsonl");
     let bytes = fs::read(&file).unwrap();
