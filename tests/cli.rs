@@ -636,6 +636,21 @@ fn a_file_whose_only_lines_are_quarantined_says_why_they_were_not_counted() {
 }
 
 #[test]
+fn a_document_with_one_bad_count_counts_without_it() {
+    let home = Home::new();
+    let request = |at: u64, input: i64| {
+        format!(
+            r#"{{"ts":{at},"type":"say","say":"api_req_started","text":"{{\"tokensIn\":{input},\"tokensOut\":5}}"}}"#
+        )
+    };
+    let requests = [request(1_795_600_000_000, 7), request(1_795_600_001_000, -5)];
+    home.write("ui_messages.json", &format!("[{}]", requests.join(",")));
+    // 7 of input and 5 of output; the second request is quarantined.
+    let total = json(&home, &["report", "total", "ui_messages.json", "--json"]);
+    assert_eq!(total["total"]["total_tokens"], 12, "{total}");
+}
+
+#[test]
 fn limits_are_json_with_and_without_show() {
     let home = Home::new();
     assert!(plain(&home).args(["limits", "set", "day", "25usd"]).output().unwrap().status.success());

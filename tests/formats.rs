@@ -182,6 +182,26 @@ enum Reading {
     OfOneProgram,
 }
 
+/// The lines of a log. An object over several lines is one of them, and one that begins behind another is its own.
+fn pieces(bytes: &[u8]) -> Vec<&[u8]> {
+    let (mut pieces, mut begin, mut at) = (Vec::new(), 0, 0);
+    let mut is_open = false;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        if line == b"}{\n" {
+            pieces.push(&bytes[begin..=at]);
+            begin = at + 1;
+        } else {
+            is_open = line == b"{\n" || (is_open && line != b"}\n");
+        }
+        at += line.len();
+        if !is_open {
+            pieces.push(&bytes[begin..at]);
+            begin = at;
+        }
+    }
+    pieces
+}
+
 fn read(file: &Path, how: Reading) -> Vec<Record> {
     if file.extension().is_some_and(|ending| ending == "sql") {
         return rows_of(file, how);
@@ -200,7 +220,7 @@ fn read(file: &Path, how: Reading) -> Vec<Record> {
     }
     let mut out = Vec::new();
     let mut offset = 0;
-    for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+    for (number, line) in pieces(&bytes).into_iter().enumerate() {
         if how == Reading::Restarted || how == Reading::RestartedAt(number) {
             let state = lines.state();
             lines = decoder(file);
@@ -497,6 +517,48 @@ fn e7_an_answer_across_midnight_belongs_to_the_day_on_which_it_began() {
     let report = books.report(&query).unwrap();
     let days: Vec<_> = report.rows.iter().map(|row| (format!("{:?}", row.period), row.sums.tokens.output)).collect();
     assert_eq!(days, [("Day(2026-11-10)".to_owned(), 90)]);
+}
+
+#[test]
+fn a_printed_total_whose_split_or_model_is_a_guess_says_so() {
+    let guessed = |sample: &str| {
+        let report = books(read(&samples().join(sample), Reading::Plain));
+        let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
+        report.report(&query).unwrap().total.guessed_calls
+    };
+    // Gemini CLI's stream leaves out what the rest of its total is; the document does not.
+    assert_eq!((guessed("gemini-cli/printed.jsonl"), guessed("gemini-cli/printed-json.jsonl")), (1, 0));
+    // Where the total is that of the answers, their model is known.
+    assert_eq!((guessed("qwen-code/printed.jsonl"), guessed("qwen-code/printed-list.jsonl")), (0, 0));
+    // A sub-agent may have used another model, and `json` names none.
+    assert_eq!((guessed("droid/printed.jsonl"), guessed("droid/printed-json.jsonl")), (1, 1));
+    assert_eq!(guessed("droid/printed/run.jsonl"), 0);
+}
+
+#[test]
+fn a_total_without_input_and_output_is_input_as_a_guess() {
+    let books = books(read(&samples().join("goose/only-totals/sessions.sql"), Reading::Plain));
+    let query = Query { by: vec![Dimension::Model], ..Query::new(Grain::Total, Zone::UTC) };
+    let total = books.report(&query).unwrap().total;
+    // 1,000 tokens in all, of which nothing says what they were.
+    assert_eq!((total.tokens.input, total.tokens.output, total.guessed_calls), (1000, 0, 1));
+}
+
+#[test]
+fn a_message_without_a_time_is_dated_by_the_start_of_its_chat() {
+    let books = books(read(&samples().join("cursor/state.vscdb.sql"), Reading::Plain));
+    let old = rows(&books).into_iter().find(|row| row.call.tokens.input == 50).unwrap();
+    // 1,795,000,000 seconds since 1970, not the time at which the database was written.
+    assert_eq!(old.call.from.at, "2026-11-18T11:06:40Z".parse::<Instant>().unwrap());
+}
+
+#[test]
+fn a_turn_of_one_model_has_the_cost_that_the_turn_states() {
+    let folder = "grok-build/%2Fhome%2Fkim%2Fshop/01a09207-ffff-7802-b465-0bedbf66f83b/updates.jsonl";
+    let books = books(read(&samples().join(folder), Reading::Plain));
+    let row = rows(&books).into_iter().find(|row| row.call.tokens.output == 7).unwrap();
+    // 5,000,000 ticks of 10^-10 dollars.
+    assert_eq!(row.call.quoted.map(Usd::pico), Some(500_000_000));
 }
 
 #[test]

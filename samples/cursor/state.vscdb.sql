@@ -9,3 +9,5 @@ INSERT INTO cursorDiskKV VALUES ('bubbleId:chat-1:m2', '{"type": 2, "text": "hi"
 INSERT INTO cursorDiskKV VALUES ('bubbleId:chat-1:m3', '{"type": 2, "text": "v3", "tokenCount": {"inputTokens": 0, "outputTokens": 0}, "createdAt": "2026-11-20T10:01:00.000Z"}');
 INSERT INTO cursorDiskKV VALUES ('bubbleId:chat-2:m4', '{"type": 2, "text": "auto", "tokenCount": {"inputTokens": 100, "outputTokens": 20}, "modelInfo": {"modelName": "default"}, "createdAt": 1795170000000}');
 INSERT INTO cursorDiskKV VALUES ('bubbleId:chat-2:m5', '{"tokenCount": torn');
+INSERT INTO cursorDiskKV VALUES ('composerData:chat-3', '{"createdAt": 1795000000000}');
+INSERT INTO cursorDiskKV VALUES ('bubbleId:chat-3:m6', '{"type": 2, "text": "old", "tokenCount": {"inputTokens": 50, "outputTokens": 5}, "modelInfo": {"modelName": "claude-4.5-sonnet"}}');

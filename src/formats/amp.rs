@@ -2,12 +2,14 @@
 //!
 //! Based on readers of this format (ccusage 20.0, tokscale 4.17, checked 2026-11-26). The agent requires an account at
 //! its own service and could not be run. `usageLedger.events` is authoritative: each event is one request, with input
-//! and output. The cache counts are in the `usage` of the message that `toMessageId` names. A thread without a ledger
-//! only has the messages' `usage`. Counts are disjoint. A request may have nothing but a `total`, which then counts as
-//! output. With OpenAI's models the whole uncached prompt counts as written to the cache, so that the three parts add
-//! up to `totalInputTokens`; in the terms of price lists, it is input. `AMP_DATA_DIR` may name several folders.
-//! `credits` are not dollars and are not kept. Newer versions keep threads at the service, so anything no longer
-//! written here is in no log.
+//! and output. The cache counts are in the `usage` of the message that `toMessageId` names, and belong to the first of
+//! several requests that name it. A thread without a ledger only has the messages' `usage`. So do the messages of a
+//! thread that went on after January 2026, when requests were no longer added to its ledger (ccusage's notes on Amp,
+//! read 2026-11-29). Counts are disjoint. A request may have nothing but a `total`, which then counts as output. With
+//! OpenAI's models the whole uncached prompt counts as written to the cache, so that the three parts add up to
+//! `totalInputTokens`; in the terms of price lists, it is input. `AMP_DATA_DIR` may name several folders. `credits` are
+//! not dollars and are not kept. Newer versions keep threads at the service, so anything no longer written here is in
+//! no log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +19,7 @@ use super::fields::{Named, Slot, fields};
 use super::file_uri::path_of_uri;
 use super::first_bad::FirstBad;
 use super::json::{self, List, Text};
+use super::keys::timed_key;
 use super::time::Stamp;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, Reading};
 use crate::domain::{Call, CallKey, Fidelity, Record, Tokens};
@@ -145,14 +148,34 @@ impl Reader for Threads {
         } else {
             let messages: BTreeMap<&str, &Message<'_>> =
                 thread.messages.0.iter().filter_map(|message| Some((message.id.get()?, message))).collect();
+            let events = &thread.ledger.events.0;
+            let named: BTreeSet<&str> = events.iter().filter_map(|event| event.message.get()).collect();
+            let is_alone = |message: &Message<'_>| {
+                !message.usage.is_absent() && message.id.get().is_none_or(|id| !named.contains(id))
+            };
+            let alone: Vec<&Message<'_>> = thread.messages.0.iter().filter(|message| is_alone(message)).collect();
+            for message in &alone {
+                take(self.message(&thread, message, origin));
+            }
             let mut answered = BTreeSet::new();
-            for event in &thread.ledger.events.0 {
+            // A request that names no message is that of one with its counts, if there is one.
+            let is_known = |event: &Event<'_>| {
+                event.message.is_absent() && alone.iter().any(|message| message.usage.is_of(&event.tokens))
+            };
+            for event in events.iter().filter(|event| !is_known(event)) {
                 let beside = event.message.get().and_then(|id| messages.get(id).copied());
                 let is_first = event.message.get().is_some_and(|id| answered.insert(id));
                 take(self.event(&thread, event, beside, is_first, origin));
             }
         }
         bad.result()
+    }
+}
+
+impl Usage<'_> {
+    /// True if these are the counts of a request.
+    fn is_of(&self, counts: &Counts<'_>) -> bool {
+        self.input.is_given() && self.input == counts.input && self.output == counts.output
     }
 }
 
@@ -166,9 +189,9 @@ impl Threads {
         is_first: bool,
         origin: &Origin,
     ) -> Result<Option<Call>, BadLine> {
-        let none = Message::default();
+        let (none, unused) = (Message::default(), Usage::default());
         let (counts, message) = (&event.tokens, beside.unwrap_or(&none));
-        let beside = &message.usage;
+        let beside = if is_first { &message.usage } else { &unused };
         let mut tokens = Tokens {
             input: counts.input.tokens("input")?,
             cache_read: counts.cache_read.or(&beside.cache_read).tokens("cacheReadInputTokens")?,
@@ -180,14 +203,15 @@ impl Threads {
         if is_sum {
             tokens.output = counts.total.tokens("total")?.saturating_sub(tokens.total());
         }
+        let at = event.at.or(&message.usage.at).or(&message.at);
+        let model = event.model.or(&message.usage.model).or(&message.model);
         // The first request of a message matches the message's own counts, and those are used while there is no ledger
         // yet.
-        let key = match event.id.get() {
-            Some(id) if !is_first => CallKey::from_parts(&[NAME, "event", id]),
-            _ => key_of(thread, event.message.get()),
+        let key = match (event.id.get(), event.message.get()) {
+            (_, Some(message)) if is_first => key_of(thread, message),
+            (Some(id), _) => CallKey::from_parts(&[NAME, "event", id]),
+            (None, _) => unnamed_key(thread, *at, model.get(), &tokens),
         };
-        let at = event.at.or(&beside.at).or(&message.at);
-        let model = event.model.or(&beside.model).or(&message.model);
         let mut call = self.call(thread, key, *at, model.get(), tokens, origin);
         if is_sum && let Some(call) = &mut call {
             call.fidelity = Fidelity::Guessed;
@@ -214,8 +238,11 @@ impl Threads {
             output: usage.output.tokens("outputTokens")?,
             ..Tokens::default()
         };
-        let key = key_of(thread, message.id.get());
         let (at, model) = (usage.at.or(&message.at), usage.model.or(&message.model));
+        let key = match message.id.get() {
+            Some(id) => key_of(thread, id),
+            None => unnamed_key(thread, *at, model.get(), &tokens),
+        };
         Ok(self.call(thread, key, *at, model.get(), tokens, origin))
     }
 
@@ -241,6 +268,11 @@ impl Threads {
 }
 
 /// The key of an answer, based on its message.
-fn key_of(thread: &Thread<'_>, message: Option<&str>) -> CallKey {
-    CallKey::from_parts(&[NAME, thread.id.get().unwrap_or_default(), message.unwrap_or_default()])
+fn key_of(thread: &Thread<'_>, message: &str) -> CallKey {
+    CallKey::from_parts(&[NAME, thread.id.get().unwrap_or_default(), message])
+}
+
+/// The key of an answer that nothing names, within its thread.
+fn unnamed_key(thread: &Thread<'_>, at: Stamp, model: Option<&str>, tokens: &Tokens) -> CallKey {
+    timed_key(NAME, at.0, model, tokens).under(thread.id.get().unwrap_or_default())
 }

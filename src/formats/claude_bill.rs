@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::claude_usage::Usage;
 use super::count::Count;
-use super::fields::{Cell, Field, Fields, Shape, Slot, fields};
+use super::fields::{Slot, fields};
 use super::json::{self, Text};
+use super::keyed::Keyed;
 use super::stored_time::StoredTime;
 use super::time::Stamp;
 use super::{BadLine, Origin};
@@ -105,7 +106,7 @@ fields! {
         at: Stamp = "timestamp",
         started: Count = "startTime",
         usage: Usage<'a> = "usage",
-        models: Models<'a> = "modelUsage",
+        models: Keyed<ModelUsage<'a>> = "modelUsage",
     }
 }
 
@@ -155,10 +156,10 @@ pub(super) fn bill(
     let is_run = line.kind.get() == Some("result");
     if is_run && line.models.0.is_empty() {
         // Before there were totals by model, the run's usage was the only figure.
-        let Some(model) = &context.model else { return Ok(None) };
         let is_split = !line.usage.cache_split.is_absent();
-        let (tokens, web_searches) = (own.tokens, own.web_searches);
-        models.push(Billed { is_split, web_searches, ..Billed::new(model, tokens) });
+        let (tokens, web_searches, is_guessed) = (own.tokens, own.web_searches, context.model.is_none());
+        let model = context.model.as_deref().unwrap_or(Billed::UNNAMED);
+        models.push(Billed { is_split, web_searches, is_guessed, ..Billed::new(model, tokens) });
     }
     if let [only] = &mut models[..] {
         only.borrow_lifetimes(own.tokens);
@@ -217,34 +218,6 @@ impl Billed {
     }
 }
 
-/// An object keyed by model. Any other value counts as empty.
-#[derive(Debug, Default)]
-pub(super) struct Models<'a>(Vec<(String, ModelUsage<'a>)>);
-
-impl Slot for Models<'_> {
-    fn is_absent(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl<'de> Fields<'de> for Models<'de> {
-    fn begin(&mut self) {
-        self.0.clear();
-    }
-    fn named(&mut self, name: &[u8]) -> Option<Field<'_, 'de>> {
-        let name = std::str::from_utf8(name).ok()?.to_owned();
-        let place = self.0.len();
-        self.0.push((name, ModelUsage::default()));
-        Some(self.0[place].1.field())
-    }
-}
-
-impl<'de> Cell<'de> for Models<'de> {
-    fn field(&mut self) -> Field<'_, 'de> {
-        Field::Shape(Shape::Object(self))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,7 +261,6 @@ mod tests {
             r#"{"type":"cost-state","sessionId":"s","modelUsage":[{"inputTokens":1}]}"#,
             r#"{"type":"cost-state","sessionId":"s","modelUsage":{"m":7,"n":null}}"#,
             r#"{"type":"cost-state","modelUsage":{"m":{"inputTokens":1}}}"#,
-            r#"{"type":"result","session_id":"s","usage":{"input_tokens":1}}"#,
         ] {
             assert_eq!(read(line), None, "{line}");
         }
@@ -296,6 +268,13 @@ mod tests {
         let line = br#"{"type":"cost-state","sessionId":"s","modelUsage":{"m":{"inputTokens":-1}}}"#;
         let read = bill(line, &Context::default(), &Label::new("c"), &mut Labels::default(), &origin);
         assert!(matches!(read, Err(BadLine::Absurd { field: "inputTokens", .. })), "{read:?}");
+    }
+
+    #[test]
+    fn a_result_that_names_no_model_is_a_total_of_an_unknown_one() {
+        // 3 of input and 4 of output: the model is not known, and the tokens are not lost.
+        let line = r#"{"type":"result","session_id":"s","usage":{"input_tokens":3,"output_tokens":4}}"#;
+        assert_eq!(billed(line), [("unknown".to_owned(), [3, 0, 0, 0, 4, 0], true)]);
     }
 
     #[test]

@@ -33,6 +33,8 @@ fields! {
         skill: Text<'a> = "attributionSkill",
         request: Text<'a> = "requestId",
         cost: Money = "costUSD",
+        // Only results have these. Droid and Qwen Code print results without them.
+        total: Seen = "total_cost_usd" | "cost_usd" | "modelUsage",
         message: Message<'a> = "message",
         data: Progress<'a> = "data",
         tool_result: ToolResult<'a> = "toolUseResult",
@@ -145,11 +147,16 @@ impl Line<'_> {
     pub(super) fn is_ours(&self) -> bool {
         let named = self.session().is_some() || !self.uuid.is_absent();
         match self.kind.get() {
+            // The id of an answer that Qwen Code prints is that of its line, not the service's.
+            Some("assistant") if self.uuid.get().is_some_and(|uuid| self.message.id.get() == Some(uuid)) => {
+                self.printed.is_absent()
+            }
             Some("assistant") => named || !self.message.is_absent(),
+            Some("result") => named && self.total.is_some(),
             Some("progress") => named || !self.data.is_absent(),
             // These kinds may repeat usage. Other kinds have none, and lines from other programs may well have a type
             // and a session. Stream events are in the API's own format.
-            Some("user" | "system" | "result" | "summary" | "attachment" | "cost-state") => named,
+            Some("user" | "system" | "summary" | "attachment" | "cost-state") => named,
             Some(kind) if is_bookkeeping(kind) => true,
             Some(_) => false,
             None => self.message.usage.has_counts(),

@@ -4,9 +4,10 @@
 //! Based on the agent's source (`internal/agent/agent.go`, `internal/projects/projects.go`,
 //! `internal/db/sql/sessions.sql`, read 2026-11-26): `cost` grows with each step. `prompt_tokens` and
 //! `completion_tokens` are overwritten by the latest step and only show how full the context is. So a session
-//! is a running total of its cost without tokens, which is a lower bound. It is dated by `updated_at`. The cost of a
-//! sub-agent is added to the session that called it, which has no parent; the others are skipped. Times are in seconds.
-//! If a session is deleted, the ledger keeps its rows.
+//! is a running total of its cost without tokens, which is a lower bound. A model at a flat rate, and usage that the
+//! agent only estimates, add nothing to it (`updateSessionUsage`, read 2026-11-29). It is dated by `updated_at`. The
+//! cost of a sub-agent is added to the session that called it, which has no parent; the others are skipped. Times are in
+//! seconds. If a session is deleted, the ledger keeps its rows.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ impl Format for Crush {
         &[Exactness::Totals, Exactness::Cost]
     }
     fn gaps(&self) -> &'static str {
-        "tokens and models: a session's cost alone, dated by when it grew"
+        "tokens and models: a session's cost alone, dated by when it grew; models at a flat rate"
     }
     /// Without a list of projects, the home folder itself is one.
     fn locations(&self, env: &Env<'_>) -> Vec<Location> {

@@ -4,7 +4,7 @@
 //! 02db4dc, read 2026-11-26). A row `bubbleId:<chat>:<message>` of `cursorDiskKV` is a message with
 //! `tokenCount.inputTokens` and `outputTokens`. Version 3 writes zeros there, input that is sent again from the cache
 //! is counted nowhere, and the billed amounts are only in the account's export. So every count is a lower bound and no
-//! more than a hint.
+//! more than a hint. Older messages have no time; they are dated by the start of their chat, `composerData:<chat>`.
 //!
 //! The same table contains prompts, answers and session tokens. The queries extract the counts, the model's name and
 //! the time from the JSON inside SQLite; nothing else is read. A message that changes gets a new row number.
@@ -21,6 +21,11 @@ use crate::domain::{CallKey, Fidelity, Tokens};
 pub(super) struct Cursor;
 
 pub(super) const NAME: &str = "cursor";
+
+/// The start of a message's chat.
+const CHAT_BEGAN: &str = "(SELECT json_extract(CAST(chat.value AS TEXT), '$.createdAt') FROM cursorDiskKV AS chat \
+    WHERE chat.key = 'composerData:' || substr(name, 10, instr(substr(name, 10), ':') - 1) \
+    AND json_valid(CAST(chat.value AS TEXT)))";
 
 impl Format for Cursor {
     fn name(&self) -> &'static str {
@@ -39,9 +44,15 @@ impl Format for Cursor {
     fn framing(&self, name: &[u8]) -> Option<Framing> {
         (name == b"state.vscdb").then_some(Framing::Sqlite)
     }
+    /// Messages without a time were dated by the file before.
+    fn revision(&self) -> u32 {
+        1
+    }
     fn queries(&self, schema: &Schema) -> Option<Vec<RowQuery>> {
-        let fields = ["tokenCount.inputTokens", "tokenCount.outputTokens", "createdAt", "modelInfo.modelName"];
-        let fields = fields.map(|path| format!("json_extract(bubble, '$.{path}')")).join(", ");
+        let field = |path: &str| format!("json_extract(bubble, '$.{path}')");
+        let [input, output, at, model] =
+            ["tokenCount.inputTokens", "tokenCount.outputTokens", "createdAt", "modelInfo.modelName"].map(field);
+        let fields = format!("{input}, {output}, COALESCE({at}, {CHAT_BEGAN}), {model}");
         // Every message gives a row, so that the next read starts after it.
         query(schema, &fields, "").map(|query| vec![query])
     }

@@ -1,10 +1,12 @@
 //! Decodes one file or feed, whatever the formats of its lines.
 
 mod only;
+mod outcome;
 
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+pub use self::outcome::Outcome;
 use super::prefilter::{Prefilter, Set};
 use super::repair::Cut;
 use super::{
@@ -43,35 +45,6 @@ const UNREAD: u16 = OPENING + 1;
 /// Maximum length of an opening in lines, while no format has decoded one. The fork of a long session opens with one
 /// snapshot per prompt.
 const OPENING: u16 = 10_000;
-
-/// Result of decoding a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Blank, or without any format's needle. Not parsed.
-    Passed,
-    /// Valid JSON, but of no known format.
-    Other,
-    /// Decoded. Its records, if any, were appended.
-    Read,
-    /// At least part of it cannot be counted. Records from the valid part were appended.
-    Bad(BadLine),
-}
-
-impl Outcome {
-    /// Combines the outcomes of two parts of a line.
-    fn or(self, other: Self) -> Self {
-        if other.rank() > self.rank() { other } else { self }
-    }
-
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Passed => 0,
-            Self::Other => 1,
-            Self::Read => 2,
-            Self::Bad(_) => 3,
-        }
-    }
-}
 
 impl Decoder {
     /// A decoder for these formats only, by name; all formats if empty.
@@ -135,8 +108,18 @@ impl Decoder {
         }
     }
 
-    /// Decodes a line of plain text, which is not JSON and so cannot be truncated JSON.
-    fn text(&mut self, own: usize, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
+    /// Decodes plain text, which is not JSON and so cannot be truncated JSON. An object over several lines is as many
+    /// lines of text.
+    fn text(&mut self, own: usize, text: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
+        let (mut outcome, mut at) = (Outcome::Passed, origin.clone());
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            outcome = outcome.or(self.text_line(own, line.trim_ascii_end(), &at, out));
+            at.offset += line.len() as u64;
+        }
+        outcome
+    }
+
+    fn text_line(&mut self, own: usize, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Outcome {
         if self.current != Some(own) || self.prefilter().first(line, Some(own)).is_none() {
             return Outcome::Passed;
         }

@@ -7,7 +7,7 @@
 //! zero. `inclusiveTokenUsage` adds the totals of child sessions, which have their own files, and is not read; nor are
 //! `factoryCredits`, which are not dollars. A user's own model is named by its id, after `custom:`. The project is in
 //! the first line of the `.jsonl`, which also shows when a turn goes on (each message) and when it ends
-//! (`agent_turn_outcome`, without a time of its own).
+//! (`agent_turn_outcome`, without a time of its own). What `droid exec` prints is read in `droid_print.rs`.
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::answers::{load, save};
 use super::author::Author;
 use super::count::Count;
+use super::droid_print::{self, Run};
 use super::exactness::Exactness;
 use super::fields::{Seen, Slot, fields};
 use super::json::{self, Text};
@@ -30,6 +31,11 @@ pub(super) struct Droid;
 
 const NAME: &str = "droid";
 const SETTINGS: &str = ".settings.json";
+/// Needles of the end of a turn, and of printed lines.
+const NEEDLES: [&str; 5] = {
+    let [init, said, credits, task] = droid_print::NEEDLES;
+    ["\"agent_turn_outcome\"", init, said, credits, task]
+};
 /// Type of the line at the end of a turn.
 const OUTCOME: &str = "agent_turn_outcome";
 /// Start of a message's line.
@@ -56,10 +62,10 @@ impl Format for Droid {
         (name.ends_with(SETTINGS.as_bytes()) && name.len() > SETTINGS.len()).then_some(Framing::Document)
     }
     fn needles(&self) -> &'static [&'static str] {
-        &["\"agent_turn_outcome\""]
+        &NEEDLES
     }
     fn own_needles(&self) -> &'static [&'static str] {
-        &["\"agent_turn_outcome\""]
+        &NEEDLES
     }
     fn marks_turn(&self, line: &[u8]) -> bool {
         line.starts_with(MESSAGE)
@@ -75,7 +81,7 @@ impl Format for Droid {
     }
     fn reader(&self) -> Box<dyn Reader> {
         let author = Author::new(NAME);
-        Box::new(Session { author, cwd: None, kept: Kept::default(), turns: Turns::default() })
+        Box::new(Session { author, cwd: None, kept: Kept::default(), turns: Turns::default(), run: Run::default() })
     }
 }
 
@@ -88,6 +94,8 @@ fields! {
         at: Stamp = "providerLockTimestamp",
         usage: Usage<'a> = "tokenUsage",
         effort: Seen = "reasoningEffort" | "interactionMode",
+        // Name of the session in printed lines.
+        printed: Text<'a> = "session_id",
     }
 }
 
@@ -110,7 +118,7 @@ fields! {
 }
 
 /// The running total as it was last read, and each model's part in it when the model changed.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Kept {
     total: Running,
@@ -123,11 +131,25 @@ struct Session {
     cwd: Option<String>,
     kept: Kept,
     turns: Turns,
+    /// What a run printed.
+    run: Run,
+}
+
+/// State of the reader.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct State {
+    #[serde(flatten)]
+    kept: Kept,
+    run: Run,
 }
 
 impl Reader for Session {
     fn line(&mut self, line: &[u8], origin: &Origin, out: &mut Vec<Record>) -> Result<Reading, BadLine> {
         let read: Line<'_> = json::parse(line)?;
+        if !read.printed.is_absent() {
+            return self.run.line(line, &mut self.author, origin, out);
+        }
         if let Some((turn, at)) = turn(&read, origin) {
             self.turns.follow(origin.stem(), turn, at);
             return Ok(Reading::Mine);
@@ -166,11 +188,14 @@ impl Reader for Session {
     }
 
     fn state(&self) -> String {
-        save(&self.kept)
+        if self.run == Run::default() {
+            return save(&self.kept);
+        }
+        save(&State { kept: self.kept.clone(), run: self.run.clone() })
     }
 
     fn restore(&mut self, state: &str) {
-        self.kept = load(state);
+        State { kept: self.kept, run: self.run } = load(state);
     }
 }
 

@@ -10,16 +10,19 @@
 //! the four. A rewind, a shorter list or a shorter document removes messages from the conversation, but not from the
 //! bill. No chat has the router's calls, one per prompt, or the summaries of old sessions, so unless the settings name
 //! a model, the calls of a main session are a lower bound. The agent's telemetry reports the same answers; session,
-//! model and counts join the two. The project is the text of `.project_root` next to the chats.
+//! model and counts join the two. What a run prints (`gemini_print.rs`) has the router's calls, too. The project is the
+//! text of `.project_root` next to the chats.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::answers::{load, save};
+use super::author::Author;
 use super::count::Count;
 use super::fields::{Seen, Slot, fields};
 use super::first_bad::FirstBad;
+use super::gemini_print::{FIRST, Run, STATS};
 use super::json::{self, List, NameOr, Text};
 use super::split::Counts;
 use super::time::Stamp;
@@ -61,10 +64,10 @@ impl Format for GeminiCli {
         self.project_files(log).into_iter().take(1).collect()
     }
     fn needles(&self) -> &'static [&'static str] {
-        &[TOKENS, HEADER]
+        &NEEDLES
     }
     fn own_needles(&self) -> &'static [&'static str] {
-        &[TOKENS, HEADER]
+        &NEEDLES
     }
     fn reader(&self) -> Box<dyn Reader> {
         chats(NAME)
@@ -81,11 +84,14 @@ pub(super) fn chats(source: &str) -> Box<dyn Reader> {
         labels: Labels::default(),
         project: None,
         head: Head::default(),
+        author: Author::new(source),
+        run: Run::default(),
     })
 }
 
 const TOKENS: &str = "\"tokens\"";
 const HEADER: &str = "\"projectHash\"";
+const NEEDLES: [&str; 4] = [TOKENS, HEADER, FIRST, STATS];
 
 fields! {
     /// A header, a message, an update, or a whole document.
@@ -166,6 +172,19 @@ struct Chat {
     labels: Labels,
     project: Option<Label>,
     head: Head,
+    /// What a run printed.
+    author: Author,
+    run: Run,
+}
+
+/// State of the reader.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct State {
+    #[serde(flatten)]
+    head: Head,
+    #[serde(skip_serializing_if = "Run::is_none")]
+    run: Run,
 }
 
 impl Reader for Chat {
@@ -188,7 +207,7 @@ impl Reader for Chat {
         let lists = parsed.messages.0.iter().chain(&parsed.set.messages.0);
         let answers: Vec<&Message<'_>> = lists.chain([&own]).filter(|message| message.is_answer()).collect();
         if answers.is_empty() && !is_header && parsed.set.is_absent() {
-            return Ok(Reading::NotMine);
+            return self.run.line(line, &mut self.author, origin, out);
         }
         let mut bad = FirstBad::default();
         for message in answers {
@@ -217,11 +236,11 @@ impl Reader for Chat {
     }
 
     fn state(&self) -> String {
-        save(&self.head)
+        save(&State { head: self.head.clone(), run: self.run.clone() })
     }
 
     fn restore(&mut self, state: &str) {
-        self.head = load(state);
+        State { head: self.head, run: self.run } = load(state);
     }
 }
 

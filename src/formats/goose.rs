@@ -10,7 +10,7 @@
 //! remainder.
 //!
 //! `input_tokens` includes cached tokens, both read and written (`get_usage`). If the total exceeds input plus output,
-//! the rest is reasoning. A counter that falls was reset, and its earlier value is kept. Session ids are unique only
+//! the rest is reasoning. A total without input and output is input, as a guess. A counter that falls was reset, and its earlier value is kept. Session ids are unique only
 //! within one data folder. A deleted session takes its rows with it, but our ledger keeps the calls.
 
 use std::collections::BTreeMap;
@@ -172,7 +172,8 @@ impl Sessions {
         if at(row, 13).text() == Some(CARRIED) {
             return Ok(None);
         }
-        let (tokens, is_guessed) = split(counts(row, Count::tokens)?);
+        let counts = counts(row, Count::tokens)?;
+        let (tokens, is_guessed) = split(counts, is_bare(counts));
         if tokens.is_zero() {
             return Ok(None);
         }
@@ -213,15 +214,18 @@ impl Sessions {
         }
         self.counters.insert(session.to_owned(), seen);
         let config = model_of(at(row, 5)).unwrap_or_else(|| "unknown".to_owned());
-        let mut models: BTreeMap<String, Tokens> = BTreeMap::new();
-        for (model, part) in listed.into_iter().chain([(None, whole)]) {
-            let tokens = models.entry(model.unwrap_or_else(|| config.clone())).or_default();
-            *tokens = tokens.saturating_add(split(part).0);
+        let mut models: BTreeMap<String, (Tokens, bool)> = BTreeMap::new();
+        let listed = listed.into_iter().map(|(model, part)| (model, part, is_bare(part)));
+        for (model, part, is_bare) in listed.chain([(None, whole, is_bare(all))]) {
+            let (tokens, was_guessed) = models.entry(model.unwrap_or_else(|| config.clone())).or_default();
+            let (more, is_guessed) = split(part, is_bare);
+            (*tokens, *was_guessed) = (tokens.saturating_add(more), *was_guessed || is_guessed);
         }
         let mut from = self.attribution(session, row, origin);
         let began = at(row, 3).time();
         from.at = began.unwrap_or(origin.modified);
-        let models = models.into_iter().map(|(model, tokens)| Billed::new(&model, tokens)).collect();
+        let billed = |(model, (tokens, is_guessed)): (String, _)| Billed { is_guessed, ..Billed::new(&model, tokens) };
+        let models = models.into_iter().map(billed).collect();
         if at(row, 11) == Value::Null {
             let saved = at(row, 12).time();
             from.at = saved.max(began).unwrap_or(origin.modified);
@@ -262,8 +266,16 @@ fn each(one: Raw, other: Raw, combine: fn(u64, u64) -> u64) -> Raw {
     std::array::from_fn(|place| combine(one[place], other[place]))
 }
 
+/// True for a total without input and output.
+fn is_bare([prompt, output, total, ..]: Raw) -> bool {
+    prompt == 0 && output == 0 && total > 0
+}
+
 /// The counts in disjoint classes, and whether the split is a guess.
-fn split([prompt, output, total, cache_read, cache_write_5m]: Raw) -> (Tokens, bool) {
+fn split([prompt, output, total, cache_read, cache_write_5m]: Raw, is_bare: bool) -> (Tokens, bool) {
+    if is_bare {
+        return Counts { total: Some(total), cache_read, cache_write_5m, ..Counts::default() }.split();
+    }
     let cached = cache_read + cache_write_5m;
     let beyond = total.saturating_sub(prompt + output);
     // If the total leaves room for the cache, the input excludes it.

@@ -134,12 +134,14 @@ impl Reader for Sessions {
         };
         let models: BTreeMap<String, Usage<'_>> = update.usage.models.object().unwrap_or_default();
         if models.is_empty() {
-            out.extend(self.call(&id, from, None, &update.usage)?.map(Record::Call));
+            out.extend(self.call(&id, from, None, &update.usage, &update.usage)?.map(Record::Call));
             return Ok(Reading::Mine);
         }
         let (mut bad, is_incomplete) = (FirstBad::default(), update.usage.is_incomplete.0);
         for (model, usage) in &models {
-            let call = bad.good(self.call(&id, from.clone(), Some(model), usage)).flatten();
+            // The cost of a turn is that of its only model.
+            let paid = if models.len() == 1 && !usage.ticks.is_given() { &update.usage } else { usage };
+            let call = bad.good(self.call(&id, from.clone(), Some(model), usage, paid)).flatten();
             out.extend(call.map(|call| Record::Call(lower_bound(call, is_incomplete))));
         }
         bad.result()
@@ -147,18 +149,20 @@ impl Reader for Sessions {
 }
 
 impl Sessions {
+    /// The usage of a turn or of one model in it, whose cost is in `paid`.
     fn call(
         &mut self,
         id: &[&str; 3],
         from: Attribution,
         model: Option<&str>,
         usage: &Usage<'_>,
+        paid: &Usage<'_>,
     ) -> Result<Option<Call>, BadLine> {
         let Usage { input, output, cache_read, cache_write, reasoning, total, .. } = usage;
         let counts = Stated { input, output, cache_read, cache_write, reasoning, total }.inclusive()?;
-        let ticks = usage.ticks.total("costUsdTicks")?;
+        let ticks = paid.ticks.total("costUsdTicks")?;
         let key = [id[0], id[1], id[2], model.unwrap_or_default()];
-        let quoted = (ticks > 0 && !usage.is_cost_partial.0).then(|| Usd::from_pico(i128::from(ticks) * 100));
+        let quoted = (ticks > 0 && !paid.is_cost_partial.0).then(|| Usd::from_pico(i128::from(ticks) * 100));
         let call = self.0.call(&key, from, model, counts).map(|call| Call { quoted, ..call });
         Ok(call.map(|call| lower_bound(call, usage.is_incomplete.0)))
     }

@@ -46,6 +46,9 @@ impl Format for Otel {
             "\"claude_code.",
             "\"codex.",
             "\"gemini_cli.",
+            "\"qwen-code.",
+            // Names and values in pairs, as in the files of agents in JavaScript.
+            "\"service.name\",",
         ]
     }
 

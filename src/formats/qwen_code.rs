@@ -13,13 +13,14 @@
 //!
 //! Input includes cached tokens. Thoughts are part of the output if the total is input plus output. A fork copies its
 //! parent's lines with their ids and times, and names the parent in `forkedFrom`. Earlier chats were Gemini CLI's
-//! documents (the agent's source, late 2025). `QWEN_RUNTIME_DIR`, or else `QWEN_HOME`, replaces `~/.qwen` (its
+//! documents (the agent's source, late 2025). What a run prints is read in `qwen_print.rs`. `QWEN_RUNTIME_DIR`, or else `QWEN_HOME`, replaces `~/.qwen` (its
 //! documentation, checked 2026-11-26).
 
 use std::collections::VecDeque;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
+use serde::{Deserialize, Serialize};
 
 use super::answers::{load, save};
 use super::author::Author;
@@ -29,6 +30,7 @@ use super::fields::{Named, Seen, Slot, fields};
 use super::gemini_cli;
 use super::json::{self, Flag, List, Text};
 use super::keys::{answer_key, qwen_key};
+use super::qwen_print::{self, Run};
 use super::split::Counts;
 use super::time::Stamp;
 use super::turns::Turns;
@@ -39,8 +41,11 @@ use crate::domain::{Call, CallKey, Claim, Fidelity, Record, Tokens, Turn};
 pub(super) struct QwenCode;
 
 const NAME: &str = "qwen-code";
-/// Needles of events, answers and ledger lines.
-const NEEDLES: [&str; 3] = ["\"ui_telemetry\"", "\"usageMetadata\"", "\"localDate\""];
+/// Needles of events, answers and ledger lines, and of printed lines.
+const NEEDLES: [&str; 6] = {
+    let [version, parent, denials] = qwen_print::NEEDLES;
+    ["\"ui_telemetry\"", "\"usageMetadata\"", "\"localDate\"", version, parent, denials]
+};
 /// Length of the beginning of a line that contains its type.
 const HEAD: usize = 320;
 static PROMPT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\",\"type\":\"user\","));
@@ -76,7 +81,8 @@ impl Format for QwenCode {
     }
     fn reader(&self) -> Box<dyn Reader> {
         let older = gemini_cli::chats(NAME);
-        Box::new(Chat { author: Author::new(NAME), older, near: VecDeque::new(), turns: Turns::default() })
+        let (near, turns, run) = (VecDeque::new(), Turns::default(), Run::default());
+        Box::new(Chat { author: Author::new(NAME), older, near, turns, run })
     }
 }
 
@@ -175,6 +181,16 @@ struct Chat {
     /// The counts of the latest events.
     near: VecDeque<[u64; 6]>,
     turns: Turns,
+    /// What a run printed.
+    run: Run,
+}
+
+/// State of the reader.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct State {
+    near: VecDeque<[u64; 6]>,
+    run: Run,
 }
 
 impl Reader for Chat {
@@ -197,11 +213,11 @@ impl Reader for Chat {
                 self.turn(&read, (!calls_tool).then_some(Turn::Ended), origin);
                 out.extend(self.answer(&read, origin)?.map(Record::Call));
             }
-        } else if read.kind.get() == Some("user") && !read.uuid.is_absent() {
+        } else if read.kind.get() == Some("user") && !read.uuid.is_absent() && !read.session.is_absent() {
             let is_prompt = !read.is_sidechain.0 && read.provenance.get().is_none_or(|by| by == "real_user");
             self.turn(&read, is_prompt.then_some(Turn::Begun), origin);
         } else {
-            return Ok(Reading::NotMine);
+            return self.run.line(line, &mut self.author, origin, out);
         }
         Ok(Reading::Mine)
     }
@@ -211,11 +227,16 @@ impl Reader for Chat {
     }
 
     fn state(&self) -> String {
-        save(&self.near)
+        if self.run == Run::default() {
+            return save(&self.near);
+        }
+        save(&State { near: self.near.clone(), run: self.run.clone() })
     }
 
     fn restore(&mut self, state: &str) {
-        self.near = load(state);
+        let is_list = state.starts_with('[');
+        let State { near, run } = if is_list { State { near: load(state), ..State::default() } } else { load(state) };
+        (self.near, self.run) = (near, run);
         self.near.truncate(NEAR);
     }
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use super::count::Count;
 use super::exactness::Exactness;
 use super::fields::{Slot, Within, fields};
-use super::json::{self, Flag, Text};
+use super::json::{self, Flag, List, Text};
 use super::row_totals::{self, RowTotal};
 use super::rows::at;
 use super::{BadLine, Env, Format, Framing, Location, Origin, Reader, RowQuery, Schema, Value};
@@ -120,8 +120,12 @@ fn thread<'a>(_query: usize, row: &[Value<'a>], _origin: &Origin) -> Result<Opti
     }
     let mut tokens = thread.cumulative.tokens()?;
     if tokens.is_zero() {
+        // A list in older versions.
         let requests: BTreeMap<Cow<'_, str>, Usage<'_>> = thread.requests.object().unwrap_or_default();
-        for request in requests.values() {
+        let listed = thread.requests.written().filter(|text| text.starts_with('['));
+        let listed: List<Usage<'_>> =
+            listed.map_or_else(|| Ok(List::default()), |text| json::parse(text.as_bytes()))?;
+        for request in requests.values().chain(&listed.0) {
             tokens = tokens.saturating_add(request.tokens()?);
         }
     }

@@ -46,8 +46,13 @@ impl BatchBuilder {
                 self.tallies.nuls += nuls;
                 self.tallies.lines += u64::from(!inside);
                 self.origin.offset = offset;
+                let before = self.records.len();
                 let outcome = self.lines.line(text, &self.origin, &mut self.records);
-                self.note(outcome);
+                self.note(outcome, before);
+                if text.starts_with(b"{\n") || text.starts_with(b"{\r\n") {
+                    // An object over several lines is noted under its first one.
+                    self.tallies.lines += memchr::memchr_iter(b'\n', text).map(|_| 1).sum::<u64>();
+                }
             }
             Frame::TooLong { offset } => {
                 self.tallies.lines += 1;
@@ -62,12 +67,13 @@ impl BatchBuilder {
     /// Takes a whole document. Returns false, without recording an error, if it is not one complete JSON value.
     pub(super) fn document(&mut self, text: &[u8]) -> bool {
         self.origin.offset = 0;
+        let before = self.records.len();
         let outcome = self.lines.document(text, &self.origin, &mut self.records);
         if matches!(outcome, Outcome::Bad(BadLine::NotJson(_))) {
             return false;
         }
         self.tallies.lines += 1;
-        self.note(outcome);
+        self.note(outcome, before);
         true
     }
 
@@ -75,17 +81,23 @@ impl BatchBuilder {
     pub(super) fn row(&mut self, query: usize, number: u64, row: &[Value<'_>]) {
         self.origin.offset = number;
         self.tallies.lines += 1;
+        let before = self.records.len();
         let outcome = self.lines.row(query, row, &self.origin, &mut self.records);
-        self.note(outcome);
+        self.note(outcome, before);
     }
 
+    /// Counts an outcome. There were `before` records before it.
     #[inline]
-    fn note(&mut self, outcome: Outcome) {
+    fn note(&mut self, outcome: Outcome, before: usize) {
         match outcome {
             Outcome::Passed => {}
             Outcome::Read => self.tallies.read += 1,
             Outcome::Other => self.unknown(self.origin.offset),
-            Outcome::Bad(why) => self.bad(self.origin.offset, why),
+            Outcome::Bad(why) => {
+                // A part of it was counted.
+                self.tallies.read += u64::from(self.records.len() > before);
+                self.bad(self.origin.offset, why);
+            }
         }
     }
 

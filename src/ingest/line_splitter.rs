@@ -14,6 +14,9 @@ const HOLE: usize = 64 * 1024;
 
 /// Splits the data into lines and gives their offsets in the stream.
 ///
+/// A line that is only an opening brace begins an object over several lines, as pretty printers write it. It is one
+/// piece: the lines below are indented, and the first that is not closes it. Any other such line is a new piece.
+///
 /// Holds at most one line of maximum length and one chunk. A line may arrive in any number of pieces.
 #[derive(Debug)]
 pub(crate) struct LineSplitter {
@@ -22,7 +25,9 @@ pub(crate) struct LineSplitter {
     filled: usize,
     /// Start of the current line.
     at: usize,
-    /// There is no line end between `at` and this position.
+    /// Start of the last line, if the current piece is an object over several lines; otherwise `at`.
+    last: usize,
+    /// There is no line end between `last` and this position.
     searched: usize,
     /// Consumed bytes before this position have been passed to the fingerprint.
     hashed: usize,
@@ -39,7 +44,7 @@ pub(crate) struct LineSplitter {
 /// Output of the splitter.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
-    /// A line without its line end and without NUL bytes around it.
+    /// A line, or an object over several lines, without its line end and without NUL bytes around it.
     Line {
         /// Content of the line.
         text: &'a [u8],
@@ -64,6 +69,7 @@ impl LineSplitter {
             buffer: Vec::new(),
             filled: 0,
             at: 0,
+            last: 0,
             searched: 0,
             hashed: 0,
             base: 0,
@@ -75,7 +81,7 @@ impl LineSplitter {
 
     /// Starts or continues a stream at an offset. `skipping` means that the offset is inside an over-long line.
     pub(crate) fn begin(&mut self, offset: u64, skipping: bool) {
-        (self.filled, self.at, self.searched, self.hashed) = (0, 0, 0, 0);
+        (self.filled, self.at, self.last, self.searched, self.hashed) = (0, 0, 0, 0, 0);
         (self.base, self.hole, self.skipping) = (offset, 0, skipping);
         if self.buffer.len() != CHUNK {
             self.buffer = vec![0; CHUNK];
@@ -91,12 +97,12 @@ impl LineSplitter {
             self.buffer.copy_within(self.at..self.filled, 0);
             self.base += self.at as u64;
             (self.filled, self.searched) = (self.filled - self.at, self.searched - self.at);
-            (self.at, self.hashed) = (0, 0);
+            (self.at, self.last, self.hashed) = (0, self.last - self.at, 0);
         }
         if self.filled > HOLE && self.buffer[..self.filled].iter().all(|byte| *byte == 0) {
             self.hole += self.filled as u64;
             self.base += self.filled as u64;
-            (self.filled, self.searched) = (0, 0);
+            (self.filled, self.last, self.searched) = (0, 0, 0);
         }
         if self.filled == self.buffer.len() {
             let longer = self.buffer.len().saturating_mul(2).min(self.longest.saturating_add(CHUNK / 4));
@@ -111,15 +117,41 @@ impl LineSplitter {
     /// The next complete line.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Frame<'_>> {
-        let Some(length) = memchr::memchr(b'\n', &self.buffer[self.searched..self.filled]) else {
-            return self.incomplete();
-        };
-        let (begin, end) = (self.at, self.searched + length);
-        (self.at, self.searched) = (end + 1, end + 1);
-        if std::mem::take(&mut self.skipping) {
-            return Some(Frame::Skipped);
+        loop {
+            let Some(length) = memchr::memchr(b'\n', &self.buffer[self.searched..self.filled]) else {
+                return self.incomplete();
+            };
+            let (begin, last, end) = (self.at, self.last, self.searched + length);
+            (self.last, self.searched) = (end + 1, end + 1);
+            if std::mem::take(&mut self.skipping) {
+                self.at = end + 1;
+                return Some(Frame::Skipped);
+            }
+            let line = &self.buffer[last..end];
+            let end = match line.first() {
+                // The first line of a piece: the others of an object are indented.
+                _ if begin == last => {
+                    if matches!(line, b"{" | b"{\r") {
+                        continue;
+                    }
+                    end
+                }
+                Some(b' ' | b'\t') => continue,
+                // The next object follows on the same line, as where a program ends its output without a line end.
+                Some(b'}') if matches!(line, b"}{" | b"}{\r") => {
+                    (self.at, self.last, self.searched) = (last + 1, last + 1, last + 1);
+                    return Some(self.piece(begin, last + 1));
+                }
+                Some(b'}') => end,
+                // The object breaks off, and this line is a piece of its own.
+                Some(_) | None => {
+                    (self.at, self.last, self.searched) = (last, last, last);
+                    return Some(self.piece(begin, last - 1));
+                }
+            };
+            self.at = end + 1;
+            return Some(self.piece(begin, end));
         }
-        Some(self.piece(begin, end))
     }
 
     /// Handles data without a line end, which may already be over-long.
@@ -127,14 +159,14 @@ impl LineSplitter {
     fn incomplete(&mut self) -> Option<Frame<'_>> {
         self.searched = self.filled;
         if self.skipping {
-            self.at = self.filled;
+            (self.at, self.last) = (self.filled, self.filled);
             return None;
         }
         if self.filled - self.at <= self.longest || self.buffer[self.at..self.filled].iter().all(|byte| *byte == 0) {
             return None;
         }
         let offset = self.base + self.at as u64;
-        (self.at, self.skipping) = (self.filled, true);
+        (self.at, self.last, self.skipping) = (self.filled, self.filled, true);
         Some(Frame::TooLong { offset })
     }
 
@@ -169,14 +201,14 @@ impl LineSplitter {
         let begin = usize::try_from(offset - self.base).unwrap_or(self.at);
         let end = begin + length;
         let nuls = (begin - self.at) as u64 + self.hole;
-        (self.at, self.searched) = (end, self.searched.max(end));
+        (self.at, self.last, self.searched) = (end, end, self.searched.max(end));
         Some(Frame::Line { text: &self.buffer[begin..end], offset, nuls })
     }
 
     /// Returns the data after the last complete line as it is. Used at the end of the stream.
     pub(crate) fn torn_rest(&mut self) -> Option<Frame<'_>> {
         let (begin, end) = (self.at, self.filled);
-        (self.at, self.searched) = (end, end);
+        (self.at, self.last, self.searched) = (end, end, end);
         (!self.skipping && !self.buffer[begin..end].trim_ascii().is_empty()).then(|| self.piece(begin, end))
     }
 
@@ -220,4 +252,61 @@ fn trim_nuls(mut text: &[u8]) -> &[u8] {
         text = rest;
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pieces of a text that arrives in parts of this length, each with its offset.
+    fn pieces(text: &str, part: usize) -> Vec<(u64, String)> {
+        let mut splitter = LineSplitter::new(1000);
+        splitter.begin(0, false);
+        let (mut rest, mut found, mut fingerprint) = (text.as_bytes(), Vec::new(), Fingerprint::default());
+        loop {
+            let count = splitter
+                .fill(|into, _| {
+                    let count = part.min(rest.len()).min(into.len());
+                    into[..count].copy_from_slice(&rest[..count]);
+                    Ok(count)
+                })
+                .unwrap();
+            rest = &rest[count..];
+            let mut keep = |frame: &Frame<'_>| match frame {
+                Frame::Line { text, offset, .. } => found.push((*offset, String::from_utf8_lossy(text).into_owned())),
+                Frame::TooLong { .. } | Frame::Skipped => panic!("{frame:?}"),
+            };
+            while let Some(frame) = splitter.next() {
+                keep(&frame);
+            }
+            if count == 0 {
+                splitter.torn_rest().iter().for_each(&mut keep);
+                return found;
+            }
+            splitter.tell(&mut fingerprint);
+        }
+    }
+
+    #[test]
+    fn b7_an_object_over_several_lines_is_one_piece_and_one_that_breaks_off_takes_no_other_with_it() {
+        let text = "{\"a\":1}\n{\n  \"b\": {\n    \"c\": 2\n  }\n}\n{\r\n  \"d\": 3\r\n}\r\n{\n}{\n  \"e\": 4\n}\n\
+            {\n  \"torn\": 5,\n{\"f\":6}\n{\n  \"torn\": 7\n{\n  \"g\": 8\n}\n  {\n{";
+        let wanted = [
+            (0, "{\"a\":1}"),
+            (8, "{\n  \"b\": {\n    \"c\": 2\n  }\n}"),
+            (36, "{\r\n  \"d\": 3\r\n}\r"),
+            (52, "{\n}"),
+            (55, "{\n  \"e\": 4\n}"),
+            (68, "{\n  \"torn\": 5,"),
+            (83, "{\"f\":6}"),
+            (91, "{\n  \"torn\": 7"),
+            (105, "{\n  \"g\": 8\n}"),
+            (118, "  {"),
+            (122, "{"),
+        ];
+        let wanted: Vec<(u64, String)> = wanted.map(|(offset, text)| (offset, text.to_owned())).into();
+        for part in [1, 2, 3, 7, 64, 1000] {
+            assert_eq!(pieces(text, part), wanted, "in parts of {part}");
+        }
+    }
 }

@@ -300,7 +300,13 @@ fn subtract(dues: &mut [ModelTotal], spending: &Spending, session: u32, names: &
     for due in &mut *dues {
         let core = if is_unnamed(due) { String::new() } else { core_name(&due.model) };
         match spent.get_mut(&core) {
-            Some(spent) => due.part.take(spent),
+            Some(spent) => {
+                due.part.take(spent);
+                // What a guess calls output may be a call's input.
+                if due.is_guessed {
+                    due.part.take_any_class(spent);
+                }
+            }
             None if is_unnamed(due) => {}
             None => strangers.push(due),
         }
@@ -319,6 +325,9 @@ fn subtract(dues: &mut [ModelTotal], spending: &Spending, session: u32, names: &
     for due in dues.iter_mut().filter(|due| is_unnamed(due)) {
         for spent in spent.values_mut() {
             due.part.take(spent);
+            if due.is_guessed {
+                due.part.take_any_class(spent);
+            }
         }
     }
     if let Some(unnamed) = dues.iter().position(is_unnamed) {

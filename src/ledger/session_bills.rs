@@ -36,7 +36,8 @@ pub(super) struct ModelTotal {
     pub(super) model: Label,
     pub(super) part: Part,
     is_split: bool,
-    is_guessed: bool,
+    /// True when the split into classes is a guess.
+    pub(super) is_guessed: bool,
     /// True when the total has a cost, so that no part of it is priced.
     is_quoted: bool,
     /// True when the total has counts, so that a cost without any is not a call.

@@ -80,6 +80,18 @@ impl Part {
         common(&mut self.quoted, &mut other.quoted);
     }
 
+    /// Subtracts the common tokens from both, whatever their class. For a total whose split into classes is a guess.
+    pub(super) fn take_any_class(&mut self, other: &mut Self) {
+        // Without reasoning, which is part of the output.
+        let [mine @ .., _] = &mut self.classes;
+        let [theirs @ .., _] = &mut other.classes;
+        for mine in mine {
+            for theirs in theirs.iter_mut() {
+                common(mine, theirs);
+            }
+        }
+    }
+
     /// Subtracts the common searches from both.
     pub(super) fn take_searches(&mut self, other: &mut Self) {
         common(&mut self.searches, &mut other.searches);

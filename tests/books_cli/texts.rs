@@ -29,7 +29,12 @@ const SAMPLES: &[(&str, &str, &[Row])] = &[
     (
         "cursor",
         "state.vscdb.sql",
-        &[(None, 0, 2, false), (None, 20, 4, false), (Some("claude-4.5-sonnet"), 310, 2, false)],
+        &[
+            (None, 0, 2, false),
+            (Some("claude-4.5-sonnet"), 5, 3, false),
+            (None, 20, 4, false),
+            (Some("claude-4.5-sonnet"), 310, 2, false),
+        ],
     ),
     (
         "kiro",
@@ -127,7 +132,7 @@ fn an_answer_with_counts_has_the_key_and_the_output_of_its_call() {
             compared += 1;
         }
     }
-    assert_eq!(compared, 1 + 2 + 2 + 2 + 1 + 2);
+    assert_eq!(compared, 1 + 2 + 2 + 3 + 1 + 2);
 }
 
 #[test]

@@ -47,14 +47,18 @@ impl<'v> Attributes<'v> {
         self.all.iter().any(|(name, _)| name.contains(COUNTED))
     }
 
-    /// Reads a map, or OTLP's list of keys and typed values.
+    /// Reads a map, OTLP's list of keys and typed values, or the JavaScript SDK's list of pairs.
     pub(super) fn from_json(value: Option<&'v Value>) -> Self {
         let mut all = Self::default();
         match value {
             Some(Value::Object(map)) => all.add_map("", map),
             Some(Value::Array(list)) => {
                 for entry in list {
-                    if let (Some(Value::String(key)), Some(value)) = (entry.get("key"), entry.get("value")) {
+                    let pair = match entry.as_array().map(Vec::as_slice) {
+                        Some([key, value]) => (Some(key), Some(value)),
+                        Some(_) | None => (entry.get("key"), entry.get("value")),
+                    };
+                    if let (Some(Value::String(key)), Some(value)) = pair {
                         all.add(Cow::Borrowed(key), Scalar::from_json(value));
                     }
                 }

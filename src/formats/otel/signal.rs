@@ -46,16 +46,33 @@ const WORK: [&str; 5] = ["gen_ai.", "llm.usage.", "ai.usage.", "llm.token_count.
 const AGENTS: [&str; 4] = ["claude_code.", "codex.", "gemini_cli.", "qwen-code."];
 
 /// Fields that make a line a span. Without them, `llm.tokens.…` belongs to a usage log.
-const TRACED: [&str; 8] = ["traceId", "trace_id", "TraceId", "spanId", "span_id", "SpanId", "context", "spanContext"];
+const TRACED: [&str; 9] =
+    ["traceId", "trace_id", "TraceId", "spanId", "span_id", "SpanId", "context", "spanContext", "_spanContext"];
 
 /// The signal in a flat line; `None` for any other kind of line.
+///
+/// The JavaScript SDK's objects are flat lines, too, as agents write them to a file: some of their fields have an
+/// underscore before the name, and a resource has its attributes as pairs (Gemini CLI 0.61, Qwen Code 0.24, November
+/// 2026). Agents' metrics lie between them and repeat what their events say.
 pub(super) fn of_flat_line(line: &Value) -> Option<Vec<Signal<'_>>> {
     let line = line.as_object()?;
+    if list(line, &["scopeMetrics"])
+        .iter()
+        .any(|metrics| metrics["scope"]["name"].as_str().is_some_and(is_agents_library))
+    {
+        return Some(Vec::new());
+    }
     let mut attributes = Attributes::from_json(line.get("attributes"));
     attributes.add_dotted(line);
-    let resource = line.get("resource").map(|resource| resource.get("attributes").unwrap_or(resource));
-    let mut signal = read(line, attributes, Rc::new(Attributes::from_json(resource)), "");
-    let context = line.get("context").or_else(|| line.get("spanContext")).and_then(Value::as_object);
+    let resource = line.get("resource").map(|resource| {
+        let names = ["attributes", "_rawAttributes", "_attributes"];
+        names.iter().find_map(|name| resource.get(*name)).unwrap_or(resource)
+    });
+    let library = line.get("instrumentationScope").or_else(|| line.get("instrumentationLibrary"));
+    let library = library.and_then(|library| library.get("name")?.as_str()).unwrap_or_default();
+    let mut signal = read(line, attributes, Rc::new(Attributes::from_json(resource)), library);
+    let contexts = ["context", "spanContext", "_spanContext"];
+    let context = contexts.iter().find_map(|name| line.get(*name)).and_then(Value::as_object);
     if let Some(context) = context {
         signal.trace = signal.trace.or_else(|| id(context, &["trace_id", "traceId"]));
         signal.span = signal.span.or_else(|| id(context, &["span_id", "spanId"]));
@@ -63,10 +80,17 @@ pub(super) fn of_flat_line(line: &Value) -> Option<Vec<Signal<'_>>> {
     let is_traced = TRACED.iter().any(|field| line.get(*field).is_some_and(|value| !value.is_null()));
     let is_work = signal.attributes.any_begins(&WORK[..4]) || (is_traced && signal.attributes.any_begins(&WORK[4..]));
     let is_agents = AGENTS.iter().any(|agent| signal.name.starts_with(agent) || signal.body.starts_with(agent));
+    // In an agent's file, other libraries report the requests that carry its calls.
+    let is_agents = is_agents || line.get("resource").is_some_and(|resource| resource.get("_rawAttributes").is_some());
     // API answers and usage logs may also have such attributes.
     let is_foreign = line.contains_key("choices")
         || ["usage", "payload", "message"].iter().any(|field| line.get(*field).is_some_and(Value::is_object));
     ((is_work || is_agents) && !is_foreign).then(|| vec![signal])
+}
+
+/// True for the library name under which an agent writes its own signals to a file.
+fn is_agents_library(name: &str) -> bool {
+    matches!(name, "gemini-cli" | "qwen-code")
 }
 
 /// Names of the groups of spans and of log records in an export.
@@ -153,12 +177,14 @@ fn read<'v>(
             "timeUnixNano",
             "time_unix_nano",
             "hrTime",
+            "_hrTime",
             "timestamp",
             "@timestamp",
             "time",
             "observedTimeUnixNano",
             "observed_time_unix_nano",
             "hrTimeObserved",
+            "_hrTimeObserved",
         ],
     );
     let end = time(record, &["endTimeUnixNano", "end_time_unix_nano", "endTime", "end_time"]);
@@ -167,7 +193,7 @@ fn read<'v>(
         .unwrap_or_else(|| text(record, &["name", "eventName", "event_name"]).unwrap_or_default().into());
     Signal {
         name,
-        body: match record.get("body").and_then(Scalar::from_json) {
+        body: match record.get("body").or_else(|| record.get("_body")).and_then(Scalar::from_json) {
             Some(Scalar::Text(body)) => body,
             Some(Scalar::Int(_) | Scalar::Huge(_) | Scalar::Double(_) | Scalar::Bool(_)) | None => Cow::default(),
         },

@@ -1,0 +1,3 @@
+-- A made-up sessions.db of schema 7, of a provider that states only totals: before costs, cache counts and the ledger; columns that nobody reads are left out.
+CREATE TABLE sessions (id TEXT PRIMARY KEY, working_dir TEXT NOT NULL, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP, updated_at TIMESTAMP, total_tokens INTEGER, input_tokens INTEGER, output_tokens INTEGER, accumulated_total_tokens INTEGER, accumulated_input_tokens INTEGER, accumulated_output_tokens INTEGER, provider_name TEXT, model_config_json TEXT);
+INSERT INTO sessions VALUES ('20250903_1', '/home/kim/shop', '2025-09-03 09:00:00', '2025-09-03 09:30:00', 1000, NULL, NULL, 1000, NULL, NULL, 'ollama', '{"model_name":"qwen3-local"}');
