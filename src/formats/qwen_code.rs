@@ -13,8 +13,8 @@
 //!
 //! Input includes cached tokens. Thoughts are part of the output if the total is input plus output. A fork copies its
 //! parent's lines with their ids and times, and names the parent in `forkedFrom`. Earlier chats were Gemini CLI's
-//! documents (the agent's source, late 2025). What a run prints is read in `qwen_print.rs`. `QWEN_RUNTIME_DIR`, or else `QWEN_HOME`, replaces `~/.qwen` (its
-//! documentation, checked 2026-11-26).
+//! documents (the agent's source, late 2025). What a run prints is read in `qwen_print.rs`. `QWEN_RUNTIME_DIR`, or else
+//! `QWEN_HOME`, replaces `~/.qwen` (its documentation, checked 2026-11-26).
 
 use std::collections::VecDeque;
 use std::sync::LazyLock;
