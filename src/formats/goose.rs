@@ -10,8 +10,9 @@
 //! remainder.
 //!
 //! `input_tokens` includes cached tokens, both read and written (`get_usage`). If the total exceeds input plus output,
-//! the rest is reasoning. A total without input and output is input, as a guess. A counter that falls was reset, and its earlier value is kept. Session ids are unique only
-//! within one data folder. A deleted session takes its rows with it, but our ledger keeps the calls.
+//! the rest is reasoning. A total without input and output is input, as a guess. A counter that falls was reset, and
+//! its earlier value is kept. Session ids are unique only within one data folder. A deleted session takes its rows with
+//! it, but our ledger keeps the calls.
 
 use std::collections::BTreeMap;
 
