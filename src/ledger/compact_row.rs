@@ -232,6 +232,12 @@ impl CompactRow {
         is_split_guessed || (has_guessed_price && self.fidelity == Fidelity::Final)
     }
 
+    /// The row as its log gives it, see [`Fidelity::as_read`].
+    pub(super) fn as_read(mut self) -> Self {
+        self.fidelity = self.fidelity.as_read();
+        self
+    }
+
     /// True when all fields but the cost are equal.
     pub(super) fn says_the_same(&self, other: &Self) -> bool {
         self.key == other.key

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rusqlite::Connection;
-use tokmeter::testing::domain::{Call, Filter, Record, Span, Zone};
+use tokmeter::testing::domain::{
+    Attribution, Bill, Billed, Call, CallKey, Claim, Counter, Fidelity, Filter, Label, Record, Span, Tokens, Zone,
+};
 use tokmeter::testing::ledger::{Ledger, LedgerError, Memory, Options, Order, Sqlite, open};
 
 use super::common::{add_up, any_records, at, batch_of, call, calls, decided_records, file, key, prices, rows, total};
@@ -195,4 +197,51 @@ fn j13_books_in_a_temporary_file_answer_like_books_in_memory() {
     }
     assert_alike(&memory, &temporary).unwrap();
     assert_eq!(temporary.verify().unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
+fn j2_a_joined_call_that_belongs_to_no_session_any_more_is_a_lower_bound_in_every_store() {
+    let session = Some(Label::new("t"));
+    let (alias, own) = (key("alias"), key("own"));
+    let bill = Bill {
+        id: key("bill"),
+        from: Attribution { session: session.clone(), ..Attribution::new(at(0), Label::new("test")) },
+        counter: Counter::Session { started: None, since: None },
+        models: vec![Billed::new("opus", Tokens::ZERO)],
+    };
+    let sighting = |key: CallKey, alias: Option<CallKey>, claim, output| {
+        let from = Attribution { claim, ..Attribution::new(at(1), Label::new("test")) };
+        Call { alias, fidelity: Fidelity::Guessed, ..Call::new(key, from, None, Tokens { output, ..Tokens::ZERO }) }
+    };
+    let mut of_session = sighting(alias, Some(alias), Claim::Copy, 3);
+    of_session.fidelity = Fidelity::Unlisted;
+    (of_session.from.session, of_session.from.at) = (session, at(2));
+    let booked = [Record::Bill(bill), Record::Call(of_session), Record::Call(sighting(own, None, Claim::Copy, 0))];
+    // Earlier sightings, without a session.
+    let waiting = [sighting(own, Some(alias), Claim::Copy, 0), sighting(alias, Some(alias), Claim::Copy, 0)];
+    let later = sighting(own, None, Claim::Parent, 0);
+    let seen = |books: &dyn Ledger| {
+        let of = |row: tokmeter::testing::ledger::Row| (row.call.key, row.call.from.session, row.call.fidelity);
+        rows(books).into_iter().map(of).collect::<Vec<_>>()
+    };
+    let expected = [(own, None, Fidelity::Unlisted)];
+    for mut books in every_store() {
+        books.post(&batch_of(booked.clone())).unwrap();
+        assert!(seen(&*books).contains(&(alias, Some(Label::new("t")), Fidelity::Settled)));
+        books.post(&calls(waiting.clone())).unwrap();
+        assert_eq!(seen(&*books), expected);
+        books.post(&calls([later.clone()])).unwrap();
+        assert_eq!(seen(&*books), expected);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = hurried(&folder);
+    disk.post(&batch_of(booked)).unwrap();
+    let lock = writer(&folder);
+    disk.absorb(&calls(waiting)).unwrap();
+    assert!(matches!(disk.flush(), Err(LedgerError::Busy { .. })));
+    disk.hold(&calls([later])).unwrap();
+    assert_eq!(seen(&disk), expected);
+    drop(lock);
+    disk.flush().unwrap();
+    assert_eq!(seen(&disk), expected);
 }

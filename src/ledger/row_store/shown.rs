@@ -127,7 +127,9 @@ impl RowStore {
         Some(plain)
     }
 
+    /// Keeps a row as it was read: its session's bill matters to what is shown.
     fn keep_unmerged(&mut self, plain: CompactRow) {
+        let plain = plain.as_read();
         if let Some(telemetry) = &mut self.telemetry
             && telemetry.unmerged.get(&plain.key) != Some(&plain)
         {
@@ -148,11 +150,17 @@ impl RowStore {
         dropped
     }
 
-    pub(super) fn show(&mut self, row: CompactRow, names: &Interner) {
-        let row = match &self.spending {
+    /// Marks a call of a session with unlisted calls as exact if the session has a bill. Without any sums here, no session
+    /// of these rows has one.
+    fn settled(&self, row: CompactRow, names: &Interner) -> CompactRow {
+        match &self.spending {
             Some(spending) => spending.settled(row, names),
-            None => row,
-        };
+            None => row.as_read(),
+        }
+    }
+
+    pub(super) fn show(&mut self, row: CompactRow, names: &Interner) {
+        let row = self.settled(row, names);
         match self.shown.get(row.key) {
             // Only the cost could differ: keep the booked one.
             Some(known) if known.says_the_same(&row) => {}
@@ -173,10 +181,10 @@ impl RowStore {
     }
 
     /// Shows a row in place of the current one with its key.
-    pub(super) fn replace(&mut self, mut row: CompactRow, names: &Interner) {
+    pub(super) fn replace(&mut self, row: CompactRow, names: &Interner) {
+        let row = self.settled(row, names);
         let Some(known) = self.shown.get_mut(row.key) else { return };
         if let Some(spending) = &mut self.spending {
-            row = spending.settled(row, names);
             spending.take(known, names);
             spending.add(&row, names);
             if session_of(&row, names) != session_of(known, names) {
