@@ -233,7 +233,7 @@ impl CompactRow {
     }
 
     /// The row as its log gives it, see [`Fidelity::as_read`].
-    pub(super) fn as_read(mut self) -> Self {
+    pub(super) fn unsettled(mut self) -> Self {
         self.fidelity = self.fidelity.as_read();
         self
     }

@@ -129,7 +129,7 @@ impl RowStore {
 
     /// Keeps a row as it was read: its session's bill matters to what is shown.
     fn keep_unmerged(&mut self, plain: CompactRow) {
-        let plain = plain.as_read();
+        let plain = plain.unsettled();
         if let Some(telemetry) = &mut self.telemetry
             && telemetry.unmerged.get(&plain.key) != Some(&plain)
         {
@@ -155,7 +155,7 @@ impl RowStore {
     fn settled(&self, row: CompactRow, names: &Interner) -> CompactRow {
         match &self.spending {
             Some(spending) => spending.settled(row, names),
-            None => row.as_read(),
+            None => row.unsettled(),
         }
     }
 
