@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use tokmeter::testing::domain::Tokens;
 use tokmeter::testing::ledger::Row;
-use tokmeter::testing::meter::{cache_hit, signals};
+use tokmeter::testing::meter::{Share, cache_hit, signals};
 
 use crate::books::{Told, at, call, row};
 
@@ -72,8 +72,8 @@ fn shares_and_the_dearest_calls_are_exact() {
         prompt("unpriced", 2, 9_000, 0, 0).model("free-1"),
     ];
     let found = signals(&rows(told), 2);
-    // 650 and 300 micro-dollars; the unpriced call is in neither.
-    assert_eq!(found.agent_share.percent(), Some(31));
+    // 300 of 950 micro-dollars are 31.6 %; the unpriced call is in neither.
+    assert_eq!(found.agent_share, Share::AtMost(32));
     let dearest: Vec<u64> = found.dearest.iter().map(|row| row.call.tokens.input).collect();
     assert_eq!(dearest, [600, 250]);
     assert_eq!(cache_hit(&Tokens { input: 1, cache_read: 99, ..Tokens::ZERO }), Some(99));
