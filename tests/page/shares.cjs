@@ -13,6 +13,12 @@ run(async (browser) => {
     check(JSON.stringify(found.sort()) === JSON.stringify(expected), `${hash}: ${JSON.stringify(found)}`);
   }
 
+  const bound = await page.evaluate(async () => {
+    const { share } = await import("/page/money.js");
+    return share(99, { cost_usd: "99.006", unpriced_tokens: 0 }, { cost_usd: "100", unpriced_tokens: 7 }).text;
+  });
+  check(bound === "≤100%", `a bound is rounded up: ${bound}`);
+
   // So are the days of the calendar and the charts, also where a log could not be read.
   await go(page, "#/history");
   const titles = await page.evaluate(() => [...document.querySelectorAll("#calendar a title")].map((title) => title.textContent));

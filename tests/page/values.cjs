@@ -33,7 +33,7 @@ run(async (browser) => {
   });
   same(rates, ["?", "$0.00", "≥ $1.50"], "rates");
 
-  const limit = { name: "kim daily", subject: "kim", used: { usd: null }, allowed: { usd: "25" }, percent: 0, lower_bound: true, verdict: "under" };
+  const limit = { name: "kim daily", subject: "kim", used: { usd: null }, allowed: { usd: "25" }, percent: null, lower_bound: true, verdict: "under" };
   const quota = { source: "claude", window_minutes: 300, used_percent: "31", stale: true, stated_at: "2026-11-20T09:00:00Z" };
   const bars = await page.evaluate(async ([limit, quota]) => {
     const { limits } = await import("/page/limits.js");

@@ -69,16 +69,19 @@ export function share(percent, part, whole) {
   const isCost = pico(whole.cost_usd) > 0n;
   if (percent === null || (isCost && part.unpriced_tokens > 0 && !pico(part.cost_usd))) return { text: "?", share: 0, className: "share" };
   const mark = isCost && whole.unpriced_tokens > 0 ? (part.unpriced_tokens > 0 ? "~" : "≤") : "";
-  return { text: `${mark}${percent}%`, share: percent, className: "share" };
+  // A bound is rounded up.
+  const all = pico(whole.cost_usd);
+  const shown = mark === "≤" ? Number((pico(part.cost_usd) * 100n + all - 1n) / all) : percent;
+  return { text: `${mark}${shown}%`, share: shown, className: "share" };
 }
 
-// A rate or a forecast, with the mark of the sums that it follows from.
 // A rate over the last minutes, with the marks of the calls that it counts.
 export function rate(amount, calls) {
   if (amount === null) return "?";
   return calls.calls ? cost({ ...calls, cost_usd: amount }) : usd(pico(amount));
 }
 
+// A rate or a forecast, with the mark of the sums that it follows from.
 export function usdAs(amount, sums) {
   if (amount === null) return "?";
   return pico(amount) ? cost({ ...sums, cost_usd: amount }) : usd(pico(amount));
