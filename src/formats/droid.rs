@@ -131,7 +131,7 @@ struct Session {
     cwd: Option<String>,
     kept: Kept,
     turns: Turns,
-    /// What a run printed.
+    /// The printed output of a run.
     run: Run,
 }
 

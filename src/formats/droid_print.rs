@@ -49,7 +49,7 @@ fields! {
     }
 }
 
-/// What a stream has said about its session so far.
+/// The facts that a stream has given about its session so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Run {

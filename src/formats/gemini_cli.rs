@@ -172,7 +172,7 @@ struct Chat {
     labels: Labels,
     project: Option<Label>,
     head: Head,
-    /// What a run printed.
+    /// The printed output of a run.
     author: Author,
     run: Run,
 }

@@ -72,7 +72,7 @@ fields! {
     }
 }
 
-/// What the first line of a stream says about the last one.
+/// The facts in the first line of a stream that its last line lacks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Run {

@@ -181,7 +181,7 @@ struct Chat {
     /// The counts of the latest events.
     near: VecDeque<[u64; 6]>,
     turns: Turns,
-    /// What a run printed.
+    /// The printed output of a run.
     run: Run,
 }
 

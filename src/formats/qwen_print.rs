@@ -1,4 +1,4 @@
-//! What Qwen Code prints: `qwen -p … --output-format stream-json`, and `json`, which is a list of the same lines.
+//! Printed output of Qwen Code: `qwen -p … --output-format stream-json`, and `json`, which is a list of the same lines.
 //!
 //! Verified with 0.24.4 against a service with a known bill (2026-11-29). The lines look like Claude Code's, but their
 //! input includes cached tokens, and the id of an answer is that of its line, so nothing but the session joins an
@@ -93,7 +93,7 @@ pub(super) struct Run {
     /// The run's first answer, by which it is known, and the last one.
     first: String,
     last: String,
-    /// What the main thread's answers used, by model.
+    /// The usage of the main thread's answers, by model.
     used: Vec<(String, [u64; 6])>,
 }
 
@@ -161,7 +161,7 @@ impl Run {
         }
     }
 
-    /// What the answers used so far.
+    /// The usage of the answers so far.
     fn used(&self) -> impl Iterator<Item = Billed> + '_ {
         self.used.iter().map(|(model, tokens)| Billed::new(model, Tokens::from_fields(*tokens)))
     }

@@ -62,8 +62,8 @@ pub(crate) fn difference(amount: Usd, sums: &Sums) -> String {
     }
 }
 
-/// What caching saved on the calls in these sums: `$9.31`, `~ $9.31` where their cost has a mark. Calls that are not in
-/// the cost, or only in part, may have saved more, or may have cost more than they saved.
+/// The savings from caching on the calls in these sums: `$9.31`, `~ $9.31` where their cost has a mark. Calls that are
+/// not in the cost, or only in part, may have saved more, or may have cost more than they saved.
 pub(crate) fn saved(sums: &Sums) -> String {
     match mark(sums) {
         Mark::Exact => usd(sums.saved),
@@ -87,8 +87,8 @@ pub(crate) fn usd_as_in_column(amount: Usd, sums: &Sums) -> String {
     as_marked(amount, sums, usd_column).trim_end().to_owned()
 }
 
-/// A rate over the last minutes, with the mark of the calls that it counts: `$16.20`, `?`. Zero gets no mark where there
-/// was no call, whatever was not read.
+/// A rate over the last minutes, with the mark of the calls that it counts: `$16.20`, `?`. Zero gets no mark where
+/// there was no call, whatever was not read.
 pub(crate) fn rate(amount: Usd, of: &Sums) -> String {
     if of.calls == 0 { usd(amount) } else { marked(mark(of), &usd(amount)) }
 }

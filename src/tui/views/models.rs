@@ -113,7 +113,7 @@ impl Widget for &Models<'_> {
     }
 }
 
-/// What all tokens of a model would cost on another one, also those without a price on their own.
+/// The cost that all tokens of a model would have on another one, also those without a price on their own.
 fn there(cost: Usd, sums: &Sums) -> String {
     text::usd_as(cost, &Sums { unpriced_tokens: 0, ..*sums })
 }
