@@ -135,7 +135,7 @@ async fn counted(
     }
     let is_changed = may_ask && (sent.is_asked() || !outgoing.is_whole());
     let request = upstream_request(job, outgoing, is_changed);
-    let noted = Box::pin(record.sends(length));
+    let noted = record.sends(length).map(Box::pin);
     let before = gathered.elapsed();
     let answer = sent_upstream(shared.client.send(request), noted, left, &mut record).await;
     if let Some(trouble) = sent.cut() {
@@ -303,16 +303,17 @@ async fn decided(shared: &Arc<Shared>, ask: &Arc<Ask>) -> Decision {
     decision.unwrap_or_else(|_| shared.admission.undecided())
 }
 
-/// Sends a request, and notes the call while the upstream works. If the client disconnects meanwhile, the request
-/// continues for a while.
+/// Sends a request, and notes the call while the upstream works unless it has been noted. If the client disconnects
+/// meanwhile, the request continues for a while.
 async fn sent_upstream(
     answer: ResponseFuture,
-    noted: impl Future<Output = ()>,
+    noted: Option<impl Future<Output = ()> + Unpin>,
     left: &Left,
     record: &mut CallRecord,
 ) -> Result<Response<Incoming>, Failed> {
     let sending = async {
         tokio::pin!(answer);
+        let Some(noted) = noted else { return answer.await };
         tokio::select! {
             biased;
             answer = &mut answer => answer,

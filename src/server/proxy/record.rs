@@ -1,6 +1,6 @@
 //! The record of a call in progress. However the call ends, it is handed in exactly once to be booked. In case the
-//! proxy is killed, the call is written to the journal when its request has been sent, and again whenever the response
-//! has doubled in size.
+//! proxy is killed, the call is written to the journal before its request is sent, and again whenever the response has
+//! doubled in size.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,24 +74,29 @@ impl CallRecord {
         self.hold = hold;
     }
 
-    /// Called when the request, whose body has this announced length, is sent upstream. The returned future notes the
-    /// call, and must be polled after the request.
-    pub(super) fn sends(&mut self, length: Option<u64>) -> impl Future<Output = ()> + use<> {
+    /// Called just before the request, whose body has this announced length, is sent upstream. The call is noted first, so
+    /// that no upstream has a call that a killed proxy's journal lacks. If the disk is slow or full, the request does not
+    /// wait for it: the returned future notes the call while the upstream works.
+    pub(super) fn sends(&mut self, length: Option<u64>) -> Option<impl Future<Output = ()> + use<>> {
         self.state = State::Sent;
         self.is_noted = true;
-        let (about, sent, booking, hold) =
-            (self.about.clone(), Arc::clone(&self.sent), self.booking.clone(), self.hold);
-        async move {
-            // The connection gets the request first.
-            tokio::task::yield_now().await;
+        let (mut wait, most) = AGAIN;
+        let (sent, booking, hold) = (Arc::clone(&self.sent), self.booking.clone(), self.hold);
+        let about = self.about.clone();
+        let is_noted = move || {
             let (facts, bytes) = sent.facts_so_far();
-            let about = About { facts, bytes: bytes.max(length.unwrap_or(0)), ..about };
-            let (mut wait, most) = AGAIN;
-            while !booking.note(&Seen::default(), &about, hold) {
+            let about = About { facts, bytes: bytes.max(length.unwrap_or(0)), ..about.clone() };
+            booking.note(&Seen::default(), &about, hold)
+        };
+        if is_noted() {
+            return None;
+        }
+        Some(async move {
+            while !is_noted() {
                 tokio::time::sleep(wait).await;
                 wait = most.min(wait * 2);
             }
-        }
+        })
     }
 
     /// Called when nothing was charged.
