@@ -96,7 +96,7 @@ async fn uncounted(shared: &Shared, job: &Job, body: Incoming, left: &Left) -> R
     };
     let arrived = Instant::now();
     let (mut head, body) = answer.into_parts();
-    headers::remove_hop_by_hop(&mut head.headers);
+    headers::to_client(&mut head);
     headers::overhead(&mut head.headers, before + arrived.elapsed());
     Ok(Response::from_parts(head, Answer::Relay(Box::new(Relay::new(body, None, None)))))
 }
@@ -152,7 +152,7 @@ async fn counted(
     sent.answered();
     let arrived = Instant::now();
     let (mut head, body) = answer.into_parts();
-    headers::remove_hop_by_hop(&mut head.headers);
+    headers::to_client(&mut head);
     if head.status.is_success() {
         let request =
             headers::request_id(&job.parts.headers, &head.headers).filter(|id| shared.memory.is_new_request(id));
