@@ -24,7 +24,7 @@ mod scrape;
 mod start_stop;
 
 pub(crate) use crate::ingest::FRAME;
-pub(crate) use admissions::{Admitted, LimitState, Limits};
+pub(crate) use admissions::{Admitted, LimitState};
 pub(crate) use alert_delivery::{Channel, Message};
 pub(crate) use any_ledger::AnyLedger;
 pub(crate) use config_edits::{Callbacks, Caveats};

@@ -203,3 +203,32 @@ fn a_limit_for_a_model_holds_for_the_alias_under_which_a_gateway_sells_it() {
     proxy.end();
     assert_eq!((booked(&home, "alice"), super::holds(&home)), ((4, 400), Vec::new()));
 }
+
+#[test]
+fn a_limit_that_the_calls_of_an_alias_cannot_reach_is_named_once() {
+    let (home, service) = (Home::new(), Service::start(true));
+    for (limit, amount) in [
+        ("model:fast:day", "50 tokens"),
+        ("user:alice:model:fas*:day", "50 tokens"),
+        // These hold, or concern others.
+        ("model:gpt-4o:week", "1m tokens"),
+        ("model:*:day", "1m tokens"),
+        ("model:slow:day", "50 tokens"),
+        ("day", "1m tokens"),
+    ] {
+        set(&home, limit, amount);
+    }
+    let proxy = Proxy::start(&home, service.address);
+    let body = br#"{"model":"fast","max_tokens":10,"messages":[]}"#;
+    let ask = || proxy.send("POST", CHAT, &[("x-user-id", "alice")], body).status;
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    assert_eq!(ask(), 200);
+    while booked(&home, "alice") != (1, 100) && std::time::Instant::now() < end {}
+    assert_eq!((ask(), ask()), (200, 200));
+    let said = proxy.said("limit model:fast:day does not hold");
+    let of = |what: &str| said.lines().filter(|line| line.contains(what)).collect::<Vec<_>>();
+    assert_eq!(of("does not hold").len(), 2, "{said}");
+    assert_eq!(of("limit user:alice:model:fas*:day does not hold").len(), 1, "{said}");
+    let [line] = of("limit model:fast:day does not hold")[..] else { panic!("{said}") };
+    assert!(line.contains("answers calls for fast as gpt-4o"), "{line}");
+}
