@@ -231,4 +231,11 @@ fn a_limit_that_the_calls_of_an_alias_cannot_reach_is_named_once() {
     assert_eq!(of("limit user:alice:model:fas*:day does not hold").len(), 1, "{said}");
     let [line] = of("limit model:fast:day does not hold")[..] else { panic!("{said}") };
     assert!(line.contains("answers calls for fast as gpt-4o"), "{line}");
+    // What is left of it is that no call has such a model.
+    proxy.end();
+    let doctor = home.tokmeter().arg("doctor").output().unwrap();
+    let said = String::from_utf8(doctor.stdout).unwrap();
+    let named: Vec<&str> = said.lines().filter(|line| line.contains("no call has this model")).collect();
+    let keys = ["model:fast:day", "user:alice:model:fas*:day", "model:slow:day"];
+    assert!(named.len() == 3 && keys.iter().all(|key| said.contains(&format!(" {key}: no call"))), "{said}");
 }
