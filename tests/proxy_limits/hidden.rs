@@ -239,3 +239,34 @@ fn a_limit_that_the_calls_of_an_alias_cannot_reach_is_named_once() {
     let keys = ["model:fast:day", "user:alice:model:fas*:day", "model:slow:day"];
     assert!(named.len() == 3 && keys.iter().all(|key| said.contains(&format!(" {key}: no call"))), "{said}");
 }
+
+#[test]
+fn a_limit_for_a_model_holds_where_the_path_names_it_or_nothing_does() {
+    const AZURE: &str = "/openai/deployments/prod/chat/completions?api-version=2024-10-21";
+    let unnamed = r#"{"max_tokens":100,"messages":[{"role":"user","content":"hi"}]}"#;
+    let other = unnamed.replace("{\"max", "{\"model\":\"o3\",\"max");
+    // The body of a request to a deployment may name anything.
+    for (path, bodies) in [(AZURE, [unnamed, &other]), (CHAT, [unnamed, unnamed])] {
+        let (home, service) = (Home::new(), Service::start(true));
+        set(&home, "model:gpt-4o:day", "250 tokens");
+        let proxy = Proxy::start(&home, service.address);
+        let ask = |number: usize| proxy.send("POST", path, &[("x-user-id", "alice")], bodies[number % 2]);
+        // Every answer is gpt-4o's and uses a hundred tokens; the first one shows that.
+        assert_eq!(ask(0).status, 200, "{path}");
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while booked(&home, "alice") != (1, 100) && std::time::Instant::now() < end {}
+        assert_eq!((ask(0).status, ask(0).status), (200, 200), "{path}");
+        let refused = ask(1);
+        assert_eq!((refused.status, service.count()), (429, 3), "{path}: {refused:?}");
+        assert!(refused.body["error"]["message"].as_str().unwrap().contains("gpt-4o"), "{refused:?}");
+    }
+    // A deployment by the name of a model is that model from the first call on.
+    let (home, service) = (Home::new(), Service::start(true));
+    set(&home, "model:gpt-4o:day", "0 tokens");
+    let proxy = Proxy::start(&home, service.address);
+    for body in [unnamed, &other] {
+        let refused = proxy.send("POST", &AZURE.replace("prod", "GPT-4o"), &[], body);
+        assert_eq!((refused.status, service.count()), (429, 0), "{refused:?}");
+    }
+    assert_eq!(proxy.send("POST", CHAT, &[], &other).status, 200);
+}

@@ -90,6 +90,8 @@ pub(super) struct Route {
     pub(super) is_fetch: bool,
     /// The API's family, for errors.
     pub(super) is_anthropic: bool,
+    /// The model of a call whose path names it.
+    pub(super) model: Option<String>,
     /// Key from the path.
     pub(super) key: Option<String>,
 }
@@ -113,9 +115,11 @@ pub(super) fn route(upstreams: &[Upstream], method: &Method, uri: &Uri) -> Optio
     let is_fetch = method == Method::GET && ends.iter().any(Ends::is_response)
         || method == Method::POST && ends.iter().any(Ends::is_cancelling);
     let called = (method == Method::POST).then(|| ends.iter().find_map(Ends::protocol)).flatten();
+    let model = called.and_then(|_| deployment(uri.path()));
     Some(Route {
         upstream: place,
         uri,
+        model,
         protocol: called.or_else(|| is_fetch.then_some(Protocol::Responses)),
         is_fetch,
         is_anthropic: is_messages(path) || upstream.authority.as_str().contains("anthropic"),
@@ -129,6 +133,21 @@ const HOLDERS: [&str; 6] = ["threads", "conversations", "completions", "channels
 /// True for a path of Anthropic's Messages API, and not of other things that contain messages.
 fn is_messages(path: &str) -> bool {
     path.contains("/messages") && !path.split('/').any(|part| HOLDERS.contains(&part))
+}
+
+/// The name of a deployment in a path (`/openai/deployments/NAME/chat/completions`), which Azure, and gateways that speak
+/// its dialect, take for the model, whatever the body names.
+fn deployment(path: &str) -> Option<String> {
+    let decoded = percent_bytes(path);
+    let decoded = String::from_utf8_lossy(&decoded);
+    let mut below = None;
+    for part in parts(&decoded, true) {
+        if part.eq_ignore_ascii_case("deployments") {
+            return below.map(str::to_owned);
+        }
+        below = Some(part);
+    }
+    None
 }
 
 /// True for the version of an API: `v1`, `v1beta`.
@@ -296,6 +315,25 @@ mod tests {
         let cancel = |method| route_for(&["http://a.example"], &method, "/v1/responses/resp_1/cancel").unwrap();
         assert!(cancel(Method::POST).is_fetch && cancel(Method::POST).protocol == Some(Protocol::Responses));
         assert_eq!(cancel(Method::GET).protocol, None);
+    }
+
+    #[test]
+    fn a_deployment_in_the_path_is_the_model_of_a_call() {
+        let model = |path: &str| route_for(&["http://a.example"], &Method::POST, path).unwrap().model;
+        for path in [
+            "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
+            "/openai/Deployments/gpt-4o/embeddings",
+            "/k/abc/openai/deployments/gpt%2D4o//chat/completions/",
+            "/openai/deployments/gpt-4o;x/x/../chat/completions",
+            "/deployments/x/deployments/gpt-4o/completions",
+        ] {
+            assert_eq!(model(path).as_deref(), Some("gpt-4o"), "{path}");
+        }
+        for path in
+            ["/v1/chat/completions", "/deployments/completions/..", "/openai/deployments/gpt-4o/images", "/deployments"]
+        {
+            assert_eq!(model(path), None, "{path}");
+        }
     }
 
     #[test]

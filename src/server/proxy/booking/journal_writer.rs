@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::{Finished, Gaps, IDLE, ToBook, keep};
-use crate::domain::{Call, Fidelity, HoldId, Label};
+use crate::domain::{Call, Fidelity, HoldId};
 use crate::server::proxy::count::{self, About, FirstSeen};
 use crate::server::proxy::journal::Journal;
 use crate::server::proxy::response_reader::Seen;
@@ -144,10 +144,8 @@ impl JournalWriter {
         if calls.iter().any(|call| call.fidelity == Fidelity::Guessed) {
             self.gaps.estimated.fetch_add(1, Ordering::Relaxed);
         }
-        if let (Some(asked), Some(call)) = (&about.facts.model, calls.first())
-            && let Some(answered) = &call.model
-        {
-            self.memory.answered_as(about.upstream, &Label::new(asked), answered);
+        if let Some(answered) = calls.first().and_then(|call| call.model.as_ref()) {
+            self.memory.answered_as(about.upstream, &about.asked(), answered);
         }
         calls
     }
