@@ -243,6 +243,7 @@ fn a_limit_that_the_calls_of_an_alias_cannot_reach_is_named_once() {
 #[test]
 fn a_limit_for_a_model_holds_where_the_path_names_it_or_nothing_does() {
     const AZURE: &str = "/openai/deployments/prod/chat/completions?api-version=2024-10-21";
+    const VERTEX: &str = "/v1/projects/p/locations/l/publishers/anthropic/models/";
     let unnamed = r#"{"max_tokens":100,"messages":[{"role":"user","content":"hi"}]}"#;
     let other = unnamed.replace("{\"max", "{\"model\":\"o3\",\"max");
     // The body of a request to a deployment may name anything.
@@ -269,4 +270,12 @@ fn a_limit_for_a_model_holds_where_the_path_names_it_or_nothing_does() {
         assert_eq!((refused.status, service.count()), (429, 0), "{refused:?}");
     }
     assert_eq!(proxy.send("POST", CHAT, &[], &other).status, 200);
+    proxy.end();
+    // Vertex AI names the model in the path alone.
+    set(&home, "model:claude-opus-5:day", "0 tokens");
+    let proxy = Proxy::start(&home, service.address);
+    let send = |end: &str| proxy.send("POST", &format!("{VERTEX}{end}"), &[], unnamed);
+    let refused = send("claude-opus-5@20260101:streamRawPredict");
+    assert_eq!((refused.status, &refused.body["error"]["type"]), (429, &"billing_error".into()), "{refused:?}");
+    assert_eq!((send("count-tokens:rawPredict").status, service.count()), (200, 2));
 }

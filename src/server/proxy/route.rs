@@ -1,5 +1,7 @@
 //! Where a request goes: its API, the key in its path, and the upstream for its prefix.
 
+mod named;
+
 use std::borrow::Cow;
 
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
@@ -115,14 +117,16 @@ pub(super) fn route(upstreams: &[Upstream], method: &Method, uri: &Uri) -> Optio
     let is_fetch = method == Method::GET && ends.iter().any(Ends::is_response)
         || method == Method::POST && ends.iter().any(Ends::is_cancelling);
     let called = (method == Method::POST).then(|| ends.iter().find_map(Ends::protocol)).flatten();
-    let model = called.and_then(|_| deployment(uri.path()));
+    let model = called.and_then(|_| named::model(uri.path()));
     Some(Route {
         upstream: place,
         uri,
         model,
         protocol: called.or_else(|| is_fetch.then_some(Protocol::Responses)),
         is_fetch,
-        is_anthropic: is_messages(path) || upstream.authority.as_str().contains("anthropic"),
+        is_anthropic: is_messages(path)
+            || called == Some(Protocol::Messages)
+            || upstream.authority.as_str().contains("anthropic"),
         key,
     })
 }
@@ -133,21 +137,6 @@ const HOLDERS: [&str; 6] = ["threads", "conversations", "completions", "channels
 /// True for a path of Anthropic's Messages API, and not of other things that contain messages.
 fn is_messages(path: &str) -> bool {
     path.contains("/messages") && !path.split('/').any(|part| HOLDERS.contains(&part))
-}
-
-/// The name of a deployment in a path (`/openai/deployments/NAME/chat/completions`), which Azure, and gateways that speak
-/// its dialect, take for the model, whatever the body names.
-fn deployment(path: &str) -> Option<String> {
-    let decoded = percent_bytes(path);
-    let decoded = String::from_utf8_lossy(&decoded);
-    let mut below = None;
-    for part in parts(&decoded, true) {
-        if part.eq_ignore_ascii_case("deployments") {
-            return below.map(str::to_owned);
-        }
-        below = Some(part);
-    }
-    None
 }
 
 /// True for the version of an API: `v1`, `v1beta`.
@@ -192,6 +181,7 @@ impl<'a> Ends<'a> {
             ("completions", _) => Some(Protocol::Chat),
             ("responses", _) | ("compact", "responses") => Some(Protocol::Responses),
             ("embeddings", _) => Some(Protocol::Embeddings),
+            (last, "models") if self.top == "anthropic" && named::of_vertex(last).is_some() => Some(Protocol::Messages),
             ("messages", above) if is_version(above) => Some(Protocol::Messages),
             ("messages", above) if ![above, &*self.top].iter().any(|part| HOLDERS.contains(part)) => {
                 Some(Protocol::Messages)
@@ -318,22 +308,21 @@ mod tests {
     }
 
     #[test]
-    fn a_deployment_in_the_path_is_the_model_of_a_call() {
-        let model = |path: &str| route_for(&["http://a.example"], &Method::POST, path).unwrap().model;
-        for path in [
-            "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
-            "/openai/Deployments/gpt-4o/embeddings",
-            "/k/abc/openai/deployments/gpt%2D4o//chat/completions/",
-            "/openai/deployments/gpt-4o;x/x/../chat/completions",
-            "/deployments/x/deployments/gpt-4o/completions",
-        ] {
-            assert_eq!(model(path).as_deref(), Some("gpt-4o"), "{path}");
+    fn a_message_on_vertex_ai_is_a_call_of_the_model_in_its_path() {
+        const OF: &str = "/v1/projects/p/locations/l/publishers/anthropic/models/";
+        let to = |path: &str| route_for(&["http://a.example"], &Method::POST, path).unwrap();
+        for method in ["rawPredict", "streamRawPredict", "StreamRawPredict/"] {
+            let route = to(&format!("{OF}claude-sonnet-4-5%4020250929:{method}"));
+            assert_eq!(route.model.as_deref(), Some("claude-sonnet-4-5@20250929"), "{method}");
+            assert!(route.protocol == Some(Protocol::Messages) && route.is_anthropic, "{method}");
         }
-        for path in
-            ["/v1/chat/completions", "/deployments/completions/..", "/openai/deployments/gpt-4o/images", "/deployments"]
-        {
-            assert_eq!(model(path), None, "{path}");
+        for name in ["count-tokens:rawPredict", "count-tokens@x:rawPredict", "claude-opus-5:predict", "claude-opus-5"] {
+            let route = to(&format!("{OF}{name}"));
+            assert_eq!((route.protocol, route.model), (None, None), "{name}");
         }
+        assert_eq!(to(&OF.replace("anthropic", "mistralai")).protocol, None);
+        assert_eq!(to("/openai/deployments/gpt-4o/embeddings").model.as_deref(), Some("gpt-4o"));
+        assert_eq!(to("/openai/deployments/gpt-4o/images").model, None, "no call");
     }
 
     #[test]
