@@ -34,7 +34,7 @@ pub(crate) struct Message {
     pub(crate) at: Instant,
 }
 
-/// What became of a message that was accepted for somebody at least.
+/// The outcome of a message that was accepted for somebody at least.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Accepted {
     /// Who does not get it, and why.

@@ -60,14 +60,14 @@ pub(super) struct About {
     pub(super) is_fetch: bool,
 }
 
-/// What is known of a request's model before its answer: its name or, where the upstream chooses the model, as for a
-/// stored prompt or a server with one, the path.
+/// The name by which the model of an answer is remembered: that of the request or, where the upstream chooses the model,
+/// as for a stored prompt or a server with one, the path.
 pub(super) fn asked(model: Option<Label>, path: &str) -> Label {
     model.unwrap_or_else(|| Label::new(path))
 }
 
 impl About {
-    /// What was known of the model before the answer.
+    /// The name by which the model of its answer is remembered.
     pub(super) fn asked(&self) -> Label {
         asked(self.facts.model.as_deref().map(Label::new), &self.path)
     }
