@@ -49,8 +49,8 @@ impl Trouble {
         }
     }
 
-    /// The client asks for a `WebSocket`. Codex takes this status, and no other, as a reason to make its calls over HTTP
-    /// at once (0.171, tried 2026-11-29).
+    /// The client asks for a `WebSocket`. Codex takes this status, and no other, as a reason to make its calls over
+    /// HTTP at once (0.171, tried 2026-11-29).
     pub(super) fn websocket() -> Self {
         let why = "tokmeter: this proxy opens no WebSocket, whose calls could be neither counted nor limited: make them \
                    over HTTP";

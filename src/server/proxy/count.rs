@@ -60,8 +60,8 @@ pub(super) struct About {
     pub(super) is_fetch: bool,
 }
 
-/// The name by which the model of an answer is remembered: that of the request or, where the upstream chooses the model,
-/// as for a stored prompt or a server with one, the path.
+/// The name by which the model of an answer is remembered: that of the request or, where the upstream chooses the
+/// model, as for a stored prompt or a server with one, the path.
 pub(super) fn asked(model: Option<Label>, path: &str) -> Label {
     model.unwrap_or_else(|| Label::new(path))
 }

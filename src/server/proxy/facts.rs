@@ -62,7 +62,8 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// For a body with this coding, whose path names this model. What is compressed twice may hide something: services differ in what they undo.
+    /// For a body with this coding, whose path names this model. What is compressed twice may hide something: services
+    /// differ in what they undo.
     pub(super) fn new(unpack: Unpack, model: Option<String>) -> Self {
         let unpack = if matches!(unpack, Unpack::Twice(_)) { Unpack::Unknown } else { unpack };
         Self { unpack, model, extractor: Extractor::new(Depth::Request), bytes: 0 }

@@ -113,8 +113,8 @@ pub(super) fn to_upstream(headers: &mut HeaderMap) {
     join_cookies(headers);
 }
 
-/// Removes an answer's hop-by-hop headers. Its version is that of the upstream's connection: an answer of HTTP/1.0 passed
-/// on as such would end with the client's connection, and one that broke off would look whole (RFC 9112, 2.3).
+/// Removes an answer's hop-by-hop headers. Its version is that of the upstream's connection: an answer of HTTP/1.0
+/// passed on as such would end with the client's connection, and one that broke off would look whole (RFC 9112, 2.3).
 pub(super) fn to_client(head: &mut Parts) {
     remove_hop_by_hop(&mut head.headers);
     head.version = Version::HTTP_11;

@@ -3,8 +3,8 @@
 use super::parts;
 use crate::domain::percent_bytes;
 
-/// The model of a message on Vertex AI, or the name of a deployment (`/openai/deployments/NAME/chat/completions`) on Azure
-/// and on gateways that speak its dialect.
+/// The model of a message on Vertex AI, or the name of a deployment (`/openai/deployments/NAME/chat/completions`) on
+/// Azure and on gateways that speak its dialect.
 pub(super) fn model(path: &str) -> Option<String> {
     let decoded = percent_bytes(path);
     let decoded = String::from_utf8_lossy(&decoded);
@@ -23,8 +23,8 @@ pub(super) fn model(path: &str) -> Option<String> {
     None
 }
 
-/// The model in the last part of the path of a message on Vertex AI (`…/publishers/anthropic/models/MODEL:streamRawPredict`).
-/// `count-tokens` is none, and costs nothing.
+/// The model in the last part of the path of a message on Vertex AI
+/// (`…/publishers/anthropic/models/MODEL:streamRawPredict`). `count-tokens` is none, and costs nothing.
 pub(super) fn of_vertex(part: &str) -> Option<&str> {
     let (model, method) = part.split_once(':')?;
     let is_message = ["rawPredict", "streamRawPredict"].iter().any(|name| name.eq_ignore_ascii_case(method));
