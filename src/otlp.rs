@@ -48,11 +48,11 @@ pub(crate) struct KeyValue {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct AnyValue {
-    #[prost(oneof = "Scalar", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "Scalar", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub(crate) value: Option<Scalar>,
 }
 
-/// Lists, maps and bytes are never counts or names, and are skipped.
+/// Lists, maps and bytes are never counts or names, so their content is not decoded.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub(crate) enum Scalar {
     #[prost(bytes = "bytes", tag = "1")]
@@ -63,6 +63,12 @@ pub(crate) enum Scalar {
     Int(i64),
     #[prost(double, tag = "4")]
     Double(f64),
+    #[prost(bytes = "bytes", tag = "5")]
+    List(Bytes),
+    #[prost(bytes = "bytes", tag = "6")]
+    Map(Bytes),
+    #[prost(bytes = "bytes", tag = "7")]
+    Bytes(Bytes),
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -6,10 +6,16 @@ mod common;
 #[path = "alerts/smtp.rs"]
 mod smtp;
 
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use common::{Home, native, now};
 use smtp::{Encryption, Manners, Server};
+use tokmeter::testing::config::{Env, Settings};
+use tokmeter::testing::domain::Instant;
+use tokmeter::testing::ledger::{Fact, FactKind, KeyValue, Options, open};
+use tokmeter::testing::pricing::PriceBook;
 
 const LOG: &str = ".local/share/tokmeter/usage.jsonl";
 
@@ -285,6 +291,51 @@ fn a_digest_sent_by_hand_is_not_sent_again_by_the_clock() {
     let meter = serve(&home);
     assert!(!ended(meter).contains("digest"));
     assert!(server.is_quiet(), "sent twice");
+}
+
+/// Whether the digest of yesterday has been claimed, and what has become of it.
+fn digest(home: &Home, edit: Option<&str>) -> Vec<String> {
+    let settings = Settings::defaults(&Env::empty(Instant::default()));
+    let prices = Arc::new(PriceBook::new(Vec::new(), Vec::new(), settings.cost));
+    let path = home.path().join(".local/share/tokmeter/ledger.db");
+    let mut ledger = open(&path, Options::new(Instant::default()), prices).unwrap().books;
+    let id = format!("digest email {}", &yesterday()[..10]);
+    if let Some(value) = edit {
+        let fact = Fact { at: now().parse().unwrap(), value: value.to_owned() };
+        ledger.update(FactKind::Alert, &id, &|_| Some(fact.clone())).unwrap();
+    }
+    ledger.facts(FactKind::Alert, &id).unwrap().into_iter().map(|(_, fact)| fact.value).collect()
+}
+
+#[test]
+fn a_digest_sent_by_hand_waits_for_another_process_that_is_sending_it() {
+    let server = Server::start("250 taken");
+    let home = home(&email(server.port, ""));
+    // Fills the ledger.
+    assert!(home.tokmeter().args(["report", "total"]).output().unwrap().status.success());
+    assert_eq!(digest(&home, Some("claimed")), ["claimed"]);
+    let mut waiting = home.spawn(&["report", "--yesterday", "--send"]);
+    let mut said = String::new();
+    BufReader::new(waiting.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.contains("another process is sending it by email"), "{said}");
+    digest(&home, Some("delivered"));
+    assert!(waiting.wait().unwrap().success() && server.is_quiet());
+    // Afterwards it is sent again to those who ask for it.
+    assert_eq!(send(&home).0, Some(0));
+    server.mail();
+}
+
+#[test]
+fn a_digest_sent_by_hand_is_claimed_until_it_is_sent_or_refused() {
+    let refusing = Server::start("554 no");
+    let home = home(&email(refusing.port, ""));
+    assert_eq!(send(&home).0, Some(69));
+    assert_eq!(digest(&home, None), Vec::<String>::new(), "nobody waits for it");
+    let server = Server::start("250 taken");
+    home.config(&format!("timezone = \"UTC\"\n[alerts]\n{}", email(server.port, "")));
+    assert_eq!(send(&home).0, Some(0));
+    assert_eq!(digest(&home, None), ["delivered"]);
+    server.mail();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `doctor`: checks everything that the numbers depend on, and reports problems that need attention.
 
 mod double_counts;
+mod limits;
 mod outside;
 mod setup;
 mod sources;
@@ -26,6 +27,7 @@ pub(super) fn run(context: &mut Context<'_>, json: bool, loaded: &Loaded) -> Res
     report.sources(&books);
     report.bad_lines(context, &books)?;
     report.double_counts(context, &books)?;
+    report.limits(context, &books)?;
     report.prices(context, &books)?;
     report.socket(context);
     report.watches(&books)?;

@@ -15,8 +15,8 @@ use tokio::sync::{mpsc, watch};
 use self::admission_ledger::AdmissionLedger;
 use crate::config::{OnError, Settings};
 use crate::domain::{Call, Dimension, HoldId, Instant, Label};
-use crate::meter::Rules;
 use crate::meter::admission::PendingCall;
+use crate::meter::{Limit, Rules};
 
 /// How long the ledger may take to answer before `gate.on_error` decides.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -72,6 +72,8 @@ pub(crate) enum Admitted {
 pub(crate) struct Policy {
     /// The dimensions that limits depend on; `None` when there is no limit.
     pub(crate) limited: Option<Arc<[Dimension]>>,
+    /// The limits for models, except those of zero, which refuse every call that they cover.
+    pub(crate) of_models: Arc<[Limit]>,
     /// The answer when the ledger cannot be read.
     pub(crate) on_error: OnError,
 }
@@ -80,7 +82,9 @@ impl Policy {
     /// The facts that follow from these limits and settings.
     pub(super) fn new(rules: &Rules, settings: &Settings) -> Self {
         let limited = (!rules.limits.is_empty()).then(|| rules.dimensions().into());
-        Self { limited, on_error: settings.gate.on_error }
+        let of_models =
+            rules.limits.iter().filter(|limit| limit.scope.models().is_some() && !limit.amount.allows_nothing());
+        Self { limited, of_models: of_models.cloned().collect(), on_error: settings.gate.on_error }
     }
 }
 
@@ -96,6 +100,16 @@ impl Limits {
     /// The dimensions that limits depend on; `None` when there is no limit.
     pub(crate) fn dimensions(&self) -> Option<Arc<[Dimension]>> {
         self.policy.borrow().limited.clone()
+    }
+
+    /// The keys of limits above zero for the model that a request `asked` for, which its call does not count under,
+    /// because another one answers.
+    pub(crate) fn passed_by(&self, asked: &Label, answered: &Label) -> Vec<String> {
+        let policy = self.policy.borrow();
+        let is_passed = |limit: &&Limit| {
+            limit.scope.models().is_some_and(|models| models.matches(asked) && !models.matches(answered))
+        };
+        policy.of_models.iter().filter(is_passed).map(|limit| limit.scope.key(limit.window)).collect()
     }
 
     /// Like [`Limits::admit`], but without waiting; `None` if that is not possible now.
@@ -172,7 +186,7 @@ mod tests {
     fn a_ledger_that_gives_no_answer_lets_the_config_decide() {
         let undecided = |on_error| {
             let (admit, _) = mpsc::channel(1);
-            let policy = watch::channel(Policy { limited: None, on_error }).1;
+            let policy = watch::channel(Policy { on_error, ..Policy::default() }).1;
             Limits { admit, policy, second_books: Arc::default() }.undecided()
         };
         assert!(matches!(undecided(OnError::Deny), Admitted::Denied));

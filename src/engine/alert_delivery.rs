@@ -11,9 +11,9 @@ mod slack;
 mod terminal;
 mod under_way;
 
-pub(crate) use channel::{Channel, Message};
+pub(crate) use channel::{Accepted, Channel, Message};
 pub(super) use outside::host;
-pub(super) use under_way::{Deliveries, FINISH, Later};
+pub(super) use under_way::{Deliveries, FINISH, Later, RETRIES, try_again};
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::alert_delivery::{Channel, FINISH, Message};
+use super::alert_delivery::{Accepted, Channel, FINISH, Message, RETRIES, try_again};
 use super::inbox::LedgerMessage;
 use crate::config::{Env, Settings};
 use crate::domain::{Day, Instant, day_of};
@@ -30,6 +30,8 @@ pub(crate) struct Daily {
     outcomes: (Sender<Sent>, Receiver<Sent>),
     /// After a failure, the time of the next attempt.
     again: Option<Instant>,
+    /// Delays before each further attempt to reach those for whom a server did not accept it yet.
+    retries: &'static [Duration],
 }
 
 /// The outcome of a delivery.
@@ -41,7 +43,7 @@ struct Sent {
 
 impl Default for Daily {
     fn default() -> Self {
-        Self { wakes: false, done: None, sending: 0, outcomes: channel(), again: None }
+        Self { wakes: false, done: None, sending: 0, outcomes: channel(), again: None, retries: &RETRIES }
     }
 }
 
@@ -118,11 +120,19 @@ impl Daily {
                 Err(why) => return Some(self.failed(&why, now)),
             };
             let message = Message { title, body, is_table: true, id: id.clone(), at: now };
-            let (tell, work, env) = (self.outcomes.0.clone(), work.clone(), env.clone());
+            let (tell, work, env, retries) = (self.outcomes.0.clone(), work.clone(), env.clone(), self.retries);
             let send = move || {
-                let outcome = channel.send(&message, &env);
+                let (outcome, rest) = match channel.send(&message, &env) {
+                    Ok(Accepted { note, rest }) => (Ok(note), rest),
+                    Err(why) => (Err(why), None),
+                };
                 let _ = tell.send(Sent { id, outcome });
                 let _ = work.upgrade().is_some_and(|work| work.blocking_send(LedgerMessage::Daily).is_ok());
+                let Some((mut channel, why)) = rest else { return };
+                let note = |note| {
+                    let _ = work.upgrade().is_some_and(|work| work.try_send(LedgerMessage::Late(note)).is_ok());
+                };
+                try_again(Err(why), || channel.attempt(&message, &env), &note, retries);
             };
             match std::thread::Builder::new().name("digest".to_owned()).spawn(send) {
                 Ok(_) => self.sending += 1,

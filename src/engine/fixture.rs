@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
+use super::Admitted;
+use super::admissions::Limits;
 use super::config_edits::Callbacks;
-use super::{Admitted, Limits};
 use crate::config::{Env, OnError, Settings};
 use crate::domain::{Attribution, Call, CallKey, Dimension, HoldId, Instant, Label, Matcher, Tokens};
 use crate::ledger::{self, Ledger, Options, Sqlite};

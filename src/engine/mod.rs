@@ -15,6 +15,8 @@ mod inbox;
 mod ledger_thread;
 mod lifecycle;
 mod log_reader;
+#[cfg(test)]
+mod mail_server;
 mod otlp_export;
 pub(crate) mod playback;
 pub(crate) mod process;
@@ -24,8 +26,8 @@ mod scrape;
 mod start_stop;
 
 pub(crate) use crate::ingest::FRAME;
-pub(crate) use admissions::{Admitted, LimitState, Limits};
-pub(crate) use alert_delivery::{Channel, Message};
+pub(crate) use admissions::{Admitted, LimitState};
+pub(crate) use alert_delivery::{Accepted, Channel, Message};
 pub(crate) use any_ledger::AnyLedger;
 pub(crate) use config_edits::{Callbacks, Caveats};
 pub(crate) use demo::{Scene, Step, limits as demo_limits, scene as demo_scene};

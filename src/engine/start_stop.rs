@@ -101,7 +101,7 @@ pub(crate) struct EngineClient {
 
 impl EngineClient {
     /// Shows a note to the user, unless the ledger thread is busy or gone.
-    pub(super) fn note(&self, text: String) {
+    pub(crate) fn note(&self, text: String) {
         tracing::warn!("{text}");
         let _ = self.messages.upgrade().is_some_and(|messages| messages.try_send(LedgerMessage::Late(text)).is_ok());
     }

@@ -24,6 +24,13 @@ pub enum Measure {
     OutputTokens,
 }
 
+impl Amount {
+    /// True if it is zero in one of its units.
+    pub(crate) fn allows_nothing(&self) -> bool {
+        Measure::ALL.into_iter().any(|measure| measure.amount_of(self) == Some(0))
+    }
+}
+
 impl Measure {
     /// All units.
     pub const ALL: [Self; 3] = [Self::Usd, Self::Tokens, Self::OutputTokens];

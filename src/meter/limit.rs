@@ -92,6 +92,11 @@ impl Scope {
         if self.is_organisation() { &[] } else { &self.only }
     }
 
+    /// The models that it names.
+    pub(crate) fn models(&self) -> Option<&Matcher> {
+        self.only.iter().find(|(dimension, _)| *dimension == Dimension::Model).map(|(_, models)| models)
+    }
+
     /// The limit's key in the config and on the command line: `day`, `org:week`, `user:alice:model:opus-*:5h`.
     pub fn key(&self, window: Window) -> String {
         let mut parts: Vec<String> = Vec::new();

@@ -203,3 +203,79 @@ fn a_limit_for_a_model_holds_for_the_alias_under_which_a_gateway_sells_it() {
     proxy.end();
     assert_eq!((booked(&home, "alice"), super::holds(&home)), ((4, 400), Vec::new()));
 }
+
+#[test]
+fn a_limit_that_the_calls_of_an_alias_cannot_reach_is_named_once() {
+    let (home, service) = (Home::new(), Service::start(true));
+    for (limit, amount) in [
+        ("model:fast:day", "50 tokens"),
+        ("user:alice:model:fas*:day", "50 tokens"),
+        // These hold, or concern others.
+        ("model:gpt-4o:week", "1m tokens"),
+        ("model:*:day", "1m tokens"),
+        ("model:slow:day", "50 tokens"),
+        ("day", "1m tokens"),
+    ] {
+        set(&home, limit, amount);
+    }
+    let proxy = Proxy::start(&home, service.address);
+    let body = br#"{"model":"fast","max_tokens":10,"messages":[]}"#;
+    let ask = || proxy.send("POST", CHAT, &[("x-user-id", "alice")], body).status;
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    assert_eq!(ask(), 200);
+    while booked(&home, "alice") != (1, 100) && std::time::Instant::now() < end {}
+    assert_eq!((ask(), ask()), (200, 200));
+    let said = proxy.said("limit model:fast:day does not hold");
+    let of = |what: &str| said.lines().filter(|line| line.contains(what)).collect::<Vec<_>>();
+    assert_eq!(of("does not hold").len(), 2, "{said}");
+    assert_eq!(of("limit user:alice:model:fas*:day does not hold").len(), 1, "{said}");
+    let [line] = of("limit model:fast:day does not hold")[..] else { panic!("{said}") };
+    assert!(line.contains("answers calls for fast as gpt-4o"), "{line}");
+    // What is left of it is that no call has such a model.
+    proxy.end();
+    let doctor = home.tokmeter().arg("doctor").output().unwrap();
+    let said = String::from_utf8(doctor.stdout).unwrap();
+    let named: Vec<&str> = said.lines().filter(|line| line.contains("no call has this model")).collect();
+    let keys = ["model:fast:day", "user:alice:model:fas*:day", "model:slow:day"];
+    assert!(named.len() == 3 && keys.iter().all(|key| said.contains(&format!(" {key}: no call"))), "{said}");
+}
+
+#[test]
+fn a_limit_for_a_model_holds_where_the_path_names_it_or_nothing_does() {
+    const AZURE: &str = "/openai/deployments/prod/chat/completions?api-version=2024-10-21";
+    const VERTEX: &str = "/v1/projects/p/locations/l/publishers/anthropic/models/";
+    let unnamed = r#"{"max_tokens":100,"messages":[{"role":"user","content":"hi"}]}"#;
+    let other = unnamed.replace("{\"max", "{\"model\":\"o3\",\"max");
+    // The body of a request to a deployment may name anything.
+    for (path, bodies) in [(AZURE, [unnamed, &other]), (CHAT, [unnamed, unnamed])] {
+        let (home, service) = (Home::new(), Service::start(true));
+        set(&home, "model:gpt-4o:day", "250 tokens");
+        let proxy = Proxy::start(&home, service.address);
+        let ask = |number: usize| proxy.send("POST", path, &[("x-user-id", "alice")], bodies[number % 2]);
+        // Every answer is gpt-4o's and uses a hundred tokens; the first one shows that.
+        assert_eq!(ask(0).status, 200, "{path}");
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while booked(&home, "alice") != (1, 100) && std::time::Instant::now() < end {}
+        assert_eq!((ask(0).status, ask(0).status), (200, 200), "{path}");
+        let refused = ask(1);
+        assert_eq!((refused.status, service.count()), (429, 3), "{path}: {refused:?}");
+        assert!(refused.body["error"]["message"].as_str().unwrap().contains("gpt-4o"), "{refused:?}");
+    }
+    // A deployment by the name of a model is that model from the first call on.
+    let (home, service) = (Home::new(), Service::start(true));
+    set(&home, "model:gpt-4o:day", "0 tokens");
+    let proxy = Proxy::start(&home, service.address);
+    for body in [unnamed, &other] {
+        let refused = proxy.send("POST", &AZURE.replace("prod", "GPT-4o"), &[], body);
+        assert_eq!((refused.status, service.count()), (429, 0), "{refused:?}");
+    }
+    assert_eq!(proxy.send("POST", CHAT, &[], &other).status, 200);
+    proxy.end();
+    // Vertex AI names the model in the path alone.
+    set(&home, "model:claude-opus-5:day", "0 tokens");
+    let proxy = Proxy::start(&home, service.address);
+    let send = |end: &str| proxy.send("POST", &format!("{VERTEX}{end}"), &[], unnamed);
+    let refused = send("claude-opus-5@20260101:streamRawPredict");
+    assert_eq!((refused.status, &refused.body["error"]["type"]), (429, &"billing_error".into()), "{refused:?}");
+    assert_eq!((send("count-tokens:rawPredict").status, service.count()), (200, 2));
+}

@@ -137,6 +137,7 @@ fn chunks(reader: &mut impl BufRead) -> Option<Vec<u8>> {
 /// `tokmeter proxy`, killed when dropped.
 pub struct Proxy {
     child: Child,
+    said: Arc<Mutex<String>>,
     pub address: SocketAddr,
 }
 
@@ -155,14 +156,29 @@ impl Proxy {
             said.push_str(&line);
         };
         // Nothing may wait for a full pipe.
-        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-        Self { child, address }
+        let all = Arc::<Mutex<String>>::default();
+        let said = Arc::clone(&all);
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                all.lock().unwrap().extend([&*line, "\n"]);
+            }
+        });
+        Self { child, said, address }
     }
 
     /// Ends it as a supervisor does: everything is booked then.
     pub fn end(mut self) {
         rustix::process::kill_process(self.pid(), rustix::process::Signal::TERM).unwrap();
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
+    }
+
+    /// What it has said since it started to forward, once it has said this.
+    pub fn said(&self, what: &str) -> String {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !self.said.lock().unwrap().contains(what) && std::time::Instant::now() < end {
+            std::thread::yield_now();
+        }
+        self.said.lock().unwrap().clone()
     }
 
     pub fn pid(&self) -> rustix::process::Pid {

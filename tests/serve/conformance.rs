@@ -90,6 +90,37 @@ fn counts_may_be_numbers_texts_or_floats_and_never_fractions() {
     assert_eq!(counted(&served.client), (4, 20));
 }
 
+#[test]
+fn a_count_that_is_a_list_a_map_or_bytes_is_refused_and_not_a_call_without_tokens() {
+    let home = Home::new();
+    let served = Served::start(&home);
+    let odd = [
+        json!({"arrayValue": {"values": [{"intValue": "5"}]}}),
+        json!({"array_value": {}}),
+        json!({"kvlistValue": {"values": []}}),
+        json!({"bytesValue": "BQ=="}),
+        json!([5]),
+    ];
+    for value in odd {
+        let mut record = request("req_bad", 0);
+        record["attributes"][3]["value"] = value.clone();
+        let partial = logs(&served.client, &export(&[record, request("req_good", 7)])).json()["partialSuccess"].clone();
+        assert_eq!(partial["rejectedLogRecords"], "1", "{value}");
+        assert_eq!(partial["errorMessage"], "input_tokens: expected a count of tokens", "{value}");
+        let mut span = chat(&json!("5b8efff798038103d269b633813fc60c"), &json!("eee19b7ec3c1b174"), &json!(null), 1);
+        span["attributes"][3]["value"] = value.clone();
+        let answer = served.client.post(TRACES, &[("content-type", JSON)], spans(&[span]).to_string().as_bytes());
+        assert_eq!(answer.json()["partialSuccess"]["rejectedSpans"], "1", "{value}");
+    }
+    // Only the whole record counted, once; a value that is not there is no error.
+    assert_eq!(counted(&served.client), (1, 7));
+    let mut record = request("req_none", 0);
+    for value in [json!({}), json!(null), json!({"arrayValue": null})] {
+        record["attributes"][3]["value"] = value.clone();
+        assert_eq!(logs(&served.client, &export(&[record.clone()])).text(), "{}", "{value}");
+    }
+}
+
 /// Something that JSON does not allow in place of the text `MARK`, or around the whole text.
 fn broken(text: &str) -> Vec<Vec<u8>> {
     let (before, after) = text.split_once("\"MARK\"").unwrap();

@@ -1,5 +1,7 @@
 //! `report --yesterday`, printed or sent, and the digest that is sent automatically every day.
 
+use std::time::Duration;
+
 use super::{Asked, Sums, compose};
 use crate::app::catch_up::Books;
 use crate::app::{Context, Exit, Failure};
@@ -7,8 +9,13 @@ use crate::commands::derived;
 use crate::commands::report_query::answer;
 use crate::config::Settings;
 use crate::domain::{Day, Dimension, Filter, Instant, day_of, day_start};
-use crate::engine::{Channel, Message, daily};
-use crate::ledger::{Ledger, Report, alert_was_delivered};
+use crate::engine::{Accepted, Channel, Message, daily};
+use crate::ledger::{
+    AlertClaim, CLAIM_LASTS, FactKind, KeyValue as _, Ledger, Report, alert_was_delivered, claim_alert,
+};
+
+/// How often to look whether another process has sent a digest that it has claimed.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Prints the digest of the day selected by the filter, split by model unless other dimensions are given, or sends it
 /// through every configured channel.
@@ -39,16 +46,28 @@ pub(in crate::commands) fn run(
     let mut failed = Vec::new();
     for channel in channels {
         let id = daily::id(yesterday, &channel);
+        let claim = if is_whole { claimed(context, books, (&id, &channel)) } else { Claim::None };
+        if matches!(claim, Claim::Sent) {
+            let (name, recipient) = (channel.name(), channel.recipient());
+            writeln!(context.out, "another process has just sent it by {name} to {recipient}")?;
+            continue;
+        }
         let message = Message { title: subject(&title), body: body.clone(), is_table: true, id: id.clone(), at: now };
         match channel.send(&message, &context.env) {
-            Ok(note) => {
-                failed.extend(note);
+            Ok(Accepted { note, rest }) => {
+                failed.extend(note.into_iter().chain(rest.map(|(_, why)| why)));
                 writeln!(context.out, "sent by {} to {}", channel.name(), channel.recipient())?;
                 if is_whole && let Err(error) = alert_was_delivered(&mut books.ledger, &id, now) {
                     context.note(&format!("{error}; it may be sent again"));
                 }
             }
-            Err(why) => failed.push(why),
+            Err(why) => {
+                failed.push(why);
+                // The next attempt need not wait until the claim expires.
+                if matches!(claim, Claim::Ours) {
+                    let _ = books.ledger.remove(FactKind::Alert, &id);
+                }
+            }
         }
     }
     let Some(last) = failed.pop() else { return Ok(Exit::Fine) };
@@ -56,6 +75,40 @@ pub(in crate::commands) fn run(
         context.note(why);
     }
     Err(Failure::new(Exit::Unavailable, last))
+}
+
+/// Who may send a digest now.
+enum Claim {
+    /// No other process, until it has been sent.
+    Ours,
+    /// Anybody: it has been sent before, or is none that the clock sends.
+    None,
+    /// Nobody: another process was sending it and has done so.
+    Sent,
+}
+
+/// Claims a digest over all processes. While another one is sending it, waits for the end of that.
+fn claimed(context: &mut Context<'_>, books: &mut Books, (id, channel): (&str, &Channel)) -> Claim {
+    let began = std::time::Instant::now();
+    let mut has_waited = false;
+    loop {
+        match claim_alert(&mut books.ledger, id, context.now()) {
+            Ok(AlertClaim::Ours) => return Claim::Ours,
+            Ok(AlertClaim::Done) if has_waited => return Claim::Sent,
+            Ok(AlertClaim::Pending) if began.elapsed() <= CLAIM_LASTS => {
+                if !has_waited {
+                    context.note(&format!("another process is sending it by {}; waiting for that", channel.name()));
+                }
+                has_waited = true;
+                std::thread::sleep(LOOK);
+            }
+            Ok(AlertClaim::Done | AlertClaim::Pending) => return Claim::None,
+            Err(error) => {
+                context.note(&format!("{error}; another process may send it as well"));
+                return Claim::None;
+            }
+        }
+    }
 }
 
 /// The title and text of a day's digest, for the automatic message.

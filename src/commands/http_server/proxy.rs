@@ -106,7 +106,7 @@ pub(in crate::commands) fn start(
         token: bound.bound.token,
         upstreams: bound.upstreams,
         ca: context.settings.upstream_ca.clone(),
-        admission: Arc::new(Limited { limits: engine.limits.clone(), keys: KeyRing::new(context.paths.proxy_keys()) }),
+        admission: Arc::new(Limited::new(engine.clone(), KeyRing::new(context.paths.proxy_keys()))),
         engine,
         folder,
         defaults: Defaults {

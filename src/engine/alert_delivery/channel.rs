@@ -34,6 +34,15 @@ pub(crate) struct Message {
     pub(crate) at: Instant,
 }
 
+/// The outcome of a message that was accepted for somebody at least.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    /// Who does not get it, and why.
+    pub(crate) note: Option<String>,
+    /// The channel to those for whom it was not accepted yet, and the server's reason.
+    pub(crate) rest: Option<(Channel, String)>,
+}
+
 impl Channel {
     /// Every channel configured for the digest.
     pub(crate) fn of_digest(settings: &Settings) -> Vec<Self> {
@@ -68,18 +77,35 @@ impl Channel {
         }
     }
 
-    /// Sends a message and waits until it has been accepted. Returns a note if it was not accepted for everybody.
+    /// Sends a message and waits until it has been accepted.
     ///
     /// # Errors
     /// Why it was not accepted, in a sentence without secrets.
-    pub(crate) fn send(&self, message: &Message, env: &Env) -> Result<Option<String>, String> {
+    pub(crate) fn send(&self, message: &Message, env: &Env) -> Result<Accepted, String> {
         let named = |why| format!("alerts.{}: {why}", self.name());
         match self {
-            Self::Email(email) => email::send(email, message, env).map(|note| note.map(named)),
-            Self::Slack(url) => outside::post(url, &slack::payload(message)).map(|()| None),
-            Self::Webhook(url) => outside::post(url, &outside::payload(message)).map(|()| None),
-            Self::Command(program, arguments) => outside::run(program, arguments, message).map(|()| None),
+            Self::Email(email) => email::send(email, message, env).map(|email::Handed { refused, rest }| Accepted {
+                note: refused.map(named),
+                rest: rest.map(|(to, why)| (Self::Email(Box::new(Email { to, ..(**email).clone() })), named(why))),
+            }),
+            Self::Slack(url) => outside::post(url, &slack::payload(message)).map(|()| Accepted::default()),
+            Self::Webhook(url) => outside::post(url, &outside::payload(message)).map(|()| Accepted::default()),
+            Self::Command(program, arguments) => {
+                outside::run(program, arguments, message).map(|()| Accepted::default())
+            }
         }
         .map_err(named)
+    }
+
+    /// Sends a message like [`Channel::send`], and from then on only to those for whom it was not accepted yet. Returns
+    /// a note on those who do not get it.
+    ///
+    /// # Errors
+    /// Why it was not accepted for everybody who may still get it.
+    pub(in crate::engine) fn attempt(&mut self, message: &Message, env: &Env) -> Result<Option<String>, String> {
+        let Accepted { note, rest } = self.send(message, env)?;
+        let Some((rest, why)) = rest else { return Ok(note) };
+        *self = rest;
+        Err(note.into_iter().chain([why]).collect::<Vec<_>>().join("; "))
     }
 }

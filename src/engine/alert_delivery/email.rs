@@ -33,13 +33,21 @@ const MOST: Duration = Duration::from_secs(25);
 const FAREWELL: Duration = Duration::from_secs(1);
 const _: () = assert!(MOST.as_secs() + 2 * FAREWELL.as_secs() < CLAIM_LASTS.as_secs());
 
-/// Sends a mail and waits until the server has accepted it, for somebody at least. Returns a note on recipients that it
-/// refused.
-pub(super) fn send(email: &Email, message: &Message, env: &Env) -> Result<Option<String>, String> {
+/// A mail that the server has accepted for somebody at least.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Handed {
+    /// The recipients that it refused, and why.
+    pub(super) refused: Option<String>,
+    /// Those that it may accept later, because it does not know them yet, or takes fewer at once (451, 452), and why.
+    pub(super) rest: Option<(Vec<String>, String)>,
+}
+
+/// Sends a mail and waits until the server has accepted it.
+pub(super) fn send(email: &Email, message: &Message, env: &Env) -> Result<Handed, String> {
     send_within(MOST, email, message, env)
 }
 
-fn send_within(most: Duration, email: &Email, message: &Message, env: &Env) -> Result<Option<String>, String> {
+fn send_within(most: Duration, email: &Email, message: &Message, env: &Env) -> Result<Handed, String> {
     let at = format!("{}:{}", email.server, email.port);
     let mail = mail(email, message)?;
     let (done, outcome) = std::sync::mpsc::channel();
@@ -53,7 +61,7 @@ fn send_within(most: Duration, email: &Email, message: &Message, env: &Env) -> R
 }
 
 /// Talks to the server until this time.
-fn conversation(email: &Email, mail: &lettre::Message, env: &Env, until: Instant) -> Result<Option<String>, String> {
+fn conversation(email: &Email, mail: &lettre::Message, env: &Env, until: Instant) -> Result<Handed, String> {
     let at = format!("{}:{}", email.server, email.port);
     let failed = |error: &smtp::Error| format!("{at}: {}", with_causes(error));
     let tls = match email.tls {
@@ -75,7 +83,7 @@ fn conversation(email: &Email, mail: &lettre::Message, env: &Env, until: Instant
     let outcome = login
         .map_or(Ok(()), |login| server.auth(DEFAULT_MECHANISMS, &login).map(drop))
         .map_err(|error| failed(&error))
-        .and_then(|()| handed_over(&mut server, mail, until, &failed));
+        .and_then(|()| handed_over(&mut server, email, mail, until, &failed));
     let _ = server.set_timeout(Some(FAREWELL));
     server.abort();
     outcome
@@ -84,10 +92,11 @@ fn conversation(email: &Email, mail: &lettre::Message, env: &Env, until: Instant
 /// Hands the mail over to everybody whom the server accepts.
 fn handed_over(
     server: &mut SmtpConnection,
+    email: &Email,
     mail: &lettre::Message,
     until: Instant,
     failed: &impl Fn(&smtp::Error) -> String,
-) -> Result<Option<String>, String> {
+) -> Result<Handed, String> {
     let envelope = mail.envelope();
     let text = mail.formatted();
     let has = |what| server.server_info().supports_feature(what);
@@ -102,17 +111,24 @@ fn handed_over(
         parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
     }
     server.command(Mail::new(envelope.from().cloned(), parameters)).map_err(|error| failed(&error))?;
-    let mut refused = Vec::new();
+    let (mut refused, mut delayed, mut later) = (Vec::new(), Vec::new(), Vec::new());
     for to in envelope.to() {
         match server.command(Rcpt::new(to.clone(), Vec::new())) {
             Ok(_) => {}
             Err(error) if error.status().is_some() => {
-                refused.push(format!("{} for {}", failed(&error), Label::new(AsRef::<str>::as_ref(to))));
+                let why = format!("{} for {}", failed(&error), Label::new(AsRef::<str>::as_ref(to)));
+                if error.is_transient() {
+                    delayed.push(why);
+                    later.push(to);
+                } else {
+                    refused.push(why);
+                }
             }
             Err(error) => return Err(failed(&error)),
         }
     }
-    if refused.len() == envelope.to().len() {
+    if refused.len() + delayed.len() == envelope.to().len() {
+        refused.append(&mut delayed);
         return Err(refused.join("; "));
     }
     // Afterwards nobody waits for it any more, and it may be sent again.
@@ -120,7 +136,10 @@ fn handed_over(
         return Err("it is too late".to_owned());
     }
     server.command(Data).and_then(|_| server.message(&text)).map_err(|error| failed(&error))?;
-    Ok((!refused.is_empty()).then(|| refused.join("; ")))
+    let words = |all: Vec<String>| (!all.is_empty()).then(|| all.join("; "));
+    let is_later = |to: &&String| to.parse::<Mailbox>().is_ok_and(|to| later.contains(&&to.email));
+    let rest = words(delayed).map(|why| (email.to.iter().filter(is_later).cloned().collect(), why));
+    Ok(Handed { refused: words(refused), rest })
 }
 
 /// The certificates that are accepted from a server.

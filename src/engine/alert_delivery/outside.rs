@@ -174,9 +174,9 @@ pub(super) fn payload(message: &Message) -> String {
 }
 
 /// Sends an alert's message on a thread.
-pub(super) fn send(channel: Channel, message: Message, env: &Env, under_way: &Arc<UnderWay>) -> Result<(), String> {
+pub(super) fn send(mut channel: Channel, message: Message, env: &Env, under_way: &Arc<UnderWay>) -> Result<(), String> {
     let env = env.clone();
-    under_way.send(channel.name(), move || channel.send(&message, &env))
+    under_way.send(channel.name(), move || channel.attempt(&message, &env))
 }
 
 /// Posts JSON and waits until it has been accepted.

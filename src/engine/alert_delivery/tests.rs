@@ -1,6 +1,8 @@
 //! Tests that really deliver alerts: to a program, to a web hook on this machine, and from two processes with one
 //! ledger.
 
+mod mail;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::Mutex;
 use std::sync::mpsc;

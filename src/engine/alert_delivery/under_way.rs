@@ -14,7 +14,8 @@ use crate::ledger::{Ledger, alert_was_delivered};
 /// How long to wait at exit for a server that is accepting a message.
 pub(in crate::engine) const FINISH: Duration = Duration::from_secs(3);
 /// Delays before each further attempt to send what a server did not accept.
-const RETRIES: [Duration; 3] = [Duration::from_secs(30), Duration::from_secs(120), Duration::from_secs(600)];
+pub(in crate::engine) const RETRIES: [Duration; 3] =
+    [Duration::from_secs(30), Duration::from_secs(120), Duration::from_secs(600)];
 
 /// Receives what happens after [`deliver`](super::deliver) has returned, from any thread.
 #[derive(Clone)]
@@ -58,28 +59,38 @@ impl UnderWay {
     pub(super) fn send(
         self: &Arc<Self>,
         name: &str,
-        attempt: impl Fn() -> Result<Option<String>, String> + Send + 'static,
+        mut attempt: impl FnMut() -> Result<Option<String>, String> + Send + 'static,
     ) -> Result<(), String> {
         let this = Arc::clone(self);
         let sending = move || {
-            let mut outcome = attempt();
+            let outcome = attempt();
             let later = this.later.clone();
             // Whoever is waiting for the first attempt does not wait for the others.
             drop(this);
-            for wait in later.retries {
-                let Err(why) = &outcome else { break };
-                let after = crate::text::duration(chrono::Duration::from_std(*wait).unwrap_or_default());
-                (later.note)(format!("{why}; tried again in {after}"));
-                thread::sleep(*wait);
-                outcome = attempt();
-            }
-            match outcome {
-                Ok(note) => note.into_iter().for_each(|note| (later.note)(note)),
-                Err(why) => (later.note)(format!("{why}; not tried again")),
-            }
+            try_again(outcome, attempt, &*later.note, later.retries);
         };
         let started = thread::Builder::new().name(name.to_owned()).spawn(sending);
         started.map(drop).map_err(|error| format!("alerts.{name}: {error}"))
+    }
+}
+
+/// Sends again later what was not accepted at the first attempt. Passes on notes about all attempts.
+pub(in crate::engine) fn try_again(
+    mut outcome: Result<Option<String>, String>,
+    mut attempt: impl FnMut() -> Result<Option<String>, String>,
+    note: &dyn Fn(String),
+    retries: &[Duration],
+) {
+    for wait in retries {
+        let Err(why) = &outcome else { break };
+        let after = crate::text::duration(chrono::Duration::from_std(*wait).unwrap_or_default());
+        note(format!("{why}; tried again in {after}"));
+        thread::sleep(*wait);
+        outcome = attempt();
+    }
+    match outcome {
+        Ok(words) => words.into_iter().for_each(note),
+        Err(why) => note(format!("{why}; not tried again")),
     }
 }
 

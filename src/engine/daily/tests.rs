@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::domain::Zone;
+use crate::engine::mail_server::{hesitant_server, recipients};
 use crate::ledger::{Options, Sqlite};
 use crate::meter::QuietHours;
 use crate::pricing::{CostMode, PriceBook};
@@ -183,4 +184,27 @@ fn a_refusal_is_said_without_the_secret_and_tried_again_in_five_minutes() {
     assert_eq!(process.look(now + chrono::Duration::minutes(11)), None);
     assert_eq!(process.daily.done, Some(day_of(now, Zone::UTC)));
     assert_eq!(received.iter().count(), 3);
+}
+
+#[test]
+fn a_recipient_whom_the_server_accepts_later_gets_the_digest_then_and_the_others_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let now = at("2026-11-26T09:00:00Z");
+    let (email, taken) = hesitant_server();
+    let mut settings = settings("UTC", &Env::empty(now));
+    settings.alerts.email = Some(email);
+    let mut process = Process::new(&path, &settings, now);
+    process.daily.retries = &[Duration::ZERO; 2];
+    let said = process.look(now).unwrap();
+    assert!(said.contains("(550): 5.1.1") && !said.contains("451"), "{said}");
+    let Some(LedgerMessage::Late(said)) = process.inbox.blocking_recv() else { panic!("a note") };
+    assert!(said.contains("(451): 4.7.1") && said.contains("for later@example.org; tried again in "), "{said}");
+    let mails: Vec<Vec<String>> = (0..2).map(|_| taken.recv_timeout(Duration::from_secs(20)).unwrap()).collect();
+    assert_eq!(recipients(&mails[0]), ["nobody", "later", "alice"]);
+    assert_eq!(recipients(&mails[1]), ["later"]);
+    // Neither this process nor another one sends it again.
+    let later = now + chrono::Duration::minutes(10);
+    assert_eq!((process.look(later), Process::new(&path, &settings, later).look(later)), (None, None));
+    assert!(taken.try_recv().is_err());
 }

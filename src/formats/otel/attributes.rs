@@ -87,9 +87,10 @@ impl<'v> Attributes<'v> {
         }
     }
 
-    /// Adds a scalar, if there is one.
+    /// Adds a scalar, if there is one. What is none counts as absent, except where a count belongs: there it is an
+    /// error, and not a call that used nothing.
     pub(super) fn add(&mut self, name: Cow<'v, str>, value: Option<Scalar<'v>>) {
-        if let Some(value) = value {
+        if let Some(value) = value.filter(|value| value.is_usable() || name.contains(COUNTED)) {
             self.traits |= trait_of(&name);
             self.all.push((name, value));
         }

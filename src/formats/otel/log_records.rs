@@ -105,8 +105,7 @@ fn attribute<'v>(pair: &'v [u8], attributes: &mut Attributes<'v>) -> Option<()> 
     Some(())
 }
 
-/// The scalar in an `AnyValue`. Lists, maps and bytes are never counts or names. The outer `None` means a malformed
-/// message.
+/// The scalar in an `AnyValue`. The outer `None` means a malformed message.
 #[allow(clippy::option_option, reason = "malformed is not the same as no scalar")]
 fn any_value(message: &[u8]) -> Option<Option<Scalar<'_>>> {
     let mut value = None;
@@ -116,9 +115,9 @@ fn any_value(message: &[u8]) -> Option<Option<Scalar<'_>>> {
             (2, Field::Number(truth)) => value = Some(Scalar::Bool(truth != 0)),
             (3, Field::Number(number)) => value = Some(Scalar::Int(number.cast_signed())),
             (4, Field::Bytes(bytes)) => {
-                let double = f64::from_le_bytes(bytes.try_into().ok()?);
-                value = Some(Scalar::Double(double)).filter(|_| double.is_finite());
+                value = Some(Scalar::Double(f64::from_le_bytes(bytes.try_into().ok()?)));
             }
+            (5..=7, Field::Bytes(_)) => value = Some(Scalar::Odd),
             _ => {}
         }
         Some(())
@@ -234,6 +233,25 @@ mod tests {
             assert!(of_protobuf(&message[..cut]).is_none(), "{cut}");
         }
         assert!(of_protobuf(b"{\"resourceLogs\":[]}").is_none());
+    }
+
+    #[test]
+    fn b11_a_count_that_is_a_list_a_map_bytes_or_no_number_names_its_field() {
+        let not_a_number = [&[4 << 3 | 1], f64::NAN.to_le_bytes().as_slice()].concat();
+        for value in [field(5, &[]), field(6, &[]), field(7, b"7"), not_a_number] {
+            let both = [field(6, &pair("tokens", &value)), field(6, &pair("token", &[3 << 3, 7]))].concat();
+            let signals = field(1, &field(2, &field(2, &both)));
+            let signals = of_protobuf(&signals).unwrap();
+            let why = signals[0].attributes.count(&["tokens"]).unwrap_err();
+            assert!(why.to_string().starts_with("tokens"), "{why}");
+            // Elsewhere they are never needed.
+            let other = field(1, &field(2, &field(2, &[field(6, &pair("name", &value)), both].concat())));
+            let other = of_protobuf(&other).unwrap();
+            assert_eq!(format!("{:?}", other[0].attributes), format!("{:?}", signals[0].attributes));
+        }
+        // A field without any value is not there.
+        let empty = field(1, &field(2, &field(2, &field(6, &pair("tokens", &[])))));
+        assert_eq!(of_protobuf(&empty).unwrap()[0].attributes.count(&["tokens"]).unwrap(), None);
     }
 
     #[test]

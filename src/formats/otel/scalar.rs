@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::value::{
-    BoolDeserializer, BorrowedStrDeserializer, Error, F64Deserializer, I64Deserializer, U64Deserializer,
+    BoolDeserializer, BorrowedStrDeserializer, Error, F64Deserializer, I64Deserializer, SeqDeserializer,
+    U64Deserializer,
 };
 use serde::de::{Deserialize, Deserializer, IgnoredAny, IntoDeserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
@@ -12,6 +13,8 @@ use serde_json::{Number, Value};
 /// Names that OTLP's JSON uses to tag a scalar with its type.
 const TYPED: [&str; 8] =
     ["stringValue", "string_value", "intValue", "int_value", "doubleValue", "double_value", "boolValue", "bool_value"];
+/// Names that it uses for values that are no scalars.
+const ODD: [&str; 6] = ["arrayValue", "array_value", "kvlistValue", "kvlist_value", "bytesValue", "bytes_value"];
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scalar<'v> {
@@ -21,6 +24,8 @@ pub(super) enum Scalar<'v> {
     Huge(u64),
     Double(f64),
     Bool(bool),
+    /// A list, a map or bytes: not a scalar, but not the same as no value where a count belongs.
+    Odd,
 }
 
 impl<'v> Scalar<'v> {
@@ -28,15 +33,19 @@ impl<'v> Scalar<'v> {
     pub(super) fn from_json(value: &'v Value) -> Option<Self> {
         match value {
             Value::Object(typed) if typed.len() == 1 => {
-                let value = TYPED.iter().find_map(|kind| typed.get(*kind))?;
+                let Some(value) = TYPED.iter().find_map(|kind| typed.get(*kind)) else {
+                    let odd = ODD.iter().find_map(|kind| typed.get(*kind));
+                    return odd.filter(|value| !value.is_null()).map(|_| Self::Odd);
+                };
                 if value.is_object() { None } else { Self::from_json(value) }
             }
+            Value::Array(_) => Some(Self::Odd),
             Value::Bool(truth) => Some(Self::Bool(*truth)),
             Value::String(text) => Some(Self::Text(Cow::Borrowed(text))),
             Value::Number(number) => (number.as_i64().map(Self::Int))
                 .or_else(|| number.as_u64().map(Self::Huge))
                 .or_else(|| number.as_f64().map(Self::Double)),
-            Value::Null | Value::Array(_) | Value::Object(_) => None,
+            Value::Null | Value::Object(_) => None,
         }
     }
 
@@ -51,6 +60,7 @@ impl<'v> Scalar<'v> {
             Self::Huge(number) => T::deserialize::<U64Deserializer<Error>>(number.into_deserializer()),
             Self::Double(number) => T::deserialize::<F64Deserializer<Error>>(number.into_deserializer()),
             Self::Bool(truth) => T::deserialize::<BoolDeserializer<Error>>(truth.into_deserializer()),
+            Self::Odd => T::deserialize(SeqDeserializer::<_, Error>::new(std::iter::empty::<u8>())),
         };
         read.unwrap_or_default()
     }
@@ -59,7 +69,16 @@ impl<'v> Scalar<'v> {
     pub(super) fn into_text(self) -> Option<Cow<'v, str>> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Int(_) | Self::Huge(_) | Self::Double(_) | Self::Bool(_) => None,
+            Self::Int(_) | Self::Huge(_) | Self::Double(_) | Self::Bool(_) | Self::Odd => None,
+        }
+    }
+
+    /// False for a list, a map, bytes, `NaN` and the infinities, which only matter where a count belongs.
+    pub(super) fn is_usable(&self) -> bool {
+        match self {
+            Self::Odd => false,
+            Self::Double(number) => number.is_finite(),
+            Self::Text(_) | Self::Int(_) | Self::Huge(_) | Self::Bool(_) => true,
         }
     }
 
@@ -71,7 +90,7 @@ impl<'v> Scalar<'v> {
             Self::Int(number) => Some(number.to_string().into()),
             Self::Huge(number) => Some(number.to_string().into()),
             Self::Double(number) => Some(Number::from_f64(*number)?.to_string().into()),
-            Self::Bool(_) => None,
+            Self::Bool(_) | Self::Odd => None,
         }
     }
 
@@ -80,6 +99,7 @@ impl<'v> Scalar<'v> {
         match self {
             Self::Text(text) => Value::from(&**text).to_string(),
             Self::Bool(truth) => truth.to_string(),
+            Self::Odd => "[]".to_owned(),
             Self::Int(_) | Self::Huge(_) | Self::Double(_) => self.text().unwrap_or_default().into_owned(),
         }
     }
@@ -95,19 +115,29 @@ impl<'de: 'v, 'v> Deserialize<'de> for Found<'v> {
     }
 }
 
-/// Whether the name of a member is one of [`TYPED`]. Reads it without storing it.
-struct IsTyped(bool);
+/// Whether the name of a member is one of [`TYPED`] or of [`ODD`]. Reads it without storing it.
+enum Member {
+    Typed,
+    Odd,
+    Other,
+}
 
-impl<'de> Deserialize<'de> for IsTyped {
+impl<'de> Deserialize<'de> for Member {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Name;
         impl Visitor<'_> for Name {
-            type Value = IsTyped;
+            type Value = Member;
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("a name")
             }
-            fn visit_str<E>(self, name: &str) -> Result<IsTyped, E> {
-                Ok(IsTyped(TYPED.contains(&name)))
+            fn visit_str<E>(self, name: &str) -> Result<Member, E> {
+                Ok(if TYPED.contains(&name) {
+                    Member::Typed
+                } else if ODD.contains(&name) {
+                    Member::Odd
+                } else {
+                    Member::Other
+                })
             }
         }
         from.deserialize_str(Name)
@@ -156,16 +186,18 @@ impl<'de> Visitor<'de> for AnyScalar {
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
+        Ok(Some(Scalar::Odd))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut found, mut members) = (None, 0);
-        while let Some(IsTyped(is_typed)) = map.next_key()? {
+        while let Some(member) = map.next_key()? {
             members += 1;
-            if !self.is_typed && is_typed {
-                found = map.next_value_seed(Self { is_typed: true })?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
+            match member {
+                Member::Typed if !self.is_typed => found = map.next_value_seed(Self { is_typed: true })?,
+                Member::Odd if !self.is_typed => {
+                    found = map.next_value::<Option<IgnoredAny>>()?.map(|_| Scalar::Odd);
+                }
+                Member::Typed | Member::Odd | Member::Other => _ = map.next_value::<IgnoredAny>()?,
             }
         }
         Ok(found.filter(|_| members == 1))
@@ -195,6 +227,12 @@ mod tests {
             r#"{"boolValue":false}"#,
             r#"{"intValue":7,"more":1}"#,
             r#"{"arrayValue":{"values":[]}}"#,
+            r#"{"arrayValue":null}"#,
+            r#"{"array_value":{},"more":1}"#,
+            r#"{"kvlistValue":{"values":[]}}"#,
+            r#"{"bytes_value":"Nw=="}"#,
+            r#"{"intValue":[7]}"#,
+            r#"{"intValue":{"arrayValue":[7]}}"#,
             r#"{"intValue":{"intValue":7}}"#,
             r#"{"intValue":null}"#,
         ] {

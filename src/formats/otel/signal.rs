@@ -195,7 +195,9 @@ fn read<'v>(
         name,
         body: match record.get("body").or_else(|| record.get("_body")).and_then(Scalar::from_json) {
             Some(Scalar::Text(body)) => body,
-            Some(Scalar::Int(_) | Scalar::Huge(_) | Scalar::Double(_) | Scalar::Bool(_)) | None => Cow::default(),
+            Some(Scalar::Int(_) | Scalar::Huge(_) | Scalar::Double(_) | Scalar::Bool(_) | Scalar::Odd) | None => {
+                Cow::default()
+            }
         },
         scope: scope.into(),
         trace: id(record, &["traceId", "trace_id", "TraceId"]),

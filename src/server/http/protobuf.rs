@@ -108,7 +108,11 @@ fn attributes(all: Vec<KeyValue>) -> Value {
             Scalar::Text(bytes) => Value::String(text(&bytes)),
             Scalar::Bool(is) => Value::Bool(is),
             Scalar::Int(number) => Value::from(number),
-            Scalar::Double(number) => serde_json::Number::from_f64(number).map(Value::Number)?,
+            // As protobuf's JSON has `NaN`.
+            Scalar::Double(number) => {
+                serde_json::Number::from_f64(number).map_or_else(|| Value::String(number.to_string()), Value::Number)
+            }
+            Scalar::List(_) | Scalar::Map(_) | Scalar::Bytes(_) => Value::Array(Vec::new()),
         };
         Some((text(&key), value))
     });
@@ -191,6 +195,24 @@ mod tests {
                 }]}],
             }]})
         );
+    }
+
+    #[test]
+    fn a_value_that_is_no_scalar_is_one_in_the_other_encoding_too() {
+        let odd = [
+            Scalar::List(Bytes::new()),
+            Scalar::Map(Bytes::new()),
+            Scalar::Bytes(Bytes::from_static(b"7")),
+            Scalar::Double(f64::NAN),
+        ];
+        let one = |(name, value)| KeyValue { key: name, value: Some(AnyValue { value: Some(value) }) };
+        let names = ["list", "map", "bytes", "nan"].map(Bytes::from);
+        let attributes: Vec<KeyValue> = names.into_iter().zip(odd).map(one).collect();
+        let span = Span { attributes, ..Span::default() };
+        let scope = ScopeSpans { scope: None, spans: vec![span] }.encode_to_vec();
+        let export = Export { groups: vec![Group { resource: None, scopes: vec![scope.into()] }] };
+        let read = &spans(export.encode_to_vec().into()).unwrap()["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+        assert_eq!(read["attributes"], json!({"list": [], "map": [], "bytes": [], "nan": "NaN"}));
     }
 
     #[test]

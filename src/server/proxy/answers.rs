@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -49,6 +49,14 @@ impl Trouble {
         }
     }
 
+    /// The client asks for a `WebSocket`. Codex takes this status, and no other, as a reason to make its calls over
+    /// HTTP at once (0.171, tried 2026-11-29).
+    pub(super) fn websocket() -> Self {
+        let why = "tokmeter: this proxy opens no WebSocket, whose calls could be neither counted nor limited: make them \
+                   over HTTP";
+        Self::request(StatusCode::UPGRADE_REQUIRED, why)
+    }
+
     /// There are limits for models, and the request's model cannot be read.
     pub(super) fn hidden_model() -> Self {
         let why = "tokmeter: there is a limit for a model, and the model of this request cannot be read: send a JSON \
@@ -71,7 +79,13 @@ impl Trouble {
         } else {
             json!({"error": {"message": self.message, "type": self.kinds[0], "param": null, "code": self.code}})
         };
-        document(self.status, &body)
+        let mut answer = document(self.status, &body);
+        if self.status == StatusCode::UPGRADE_REQUIRED {
+            // An answer with this status must name the protocol (RFC 9110, 15.5.22).
+            headers::insert(answer.headers_mut(), UPGRADE, "HTTP/1.1");
+            headers::insert(answer.headers_mut(), CONNECTION, "upgrade");
+        }
+        answer
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct About {
     pub(super) protocol: Protocol,
     /// The upstream, by its place in the config.
     pub(super) upstream: usize,
+    /// The path of the request.
+    pub(super) path: String,
     /// Our own id for it.
     pub(super) id: String,
     /// Time at which the request arrived.
@@ -58,7 +60,18 @@ pub(super) struct About {
     pub(super) is_fetch: bool,
 }
 
+/// The name by which the model of an answer is remembered: that of the request or, where the upstream chooses the
+/// model, as for a stored prompt or a server with one, the path.
+pub(super) fn asked(model: Option<Label>, path: &str) -> Label {
+    model.unwrap_or_else(|| Label::new(path))
+}
+
 impl About {
+    /// The name by which the model of its answer is remembered.
+    pub(super) fn asked(&self) -> Label {
+        asked(self.facts.model.as_deref().map(Label::new), &self.path)
+    }
+
     /// The user who makes the call.
     fn user(&self) -> &Label {
         self.who.user.as_ref().or(self.facts.who.user.as_ref()).unwrap_or(&self.defaults.user)

@@ -15,7 +15,7 @@ use hyper_util::client::legacy::ResponseFuture;
 use super::admission::{Ask, Decision, Protocol, Refusal, Who};
 use super::answers::Trouble;
 use super::body::Answer;
-use super::count::About;
+use super::count::{About, asked};
 use super::detached_answer::Left;
 use super::facts::{Facts, Scan};
 use super::headers::{self, CALL_ID, OVERHEAD};
@@ -96,7 +96,7 @@ async fn uncounted(shared: &Shared, job: &Job, body: Incoming, left: &Left) -> R
     };
     let arrived = Instant::now();
     let (mut head, body) = answer.into_parts();
-    headers::remove_hop_by_hop(&mut head.headers);
+    headers::to_client(&mut head);
     headers::overhead(&mut head.headers, before + arrived.elapsed());
     Ok(Response::from_parts(head, Answer::Relay(Box::new(Relay::new(body, None, None)))))
 }
@@ -152,7 +152,7 @@ async fn counted(
     sent.answered();
     let arrived = Instant::now();
     let (mut head, body) = answer.into_parts();
-    headers::remove_hop_by_hop(&mut head.headers);
+    headers::to_client(&mut head);
     if head.status.is_success() {
         let request =
             headers::request_id(&job.parts.headers, &head.headers).filter(|id| shared.memory.is_new_request(id));
@@ -174,7 +174,7 @@ async fn counted(
 
 /// Begins to read a call's body. Also returns whether usage may be requested in it.
 fn begun(shared: &Shared, job: &Job, protocol: Protocol, body: Incoming) -> (Arc<Sent>, Outgoing, bool) {
-    let scan = Scan::new(Unpack::of_headers(&job.parts.headers));
+    let scan = Scan::new(Unpack::of_headers(&job.parts.headers), job.route.model.clone());
     let may_ask = protocol == Protocol::Chat && scan.is_plain();
     let sent = Arc::new(Sent::new(scan, may_ask, Arc::clone(&shared.memory), job.route.upstream));
     let outgoing = Outgoing::new(body, Arc::clone(&sent), may_ask);
@@ -242,6 +242,7 @@ fn record(shared: &Shared, job: &Job, protocol: Protocol, sent: &Arc<Sent>) -> B
     let about = About {
         protocol,
         upstream: job.route.upstream,
+        path: job.route.uri.path().to_owned(),
         id: job.id.clone(),
         at: shared.env.now(),
         latency: Duration::ZERO,
@@ -265,8 +266,8 @@ fn ask(shared: &Shared, job: &Job, protocol: Protocol, sent: &Sent, length: Opti
     let is_whole = length.is_none_or(|length| length <= bytes);
     let input = if is_whole { facts.input(bytes) } else { Facts::default().input(length.unwrap_or(bytes)) };
     let model = facts.model.as_deref().map(Label::new);
-    let answers_as =
-        model.as_ref().and_then(|model| shared.memory.answers_as(job.route.upstream, model, Instant::now()));
+    let asked = asked(model.clone(), job.route.uri.path());
+    let answers_as = shared.memory.answers_as(job.route.upstream, &asked, Instant::now());
     let (org, output, at) = (defaults.org.clone(), facts.most_output, shared.env.now());
     Ask { protocol, model, answers_as, who, org, input, output, at }
 }

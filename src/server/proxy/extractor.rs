@@ -5,7 +5,7 @@ mod escape;
 mod key;
 
 use self::escape::Escape;
-use self::key::Key;
+use self::key::{Key, Thought};
 
 /// Maximum length of a text that is kept, in bytes of UTF-8. Of longer ones, an answer keeps an empty text, and a
 /// request an empty list, so that a name that was left out is not taken for an empty one.
@@ -46,6 +46,8 @@ struct Container {
     is_usage: bool,
     /// True for the request's stream options.
     is_options: bool,
+    /// Where the thoughts in it are written.
+    thought: Option<Thought>,
 }
 
 /// The copier.
@@ -79,8 +81,10 @@ pub(super) struct Facts {
     pub(super) has_usage: bool,
     /// True if the outermost `error`, or that of a response, is an object or a text.
     pub(super) has_error: bool,
-    /// Number of bytes of UTF-8 in the model's texts.
+    /// Number of bytes of UTF-8 in the model's texts. Of the places where its thoughts are written, one counts.
     pub(super) text: u64,
+    /// Number of bytes in each of those places.
+    thoughts: [u64; 3],
     /// Number of input bytes at which the document ended, once it has.
     pub(super) end: Option<u64>,
     /// Number of input bytes before the last brace of the outermost `stream_options`, if it is an object.
@@ -91,6 +95,19 @@ pub(super) struct Facts {
     pub(super) is_given_up: bool,
     /// Number of bytes read.
     bytes: u64,
+}
+
+impl Facts {
+    fn add_text(&mut self, length: u64, thought: Option<Thought>) {
+        let Some(place) = thought else {
+            self.text += length;
+            return;
+        };
+        let most = |thoughts: &[u64; 3]| thoughts.iter().copied().max().unwrap_or_default();
+        let before = most(&self.thoughts);
+        self.thoughts[place as usize] += length;
+        self.text += most(&self.thoughts) - before;
+    }
 }
 
 impl Extractor {
@@ -199,10 +216,10 @@ impl Extractor {
             self.key = Key::new(&self.name, self.open.len(), self.depth);
             self.name.clear();
         } else {
-            let (is_text, is_repeated) =
-                self.open.last().map_or((false, false), |open| (open.is_text, open.is_repeated));
+            let (is_text, is_repeated, thought) =
+                self.open.last().map_or((false, false, None), |open| (open.is_text, open.is_repeated, open.thought));
             if (self.key.is_text || is_text) && !self.key.is_repeated && !is_repeated {
-                self.facts.text += self.length as u64;
+                self.facts.add_text(self.length as u64, self.key.thought.or(thought));
             }
             if self.key.is_kind && is_short && self.muted.is_none() {
                 self.facts.kind = self.out.get(begin..).unwrap_or_default().to_vec();
@@ -293,8 +310,10 @@ impl Extractor {
         let is_text = !is_object && (self.key.is_text || above.is_some_and(|above| above.is_text));
         let is_repeated = self.key.is_repeated || above.is_some_and(|above| above.is_repeated);
         let is_options = self.key.is_options && is_object;
+        let thought = self.key.thought.or_else(|| above?.thought);
         self.push(byte);
-        let open = Container { is_object, items: 0, has_scalars: false, is_text, is_repeated, is_usage, is_options };
+        let (items, has_scalars) = (0, false);
+        let open = Container { is_object, items, has_scalars, is_text, is_repeated, is_usage, is_options, thought };
         self.open.push(open);
         let is_out = match self.depth {
             Depth::Request => self.open.len() > 1 && !self.key.is_kept,

@@ -18,7 +18,7 @@ const BYTES_PER_TOKEN: u64 = 4;
 /// Facts of a request's body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
-    /// The model. Of several, the last.
+    /// The model: that of the path or, of several in the body, the last.
     pub(super) model: Option<String>,
     /// True if services may differ in which model they take it to name: two different ones, or one under a key with
     /// other letters than `model`, which some (in Go) accept.
@@ -54,16 +54,19 @@ pub(super) enum UsageOption {
 /// Reads a request's body while it is being forwarded.
 pub(super) struct Scan {
     unpack: Unpack,
+    /// The model that the path names.
+    model: Option<String>,
     extractor: Extractor,
     /// Number of bytes received.
     bytes: u64,
 }
 
 impl Scan {
-    /// For a body with this coding. What is compressed twice may hide something: services differ in what they undo.
-    pub(super) fn new(unpack: Unpack) -> Self {
+    /// For a body with this coding, whose path names this model. What is compressed twice may hide something: services
+    /// differ in what they undo.
+    pub(super) fn new(unpack: Unpack, model: Option<String>) -> Self {
         let unpack = if matches!(unpack, Unpack::Twice(_)) { Unpack::Unknown } else { unpack };
-        Self { unpack, extractor: Extractor::new(Depth::Request), bytes: 0 }
+        Self { unpack, model, extractor: Extractor::new(Depth::Request), bytes: 0 }
     }
 
     /// Processes the next bytes.
@@ -101,11 +104,11 @@ impl Scan {
         let is_whole = whole.is_some();
         let parsed = whole.or_else(|| serde_json::from_slice(&closed(document)?).ok());
         let Some(Members { map, is_ambiguous, has_unread_model }) = parsed else {
-            return Facts { text, ..Facts::default() };
+            return Facts { text, model: self.model.clone(), ..Facts::default() };
         };
         let count = |name: &str| map.get(name).and_then(Value::as_u64);
         Facts {
-            model: map.get("model").and_then(Value::as_str).map(str::to_owned),
+            model: self.model.clone().or_else(|| Some(map.get(MODEL)?.as_str()?.to_owned())),
             is_ambiguous,
             has_unread_model,
             is_stream: map.get("stream") == Some(&Value::Bool(true)),
@@ -237,7 +240,7 @@ mod tests {
     use super::*;
 
     fn facts(text: &str) -> Facts {
-        let mut scan = Scan::new(Unpack::Plain);
+        let mut scan = Scan::new(Unpack::Plain, None);
         scan.feed(text.as_bytes());
         scan.facts()
     }
@@ -295,7 +298,7 @@ mod tests {
         let deep = format!("{{\"x\":{}1{},\"model\":\"m\"}}", "[".repeat(200), "]".repeat(200));
         let list = format!("[{body}]");
         for body in [&wide[..], deep.as_bytes(), list.as_bytes(), b"{\"model\"", b""] {
-            let mut scan = Scan::new(Unpack::Plain);
+            let mut scan = Scan::new(Unpack::Plain, None);
             scan.feed(body);
             let found = scan.facts();
             assert_eq!((found.model, found.is_whole), (None, false));

@@ -69,6 +69,7 @@ fn admitted(
     };
     route.is_anthropic |= is_anthropic;
     match owner(shared, request, &route) {
+        Some(_) if headers::opens_websocket(request.headers()) => Err((Trouble::websocket(), route.is_anthropic)),
         Some(owner) => Ok((route, owner)),
         None => Err((Trouble::key(), route.is_anthropic)),
     }

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use hyper::HeaderMap;
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
     TE, TRANSFER_ENCODING, UPGRADE,
 };
+use hyper::http::response::Parts;
+use hyper::{HeaderMap, Version};
 
 use super::admission::Who;
 use crate::domain::{Label, percent_decoded};
@@ -94,6 +95,12 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// True if a request opens a `WebSocket`. Other upgrades are offers, which need not be taken up.
+pub(super) fn opens_websocket(headers: &HeaderMap) -> bool {
+    let offers = headers.get_all(UPGRADE).iter().filter_map(|value| value.to_str().ok());
+    offers.flat_map(|value| value.split(',')).any(|offer| offer.trim().eq_ignore_ascii_case("websocket"))
+}
+
 /// Removes our own headers and a request's hop-by-hop headers.
 pub(super) fn to_upstream(headers: &mut HeaderMap) {
     remove_hop_by_hop(headers);
@@ -104,6 +111,13 @@ pub(super) fn to_upstream(headers: &mut HeaderMap) {
     headers.remove(EXPECT);
     headers.remove(HOST);
     join_cookies(headers);
+}
+
+/// Removes an answer's hop-by-hop headers. Its version is that of the upstream's connection: an answer of HTTP/1.0
+/// passed on as such would end with the client's connection, and one that broke off would look whole (RFC 9112, 2.3).
+pub(super) fn to_client(head: &mut Parts) {
+    remove_hop_by_hop(&mut head.headers);
+    head.version = Version::HTTP_11;
 }
 
 /// Joins cookies in one header. HTTP/2 allows several, HTTP/1.1 does not (RFC 9113, 8.2.3).

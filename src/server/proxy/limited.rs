@@ -1,12 +1,13 @@
 //! Admission based on the ledger's limits and the proxy's keys.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::admission::{Admission, Ask, Decision, HoldId, Owner, Protocol, Refusal};
 use super::count::SOURCE;
 use super::keys::KeyRing;
 use crate::domain::{Attribution, Call, CallKey, Dimension, Fidelity, Label, Tokens};
-use crate::engine::{Admitted, Limits};
+use crate::engine::{Admitted, EngineClient};
 
 /// Output tokens held for a call that sets no maximum.
 const USUAL_OUTPUT: u64 = 1_024;
@@ -16,9 +17,39 @@ const MOST_OUTPUT: u64 = 4_096;
 
 /// Asks the engine.
 pub(crate) struct Limited {
-    /// The engine's limits.
-    pub(crate) limits: Limits,
-    pub(crate) keys: KeyRing,
+    engine: EngineClient,
+    keys: KeyRing,
+    /// The keys of the limits that do not hold for an alias, as far as somebody has been warned.
+    warned: Mutex<HashSet<String>>,
+}
+
+impl Limited {
+    pub(crate) fn new(engine: EngineClient, keys: KeyRing) -> Self {
+        Self { engine, keys, warned: Mutex::default() }
+    }
+
+    /// The call as it would be booked, and the model that was asked for, if that is another.
+    fn coming(&self, ask: &Ask) -> (Call, Option<Label>) {
+        let (call, asked) = coming(ask);
+        if let (Some(asked), Some(answered)) = (&asked, &call.model) {
+            self.warn(asked, answered);
+        }
+        (call, asked)
+    }
+
+    /// Warns once of each limit for an alias that its calls cannot reach.
+    fn warn(&self, asked: &Label, answered: &Label) {
+        for limit in self.engine.limits.passed_by(asked, answered) {
+            let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+            if warned.insert(limit.clone()) {
+                drop(warned);
+                self.engine.note(format!(
+                    "the limit {limit} does not hold: the upstream answers calls for {asked} as {answered}, and that \
+                     is what they count as; limit {answered} instead"
+                ));
+            }
+        }
+    }
 }
 
 /// The call as it would be booked, with an estimate of its tokens, and the model that was asked for, if that is another.
@@ -56,21 +87,21 @@ impl Admission for Limited {
     }
 
     fn limited(&self) -> Option<Arc<[Dimension]>> {
-        self.limits.dimensions()
+        self.engine.limits.dimensions()
     }
 
     fn admit_at_once(&self, ask: &Ask) -> Option<Decision> {
-        let (call, asked) = coming(ask);
-        self.limits.admit_at_once(call, asked).map(decision)
+        let (call, asked) = self.coming(ask);
+        self.engine.limits.admit_at_once(call, asked).map(decision)
     }
 
     fn admit(&self, ask: &Ask) -> Decision {
-        let (call, asked) = coming(ask);
-        decision(self.limits.admit(call, asked))
+        let (call, asked) = self.coming(ask);
+        decision(self.engine.limits.admit(call, asked))
     }
 
     fn undecided(&self) -> Decision {
-        decision((self.limits.undecided(), None))
+        decision((self.engine.limits.undecided(), None))
     }
 }
 

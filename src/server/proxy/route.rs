@@ -1,5 +1,7 @@
 //! Where a request goes: its API, the key in its path, and the upstream for its prefix.
 
+mod named;
+
 use std::borrow::Cow;
 
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
@@ -90,6 +92,8 @@ pub(super) struct Route {
     pub(super) is_fetch: bool,
     /// The API's family, for errors.
     pub(super) is_anthropic: bool,
+    /// The model of a call whose path names it.
+    pub(super) model: Option<String>,
     /// Key from the path.
     pub(super) key: Option<String>,
 }
@@ -113,12 +117,16 @@ pub(super) fn route(upstreams: &[Upstream], method: &Method, uri: &Uri) -> Optio
     let is_fetch = method == Method::GET && ends.iter().any(Ends::is_response)
         || method == Method::POST && ends.iter().any(Ends::is_cancelling);
     let called = (method == Method::POST).then(|| ends.iter().find_map(Ends::protocol)).flatten();
+    let model = called.and_then(|_| named::model(uri.path()));
     Some(Route {
         upstream: place,
         uri,
+        model,
         protocol: called.or_else(|| is_fetch.then_some(Protocol::Responses)),
         is_fetch,
-        is_anthropic: is_messages(path) || upstream.authority.as_str().contains("anthropic"),
+        is_anthropic: is_messages(path)
+            || called == Some(Protocol::Messages)
+            || upstream.authority.as_str().contains("anthropic"),
         key,
     })
 }
@@ -173,6 +181,7 @@ impl<'a> Ends<'a> {
             ("completions", _) => Some(Protocol::Chat),
             ("responses", _) | ("compact", "responses") => Some(Protocol::Responses),
             ("embeddings", _) => Some(Protocol::Embeddings),
+            (last, "models") if self.top == "anthropic" && named::of_vertex(last).is_some() => Some(Protocol::Messages),
             ("messages", above) if is_version(above) => Some(Protocol::Messages),
             ("messages", above) if ![above, &*self.top].iter().any(|part| HOLDERS.contains(part)) => {
                 Some(Protocol::Messages)
@@ -296,6 +305,24 @@ mod tests {
         let cancel = |method| route_for(&["http://a.example"], &method, "/v1/responses/resp_1/cancel").unwrap();
         assert!(cancel(Method::POST).is_fetch && cancel(Method::POST).protocol == Some(Protocol::Responses));
         assert_eq!(cancel(Method::GET).protocol, None);
+    }
+
+    #[test]
+    fn a_message_on_vertex_ai_is_a_call_of_the_model_in_its_path() {
+        const OF: &str = "/v1/projects/p/locations/l/publishers/anthropic/models/";
+        let to = |path: &str| route_for(&["http://a.example"], &Method::POST, path).unwrap();
+        for method in ["rawPredict", "streamRawPredict", "StreamRawPredict/"] {
+            let route = to(&format!("{OF}claude-sonnet-4-5%4020250929:{method}"));
+            assert_eq!(route.model.as_deref(), Some("claude-sonnet-4-5@20250929"), "{method}");
+            assert!(route.protocol == Some(Protocol::Messages) && route.is_anthropic, "{method}");
+        }
+        for name in ["count-tokens:rawPredict", "count-tokens@x:rawPredict", "claude-opus-5:predict", "claude-opus-5"] {
+            let route = to(&format!("{OF}{name}"));
+            assert_eq!((route.protocol, route.model), (None, None), "{name}");
+        }
+        assert_eq!(to(&OF.replace("anthropic", "mistralai")).protocol, None);
+        assert_eq!(to("/openai/deployments/gpt-4o/embeddings").model.as_deref(), Some("gpt-4o"));
+        assert_eq!(to("/openai/deployments/gpt-4o/images").model, None, "no call");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::{Finished, Gaps, IDLE, ToBook, keep};
-use crate::domain::{Call, Fidelity, HoldId, Label};
+use crate::domain::{Call, Fidelity, HoldId};
 use crate::server::proxy::count::{self, About, FirstSeen};
 use crate::server::proxy::journal::Journal;
 use crate::server::proxy::response_reader::Seen;
@@ -144,10 +144,9 @@ impl JournalWriter {
         if calls.iter().any(|call| call.fidelity == Fidelity::Guessed) {
             self.gaps.estimated.fetch_add(1, Ordering::Relaxed);
         }
-        if let (Some(asked), Some(call)) = (&about.facts.model, calls.first())
-            && let Some(answered) = &call.model
-        {
-            self.memory.answered_as(about.upstream, &Label::new(asked), answered);
+        // What is fetched was asked for before, and each has a path of its own.
+        if let Some(answered) = calls.first().and_then(|call| call.model.as_ref()).filter(|_| !about.is_fetch) {
+            self.memory.answered_as(about.upstream, &about.asked(), answered);
         }
         calls
     }
@@ -221,6 +220,9 @@ impl JournalWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Label;
+    use crate::server::proxy::admission::{Defaults, Protocol, Who};
+    use crate::server::proxy::facts::Facts;
 
     #[test]
     fn a_disk_that_was_slow_once_is_not_waited_for_until_the_time_is_over() {
@@ -235,6 +237,39 @@ mod tests {
         keeping.slow_until = None;
         keeping.took(most, Instant::now().checked_sub(rest).unwrap());
         assert!(!keeping.is_slow());
+    }
+
+    #[test]
+    fn an_answer_to_a_request_without_a_model_is_remembered_by_its_path_unless_it_was_only_fetched() {
+        let at = crate::domain::Instant::default();
+        let defaults = Defaults { user: Label::new("alice"), team: None, org: None };
+        let about = |path: &str, is_fetch: bool| About {
+            protocol: Protocol::Responses,
+            upstream: 3,
+            path: path.to_owned(),
+            id: "c1".to_owned(),
+            at,
+            latency: Duration::ZERO,
+            who: Who::default(),
+            facts: Facts::default(),
+            bytes: 2,
+            idempotency: None,
+            request: None,
+            defaults: defaults.clone(),
+            is_codex: false,
+            is_fetch,
+        };
+        let answer = br#"{"id":"resp_0123456789abcdef","object":"response","model":"gpt-4.1","background":true,
+            "status":"completed","usage":{"input_tokens":6,"output_tokens":4,"total_tokens":10}}"#;
+        let seen = Seen { usage: [answer.to_vec()].into(), is_whole: true, ..Seen::default() };
+        let (waiting, _books) = std::sync::mpsc::sync_channel(1);
+        let mut keeping = JournalWriter::new(None, waiting, watch::channel(0).1, Arc::default());
+        let mut known = |path: &str, is_fetch: bool| {
+            assert_eq!(keeping.counted(&seen, &about(path, is_fetch))[0].tokens.total(), 10);
+            keeping.memory.answers_as(3, &Label::new(path), Instant::now())
+        };
+        assert_eq!(known("/v1/responses", false), Some(Label::new("gpt-4.1")));
+        assert_eq!(known("/v1/responses/resp_0123456789abcdef", true), None);
     }
 
     fn nothing(number: u64) -> Finished {

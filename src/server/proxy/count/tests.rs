@@ -15,6 +15,7 @@ fn about(protocol: Protocol) -> About {
     About {
         protocol,
         upstream: 0,
+        path: "/v1/x".to_owned(),
         id: "c1".to_owned(),
         at: Instant::from_timestamp(1_795_730_000, 0).unwrap(),
         latency: Duration::from_millis(20),

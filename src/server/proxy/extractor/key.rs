@@ -14,6 +14,30 @@ pub(super) struct Key {
     pub(super) is_error: bool,
     pub(super) is_kept: bool,
     pub(super) is_options: bool,
+    /// Where a thought of the model is written, if it is one.
+    pub(super) thought: Option<Thought>,
+}
+
+/// Where a thought is written. Gateways write each in several places, for clients of several kinds: `OpenRouter` as
+/// `reasoning` and `reasoning_details`, `LiteLLM` as `reasoning_content` and `thinking_blocks`, vLLM as `reasoning` and
+/// `reasoning_content` (November 2026).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Thought {
+    Content,
+    Plain,
+    Details,
+}
+
+impl Thought {
+    /// The place with this key.
+    fn of(name: &[u8]) -> Option<Self> {
+        match name {
+            b"reasoning_content" => Some(Self::Content),
+            b"reasoning" => Some(Self::Plain),
+            b"reasoning_details" | b"thinking_blocks" => Some(Self::Details),
+            _ => None,
+        }
+    }
 }
 
 impl Key {
@@ -29,6 +53,7 @@ impl Key {
             is_error: depth <= 2 && name == b"error",
             is_kept: depth == 1 && [b"metadata".as_slice(), b"stream_options", b"conversation"].contains(&name),
             is_options: depth == 1 && name == b"stream_options",
+            thought: Thought::of(name),
         }
     }
 }

@@ -141,3 +141,25 @@ proptest! {
         prop_assert_eq!(out, text);
     }
 }
+
+#[test]
+fn a_thought_that_a_gateway_writes_in_several_places_is_one_text() {
+    let text = |delta: &str| {
+        let chunk = format!(r#"{{"choices":[{{"delta":{delta}}},{{"delta":{{"content":"12345"}}}}]}}"#);
+        extract(Depth::Answer, &chunk).1.text
+    };
+    for (delta, bytes) in [
+        (r#"{"content":"","reasoning":"123"}"#, 3),
+        (r#"{"reasoning":"123","reasoning_details":[{"type":"reasoning.text","text":"123"}]}"#, 3),
+        (r#"{"reasoning_details":[{"type":"reasoning.text","text":"12"},{"text":"3"}]}"#, 3),
+        (r#"{"reasoning_content":"123","thinking_blocks":[{"type":"thinking","thinking":"123"}]}"#, 3),
+        (r#"{"reasoning":"123","reasoning_content":"123"}"#, 3),
+        (r#"{"reasoning":"","reasoning_content":"123","content":"1"}"#, 4),
+    ] {
+        assert_eq!(text(delta), bytes + 5, "{delta}");
+    }
+    // An answer with two choices has two thoughts, and Anthropic's have one place.
+    let both = r#"{"choices":[{"message":{"reasoning":"1","reasoning_details":[{"text":"1"}]}},{"message":{"reasoning":"23"}}]}"#;
+    assert_eq!(extract(Depth::Answer, both).1.text, 3);
+    assert_eq!(extract(Depth::Answer, r#"{"type":"content_block_delta","delta":{"thinking":"1234"}}"#).1.text, 4);
+}

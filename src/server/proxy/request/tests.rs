@@ -4,7 +4,7 @@ use super::*;
 use crate::server::proxy::unpack::Unpack;
 
 fn passed(chunks: &[&'static str]) -> (String, bool) {
-    let sent = Sent::new(Scan::new(Unpack::Plain), false, Arc::default(), 0);
+    let sent = Sent::new(Scan::new(Unpack::Plain, None), false, Arc::default(), 0);
     let passed: Vec<u8> =
         chunks.iter().flat_map(|chunk| sent.pass(Bytes::from_static(chunk.as_bytes()), true)).flatten().collect();
     (String::from_utf8(passed).unwrap(), sent.is_asked())
@@ -36,7 +36,7 @@ fn usage_is_asked_for_within_stream_options_if_there_are_some_and_nothing_else_c
 
 #[test]
 fn facts_are_those_of_all_that_came_whenever_they_are_asked_for() {
-    let sent = Sent::new(Scan::new(Unpack::Plain), false, Arc::default(), 0);
+    let sent = Sent::new(Scan::new(Unpack::Plain, None), false, Arc::default(), 0);
     let known = |sent: &Sent| {
         let (facts, bytes) = sent.facts_so_far();
         (facts.model, facts.is_stream, bytes)
@@ -50,7 +50,7 @@ fn facts_are_those_of_all_that_came_whenever_they_are_asked_for() {
 #[test]
 fn a_body_sent_in_parts_ends_where_its_model_is_no_longer_certain() {
     let cut = |second: &'static str| {
-        let sent = Sent::new(Scan::new(Unpack::Plain), false, Arc::default(), 0);
+        let sent = Sent::new(Scan::new(Unpack::Plain, None), false, Arc::default(), 0);
         sent.pass(Bytes::from_static(b"{\"model\":\"a\","), false);
         sent.allows_one_model();
         let passed = sent.pass(Bytes::from_static(second.as_bytes()), false);
