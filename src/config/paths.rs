@@ -45,10 +45,9 @@ impl Paths {
         // `SocketPath` uses its value; its problem is reported here, once per command.
         socket_given(env, &mut problems);
         if data.is_none() {
-            problems.push(Diagnostic::warning(
-                Where::Variable("HOME"),
-                "is not set, so there is no data folder: nothing is booked (set HOME or TOKMETER_DATA_DIR)",
-            ));
+            let why = if env.var("HOME").is_some() { "is not an absolute path" } else { "is not set" };
+            let what = "there is no data folder: nothing is booked (set HOME or TOKMETER_DATA_DIR)";
+            problems.push(Diagnostic::warning(Where::Variable("HOME"), format!("{why}, so {what}")));
         }
         let mut paths = Self {
             config_given: config.1,

@@ -7,8 +7,17 @@ use super::{Diagnostic, Env, Where};
 use crate::domain::Label;
 
 /// Files in the data folder that are written, or trusted when read.
-const DATA_FILES: [&str; 7] =
-    ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "usage.jsonl", "spool.jsonl", "prices.txt"];
+const DATA_FILES: [&str; 9] = [
+    "ledger.db",
+    "ledger.db-wal",
+    "ledger.db-shm",
+    "ledger.db-journal",
+    "usage.jsonl",
+    "spool.jsonl",
+    "prices.txt",
+    "keys.jsonl",
+    "estimates.jsonl",
+];
 
 /// The path named by a variable, unless it is in the working directory, whose content may come from others.
 ///
