@@ -8,6 +8,8 @@ mod common;
 mod ends;
 #[path = "pty/pace.rs"]
 mod pace;
+#[path = "pty/unwatched.rs"]
+mod unwatched;
 
 use std::fs;
 use std::io::Write;
