@@ -66,7 +66,7 @@ impl Paths {
     fn distrust(&mut self, uid: u32) {
         let Some(folder) = &self.data else { return };
         let Some(why) = trust::open_to_others(folder, uid) else { return };
-        if let Some(refusal) = trust::planted(folder, uid) {
+        if let Some(refusal) = trust::planted(folder, uid, JOURNALS, &journals(folder)) {
             self.problems.push(Diagnostic::warning(Where::Path(Label::new("data folder")), &refusal));
             self.data_refusal = Some(refusal);
             self.data = None;
