@@ -114,6 +114,29 @@ fn f5_without_a_terminal_one_screen_is_drawn_as_text_and_no_escape_byte_leaves()
 }
 
 #[test]
+fn f7_a_size_that_no_screen_has_is_refused_and_the_largest_is_drawn() {
+    let home = Home::new();
+    logs(&home);
+    for (size, code) in [("65535x65535", 64), ("4001x1", 64), ("1x2001", 64), ("4000x2", 0), ("0x0", 0)] {
+        let out = plain(&home).args(["logs", "--once", "--size", size]).output().unwrap();
+        assert_eq!(out.status.code(), Some(code), "{size}: {out:?}");
+        assert_eq!(String::from_utf8_lossy(&out.stderr).contains("is more than 4000x2000"), code == 64, "{out:?}");
+    }
+}
+
+#[test]
+fn f11_one_screen_for_sixteen_colours_has_no_sequence_of_256() {
+    let home = Home::new();
+    logs(&home);
+    for (term, more) in [("xterm", false), ("xterm-256color", true)] {
+        let out = plain(&home).args(["logs", "--once", "--color", "always"]).env("TERM", term).output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        assert!(text.contains("\u{1b}["), "{text}");
+        assert_eq!(text.contains("8;5;"), more, "{term}: {text:?}");
+    }
+}
+
+#[test]
 fn f6_a_dumb_terminal_gets_lines_and_is_told_why() {
     let home = Home::new();
     home.write("logs/a.jsonl", &native("1", &now(), "claude-opus-5", 1_000, 0));
@@ -186,6 +209,24 @@ fn f19_a_full_disk_is_an_error_with_a_code_of_its_own() {
         .unwrap();
     assert_eq!(out.status.code(), Some(74));
     assert!(String::from_utf8_lossy(&out.stderr).contains("write failed: No space left"), "{out:?}");
+}
+
+#[test]
+fn g6_a_relative_home_makes_no_file_of_the_working_folder_the_config_or_the_ledger() {
+    let home = Home::new();
+    home.write("rel/.config/tokmeter/config.toml", "[limits]\nday = \"0usd\"\n");
+    let alone = |args: &[&str]| {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin("tokmeter"));
+        command.args(args).env_clear().env("HOME", "rel").env("TZ", "UTC").current_dir(home.path());
+        command.stdin(Stdio::null()).output().unwrap()
+    };
+    let out = alone(&["gate"]);
+    assert_eq!(out.status.code(), Some(0), "{out:?}");
+    assert!(String::from_utf8_lossy(&out.stderr).contains("HOME: warning: is not an absolute path"), "{out:?}");
+    let out = alone(&["record", "--model", "gpt-4o", "--input", "5"]);
+    assert_eq!(out.status.code(), Some(74), "{out:?}");
+    assert!(String::from_utf8_lossy(&out.stderr).contains("HOME"), "{out:?}");
+    assert!(!home.path().join("rel/.local").exists());
 }
 
 #[test]

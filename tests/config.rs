@@ -126,6 +126,11 @@ fn g2_an_unknown_key_is_a_warning_and_an_error_only_when_strict() {
 #[test]
 fn g2_an_unknown_key_among_limits_is_an_error_since_a_limit_must_not_be_passed_over() {
     assert!(!load("[limits]\ndya = { usd = 5 }").is_usable(false));
+    for name in ["limit", "Limits", "limts"] {
+        let loaded = load(&format!("[{name}]\nday = \"5usd\""));
+        let error = format!("config.toml:1:2: unknown key '{name}'; did you mean 'limits'?");
+        assert_eq!((loaded.problems[0].to_string(), loaded.is_usable(false)), (error, false));
+    }
 }
 
 #[test]

@@ -877,6 +877,11 @@ fn f7_every_size_can_be_drawn() {
             assert_eq!(buffer.area, Rect::new(0, 0, width, height));
         }
     }
+    for (width, height) in [(4_000, 1), (4_000, 15), (1, 2_000), (40, 2_000)] {
+        for app in views.iter().chain([&empty, &compact]) {
+            draw(app, Rect::new(0, 0, width, height));
+        }
+    }
     assert!(shown(&views[1], 30, 5).contains("too small (need 40×10)"));
     // Minimal views; numbers are never truncated.
     for (width, least) in [(1, "⚠"), (2, "⚠"), (4, "145k"), (6, "$2.18"), (12, "145k $2.18"), (20, "145,230 tok $2.18")]

@@ -81,8 +81,15 @@ fn parse_listen(text: &str) -> Result<Listen, String> {
     text.parse().map(Listen::At).map_err(|_| format!("'{text}' is not an address; write 127.0.0.1:4318"))
 }
 
+/// The largest screen.
+const LARGEST: (u16, u16) = (4_000, 2_000);
+
 fn parse_size(text: &str) -> Result<(u16, u16), String> {
     let wrong = || format!("'{text}' is not a size; write 120x36");
     let (columns, rows) = text.split_once(['x', 'X']).ok_or_else(wrong)?;
-    Ok((columns.parse().map_err(|_| wrong())?, rows.parse().map_err(|_| wrong())?))
+    let (columns, rows) = (columns.parse().map_err(|_| wrong())?, rows.parse().map_err(|_| wrong())?);
+    if columns > LARGEST.0 || rows > LARGEST.1 {
+        return Err(format!("'{text}' is more than {}x{}; write 120x36", LARGEST.0, LARGEST.1));
+    }
+    Ok((columns, rows))
 }

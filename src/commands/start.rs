@@ -114,6 +114,10 @@ pub(super) fn start(
     .map_err(|error| match error {
         StartError::Books(error) => error.into(),
         error @ StartError::Thread(_) => Failure::new(Exit::Code(71), error.to_string()),
+        // Refused a thread.
+        StartError::Socket(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            Failure::new(Exit::Code(71), format!("no thread could be started: {error}"))
+        }
         error @ StartError::Socket(_) => Failure::new(Exit::Unavailable, error.to_string()),
     })?;
     let server = bound.map(|bound| http_server::start(context, bound, destination, engine.client())).transpose()?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::domain::{Instant, Zone, one_by_one};
@@ -49,10 +49,12 @@ impl Env {
     pub fn system() -> Self {
         let vars: BTreeMap<OsString, OsString> = one_by_one(std::env::vars_os());
         let base = directories::BaseDirs::new();
+        // With a relative HOME, files of the working directory would be the config and the ledger.
+        let absolute = |folder: &Path| Some(folder.to_owned()).filter(|folder| folder.is_absolute());
         let folders = base.as_ref().map_or_else(Folders::default, |base| Folders {
-            config: Some(base.config_dir().to_owned()),
-            data: Some(base.data_local_dir().to_owned()),
-            cache: Some(base.cache_dir().to_owned()),
+            config: absolute(base.config_dir()),
+            data: absolute(base.data_local_dir()),
+            cache: absolute(base.cache_dir()),
         });
         let uid = uid();
         let terminal = {
@@ -63,7 +65,7 @@ impl Env {
             clock: Arc::new(chrono::Utc::now),
             login: login(&vars, uid),
             vars,
-            home: base.map(|base| base.home_dir().to_owned()).filter(|home| home.is_absolute()),
+            home: base.and_then(|base| absolute(base.home_dir())),
             folders,
             cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             uid,

@@ -45,10 +45,9 @@ impl Paths {
         // `SocketPath` uses its value; its problem is reported here, once per command.
         socket_given(env, &mut problems);
         if data.is_none() {
-            problems.push(Diagnostic::warning(
-                Where::Variable("HOME"),
-                "is not set, so there is no data folder: nothing is booked (set HOME or TOKMETER_DATA_DIR)",
-            ));
+            let why = if env.var("HOME").is_some() { "is not an absolute path" } else { "is not set" };
+            let what = "there is no data folder: nothing is booked (set HOME or TOKMETER_DATA_DIR)";
+            problems.push(Diagnostic::warning(Where::Variable("HOME"), format!("{why}, so {what}")));
         }
         let mut paths = Self {
             config_given: config.1,
@@ -67,7 +66,7 @@ impl Paths {
     fn distrust(&mut self, uid: u32) {
         let Some(folder) = &self.data else { return };
         let Some(why) = trust::open_to_others(folder, uid) else { return };
-        if let Some(refusal) = trust::planted(folder, uid) {
+        if let Some(refusal) = trust::planted(folder, uid, JOURNALS, &journals(folder)) {
             self.problems.push(Diagnostic::warning(Where::Path(Label::new("data folder")), &refusal));
             self.data_refusal = Some(refusal);
             self.data = None;

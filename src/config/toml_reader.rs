@@ -12,6 +12,7 @@ use super::absolute::expanded;
 use super::diagnostic::{Diagnostic, Source, Where, quoted, suggestion};
 use super::values::Word;
 use super::{Env, Origin, Place};
+use crate::text;
 
 /// Results collected while reading.
 pub(crate) struct TomlReader<'t> {
@@ -235,7 +236,13 @@ impl<'n, 't> Section<'n, 't> {
             if !self.asked.iter().any(|known| known == name) {
                 let close = suggestion(name, self.asked.iter().copied());
                 let known = if close.is_empty() { format!("; there are: {}", self.asked.join(", ")) } else { close };
-                reader.warning(key.span(), format!("{}unknown key {}{known}", self.label, quoted(name)));
+                let message = format!("{}unknown key {}{known}", self.label, quoted(name));
+                // Limits under another name would not be in force.
+                if text::meant(name, self.asked.iter().copied()) == Some("limits") {
+                    reader.error(key.span(), message);
+                } else {
+                    reader.warning(key.span(), message);
+                }
             }
         }
     }

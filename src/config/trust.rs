@@ -7,8 +7,17 @@ use super::{Diagnostic, Env, Where};
 use crate::domain::Label;
 
 /// Files in the data folder that are written, or trusted when read.
-const DATA_FILES: [&str; 7] =
-    ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "usage.jsonl", "spool.jsonl", "prices.txt"];
+const DATA_FILES: [&str; 9] = [
+    "ledger.db",
+    "ledger.db-wal",
+    "ledger.db-shm",
+    "ledger.db-journal",
+    "usage.jsonl",
+    "spool.jsonl",
+    "prices.txt",
+    "keys.jsonl",
+    "estimates.jsonl",
+];
 
 /// The path named by a variable, unless it is in the working directory, whose content may come from others.
 ///
@@ -80,21 +89,25 @@ pub(crate) fn open_to_others(_: &Path, _: u32) -> Option<String> {
     None
 }
 
-/// The first file that may have been planted in a folder that others can write to: a symbolic link, a file with several
-/// names, or one owned by another user.
+/// The first of the data folder's files, and of these further ones, that may have been planted in a folder that others can
+/// write to: a symbolic link, a file with several names, or one owned by another user. `below` is a folder in it.
 #[cfg(unix)]
-pub(crate) fn planted(folder: &Path, uid: u32) -> Option<String> {
+pub(crate) fn planted(folder: &Path, uid: u32, below: &str, further: &[PathBuf]) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
     // Root may maintain someone else's ledger, so files of the folder's owner are trusted.
     let owner = std::fs::metadata(folder).map_or(uid, |metadata| metadata.uid());
-    DATA_FILES.iter().find_map(|name| {
-        let path = folder.join(name);
+    let below = folder.join(below);
+    let files = DATA_FILES.iter().map(|name| folder.join(name)).chain(further.iter().cloned());
+    std::iter::once(below.clone()).chain(files).find_map(|path| {
         let metadata = std::fs::symlink_metadata(&path).ok()?;
+        let is_below = path == below;
         let what = if metadata.is_symlink() {
             "is a link"
-        } else if !metadata.is_file() {
+        } else if is_below && !metadata.is_dir() {
+            "is not a folder"
+        } else if !is_below && !metadata.is_file() {
             "is not a regular file"
-        } else if metadata.nlink() > 1 {
+        } else if !is_below && metadata.nlink() > 1 {
             "has a second name elsewhere"
         } else if ![uid, owner].contains(&metadata.uid()) {
             "belongs to another user"
@@ -110,7 +123,7 @@ pub(crate) fn planted(folder: &Path, uid: u32) -> Option<String> {
 }
 
 #[cfg(not(unix))]
-pub(crate) fn planted(_: &Path, _: u32) -> Option<String> {
+pub(crate) fn planted(_: &Path, _: u32, _: &str, _: &[PathBuf]) -> Option<String> {
     None
 }
 
@@ -156,6 +169,7 @@ mod tests {
         assert!(open_to_others(&folder, uid + 1).is_some_and(|why| uid == 0 || why.contains("another user")));
         assert_eq!(open_to_others(&base.path().join("none"), uid), None);
 
+        let planted = |folder: &Path, uid| super::planted(folder, uid, "proxy", &[folder.join("proxy/1-1.jsonl")]);
         assert_eq!(planted(&folder, uid), None);
         fs::write(folder.join("usage.jsonl"), "").unwrap();
         assert_eq!(planted(&folder, uid), None);
@@ -167,6 +181,14 @@ mod tests {
             assert!(planted(&folder, uid).is_some_and(|why| why.contains(name) && why.contains("is a link")));
             fs::remove_file(&path).unwrap();
         }
+        symlink(base.path(), folder.join("proxy")).unwrap();
+        assert!(planted(&folder, uid).is_some_and(|why| why.contains("proxy is a link")));
+        fs::remove_file(folder.join("proxy")).unwrap();
+        fs::create_dir(folder.join("proxy")).unwrap();
+        assert_eq!(planted(&folder, uid), None);
+        symlink(base.path().join("precious"), folder.join("proxy/1-1.jsonl")).unwrap();
+        assert!(planted(&folder, uid).is_some_and(|why| why.contains("1-1.jsonl is a link")));
+        fs::remove_file(folder.join("proxy/1-1.jsonl")).unwrap();
         fs::write(base.path().join("precious"), "").unwrap();
         fs::hard_link(base.path().join("precious"), folder.join("spool.jsonl")).unwrap();
         assert!(planted(&folder, uid).is_some_and(|why| why.contains("second name")));

@@ -238,7 +238,6 @@ impl Engine {
         let is_served = setup.socket.is_some();
         #[cfg(not(unix))]
         let is_served = false;
-        // Not earlier: `notify` panics if no threads are available, while the threads above return an error instead.
         let watch = watch_files(&watched, &messages);
         let engine = Self {
             #[cfg(unix)]

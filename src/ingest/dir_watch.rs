@@ -8,12 +8,13 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use rustc_hash::FxHashMap;
 
 use super::PollReason;
 use super::fs::{Fs, is_out_of_descriptors};
 use super::roots::lies_in;
+use super::watcher::watcher;
 use crate::domain::Label;
 
 /// Pauses after an event on a database's write-ahead log, which is written page by page: the first one and the longest.
@@ -78,7 +79,7 @@ impl System {
         flooded: &Arc<AtomicBool>,
     ) -> Result<Self, PollReason> {
         let places = Arc::new(Mutex::new(Places::default()));
-        let watcher = |pauses: Pauses| {
+        let start = |pauses: Pauses| {
             let mut pause = pauses.0;
             let (places, hints, flooded) = (Arc::clone(&places), hints.clone(), Arc::clone(flooded));
             let tell = move |event: notify::Result<Event>| {
@@ -96,9 +97,9 @@ impl System {
                     pause = pauses.0;
                 }
             };
-            RecommendedWatcher::new(tell, Config::default())
+            watcher(tell)
         };
-        let (logs, own) = (watcher(PAUSES), watcher(OWN_PAUSES).ok());
+        let (logs, own) = (start(PAUSES), start(OWN_PAUSES).ok());
         logs.map(|watcher| Self { watcher, own, places, fs }).map_err(|error| reason(&error))
     }
 }

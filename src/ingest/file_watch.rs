@@ -2,16 +2,22 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use notify::event::ModifyKind;
 use notify::{EventKind, RecursiveMode, Watcher};
 
+use super::watcher::watcher;
+use crate::ledger::is_network;
+
 /// Pause after each write to one of the files. The ledger's own log is written page by page, up to thousands of times per
 /// second, and meanwhile the system merges identical events. Nobody sees a change that is shown a few frames later.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Pause between checks of files that cannot be watched.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Keeps the watch alive. Dropping it ends the watch.
 #[derive(Debug)]
@@ -29,12 +35,13 @@ impl Drop for FileWatch {
 /// removed.
 ///
 /// Watches the files' folders and also their parents, because a folder may be moved. If a folder does not exist,
-/// watches the nearest existing one above it. `None` if the system allows no more watches.
+/// watches the nearest existing one above it. Where the system allows no more watches, the files are checked every second.
+/// `None` if it allows no thread.
 pub(crate) fn watch_files(files: Vec<PathBuf>, tell: impl Fn(&Path) + Send + 'static) -> Option<FileWatch> {
     let (stop, events) = channel();
     let (say, files): (_, Arc<[PathBuf]>) = (stop.clone(), files.into());
     let ours = Arc::clone(&files);
-    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+    let watcher = watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
         if !matters(&event, &ours) {
             return;
@@ -45,16 +52,41 @@ pub(crate) fn watch_files(files: Vec<PathBuf>, tell: impl Fn(&Path) + Send + 'st
             thread::sleep(PAUSE);
         }
     });
-    let mut places = Places { watcher: watcher.ok()?, watched: Vec::new(), files };
+    let seen = files.iter().map(|file| Seen { stamp: stamp(file), is_new: false }).collect();
+    let mut places = Places { watcher: watcher.ok(), watched: Vec::new(), is_watched: false, seen, files };
     places.watch();
     thread::Builder::new().name("file-watch".into()).spawn(move || places.run(&events, &tell)).ok()?;
     Some(FileWatch { stop })
 }
 
 struct Places {
-    watcher: notify::RecommendedWatcher,
+    /// `None` if the system allows none.
+    watcher: Option<notify::RecommendedWatcher>,
     watched: Vec<PathBuf>,
+    /// True if every change of the files is an event.
+    is_watched: bool,
+    /// The files when they were checked last.
+    seen: Vec<Seen>,
     files: Arc<[PathBuf]>,
+}
+
+/// A file that was checked.
+struct Seen {
+    stamp: Option<Stamp>,
+    /// It had changed, and may do so again within the same tick of its clock.
+    is_new: bool,
+}
+
+/// Length, time of the last change, and identity.
+type Stamp = (u64, Option<SystemTime>, u64);
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let metadata = std::fs::metadata(file).ok()?;
+    #[cfg(unix)]
+    let identity = std::os::unix::fs::MetadataExt::ino(&metadata);
+    #[cfg(not(unix))]
+    let identity = 0;
+    Some((metadata.len(), metadata.modified().ok(), identity))
 }
 
 fn is_write(event: &notify::Event) -> bool {
@@ -70,7 +102,9 @@ fn matters(event: &notify::Event, files: &[PathBuf]) -> bool {
 
 impl Places {
     fn run(mut self, events: &Receiver<Option<notify::Event>>, tell: &dyn Fn(&Path)) {
-        while let Ok(Some(event)) = events.recv() {
+        loop {
+            let event = if self.is_watched { events.recv().ok().flatten() } else { self.next(events, tell) };
+            let Some(event) = event else { return };
             self.forget(&event);
             let deeper = !is_write(&event) && self.watch();
             for file in &*self.files {
@@ -78,6 +112,26 @@ impl Places {
                 if event.paths.iter().any(|path| path == file) || (deeper && file.exists()) {
                     tell(file);
                 }
+            }
+        }
+    }
+
+    /// Checks the files until an event comes, or until their folders can be watched.
+    fn next(&mut self, events: &Receiver<Option<notify::Event>>, tell: &dyn Fn(&Path)) -> Option<notify::Event> {
+        loop {
+            match events.recv_timeout(LOOK) {
+                Ok(event) => return event,
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.watch();
+            for (file, seen) in self.files.iter().zip(&mut self.seen) {
+                let now = stamp(file);
+                let is_new = now != seen.stamp;
+                if is_new || seen.is_new {
+                    tell(file);
+                }
+                *seen = Seen { stamp: now, is_new };
             }
         }
     }
@@ -93,7 +147,7 @@ impl Places {
         self.watched = kept;
         for folder in gone {
             // Folders that no longer exist cannot be unwatched.
-            let _ = self.watcher.unwatch(&folder);
+            let _ = self.watcher.as_mut().map(|watcher| watcher.unwatch(&folder));
         }
     }
 
@@ -111,14 +165,19 @@ impl Places {
     }
 
     fn watch_once(&mut self) {
+        // Changes made on another machine are no events.
+        self.is_watched = !self.files.iter().any(|file| is_network(file));
         for file in &*self.files {
             let nearest = file.ancestors().skip(1).skip_while(|folder| !folder.is_dir());
             // Folders further up see many unrelated changes.
             let count = if file.parent().is_some_and(Path::is_dir) { 2 } else { 1 };
-            for folder in nearest.take(count) {
+            for (nth, folder) in nearest.take(count).enumerate() {
                 let known = self.watched.iter().any(|watched| watched == folder);
-                if !known && self.watcher.watch(folder, RecursiveMode::NonRecursive).is_ok() {
+                let mode = RecursiveMode::NonRecursive;
+                if !known && self.watcher.as_mut().is_some_and(|watcher| watcher.watch(folder, mode).is_ok()) {
                     self.watched.push(folder.to_owned());
+                } else if !known && nth == 0 {
+                    self.is_watched = false;
                 }
             }
         }
@@ -158,6 +217,34 @@ mod tests {
         fs::write(file.with_extension("new"), "two").unwrap();
         fs::rename(file.with_extension("new"), &file).unwrap();
         assert_eq!(hear.recv_timeout(timeout).unwrap(), file);
+    }
+
+    #[test]
+    fn h2_files_that_cannot_be_watched_are_checked() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("config/config.toml");
+        let (say, hear) = channel();
+        let (stop, events) = channel();
+        let seen = vec![Seen { stamp: None, is_new: false }];
+        let files = Arc::from([file.clone()]);
+        let mut places = Places { watcher: None, watched: Vec::new(), is_watched: false, seen, files };
+        places.watch();
+        let looks =
+            thread::spawn(move || places.run(&events, &|path: &Path| drop(say.send(fs::read_to_string(path).ok()))));
+        let wait_for = |text: Option<&str>| {
+            while hear.recv_timeout(Duration::from_secs(20)).unwrap().as_deref() != text {}
+        };
+        fs::create_dir(file.parent().unwrap()).unwrap();
+        fs::write(&file, "one").unwrap();
+        wait_for(Some("one"));
+        fs::write(&file, "two").unwrap();
+        wait_for(Some("two"));
+        fs::remove_file(&file).unwrap();
+        wait_for(None);
+        stop.send(None).unwrap();
+        looks.join().unwrap();
+        // Nothing changed after that, and nothing was reported more than once more.
+        assert!(hear.try_iter().count() <= 1);
     }
 
     #[test]

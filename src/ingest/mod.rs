@@ -45,6 +45,7 @@ mod tail;
 mod tails;
 mod unpack;
 mod walk;
+mod watcher;
 mod watching;
 
 pub use batch::{BadNote, Owner, Progress, ReadBatch, Tallies};

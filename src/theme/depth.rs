@@ -90,7 +90,7 @@ impl Depth {
             Self::True
         } else if term.contains("256") {
             Self::TwoFiftySix
-        } else if term.starts_with("vt1") || term.starts_with("vt2") {
+        } else if is_monochrome(term) {
             Self::None
         } else {
             Self::Sixteen
@@ -114,6 +114,13 @@ impl Depth {
             (Self::True, _) | (Self::Sixteen | Self::TwoFiftySix, None) => color,
         }
     }
+}
+
+/// True for the names of terminals without colours: DEC's, of which three have them, and those that say so.
+fn is_monochrome(term: &str) -> bool {
+    let is_dec = term.strip_prefix("vt").is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+    let is_colored = ["vt241", "vt340", "vt525"].iter().any(|known| term.starts_with(known));
+    (is_dec && !is_colored) || term.ends_with("-m") || term.ends_with("-mono")
 }
 
 /// False when the locale restricts the terminal to ASCII. The variables are passed as they are set.
@@ -166,6 +173,11 @@ mod tests {
             (Some("linux"), None, Depth::Sixteen),
             (Some("vt100"), None, Depth::None),
             (Some("vt220"), None, Depth::None),
+            (Some("vt420"), None, Depth::None),
+            (Some("vt340"), None, Depth::Sixteen),
+            (Some("xterm-mono"), None, Depth::None),
+            (Some("linux-m"), None, Depth::None),
+            (Some("vte"), None, Depth::Sixteen),
             (Some("dumb"), Some("truecolor"), Depth::None),
             (None, None, Depth::None),
         ];

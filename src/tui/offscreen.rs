@@ -1,14 +1,15 @@
 //! Renders one screen without a terminal: as text or SVG.
 
-use std::fmt::Write;
+use std::io::Write;
 
 use crossterm::style::{ContentStyle, force_color_output};
 use ratatui::backend::IntoCrossterm;
 use ratatui::buffer::{Buffer, Cell};
-use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
 use super::app::App;
+use super::area::drawable;
+use super::basic_colors::basic_colors;
 use super::{draw, svg};
 
 /// The screen at this size as lines of text, with terminal colours if `colored`.
@@ -25,7 +26,7 @@ pub fn as_svg(app: &App, columns: u16, rows: u16) -> String {
 }
 
 fn drawn(app: &App, columns: u16, rows: u16) -> Buffer {
-    draw(app, Rect::new(0, 0, columns, rows))
+    draw(app, drawable(columns, rows))
 }
 
 /// Characters of a row. A wide one takes up two cells.
@@ -54,13 +55,14 @@ fn colored_line(cells: &[Cell]) -> String {
     // The depth has been chosen from the same variables already.
     force_color_output(true);
     let seen = |color: Color| Some(color).filter(|color| *color != Color::Reset);
-    let mut out = String::new();
+    let mut out = Vec::new();
     for run in cells[..cells.len() - blank].chunk_by(|one, next| one.style() == next.style()) {
         let Some(Cell { fg, bg, modifier, .. }) = run.first() else { continue };
         let style = Style { fg: seen(*fg), bg: seen(*bg), add_modifier: *modifier, ..Style::new() };
         let style: ContentStyle = style.into_crossterm();
-        // Writing to a string never fails.
+        // Writing to memory never fails.
         let _ = write!(out, "{}", style.apply(line(run)));
     }
-    out
+    basic_colors(&mut out, 0);
+    String::from_utf8_lossy(&out).into_owned()
 }

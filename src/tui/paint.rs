@@ -6,8 +6,9 @@ use crossterm::queue;
 use crossterm::style::{Attribute, ResetColor, SetAttribute};
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 use ratatui::backend::{Backend, CrosstermBackend};
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 
+use super::basic_colors::basic_colors;
 use super::draw::{settle, settle_row};
 use super::picture_diff::{changed_cells, changed_rows};
 
@@ -47,7 +48,7 @@ fn paint_whole(after: &Buffer, out: &mut Vec<u8>) -> io::Result<()> {
     let changed = changed_cells(&before, after, &changed_rows(&before, after));
     queue!(out, BeginSynchronizedUpdate)?;
     queue!(out, SetAttribute(Attribute::Reset), ResetColor, Clear(ClearType::All))?;
-    CrosstermBackend::new(&mut *out).draw(changed.into_iter())?;
+    draw_cells(&changed, out)?;
     queue!(out, EndSynchronizedUpdate)
 }
 
@@ -57,6 +58,13 @@ fn paint_rows(before: &Buffer, after: &Buffer, rows: &[bool], out: &mut Vec<u8>)
         return Ok(());
     }
     queue!(out, BeginSynchronizedUpdate)?;
-    CrosstermBackend::new(&mut *out).draw(changed.into_iter())?;
+    draw_cells(&changed, out)?;
     queue!(out, EndSynchronizedUpdate)
+}
+
+fn draw_cells(cells: &[(u16, u16, &Cell)], out: &mut Vec<u8>) -> io::Result<()> {
+    let from = out.len();
+    CrosstermBackend::new(&mut *out).draw(cells.iter().copied())?;
+    basic_colors(out, from);
+    Ok(())
 }

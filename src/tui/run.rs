@@ -11,43 +11,17 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use crate::engine::Clock;
 use crate::meter::{Alerts, Meter};
 
+use super::area::drawable;
+use super::exit::Exit;
 use super::screen_state::{Leave, ScreenState};
 use super::terminal::{Terminal, restore_terminal, step};
-use super::{App, EngineEvent, Request};
+use super::{App, EngineEvent, Request, signals};
 
 /// Shutdown timeout after a second Ctrl-C.
 const IMPATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// How long the exit waits for the terminal's reply if it was asked just before.
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(250);
-
-/// How the screen was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// By the quit key.
-    Quit,
-    /// By Ctrl-C or SIGINT.
-    Interrupted,
-    /// By SIGTERM.
-    Terminated,
-    /// By SIGQUIT.
-    QuitSignal,
-    /// By SIGHUP, or because the terminal is gone. Nothing can be displayed any more.
-    HungUp,
-}
-
-impl Exit {
-    /// The exit code: 0, or 128 and the signal's number.
-    pub(crate) const fn code(self) -> u8 {
-        match self {
-            Self::Quit => 0,
-            Self::HungUp => 129,
-            Self::Interrupted => 130,
-            Self::QuitSignal => 131,
-            Self::Terminated => 143,
-        }
-    }
-}
 
 /// Events from the loop's own threads.
 enum LoopEvent {
@@ -83,7 +57,7 @@ pub(crate) async fn run(
         move |text| drop(failed.try_send(LoopEvent::Failed(text))),
     )?;
     read_keys(tell.clone())?;
-    signals::watch_terminal(tell)?;
+    signals::watch_terminal(move || drop(tell.blocking_send(LoopEvent::Gone)))?;
     let mut screen = ScreenState::new(app, meter, alerts, size()?);
     let exit = loop {
         step(|| {
@@ -108,8 +82,16 @@ pub(crate) async fn run(
             biased;
             signal = signals.next() => match signal {
                 signals::Signal::Exit(exit) => break exit,
-                signals::Signal::Suspend => suspend(&mut terminal, &mut screen)?,
-                signals::Signal::Resume => resume(&mut terminal, &mut screen)?,
+                signals::Signal::Suspend => {
+                    if let Some(exit) = suspend(&mut terminal, &mut screen)? {
+                        break exit;
+                    }
+                }
+                signals::Signal::Resume => {
+                    if let Some(exit) = resume(&mut terminal, &mut screen)? {
+                        break exit;
+                    }
+                }
             },
             Some(happening) = happenings.recv() => {
                 match happening {
@@ -121,8 +103,10 @@ pub(crate) async fn run(
                     }
                     LoopEvent::Failed(text) => screen.failed(&text, clock()),
                 }
-                if screen.suspends() {
-                    suspend(&mut terminal, &mut screen)?;
+                if screen.suspends()
+                    && let Some(exit) = suspend(&mut terminal, &mut screen)?
+                {
+                    break exit;
                 }
                 if let Some(leave) = screen.leaves() {
                     break match leave {
@@ -167,21 +151,28 @@ async fn last_answer(screen: &mut ScreenState, happenings: &mut Receiver<LoopEve
 
 fn size() -> io::Result<Rect> {
     let (width, height) = crossterm::terminal::size()?;
-    Ok(Rect::new(0, 0, width, height))
+    Ok(drawable(width, height))
 }
 
-fn suspend(terminal: &mut Terminal, screen: &mut ScreenState) -> io::Result<()> {
+/// Stops until SIGCONT. Returns how the screen was closed, if it was meanwhile.
+fn suspend(terminal: &mut Terminal, screen: &mut ScreenState) -> io::Result<Option<Exit>> {
     terminal.leave();
     signals::stop()?;
     resume(terminal, screen)
 }
 
 /// Restores the terminal modes, which the shell may have changed while the process was stopped.
-fn resume(terminal: &mut Terminal, screen: &mut ScreenState) -> io::Result<()> {
+///
+/// A terminal that is closed sends SIGHUP and SIGCONT together.
+fn resume(terminal: &mut Terminal, screen: &mut ScreenState) -> io::Result<Option<Exit>> {
+    if signals::is_terminal_gone() {
+        terminal.forget();
+        return Ok(Some(Exit::HungUp));
+    }
     drop(crossterm::terminal::disable_raw_mode());
     terminal.enter()?;
     screen.repaint(size()?);
-    Ok(())
+    Ok(None)
 }
 
 /// Reads keys on a blocking thread.
@@ -216,133 +207,4 @@ fn read_keys(tell: Sender<LoopEvent>) -> io::Result<()> {
         drop(tell.blocking_send(LoopEvent::Gone));
     };
     thread::Builder::new().name("keyboard".to_owned()).spawn(read).map(drop)
-}
-
-#[cfg(unix)]
-mod signals {
-    //! Process signals: terminate, stop, continue; and terminal hang-up.
-
-    use std::fs::File;
-    use std::io;
-    use std::os::fd::OwnedFd;
-    use std::thread;
-
-    use rustix::event::{PollFd, PollFlags, poll};
-    use signal_hook::consts::{SIGCONT, SIGTSTP};
-    use tokio::signal::unix::{Signal as Source, SignalKind, signal};
-    use tokio::sync::mpsc::Sender;
-
-    use super::{Exit, LoopEvent};
-
-    pub(super) enum Signal {
-        Exit(Exit),
-        Suspend,
-        Resume,
-    }
-
-    pub(super) struct Signals {
-        hangup: Source,
-        interrupt: Source,
-        quit: Source,
-        terminate: Source,
-        stop: Source,
-        go_on: Source,
-    }
-
-    impl Signals {
-        pub(super) fn listen() -> io::Result<Self> {
-            Ok(Self {
-                hangup: signal(SignalKind::hangup())?,
-                interrupt: signal(SignalKind::interrupt())?,
-                quit: signal(SignalKind::quit())?,
-                terminate: signal(SignalKind::terminate())?,
-                stop: signal(SignalKind::from_raw(SIGTSTP))?,
-                go_on: signal(SignalKind::from_raw(SIGCONT))?,
-            })
-        }
-
-        pub(super) async fn next(&mut self) -> Signal {
-            tokio::select! {
-                _ = self.hangup.recv() => Signal::Exit(Exit::HungUp),
-                _ = self.interrupt.recv() => Signal::Exit(Exit::Interrupted),
-                _ = self.quit.recv() => Signal::Exit(Exit::QuitSignal),
-                _ = self.terminate.recv() => Signal::Exit(Exit::Terminated),
-                _ = self.stop.recv() => Signal::Suspend,
-                _ = self.go_on.recv() => Signal::Resume,
-            }
-        }
-    }
-
-    /// Stops this process until SIGCONT.
-    pub(super) fn stop() -> io::Result<()> {
-        signal_hook::low_level::emulate_default_handler(SIGTSTP)
-    }
-
-    /// Detects terminal hang-up.
-    ///
-    /// Needed if SIGHUP is ignored, because crossterm's reader spins on a closed terminal (crossterm issue 793). Only
-    /// waits for the hang-up in `poll`, which costs nothing.
-    pub(super) fn watch_terminal(tell: Sender<LoopEvent>) -> io::Result<()> {
-        let stdin = io::stdin();
-        // Close-on-exec, so that programs started later do not inherit it.
-        let terminal: OwnedFd = if rustix::termios::isatty(&stdin) {
-            rustix::io::fcntl_dupfd_cloexec(&stdin, 3)?
-        } else {
-            File::open("/dev/tty")?.into()
-        };
-        let watch = move || {
-            loop {
-                let mut waits = [PollFd::new(&terminal, PollFlags::empty())];
-                match poll(&mut waits, None) {
-                    Err(rustix::io::Errno::INTR) => {}
-                    Ok(_) | Err(_) => break,
-                }
-            }
-            drop(tell.blocking_send(LoopEvent::Gone));
-        };
-        thread::Builder::new().name("terminal".to_owned()).spawn(watch).map(drop)
-    }
-}
-
-#[cfg(not(unix))]
-mod signals {
-    //! Without signals, there is only Ctrl-C.
-
-    use std::io;
-
-    use tokio::sync::mpsc::Sender;
-
-    use super::{Exit, LoopEvent};
-
-    pub(super) enum Signal {
-        Exit(Exit),
-        #[expect(dead_code, reason = "no such signal here")]
-        Suspend,
-        #[expect(dead_code, reason = "no such signal here")]
-        Resume,
-    }
-
-    pub(super) struct Signals;
-
-    impl Signals {
-        #[expect(clippy::unnecessary_wraps, reason = "as where there are signals")]
-        pub(super) fn listen() -> io::Result<Self> {
-            Ok(Self)
-        }
-
-        pub(super) async fn next(&mut self) -> Signal {
-            drop(tokio::signal::ctrl_c().await);
-            Signal::Exit(Exit::Interrupted)
-        }
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "as where there are signals")]
-    pub(super) fn stop() -> io::Result<()> {
-        Ok(())
-    }
-
-    #[expect(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "as where there are signals")]
-    pub(super) fn watch_terminal(_tell: Sender<LoopEvent>) -> io::Result<()> {
-        Ok(())
-    }
 }

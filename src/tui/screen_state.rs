@@ -14,6 +14,7 @@ use crate::domain::{Instant, Label};
 use crate::engine::Driver;
 use crate::meter::{Alerts, Meter};
 
+use super::area::drawable;
 use super::draw::draw_into;
 use super::paint::paint_drawn;
 use super::terminal_reply::{Decoded, QUESTION, Replies};
@@ -99,7 +100,7 @@ impl ScreenState {
             Event::Resize(width, height) => {
                 // Of many sizes in a row, only the last may be reported, and it may be the same as before. The terminal
                 // has cut off its content all the same.
-                (self.area, self.shown, self.picture) = (Rect::new(0, 0, width, height), None, true);
+                self.repaint(drawable(width, height));
                 return;
             }
             Event::FocusGained | Event::FocusLost => return,

@@ -13,13 +13,20 @@ use crossterm::cursor::{Hide, Show};
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use crossterm::queue;
 use crossterm::style::{Attribute, ResetColor, SetAttribute, force_color_output};
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
 
+use super::write_out;
 use crate::domain::Label;
 use crate::text;
 
 /// How long a blocked terminal may delay the exit.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// How often the output to a blocked terminal is discarded. Each time makes room for a part of a large frame only.
+const FLUSHES: usize = 100;
+/// Time for the next part to be written.
+const BETWEEN_FLUSHES: Duration = Duration::from_millis(20);
 
 thread_local! {
     /// True while the loop itself is computing or drawing. Only then does a panic on this thread end the screen. Tasks
@@ -86,9 +93,20 @@ impl Terminal {
         if !self.ours.swap(false, Ordering::SeqCst) {
             return;
         }
-        if !self.painter.paint_last(restore_sequence()) {
+        let mut written = self.painter.paint_last(restore_sequence());
+        if !is_done(written.as_ref(), PATIENCE) {
+            for _ in 0..FLUSHES {
+                unblock();
+                if written.is_none() {
+                    written = self.painter.paint_last(restore_sequence());
+                }
+                if is_done(written.as_ref(), BETWEEN_FLUSHES) {
+                    break;
+                }
+            }
+            // Makes room for the closing summary. What restores the terminal may have been discarded as well.
             unblock();
-            self.painter.paint_last(Vec::new());
+            is_done(self.painter.paint_last(restore_sequence()).as_ref(), PATIENCE);
         }
         drop(disable_raw_mode());
     }
@@ -125,6 +143,8 @@ fn restore_sequence() -> Vec<u8> {
     // Writing into memory cannot fail.
     drop(queue!(
         out,
+        // The end of the last frame may have been discarded.
+        EndSynchronizedUpdate,
         DisableMouseCapture,
         DisableBracketedPaste,
         SetAttribute(Attribute::Reset),
@@ -136,12 +156,15 @@ fn restore_sequence() -> Vec<u8> {
 }
 
 /// Discards unsent output and resumes the terminal, so that it can be written to.
+///
+/// A write that waits for room does not notice that there is some now. It goes on when output is stopped and started.
 #[cfg(unix)]
 fn unblock() {
     use rustix::termios::{Action, QueueSelector, tcflow, tcflush};
     let out = io::stdout();
-    let _ = tcflow(&out, Action::OOn);
     let _ = tcflush(&out, QueueSelector::OFlush);
+    let _ = tcflow(&out, Action::OOff);
+    let _ = tcflow(&out, Action::OOn);
 }
 
 #[cfg(not(unix))]
@@ -153,10 +176,20 @@ pub(crate) fn restore_terminal() {
     if !crossterm::terminal::is_raw_mode_enabled().unwrap_or(false) {
         return;
     }
-    unblock();
-    // Bypasses the standard library, because the painter may hold its lock while waiting for the terminal.
-    #[cfg(unix)]
-    let _ = rustix::io::write(rustix::stdio::stdout(), &restore_sequence());
+    // On a thread, because the painter may be in the middle of a frame that the terminal does not read.
+    let (done, written) = sync_channel(1);
+    let write = move || {
+        drop(write_out(&restore_sequence()));
+        let _ = done.send(());
+    };
+    if thread::Builder::new().name("restore".to_owned()).spawn(write).is_ok() {
+        for _ in 0..FLUSHES {
+            unblock();
+            if is_done(Some(&written), BETWEEN_FLUSHES) {
+                break;
+            }
+        }
+    }
     drop(disable_raw_mode());
 }
 
@@ -204,21 +237,28 @@ impl Painter {
         drop(self.jobs.try_send(Job::Paint(bytes)));
     }
 
-    /// Writes after everything already queued. Returns true if that was done in time.
-    fn paint_last(&self, bytes: Vec<u8>) -> bool {
-        let (done, wait) = sync_channel(1);
-        self.jobs.try_send(Job::Last(bytes, done)).is_ok() && wait.recv_timeout(PATIENCE).is_ok()
+    /// Queues bytes after everything else. Returns what reports that they are written, unless the queue is full.
+    fn paint_last(&self, bytes: Vec<u8>) -> Option<Receiver<()>> {
+        let (done, written) = sync_channel(1);
+        self.jobs.try_send(Job::Last(bytes, done)).is_ok().then_some(written)
     }
 }
 
+/// Waits for this time at most.
+fn is_done(written: Option<&Receiver<()>>, within: Duration) -> bool {
+    if let Some(written) = written {
+        return written.recv_timeout(within).is_ok();
+    }
+    thread::sleep(within);
+    false
+}
+
 fn paint_jobs(waiting: &Receiver<Job>, painted: &dyn Fn(io::Result<()>)) {
-    let mut out = io::stdout();
-    let mut write = |bytes: &[u8]| out.write_all(bytes).and_then(|()| out.flush());
     while let Ok(job) = waiting.recv() {
         match job {
-            Job::Paint(bytes) => painted(write(&bytes)),
+            Job::Paint(bytes) => painted(write_out(&bytes)),
             Job::Last(bytes, done) => {
-                drop(write(&bytes));
+                drop(write_out(&bytes));
                 let _ = done.send(());
             }
         }

@@ -12,8 +12,13 @@ use crate::theme::{Background, Rgb};
 /// Queries the background colour (OSC 11).
 pub(super) const QUESTION: &[u8] = b"\x1b]11;?\x07";
 
+/// Begins the answer to it.
+const ANSWER: &str = "11;";
+
 /// Maximum time between the characters of a reply. It is shorter than between keys typed by a person.
 const PAUSE: Duration = Duration::from_millis(150);
+/// Maximum time for a reply that has begun as an answer to our query, which nobody types. A slow network may split it.
+const WHOLE: Duration = Duration::from_secs(2);
 /// Maximum length of a reply.
 const LONGEST: usize = 64;
 
@@ -31,8 +36,30 @@ pub(super) enum Decoded {
 /// Collects replies from the stream of keys.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
-    /// The reply so far, and the time of its last character.
-    open: Option<(String, Instant)>,
+    open: Option<Open>,
+}
+
+/// A reply that has not ended.
+#[derive(Debug)]
+struct Open {
+    text: String,
+    began: Instant,
+    /// Time of its last character.
+    last: Instant,
+}
+
+impl Open {
+    fn may_go_on(&self, at: Instant) -> bool {
+        at.duration_since(self.last) <= PAUSE || (self.is_ours() && at.duration_since(self.began) <= WHOLE)
+    }
+
+    fn is_ours(&self) -> bool {
+        self.text.starts_with(ANSWER)
+    }
+
+    fn is_whole(&self) -> bool {
+        background(&self.text).is_some()
+    }
 }
 
 impl Replies {
@@ -41,23 +68,34 @@ impl Replies {
     pub(super) fn decode(&mut self, key: KeyEvent, at: Instant) -> Decoded {
         let alt = key.modifiers.contains(KeyModifiers::ALT);
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let Some((mut text, last)) = self.open.take().filter(|(_, last)| at.duration_since(*last) <= PAUSE) else {
+        let Some(mut open) = self.open.take().filter(|open| open.may_go_on(at)) else {
             if alt && key.code == KeyCode::Char(']') {
-                self.open = Some((String::new(), at));
+                self.open = Some(Open { text: String::new(), began: at, last: at });
                 return Decoded::Part;
             }
             return Decoded::Key(key);
         };
         match key.code {
             // BEL, or ESC \: the end of the reply.
-            KeyCode::Char('g') if control => finish(&text),
-            KeyCode::Char('\\') if alt => finish(&text),
-            KeyCode::Char(letter) if !alt && !control && belongs(letter) && text.len() < LONGEST => {
-                text.push(letter);
-                self.open = Some((text, at.max(last)));
+            KeyCode::Char('g') if control => finish(&open.text),
+            KeyCode::Char('\\') if alt => finish(&open.text),
+            // The two bytes of its end may come apart.
+            KeyCode::Esc if open.is_whole() => {
+                self.open = Some(open);
                 Decoded::Part
             }
-            _ => Decoded::Key(key),
+            KeyCode::Char('\\') if open.is_whole() => finish(&open.text),
+            KeyCode::Char(letter) if !alt && !control && belongs(letter) && open.text.len() < LONGEST => {
+                open.text.push(letter);
+                open.last = at.max(open.last);
+                self.open = Some(open);
+                Decoded::Part
+            }
+            _ => {
+                // A key was typed between two parts of the reply.
+                self.open = Some(open).filter(Open::is_ours);
+                Decoded::Key(key)
+            }
         }
     }
 }
@@ -72,7 +110,7 @@ fn finish(text: &str) -> Decoded {
 
 /// Parses `11;rgb:ffff/ffff/ffff`.
 fn background(text: &str) -> Option<Background> {
-    let color = text.strip_prefix("11;")?;
+    let color = text.strip_prefix(ANSWER)?;
     let digits = color.split_once(':').map(|(_, digits)| digits)?;
     let mut parts = digits.split('/').map(|part| {
         // One to four digits, of which the first two count.
@@ -121,6 +159,40 @@ mod tests {
         }
         let q = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
         assert_eq!(replies.decode(q, now), Decoded::Key(q));
+    }
+
+    #[test]
+    fn f13_a_reply_in_parts_is_none_of_the_keys_and_a_key_between_them_is_one() {
+        let (whole, start) = ("11;rgb:ffff/ffff/ffff", Instant::now());
+        let q = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
+        let esc = KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE);
+        let backslash = KeyEvent::new(KeyCode::Char('\\'), KeyModifiers::NONE);
+        let apart = Duration::from_millis(900);
+        for first in 3..=whole.len() {
+            let mut replies = Replies::default();
+            let (early, late) = whole.split_at(first);
+            let second = start + apart;
+            for key in keys(early) {
+                assert_eq!(replies.decode(key, start), Decoded::Part, "{early}");
+            }
+            assert_eq!(replies.decode(q, second), Decoded::Key(q));
+            for key in keys(late).into_iter().skip(1).chain([esc]) {
+                assert_eq!(replies.decode(key, second), Decoded::Part, "{late}");
+            }
+            let end = replies.decode(backslash, second + apart);
+            assert_eq!(end, Decoded::Background(Background::Light), "{early} {late}");
+            assert_eq!(replies.decode(esc, second + apart), Decoded::Key(esc));
+        }
+    }
+
+    #[test]
+    fn f13_a_reply_that_never_ends_is_given_up() {
+        let (mut replies, start) = (Replies::default(), Instant::now());
+        for key in keys("11;rgb:ff") {
+            assert_eq!(replies.decode(key, start), Decoded::Part);
+        }
+        let f = KeyEvent::new(KeyCode::Char('f'), KeyModifiers::NONE);
+        assert_eq!(replies.decode(f, start + WHOLE + PAUSE), Decoded::Key(f));
     }
 
     #[test]

@@ -263,7 +263,7 @@ fn j16_a_data_folder_that_others_can_write_is_said_and_its_links_are_not_followe
     let said = home.run(&["report"]);
     assert!(said.code == 0 && said.err.contains("has mode 777") && said.err.contains("chmod 700"), "{said:?}");
     assert!(data.join("ledger.db").exists());
-    for name in ["usage.jsonl", "ledger.db"] {
+    for name in ["usage.jsonl", "ledger.db", "keys.jsonl", "proxy"] {
         let _ = fs::remove_file(data.join(name));
         let precious = home.write(&format!("precious-{name}"), "");
         symlink(&precious, data.join(name)).unwrap();

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 #[cfg(unix)]
 use super::stdout::watch;
-use super::stdout::write_out;
+use crate::tui::write_out;
 
 /// Maximum number of queued bytes. Further lines are dropped and counted.
 const MOST: usize = 8 * 1024 * 1024;
