@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use super::{About, SOURCE};
-use crate::domain::{Call, Fidelity, Label, Record};
+use crate::domain::{Attribution, Call, Fidelity, Label, Record, Tokens};
 use crate::formats::{Decoder, FormatId, Origin};
 use crate::server::proxy::admission::Protocol;
 use crate::server::proxy::facts::tokens_of;
@@ -18,6 +18,9 @@ static FORMATS: LazyLock<[Option<FormatId>; 2]> = LazyLock::new(|| ["anthropic",
 
 /// The calls reported by the response: its own, and anything charged on top of it.
 pub(super) fn calls(seen: &Seen, about: &About) -> Vec<Call> {
+    if is_nothing(seen) {
+        return Vec::new();
+    }
     let begin =
         seen.first.iter().filter(|first| about.protocol == Protocol::Messages && seen.usage.front() != Some(*first));
     let (calls, read) = decoded(about, begin.chain(&seen.usage).map(Vec::as_slice));
@@ -65,16 +68,44 @@ fn decoded<'a>(about: &About, documents: impl Iterator<Item = &'a [u8]>) -> (Vec
     (calls, read)
 }
 
+/// The estimated tokens of a call.
+fn estimate(seen: &Seen, about: &About) -> Tokens {
+    let input = about.facts.input(about.bytes);
+    // A log without tokens reports no call, but what is fetched may be one. Its estimate is never booked.
+    let input = if about.is_fetch { input.max(1) } else { input };
+    Tokens { input, output: tokens_of(seen.text), ..Tokens::ZERO }
+}
+
+/// The estimate of a call without a response, as a reader of logs would read it. Each call is noted like this before it is
+/// sent, which a reader would take twice as long for.
+fn unanswered(seen: &Seen, about: &About) -> Option<Call> {
+    let tokens = estimate(seen, about);
+    let model = about.facts.model.as_deref().filter(|model| !model.is_empty()).map(Label::new);
+    let from = Attribution::new(about.at, Label::new(SOURCE));
+    let call = Call { fidelity: Fidelity::Guessed, ..Call::new(about.own_key(), from, model, tokens) };
+    (!tokens.is_zero()).then_some(call)
+}
+
+/// True if nothing has been kept of the response.
+fn is_nothing(seen: &Seen) -> bool {
+    seen.first.is_none() && seen.usage.is_empty() && seen.unusual_usage.is_none()
+}
+
 /// A call whose counts are estimated.
 pub(super) fn estimated(seen: &Seen, about: &About) -> Vec<Call> {
+    if is_nothing(seen) {
+        return unanswered(seen, about).into_iter().collect();
+    }
+    read_estimate(seen, about)
+}
+
+/// The estimate of a call, read from a log's line that states it.
+fn read_estimate(seen: &Seen, about: &About) -> Vec<Call> {
     let first: Value = seen.first.as_deref().and_then(|first| serde_json::from_slice(first).ok()).unwrap_or_default();
     let named = ["response", "message"].iter().find_map(|name| first.get(name)).unwrap_or(&first);
     let field = |name: &str| named.get(name).cloned().unwrap_or_default();
     let model = named.get("model").and_then(Value::as_str).or(about.facts.model.as_deref()).unwrap_or_default();
-    let input = about.facts.input(about.bytes);
-    // A log without tokens reports no call, but what is fetched may be one. Its estimate is never booked.
-    let input = if about.is_fetch { input.max(1) } else { input };
-    let output = tokens_of(seen.text);
+    let Tokens { input, output, .. } = estimate(seen, about);
     let line = match about.protocol {
         Protocol::Messages => json!({
             "type": "message", "role": "assistant", "id": field("id"), "model": model,
@@ -96,4 +127,31 @@ pub(super) fn estimated(seen: &Seen, about: &About) -> Vec<Call> {
         call.fidelity = if is_to_come && seen.is_whole { Fidelity::LowerBound } else { Fidelity::Guessed };
     }
     calls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::proxy::count::tests::about;
+
+    #[test]
+    fn a_call_without_a_response_is_estimated_as_a_reader_of_logs_would() {
+        let models = [None, Some(""), Some("gpt-4o"), Some("claude-opus-4-5"), Some("Prod-\u{202e}x")];
+        for protocol in [Protocol::Chat, Protocol::Responses, Protocol::Embeddings, Protocol::Messages] {
+            for (model, bytes, text, is_fetch) in models.into_iter().flat_map(|model| {
+                [(model, 0, 0, false), (model, 0, 0, true), (model, 1000, 0, false), (model, 1000, 40, false)]
+            }) {
+                let mut about = About { bytes, is_fetch, ..about(protocol) };
+                about.facts.model = model.map(str::to_owned);
+                about.facts.text = 0;
+                let seen = Seen { text, ..Seen::default() };
+                let as_attributed = |calls: Vec<Call>| -> Vec<Call> {
+                    let from = Attribution::new(about.at, Label::new(SOURCE));
+                    calls.into_iter().map(|call| Call { key: about.own_key(), from: from.clone(), ..call }).collect()
+                };
+                let (read, built) = (read_estimate(&seen, &about), estimated(&seen, &about));
+                assert_eq!(as_attributed(read), as_attributed(built), "{protocol:?} {model:?} {bytes} {text}");
+            }
+        }
+    }
 }

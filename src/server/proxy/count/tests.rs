@@ -11,7 +11,7 @@ fn calls(seen: &Seen, about: &About) -> Vec<Call> {
     super::calls(seen, about, &mut FirstSeen::default())
 }
 
-fn about(protocol: Protocol) -> About {
+pub(super) fn about(protocol: Protocol) -> About {
     About {
         protocol,
         upstream: 0,
