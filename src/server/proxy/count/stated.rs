@@ -76,8 +76,8 @@ fn estimate(seen: &Seen, about: &About) -> Tokens {
     Tokens { input, output: tokens_of(seen.text), ..Tokens::ZERO }
 }
 
-/// The estimate of a call without a response, as a reader of logs would read it. Each call is noted like this before it is
-/// sent, which a reader would take twice as long for.
+/// The estimate of a call without a response, as a reader of logs would read it. Each call is noted like this before it
+/// is sent, for which a reader would take twice as long.
 fn unanswered(seen: &Seen, about: &About) -> Option<Call> {
     let tokens = estimate(seen, about);
     let model = about.facts.model.as_deref().filter(|model| !model.is_empty()).map(Label::new);
