@@ -12,6 +12,9 @@ const CHUNK: usize = 256 * 1024;
 /// A run of NUL bytes longer than this is dropped from the buffer while waiting for the next line.
 const HOLE: usize = 64 * 1024;
 
+/// The longest line that closes an object and begins the next one. Only when it is complete is it known to be one.
+const END: &[u8] = b"}{\r";
+
 /// Splits the data into lines and gives their offsets in the stream.
 ///
 /// A line that is only an opening brace begins an object over several lines, as pretty printers write it. It is one
@@ -35,10 +38,21 @@ pub(crate) struct LineSplitter {
     base: u64,
     /// NUL bytes before `at` that were dropped from the buffer. They belong to the next line.
     hole: u64,
-    /// True while skipping the rest of an over-long line.
-    skipping: bool,
+    /// The rest of an over-long piece that is being skipped.
+    skipping: Option<Skipping>,
     /// Maximum line length in bytes.
     longest: usize,
+}
+
+/// The rest of an over-long piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Skipping {
+    /// The rest of a line.
+    Line,
+    /// The rest of a line within an object over several lines.
+    LineOfObject,
+    /// The further lines of an object over several lines.
+    Object,
 }
 
 /// Output of the splitter.
@@ -74,7 +88,7 @@ impl LineSplitter {
             hashed: 0,
             base: 0,
             hole: 0,
-            skipping: false,
+            skipping: None,
             longest,
         }
     }
@@ -82,7 +96,7 @@ impl LineSplitter {
     /// Starts or continues a stream at an offset. `skipping` means that the offset is inside an over-long line.
     pub(crate) fn begin(&mut self, offset: u64, skipping: bool) {
         (self.filled, self.at, self.last, self.searched, self.hashed) = (0, 0, 0, 0, 0);
-        (self.base, self.hole, self.skipping) = (offset, 0, skipping);
+        (self.base, self.hole, self.skipping) = (offset, 0, skipping.then_some(Skipping::Line));
         if self.buffer.len() != CHUNK {
             self.buffer = vec![0; CHUNK];
         }
@@ -123,11 +137,24 @@ impl LineSplitter {
             };
             let (begin, last, end) = (self.at, self.last, self.searched + length);
             (self.last, self.searched) = (end + 1, end + 1);
-            if std::mem::take(&mut self.skipping) {
+            let line = &self.buffer[last..end];
+            if let Some(skipping) = self.skipping {
                 self.at = end + 1;
+                match (skipping, line.first()) {
+                    (Skipping::LineOfObject, _) | (Skipping::Object, Some(b' ' | b'\t')) => {
+                        self.skipping = Some(Skipping::Object);
+                        continue;
+                    }
+                    (Skipping::Object, Some(b'}')) if matches!(line, b"}{" | b"}{\r") => {
+                        (self.at, self.last, self.searched) = (last + 1, last + 1, last + 1);
+                    }
+                    (Skipping::Line, _) | (Skipping::Object, Some(b'}')) => {}
+                    // The object breaks off, and this line is a piece of its own.
+                    (Skipping::Object, Some(_) | None) => (self.at, self.last, self.searched) = (last, last, last),
+                }
+                self.skipping = None;
                 return Some(Frame::Skipped);
             }
-            let line = &self.buffer[last..end];
             let end = match line.first() {
                 // The first line of a piece: the others of an object are indented.
                 _ if begin == last => {
@@ -158,15 +185,43 @@ impl LineSplitter {
     #[cold]
     fn incomplete(&mut self) -> Option<Frame<'_>> {
         self.searched = self.filled;
-        if self.skipping {
-            (self.at, self.last) = (self.filled, self.filled);
+        match (self.skipping, self.buffer[self.at..self.filled].first()) {
+            (None, _) | (Some(Skipping::Object), None) => {}
+            (Some(Skipping::Object), Some(b' ' | b'\t')) => {
+                (self.at, self.last, self.skipping) = (self.filled, self.filled, Some(Skipping::LineOfObject));
+            }
+            (Some(Skipping::Object), Some(b'}')) if self.filled - self.at <= END.len() => return None,
+            (Some(Skipping::Object), Some(first)) => {
+                self.skipping = (*first == b'}').then_some(Skipping::Line);
+                if self.skipping.is_none() {
+                    return Some(Frame::Skipped);
+                }
+                (self.at, self.last) = (self.filled, self.filled);
+            }
+            (Some(Skipping::Line | Skipping::LineOfObject), _) => (self.at, self.last) = (self.filled, self.filled),
+        }
+        if self.skipping.is_some() {
             return None;
         }
         if self.filled - self.at <= self.longest || self.buffer[self.at..self.filled].iter().all(|byte| *byte == 0) {
             return None;
         }
-        let offset = self.base + self.at as u64;
-        (self.at, self.last, self.skipping) = (self.filled, self.filled, true);
+        let (begin, last) = (self.at, self.last);
+        let skipping = match self.buffer[last..self.filled].first() {
+            _ if last == begin => Skipping::Line,
+            None if last - 1 - begin <= self.longest => return None,
+            None => Skipping::Object,
+            Some(b' ' | b'\t') => Skipping::LineOfObject,
+            Some(b'}') if self.filled - last <= END.len() => return None,
+            Some(b'}') => Skipping::Line,
+            // The object breaks off.
+            Some(_) => {
+                self.at = last;
+                return Some(self.piece(begin, last - 1));
+            }
+        };
+        let offset = self.base + begin as u64;
+        (self.at, self.last, self.skipping) = (self.filled, self.filled, Some(skipping));
         Some(Frame::TooLong { offset })
     }
 
@@ -194,7 +249,7 @@ impl LineSplitter {
     /// Returns the data after the last complete line, if it is a complete object.
     pub(crate) fn whole_rest(&mut self) -> Option<Frame<'_>> {
         let (text, offset) = self.rest();
-        let length = if self.skipping || text.len() > self.longest { 0 } else { whole(text) };
+        let length = if self.skipping.is_some() || text.len() > self.longest { 0 } else { whole(text) };
         if length == 0 {
             return None;
         }
@@ -209,7 +264,7 @@ impl LineSplitter {
     pub(crate) fn torn_rest(&mut self) -> Option<Frame<'_>> {
         let (begin, end) = (self.at, self.filled);
         (self.at, self.last, self.searched) = (end, end, end);
-        (!self.skipping && !self.buffer[begin..end].trim_ascii().is_empty()).then(|| self.piece(begin, end))
+        (self.skipping.is_none() && !self.buffer[begin..end].trim_ascii().is_empty()).then(|| self.piece(begin, end))
     }
 
     /// Passes newly consumed bytes to the fingerprint.
@@ -240,7 +295,7 @@ impl LineSplitter {
 
     /// True inside an over-long line.
     pub(crate) fn is_skipping(&self) -> bool {
-        self.skipping
+        self.skipping.is_some()
     }
 }
 
@@ -258,9 +313,9 @@ fn trim_nuls(mut text: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
-    /// The pieces of a text that arrives in parts of this length, each with its offset.
-    fn pieces(text: &str, part: usize) -> Vec<(u64, String)> {
-        let mut splitter = LineSplitter::new(1000);
+    /// The pieces of a text that arrives in parts of this length, each with its offset. Over-long ones are `…`.
+    fn pieces(text: &str, part: usize, longest: usize) -> Vec<(u64, String)> {
+        let mut splitter = LineSplitter::new(longest);
         splitter.begin(0, false);
         let (mut rest, mut found, mut fingerprint) = (text.as_bytes(), Vec::new(), Fingerprint::default());
         loop {
@@ -274,7 +329,8 @@ mod tests {
             rest = &rest[count..];
             let mut keep = |frame: &Frame<'_>| match frame {
                 Frame::Line { text, offset, .. } => found.push((*offset, String::from_utf8_lossy(text).into_owned())),
-                Frame::TooLong { .. } | Frame::Skipped => panic!("{frame:?}"),
+                Frame::TooLong { offset } => found.push((*offset, "…".to_owned())),
+                Frame::Skipped => {}
             };
             while let Some(frame) = splitter.next() {
                 keep(&frame);
@@ -306,7 +362,24 @@ mod tests {
         ];
         let wanted: Vec<(u64, String)> = wanted.map(|(offset, text)| (offset, text.to_owned())).into();
         for part in [1, 2, 3, 7, 64, 1000] {
-            assert_eq!(pieces(text, part), wanted, "in parts of {part}");
+            assert_eq!(pieces(text, part, 1000), wanted, "in parts of {part}");
+        }
+    }
+
+    #[test]
+    fn b9_no_line_within_an_over_long_object_is_a_piece() {
+        let long = "{\n  \"list\": [\n    {\"a\":1},\n    {\"a\":2},\n\t{\"a\":3}\n  ]\n";
+        for (end, after) in
+            [("}\n", vec![]), ("}\r\n", vec![]), ("}, more\n", vec![]), ("", vec![]), ("}{\n}\n", vec!["{\n}"])]
+        {
+            let text = format!("{{\"b\":1}}\n{long}{end}{{\"b\":2}}\n{{\n  \"c\": 3\n}}\n");
+            let lines = ["{\"b\":1}", "…"].into_iter().chain(after).chain(["{\"b\":2}", "{\n  \"c\": 3\n}"]);
+            let lines: Vec<&str> = lines.collect();
+            for part in [1, 2, 3, 5, 7, 11, 13, 17, 23, 64, 1000] {
+                let found = pieces(&text, part, 20);
+                let texts: Vec<&str> = found.iter().map(|(_, text)| text.as_str()).collect();
+                assert_eq!(texts, lines, "{end:?} in parts of {part}");
+            }
         }
     }
 }
