@@ -5,7 +5,7 @@ mod first_seen;
 mod ids;
 mod stated;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -83,16 +83,16 @@ impl CallRecord {
         let (mut wait, most) = AGAIN;
         let (sent, booking, hold) = (Arc::clone(&self.sent), self.booking.clone(), self.hold);
         let about = self.about.clone();
-        let is_noted = move || {
+        let note = move || {
             let (facts, bytes) = sent.facts_so_far();
             let about = About { facts, bytes: bytes.max(length.unwrap_or(0)), ..about.clone() };
             booking.note(&Seen::default(), &about, hold)
         };
-        if is_noted() {
+        if note() {
             return None;
         }
         Some(async move {
-            while !is_noted() {
+            while !note() {
                 tokio::time::sleep(wait).await;
                 wait = most.min(wait * 2);
             }
@@ -174,5 +174,35 @@ impl CallRecord {
 impl Drop for CallRecord {
     fn drop(&mut self) {
         self.hand_in();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::journals;
+    use crate::server::proxy::admission::Protocol;
+    use crate::server::proxy::booking::{Books, Setup};
+    use crate::server::proxy::count::tests::about;
+    use crate::server::proxy::facts::Scan;
+    use crate::server::proxy::unpack::Unpack;
+
+    #[test]
+    fn a_call_is_in_the_journal_before_its_request_is_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("spool.jsonl");
+        let (deliver, _deliveries) = mpsc::channel(1);
+        let setup = Setup { deliver, folder: Some((folder.path().to_owned(), spool)), memory: Arc::default() };
+        let books = Books::open(setup).unwrap();
+        let sent = Arc::new(Sent::new(Scan::new(Unpack::Plain, None), false, Arc::default(), 0));
+        let now = std::time::Instant::now();
+        let booking = books.handle().unwrap();
+        let mut record = CallRecord::new(about(Protocol::Chat), sent, booking, mpsc::channel(1).0, now);
+        // Nothing of the response is polled: the request would be sent after this.
+        assert!(record.sends(Some(400)).is_none());
+        let journal: String =
+            journals(folder.path()).iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        assert!(journal.starts_with(r#"{"began":"c1""#) && journal.contains(r#"\"input_tokens\":100"#), "{journal}");
+        record.is_free();
     }
 }

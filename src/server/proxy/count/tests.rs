@@ -11,7 +11,7 @@ fn calls(seen: &Seen, about: &About) -> Vec<Call> {
     super::calls(seen, about, &mut FirstSeen::default())
 }
 
-pub(super) fn about(protocol: Protocol) -> About {
+pub(in crate::server::proxy) fn about(protocol: Protocol) -> About {
     About {
         protocol,
         upstream: 0,
